@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace tracelink {
+
+// The configuration after all sources are merged (docs/configuration.md). Plain values; enums are
+// their YAML words, already checked. Defaults that depend on the user and environment (paths) are
+// filled by the loader.
+struct ModelConfig {
+  std::string id, name, version;
+  std::string git = "auto";  // auto | off | path of a work tree
+  std::string type, source_run_id;
+  std::map<std::string, std::string> params, tags;
+  std::string name_policy = "auto";  // auto | exact | portable
+};
+struct ExperimentConfig {
+  std::string id, name;
+};
+struct TrackingConfig {
+  std::string uri;
+  std::chrono::milliseconds timeout{30'000};
+  std::string token, username, password, workspace;
+  bool insecure_tls = false;
+  std::string ca_file, client_cert_file;
+};
+struct ArchiveConfig {
+  std::string dir;
+  std::uint64_t max_bytes = 1ull << 30;
+};
+struct SocketConfig {
+  std::string path, mode = "0660", owner, group;
+  std::vector<std::uint32_t> allow_uids, allow_gids;
+};
+struct ListenConfig {
+  SocketConfig socket;
+  std::string tcp;
+  std::uint64_t max_request_bytes = 64ull << 20;
+};
+struct LimitsConfig {
+  std::uint64_t memory = 192ull << 20;
+  std::uint64_t connections = 2000;
+};
+struct QueueConfig {
+  std::uint64_t max_bytes = 10ull << 30;
+  std::string on_full = "wait";
+};
+struct ForwardConfig {
+  std::uint32_t connections = 2, max_traces_per_batch = 50;
+  std::uint64_t max_batch_bytes = 8ull << 20;
+  std::chrono::milliseconds trace_grace{2'000}, trace_idle{600'000};
+};
+struct ControlConfig {
+  std::string socket, http;
+};
+struct LogConfig {
+  std::string level = "info", format = "auto";
+};
+
+struct Config {
+  ModelConfig model;
+  ExperimentConfig experiment;
+  std::string destination = "mlflow";  // mlflow | file
+  TrackingConfig tracking;
+  ArchiveConfig archive;
+  std::string state_dir;
+  ListenConfig listen;
+  LimitsConfig limits;
+  QueueConfig queue;
+  ForwardConfig forward;
+  std::string shutdown_grace;  // duration text; empty = 0 under systemd socket activation, else 5s
+  ControlConfig control;
+  LogConfig log;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace tracelink {
+
+// What the loader sees of its surroundings, so that tests can give others.
+struct LoadContext {
+  std::map<std::string, std::string> environment;
+  std::optional<std::string> config_flag;    // --config
+  std::map<std::string, std::string> flags;  // dotted key -> value: the strongest source
+  bool is_root = false;
+  std::uint32_t uid = 0;
+  std::string default_file = "/etc/tracelink/tracelinkd.yaml";
+};
+
+struct ConfigProblem {
+  std::string source;        // file, or the variable's name
+  int line = 0, column = 0;  // 1-based; 0 when the source has none
+  std::string key;           // dotted
+  std::string message;       // what was found, what is allowed, the nearest known key, the remedy
+  std::string to_string() const;
+};
+
+struct LoadedConfig {
+  Config config;
+  std::map<std::string, std::string>
+      origins;  // dotted key -> "default", "file:12", "TRACELINK_…", "MLFLOW_…", "flag"
+  std::vector<ConfigProblem> warnings;
+  std::string file;  // the file that was read, or empty
+};
+
+// All problems at once, or the configuration. Reads files (the configuration, ${file:…}); never a
+// network.
+struct LoadResult {
+  std::optional<LoadedConfig> loaded;  // nothing when there are errors
+  std::vector<ConfigProblem> errors;
+};
+LoadResult load_config(const LoadContext& context);
+LoadContext context_of_process();
+
+// Every effective value with its origin, one `key = value   # origin` a line; secrets as
+// "********".
+std::string show_config(const LoadedConfig& loaded);
+
+}  // namespace tracelink

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "daemon/base/result.hpp"
+
+namespace tracelink {
+
+enum class ContentEncoding { identity, gzip, deflate };
+
+// `invalid` for an encoding that is not accepted; "" is identity.
+Result<ContentEncoding> parse_content_encoding(std::string_view name);
+
+// Errors: `invalid` for bytes that do not decompress or trailing garbage, `too_large` when the
+// output would exceed max_bytes (never allocates more than that). deflate accepts zlib and raw (RFC
+// 9110 8.4.1.2). Threads: any.
+Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
+                               std::size_t max_bytes);
+std::string compress_gzip(std::string_view bytes);
+
+}  // namespace tracelink

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/result.hpp"
+#include "daemon/types/record.hpp"
+
+namespace tracelink {
+
+struct SplitLimits {
+  std::size_t max_bytes = 64u << 20;  // sum of the slices' bytes after splitting
+  std::size_t max_spans = 1'000'000;
+  int max_depth = 64;  // nesting of AnyValue
+};
+
+struct SplitRequest {
+  std::vector<TraceSlice> slices;                 // one per trace id, in order of first appearance
+  std::map<std::string, std::uint64_t> rejected;  // reason -> spans; see kReject* below
+  std::string first_rejection;                    // for partial_success.error_message
+  std::uint64_t repaired_ends = 0;  // spans whose end was before the start and was set to the start
+
+  std::uint64_t rejected_spans() const;
+};
+
+// Validates an OTLP ExportTraceServiceRequest (protobuf) and splits it into one slice per trace by
+// splicing the bytes of its spans (resource and scope are repeated where a trace needs them;
+// nothing is re-encoded).
+//
+// A bad span (trace id not 16 non-zero bytes, span id not 8 non-zero bytes, parent id neither empty
+// nor 8 bytes, invalid UTF-8 in a string, nesting beyond max_depth) is rejected alone, with its
+// reason counted. Errors: `invalid` for bytes that are not this message; `too_large` for a limit.
+// Threads: any. Source: opentelemetry-proto trace/v1/trace.proto, OTLP specification 1.x "Partial
+// Success".
+Result<SplitRequest> split_request(std::string_view protobuf, const SplitLimits& limits);
+
+}  // namespace tracelink

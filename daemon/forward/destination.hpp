@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/mlflow/failure.hpp"
+#include "daemon/mlflow/trace_info.hpp"
+#include "daemon/types/ids.hpp"
+
+namespace tracelink {
+
+enum class OutcomeKind { delivered, transient, configuration, poison, unknown };
+
+// How much of a trace is to be sent.
+enum class DeliveryMode {
+  whole,         // trace info with the link, then the spans (the root is there)
+  without_root,  // look the trace up first: it exists, spans alone; else IN_PROGRESS info with the
+                 // link, then spans
+  spans_only,    // late spans of a trace whose info is stored
+  final_info,  // a late root: info again (StartTraceV3 or EndTrace, as the server needs), then the
+               // spans
+};
+
+struct TraceDelivery {
+  PreparedTrace trace;
+  LinkHash link;
+  std::string experiment;  // id asked for by the client; empty = the link's
+  DeliveryMode mode = DeliveryMode::whole;
+  WallTime accepted_at{};
+  bool repeated = false;  // an earlier attempt may have stored some of it (token sums need repair
+                          // on old servers)
+};
+
+struct Outcome {
+  OutcomeKind kind = OutcomeKind::delivered;
+  Failure failure;  // unless delivered
+  bool batch =
+      false;  // the refusal was of a request that held other traces too: split before judging
+  bool info_stored = false;  // the trace info step of this trace succeeded in this attempt
+};
+
+// Where traces go. Asynchronous on the forwarder thread.
+class Destination {
+ public:
+  using Done = std::function<void(std::vector<Outcome>)>;  // one per delivery, same order
+
+  virtual ~Destination() = default;
+
+  // True when deliveries with this link and experiment may be sent now; when not, `hold` says why
+  // (registration still unresolved: transient; refused: configuration).
+  virtual bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) = 0;
+  // Precondition: all of one link and experiment, accepts() is true. `done` is called once, from
+  // poll().
+  virtual void deliver(std::vector<TraceDelivery> batch, Done done) = 0;
+  // Does what is due and waits at most `timeout` for something to happen.
+  virtual void poll(std::chrono::milliseconds timeout) = 0;
+  virtual void wakeup() = 0;  // any thread
+  virtual void cancel() = 0;  // every pending delivery ends at once as transient
+};
+
+}  // namespace tracelink

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "daemon/base/result.hpp"
+#include "daemon/http/http_client.hpp"
+
+namespace tracelink {
+
+// The classes of answers (DESIGN section 7, MLFLOW sections 6 and 9.5).
+enum class FailureClass { transient, configuration, poison, unknown };
+// What a configuration failure holds.
+enum class FailureScope { server, experiment, link };
+
+struct Failure {
+  FailureClass failure_class = FailureClass::transient;
+  FailureScope scope = FailureScope::server;
+  int http_status = 0;     // 0: no answer came
+  std::string error_code;  // MLflow's, or empty
+  std::string message;     // for people; never what stood behind "[SQL:"
+  std::string remedy;      // for people; empty when waiting is all there is to do
+  std::optional<std::chrono::milliseconds> retry_after;
+};
+
+enum class Operation { logged_model, experiment, start_trace, end_trace, get_trace, otlp };
+
+// Classifies an answer that is not a success. Pure.
+Failure classify(Operation operation, const Result<HttpResponse>& answer);
+
+}  // namespace tracelink

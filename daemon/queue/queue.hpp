@@ -1,0 +1,130 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/file_system.hpp"
+#include "daemon/base/result.hpp"
+#include "daemon/types/link_definition.hpp"
+#include "daemon/types/record.hpp"
+
+namespace tracelink {
+
+enum class OnFull { wait, reject, drop_oldest };
+
+struct QueueOptions {
+  std::filesystem::path state_dir;  // uses queue/, models/links/ and quarantine/ below it
+  std::uint64_t max_bytes =
+      10ull << 30;  // hard bound: segments, journals, what set_external_bytes() says
+  std::uint64_t segment_bytes = 64ull << 20;
+  OnFull on_full = OnFull::wait;
+};
+
+// Where a record is. Ordered by age: segment ids only grow.
+struct Position {
+  std::uint64_t segment_id = 0;
+  std::uint64_t offset = 0;
+  auto operator<=>(const Position&) const = default;
+};
+
+struct StoredRecord {
+  Position position;
+  std::uint64_t sequence = 0;
+  Record record;
+};
+
+// The end of a record's way. The terms add up to its span_count.
+struct Completion {
+  Position position;
+  std::uint32_t delivered = 0;
+  std::uint32_t dead_lettered = 0;
+  std::uint32_t duplicate = 0;
+  std::uint32_t dropped_policy = 0;
+  std::uint32_t dropped_age = 0;
+};
+
+// A fact about a trace that must survive a restart, kept for an hour (bounded in number, oldest
+// forgotten first).
+struct TraceNote {
+  enum class Step : std::uint8_t {
+    linked = 1,     // the link is fixed; nothing was sent before this note was durable
+    delivered = 2,  // trace info and the spans so far are stored at the destination
+  };
+  TraceId trace_id;
+  Step step = Step::linked;
+  LinkHash link;
+  bool root_delivered = false;
+  std::uint64_t start_ns = 0;
+  WallTime at{};
+};
+
+struct QueueStats {
+  // Spans, for the life of the state directory (promise P2).
+  std::uint64_t accepted = 0, delivered = 0, dead_lettered = 0, duplicate = 0, damaged = 0;
+  std::uint64_t dropped_policy = 0, dropped_age = 0, dropped_removed = 0;
+  std::uint64_t queued_spans = 0, queued_records = 0, queued_bytes = 0;
+  std::uint64_t disk_bytes = 0;  // what counts against max_bytes
+  std::optional<WallTime> oldest_accepted_at;
+  std::uint64_t quarantine_files = 0, quarantine_bytes = 0;
+  std::uint64_t syncs = 0, write_failures = 0, segments = 0;
+  bool full = false;  // an append is waiting or was refused for room
+};
+
+// The durable queue: append-only segments, group commit, a delivery journal (docs/queue-format.md).
+//
+// Durability: an append's callback gets success only after fdatasync covers all its records.
+// Order:      records come out in the order they were accepted.
+// Threads:    append(), stats(), remember_link(), link() from any thread; next(), read(), rewind(),
+// complete(), note() from one
+//             thread (the forwarder). Owns the writer thread between start() and stop().
+// Always opens on damaged content (P8): bad bytes go to quarantine/ and are counted as damaged.
+class Queue {
+ public:
+  using AppendDone = std::function<void(Result<void>)>;
+
+  static Result<std::unique_ptr<Queue>> open(QueueOptions options, FileSystem& fs,
+                                             const Clock& clock);
+  virtual ~Queue() = default;
+
+  virtual void start() = 0;
+  // Makes everything appended so far durable, answers it, writes the journal, joins the writer.
+  // Later appends get `closed`.
+  virtual void stop() = 0;
+
+  // `done` is called exactly once on the writer thread (or this one): success when all records are
+  // durable; `no_space`, `timeout` (no room before `deadline`), `too_large` (can never fit), `io`,
+  // `closed`: none of them will be delivered. Precondition: each record's link is zero or was
+  // remembered.
+  virtual void append(std::vector<Record> records, SteadyTime deadline, AppendDone done) = 0;
+
+  // Stores the definition durably in models/links/; it is also repeated in each segment that refers
+  // to it.
+  virtual Result<LinkHash> remember_link(const LinkDefinition& link) = 0;
+  virtual Result<LinkDefinition> link(const LinkHash& hash) const = 0;  // `invalid` if unknown
+
+  // The next record not completed and not yet returned, at or below the durable offset. Nothing: no
+  // more for now. After an error the damaged record is skipped and counted; call again.
+  virtual Result<std::optional<StoredRecord>> next() = 0;
+  virtual Result<StoredRecord> read(Position position) const = 0;  // again, for a retry
+  virtual void complete(const Completion& completion) = 0;  // journalled lazily; twice for one
+                                                            // position is an invariant violation
+  // Durable (journal synced) when it returns success.
+  virtual Result<void> note(const std::vector<TraceNote>& notes) = 0;
+  virtual std::vector<TraceNote> recent_notes() const = 0;  // newest per trace, oldest first
+  virtual Result<void> sync_journal() = 0;
+
+  // Called on the writer thread after records became durable. Set before start().
+  virtual void set_on_durable(std::function<void()> callback) = 0;
+  virtual void set_external_bytes(std::uint64_t bytes) = 0;  // dead letters share the bound
+  virtual QueueStats stats() const = 0;
+};
+
+}  // namespace tracelink

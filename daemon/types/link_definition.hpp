@@ -1,0 +1,39 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace tracelink {
+
+// At most one of the two is set; neither means "not said".
+struct ExperimentRef {
+  std::string id;
+  std::string name;
+  bool operator==(const ExperimentRef&) const = default;
+  bool empty() const { return id.empty() && name.empty(); }
+};
+
+enum class NamePolicy { automatic, exact, portable };
+
+// The model version that traces belong to, as configured or named: what is stored with the traces.
+// Never a resolved id (unless the operator gave the id), so that it stays true when the model is
+// registered later, elsewhere or again.
+struct LinkDefinition {
+  std::string id;  // m-… when the model was given by id; then `name` and `version` are empty
+  std::string name;
+  std::string version;  // optional; the model is then called "<name>-<version>"
+  NamePolicy name_policy = NamePolicy::automatic;
+  std::string type;
+  std::string source_run_id;
+  std::map<std::string, std::string> params;
+  std::map<std::string, std::string> tags;
+  ExperimentRef experiment;
+
+  bool operator==(const LinkDefinition&) const = default;
+
+  // No model is asked for (destination `file` without a model).
+  bool empty() const { return id.empty() && name.empty(); }
+  std::string model_name() const { return version.empty() ? name : name + "-" + version; }
+};
+
+}  // namespace tracelink

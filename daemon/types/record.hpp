@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/types/ids.hpp"
+
+namespace tracelink {
+
+// Who sent a request, from SO_PEERCRED; pid 0 = unknown (another pid namespace, or TCP).
+struct Peer {
+  std::uint32_t pid = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  bool operator==(const Peer&) const = default;
+};
+
+// The spans of one trace in one request, as they came through the door.
+struct TraceSlice {
+  TraceId trace_id;
+  std::uint32_t span_count = 0;
+  bool root_seen = false;  // one of the spans has no parent
+  // An OTLP TracesData message: repeated ResourceSpans (field 1), spans of this trace only, valid
+  // (opentelemetry-proto trace/v1; checked by codec/split_request.hpp).
+  std::string otlp;
+  bool operator==(const TraceSlice&) const = default;
+};
+
+// One durable item of the queue: unit of delivery, dead-lettering and counting.
+struct Record {
+  WallTime accepted_at{};
+  Peer peer;
+  LinkHash link;  // zero = none
+  std::string
+      experiment;  // id asked for by the client (x-mlflow-experiment-id); empty = the link's
+  TraceSlice slice;
+  bool operator==(const Record&) const = default;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,27 @@
+add_library(tracelink_flags INTERFACE)
+target_compile_features(tracelink_flags INTERFACE cxx_std_20)
+target_compile_options(tracelink_flags INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor
+  $<$<BOOL:${TRACELINK_WARNINGS_AS_ERRORS}>:-Werror>)
+
+# tracelink_library(NAME name SOURCES … DEPS …): one static library per folder, alias tracelink::name.
+# Includes are written from the repository root: #include "daemon/base/result.hpp".
+function(tracelink_library)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPS" ${ARGN})
+  set(target tracelink_${ARG_NAME})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  add_library(tracelink::${ARG_NAME} ALIAS ${target})
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${target} PUBLIC ${ARG_DEPS} PRIVATE tracelink_flags)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+endfunction()
+
+# tracelink_test(NAME name SOURCES … DEPS …): one GoogleTest binary, run by ctest as one test per case.
+function(tracelink_test)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} tracelink_flags GTest::gtest_main)
+  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+  include(GoogleTest)
+  gtest_discover_tests(${ARG_NAME} TEST_PREFIX ${ARG_NAME}. DISCOVERY_TIMEOUT 60)
+endfunction()
