@@ -45,6 +45,13 @@ QueueOptions queue_options_of(const Config& config) {
                       .on_full = on_full_of(config.queue.on_full)};
 }
 
+CurlOptions curl_options_of(const Config& config) {
+  return CurlOptions{.insecure_tls = config.tracking.insecure_tls,
+                     .ca_file = config.tracking.ca_file,
+                     .client_cert_file = config.tracking.client_cert_file,
+                     .connections_per_host = static_cast<long>(config.forward.connections)};
+}
+
 TrackingOptions tracking_options_of(const Config& config) {
   return TrackingOptions{.uri = config.tracking.uri,
                          .timeout = config.tracking.timeout,

@@ -50,12 +50,11 @@ struct Shared {
   asio::thread_pool worker{1};
 };
 
-// Runs the handler on the worker thread and comes back to the caller's executor.
-asio::awaitable<ControlReply> handle(std::shared_ptr<Shared> shared, std::string method,
-                                     std::string target) {
+// Runs the work on the worker thread and comes back to the caller's executor.
+asio::awaitable<ControlReply> handle(std::shared_ptr<Shared> shared, ControlServer::Work work) {
   const auto caller = co_await asio::this_coro::executor;
   co_await asio::post(shared->worker, asio::use_awaitable);
-  ControlReply reply = shared->handler(method, target);
+  ControlReply reply = work();
   co_await asio::post(caller, asio::use_awaitable);
   co_return reply;
 }
@@ -71,9 +70,8 @@ asio::awaitable<void> serve(std::shared_ptr<Shared> shared, Local::socket socket
         co_await http::async_read(stream, buffer, parser, asio::as_tuple(asio::use_awaitable));
     if (read_error) co_return;
     const http::request<http::string_body>& request = parser.get();
-    std::string method(request.method_string());
-    std::string target(request.target());
-    ControlReply reply = co_await handle(shared, std::move(method), std::move(target));
+    ControlServer::Work work = shared->handler(request.method_string(), request.target());
+    ControlReply reply = co_await handle(shared, std::move(work));
     http::response<http::string_body> response = to_response(request, std::move(reply));
     keep_alive = response.keep_alive();
     stream.expires_after(kIdleTimeout);

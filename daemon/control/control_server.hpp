@@ -20,12 +20,14 @@ struct ControlReply {
 // The daemon's HTTP/1.1 + JSON side for `tracelink` (docs/control-api.md), on a Unix socket of mode
 // 0600: root and the daemon's user.
 //
-// Threads: lives on the io_context's thread; `handler` runs on a thread of its own, one request at
-// a time, so that reading files for a reply never delays intake.
+// Threads: lives on the io_context's thread. `handler` is called there and takes what it needs of
+// that thread's state; the work that it returns (reading files, building JSON) runs on a thread of
+// its own, so that it never delays intake.
 class ControlServer {
  public:
-  // (method, target) -> reply.
-  using Handler = std::function<ControlReply(std::string_view, std::string_view)>;
+  using Work = std::function<ControlReply()>;
+  // (method, target) -> the work that makes the reply.
+  using Handler = std::function<Work(std::string_view, std::string_view)>;
 
   // Binds and listens; a stale socket file is replaced (the caller holds the state directory's
   // lock). Errors: `invalid` (path too long), `io`.
