@@ -1,0 +1,133 @@
+import json
+import logging
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+from harness.daemon import Daemon
+from harness.mlflow_server import MlflowServer, make_template
+from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, OLDER, clean_environment
+
+log = logging.getLogger("test")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="also the tests marked long")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        skip = pytest.mark.skip(reason="long: scripts/test --all")
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(skip)
+
+
+def pytest_sessionstart(session):
+    for needed in (BIN / "tracelinkd", BIN / "tracelink", *(home / "bin/mlflow" for home in ENVIRONMENTS.values())):
+        if not needed.exists():
+            raise pytest.UsageError(f"{needed} is missing: run scripts/setup --dev and build the release preset")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    setattr(item, "report_" + report.when, report)
+
+
+@pytest.fixture
+def folder(request):
+    """A short temporary folder (a socket path has 108 bytes); its logs are shown when the test fails."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="tl-"))
+    yield path
+    report = getattr(request.node, "report_call", None)
+    if report is not None and report.failed:
+        for file in sorted(path.rglob("*.log")):
+            print(f"---- {file.name}\n" + "\n".join(file.read_text(errors="replace").splitlines()[-60:]))
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory):
+    made = {}
+
+    def template(version: str) -> pathlib.Path:
+        if version not in made:
+            log.info("migrating a database for mlflow %s", version)
+            made[version] = make_template(version, tmp_path_factory.mktemp("mlflow") / version)
+        return made[version]
+    return template
+
+
+@pytest.fixture
+def make_server(folder, templates):
+    """make_server(version): a server with an empty database, not started."""
+    servers = []
+
+    def make(version: str) -> MlflowServer:
+        servers.append(MlflowServer(version, folder / f"server{len(servers)}", templates(version)))
+        return servers[-1]
+    yield make
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture(params=[NEWEST, OLDER])
+def server(request, make_server):
+    """A server of each tested version, not started: tests say when it is up."""
+    return make_server(request.param)
+
+
+@pytest.fixture
+def newest_server(make_server):
+    """For what does not depend on the server's version."""
+    return make_server(NEWEST)
+
+
+@pytest.fixture
+def make_daemon(folder):
+    """make_daemon(config): a daemon, not started. The balance of each that still runs is checked at the end."""
+    daemons = []
+
+    def make(config: dict) -> Daemon:
+        home = folder / f"d{len(daemons)}"
+        home.mkdir()
+        daemons.append(Daemon(home, config))
+        return daemons[-1]
+    yield make
+    try:
+        for daemon in daemons:
+            if daemon.is_running():
+                daemon.spans()
+    finally:
+        for daemon in daemons:
+            daemon.end()
+
+
+@pytest.fixture
+def daemon_for(make_daemon):
+    """daemon_for(server, version): a daemon of the version `agent-<version>` in the experiment `support`."""
+    def make(server: MlflowServer, version: str = "v1") -> Daemon:
+        return make_daemon({"model": {"name": "agent", "version": version},
+                            "experiment": {"name": "support"}, "tracking": {"uri": server.uri}})
+    return make
+
+
+@pytest.fixture
+def run_app():
+    """run_app(daemon, app, *arguments): a Python program with only `tracelink env` to find the daemon.
+
+    Returns what it printed: one JSON object a trace that it made.
+    """
+    def run(daemon: Daemon, app: str, *arguments, **environment: str) -> list[dict]:
+        variables = dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
+        finished = subprocess.run(
+            [ENVIRONMENTS[NEWEST] / "bin/python", APPS / app, *map(str, arguments)],
+            env=clean_environment(GIT_PYTHON_REFRESH="quiet") | variables | environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=180, check=False)
+        assert finished.returncode == 0, finished.stderr[-3000:]
+        return [json.loads(line) for line in finished.stdout.splitlines()]
+    return run

@@ -1,0 +1,122 @@
+"""A real `mlflow server` on SQLite that can be killed and restarted with its data and address."""
+
+import json
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+
+import requests
+
+from .places import APPS, ENVIRONMENTS, clean_environment
+from .processes import Process
+from .waiting import wait_until
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class MlflowServer:
+    def __init__(self, version: str, folder: pathlib.Path, template: pathlib.Path | None = None):
+        self.version = version
+        self._folder = folder
+        self.database = folder / "mlflow.db"
+        self.port = _free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._process: Process | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        if template:
+            shutil.copy(template, self.database)
+
+    def start(self) -> None:
+        self._process = Process(
+            [ENVIRONMENTS[self.version] / "bin/mlflow", "server",
+             "--backend-store-uri", f"sqlite:///{self.database}",
+             "--artifacts-destination", self._folder / "artifacts",
+             "--host", "127.0.0.1", "--port", self.port, "--workers", 1],
+            clean_environment(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
+                              MLFLOW_ENABLE_OTLP_EXPORTER="false", GIT_PYTHON_REFRESH="quiet"),
+            self._folder / "server.log", cwd=self._folder)
+        wait_until(f"mlflow {self.version} answers", self._answers, state=self._process.log_tail)
+
+    def _answers(self) -> bool:
+        assert self._process and self._process.is_running(), self.log_tail()
+        try:
+            return requests.get(self.uri + "/health", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def stop(self) -> None:
+        """Ends it as an operator would, so that the database is complete."""
+        if self._process:
+            self._process.signal_group(signal.SIGTERM)
+            self._process.wait()
+            self._process = None
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process = None
+
+    def log_tail(self) -> str:
+        return self._process.log_tail() if self._process else "(not running)"
+
+    def request(self, method: str, path: str, **options):
+        answer = requests.request(method, self.uri + path, timeout=60, **options)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+        return answer.json()
+
+    def create_experiment(self, name: str) -> str:
+        return self.request("POST", "/api/2.0/mlflow/experiments/create", json={"name": name})["experiment_id"]
+
+    def experiment_id(self, name: str) -> str:
+        answer = self.request("GET", "/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": name})
+        return answer["experiment"]["experiment_id"]
+
+    def model(self, model_id: str) -> dict:
+        """One LoggedModel: the REST object's `info` with tags and params as dicts."""
+        found = self.request("GET", f"/api/2.0/mlflow/logged-models/{model_id}")["model"]
+        info = dict(found["info"])
+        info["tags"] = {tag["key"]: tag.get("value", "") for tag in info.get("tags", [])}
+        info["params"] = {item["key"]: item.get("value", "") for item in found.get("data", {}).get("params", [])}
+        return info
+
+    def model_ids(self, experiment_id: str, name: str) -> list[str]:
+        found = self.request("POST", "/api/2.0/mlflow/logged-models/search",
+                             json={"experiment_ids": [experiment_id], "filter": f"name = '{name}'"})
+        return [model["info"]["model_id"] for model in found.get("models", [])]
+
+    def linked_traces(self, experiment_id: str, model_id: str) -> list[dict]:
+        """The trace infos that the model's page shows, oldest request first."""
+        location = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}
+        query = {"locations": [location], "max_results": 100,
+                 "filter": f"request_metadata.`mlflow.modelId` = '{model_id}'",
+                 "order_by": ["timestamp_ms ASC"]}
+        traces = []
+        while True:
+            page = self.request("POST", "/api/3.0/mlflow/traces/search", json=query)
+            traces += page.get("traces", [])
+            if not page.get("next_page_token"):
+                return traces
+            query["page_token"] = page["next_page_token"]
+
+    def search_traces(self, experiment_id: str, model_id: str) -> list[dict]:
+        """What mlflow.search_traces(model_id=…) of the server's own version returns, spans included."""
+        run = subprocess.run(
+            [ENVIRONMENTS[self.version] / "bin/python", APPS / "search_traces.py", experiment_id, model_id],
+            env=clean_environment(MLFLOW_TRACKING_URI=self.uri, GIT_PYTHON_REFRESH="quiet"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+        assert run.returncode == 0, run.stderr[-3000:]
+        return json.loads(run.stdout)
+
+
+def make_template(version: str, folder: pathlib.Path) -> pathlib.Path:
+    """A migrated, empty database: the first start of a server takes many seconds, a copy none."""
+    server = MlflowServer(version, folder)
+    server.start()
+    server.stop()
+    return server.database

@@ -1,0 +1,123 @@
+"""tracelink's commands, their JSON and their exit codes."""
+
+import pytest
+
+from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
+
+DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+@pytest.fixture
+def daemon(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent", "version": "v1"}, "tracking": {"token": "very-secret"}})
+    daemon.start()
+    return daemon
+
+
+def test_status_has_the_stable_keys(daemon):
+    status = daemon.status()
+    assert status.keys() >= {"version", "pid", "uptime_s", "model", "experiment", "server", "queue", "spans",
+                             "rejected_spans", "quarantine", "held", "last_error"}
+    assert status["model"].keys() >= {"state", "id", "name", "requested_name", "error"}
+    assert status["server"]["state"] == "none"
+    assert status["queue"].keys() >= {"spans", "traces", "bytes", "oldest_age_s"}
+    assert status["spans"].keys() >= {"accepted", "delivered", "queued", "dead_lettered", "duplicate", "damaged", "dropped"}
+    assert status["quarantine"].keys() >= {"files", "bytes"}
+    human = daemon.tracelink("status")
+    assert human.code == DONE and "agent-v1" in human.out
+
+
+def test_a_daemon_that_does_not_run_is_exit_code_3(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}})
+    for command in (["status"], ["env"], ["run", "--", "true"], ["dead-letters", "ls"]):
+        result = daemon.tracelink(*command)
+        assert (result.code, bool(result.err)) == (UNREACHABLE, True), command
+
+
+@pytest.mark.parametrize("command", [[], ["no-such-command"], ["status", "--no-such-option"], ["run"], ["send"],
+                                     ["models", "create", "--param", "no-value"]])
+def test_wrong_usage_is_exit_code_2(daemon, command):
+    assert daemon.tracelink(*command).code == USAGE
+
+
+@pytest.mark.parametrize("command", [["status"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
+                                     ["models", "create"], ["models", "get"], ["models", "list"],
+                                     ["dead-letters", "ls"], ["dead-letters", "show"]])
+def test_help_has_an_example(daemon, command):
+    result = daemon.tracelink(*command, "--help")
+    assert result.code == DONE and "Example" in result.out
+
+
+def test_config_check_names_every_error_with_its_place(daemon):
+    assert daemon.tracelink("config", "check").code == DONE
+    daemon.config_file.write_text("model: {nmae: agent}\nqueue: {max_bytes: many}\n")
+    result = daemon.tracelink("config", "check")
+    assert result.code == FAILED
+    assert f"{daemon.config_file}:1:" in result.err and "model.nmae" in result.err and "name" in result.err
+    assert f"{daemon.config_file}:2:" in result.err and "queue.max_bytes" in result.err
+
+
+def test_config_show_has_origins_and_no_secrets(daemon):
+    result = daemon.tracelink("config", "show", TRACELINK_QUEUE__MAX_BYTES="5GiB")
+    assert result.code == DONE
+    assert "very-secret" not in result.out + result.err
+    [line] = [line for line in result.out.splitlines() if line.startswith("queue.max_bytes")]
+    assert "TRACELINK_QUEUE__MAX_BYTES" in line
+    [line] = [line for line in result.out.splitlines() if line.startswith("model.name")]
+    assert "agent" in line and "file" in line
+
+
+def test_env_and_run_point_a_program_at_the_socket(daemon):
+    expected = {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc",
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"unix://{daemon.socket}",
+                "OTEL_EXPORTER_OTLP_TRACES_INSECURE": "true"}
+    printed = dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
+    assert printed == printed | expected
+    assert daemon.tracelink("env", "--json").json() == printed
+    result = daemon.tracelink("run", "--", "sh", "-c", "env; exit 7")
+    assert result.code == 7, "the program's own exit code"
+    seen = dict(line.split("=", 1) for line in result.out.splitlines() if "=" in line)
+    assert seen == seen | expected
+    assert daemon.tracelink("run", "--", "/no/such/program").code == FAILED
+
+
+def test_send_takes_json_lines_and_protobuf(daemon):
+    lines = daemon.folder / "traces.jsonl"
+    lines.write_bytes(otlp_json(make_trace()) + b"\n" + otlp_json(make_trace()) + b"\n")
+    assert daemon.tracelink("send", lines).code == DONE
+    request = daemon.folder / "request.bin"
+    request.write_bytes(make_trace().request.SerializeToString())
+    assert daemon.tracelink("send", request).code == DONE
+    assert daemon.tracelink("send", "-", input=otlp_json(make_trace()).decode()).code == DONE
+    assert daemon.spans()["accepted"] == 4 * SPANS_PER_TRACE
+    assert daemon.tracelink("send", "-", input="{bad json").code == FAILED
+
+
+def test_dead_letters_of_a_healthy_daemon_are_none(daemon):
+    assert daemon.tracelink("dead-letters", "ls", "--json").json() == []
+    assert daemon.tracelink("dead-letters", "show", "no-such-id").code == FAILED
+
+
+def test_models_work_without_a_daemon(server, make_daemon):
+    server.start()
+    daemon = make_daemon({"experiment": {"name": "ci"}, "tracking": {"uri": server.uri}})
+    assert daemon.tracelink("models", "get", "nobody").code == FAILED
+    created = daemon.tracelink("models", "create", "--name", "release-7", "--model-type", "agent", "--param", "llm=gpt-4o",
+                               "--param", "temperature=0.7", "--tag", "team=ml", "--experiment-name", "ci", "--json").json()
+    assert created["status"] == "READY"
+    assert created.keys() >= {"model_id", "name", "experiment_id", "creation_timestamp", "last_updated_timestamp",
+                              "model_type", "source_run_id", "status", "tags", "params", "model_uri"}
+    stored = server.model(created["model_id"])
+    assert stored["status"] == "LOGGED_MODEL_READY"
+    assert created["params"] == stored["params"] == {"llm": "gpt-4o", "temperature": "0.7"}
+    assert created["tags"]["team"] == stored["tags"]["team"] == "ml"
+    assert created["creation_timestamp"] > 10**12, "milliseconds"
+
+    for key in (created["model_id"], "release-7"):
+        assert daemon.tracelink("models", "get", key, "--json").json()["model_id"] == created["model_id"]
+    listed = daemon.tracelink("models", "list", "--experiment-name", "ci", "--json").json()
+    assert [model["name"] for model in listed] == ["release-7"]
+    refused = daemon.tracelink("models", "create", "--name", "a/b", "--experiment-name", "ci")
+    assert refused.code == FAILED and "a/b" in refused.err
+    server.kill()
+    assert daemon.tracelink("models", "list", "--experiment-name", "ci").code == UNREACHABLE

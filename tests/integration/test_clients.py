@@ -1,0 +1,52 @@
+"""Unchanged SDKs, pointed at the socket by environment variables only."""
+
+import pytest
+
+from harness.expect import assert_shown
+
+
+@pytest.mark.parametrize("app", ["otel_agent.py", "mlflow_agent.py"])
+def test_traces_are_shown_linked_and_right(server, daemon_for, run_app, app):
+    server.start()
+    daemon = daemon_for(server)
+    daemon.start()
+    sent = run_app(daemon, app, 4)
+    daemon.wait_for_spans(accepted=16, delivered=16, queued=0)
+    status = daemon.status()
+    assert status["model"]["state"] == "ready"
+    assert status["server"] == status["server"] | {"version": server.version, "state": "up"}
+    assert_shown(server.search_traces(status["experiment"]["id"], status["model"]["id"]), sent, status["model"]["id"])
+
+
+def test_the_model_is_an_external_ready_logged_model(server, make_daemon):
+    server.start()
+    daemon = make_daemon({
+        "model": {"name": "agent", "type": "agent", "params": {"llm": "gpt-4o", "temperature": 0.7}, "tags": {"team": "ml"}},
+        "experiment": {"name": "support"}, "tracking": {"uri": server.uri}})
+    daemon.start()
+    stored = server.model(daemon.wait_for_model()["id"])
+    assert stored["name"] == "agent"
+    assert stored["status"] == "LOGGED_MODEL_READY"
+    assert stored["model_type"] == "agent"
+    assert stored["params"] == {"llm": "gpt-4o", "temperature": "0.7"}
+    assert stored["tags"] == stored["tags"] | {"team": "ml", "mlflow.model.isExternal": "true"}
+    assert stored["experiment_id"] == server.experiment_id("support")
+
+
+def test_a_name_that_mlflow_refuses_becomes_portable(newest_server, make_daemon):
+    newest_server.start()
+    daemon = make_daemon({"model": {"name": "my-agent-v1.0"}, "tracking": {"uri": newest_server.uri}})
+    daemon.start()
+    model = daemon.wait_for_model()
+    assert (model["requested_name"], model["name"]) == ("my-agent-v1.0", "my-agent-v1-0")
+    assert newest_server.model(model["id"])["tags"]["tracelink.model_name"] == "my-agent-v1.0"
+
+
+def test_two_daemons_of_one_version_share_one_model(newest_server, daemon_for):
+    newest_server.start()
+    daemons = [daemon_for(newest_server) for _ in range(2)]
+    for daemon in daemons:
+        daemon.start()
+    assert len({daemon.wait_for_model()["id"] for daemon in daemons}) == 1
+    experiment = newest_server.experiment_id("support")
+    assert len(newest_server.model_ids(experiment, "agent-v1")) == 1

@@ -1,0 +1,23 @@
+"""destination: file writes OTLP JSON lines, one file a day."""
+
+import json
+
+from harness.otlp import SPANS_PER_TRACE, make_trace
+
+
+def test_every_trace_becomes_a_line_with_its_link(make_daemon):
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent", "version": "v1"}})
+    archive = daemon.folder / "archive"
+    daemon.configure({"archive": {"dir": str(archive)}})
+    daemon.start()
+    sent = [make_trace() for _ in range(3)]
+    for trace in sent:
+        daemon.post(trace.request)
+    daemon.wait_for_spans(delivered=3 * SPANS_PER_TRACE, queued=0)
+
+    lines = [json.loads(line) for file in archive.iterdir() for line in file.read_text().splitlines()]
+    spans = [span for line in lines for resource in line["resourceSpans"]
+             for scope in resource["scopeSpans"] for span in scope["spans"]]
+    assert {span["traceId"] for span in spans} == {trace.trace_id.removeprefix("tr-") for trace in sent}
+    assert len(spans) == 3 * SPANS_PER_TRACE
+    assert all("agent-v1" in json.dumps(line["tracelink"]) for line in lines)

@@ -1,0 +1,91 @@
+"""The socket as seen by curl, and by bad clients."""
+
+import gzip
+import json
+import subprocess
+
+import pytest
+
+from harness import unix_http
+from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
+
+
+@pytest.fixture
+def daemon(make_daemon):
+    """Nothing is delivered: what is accepted is queued."""
+    daemon = make_daemon({"model": {"name": "agent"}})
+    daemon.start()
+    return daemon
+
+
+def curl(daemon, *arguments, body: bytes = b""):
+    run = subprocess.run(
+        ["curl", "--silent", "--show-error", "--max-time", "30", "--unix-socket", str(daemon.socket),
+         "--write-out", "\n%{http_code}", *arguments],
+        input=body, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    assert run.returncode == 0, run.stderr.decode()
+    answer, _, status = run.stdout.rpartition(b"\n")
+    return int(status), answer
+
+
+def post(daemon, body, content_type, *headers):
+    extra = [part for header in headers for part in ("--header", header)]
+    return curl(daemon, "--header", f"Content-Type: {content_type}", *extra, "--data-binary", "@-",
+                "http://localhost/v1/traces", body=body)
+
+
+def test_protobuf_and_json_plain_and_gzipped_are_accepted(daemon):
+    protobuf = "application/x-protobuf"
+    assert post(daemon, make_trace().request.SerializeToString(), protobuf) == (200, b"")
+    assert post(daemon, gzip.compress(make_trace().request.SerializeToString()), protobuf,
+                "Content-Encoding: gzip") == (200, b"")
+    status, answer = post(daemon, otlp_json(make_trace()), "application/json")
+    assert (status, json.loads(answer)) == (200, {})
+    status, answer = post(daemon, gzip.compress(otlp_json(make_trace())), "application/json; charset=utf-8",
+                          "Content-Encoding: gzip", "Transfer-Encoding: chunked")
+    assert (status, json.loads(answer)) == (200, {})
+    assert daemon.spans()["queued"] == 4 * SPANS_PER_TRACE
+
+
+def test_an_empty_request_succeeds(daemon):
+    assert post(daemon, b"", "application/x-protobuf") == (200, b"")
+    assert daemon.spans()["accepted"] == 0
+
+
+def test_get_tells_what_an_application_needs(daemon):
+    status, answer = curl(daemon, "http://localhost/")
+    assert status == 200
+    assert json.loads(answer)["version"] == daemon.status()["version"]
+
+
+@pytest.mark.parametrize("body, content_type, expected", [
+    (b"\xff\xff not protobuf", "application/x-protobuf", 400),
+    (b"{not json", "application/json", 400),
+    (b"hello", "text/plain", 415),
+])
+def test_bad_requests_are_refused_and_cost_nothing_else(daemon, body, content_type, expected):
+    assert post(daemon, body, content_type)[0] == expected
+    daemon.post(make_trace().request)
+    assert daemon.spans()["accepted"] == SPANS_PER_TRACE
+
+
+def test_bad_spans_are_refused_and_the_good_ones_kept(daemon):
+    trace = make_trace()
+    trace.request.resource_spans[0].scope_spans[0].spans[0].span_id = b"short"
+    reply = unix_http.request(daemon.socket, "POST", "/v1/traces", trace.request.SerializeToString(),
+                              {"Content-Type": "application/x-protobuf"})
+    assert reply.status == 200 and reply.body != b"", "partial_success names the rejected span"
+    status = daemon.status()
+    assert status["spans"]["accepted"] == SPANS_PER_TRACE - 1
+    assert sum(status["rejected_spans"].values()) == 1
+
+
+def test_a_request_over_the_limit_is_answered_with_413(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}})
+    daemon.config["listen"]["max_request_bytes"] = "1MiB"
+    daemon.configure({})
+    daemon.start()
+    status, _ = post(daemon, bytes(2 * 1024 * 1024), "application/x-protobuf", "Expect:")
+    assert status == 413
+    status, _ = post(daemon, gzip.compress(bytes(2 * 1024 * 1024)), "application/x-protobuf", "Content-Encoding: gzip")
+    assert status == 413, "the limit holds after decompression too"

@@ -1,0 +1,58 @@
+"""What the server refuses costs only itself."""
+
+import json
+
+from harness.expect import linked_once
+from harness.otlp import SPANS_PER_TRACE, make_refused_trace, make_trace
+
+
+def test_one_refused_trace_of_a_hundred_becomes_a_dead_letter(server, daemon_for):
+    daemon = daemon_for(server)
+    daemon.start()
+    good = [make_trace() for _ in range(99)]
+    refused = make_refused_trace()
+    for trace in [*good[:42], refused, *good[42:]]:
+        daemon.post(trace.request)
+    server.start()
+    # An answer of an unknown class is judged after minutes, not at once.
+    daemon.wait_for_spans(limit_s=600, delivered=99 * SPANS_PER_TRACE, dead_lettered=SPANS_PER_TRACE, queued=0)
+
+    [letter] = daemon.tracelink("dead-letters", "ls", "--json").json()
+    assert letter["trace_id"] == refused.trace_id.removeprefix("tr-")
+    assert letter["spans"] == SPANS_PER_TRACE
+    assert letter["service"] == "agent"
+    assert letter["reason"] and letter["accepted_at"] and letter["model"]
+    assert "Error binding parameter" in json.dumps(letter["answer"])
+    assert "INSERT INTO" not in json.dumps(letter), "what stands behind [SQL: is user data"
+    shown = daemon.tracelink("dead-letters", "show", letter["id"])
+    assert shown.code == 0 and '"refused"' in shown.out
+
+    status = daemon.status()
+    by_id = {info["trace_id"] for info in server.linked_traces(status["experiment"]["id"], status["model"]["id"])}
+    assert {trace.trace_id for trace in good} <= by_id
+
+
+def test_a_wrong_experiment_id_holds_only_the_traces_of_its_client(newest_server, daemon_for, run_app):
+    newest_server.start()
+    daemon = daemon_for(newest_server)
+    daemon.start()
+    run_app(daemon, "otel_agent.py", 2, OTEL_EXPORTER_OTLP_TRACES_HEADERS="x-mlflow-experiment-id=999999")
+    good = [make_trace() for _ in range(5)]
+    for trace in good:
+        daemon.post(trace.request)
+    daemon.wait_for_spans(accepted=8 + 5 * SPANS_PER_TRACE, delivered=5 * SPANS_PER_TRACE, queued=8)
+    status = daemon.status()
+    assert any("999999" in json.dumps(held) for held in status["held"]), status["held"]
+    assert status["server"]["state"] == "up"
+    linked_once(newest_server, status["experiment"]["id"], status["model"]["id"], good)
+
+
+def test_a_client_may_choose_its_experiment(newest_server, daemon_for):
+    newest_server.start()
+    other = newest_server.create_experiment("other")
+    daemon = daemon_for(newest_server)
+    daemon.start()
+    trace = make_trace()
+    daemon.post(trace.request, headers={"x-mlflow-experiment-id": other})
+    daemon.wait_for_spans(delivered=SPANS_PER_TRACE)
+    linked_once(newest_server, other, daemon.status()["model"]["id"], [trace])

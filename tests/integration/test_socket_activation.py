@@ -1,0 +1,52 @@
+"""A socket that outlives the daemon: clients wait in it while the daemon restarts."""
+
+import shutil
+import socket
+
+from harness.daemon import PROTOBUF
+from harness.otlp import SPANS_PER_TRACE, make_trace
+from harness.places import BIN
+from harness.processes import Process
+from harness.waiting import wait_until
+
+ACTIVATE = shutil.which("systemd-socket-activate") or "/usr/bin/systemd-socket-activate"
+
+
+def test_a_handed_over_socket_is_served_and_left_in_place(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}})
+    process = Process([ACTIVATE, f"--listen={daemon.socket}", BIN / "tracelinkd", "--config", daemon.config_file],
+                      daemon.environment, daemon.folder / "activate.log")
+    daemon.adopt(process)
+    wait_until("the socket is there", daemon.socket.exists, 30, process.log_tail)
+    daemon.post(make_trace().request)  # the first connection is what starts the daemon
+    assert daemon.spans()["accepted"] == SPANS_PER_TRACE
+    assert daemon.sigterm() == 0
+    assert daemon.socket.exists(), "the socket file belongs to whoever made it"
+
+
+def test_a_request_made_while_the_daemon_is_down_is_answered_by_the_next_one(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}})
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(daemon.socket))
+    listener.listen(16)
+
+    def start():
+        # What systemd does: the socket as descriptor 3, and LISTEN_PID of the program itself.
+        script = f'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@" 3<&{listener.fileno()}'
+        daemon.adopt(Process(["bash", "-c", script, "activate", BIN / "tracelinkd", "--config", daemon.config_file],
+                             daemon.environment, daemon.folder / "activated.log", pass_fds=[listener.fileno()]))
+
+    start()
+    daemon.post(make_trace().request)
+    assert daemon.sigterm() == 0
+    body = make_trace().request.SerializeToString()
+    waiting = socket.socket(socket.AF_UNIX)
+    waiting.settimeout(30)
+    waiting.connect(str(daemon.socket))  # accepted by the kernel; nobody serves it yet
+    waiting.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                    b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n" % (PROTOBUF.encode(), len(body)) + body)
+    start()
+    assert waiting.recv(4096).startswith(b"HTTP/1.1 200")
+    waiting.close()
+    listener.close()
+    assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE
