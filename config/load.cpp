@@ -115,11 +115,11 @@ LoadResult load_config(const LoadContext& context) {
   apply(draft);
   complete(draft, context);
 
-  if (draft.errors.empty()) return {std::move(draft.loaded), {}};
+  if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}};
   std::ranges::stable_sort(draft.errors, {}, [](const ConfigProblem& problem) {
     return std::tuple(problem.line, problem.column);
   });
-  return {std::nullopt, std::move(draft.errors)};
+  return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.config)};
 }
 
 LoadContext context_of_process() {

@@ -19,6 +19,7 @@ struct LoadContext {
   bool is_root = false;
   std::uint32_t uid = 0;
   std::string default_file = "/etc/tracelink/tracelinkd.yaml";
+  bool model_required = true;  // false for commands that only talk to the tracking server
 };
 
 struct ConfigProblem {
@@ -43,6 +44,7 @@ struct LoadedConfig {
 struct LoadResult {
   std::optional<LoadedConfig> loaded;  // nothing when there are errors
   std::vector<ConfigProblem> errors;
+  Config partial;  // with errors: what could be read, defaults for the rest; to find the sockets
 };
 LoadResult load_config(const LoadContext& context);
 LoadContext context_of_process();

@@ -149,14 +149,9 @@ class DaemonImpl final : public Daemon {
   }
 
   void log_summary() {
-    for (const ConfigProblem& warning : loaded_.warnings) spdlog::warn("{}", warning.to_string());
+    for (const ConfigProblem& warning : loaded_.warnings) notices_.push_back(warning.to_string());
     if (std::string notice = storage_notice(config().state_dir); !notice.empty()) {
       notices_.push_back(std::move(notice));
-    }
-    if (config().destination == "mlflow" && config().tracking.uri.empty()) {
-      notices_.push_back(
-          "no tracking server: traces are accepted and kept until tracking.uri (or "
-          "MLFLOW_TRACKING_URI) is set");
     }
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());

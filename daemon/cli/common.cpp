@@ -41,7 +41,9 @@ int fail(const Error& error) {
 }
 
 Result<Config> load_for_tracking(const Context& context) {
-  LoadResult result = load_config(load_context(context));
+  LoadContext load = load_context(context);
+  load.model_required = false;
+  LoadResult result = load_config(load);
   if (result.loaded) return std::move(result.loaded->config);
   std::string message = "the configuration is not valid";
   for (const ConfigProblem& problem : result.errors) message += "\n  " + problem.to_string();
