@@ -29,7 +29,8 @@ struct StatusInputs {
 ControlReply handle_control(std::string_view method, std::string_view target,
                             const StatusInputs& inputs);
 
-// JSON body of `GET /` on the intake socket: version, endpoints, tracking URI without credentials, active model.
+// JSON body of `GET /` on the intake socket: version, endpoints, tracking URI without credentials,
+// active model.
 std::string describe_intake(const Config& config, const Delivery& delivery);
 
 }  // namespace tracelink

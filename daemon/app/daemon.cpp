@@ -61,6 +61,10 @@ std::string storage_notice(const std::string& state_dir) {
          "put state_dir on a disk";
 }
 
+void tell_systemd(const Result<void>& told) {
+  if (!told) spdlog::warn("systemd was not told: {}", told.error().message);
+}
+
 class DaemonImpl final : public Daemon {
  public:
   explicit DaemonImpl(LoadedConfig loaded) : loaded_(std::move(loaded)) {}
@@ -76,7 +80,7 @@ class DaemonImpl final : public Daemon {
     delivery_->start();
     server_->start();
     signals_.async_wait([this](auto error, int signal) { on_signal(error, signal); });
-    notify_.ready();
+    tell_systemd(systemd::ready());
     io_.run();
     delivery_->stop();
     queue_->stop();
@@ -109,7 +113,7 @@ class DaemonImpl final : public Daemon {
   }
 
   Result<void> open_sockets() {
-    auto descriptors = listen_fds();
+    auto descriptors = systemd::listen_fds();
     if (!descriptors) return std::move(descriptors).error();
     ServerOptions options = server_options_of(config());
     if (!descriptors->empty()) {
@@ -172,7 +176,7 @@ class DaemonImpl final : public Daemon {
       drain_until_ = clock_.steady();
     } else {
       stopping_ = true;
-      notify_.stopping();
+      tell_systemd(systemd::stopping());
       const auto grace = shutdown_grace_of(config(), socket_activated_);
       spdlog::info("stopping signal={} grace_ms={}", signal, grace.count());
       drain_until_ = clock_.steady() + grace;
@@ -205,7 +209,6 @@ class DaemonImpl final : public Daemon {
   SystemClock clock_;
   SystemRandomSource random_;
   PosixFileSystem fs_;
-  SystemdNotifier notify_;
   SteadyTime started_ = clock_.steady();
   std::vector<std::string> notices_;
   asio::io_context io_{1};

@@ -16,7 +16,8 @@
 
 namespace tracelink {
 
-// Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination, delivery loop.
+// Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination,
+// delivery loop.
 //
 // Threads: start(), stop(), flush() from the io thread; the others from any.
 class Delivery {
