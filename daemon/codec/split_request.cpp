@@ -87,7 +87,8 @@ class SliceWriter {
   }
 
   static void append_field_start(std::string& out, std::uint32_t number, std::size_t size) {
-    protozero::add_varint_to_buffer(&out, number << 3 | std::uint32_t{2});
+    protozero::add_varint_to_buffer(&out,
+                                    number << 3 | static_cast<std::uint32_t>(WireType::bytes));
     protozero::add_varint_to_buffer(&out, size);
   }
 
