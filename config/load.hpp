@@ -1,9 +1,9 @@
 #pragma once
 
-#include <filesystem>
-#include <functional>
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +33,7 @@ struct LoadedConfig {
   Config config;
   std::map<std::string, std::string>
       origins;  // dotted key -> "default", "file:12", "TRACELINK_…", "MLFLOW_…", "flag"
+  std::set<std::string> secrets;  // dotted keys whose value came from ${file:…}
   std::vector<ConfigProblem> warnings;
   std::string file;  // the file that was read, or empty
 };
