@@ -24,8 +24,9 @@ def test_one_refused_trace_of_a_hundred_becomes_a_dead_letter(server, daemon_for
     assert letter["reason"] and letter["accepted_at"] and letter["model"]
     assert "Error binding parameter" in json.dumps(letter["answer"])
     assert "INSERT INTO" not in json.dumps(letter), "what stands behind [SQL: is user data"
-    shown = daemon.tracelink("dead-letters", "show", letter["id"])
-    assert shown.code == 0 and '"refused"' in shown.out
+    shown = daemon.tracelink("dead-letters", "show", letter["id"]).json()
+    assert shown == shown | letter
+    assert "refused" in json.dumps(shown["otlp"])
 
     status = daemon.status()
     by_id = {info["trace_id"] for info in server.linked_traces(status["experiment"]["id"], status["model"]["id"])}
