@@ -76,22 +76,14 @@ bool has_error_in(const Draft& draft, std::string_view section) {
       draft.errors, [&](const ConfigProblem& error) { return error.key.starts_with(section); });
 }
 
-<<<<<<< HEAD
 void check_model(Draft& draft, bool required) {
-=======
-void check_model(Draft& draft, bool required) {
->>>>>>> config
   const Config& config = draft.loaded.config;
   if (has_error_in(draft, "model") || has_error_in(draft, "destination")) return;
   if (config.model.name.empty() && !config.model.version.empty()) {
     fail(draft, "model.version",
          "a version without a name: the identity is taken whole from the strongest source that "
          "sets part of it; set model.name (TRACELINK_MODEL__NAME) there too");
-<<<<<<< HEAD
   } else if (required && config.destination == "mlflow" && config.model.id.empty() &&
-=======
-  } else if (required && config.destination == "mlflow" && config.model.id.empty() &&
->>>>>>> config
              config.model.name.empty()) {
     fail(draft, "model.name",
          "no model: traces are linked to a model version; set model.name or model.id in the file, "
@@ -173,11 +165,7 @@ void check_credentials(Draft& draft) {
 void complete(Draft& draft, const LoadContext& context) {
   complete_paths(draft, context);
   complete_version(draft, context);
-<<<<<<< HEAD
   check_model(draft, context.model_required);
-=======
-  check_model(draft, context.model_required);
->>>>>>> config
   complete_uri(draft);
   check_credentials(draft);
 }

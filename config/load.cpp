@@ -115,19 +115,11 @@ LoadResult load_config(const LoadContext& context) {
   apply(draft);
   complete(draft, context);
 
-<<<<<<< HEAD
   if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}};
   std::ranges::stable_sort(draft.errors, {}, [](const ConfigProblem& problem) {
     return std::tuple(problem.line, problem.column);
   });
   return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.config)};
-=======
-  if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}};
-  std::ranges::stable_sort(draft.errors, {}, [](const ConfigProblem& problem) {
-    return std::tuple(problem.line, problem.column);
-  });
-  return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.config)};
->>>>>>> config
 }
 
 LoadContext context_of_process() {

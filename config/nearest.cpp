@@ -7,13 +7,8 @@
 namespace tracelink {
 namespace {
 
-<<<<<<< HEAD
-// A third of the letters may be wrong.
-std::size_t tolerance(std::string_view text) { return std::max<std::size_t>(text.size() / 3, 1); }
-=======
 // A third of the letters may be wrong, rounded up: in a word of four, two (a swap).
 std::size_t tolerance(std::string_view text) { return (text.size() + 2) / 3; }
->>>>>>> config
 
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('.') + 1); }
 
