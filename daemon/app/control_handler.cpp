@@ -163,13 +163,13 @@ ControlReply error_reply(int status, const std::string& message) {
 }
 
 ControlReply list_dead_letters(const DeadLetterStore& store) {
-  auto letters = store.list();
+  auto letters = store.list_json();
   if (!letters) return error_reply(500, letters.error().message);
   return {200, std::move(*letters)};
 }
 
 ControlReply show_dead_letter(const DeadLetterStore& store, std::string_view id) {
-  auto letter = store.read(std::string(id));
+  auto letter = store.read_json(std::string(id));
   if (!letter) {
     return error_reply(letter.error().code == ErrorCode::invalid ? 404 : 500,
                        letter.error().message);

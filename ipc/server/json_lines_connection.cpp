@@ -97,7 +97,8 @@ Task<bool> JsonLinesConnection::serve_line(Result<std::string> line) {
     reply = take_reply();
   } else {
     RequestBody body{BodyFormat::json, ContentEncoding::identity, *std::move(line)};
-    reply = co_await exchange(std::move(body), {});
+    const std::string no_experiment;
+    reply = co_await exchange(std::move(body), no_experiment);
   }
   end_request();
   const std::string text = reply_line(reply);

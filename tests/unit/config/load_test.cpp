@@ -8,14 +8,14 @@ using LoadConfig = LoadTest;
 TEST_F(LoadConfig, WorksWithoutAFileForAUser) {
   context_.is_root = false;
   context_.uid = 7;
-  env("HOME", "/home/ada");
+  env("HOME", "/users/ada");
   env("TRACELINK_MODEL__NAME", "agent");
   const LoadedConfig loaded = load();
   EXPECT_EQ(loaded.file, "");
   EXPECT_EQ(loaded.config.listen.socket.path, "/tmp/tracelink-7/tracelink.sock");
   EXPECT_EQ(loaded.config.control.socket, "/tmp/tracelink-7/control.sock");
-  EXPECT_EQ(loaded.config.state_dir, "/home/ada/.local/state/tracelink");
-  EXPECT_EQ(loaded.config.archive.dir, "/home/ada/.local/state/tracelink/archive");
+  EXPECT_EQ(loaded.config.state_dir, "/users/ada/.local/state/tracelink");
+  EXPECT_EQ(loaded.config.archive.dir, "/users/ada/.local/state/tracelink/archive");
   EXPECT_EQ(loaded.origins.at("state_dir"), "default");
 }
 
