@@ -24,7 +24,7 @@ constexpr std::array<SpanText, 3> kSpans{{
     {"chat gpt-4o", 3, 1, 4, 8},
     {"answer", 1, 0, 0, 10},
 }};
-constexpr std::size_t kTextBytes = 300;
+constexpr std::size_t kTextBytes = 390;
 constexpr std::size_t kGrpcHeaderBytes = 5;
 
 // Field numbers of opentelemetry/proto/{collector/trace,trace,resource,common}/v1.
