@@ -1,9 +1,9 @@
 #pragma once
 
-#include <filesystem>
-#include <functional>
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +19,7 @@ struct LoadContext {
   bool is_root = false;
   std::uint32_t uid = 0;
   std::string default_file = "/etc/tracelink/tracelinkd.yaml";
+  bool model_required = true;  // false for commands that only talk to the tracking server
 };
 
 struct ConfigProblem {
@@ -33,6 +34,7 @@ struct LoadedConfig {
   Config config;
   std::map<std::string, std::string>
       origins;  // dotted key -> "default", "file:12", "TRACELINK_…", "MLFLOW_…", "flag"
+  std::set<std::string> secrets;  // dotted keys whose value came from ${file:…}
   std::vector<ConfigProblem> warnings;
   std::string file;  // the file that was read, or empty
 };
@@ -42,6 +44,7 @@ struct LoadedConfig {
 struct LoadResult {
   std::optional<LoadedConfig> loaded;  // nothing when there are errors
   std::vector<ConfigProblem> errors;
+  Config partial;  // with errors: what could be read, defaults for the rest; to find the sockets
 };
 LoadResult load_config(const LoadContext& context);
 LoadContext context_of_process();

@@ -82,9 +82,8 @@ struct QueueStats {
 //
 // Durability: an append's callback gets success only after fdatasync covers all its records.
 // Order:      records come out in the order they were accepted.
-// Threads:    append(), stats(), remember_link(), link() from any thread; next(), read(), rewind(),
-// complete(), note() from one
-//             thread (the forwarder). Owns the writer thread between start() and stop().
+// Threads:    next(), read(), complete() from one thread (the forwarder), the others from any. Owns
+//             the writer thread between start() and stop().
 // Always opens on damaged content (P8): bad bytes go to quarantine/ and are counted as damaged.
 class Queue {
  public:
@@ -104,6 +103,11 @@ class Queue {
   // `closed`: none of them will be delivered. Precondition: each record's link is zero or was
   // remembered.
   virtual void append(std::vector<Record> records, SteadyTime deadline, AppendDone done) = 0;
+  // The same for spans that are among the dead letters: they move from there back to queued.
+  virtual void append_replayed(std::vector<Record> records, SteadyTime deadline,
+                               AppendDone done) = 0;
+  // Spans of dead letters that were removed by hand. Durable when it returns success.
+  virtual Result<void> count_removed_dead_letters(std::uint64_t spans) = 0;
 
   // Stores the definition durably in models/links/; it is also repeated in each segment that refers
   // to it.
@@ -111,11 +115,16 @@ class Queue {
   virtual Result<LinkDefinition> link(const LinkHash& hash) const = 0;  // `invalid` if unknown
 
   // The next record not completed and not yet returned, at or below the durable offset. Nothing: no
-  // more for now. After an error the damaged record is skipped and counted; call again.
+  // more for now. `corrupt`: damaged records were skipped and counted; call again. `io`: nothing
+  // was skipped; call again later.
   virtual Result<std::optional<StoredRecord>> next() = 0;
-  virtual Result<StoredRecord> read(Position position) const = 0;  // again, for a retry
-  virtual void complete(const Completion& completion) = 0;  // journalled lazily; twice for one
-                                                            // position is an invariant violation
+  // Again, for a retry, what next() returned. `corrupt`: it was damaged meanwhile and is counted;
+  // `invalid`: it was dropped for room (OnFull::drop_oldest). In both cases it must not be (and
+  // need not be) completed, except that completing a dropped record does nothing.
+  virtual Result<StoredRecord> read(Position position) const = 0;
+  // Journalled lazily; twice for one position, or terms that don't add up, is an invariant
+  // violation.
+  virtual void complete(const Completion& completion) = 0;
   // Durable (journal synced) when it returns success.
   virtual Result<void> note(const std::vector<TraceNote>& notes) = 0;
   virtual std::vector<TraceNote> recent_notes() const = 0;  // newest per trace, oldest first

@@ -1,0 +1,173 @@
+#include "config/checks.hpp"
+
+#include <algorithm>
+
+#include "config/default_paths.hpp"
+#include "config/environment_source.hpp"
+#include "config/text.hpp"
+#include "config/tracking_uri.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr std::size_t kMaxSocketPath = 107;  // sockaddr_un::sun_path without its NUL
+
+ConfigProblem problem(const Draft& draft, const std::string& key, std::string message) {
+  const auto setting = draft.settings.find(key);
+  const Place place =
+      setting == draft.settings.end() ? Place{"configuration"} : setting->second.place;
+  return place.problem(key, std::move(message));
+}
+void fail(Draft& draft, const std::string& key, std::string message) {
+  draft.errors.push_back(problem(draft, key, std::move(message)));
+}
+void warn(Draft& draft, const std::string& key, std::string message) {
+  draft.loaded.warnings.push_back(problem(draft, key, std::move(message)));
+}
+
+void fill(std::string& value, const std::string& fallback) {
+  if (value.empty()) value = fallback;
+}
+
+void complete_paths(Draft& draft, const LoadContext& context) {
+  Config& config = draft.loaded.config;
+  const DefaultPaths paths = default_paths(context.environment, context.is_root, context.uid);
+  fill(config.listen.socket.path, paths.runtime_dir + "/tracelink.sock");
+  fill(config.control.socket, paths.runtime_dir + "/control.sock");
+  fill(config.state_dir, paths.state_dir);
+  fill(config.archive.dir, config.state_dir + "/archive");
+
+  if (config.state_dir.empty()) {
+    fail(draft, "state_dir", "no default: neither HOME nor XDG_STATE_HOME is set; set state_dir");
+  }
+  for (const auto& [key, path] : {std::pair("listen.socket.path", config.listen.socket.path),
+                                  std::pair("control.socket", config.control.socket)}) {
+    if (path.size() <= kMaxSocketPath) continue;
+    fail(draft, key,
+         "found a path of " + std::to_string(path.size()) + " bytes, allowed: at most " +
+             std::to_string(kMaxSocketPath));
+  }
+  if (config.listen.socket.path == config.control.socket) {
+    fail(draft, "control.socket", "the same path as listen.socket.path; two sockets need two");
+  }
+}
+
+void complete_version(Draft& draft, const LoadContext& context) {
+  ModelConfig& model = draft.loaded.config.model;
+  if (model.version != "git") return;
+  if (model.git != "auto") {
+    return fail(draft, "model.version",
+                model.git == "off" ? "git asks for a commit, but model.git is off"
+                                   : "git asks for a commit, but a work tree in model.git is not "
+                                     "read yet; use model.git: auto with GIT_COMMIT");
+  }
+  const CommitFact fact = commit_of(context.environment);
+  if (fact.commit.empty()) {
+    return fail(draft, "model.version",
+                "git asks for a commit, but none of GIT_COMMIT, GITHUB_SHA, CI_COMMIT_SHA, "
+                "BUILD_SOURCEVERSION, SOURCE_COMMIT holds one; set GIT_COMMIT in the deployment");
+  }
+  model.version = "git-" + fact.commit.substr(0, 8);
+  draft.loaded.origins["model.version"] += " with " + fact.variable;
+}
+
+bool has_error_in(const Draft& draft, std::string_view section) {
+  return std::ranges::any_of(
+      draft.errors, [&](const ConfigProblem& error) { return error.key.starts_with(section); });
+}
+
+void check_model(Draft& draft, bool required) {
+  const Config& config = draft.loaded.config;
+  if (has_error_in(draft, "model") || has_error_in(draft, "destination")) return;
+  if (config.model.name.empty() && !config.model.version.empty()) {
+    fail(draft, "model.version",
+         "a version without a name: the identity is taken whole from the strongest source that "
+         "sets part of it; set model.name (TRACELINK_MODEL__NAME) there too");
+  } else if (required && config.destination == "mlflow" && config.model.id.empty() &&
+             config.model.name.empty()) {
+    fail(draft, "model.name",
+         "no model: traces are linked to a model version; set model.name or model.id in the file, "
+         "TRACELINK_MODEL__NAME, or MLFLOW_ACTIVE_MODEL_ID (or destination: file)");
+  }
+  const auto name = draft.settings.find("model.name");
+  if (name != draft.settings.end() && name->second.place.source == "MLFLOW_ACTIVE_MODEL_ID") {
+    warn(draft, "model.name",
+         quoted(config.model.name) + " is not a model id (m- and 32 hex digits); taken as a name");
+  }
+}
+
+void complete_uri(Draft& draft) {
+  TrackingConfig& tracking = draft.loaded.config.tracking;
+  if (tracking.uri.empty()) {
+    if (draft.loaded.config.destination == "mlflow") {
+      warn(draft, "tracking.uri",
+           "no tracking server: traces are accepted and kept until tracking.uri or "
+           "MLFLOW_TRACKING_URI is set");
+    }
+    return;
+  }
+  auto parsed = parse_tracking_uri(tracking.uri);
+  if (!parsed) {
+    const bool secret = draft.loaded.secrets.contains("tracking.uri");
+    return fail(draft, "tracking.uri",
+                secret ? "the file's content is not a tracking URI, allowed: http:// or https://"
+                       : parsed.error().message);
+  }
+  auto& origins = draft.loaded.origins;
+  tracking.uri = parsed->uri;
+  if (tracking.username.empty() && !parsed->username.empty()) {
+    tracking.username = parsed->username;
+    origins["tracking.username"] = origins["tracking.uri"];
+  }
+  if (tracking.password.empty() && !parsed->password.empty()) {
+    tracking.password = parsed->password;
+    origins["tracking.password"] = origins["tracking.uri"];
+  }
+}
+
+// They become HTTP header lines.
+void check_header_values(Draft& draft) {
+  const TrackingConfig& tracking = draft.loaded.config.tracking;
+  for (const auto& [key, value] : {std::pair("tracking.token", tracking.token),
+                                   std::pair("tracking.username", tracking.username),
+                                   std::pair("tracking.password", tracking.password),
+                                   std::pair("tracking.workspace", tracking.workspace)}) {
+    if (has_control_characters(value)) {
+      fail(draft, key, "holds a line break or another control character");
+    }
+  }
+}
+
+void check_credentials(Draft& draft) {
+  TrackingConfig& tracking = draft.loaded.config.tracking;
+  check_header_values(draft);
+  if (tracking.username.find(':') != std::string::npos) {
+    fail(draft, "tracking.username", "holds a ':', which Basic authentication cannot send");
+  }
+  if (tracking.insecure_tls && !tracking.ca_file.empty()) {
+    fail(draft, "tracking.insecure_tls",
+         "set together with tracking.ca_file: either verify by that file, or not at all");
+  }
+  if (tracking.username.empty() != tracking.password.empty()) {
+    warn(draft, tracking.username.empty() ? "tracking.password" : "tracking.username",
+         "not used: Basic authentication needs a user name and a password");
+    tracking.username.clear();
+    tracking.password.clear();
+  }
+  if (!tracking.username.empty() && !tracking.token.empty()) {
+    warn(draft, "tracking.token", "not used: user name and password win over a token");
+    tracking.token.clear();
+  }
+}
+
+}  // namespace
+
+void complete(Draft& draft, const LoadContext& context) {
+  complete_paths(draft, context);
+  complete_version(draft, context);
+  check_model(draft, context.model_required);
+  complete_uri(draft);
+  check_credentials(draft);
+}
+
+}  // namespace tracelink

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/setting.hpp"
+
+namespace tracelink {
+
+// A configuration while it is being made: every value is of its key's syntax.
+struct Draft {
+  LoadedConfig loaded;
+  std::map<std::string, Setting> settings;  // where the values that are not defaults come from
+  std::vector<ConfigProblem> errors;
+};
+
+// Fills in what depends on the surroundings and checks what depends on several values: default
+// paths, `version: git`, the tracking URI and its credentials, the model.
+void complete(Draft& draft, const LoadContext& context);
+
+}  // namespace tracelink

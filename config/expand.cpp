@@ -1,0 +1,90 @@
+#include "config/expand.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+
+namespace tracelink {
+namespace {
+
+constexpr std::string_view kFilePrefix = "file:";
+constexpr std::size_t kMaxFileBytes = 64 * 1024;
+
+Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
+
+bool is_variable_name(std::string_view name) {
+  const auto is_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
+  };
+  return !name.empty() && !std::isdigit(static_cast<unsigned char>(name.front())) &&
+         std::ranges::all_of(name, is_word);
+}
+
+Result<std::string> content_of(std::string_view path) {
+  const std::string where = "${file:" + std::string(path) + "}";
+  if (!path.starts_with('/')) return invalid(where + " needs an absolute path");
+  std::ifstream file{std::string(path), std::ios::binary};
+  std::string content(kMaxFileBytes + 1, '\0');
+  file.read(content.data(), static_cast<std::streamsize>(content.size()));
+  if (!file.is_open() || file.bad() || (file.fail() && !file.eof())) {
+    return invalid(where + " cannot be read: is the file there, and may this user read it?");
+  }
+  content.resize(static_cast<std::size_t>(file.gcount()));
+  if (content.size() > kMaxFileBytes) return invalid(where + " is larger than 64KiB");
+  if (content.ends_with('\n')) content.pop_back();
+  if (content.ends_with('\r')) content.pop_back();
+  return content;
+}
+
+Result<std::string> value_of(std::string_view expression,
+                             const std::map<std::string, std::string>& environment) {
+  const auto mark = expression.find(":-");
+  const std::string name(expression.substr(0, mark));
+  if (!is_variable_name(name)) {
+    return invalid(
+        "${" + std::string(expression) +
+        "} is none of ${NAME}, ${NAME:-default}, ${file:/path}; write $${ for a plain ${");
+  }
+  const auto variable = environment.find(name);
+  if (mark == std::string_view::npos) {
+    if (variable != environment.end()) return variable->second;
+    return invalid("${" + name + "}: the variable is not set; set it, or write ${" + name +
+                   ":-default}");
+  }
+  const std::string_view fallback = expression.substr(mark + 2);
+  if (fallback.find("${") != std::string_view::npos) {
+    return invalid("${" + name + ":-…}: a default cannot hold another ${…}");
+  }
+  if (variable != environment.end() && !variable->second.empty()) return variable->second;
+  return std::string(fallback);
+}
+
+}  // namespace
+
+Result<Expanded> expand(std::string_view text,
+                        const std::map<std::string, std::string>& environment) {
+  Expanded result;
+  while (true) {
+    const auto start = text.find("${");
+    result.text.append(text.substr(0, start));
+    if (start == std::string_view::npos) return result;
+    const bool escaped = start > 0 && text[start - 1] == '$';
+    text.remove_prefix(start + 2);
+    if (escaped) {
+      result.text += '{';  // after the $ that is there already
+      continue;
+    }
+    const auto end = text.find('}');
+    if (end == std::string_view::npos) return invalid("${ without its }; write $${ for a plain ${");
+    const std::string_view expression = text.substr(0, end);
+    const bool is_file = expression.starts_with(kFilePrefix);
+    auto value = is_file ? content_of(expression.substr(kFilePrefix.size()))
+                         : value_of(expression, environment);
+    if (!value) return std::move(value).error();
+    result.text += *value;
+    result.from_file |= is_file;
+    text.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace tracelink

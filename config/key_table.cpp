@@ -1,0 +1,222 @@
+#include "config/key_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "config/nearest.hpp"
+
+namespace tracelink {
+namespace {
+
+template <class Member>
+struct MemberType;
+template <class Owner, class T>
+struct MemberType<T Owner::*> {
+  using type = T;
+};
+template <auto... Path>
+struct LastMember;
+template <auto Last>
+struct LastMember<Last> : MemberType<decltype(Last)> {};
+template <auto First, auto... Rest>
+struct LastMember<First, Rest...> : LastMember<Rest...> {};
+
+template <auto... Path>
+typename LastMember<Path...>::type& at(Config& config) {
+  return (config.*....*Path);
+}
+
+template <auto Member>
+constexpr auto kModel = &at<&Config::model, Member>;
+template <auto Member>
+constexpr auto kExperiment = &at<&Config::experiment, Member>;
+template <auto Member>
+constexpr auto kTracking = &at<&Config::tracking, Member>;
+template <auto Member>
+constexpr auto kSocket = &at<&Config::listen, &ListenConfig::socket, Member>;
+template <auto Member>
+constexpr auto kListen = &at<&Config::listen, Member>;
+template <auto Member>
+constexpr auto kForward = &at<&Config::forward, Member>;
+
+constexpr bool kSecret = true;
+
+constexpr auto kKeys = std::to_array<Key>({
+    {"model.id", Syntax::text, kModel<&ModelConfig::id>, "", false,
+     "Id of an existing LoggedModel (`m-` and 32 hex digits); checked against the server. Not "
+     "together with `model.name`."},
+    {"model.name", Syntax::text, kModel<&ModelConfig::name>, "", false,
+     "Name of the LoggedModel that traces are linked to; found, or created."},
+    {"model.version", Syntax::text, kModel<&ModelConfig::version>, "", false,
+     "The model is then called `<name>-<version>`; `git` stands for `git-` and the first 8 digits "
+     "of the commit."},
+    {"model.git", Syntax::word_or_path, kModel<&ModelConfig::git>, "auto | off", false,
+     "Where commit, branch and repository come from: `auto` reads the variables of CI systems."},
+    {"model.type", Syntax::text, kModel<&ModelConfig::type>, "", false,
+     "The LoggedModel's `model_type`, such as `agent`."},
+    {"model.source_run_id", Syntax::text, kModel<&ModelConfig::source_run_id>, "", false,
+     "The MLflow run that made the model."},
+    {"model.params", Syntax::map, kModel<&ModelConfig::params>, "", false,
+     "Parameters of the model; every value is kept as the text that is written."},
+    {"model.tags", Syntax::map, kModel<&ModelConfig::tags>, "", false, "Tags of the model."},
+    {"model.name_policy", Syntax::word, kModel<&ModelConfig::name_policy>,
+     "auto | exact | portable", false,
+     "What to do when the server refuses the characters of the name: `auto` then uses the "
+     "portable name, `exact` fails, `portable` never tries the exact one."},
+    {"experiment.id", Syntax::text, kExperiment<&ExperimentConfig::id>, "", false,
+     "Id of an existing experiment. Not together with `experiment.name`."},
+    {"experiment.name", Syntax::text, kExperiment<&ExperimentConfig::name>, "", false,
+     "Name of the experiment; created if it is missing. Neither: the model's own when it is given "
+     "by id, else MLflow's `Default`."},
+    {"destination", Syntax::word, &at<&Config::destination>, "mlflow | file", false,
+     "Where traces go: the tracking server, or files in `archive.dir`."},
+    {"tracking.uri", Syntax::text, kTracking<&TrackingConfig::uri>, "", false,
+     "The MLflow tracking server, `http://` or `https://`. None: traces are accepted and kept "
+     "until there is one."},
+    {"tracking.timeout", Syntax::positive_duration, kTracking<&TrackingConfig::timeout>, "", false,
+     "For one request to the tracking server."},
+    {"tracking.token", Syntax::text, kTracking<&TrackingConfig::token>, "", kSecret,
+     "Bearer token. Not used when there are a user name and a password."},
+    {"tracking.username", Syntax::text, kTracking<&TrackingConfig::username>, "", false,
+     "User name for Basic authentication; needs the password too."},
+    {"tracking.password", Syntax::text, kTracking<&TrackingConfig::password>, "", kSecret,
+     "Password for Basic authentication."},
+    {"tracking.workspace", Syntax::text, kTracking<&TrackingConfig::workspace>, "", false,
+     "MLflow workspace, sent with every request."},
+    {"tracking.insecure_tls", Syntax::boolean, kTracking<&TrackingConfig::insecure_tls>, "", false,
+     "Do not verify the server's certificate. Not together with `tracking.ca_file`."},
+    {"tracking.ca_file", Syntax::text, kTracking<&TrackingConfig::ca_file>, "", false,
+     "PEM file of the authorities that may sign the server's certificate."},
+    {"tracking.client_cert_file", Syntax::text, kTracking<&TrackingConfig::client_cert_file>, "",
+     false, "PEM file with our certificate and its key."},
+    {"archive.dir", Syntax::absolute_path, &at<&Config::archive, &ArchiveConfig::dir>, "", false,
+     "Directory of the files that `destination: file` writes."},
+    {"archive.max_bytes", Syntax::size, &at<&Config::archive, &ArchiveConfig::max_bytes>, "", false,
+     "Bound of that directory."},
+    {"state_dir", Syntax::absolute_path, &at<&Config::state_dir>, "", false,
+     "Durable state: queue, models, dead letters, quarantine, archive, lock."},
+    {"listen.socket.path", Syntax::absolute_path, kSocket<&SocketConfig::path>, "", false,
+     "The Unix socket that takes traces; at most 107 bytes."},
+    {"listen.socket.mode", Syntax::file_mode, kSocket<&SocketConfig::mode>, "", false,
+     "Its permissions."},
+    {"listen.socket.owner", Syntax::text, kSocket<&SocketConfig::owner>, "", false,
+     "Its owner; empty: the daemon's user."},
+    {"listen.socket.group", Syntax::text, kSocket<&SocketConfig::group>, "", false,
+     "Its group; empty: the daemon's group."},
+    {"listen.socket.allow_uids", Syntax::number_list, kSocket<&SocketConfig::allow_uids>, "", false,
+     "Users that may send; both lists empty: whoever can open the socket."},
+    {"listen.socket.allow_gids", Syntax::number_list, kSocket<&SocketConfig::allow_gids>, "", false,
+     "Groups that may send."},
+    {"listen.tcp", Syntax::loopback_address, kListen<&ListenConfig::tcp>, "", false,
+     "Second listener, for SDKs that cannot dial a Unix socket. Loopback only: it knows no users."},
+    {"listen.max_request_bytes", Syntax::size, kListen<&ListenConfig::max_request_bytes>, "", false,
+     "Largest request, before and after decompression."},
+    {"limits.memory", Syntax::size, &at<&Config::limits, &LimitsConfig::memory>, "", false,
+     "Bytes in flight between the sockets and the disk."},
+    {"limits.connections", Syntax::count, &at<&Config::limits, &LimitsConfig::connections>, "",
+     false, "Open connections of clients."},
+    {"queue.max_bytes", Syntax::size, &at<&Config::queue, &QueueConfig::max_bytes>, "", false,
+     "Bound of the queue on disk, with journals and dead letters."},
+    {"queue.on_full", Syntax::word, &at<&Config::queue, &QueueConfig::on_full>,
+     "wait | reject | drop_oldest", false,
+     "At the bound: hold clients back, refuse at once, or drop the oldest segments (counted)."},
+    {"forward.connections", Syntax::count, kForward<&ForwardConfig::connections>, "", false,
+     "Connections to the tracking server."},
+    {"forward.max_traces_per_batch", Syntax::count, kForward<&ForwardConfig::max_traces_per_batch>,
+     "", false, "Traces sent in one request."},
+    {"forward.max_batch_bytes", Syntax::size, kForward<&ForwardConfig::max_batch_bytes>, "", false,
+     "Bytes sent in one request."},
+    {"forward.trace_grace", Syntax::duration, kForward<&ForwardConfig::trace_grace>, "", false,
+     "Wait for more spans of a trace after its root has ended."},
+    {"forward.trace_idle", Syntax::positive_duration, kForward<&ForwardConfig::trace_idle>, "",
+     false, "A trace without its root is sent after this time without a new span."},
+    {"shutdown_grace", Syntax::duration_or_empty, &at<&Config::shutdown_grace>, "", false,
+     "Time to deliver what is queued when told to stop. Empty: 0s with a socket handed over by "
+     "systemd, else 5s."},
+    {"control.socket", Syntax::absolute_path, &at<&Config::control, &ControlConfig::socket>, "",
+     false, "The Unix socket of the command line; at most 107 bytes."},
+    {"control.http", Syntax::address, &at<&Config::control, &ControlConfig::http>, "", false,
+     "Address of `/metrics`, `/healthz` and `/readyz`; empty: none."},
+    {"log.level", Syntax::word, &at<&Config::log, &LogConfig::level>,
+     "trace | debug | info | warn | error", false, "Least important events that are logged."},
+    {"log.format", Syntax::word, &at<&Config::log, &LogConfig::format>,
+     "auto | text | json | journald", false, "`auto`: journald under systemd, else text."},
+});
+
+}  // namespace
+
+std::span<const Key> key_table() { return kKeys; }
+
+const Key* find_key(std::string_view path) {
+  const auto key = std::ranges::find(kKeys, path, &Key::path);
+  return key == kKeys.end() ? nullptr : &*key;
+}
+
+bool is_section(std::string_view path) {
+  return std::ranges::any_of(kKeys, [&](const Key& key) {
+    return key.path.size() > path.size() && key.path.starts_with(path) &&
+           key.path[path.size()] == '.';
+  });
+}
+
+std::string variable_name(const Key& key) {
+  std::string name = "TRACELINK_";
+  for (const char c : key.path) {
+    if (c == '.') {
+      name += "__";
+    } else {
+      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+  }
+  return name;
+}
+
+std::string expected(const Key& key) {
+  switch (key.syntax) {
+    case Syntax::text:
+      return "text";
+    case Syntax::word:
+      return std::string(key.words);
+    case Syntax::word_or_path:
+      return std::string(key.words) + " | an absolute path";
+    case Syntax::boolean:
+      return "true | false";
+    case Syntax::count:
+      return "an integer from 1";
+    case Syntax::size:
+      return "a size such as 512KiB, 64MiB, 10GiB";
+    case Syntax::duration:
+      return "a duration such as 500ms, 30s, 5m, 1h";
+    case Syntax::positive_duration:
+      return "a duration above 0 such as 500ms, 30s, 5m, 1h";
+    case Syntax::duration_or_empty:
+      return "a duration such as 500ms, 30s, 5m, 1h, or empty";
+    case Syntax::file_mode:
+      return "an octal mode such as 0660";
+    case Syntax::absolute_path:
+      return "an absolute path";
+    case Syntax::address:
+      return "host:port";
+    case Syntax::loopback_address:
+      return "host:port with 127.x.x.x, [::1] or localhost";
+    case Syntax::number_list:
+      return "a list of numbers";
+    case Syntax::map:
+      return "a map of texts";
+  }
+  return "";
+}
+
+std::string nearest_key(std::string_view path) {
+  std::vector<std::string_view> paths;
+  for (const Key& key : kKeys) {
+    paths.push_back(key.path);
+    for (auto dot = key.path.find('.'); dot != key.path.npos; dot = key.path.find('.', dot + 1)) {
+      paths.push_back(key.path.substr(0, dot));
+    }
+  }
+  return nearest_path(path, paths);
+}
+
+}  // namespace tracelink

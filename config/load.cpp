@@ -1,0 +1,138 @@
+#include "config/load.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <tuple>
+
+#include <unistd.h>
+
+#include "config/checks.hpp"
+#include "config/environment_source.hpp"
+#include "config/key_table.hpp"
+#include "config/merge.hpp"
+#include "config/value.hpp"
+#include "config/yaml_source.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr std::string_view kFlag = "flag";
+
+Settings read_flags(const LoadContext& context, std::vector<ConfigProblem>& errors) {
+  Settings settings;
+  for (const auto& [path, value] : context.flags) {
+    const Key* key = find_key(path);
+    if (key && key->syntax != Syntax::map) {
+      settings.push_back({path, value, {std::string(kFlag)}});
+      continue;
+    }
+    const std::string near = nearest_key(path);
+    const std::string message = key            ? "a map can be set in the configuration file only"
+                                : near.empty() ? "unknown key"
+                                               : "unknown key; did you mean " + near + "?";
+    errors.push_back({std::string(kFlag), 0, 0, path, message});
+  }
+  return settings;
+}
+
+// Empty: no file.
+std::string file_to_read(const LoadContext& context) {
+  if (context.config_flag) return *context.config_flag;
+  const auto variable = context.environment.find("TRACELINK_CONFIG");
+  if (variable != context.environment.end() && !variable->second.empty()) return variable->second;
+  std::error_code unreadable;  // then it is there, and reading it tells why it cannot be used
+  const bool there = std::filesystem::exists(context.default_file, unreadable);
+  return there || unreadable ? context.default_file : "";
+}
+
+Settings read_file(const std::string& file, const LoadContext& context,
+                   std::vector<ConfigProblem>& errors) {
+  if (file.empty()) return {};
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream content;
+  const bool is_directory = std::filesystem::is_directory(file);
+  if (!stream.is_open() || is_directory || (content << stream.rdbuf(), stream.bad())) {
+    errors.push_back({file, 0, 0, "",
+                      "cannot be read: is the file there, and may this user "
+                      "read it? (--config, then TRACELINK_CONFIG, name it)"});
+    return {};
+  }
+  return read_yaml(content.str(), file, context.environment, errors);
+}
+
+// Checks every value, also those that a stronger source masks: a mistake stays one. Removes the
+// wrong ones.
+void check_values(Settings& source, std::vector<ConfigProblem>& errors) {
+  Config scratch;
+  std::erase_if(source, [&](const Setting& setting) {
+    const auto wrong = assign(*find_key(setting.key), setting, scratch);
+    if (wrong) errors.push_back(setting.place.problem(setting.key, *wrong));
+    return wrong.has_value();
+  });
+}
+
+std::string origin_of(const Setting& setting) {
+  return setting.place.line > 0 ? "file:" + std::to_string(setting.place.line)
+                                : setting.place.source;
+}
+
+void apply(Draft& draft) {
+  LoadedConfig& loaded = draft.loaded;
+  for (const Key& key : key_table()) loaded.origins[std::string(key.path)] = "default";
+  for (const auto& [path, setting] : draft.settings) {
+    const Key& key = *find_key(path);
+    if (assign(key, setting, loaded.config)) std::abort();  // check_values() removed those
+    loaded.origins[path] = origin_of(setting);
+    if (setting.from_file_expansion) loaded.secrets.insert(path);
+  }
+}
+
+}  // namespace
+
+std::string ConfigProblem::to_string() const {
+  std::string text = source;
+  if (line > 0) text += ":" + std::to_string(line) + ":" + std::to_string(column);
+  if (!key.empty()) text += ": " + key;
+  return text + ": " + message;
+}
+
+LoadResult load_config(const LoadContext& context) {
+  Draft draft;
+  draft.loaded.file = file_to_read(context);
+  std::vector<Settings> sources;
+  sources.push_back(read_flags(context, draft.errors));
+  sources.push_back(read_tracelink_variables(context.environment, draft.loaded.warnings));
+  sources.push_back(read_mlflow_variables(context.environment));
+  sources.push_back(read_file(draft.loaded.file, context, draft.errors));
+  for (Settings& source : sources) {
+    check_values(source, draft.errors);
+    check_identities(source, draft.errors);
+  }
+  draft.settings = merge(sources);
+  apply(draft);
+  complete(draft, context);
+
+  if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}};
+  std::ranges::stable_sort(draft.errors, {}, [](const ConfigProblem& problem) {
+    return std::tuple(problem.line, problem.column);
+  });
+  return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.config)};
+}
+
+LoadContext context_of_process() {
+  LoadContext context;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    const auto equals = variable.find('=');
+    if (equals == std::string_view::npos) continue;
+    context.environment.emplace(variable.substr(0, equals), variable.substr(equals + 1));
+  }
+  context.uid = geteuid();
+  context.is_root = context.uid == 0;
+  return context;
+}
+
+}  // namespace tracelink

@@ -1,0 +1,36 @@
+#include "config/key_table.hpp"
+#include "config/load.hpp"
+#include "config/text.hpp"
+#include "config/value.hpp"
+
+namespace tracelink {
+namespace {
+
+std::string shown_value(const Key& key, const LoadedConfig& loaded) {
+  const std::string value = display(key, loaded.config);
+  const bool secret = key.secret || loaded.secrets.contains(std::string(key.path));
+  if (secret && !value.empty()) return "********";
+  const bool is_text = std::holds_alternative<std::string& (*)(Config&)>(key.field);
+  const bool plain = !value.empty() && value.find_first_of("\"#\\") == std::string::npos &&
+                     !has_control_characters(value) && trimmed(value) == value;
+  return is_text && !plain ? quoted(value) : value;
+}
+
+std::string shown_origin(const Key& key, const LoadedConfig& loaded) {
+  const std::string& origin = loaded.origins.at(std::string(key.path));
+  constexpr std::string_view kFile = "file:";
+  return origin.starts_with(kFile) ? loaded.file + ":" + origin.substr(kFile.size()) : origin;
+}
+
+}  // namespace
+
+std::string show_config(const LoadedConfig& loaded) {
+  std::string text;
+  for (const Key& key : key_table()) {
+    text.append(key.path).append(" = ").append(shown_value(key, loaded));
+    text.append("   # ").append(shown_origin(key, loaded)).append("\n");
+  }
+  return text;
+}
+
+}  // namespace tracelink

@@ -1,0 +1,169 @@
+#include "config/value.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "config/nearest.hpp"
+#include "config/text.hpp"
+
+namespace tracelink {
+namespace {
+
+using Message = std::optional<std::string>;
+
+Message wrong(const Key& key, const Setting& setting, const std::string& found) {
+  const bool secret = key.secret || setting.from_file_expansion;
+  std::string message =
+      "found " + (secret ? "a secret value" : quoted(found)) + ", allowed: " + expected(key);
+  if (!key.words.empty() && !secret) {
+    const auto near = nearest_word(found, split(key.words, "|"));
+    if (!near.empty()) message += "; did you mean " + near + "?";
+  }
+  return message;
+}
+
+bool is_word(const Key& key, std::string_view text) {
+  return std::ranges::count(split(key.words, "|"), text) != 0;
+}
+
+bool is_mode(std::string_view text) {
+  if (text.size() == 4 && text.front() == '0') text.remove_prefix(1);
+  return text.size() == 3 && text.find_first_not_of("01234567") == std::string_view::npos;
+}
+
+bool is_address(std::string_view text, bool loopback_only) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const std::string_view host = text.substr(0, colon);
+  const auto port = parse_number(text.substr(colon + 1));
+  if (!port || *port > 65535 || host.empty() || has_control_characters(text)) return false;
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (!bracketed && host.find(':') != std::string_view::npos) return false;
+  return !loopback_only || host == "[::1]" || host == "localhost" || host.starts_with("127.");
+}
+
+bool is_text_of(const Key& key, std::string_view text) {
+  switch (key.syntax) {
+    case Syntax::word:
+      return is_word(key, text);
+    case Syntax::word_or_path:
+      return is_word(key, text) || text.starts_with('/');
+    case Syntax::duration_or_empty:
+      return text.empty() || parse_duration(text);
+    case Syntax::file_mode:
+      return is_mode(text);
+    case Syntax::absolute_path:
+      return text.empty() || text.starts_with('/');
+    case Syntax::address:
+      return text.empty() || is_address(text, false);
+    case Syntax::loopback_address:
+      return text.empty() || is_address(text, true);
+    default:
+      return true;
+  }
+}
+
+// One overload for each kind of field.
+struct Assign {
+  const Key& key;
+  const Setting& setting;
+  const std::string& text;
+
+  Message operator()(std::string& field) const {
+    if (!is_utf8(text)) return "found bytes that are not UTF-8, allowed: " + expected(key);
+    if (!is_text_of(key, text)) return wrong(key, setting, text);
+    field = text;
+    return {};
+  }
+  Message operator()(bool& field) const { return store(parse_boolean(text), field); }
+  Message operator()(std::uint64_t& field) const {
+    const auto value = key.syntax == Syntax::size ? parse_size(text) : parse_number(text);
+    return value && *value > 0 ? store(value, field) : wrong(key, setting, text);
+  }
+  Message operator()(std::uint32_t& field) const {
+    std::uint64_t wide = 0;
+    const auto message = (*this)(wide);
+    if (message) return message;
+    if (wide > std::numeric_limits<std::uint32_t>::max()) return wrong(key, setting, text);
+    field = static_cast<std::uint32_t>(wide);
+    return {};
+  }
+  Message operator()(std::chrono::milliseconds& field) const {
+    const auto value = parse_duration(text);
+    const bool too_short = key.syntax == Syntax::positive_duration && value && value->count() == 0;
+    return too_short ? wrong(key, setting, text) : store(value, field);
+  }
+  Message operator()(std::vector<std::uint32_t>& field) const {
+    field.clear();
+    for (const std::string& item : items()) {
+      const auto value = parse_number(item);
+      if (!value || *value > std::numeric_limits<std::uint32_t>::max()) {
+        return wrong(key, setting, item);
+      }
+      field.push_back(static_cast<std::uint32_t>(*value));
+    }
+    return {};
+  }
+  Message operator()(std::map<std::string, std::string>& field) const {
+    const auto* map = std::get_if<std::map<std::string, std::string>>(&setting.value);
+    if (!map) return wrong(key, setting, text);
+    for (const auto& [name, value] : *map) {
+      if (!is_utf8(value)) return "the value of " + quoted(name) + " is not UTF-8";
+    }
+    field = *map;
+    return {};
+  }
+
+ private:
+  template <class T>
+  Message store(const std::optional<T>& value, T& field) const {
+    if (!value) return wrong(key, setting, text);
+    field = *value;
+    return {};
+  }
+  std::vector<std::string> items() const {
+    if (const auto* list = std::get_if<std::vector<std::string>>(&setting.value)) return *list;
+    if (trimmed(text).empty()) return {};
+    const auto parts = split(text, ",");
+    return {parts.begin(), parts.end()};
+  }
+};
+
+struct Display {
+  const Key& key;
+
+  std::string operator()(const std::string& text) const { return text; }
+  std::string operator()(bool value) const { return value ? "true" : "false"; }
+  std::string operator()(std::uint32_t value) const { return std::to_string(value); }
+  std::string operator()(std::uint64_t value) const {
+    return key.syntax == Syntax::size ? format_size(value) : std::to_string(value);
+  }
+  std::string operator()(std::chrono::milliseconds value) const { return format_duration(value); }
+  std::string operator()(const std::vector<std::uint32_t>& list) const {
+    std::string text;
+    for (const auto number : list) text += (text.empty() ? "" : ", ") + std::to_string(number);
+    return "[" + text + "]";
+  }
+  std::string operator()(const std::map<std::string, std::string>& map) const {
+    std::string text;
+    for (const auto& [name, value] : map) {
+      text += (text.empty() ? "" : ", ") + quoted(name) + ": " + quoted(value);
+    }
+    return "{" + text + "}";
+  }
+};
+
+}  // namespace
+
+std::optional<std::string> assign(const Key& key, const Setting& setting, Config& config) {
+  const std::string text = text_of(setting);
+  return std::visit([&](const auto field) { return Assign{key, setting, text}(field(config)); },
+                    key.field);
+}
+
+std::string display(const Key& key, const Config& config) {
+  Config copy = config;  // the fields give mutable references
+  return std::visit([&](const auto field) { return Display{key}(field(copy)); }, key.field);
+}
+
+}  // namespace tracelink

@@ -1,0 +1,174 @@
+#include "config/yaml_source.hpp"
+
+#include <set>
+
+#include <yaml-cpp/yaml.h>
+
+#include "config/expand.hpp"
+#include "config/key_table.hpp"
+#include "config/text.hpp"
+
+namespace tracelink {
+namespace {
+
+std::string_view shape(const YAML::Node& node) {
+  switch (node.Type()) {
+    case YAML::NodeType::Scalar:
+      return "a single value";
+    case YAML::NodeType::Sequence:
+      return "a list";
+    case YAML::NodeType::Map:
+      return "a map";
+    default:
+      return "nothing (null)";
+  }
+}
+
+class Reader {
+ public:
+  Reader(const std::string& file_name, const std::map<std::string, std::string>& environment,
+         std::vector<ConfigProblem>& errors)
+      : file_name_(file_name), environment_(environment), errors_(errors) {}
+
+  void read_section(const YAML::Node& node, const std::string& path) {
+    if (node.IsNull()) return;  // all its lines are comments
+    if (!node.IsMap()) {
+      const std::string what = path.empty() ? "the file is" : "this is";
+      return fail(node, path,
+                  "found " + std::string(shape(node)) + ", but " + what + " a section with keys");
+    }
+    for_each_entry(node, path,
+                   [&](const std::string& entry, const YAML::Node& key_node,
+                       const YAML::Node& value) { read_entry(key_node, value, entry); });
+  }
+
+  Settings settings;
+
+ private:
+  // Calls visit(path of the entry, key, value) for entries that have a usable and new key.
+  template <class Visit>
+  void for_each_entry(const YAML::Node& map, const std::string& path, Visit visit) {
+    std::set<std::string> seen;
+    for (const auto& pair : map) {
+      const YAML::Node& key = pair.first;
+      if (!key.IsScalar()) {
+        fail(key, path, "found " + std::string(shape(key)) + " as a key, allowed: text");
+        continue;
+      }
+      const std::string entry = path.empty() ? key.Scalar() : path + "." + key.Scalar();
+      if (!seen.insert(entry).second) {
+        fail(key, entry, "the key is there twice; keep one of them");
+        continue;
+      }
+      visit(entry, key, pair.second);
+    }
+  }
+
+  void read_entry(const YAML::Node& key_node, const YAML::Node& value, const std::string& path) {
+    if (const Key* key = find_key(path)) return read_value(*key, key_node, value);
+    if (is_section(path)) return read_section(value, path);
+    const std::string near = nearest_key(path);
+    fail(key_node, path, near.empty() ? "unknown key" : "unknown key; did you mean " + near + "?");
+  }
+
+  void read_value(const Key& key, const YAML::Node& key_node, const YAML::Node& value) {
+    Setting setting{std::string(key.path), {}, place(value.IsNull() ? key_node : value)};
+    const std::size_t errors_before = errors_.size();
+    if (key.syntax == Syntax::map) {
+      setting.value = read_map(key, value, setting);
+    } else if (key.syntax == Syntax::number_list && !value.IsScalar()) {
+      setting.value = read_list(key, value, setting);
+    } else if (value.IsScalar()) {
+      setting.value = read_scalar(value, setting.key, setting);
+    } else {
+      errors_.push_back(setting.place.problem(
+          setting.key, "found " + std::string(shape(value)) + ", allowed: " + expected(key) +
+                           (value.IsNull() ? "; write \"\" for an empty text" : "")));
+    }
+    if (errors_.size() == errors_before) settings.push_back(std::move(setting));
+  }
+
+  std::string read_scalar(const YAML::Node& node, const std::string& path, Setting& setting) {
+    auto expanded = expand(node.Scalar(), environment_);
+    if (!expanded) {
+      fail(node, path, expanded.error().message);
+      return "";
+    }
+    setting.from_file_expansion |= expanded->from_file;
+    return expanded->text;
+  }
+
+  std::vector<std::string> read_list(const Key& key, const YAML::Node& node, Setting& setting) {
+    std::vector<std::string> list;
+    if (node.IsNull()) return list;
+    if (!node.IsSequence()) {
+      fail(node, setting.key, "found " + std::string(shape(node)) + ", allowed: " + expected(key));
+      return list;
+    }
+    for (const YAML::Node& item : node) {
+      if (item.IsScalar()) {
+        list.push_back(read_scalar(item, setting.key, setting));
+      } else {
+        fail(item, setting.key,
+             "found " + std::string(shape(item)) + " in the list, allowed: " + expected(key));
+      }
+    }
+    return list;
+  }
+
+  std::map<std::string, std::string> read_map(const Key& key, const YAML::Node& node,
+                                              Setting& setting) {
+    std::map<std::string, std::string> map;
+    if (node.IsNull()) return map;
+    if (!node.IsMap()) {
+      fail(node, setting.key, "found " + std::string(shape(node)) + ", allowed: " + expected(key));
+      return map;
+    }
+    for_each_entry(
+        node, setting.key,
+        [&](const std::string& entry, const YAML::Node& key_node, const YAML::Node& value) {
+          if (value.IsScalar()) {
+            map[key_node.Scalar()] = read_scalar(value, entry, setting);
+          } else {
+            fail(value.IsNull() ? key_node : value, entry,
+                 "found " + std::string(shape(value)) +
+                     ", allowed: a single value, kept as its text");
+          }
+        });
+    return map;
+  }
+
+  Place place(const YAML::Node& node) const {
+    const YAML::Mark mark = node.Mark();
+    return {file_name_, mark.line + 1, mark.column + 1};
+  }
+  void fail(const YAML::Node& node, const std::string& path, std::string message) {
+    errors_.push_back(place(node).problem(path, std::move(message)));
+  }
+
+  const std::string& file_name_;
+  const std::map<std::string, std::string>& environment_;
+  std::vector<ConfigProblem>& errors_;
+};
+
+}  // namespace
+
+Settings read_yaml(const std::string& text, const std::string& file_name,
+                   const std::map<std::string, std::string>& environment,
+                   std::vector<ConfigProblem>& errors) {
+  Reader reader(file_name, environment, errors);
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) {
+      errors.push_back({file_name, 0, 0, "", "found several YAML documents, allowed: one"});
+    } else if (documents.size() == 1) {
+      reader.read_section(documents.front(), "");
+    }
+  } catch (const YAML::Exception& error) {
+    errors.push_back({file_name, error.mark.line + 1, error.mark.column + 1, "",
+                      "not valid YAML: " + error.msg});
+  }
+  return std::move(reader.settings);
+}
+
+}  // namespace tracelink

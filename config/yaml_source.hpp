@@ -1,0 +1,18 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/setting.hpp"
+
+namespace tracelink {
+
+// The settings of a YAML document, with ${…} expanded. Appends to `errors`: syntax, unknown and
+// duplicate keys, values of the wrong shape, expansions that fail. What is right is returned
+// nevertheless, so that its values can be checked in the same run.
+Settings read_yaml(const std::string& text, const std::string& file_name,
+                   const std::map<std::string, std::string>& environment,
+                   std::vector<ConfigProblem>& errors);
+
+}  // namespace tracelink

@@ -1,0 +1,211 @@
+#include "daemon/app/control_handler.hpp"
+
+#include <ctime>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "daemon/app/options.hpp"
+#include "daemon/types/version.hpp"
+
+namespace tracelink {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::string_view kDeadLetters = "/dead-letters";
+
+// RFC 3339 with milliseconds.
+std::string timestamp(WallTime at) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch());
+  const std::time_t seconds = ms.count() / 1000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[32];
+  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  char fraction[8];
+  std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(ms.count() % 1000));
+  return std::string(text, size) + fraction;
+}
+
+double seconds(std::chrono::steady_clock::duration duration) {
+  return static_cast<double>(
+             std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) /
+         1000.0;
+}
+
+std::string text_of(const Failure& failure) {
+  return failure.remedy.empty() ? failure.message : failure.message + "; " + failure.remedy;
+}
+
+const char* word(RegistrationState state) {
+  switch (state) {
+    case RegistrationState::unresolved:
+      return "unresolved";
+    case RegistrationState::ready:
+      return "ready";
+    case RegistrationState::failed:
+      return "failed";
+  }
+  return "unresolved";
+}
+
+const char* word(ServerStatus::State state) {
+  switch (state) {
+    case ServerStatus::State::up:
+      return "up";
+    case ServerStatus::State::down:
+      return "down";
+    case ServerStatus::State::refusing:
+      return "refusing";
+    case ServerStatus::State::none:
+      return "none";
+  }
+  return "none";
+}
+
+ordered_json model_json(const Config& config, const std::optional<RegistrationStatus>& status) {
+  const LinkDefinition link = link_of(config);
+  ordered_json json{{"state", link.empty() ? "none" : "unresolved"},
+                    {"id", link.id},
+                    {"name", ""},
+                    {"requested_name", link.model_name()},
+                    {"error", nullptr}};
+  if (!status) return json;
+  json["state"] = word(status->state);
+  if (status->model) {
+    json["id"] = status->model->model_id;
+    json["name"] = status->model->name;
+  }
+  if (status->failure) json["error"] = text_of(*status->failure);
+  return json;
+}
+
+ordered_json experiment_json(const Config& config,
+                             const std::optional<RegistrationStatus>& status) {
+  if (status && status->model) {
+    return {{"id", status->model->experiment_id}, {"name", status->model->experiment_name}};
+  }
+  return {{"id", config.experiment.id}, {"name", config.experiment.name}};
+}
+
+ordered_json queue_json(const QueueStats& queue, WallTime now) {
+  double oldest = 0;
+  if (queue.oldest_accepted_at && *queue.oldest_accepted_at < now) {
+    oldest = seconds(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+        now - *queue.oldest_accepted_at));
+  }
+  return {{"spans", queue.queued_spans},    {"traces", queue.queued_records},
+          {"bytes", queue.queued_bytes},    {"oldest_age_s", oldest},
+          {"disk_bytes", queue.disk_bytes}, {"full", queue.full}};
+}
+
+ordered_json spans_json(const QueueStats& queue) {
+  return {{"accepted", queue.accepted},
+          {"delivered", queue.delivered},
+          {"queued", queue.queued_spans},
+          {"dead_lettered", queue.dead_lettered},
+          {"duplicate", queue.duplicate},
+          {"damaged", queue.damaged},
+          {"dropped",
+           {{"policy", queue.dropped_policy},
+            {"age", queue.dropped_age},
+            {"removed", queue.dropped_removed}}}};
+}
+
+ordered_json held_json(const ForwarderStatus& status) {
+  ordered_json held = ordered_json::array();
+  for (const auto& scope : status.held) {
+    held.push_back({{"scope", scope.scope},
+                    {"reason", scope.reason},
+                    {"remedy", scope.remedy},
+                    {"since", timestamp(scope.since)},
+                    {"traces", scope.traces}});
+  }
+  return held;
+}
+
+ordered_json status_json(const StatusInputs& inputs) {
+  const ForwarderStatus forwarder = inputs.delivery.forwarder_status();
+  const auto registration = inputs.delivery.registration();
+  ordered_json json{
+      {"version", kVersion},
+      {"pid", ::getpid()},
+      {"uptime_s", seconds(inputs.uptime)},
+      {"model", model_json(inputs.config, registration)},
+      {"experiment", experiment_json(inputs.config, registration)},
+      {"server",
+       {{"uri", inputs.config.tracking.uri},
+        {"version", forwarder.server.version},
+        {"state", word(forwarder.server.state)}}},
+      {"queue", queue_json(inputs.queue, inputs.now)},
+      {"spans", spans_json(inputs.queue)},
+      {"rejected_spans", inputs.intake.rejected_spans},
+      {"quarantine",
+       {{"files", inputs.queue.quarantine_files}, {"bytes", inputs.queue.quarantine_bytes}}},
+      {"held", held_json(forwarder)},
+      {"last_error", nullptr},
+      {"last_delivery_at", nullptr},
+      {"notices", inputs.notices}};
+  if (forwarder.last_error) {
+    json["last_error"] = {{"message", forwarder.last_error->message},
+                          {"remedy", forwarder.last_error->remedy},
+                          {"at", timestamp(forwarder.last_error->at)}};
+  }
+  if (forwarder.last_delivery) json["last_delivery_at"] = timestamp(*forwarder.last_delivery);
+  return json;
+}
+
+ControlReply error_reply(int status, const std::string& message) {
+  return {status, ordered_json{{"error", message}}.dump()};
+}
+
+ControlReply list_dead_letters(const DeadLetterStore& store) {
+  auto letters = store.list();
+  if (!letters) return error_reply(500, letters.error().message);
+  return {200, std::move(*letters)};
+}
+
+ControlReply show_dead_letter(const DeadLetterStore& store, std::string_view id) {
+  auto letter = store.read(std::string(id));
+  if (!letter) {
+    return error_reply(letter.error().code == ErrorCode::invalid ? 404 : 500,
+                       letter.error().message);
+  }
+  return {200, std::move(*letter)};
+}
+
+}  // namespace
+
+ControlReply handle_control(std::string_view method, std::string_view target,
+                            const StatusInputs& inputs) {
+  if (method != "GET") return error_reply(405, "only GET is known here");
+  if (target == "/status") {
+    return {200, status_json(inputs).dump(-1, ' ', false, ordered_json::error_handler_t::replace)};
+  }
+  if (target == kDeadLetters) return list_dead_letters(inputs.delivery.dead_letters());
+  if (target.starts_with(kDeadLetters) && target.substr(kDeadLetters.size()).starts_with('/')) {
+    return show_dead_letter(inputs.delivery.dead_letters(), target.substr(kDeadLetters.size() + 1));
+  }
+  return error_reply(404, "no such resource; see docs/control-api.md");
+}
+
+std::string describe_intake(const Config& config, const Delivery& delivery) {
+  const auto registration = delivery.registration();
+  const bool ready = registration && registration->model;
+  return ordered_json{
+      {"name", "tracelinkd"},
+      {"version", kVersion},
+      {"endpoints",
+       {"grpc /opentelemetry.proto.collector.trace.v1.TraceService/Export", "http POST /v1/traces",
+        "json lines"}},
+      {"tracking_uri", config.tracking.uri},
+      {"model",
+       {{"id", ready ? registration->model->model_id : config.model.id},
+        {"name", ready ? registration->model->name : link_of(config).model_name()}}}}
+      .dump(2);
+}
+
+}  // namespace tracelink

@@ -1,0 +1,238 @@
+#include "daemon/app/daemon.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "daemon/app/control_handler.hpp"
+#include "daemon/app/delivery.hpp"
+#include "daemon/app/options.hpp"
+#include "daemon/app/queue_sink.hpp"
+#include "daemon/app/state_lock.hpp"
+#include "daemon/base/clock.hpp"
+#include "daemon/base/posix_file_system.hpp"
+#include "daemon/base/random_source.hpp"
+#include "daemon/control/control_server.hpp"
+#include "daemon/queue/queue.hpp"
+#include "daemon/types/version.hpp"
+#include "ipc/server/server.hpp"
+#include "systemd/notify.hpp"
+#include "systemd/socket_activation.hpp"
+
+namespace tracelink {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::milliseconds kDrainCheck{50};
+// How long clients get to read the answers to what was read from them.
+constexpr std::chrono::milliseconds kCloseGrace{2'000};
+
+Result<void> make_parent(const std::string& key, const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  std::error_code error;
+  if (std::filesystem::create_directories(parent, error)) {
+    std::filesystem::permissions(parent, std::filesystem::perms::owner_all, error);
+  }
+  if (error) return Error{ErrorCode::io, key + ": " + parent.string() + ": " + error.message()};
+  return {};
+}
+
+// What an operator should know about where the state lives; empty when there is nothing to say.
+std::string storage_notice(const std::string& state_dir) {
+  constexpr long kTmpfsMagic = 0x01021994;  // statfs(2)
+  struct statfs info{};
+  if (::statfs(state_dir.c_str(), &info) != 0 || info.f_type != kTmpfsMagic) return {};
+  return "state_dir " + state_dir +
+         " is on tmpfs: acknowledged traces survive a restart of the daemon, but not of the "
+         "machine; "
+         "put state_dir on a disk";
+}
+
+void tell_systemd(const Result<void>& told) {
+  if (!told) spdlog::warn("systemd was not told: {}", told.error().message);
+}
+
+class DaemonImpl final : public Daemon {
+ public:
+  explicit DaemonImpl(LoadedConfig loaded) : loaded_(std::move(loaded)) {}
+
+  Result<void> open() {
+    if (auto opened = open_state(); !opened) return opened;
+    return open_sockets();
+  }
+
+  int run() override {
+    log_summary();
+    queue_->start();
+    delivery_->start();
+    server_->start();
+    signals_.async_wait([this](auto error, int signal) { on_signal(error, signal); });
+    tell_systemd(systemd::ready());
+    io_.run();
+    delivery_->stop();
+    queue_->stop();
+    spdlog::info("stopped queued_spans={}", queue_->stats().queued_spans);
+    return 0;
+  }
+
+ private:
+  const Config& config() const { return loaded_.config; }
+
+  Result<void> open_state() {
+    auto lock = StateLock::acquire(config().state_dir);
+    if (!lock) return std::move(lock).error();
+    lock_.emplace(std::move(*lock));
+
+    auto queue = Queue::open(queue_options_of(config()), fs_, clock_);
+    if (!queue) return std::move(queue).error().within("queue");
+    queue_ = std::move(*queue);
+
+    if (LinkDefinition definition = link_of(config()); !definition.empty()) {
+      auto link = queue_->remember_link(definition);
+      if (!link) return std::move(link).error().within("models/links");
+      active_link_ = *link;
+    }
+    auto delivery = Delivery::open(config(), active_link_, *queue_, fs_, clock_, random_);
+    if (!delivery) return std::move(delivery).error();
+    delivery_ = std::move(*delivery);
+    sink_.emplace(*queue_, clock_, active_link_);
+    return {};
+  }
+
+  Result<void> open_sockets() {
+    auto descriptors = systemd::listen_fds();
+    if (!descriptors) return std::move(descriptors).error();
+    ServerOptions options = server_options_of(config());
+    if (!descriptors->empty()) {
+      options.listening_fd = descriptors->front();
+    } else if (auto made = make_parent("listen.socket.path", options.socket.path); !made) {
+      return made;
+    }
+    socket_activated_ = !descriptors->empty();
+    options.describe = [this] { return describe_intake(config(), *delivery_); };
+    options.on_warning = [](const std::string& message) { spdlog::warn("{}", message); };
+    auto server = Server::open(std::move(options), io_, *sink_, clock_);
+    if (!server) return std::move(server).error();
+    server_ = std::move(*server);
+
+    if (auto made = make_parent("control.socket", config().control.socket); !made) return made;
+    auto control = ControlServer::open(io_, config().control.socket,
+                                       [this](std::string_view method, std::string_view target) {
+                                         return control_work(method, target);
+                                       });
+    if (!control) return std::move(control).error();
+    control_ = std::move(*control);
+    return {};
+  }
+
+  ControlServer::Work control_work(std::string_view method, std::string_view target) {
+    return [this, method = std::string(method), target = std::string(target),
+            intake = server_->stats()] {
+      const StatusInputs inputs{.config = config(),
+                                .queue = queue_->stats(),
+                                .intake = intake,
+                                .delivery = *delivery_,
+                                .now = clock_.wall(),
+                                .uptime = clock_.steady() - started_,
+                                .notices = notices_};
+      return handle_control(method, target, inputs);
+    };
+  }
+
+  void log_summary() {
+    for (const ConfigProblem& warning : loaded_.warnings) notices_.push_back(warning.to_string());
+    if (std::string notice = storage_notice(config().state_dir); !notice.empty()) {
+      notices_.push_back(std::move(notice));
+    }
+    for (const std::string& notice : notices_) spdlog::warn("{}", notice);
+    const LinkDefinition link = link_of(config());
+    spdlog::info(
+        "tracelinkd {} pid={} config={} socket={} state_dir={} destination={} model={} server={} "
+        "queued_spans={}",
+        kVersion, ::getpid(), loaded_.file.empty() ? "defaults" : loaded_.file,
+        socket_activated_ ? "systemd" : config().listen.socket.path, config().state_dir,
+        config().destination, link.id.empty() ? link.model_name() : link.id,
+        config().tracking.uri.empty() ? "none" : config().tracking.uri,
+        queue_->stats().queued_spans);
+  }
+
+  // The first signal starts an orderly stop, the second one skips the rest of the grace.
+  void on_signal(boost::system::error_code error, int signal) {
+    if (error) return;
+    if (stopping_) {
+      drain_until_ = clock_.steady();
+    } else {
+      stopping_ = true;
+      tell_systemd(systemd::stopping());
+      const auto grace = shutdown_grace_of(config(), socket_activated_);
+      spdlog::info("stopping signal={} grace_ms={}", signal, grace.count());
+      drain_until_ = clock_.steady() + grace;
+      delivery_->flush();
+      check_drained();
+    }
+    signals_.async_wait([this](auto next_error, int next) { on_signal(next_error, next); });
+  }
+
+  void check_drained() {
+    if (queue_->stats().queued_spans == 0 || clock_.steady() >= drain_until_) {
+      close_sockets();
+      return;
+    }
+    drain_timer_.expires_after(kDrainCheck);
+    drain_timer_.async_wait([this](auto error) {
+      if (!error) check_drained();
+    });
+  }
+
+  void close_sockets() {
+    signals_.cancel();
+    server_->stop(kCloseGrace, [this] {
+      control_->stop();
+      io_.stop();
+    });
+  }
+
+  LoadedConfig loaded_;
+  SystemClock clock_;
+  SystemRandomSource random_;
+  PosixFileSystem fs_;
+  SteadyTime started_ = clock_.steady();
+  std::vector<std::string> notices_;
+  asio::io_context io_{1};
+  asio::signal_set signals_{io_, SIGINT, SIGTERM};
+  asio::steady_timer drain_timer_{io_};
+  bool socket_activated_ = false;
+  bool stopping_ = false;
+  SteadyTime drain_until_{};
+
+  std::optional<StateLock> lock_;
+  std::unique_ptr<Queue> queue_;
+  LinkHash active_link_;
+  std::unique_ptr<Delivery> delivery_;
+  std::optional<QueueSink> sink_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<ControlServer> control_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::open(LoadedConfig loaded) {
+  auto daemon = std::make_unique<DaemonImpl>(std::move(loaded));
+  if (auto opened = daemon->open(); !opened) return std::move(opened).error();
+  return std::unique_ptr<Daemon>(std::move(daemon));
+}
+
+}  // namespace tracelink

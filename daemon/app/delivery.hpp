@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "config/config.hpp"
+#include "daemon/base/clock.hpp"
+#include "daemon/base/file_system.hpp"
+#include "daemon/base/random_source.hpp"
+#include "daemon/base/result.hpp"
+#include "daemon/forward/dead_letter_store.hpp"
+#include "daemon/forward/forwarder.hpp"
+#include "daemon/mlflow/registration.hpp"
+#include "daemon/queue/queue.hpp"
+#include "daemon/types/ids.hpp"
+
+namespace tracelink {
+
+// Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination,
+// delivery loop.
+//
+// Threads: start(), stop(), flush() from the io thread; the others from any.
+class Delivery {
+ public:
+  static Result<std::unique_ptr<Delivery>> open(const Config& config, LinkHash active_link,
+                                                Queue& queue, FileSystem& fs, const Clock& clock,
+                                                RandomSource& random);
+  virtual ~Delivery() = default;
+
+  virtual void start() = 0;
+  virtual void flush() = 0;  // from now on traces whose root was seen go at once
+  virtual void stop() = 0;   // ends transfers, syncs the journal, joins the thread
+
+  virtual ForwarderStatus forwarder_status() const = 0;
+  // Of the deployment's own link; nothing without one, or with destination `file`.
+  virtual std::optional<RegistrationStatus> registration() const = 0;
+  virtual const DeadLetterStore& dead_letters() const = 0;
+};
+
+}  // namespace tracelink

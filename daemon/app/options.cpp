@@ -1,0 +1,86 @@
+#include "daemon/app/options.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "config/text.hpp"
+#include "daemon/types/version.hpp"
+
+namespace tracelink {
+
+namespace {
+
+constexpr std::chrono::milliseconds kDefaultGrace{5'000};
+
+NamePolicy name_policy_of(const std::string& word) {
+  if (word == "exact") return NamePolicy::exact;
+  if (word == "portable") return NamePolicy::portable;
+  return NamePolicy::automatic;
+}
+
+OnFull on_full_of(const std::string& word) {
+  if (word == "reject") return OnFull::reject;
+  if (word == "drop_oldest") return OnFull::drop_oldest;
+  return OnFull::wait;
+}
+
+}  // namespace
+
+LinkDefinition link_of(const Config& config) {
+  return LinkDefinition{.id = config.model.id,
+                        .name = config.model.name,
+                        .version = config.model.version,
+                        .name_policy = name_policy_of(config.model.name_policy),
+                        .type = config.model.type,
+                        .source_run_id = config.model.source_run_id,
+                        .params = config.model.params,
+                        .tags = config.model.tags,
+                        .experiment = {.id = config.experiment.id, .name = config.experiment.name}};
+}
+
+QueueOptions queue_options_of(const Config& config) {
+  return QueueOptions{.state_dir = config.state_dir,
+                      .max_bytes = config.queue.max_bytes,
+                      .on_full = on_full_of(config.queue.on_full)};
+}
+
+CurlOptions curl_options_of(const Config& config) {
+  return CurlOptions{.insecure_tls = config.tracking.insecure_tls,
+                     .ca_file = config.tracking.ca_file,
+                     .client_cert_file = config.tracking.client_cert_file,
+                     .connections_per_host = static_cast<long>(config.forward.connections)};
+}
+
+TrackingOptions tracking_options_of(const Config& config) {
+  return TrackingOptions{.uri = config.tracking.uri,
+                         .timeout = config.tracking.timeout,
+                         .username = config.tracking.username,
+                         .password = config.tracking.password,
+                         .token = config.tracking.token,
+                         .workspace = config.tracking.workspace,
+                         .user_agent = std::string("tracelinkd/") + kVersion};
+}
+
+ServerOptions server_options_of(const Config& config) {
+  ServerOptions options;
+  const SocketConfig& socket = config.listen.socket;
+  options.socket = {
+      .path = socket.path,
+      .mode = static_cast<std::uint32_t>(std::strtoul(socket.mode.c_str(), nullptr, 8)),
+      .owner = socket.owner,
+      .group = socket.group};
+  options.peers = {.allow_uids = socket.allow_uids, .allow_gids = socket.allow_gids};
+  options.tcp_address = config.listen.tcp;
+  options.max_request_bytes = config.listen.max_request_bytes;
+  options.memory_bytes = config.limits.memory;
+  options.max_connections = config.limits.connections;
+  return options;
+}
+
+std::chrono::milliseconds shutdown_grace_of(const Config& config, bool socket_activated) {
+  if (const auto grace = parse_duration(config.shutdown_grace)) return *grace;
+  return socket_activated ? std::chrono::milliseconds{0} : kDefaultGrace;
+}
+
+}  // namespace tracelink

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "config/config.hpp"
+#include "daemon/http/curl_http_client.hpp"
+#include "daemon/mlflow/tracking_client.hpp"
+#include "daemon/queue/queue.hpp"
+#include "daemon/types/link_definition.hpp"
+#include "ipc/server/server.hpp"
+
+namespace tracelink {
+
+// Config into what each component takes, so that no component knows Config. Pure.
+LinkDefinition link_of(const Config& config);
+QueueOptions queue_options_of(const Config& config);
+CurlOptions curl_options_of(const Config& config);
+TrackingOptions tracking_options_of(const Config& config);
+ServerOptions server_options_of(const Config& config);
+std::chrono::milliseconds shutdown_grace_of(const Config& config, bool socket_activated);
+
+}  // namespace tracelink

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "daemon/cli/common.hpp"
+
+namespace tracelink::cli {
+
+// Each adds its subcommand to `app`; when it is chosen, the exit code is stored in `exit_code`.
+// `context` and `exit_code` outlive the parse.
+void add_status(CLI::App& app, const Context& context, int& exit_code);
+void add_config(CLI::App& app, const Context& context, int& exit_code);
+void add_env(CLI::App& app, const Context& context, int& exit_code);
+void add_run(CLI::App& app, const Context& context, int& exit_code);
+void add_send(CLI::App& app, const Context& context, int& exit_code);
+void add_models(CLI::App& app, const Context& context, int& exit_code);
+void add_dead_letters(CLI::App& app, const Context& context, int& exit_code);
+
+}  // namespace tracelink::cli

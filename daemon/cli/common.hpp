@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "config/config.hpp"
+#include "daemon/base/result.hpp"
+
+namespace tracelink::cli {
+
+// Exit codes of every command (docs/cli.md).
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kUnreachable = 3;
+
+// What the global options say.
+struct Context {
+  std::string config_file;     // --config
+  std::string control_socket;  // --control
+  bool json = false;           // --json
+};
+
+// Prints "tracelink: <message>" to standard error and returns `code`.
+int fail(int code, std::string_view message);
+// The same for an Error: kUnreachable for unavailable and timeout, else kFailed.
+int fail(const Error& error);
+
+// The configuration for talking to a tracking server; a missing model is fine here, anything else
+// must be valid.
+Result<Config> load_for_tracking(const Context& context);
+// The configuration for finding the daemon's sockets: what is wrong elsewhere in it does not matter
+// here.
+Config load_lenient(const Context& context);
+
+// One exchange with the daemon's control socket; the body of a 200. `rejected` carries the daemon's
+// own message.
+Result<std::string> ask_daemon(const Context& context, std::string_view method,
+                               std::string_view target);
+
+}  // namespace tracelink::cli

@@ -1,0 +1,45 @@
+#include <exception>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "daemon/cli/commands.hpp"
+#include "daemon/types/version.hpp"
+
+int main(int argc, char** argv) {
+  using namespace tracelink::cli;
+  CLI::App app{"Talks to tracelinkd and to the MLflow server that it forwards to.", "tracelink"};
+  app.footer(
+      "Examples:\n"
+      "  tracelink status\n"
+      "  tracelink run -- python app.py\n"
+      "  tracelink models create --name my-agent --param llm=gpt-4o\n"
+      "\n"
+      "Exit codes: 0 done, 1 failed, 2 usage, 3 daemon or server not reachable.");
+  app.set_version_flag("--version", std::string("tracelink ") + tracelink::kVersion);
+  app.require_subcommand(1);
+  app.fallthrough();
+
+  Context context;
+  app.add_option("--config", context.config_file, "Configuration file, as for tracelinkd");
+  app.add_option("--control", context.control_socket, "The daemon's control socket");
+  app.add_flag("--json", context.json, "Print JSON");
+
+  int exit_code = kDone;
+  add_status(app, context, exit_code);
+  add_config(app, context, exit_code);
+  add_env(app, context, exit_code);
+  add_run(app, context, exit_code);
+  add_send(app, context, exit_code);
+  add_models(app, context, exit_code);
+  add_dead_letters(app, context, exit_code);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  } catch (const std::exception& error) {
+    return fail(kFailed, error.what());
+  }
+  return exit_code;
+}

@@ -1,0 +1,97 @@
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/cli/commands.hpp"
+#include "ipc/client/unix_http.hpp"
+
+namespace tracelink::cli {
+
+namespace {
+
+constexpr std::chrono::seconds kSendTimeout{15};
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kProtobuf = "application/x-protobuf";
+
+Result<std::string> read_input(const std::string& file) {
+  if (file == "-") {
+    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+  }
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return Error{ErrorCode::io, file + ": cannot be read"};
+  return std::string(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
+}
+
+// What the daemon said about one request beyond "stored": rejected spans or an error.
+std::string complaint_of(const HttpReply& reply) {
+  const auto json = nlohmann::json::parse(reply.body, nullptr, false);
+  if (reply.status != 200) {
+    return "HTTP " + std::to_string(reply.status) + ": " +
+           (json.is_object() ? json.value("message", reply.body) : reply.body);
+  }
+  if (!json.is_object() || !json.contains("partialSuccess")) return {};
+  const auto& partial = json["partialSuccess"];
+  return "rejected spans: " + partial.value("rejectedSpans", nlohmann::json("?")).dump() + ": " +
+         partial.value("errorMessage", "");
+}
+
+int send_json_lines(const std::string& socket, const std::string& input) {
+  std::istringstream lines(input);
+  std::size_t number = 0;
+  std::size_t stored = 0;
+  int exit_code = kDone;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, line, kSendTimeout);
+    if (!reply) return fail(reply.error());
+    if (reply->status == 200) ++stored;
+    if (const std::string complaint = complaint_of(*reply); !complaint.empty()) {
+      exit_code = fail(kFailed, "line " + std::to_string(number) + ": " + complaint);
+    }
+  }
+  std::cout << stored << " requests stored\n";
+  return exit_code;
+}
+
+int send_protobuf(const std::string& socket, const std::string& input) {
+  const auto reply =
+      unix_http_request(socket, "POST", "/v1/traces", kProtobuf, input, kSendTimeout);
+  if (!reply) return fail(reply.error());
+  if (reply->status != 200) {
+    return fail(kFailed, "HTTP " + std::to_string(reply->status) +
+                             " (the input is neither OTLP JSON lines nor a protobuf request?)");
+  }
+  // An empty ExportTraceServiceResponse has no partial_success: everything was stored.
+  if (!reply->body.empty()) return fail(kFailed, "some spans were rejected; see tracelink status");
+  std::cout << "1 request stored\n";
+  return kDone;
+}
+
+int send(const Context& context, const std::string& file) {
+  const auto input = read_input(file);
+  if (!input) return fail(input.error());
+  const std::string socket = load_lenient(context).listen.socket.path;
+  const std::size_t first = input->find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return fail(kFailed, "the input is empty");
+  return (*input)[first] == '{' ? send_json_lines(socket, *input) : send_protobuf(socket, *input);
+}
+
+}  // namespace
+
+void add_send(CLI::App& app, const Context& context, int& exit_code) {
+  auto file = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand(
+      "send", "Send a file of OTLP JSON lines, or one protobuf request, into the socket");
+  command->add_option("FILE", *file, "The file, or - for standard input")->required();
+  command->footer("Example:\n  tracelink send traces.jsonl\n  curl … | tracelink send -");
+  command->callback([&context, &exit_code, file] { exit_code = send(context, *file); });
+}
+
+}  // namespace tracelink::cli

@@ -1,0 +1,89 @@
+#include <iostream>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/cli/commands.hpp"
+
+namespace tracelink::cli {
+
+namespace {
+
+using nlohmann::json;
+
+std::string text(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return "";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::string or_dash(const std::string& value) { return value.empty() ? "-" : value; }
+
+std::string conservation_line(const json& spans) {
+  std::uint64_t dropped = 0;
+  for (const auto& item : spans.value("dropped", json::object()).items()) {
+    dropped += item.value().get<std::uint64_t>();
+  }
+  std::ostringstream line;
+  line << "accepted " << text(spans, "accepted") << " = delivered " << text(spans, "delivered")
+       << " + queued " << text(spans, "queued") << " + dead-lettered "
+       << text(spans, "dead_lettered") << " + duplicate " << text(spans, "duplicate")
+       << " + dropped " << dropped << " + damaged " << text(spans, "damaged");
+  return line.str();
+}
+
+void print_human(const json& status) {
+  const json& model = status.at("model");
+  const json& experiment = status.at("experiment");
+  const json& server = status.at("server");
+  const json& queue = status.at("queue");
+  std::cout << "tracelinkd " << text(status, "version") << ", pid " << text(status, "pid")
+            << ", up " << text(status, "uptime_s") << " s\n"
+            << "model       " << text(model, "state") << "  " << or_dash(text(model, "name"))
+            << "  " << text(model, "id") << "\n";
+  if (!text(model, "error").empty()) std::cout << "            " << text(model, "error") << "\n";
+  std::cout << "experiment  " << or_dash(text(experiment, "id")) << "  " << text(experiment, "name")
+            << "\n"
+            << "server      " << text(server, "state") << "  " << or_dash(text(server, "uri"))
+            << "  " << text(server, "version") << "\n"
+            << "queue       " << text(queue, "spans") << " spans in " << text(queue, "traces")
+            << " records, " << text(queue, "bytes") << " bytes, oldest "
+            << text(queue, "oldest_age_s") << " s\n"
+            << "spans       " << conservation_line(status.at("spans")) << "\n";
+  for (const json& held : status.at("held")) {
+    std::cout << "held        " << text(held, "scope") << ": " << text(held, "reason") << "\n";
+    if (!text(held, "remedy").empty()) std::cout << "            " << text(held, "remedy") << "\n";
+  }
+  for (const json& notice : status.value("notices", json::array())) {
+    std::cout << "notice      " << notice.get<std::string>() << "\n";
+  }
+  if (!status.at("last_error").is_null()) {
+    const json& error = status.at("last_error");
+    std::cout << "last error  " << text(error, "at") << "  " << text(error, "message") << "\n";
+    if (!text(error, "remedy").empty())
+      std::cout << "            " << text(error, "remedy") << "\n";
+  }
+}
+
+int show_status(const Context& context) {
+  const auto body = ask_daemon(context, "GET", "/status");
+  if (!body) return fail(body.error());
+  const json status = json::parse(*body);
+  if (context.json) {
+    std::cout << status.dump(2) << "\n";
+  } else {
+    print_human(status);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, const Context& context, int& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("status", "Model, server, queue, held scopes and the span balance");
+  command->footer("Example:\n  tracelink status --json | jq .spans");
+  command->callback([&context, &exit_code] { exit_code = show_status(context); });
+}
+
+}  // namespace tracelink::cli

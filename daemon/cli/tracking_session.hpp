@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "config/config.hpp"
+#include "daemon/cli/common.hpp"
+#include "daemon/http/http_client.hpp"
+#include "daemon/mlflow/tracking_client.hpp"
+
+namespace tracelink::cli {
+
+// A tracking client that waits for each answer: for commands, which do one thing at a time.
+class TrackingSession {
+ public:
+  static Result<std::unique_ptr<TrackingSession>> open(const Config& config);
+
+  TrackingClient& client() { return *client_; }
+
+  // Starts a call and runs it to its end: session.wait<LoggedModel>([&](auto done) {
+  // client.get_model(id, done); }).
+  template <class T>
+  Answer<T> wait(const std::function<void(AnswerHandler<T>)>& start) {
+    std::optional<Answer<T>> answer;
+    start([&answer](Answer<T> value) { answer = std::move(value); });
+    while (!answer) http_->poll(std::chrono::milliseconds{1000});
+    return std::move(*answer);
+  }
+
+ private:
+  TrackingSession() = default;
+
+  std::unique_ptr<HttpClient> http_;
+  std::unique_ptr<TrackingClient> client_;
+};
+
+// Says what went wrong with its remedy: kUnreachable when no answer came, else kFailed.
+int fail(const Failure& failure);
+
+}  // namespace tracelink::cli

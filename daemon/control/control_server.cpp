@@ -1,0 +1,149 @@
+#include "daemon/control/control_server.hpp"
+
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace tracelink {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using Local = asio::local::stream_protocol;
+using Stream = beast::basic_stream<Local>;
+
+namespace {
+
+constexpr std::chrono::seconds kIdleTimeout{60};
+constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::size_t kMaxRequestBytes = 64 << 10;
+
+http::response<http::string_body> to_response(const http::request<http::string_body>& request,
+                                              ControlReply reply) {
+  http::response<http::string_body> response{static_cast<http::status>(reply.status),
+                                             request.version()};
+  response.set(http::field::content_type, "application/json");
+  response.keep_alive(request.keep_alive());
+  response.body() = std::move(reply.body);
+  response.prepare_payload();
+  return response;
+}
+
+// What connections need; outlives every coroutine that holds it.
+struct Shared {
+  explicit Shared(ControlServer::Handler given) : handler(std::move(given)) {}
+  ControlServer::Handler handler;
+  asio::thread_pool worker{1};
+};
+
+// Runs the work on the worker thread and comes back to the caller's executor.
+asio::awaitable<ControlReply> handle(std::shared_ptr<Shared> shared, ControlServer::Work work) {
+  const auto caller = co_await asio::this_coro::executor;
+  co_await asio::post(shared->worker, asio::use_awaitable);
+  ControlReply reply = work();
+  co_await asio::post(caller, asio::use_awaitable);
+  co_return reply;
+}
+
+asio::awaitable<void> serve(std::shared_ptr<Shared> shared, Local::socket socket) {
+  Stream stream(std::move(socket));
+  beast::flat_buffer buffer;
+  for (bool keep_alive = true; keep_alive;) {
+    http::request_parser<http::string_body> parser;
+    parser.body_limit(kMaxRequestBytes);
+    stream.expires_after(kIdleTimeout);
+    const auto [read_error, read_bytes] =
+        co_await http::async_read(stream, buffer, parser, asio::as_tuple(asio::use_awaitable));
+    if (read_error) co_return;
+    const http::request<http::string_body>& request = parser.get();
+    ControlServer::Work work = shared->handler(request.method_string(), request.target());
+    ControlReply reply = co_await handle(shared, std::move(work));
+    http::response<http::string_body> response = to_response(request, std::move(reply));
+    keep_alive = response.keep_alive();
+    stream.expires_after(kIdleTimeout);
+    const auto [write_error, written_bytes] =
+        co_await http::async_write(stream, response, asio::as_tuple(asio::use_awaitable));
+    if (write_error) co_return;
+  }
+}
+
+void rethrow(std::exception_ptr error) {
+  if (error) std::rethrow_exception(error);
+}
+
+class ControlServerImpl final : public ControlServer {
+ public:
+  ControlServerImpl(asio::io_context& io, std::string path, Handler handler)
+      : acceptor_(io),
+        path_(std::move(path)),
+        shared_(std::make_shared<Shared>(std::move(handler))) {}
+
+  Result<void> listen() {
+    if (path_.size() >= sizeof(sockaddr_un::sun_path)) {
+      return Error{ErrorCode::invalid, "control.socket '" + path_ + "' is longer than " +
+                                           std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
+                                           " bytes"};
+    }
+    ::unlink(path_.c_str());
+    beast::error_code error;
+    acceptor_.open(Local(), error);
+    const mode_t previous = ::umask(0177);
+    if (!error) acceptor_.bind(Local::endpoint(path_), error);
+    ::umask(previous);
+    if (!error) acceptor_.listen(Local::socket::max_listen_connections, error);
+    if (error) return Error{ErrorCode::io, "control.socket " + path_ + ": " + error.message()};
+    asio::co_spawn(acceptor_.get_executor(), accept(), rethrow);
+    return {};
+  }
+
+  void stop() override {
+    beast::error_code ignored;
+    acceptor_.close(ignored);
+    ::unlink(path_.c_str());
+    shared_->worker.join();
+  }
+
+ private:
+  asio::awaitable<void> accept() {
+    while (acceptor_.is_open()) {
+      auto [error, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
+      if (error == asio::error::operation_aborted) co_return;
+      if (error) {
+        // Out of descriptors, most likely: accepting again at once would spin.
+        asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+        continue;
+      }
+      asio::co_spawn(acceptor_.get_executor(), serve(shared_, std::move(socket)), rethrow);
+    }
+  }
+
+  Local::acceptor acceptor_;
+  std::string path_;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& io, std::string path,
+                                                           Handler handler) {
+  auto server = std::make_unique<ControlServerImpl>(io, std::move(path), std::move(handler));
+  if (auto listening = server->listen(); !listening) return std::move(listening).error();
+  return std::unique_ptr<ControlServer>(std::move(server));
+}
+
+}  // namespace tracelink

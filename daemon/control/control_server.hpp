@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "daemon/base/result.hpp"
+
+namespace tracelink {
+
+struct ControlReply {
+  int status = 200;
+  std::string body;  // JSON
+};
+
+// The daemon's HTTP/1.1 + JSON side for `tracelink` (docs/control-api.md), on a Unix socket of mode
+// 0600: root and the daemon's user.
+//
+// Threads: lives on the io_context's thread. `handler` is called there and takes what it needs of
+// that thread's state; the work that it returns (reading files, building JSON) runs on a thread of
+// its own, so that it never delays intake.
+class ControlServer {
+ public:
+  using Work = std::function<ControlReply()>;
+  // (method, target) -> the work that makes the reply.
+  using Handler = std::function<Work(std::string_view, std::string_view)>;
+
+  // Binds and listens; a stale socket file is replaced (the caller holds the state directory's
+  // lock). Errors: `invalid` (path too long), `io`.
+  static Result<std::unique_ptr<ControlServer>> open(boost::asio::io_context& io, std::string path,
+                                                     Handler handler);
+  virtual ~ControlServer() = default;
+
+  // Closes the listener and every connection, removes the socket file, waits for a running handler.
+  virtual void stop() = 0;
+};
+
+}  // namespace tracelink

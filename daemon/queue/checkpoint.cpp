@@ -1,0 +1,93 @@
+#include "daemon/queue/checkpoint.hpp"
+
+#include <optional>
+
+#include "daemon/base/crc32c.hpp"
+#include "daemon/queue/little_endian.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr std::string_view kMagic = "TLCHKPNT";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kHeadBytes = 16;  // magic, version, payload length
+constexpr std::size_t kChecksumBytes = 4;
+
+template <class Self, class Visit>
+void for_each_term(Self& totals, Visit visit) {
+  visit(totals.accepted);
+  visit(totals.delivered);
+  visit(totals.dead_lettered);
+  visit(totals.duplicate);
+  visit(totals.dropped_policy);
+  visit(totals.dropped_age);
+  visit(totals.dropped_removed);
+  visit(totals.damaged);
+}
+
+std::string encode_payload(const Checkpoint& checkpoint) {
+  std::string out;
+  for_each_term(checkpoint.retired, [&](std::uint64_t term) { append_le(out, term); });
+  append_le(out, checkpoint.next_segment_id);
+  append_le(out, checkpoint.next_sequence);
+  append_le(out, static_cast<std::uint32_t>(checkpoint.retired_ids.size()));
+  append_le(out, static_cast<std::uint32_t>(checkpoint.sealed_at.size()));
+  for (const auto id : checkpoint.retired_ids) append_le(out, id);
+  for (const auto& [id, offset] : checkpoint.sealed_at) {
+    append_le(out, id);
+    append_le(out, offset);
+  }
+  return out;
+}
+
+std::optional<Checkpoint> decode_payload(std::string_view payload) {
+  LittleEndianReader in(payload);
+  Checkpoint checkpoint;
+  for_each_term(checkpoint.retired, [&](std::uint64_t& term) { term = in.take<std::uint64_t>(); });
+  checkpoint.next_segment_id = in.take<std::uint64_t>();
+  checkpoint.next_sequence = in.take<std::uint64_t>();
+  const auto retired = in.take<std::uint32_t>();
+  const auto sealed = in.take<std::uint32_t>();
+  for (std::uint32_t i = 0; i < retired && in.ok(); ++i) {
+    checkpoint.retired_ids.push_back(in.take<std::uint64_t>());
+  }
+  for (std::uint32_t i = 0; i < sealed && in.ok(); ++i) {
+    const auto id = in.take<std::uint64_t>();
+    checkpoint.sealed_at[id] = in.take<std::uint64_t>();
+  }
+  if (!in.ok()) return std::nullopt;
+  return checkpoint;
+}
+
+std::optional<Checkpoint> decode_copy(std::string_view copy) {
+  if (copy.size() < kHeadBytes + kChecksumBytes || !copy.starts_with(kMagic)) return std::nullopt;
+  const auto covered = copy.substr(0, copy.size() - kChecksumBytes);
+  if (get_le<std::uint32_t>(copy.data() + covered.size()) != crc32c(0, covered)) {
+    return std::nullopt;
+  }
+  LittleEndianReader in(covered.substr(kMagic.size()));
+  if (in.take<std::uint32_t>() != kVersion) return std::nullopt;
+  if (in.take<std::uint32_t>() != in.rest().size()) return std::nullopt;
+  return decode_payload(in.rest());
+}
+
+}  // namespace
+
+std::string encode_checkpoint(const Checkpoint& checkpoint) {
+  const auto payload = encode_payload(checkpoint);
+  std::string copy(kMagic);
+  append_le(copy, kVersion);
+  append_le(copy, static_cast<std::uint32_t>(payload.size()));
+  copy += payload;
+  append_le(copy, crc32c(0, copy));
+  return copy + copy;
+}
+
+Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
+  const auto half = bytes.size() / 2;
+  if (auto first = decode_copy(bytes.substr(0, half))) return *std::move(first);
+  if (auto second = decode_copy(bytes.substr(half))) return *std::move(second);
+  return Error{ErrorCode::corrupt, "checkpoint: both copies are damaged"};
+}
+
+}  // namespace tracelink

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/result.hpp"
+#include "daemon/queue/totals.hpp"
+
+namespace tracelink {
+
+// What must outlive the segments: replaced as a whole before segments are deleted.
+struct Checkpoint {
+  Totals retired;  // of every segment ever deleted, `retired_ids` included
+  std::uint64_t next_segment_id = 1;
+  std::uint64_t next_sequence = 1;
+  // Segments counted in `retired` whose files may still be there: not to be counted again.
+  std::vector<std::uint64_t> retired_ids;
+  // Where live segments ended when a write or sync failed; bytes behind were stored again
+  // elsewhere.
+  std::map<std::uint64_t, std::uint64_t> sealed_at;
+  bool operator==(const Checkpoint&) const = default;
+};
+
+// Two copies of the same content, so that one damaged byte costs nothing.
+std::string encode_checkpoint(const Checkpoint& checkpoint);
+Result<Checkpoint> decode_checkpoint(std::string_view bytes);  // `corrupt`: neither copy is whole
+
+}  // namespace tracelink

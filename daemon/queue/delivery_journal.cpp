@@ -1,0 +1,152 @@
+#include "daemon/queue/delivery_journal.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "daemon/base/crc32c.hpp"
+#include "daemon/queue/little_endian.hpp"
+#include "daemon/queue/record_format.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr std::string_view kMagic = "TLJOURNL";
+constexpr std::uint32_t kVersion = 1;
+constexpr int kReadAttempts = 3;
+
+std::string encode_header(std::uint64_t segment_id) {
+  std::string out(kMagic);
+  append_le(out, kVersion);
+  append_le(out, segment_id);
+  append_le(out, crc32c(0, out));
+  return out;
+}
+
+void append_entry(std::string& out, const JournalEntry& entry, std::uint32_t seed) {
+  const auto start = out.size();
+  append_le(out, entry.offset);
+  append_le(out, entry.delivered);
+  append_le(out, entry.dead_lettered);
+  append_le(out, entry.duplicate);
+  append_le(out, entry.dropped_policy);
+  append_le(out, entry.dropped_age);
+  append_le(out, entry.damaged);
+  append_le(out, entry.records);
+  append_le(out, entry.bytes);
+  append_le(out, std::uint32_t{0});
+  append_le(out, crc32c(seed, std::string_view(out).substr(start)));
+}
+
+std::optional<JournalEntry> decode_entry(std::string_view bytes, std::uint32_t seed) {
+  const auto covered = bytes.substr(0, kJournalEntryBytes - sizeof(std::uint32_t));
+  if (get_le<std::uint32_t>(bytes.data() + covered.size()) != crc32c(seed, covered)) {
+    return std::nullopt;
+  }
+  LittleEndianReader in(covered);
+  JournalEntry entry;
+  entry.offset = in.take<std::uint64_t>();
+  entry.delivered = in.take<std::uint32_t>();
+  entry.dead_lettered = in.take<std::uint32_t>();
+  entry.duplicate = in.take<std::uint32_t>();
+  entry.dropped_policy = in.take<std::uint32_t>();
+  entry.dropped_age = in.take<std::uint32_t>();
+  entry.damaged = in.take<std::uint32_t>();
+  entry.records = in.take<std::uint32_t>();
+  entry.bytes = in.take<std::uint32_t>();
+  return entry;
+}
+
+Result<std::string> read_if_there(const FileSystem& fs, const std::filesystem::path& path) {
+  Result<std::string> content{std::string()};
+  for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
+    const auto there = fs.exists(path);
+    if (there && !*there) return std::string();
+    content = there ? read_file(fs, path) : Result<std::string>(there.error());
+    if (content) break;
+  }
+  return content;
+}
+
+}  // namespace
+
+std::uint64_t JournalEntry::spans() const {
+  return std::uint64_t{delivered} + dead_lettered + duplicate + dropped_policy + dropped_age +
+         damaged;
+}
+
+void JournalEntry::add_to(Totals& totals) const {
+  totals.delivered += delivered;
+  totals.dead_lettered += dead_lettered;
+  totals.duplicate += duplicate;
+  totals.dropped_policy += dropped_policy;
+  totals.dropped_age += dropped_age;
+  totals.damaged += damaged;
+}
+
+DeliveryJournal::DeliveryJournal(FileSystem& fs, const QueuePaths& paths, std::uint64_t segment_id,
+                                 std::uint64_t first_generation)
+    : fs_(fs), paths_(paths), segment_id_(segment_id), generation_(first_generation) {}
+
+Result<void> DeliveryJournal::create() {
+  auto file = fs_.create(paths_.journal(segment_id_, generation_));
+  if (!file) return std::move(file).error();
+  const auto header = encode_header(segment_id_);
+  const std::string_view pieces[] = {header};
+  if (auto written = (*file)->append(pieces); !written) return written;
+  if (auto synced = fs_.sync_directory(paths_.queue); !synced) return synced;
+  file_ = *std::move(file);
+  return {};
+}
+
+Result<void> DeliveryJournal::write(std::span<const JournalEntry> entries) {
+  std::string bytes;
+  bytes.reserve(entries.size() * kJournalEntryBytes);
+  const auto seed = checksum_seed(segment_id_);
+  for (const auto& entry : entries) append_entry(bytes, entry, seed);
+  const std::string_view pieces[] = {bytes};
+
+  Result<void> result = file_ ? Result<void>() : create();
+  if (result) result = file_->append(pieces);
+  if (result) result = file_->sync();
+  if (!result) {
+    file_.reset();
+    ++generation_;
+  }
+  return result;
+}
+
+Result<std::vector<JournalEntry>> DeliveryJournal::load(const FileSystem& fs,
+                                                        const QueuePaths& paths,
+                                                        std::uint64_t segment_id,
+                                                        std::uint64_t generations) {
+  std::vector<JournalEntry> entries;
+  const auto seed = checksum_seed(segment_id);
+  for (std::uint64_t generation = 0; generation < generations; ++generation) {
+    const auto content = read_if_there(fs, paths.journal(segment_id, generation));
+    if (!content) return content.error();
+    for (std::size_t at = kJournalHeaderBytes; at + kJournalEntryBytes <= content->size();
+         at += kJournalEntryBytes) {
+      const auto bytes = std::string_view(*content).substr(at, kJournalEntryBytes);
+      if (const auto entry = decode_entry(bytes, seed)) entries.push_back(*entry);
+    }
+  }
+  // A record that was delivered may be part of a stretch damaged later: both entries count.
+  const auto key = [](const JournalEntry& e) { return std::pair(e.offset, e.damaged > 0); };
+  std::stable_sort(entries.begin(), entries.end(),
+                   [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  const auto repeated = [&](const auto& a, const auto& b) { return key(a) == key(b); };
+  entries.erase(std::unique(entries.begin(), entries.end(), repeated), entries.end());
+  return entries;
+}
+
+Result<void> DeliveryJournal::remove() {
+  file_.reset();
+  for (std::uint64_t generation = 0; generation <= generation_; ++generation) {
+    if (auto removed = fs_.remove(paths_.journal(segment_id_, generation)); !removed) {
+      return removed;
+    }
+  }
+  return {};
+}
+
+}  // namespace tracelink

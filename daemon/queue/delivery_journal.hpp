@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "daemon/base/file_system.hpp"
+#include "daemon/queue/queue_paths.hpp"
+#include "daemon/queue/totals.hpp"
+
+namespace tracelink {
+
+// What became of the record at `offset`, or of the damaged stretch that starts there.
+struct JournalEntry {
+  std::uint64_t offset = 0;
+  std::uint32_t delivered = 0;
+  std::uint32_t dead_lettered = 0;
+  std::uint32_t duplicate = 0;
+  std::uint32_t dropped_policy = 0;
+  std::uint32_t dropped_age = 0;
+  std::uint32_t damaged = 0;
+  std::uint32_t records = 1;
+  std::uint32_t bytes = 0;  // of the records in the segment
+
+  std::uint64_t spans() const;
+  void add_to(Totals& totals) const;
+  bool operator==(const JournalEntry&) const = default;
+};
+inline constexpr std::size_t kJournalHeaderBytes = 24;
+inline constexpr std::size_t kJournalEntryBytes = 48;
+
+// Which records of one segment are done. Entries may come in any order; an entry is written again
+// when it is not certain that it was stored, so the reader keeps one per offset.
+//
+// Each object writes a file of its own ("generation"), and goes to a next one after any failure, so
+// it never appends behind bytes of unknown state.
+// Threads: one at a time. Lifetime: `fs` and `paths` outlive this object.
+class DeliveryJournal {
+ public:
+  DeliveryJournal(FileSystem& fs, const QueuePaths& paths, std::uint64_t segment_id,
+                  std::uint64_t first_generation);
+
+  // Durable when it returns success. After an error the caller writes the same entries again.
+  Result<void> write(std::span<const JournalEntry> entries);
+
+  // Entries of all generations below `generations`, by offset. Bytes that are no entry of this
+  // segment are skipped (their steps are repeated). Errors: `io`, no_space.
+  static Result<std::vector<JournalEntry>> load(const FileSystem& fs, const QueuePaths& paths,
+                                                std::uint64_t segment_id,
+                                                std::uint64_t generations);
+  // Removes the files of the generations that this object or an earlier one wrote.
+  Result<void> remove();
+  std::uint64_t generations() const { return generation_ + (file_ ? 1 : 0); }
+
+ private:
+  Result<void> create();
+
+  FileSystem& fs_;
+  const QueuePaths& paths_;
+  const std::uint64_t segment_id_;
+  std::uint64_t generation_;
+  std::unique_ptr<File> file_;
+};
+
+}  // namespace tracelink

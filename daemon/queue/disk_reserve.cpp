@@ -1,0 +1,27 @@
+#include "daemon/queue/disk_reserve.hpp"
+
+namespace tracelink {
+
+DiskReserve::DiskReserve(FileSystem& fs, std::filesystem::path path, std::uint64_t bytes)
+    : fs_(fs), path_(std::move(path)), bytes_(bytes) {}
+
+void DiskReserve::restore() {
+  const std::lock_guard lock(mutex_);
+  if (held_ || !fs_.remove(path_)) return;
+  auto file = fs_.create(path_);
+  if (!file) return;
+  if ((*file)->preallocate(bytes_)) {
+    held_ = *std::move(file);
+  } else {
+    (void)fs_.remove(path_).has_value();  // tried again by the next restore()
+  }
+}
+
+bool DiskReserve::release() {
+  const std::lock_guard lock(mutex_);
+  if (!held_) return false;
+  held_.reset();
+  return fs_.remove(path_).has_value();
+}
+
+}  // namespace tracelink

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+
+#include "daemon/base/file_system.hpp"
+
+namespace tracelink {
+
+// Disk blocks held back for bookkeeping, so that a full disk stops intake but never the writing
+// that frees space again (checkpoint, journals, notes, the second try of a failed group).
+//
+// Threads: any. Lifetime: `fs` outlives this object.
+class DiskReserve {
+ public:
+  DiskReserve(FileSystem& fs, std::filesystem::path path, std::uint64_t bytes);
+
+  // Takes the blocks if they are not held; without them (the disk is full) the queue works on.
+  void restore();
+
+  // Runs `operation` (a callable returning a Result) and, if it finds the disk full, once more with
+  // the reserved blocks given back to the disk.
+  template <class Operation>
+  auto with(Operation operation) {
+    auto result = operation();
+    if (result || result.error().code != ErrorCode::no_space || !release()) return result;
+    return operation();
+  }
+
+ private:
+  bool release();
+
+  FileSystem& fs_;
+  const std::filesystem::path path_;
+  const std::uint64_t bytes_;
+  std::mutex mutex_;
+  std::unique_ptr<File> held_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,65 @@
+#include "daemon/queue/link_store.hpp"
+
+#include "daemon/codec/link_codec.hpp"
+
+namespace tracelink {
+
+LinkStore::LinkStore(FileSystem& fs, std::filesystem::path directory, Quarantine& quarantine)
+    : fs_(fs), directory_(std::move(directory)), quarantine_(quarantine) {}
+
+Result<void> LinkStore::open() {
+  const auto names = fs_.list(directory_);
+  if (!names) return names.error();
+  for (const auto& name : *names) {
+    if (auto loaded = load(name); !loaded) return loaded;
+  }
+  return {};
+}
+
+Result<void> LinkStore::load(const std::string& name) {
+  const auto path = directory_ / name;
+  if (name.ends_with(".tmp")) return fs_.remove(path);
+  auto content = read_file(fs_, path);
+  if (!content) return std::move(content).error();
+  const auto hash = hash_link(*content);
+  if (hash.hex() != name) return quarantine_.set_aside(path);
+  const std::lock_guard lock(mutex_);
+  links_.emplace(hash, std::make_shared<const std::string>(*std::move(content)));
+  return {};
+}
+
+Result<LinkHash> LinkStore::remember(const LinkDefinition& link) {
+  auto bytes = encode_link(link);
+  const auto hash = hash_link(bytes);
+  if (auto stored = store(hash, std::move(bytes)); !stored) return std::move(stored).error();
+  return hash;
+}
+
+Result<void> LinkStore::learn(std::string_view encoded) {
+  if (!decode_link(encoded)) return {};
+  return store(hash_link(encoded), std::string(encoded));
+}
+
+Result<void> LinkStore::store(const LinkHash& hash, std::string encoded) {
+  const std::lock_guard lock(mutex_);
+  if (links_.contains(hash)) return {};
+  if (auto written = write_file_durably(fs_, directory_ / hash.hex(), encoded); !written) {
+    return written;
+  }
+  links_.emplace(hash, std::make_shared<const std::string>(std::move(encoded)));
+  return {};
+}
+
+Result<LinkDefinition> LinkStore::find(const LinkHash& hash) const {
+  const auto bytes = encoded(hash);
+  if (!bytes) return Error{ErrorCode::invalid, "unknown link " + hash.hex()};
+  return decode_link(*bytes);
+}
+
+std::shared_ptr<const std::string> LinkStore::encoded(const LinkHash& hash) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = links_.find(hash);
+  return found == links_.end() ? nullptr : found->second;
+}
+
+}  // namespace tracelink

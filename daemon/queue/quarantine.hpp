@@ -1,0 +1,41 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "daemon/base/file_system.hpp"
+
+namespace tracelink {
+
+// Copies of bytes that could not be read as what they should be, for a person to look at.
+//
+// Bounded: over `max_bytes` nothing more is copied (the damage is counted all the same).
+// Threads: any.
+class Quarantine {
+ public:
+  Quarantine(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes);
+
+  Result<void> open();  // counts what is there
+
+  // One file per name: the same damage found again is not copied twice.
+  Result<void> keep(std::string_view name, std::string_view bytes);
+  // Moves a whole file.
+  Result<void> set_aside(const std::filesystem::path& path);
+
+  std::uint64_t files() const { return files_; }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  FileSystem& fs_;
+  const std::filesystem::path directory_;
+  const std::uint64_t max_bytes_;
+  std::mutex mutex_;
+  std::atomic<std::uint64_t> files_ = 0;
+  std::atomic<std::uint64_t> bytes_ = 0;
+};
+
+}  // namespace tracelink

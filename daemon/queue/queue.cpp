@@ -1,0 +1,71 @@
+#include "daemon/queue/queue.hpp"
+
+#include "daemon/queue/queue_core.hpp"
+#include "daemon/queue/queue_reader.hpp"
+#include "daemon/queue/queue_writer.hpp"
+
+namespace tracelink {
+namespace {
+
+class DurableQueue final : public Queue {
+ public:
+  DurableQueue(QueueOptions options, FileSystem& fs, const Clock& clock)
+      : core_(std::move(options), fs, clock), reader_(core_), writer_(core_) {}
+
+  Result<void> recover() { return core_.recover(); }
+
+  void start() override { writer_.start(); }
+  void stop() override { writer_.stop(); }
+
+  void append(std::vector<Record> records, SteadyTime deadline, AppendDone done) override {
+    writer_.append(std::move(records), 0, deadline, std::move(done));
+  }
+  void append_replayed(std::vector<Record> records, SteadyTime deadline, AppendDone done) override {
+    writer_.append(std::move(records), kFlagReplayed, deadline, std::move(done));
+  }
+  Result<void> count_removed_dead_letters(std::uint64_t spans) override {
+    return core_.count_removed(spans);
+  }
+
+  Result<LinkHash> remember_link(const LinkDefinition& link) override {
+    return core_.reserve.with([&] { return core_.links.remember(link); });
+  }
+  Result<LinkDefinition> link(const LinkHash& hash) const override {
+    return core_.links.find(hash);
+  }
+
+  Result<std::optional<StoredRecord>> next() override { return reader_.next(); }
+  Result<StoredRecord> read(Position position) const override { return reader_.read(position); }
+  void complete(const Completion& completion) override { core_.complete(completion); }
+
+  Result<void> note(const std::vector<TraceNote>& notes) override { return core_.notes.add(notes); }
+  std::vector<TraceNote> recent_notes() const override { return core_.notes.recent(); }
+  Result<void> sync_journal() override { return core_.save_journals(); }
+
+  void set_on_durable(std::function<void()> callback) override {
+    writer_.set_on_durable(std::move(callback));
+  }
+  void set_external_bytes(std::uint64_t bytes) override {
+    const std::lock_guard lock(core_.mutex);
+    core_.external_bytes = bytes;
+  }
+  QueueStats stats() const override { return core_.stats(); }
+
+ private:
+  QueueCore core_;
+  mutable QueueReader reader_;  // read() keeps the file open that it read last
+  QueueWriter writer_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Queue>> Queue::open(QueueOptions options, FileSystem& fs,
+                                           const Clock& clock) {
+  auto queue = std::make_unique<DurableQueue>(std::move(options), fs, clock);
+  if (auto recovered = queue->recover(); !recovered) {
+    return std::move(recovered).error().within("queue");
+  }
+  return std::unique_ptr<Queue>(std::move(queue));
+}
+
+}  // namespace tracelink

@@ -1,0 +1,378 @@
+#include "daemon/queue/queue_core.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace tracelink {
+namespace {
+
+constexpr std::uint64_t kSegmentFloorBytes = 4096;
+constexpr std::uint64_t kBytesPerJournaledRecord = 1024;  // records a segment is planned for
+constexpr std::uint64_t kMinSegmentRecords = 64;
+constexpr std::uint64_t kBookkeepingBytes = 16u << 10;  // checkpoint, its successor, headers
+constexpr std::uint64_t kUnsavedEntriesHigh = 1024;
+constexpr std::uint64_t kNoteShare = 32;  // of max_bytes for notes, which are written anew at twice
+
+std::uint64_t journal_bytes(std::uint64_t records) {
+  return kJournalHeaderBytes + records * kJournalEntryBytes;
+}
+
+std::uint64_t segment_records(std::uint64_t segment_bytes) {
+  return std::max(kMinSegmentRecords, segment_bytes / kBytesPerJournaledRecord);
+}
+
+QueueOptions normalised(QueueOptions options, const FileSystem& fs) {
+  const auto free_bytes = fs.free_bytes(options.state_dir);
+  auto bytes = std::min(options.segment_bytes, options.max_bytes / 8);
+  if (free_bytes) bytes = std::min(bytes, *free_bytes / 8);
+  options.segment_bytes = std::max(bytes, kSegmentFloorBytes) / kRecordAlignment * kRecordAlignment;
+  return options;
+}
+
+std::uint64_t reserve_for(const QueueOptions& options) {
+  return options.segment_bytes + journal_bytes(segment_records(options.segment_bytes)) +
+         kBookkeepingBytes;
+}
+
+std::size_t note_limit(const QueueOptions& options) {
+  constexpr std::uint64_t kNoteFileBytes = 56;
+  return static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(options.max_bytes / kNoteShare / kNoteFileBytes, 64, 100'000));
+}
+
+void check(bool invariant) {
+  if (!invariant) std::abort();
+}
+
+}  // namespace
+
+void Segment::add_done(const JournalEntry& entry) {
+  entry.add_to(totals);
+  done_records += entry.records;
+  done_bytes += entry.bytes;
+}
+
+void Segment::set_counts(const SegmentCounts& now) {
+  totals.accepted += (now.spans - now.replayed_spans) - (counts.spans - counts.replayed_spans);
+  totals.dead_lettered -= now.replayed_spans - counts.replayed_spans;
+  counts = now;
+}
+
+QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& the_clock)
+    : options(normalised(std::move(given), file_system)),
+      paths(options.state_dir),
+      fs(file_system),
+      clock(the_clock),
+      reserve(fs, paths.reserve(), reserve_for(options)),
+      quarantine(fs, paths.quarantine, options.segment_bytes),
+      links(fs, paths.links, quarantine),
+      notes(fs, paths.notes(), reserve, clock, note_limit(options)),
+      reserve_bytes_(reserve_for(options)) {}
+
+SegmentCapacity QueueCore::capacity_for(std::uint64_t bytes, std::uint64_t records) const {
+  return {.bytes = std::max(options.segment_bytes, kSegmentHeaderBytes + bytes + kFooterBytes),
+          .records = std::max(segment_records(options.segment_bytes), records)};
+}
+
+bool QueueCore::can_ever_fit(std::uint64_t bytes, std::uint64_t records) const {
+  const auto capacity = capacity_for(bytes, records);
+  return reserve_bytes_ + capacity.bytes + journal_bytes(capacity.records) <= options.max_bytes;
+}
+
+std::uint64_t QueueCore::used_bytes_lock_held() const {
+  std::uint64_t used = reserve_bytes_ + external_bytes + notes.file_bytes() + quarantine.bytes();
+  for (const auto& [id, segment] : segments) used += segment->charged_bytes;
+  return used;
+}
+
+Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t bytes,
+                                                               std::uint64_t records,
+                                                               bool use_reserve) {
+  const auto capacity = capacity_for(bytes, records);
+  const auto charge = capacity.bytes + journal_bytes(capacity.records);
+  SegmentHeader header;
+  bool seals_unsaved = false;
+  {
+    const std::lock_guard lock(mutex);
+    const auto available = options.max_bytes + (use_reserve ? reserve_bytes_ : 0);
+    if (used_bytes_lock_held() + charge > available) {
+      return Error{ErrorCode::no_space, "queue.max_bytes is reached"};
+    }
+    seals_unsaved = !unsaved_seals_.empty();
+    header = {.segment_id = next_segment_id++,
+              .first_sequence = next_sequence,
+              .created_at = clock.wall()};
+  }
+  if (seals_unsaved) {
+    if (auto saved = save_checkpoint(); !saved) return std::move(saved).error();
+  }
+  const auto create = [&] {
+    return SegmentWriter::create(fs, paths.segment(header.segment_id), header, capacity);
+  };
+  auto writer = use_reserve ? reserve.with(create) : create();
+  if (!writer) return writer;
+  auto segment = std::make_shared<Segment>();
+  segment->id = header.segment_id;
+  segment->charged_bytes = charge;
+  segment->next_sequence = header.first_sequence;
+  segment->journal = std::make_unique<DeliveryJournal>(fs, paths, header.segment_id, 0);
+  const std::lock_guard lock(mutex);
+  segments.emplace(header.segment_id, std::move(segment));
+  return writer;
+}
+
+void QueueCore::publish(const SegmentWriter& writer, std::uint64_t failed_attempts) {
+  const std::lock_guard lock(mutex);
+  auto& segment = *segments.at(writer.id());
+  segment.end = writer.durable_end();
+  segment.set_counts(writer.counts());
+  segment.next_sequence = writer.next_sequence();
+  segment.spans_end = writer.counts().spans;
+  ++syncs_;
+  write_failures_ += failed_attempts;
+  full = false;
+}
+
+void QueueCore::close_segment(const SegmentWriter& writer, std::uint64_t file_bytes) {
+  const std::lock_guard lock(mutex);
+  auto& segment = *segments.at(writer.id());
+  segment.closed = true;
+  segment.charged_bytes = file_bytes + journal_bytes(segment.counts.records);
+  note_done_lock_held(segment);
+}
+
+void QueueCore::seal_after_failure(const SegmentWriter& writer) {
+  const std::lock_guard lock(mutex);
+  auto& segment = *segments.at(writer.id());
+  segment.closed = true;
+  sealed_at_[segment.id] = writer.durable_end();
+  unsaved_seals_.insert(segment.id);
+  note_done_lock_held(segment);
+}
+
+void QueueCore::note_done_lock_held(Segment& segment) {
+  if (!segment.done() && unsaved_entries_ < kUnsavedEntriesHigh) return;
+  maintenance_due = true;
+  wake.notify_one();
+}
+
+Result<void> QueueCore::save_checkpoint() {
+  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  return replace_checkpoint([](Checkpoint&) {});
+}
+
+Result<void> QueueCore::count_removed(std::uint64_t spans) {
+  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  return replace_checkpoint([&](Checkpoint& checkpoint) {
+    checkpoint.retired.dead_lettered -= spans;
+    checkpoint.retired.dropped_removed += spans;
+  });
+}
+
+Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)>& change) {
+  Checkpoint checkpoint;
+  {
+    const std::lock_guard lock(mutex);
+    checkpoint = {.retired = retired_,
+                  .next_segment_id = next_segment_id,
+                  .next_sequence = next_sequence,
+                  .retired_ids = retired_ids_,
+                  .sealed_at = sealed_at_};
+    change(checkpoint);
+  }
+  const auto bytes = encode_checkpoint(checkpoint);
+  auto stored = reserve.with([&] { return write_file_durably(fs, paths.checkpoint(), bytes); });
+  if (!stored) {
+    count_failure();
+    return stored;
+  }
+  const std::lock_guard lock(mutex);
+  retired_ = checkpoint.retired;
+  retired_ids_ = std::move(checkpoint.retired_ids);
+  // From here on a retired segment is counted in retired_ only.
+  for (const auto id : retired_ids_) forget_lock_held(id);
+  std::erase_if(unsaved_seals_, [&](auto id) { return checkpoint.sealed_at.contains(id); });
+  return {};
+}
+
+void QueueCore::retire_done_segments() {
+  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  std::vector<std::shared_ptr<Segment>> done;
+  {
+    const std::lock_guard lock(mutex);
+    for (const auto& [id, segment] : segments) {
+      if (segment->done()) done.push_back(segment);
+    }
+  }
+  if (done.empty()) return;
+  const auto stored = replace_checkpoint([&](Checkpoint& checkpoint) {
+    for (const auto& segment : done) {
+      checkpoint.retired += segment->totals;
+      checkpoint.retired_ids.push_back(segment->id);
+      checkpoint.sealed_at.erase(segment->id);
+    }
+  });
+  if (!stored) return;
+  delete_files(done);
+  reserve.restore();
+}
+
+void QueueCore::forget_lock_held(std::uint64_t id) {
+  sealed_at_.erase(id);
+  unsaved_seals_.erase(id);
+  const auto found = segments.find(id);
+  if (found == segments.end()) return;
+  unsaved_entries_ -= found->second->unsaved.size();
+  segments.erase(found);
+}
+
+void QueueCore::delete_files(const std::vector<std::shared_ptr<Segment>>& retired) {
+  bool gone = true;
+  for (const auto& segment : retired) {
+    const std::lock_guard journal_lock(journal_mutex_);
+    gone = fs.remove(paths.segment(segment->id)).has_value() && gone;
+    gone = segment->journal->remove().has_value() && gone;
+  }
+  gone = fs.sync_directory(paths.queue).has_value() && gone;
+  if (!gone) {
+    count_failure();  // the checkpoint names them; the next start removes them
+    return;
+  }
+  const std::lock_guard lock(mutex);
+  for (const auto& segment : retired) std::erase(retired_ids_, segment->id);
+}
+
+bool QueueCore::drop_oldest_segment() {
+  {
+    const std::lock_guard lock(mutex);
+    const auto oldest = std::find_if(segments.begin(), segments.end(), [](const auto& entry) {
+      return entry.second->closed && !entry.second->done();
+    });
+    if (oldest == segments.end()) return false;
+    auto& segment = *oldest->second;
+    segment.totals.dropped_policy += segment.totals.queued();
+    segment.done_records = segment.counts.records;
+    segment.dropped = true;
+    in_flight.erase(in_flight.lower_bound({segment.id, 0}),
+                    in_flight.lower_bound({segment.id + 1, 0}));
+  }
+  retire_done_segments();
+  return true;
+}
+
+Result<void> QueueCore::save_journals() {
+  const std::lock_guard journal_lock(journal_mutex_);
+  std::vector<std::pair<std::shared_ptr<Segment>, std::vector<JournalEntry>>> work;
+  {
+    const std::lock_guard lock(mutex);
+    for (const auto& [id, segment] : segments) {
+      if (segment->unsaved.empty()) continue;
+      work.emplace_back(segment, std::exchange(segment->unsaved, {}));
+    }
+    unsaved_entries_ = 0;
+  }
+  Result<void> result;
+  for (auto& [segment, entries] : work) {
+    auto written = reserve.with([&] { return segment->journal->write(entries); });
+    if (written) continue;
+    count_failure();
+    result = std::move(written);
+    const std::lock_guard lock(mutex);
+    if (!segments.contains(segment->id)) continue;  // retired meanwhile
+    unsaved_entries_ += entries.size();
+    segment->unsaved.insert(segment->unsaved.begin(), entries.begin(), entries.end());
+  }
+  return result;
+}
+
+void QueueCore::save_journals_if_many() {
+  {
+    const std::lock_guard lock(mutex);
+    if (unsaved_entries_ < kUnsavedEntriesHigh) return;
+  }
+  (void)save_journals().has_value();  // counted; what was not saved is tried again later
+}
+
+bool QueueCore::has_unsaved_seals() const {
+  const std::lock_guard lock(mutex);
+  return !unsaved_seals_.empty();
+}
+
+void QueueCore::complete(const Completion& completion) {
+  const std::lock_guard lock(mutex);
+  const auto found = segments.find(completion.position.segment_id);
+  if (found == segments.end() || found->second->dropped) return;
+  const auto record = in_flight.find(completion.position);
+  check(record != in_flight.end());
+  const JournalEntry entry{.offset = completion.position.offset,
+                           .delivered = completion.delivered,
+                           .dead_lettered = completion.dead_lettered,
+                           .duplicate = completion.duplicate,
+                           .dropped_policy = completion.dropped_policy,
+                           .dropped_age = completion.dropped_age,
+                           .records = 1,
+                           .bytes = record->second.bytes};
+  check(entry.spans() == record->second.spans);
+  in_flight.erase(record);
+  auto& segment = *found->second;
+  segment.add_done(entry);
+  segment.unsaved.push_back(entry);
+  ++unsaved_entries_;
+  note_done_lock_held(segment);
+}
+
+void QueueCore::count_damage(std::uint64_t segment_id, const JournalEntry& entry) {
+  const std::lock_guard lock(mutex);
+  const auto found = segments.find(segment_id);
+  if (found == segments.end() || found->second->dropped) return;
+  in_flight.erase({segment_id, entry.offset});
+  auto& segment = *found->second;
+  segment.add_done(entry);
+  segment.unsaved.push_back(entry);
+  ++unsaved_entries_;
+  note_done_lock_held(segment);
+}
+
+void QueueCore::count_failure() {
+  const std::lock_guard lock(mutex);
+  ++write_failures_;
+}
+
+QueueStats QueueCore::stats() const {
+  const std::lock_guard lock(mutex);
+  Totals totals = retired_;
+  QueueStats stats;
+  for (const auto& [id, segment] : segments) {
+    totals += segment->totals;
+    stats.queued_records += segment->counts.records - segment->done_records;
+    stats.queued_bytes += segment->counts.record_bytes - segment->done_bytes;
+    const bool unread =
+        id > cursor.segment_id || (id == cursor.segment_id && cursor.offset < segment->end);
+    if (!unread || stats.oldest_accepted_at || segment->counts.records == segment->done_records) {
+      continue;
+    }
+    // A lower bound, known without reading on.
+    stats.oldest_accepted_at =
+        id == cursor.segment_id ? cursor_accepted_at : segment->counts.first_accepted_at;
+  }
+  if (!in_flight.empty()) stats.oldest_accepted_at = in_flight.begin()->second.accepted_at;
+  stats.accepted = totals.accepted;
+  stats.delivered = totals.delivered;
+  stats.dead_lettered = totals.dead_lettered;
+  stats.duplicate = totals.duplicate;
+  stats.damaged = totals.damaged;
+  stats.dropped_policy = totals.dropped_policy;
+  stats.dropped_age = totals.dropped_age;
+  stats.dropped_removed = totals.dropped_removed;
+  stats.queued_spans = totals.queued();
+  stats.disk_bytes = used_bytes_lock_held();
+  stats.quarantine_files = quarantine.files();
+  stats.quarantine_bytes = quarantine.bytes();
+  stats.syncs = syncs_;
+  stats.write_failures = write_failures_;
+  stats.segments = segments.size();
+  stats.full = full;
+  return stats;
+}
+
+}  // namespace tracelink

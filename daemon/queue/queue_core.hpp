@@ -1,0 +1,140 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "daemon/queue/checkpoint.hpp"
+#include "daemon/queue/delivery_journal.hpp"
+#include "daemon/queue/disk_reserve.hpp"
+#include "daemon/queue/link_store.hpp"
+#include "daemon/queue/quarantine.hpp"
+#include "daemon/queue/queue.hpp"
+#include "daemon/queue/queue_paths.hpp"
+#include "daemon/queue/segment_scan.hpp"
+#include "daemon/queue/segment_writer.hpp"
+#include "daemon/queue/trace_notes.hpp"
+
+namespace tracelink {
+
+// What the queue knows about one segment file.
+struct Segment {
+  std::uint64_t id = 0;
+  std::uint64_t end = kSegmentHeaderBytes;  // delivery reads below this; all of it is durable
+  bool closed = false;                      // nothing is appended any more
+  bool dropped = false;                     // given up for room; what is still in flight is ignored
+  SegmentCounts counts;                     // lost records and spans included
+  std::uint64_t next_sequence = 0;
+  std::uint64_t spans_end = 0;
+  std::vector<Gap> gaps;  // found by recovery and accounted for
+  Totals totals;
+  std::uint64_t done_records = 0;
+  std::uint64_t done_bytes = 0;
+  std::uint64_t charged_bytes = 0;
+  std::vector<JournalEntry> unsaved;  // done, not yet in the journal
+  std::unique_ptr<DeliveryJournal> journal;
+
+  bool done() const { return closed && done_records >= counts.records; }
+  void add_done(const JournalEntry& entry);
+  // Takes over what a scan, a footer or the writer counted.
+  void set_counts(const SegmentCounts& counts_now);
+};
+
+struct InFlight {
+  std::uint64_t sequence = 0;
+  std::uint32_t spans = 0;
+  std::uint32_t bytes = 0;
+  WallTime accepted_at{};
+};
+
+// The state that the writer and the reader share, and every change of it that is durable:
+// accounting, journals, checkpoint, deletion.
+//
+// Threads: members ending in _lock_held need `mutex`; the others take it themselves. Locks are
+// taken
+//          in the order checkpoint_mutex_, journal_mutex_, mutex.
+class QueueCore {
+ public:
+  QueueCore(QueueOptions options, FileSystem& fs, const Clock& clock);
+
+  // Brings the state back from the disk (recovery.cpp).
+  Result<void> recover();
+
+  // Writer thread. Where the group goes next; `no_space` when the bound or the disk is reached,
+  // unless `use_reserve`.
+  Result<std::unique_ptr<SegmentWriter>> open_segment(std::uint64_t bytes, std::uint64_t records,
+                                                      bool use_reserve);
+  void publish(const SegmentWriter& writer, std::uint64_t failed_attempts);
+  void close_segment(const SegmentWriter& writer, std::uint64_t file_bytes);
+  // The segment ends where it was durable; remembered in the checkpoint before the next one opens.
+  void seal_after_failure(const SegmentWriter& writer);
+  bool has_unsaved_seals() const;
+  bool can_ever_fit(std::uint64_t bytes, std::uint64_t records) const;
+
+  // Deletes the segments that are done. Failures are counted and the work is left for next time.
+  void retire_done_segments();
+  // Counts the oldest closed segment's records as dropped; false if there is none.
+  bool drop_oldest_segment();
+  Result<void> save_journals();
+  void save_journals_if_many();
+  Result<void> save_checkpoint();
+  // Spans of dead letters removed by hand.
+  Result<void> count_removed(std::uint64_t spans);
+
+  // Forwarder thread.
+  void complete(const Completion& completion);
+  void count_damage(std::uint64_t segment_id, const JournalEntry& entry);
+  void count_failure();
+
+  QueueStats stats() const;
+  std::uint64_t used_bytes_lock_held() const;
+
+  const QueueOptions options;
+  const QueuePaths paths;
+  FileSystem& fs;
+  const Clock& clock;
+  DiskReserve reserve;
+  Quarantine quarantine;
+  LinkStore links;
+  TraceNotes notes;
+
+  mutable std::mutex mutex;
+  std::condition_variable wake;  // the writer: something to do
+  std::map<std::uint64_t, std::shared_ptr<Segment>> segments;
+  std::map<Position, InFlight> in_flight;
+  Position cursor;              // of the reader
+  WallTime cursor_accepted_at;  // of the record before it
+  std::uint64_t next_segment_id = 1;
+  std::uint64_t next_sequence = 1;
+  std::uint64_t external_bytes = 0;
+  bool full = false;
+  bool maintenance_due = false;
+
+ private:
+  friend class Recovery;
+
+  SegmentCapacity capacity_for(std::uint64_t bytes, std::uint64_t records) const;
+  // Writes the checkpoint as `change` leaves it and makes that the state. By checkpoint_mutex_.
+  Result<void> replace_checkpoint(const std::function<void(Checkpoint&)>& change);
+  void forget_lock_held(std::uint64_t id);
+  void delete_files(const std::vector<std::shared_ptr<Segment>>& retired);
+  void note_done_lock_held(Segment& segment);
+
+  const std::uint64_t reserve_bytes_;
+  std::mutex checkpoint_mutex_;
+  std::mutex journal_mutex_;
+  Totals retired_;                                    // by mutex
+  std::map<std::uint64_t, std::uint64_t> sealed_at_;  // by mutex
+  std::set<std::uint64_t> unsaved_seals_;             // by mutex; not in the checkpoint yet
+  std::vector<std::uint64_t> retired_ids_;            // by mutex; files may still be there
+  std::uint64_t unsaved_entries_ = 0;                 // by mutex
+  std::uint64_t syncs_ = 0;                           // by mutex
+  std::uint64_t write_failures_ = 0;                  // by mutex
+};
+
+}  // namespace tracelink

@@ -1,0 +1,215 @@
+#include "daemon/queue/queue_reader.hpp"
+
+#include <algorithm>
+
+namespace tracelink {
+
+Result<std::unique_ptr<SegmentReader>> QueueReader::open(std::uint64_t segment_id) const {
+  auto file = core_.fs.open_read_only(core_.paths.segment(segment_id));
+  if (!file) return std::move(file).error();
+  return std::make_unique<SegmentReader>(*std::move(file), segment_id);
+}
+
+std::optional<QueueReader::View> QueueReader::view() const {
+  const std::lock_guard lock(core_.mutex);
+  const auto found = core_.segments.find(segment_id_);
+  if (found == core_.segments.end() || found->second->dropped) return std::nullopt;
+  const auto& segment = *found->second;
+  return View{.end = segment.end,
+              .next_sequence = segment.next_sequence,
+              .spans_end = segment.spans_end,
+              .closed = segment.closed};
+}
+
+Result<bool> QueueReader::enter_next_segment() {
+  std::uint64_t id = 0;
+  std::uint64_t generations = 0;
+  std::vector<Gap> gaps;
+  {
+    const std::lock_guard lock(core_.mutex);
+    const auto next = core_.segments.upper_bound(segment_id_);
+    if (next == core_.segments.end()) return false;
+    id = next->first;
+    gaps = next->second->gaps;
+    generations = next->second->journal->generations();
+  }
+  auto reader = open(id);
+  if (!reader) return std::move(reader).error();
+  auto done = DeliveryJournal::load(core_.fs, core_.paths, id, generations);
+  if (!done) return std::move(done).error();
+  reader_ = *std::move(reader);
+  segment_id_ = id;
+  gaps_ = std::move(gaps);
+  done_ = *std::move(done);
+  spans_ = 0;
+  const auto header = decode_segment_header(reader_->raw_bytes(0, kSegmentHeaderBytes));
+  sequence_ = header ? header->first_sequence : 0;
+  move_to(kSegmentHeaderBytes);
+  return true;
+}
+
+void QueueReader::leave_segment() {
+  reader_.reset();
+  done_.clear();
+  gaps_.clear();
+}
+
+void QueueReader::move_to(std::uint64_t offset) {
+  offset_ = offset;
+  const std::lock_guard lock(core_.mutex);
+  core_.cursor = {segment_id_, offset_};
+}
+
+bool QueueReader::is_done(std::uint64_t offset) const {
+  const auto at =
+      std::lower_bound(done_.begin(), done_.end(), offset,
+                       [](const auto& entry, auto value) { return entry.offset < value; });
+  return at != done_.end() && at->offset == offset;
+}
+
+bool QueueReader::skip_known_gap() {
+  const auto gap = std::find_if(gaps_.begin(), gaps_.end(),
+                                [&](const Gap& known) { return known.begin == offset_; });
+  if (gap == gaps_.end()) return false;
+  spans_ += gap->spans;
+  sequence_ += gap->records;
+  move_to(gap->end);
+  return true;
+}
+
+JournalEntry QueueReader::damage_before(std::uint64_t end, const View& view) {
+  auto spans_after = view.spans_end;
+  auto sequence_after = view.next_sequence;
+  if (end < view.end) {
+    if (const auto next = reader_->read(end, view.end)) {
+      spans_after = next->header.spans_before;
+      sequence_after = next->header.sequence;
+    }
+  }
+  std::uint64_t spans = spans_after - spans_;
+  std::uint64_t records = sequence_ == 0 ? 1 : sequence_after - sequence_;
+  std::uint64_t bytes = end - offset_;
+  const auto accounted = [&](std::uint64_t known_spans, std::uint64_t known_records,
+                             std::uint64_t known_bytes) {
+    spans -= std::min(spans, known_spans);
+    records -= std::min(records, known_records);
+    bytes -= std::min(bytes, known_bytes);
+  };
+  for (const auto& gap : gaps_) {
+    if (gap.begin >= offset_ && gap.begin < end) {
+      accounted(gap.spans, gap.records, gap.end - gap.begin);
+    }
+  }
+  for (const auto& entry : done_) {
+    if (entry.offset >= offset_ && entry.offset < end) {
+      accounted(entry.spans(), entry.records, entry.bytes);
+    }
+  }
+  spans_ = spans_after;
+  sequence_ = sequence_after;
+  return {.offset = offset_,
+          .damaged = static_cast<std::uint32_t>(spans),
+          .records = static_cast<std::uint32_t>(records),
+          .bytes = static_cast<std::uint32_t>(bytes)};
+}
+
+bool QueueReader::skip_damage(const View& view) {
+  const auto begin = offset_;
+  const auto end = reader_->find_record(begin + 1, view.end);
+  const auto entry = damage_before(end, view);
+  const auto bytes = reader_->raw_bytes(begin, static_cast<std::size_t>(end - begin));
+  const auto name = QueuePaths::hex16(segment_id_) + "-" + std::to_string(begin);
+  if (!core_.quarantine.keep(name, bytes)) core_.count_failure();
+  move_to(end);
+  if (entry.records == 0) return false;
+  core_.count_damage(segment_id_, entry);
+  return true;
+}
+
+std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record record) {
+  StoredRecord stored{{segment_id_, raw.offset}, raw.header.sequence, std::move(record)};
+  const std::lock_guard lock(core_.mutex);
+  core_.cursor_accepted_at = stored.record.accepted_at;
+  const auto found = core_.segments.find(segment_id_);
+  if (found == core_.segments.end() || found->second->dropped) return std::nullopt;
+  core_.in_flight.emplace(
+      stored.position, InFlight{.sequence = stored.sequence,
+                                .spans = stored.record.slice.span_count,
+                                .bytes = static_cast<std::uint32_t>(raw.next_offset - raw.offset),
+                                .accepted_at = stored.record.accepted_at});
+  return stored;
+}
+
+Result<std::optional<StoredRecord>> QueueReader::next() {
+  while (true) {
+    const auto now = reader_ ? view() : std::nullopt;
+    if (!now) {
+      leave_segment();
+      const auto entered = enter_next_segment();
+      if (!entered) return entered.error();
+      if (!*entered) return std::optional<StoredRecord>();
+      continue;
+    }
+    if (offset_ >= now->end) {
+      if (!now->closed) return std::optional<StoredRecord>();
+      leave_segment();
+      continue;
+    }
+    if (skip_known_gap()) continue;
+    const auto raw = reader_->read(offset_, now->end);
+    if (!raw) {
+      auto cause = raw.error();
+      if (skip_damage(*now)) return cause;
+      continue;
+    }
+    if (raw->header.type == RecordType::link && !core_.links.learn(raw->body)) {
+      core_.count_failure();
+    }
+    if (raw->header.type != RecordType::spans) {
+      move_to(raw->next_offset);
+      continue;
+    }
+    auto record = decode_record(raw->body);
+    if (!record) {
+      if (skip_damage(*now)) return std::move(record).error();
+      continue;
+    }
+    spans_ = raw->header.spans_before + record->slice.span_count;
+    sequence_ = raw->header.sequence + 1;
+    move_to(raw->next_offset);
+    if (is_done(raw->offset)) continue;
+    if (auto stored = hand_out(*raw, *std::move(record))) return stored;
+  }
+}
+
+Result<StoredRecord> QueueReader::read(Position position) {
+  InFlight known;
+  std::uint64_t end = 0;
+  {
+    const std::lock_guard lock(core_.mutex);
+    const auto found = core_.in_flight.find(position);
+    if (found == core_.in_flight.end()) {
+      return Error{ErrorCode::invalid, "the record is not in flight any more"};
+    }
+    known = found->second;
+    end = core_.segments.at(position.segment_id)->end;
+  }
+  if (!reread_ || reread_->segment_id() != position.segment_id) {
+    auto reader = open(position.segment_id);
+    if (!reader) return std::move(reader).error();
+    reread_ = *std::move(reader);
+  }
+  auto raw = reread_->read(position.offset, end);
+  auto record = raw ? decode_record(raw->body) : Result<Record>(raw.error());
+  if (record) return StoredRecord{position, known.sequence, *std::move(record)};
+  const auto name = QueuePaths::hex16(position.segment_id) + "-" + std::to_string(position.offset);
+  if (!core_.quarantine.keep(name, reread_->raw_bytes(position.offset, known.bytes))) {
+    core_.count_failure();
+  }
+  core_.count_damage(
+      position.segment_id,
+      {.offset = position.offset, .damaged = known.spans, .records = 1, .bytes = known.bytes});
+  return std::move(record).error();
+}
+
+}  // namespace tracelink

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "daemon/queue/queue_core.hpp"
+#include "daemon/queue/segment_reader.hpp"
+
+namespace tracelink {
+
+// Hands out the records in order, each once, skipping those that were done before the last start.
+//
+// Memory: one read window and the done set of one segment, whatever the backlog.
+// Threads: one (the forwarder). Lifetime: `core` outlives this object.
+class QueueReader {
+ public:
+  explicit QueueReader(QueueCore& core) : core_(core) {}
+
+  Result<std::optional<StoredRecord>> next();
+  Result<StoredRecord> read(Position position);
+
+ private:
+  // What may be read of the segment at the cursor now.
+  struct View {
+    std::uint64_t end = 0;
+    std::uint64_t next_sequence = 0;
+    std::uint64_t spans_end = 0;
+    bool closed = false;
+  };
+
+  std::optional<View> view() const;
+  // Moves to the next segment there is; false if there is none.
+  Result<bool> enter_next_segment();
+  void leave_segment();
+  // Steps over what recovery has accounted for; true if it did.
+  bool skip_known_gap();
+  // Moves behind what cannot be read; true if records were lost there that nobody counted before.
+  bool skip_damage(const View& view);
+  JournalEntry damage_before(std::uint64_t end, const View& view);
+  std::optional<StoredRecord> hand_out(const RawRecord& raw, Record record);
+  bool is_done(std::uint64_t offset) const;
+  void move_to(std::uint64_t offset);
+  Result<std::unique_ptr<SegmentReader>> open(std::uint64_t segment_id) const;
+
+  QueueCore& core_;
+  std::unique_ptr<SegmentReader> reader_;  // null between segments
+  std::uint64_t segment_id_ = 0;           // the segment at the cursor, or the last one
+  std::uint64_t offset_ = 0;
+  std::uint64_t sequence_ = 0;  // expected of the next record
+  std::uint64_t spans_ = 0;     // in the segment before the cursor
+  std::vector<Gap> gaps_;
+  std::vector<JournalEntry> done_;
+  std::unique_ptr<SegmentReader> reread_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "daemon/queue/queue_core.hpp"
+
+namespace tracelink {
+
+// The writer thread: takes what was appended since the last sync, writes it as one group, syncs it,
+// answers. Also does the maintenance that completions make due.
+//
+// Threads: append() from any; start() and stop() from the owner. Lifetime: `core` outlives this.
+class QueueWriter {
+ public:
+  explicit QueueWriter(QueueCore& core) : core_(core) {}
+  ~QueueWriter() { stop(); }
+  QueueWriter(const QueueWriter&) = delete;
+  QueueWriter& operator=(const QueueWriter&) = delete;
+
+  void set_on_durable(std::function<void()> callback) { on_durable_ = std::move(callback); }
+  void start();
+  void stop();
+  // `flags` of the stored records.
+  void append(std::vector<Record> records, std::uint8_t flags, SteadyTime deadline,
+              Queue::AppendDone done);
+
+ private:
+  struct Append {
+    std::vector<Record> records;
+    std::uint8_t flags = 0;
+    SteadyTime deadline;
+    Queue::AppendDone done;
+    std::uint64_t bytes = 0;  // in a segment, with every link definition it may need
+  };
+  using Group = std::vector<Append>;
+
+  Result<std::uint64_t> check(const std::vector<Record>& records) const;
+  void run();
+  bool wait_for_work();  // false: stopped, and nothing is left to do
+  void maintain();
+  void commit_next();
+  // Room for the first waiting append: `no_space` if there is none.
+  Result<void> make_room(std::uint64_t bytes, std::uint64_t records);
+  Group take_group();
+  void commit(Group group);
+  Result<void> write(const Group& group, bool use_reserve);
+  void stage(const Append& append, std::uint64_t& sequence);
+  void close_active();
+  void handle_full(Error cause);
+  Group take_expired_lock_held();
+  Group take_first_lock_held();
+  static void answer(Group group, const Result<void>& result);
+
+  QueueCore& core_;
+  std::function<void()> on_durable_;
+  std::unique_ptr<SegmentWriter> active_;
+  std::deque<Append> waiting_;  // by core_.mutex
+  bool stopping_ = false;       // by core_.mutex
+  std::thread thread_;
+};
+
+}  // namespace tracelink

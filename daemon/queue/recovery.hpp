@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "daemon/queue/queue_core.hpp"
+
+namespace tracelink {
+
+// Fills a QueueCore from its directories. Damaged content never fails it (P8); an operating system
+// that fails operations does.
+class Recovery {
+ public:
+  explicit Recovery(QueueCore& core) : core_(core) {}
+
+  Result<void> run();
+
+ private:
+  struct Found {
+    bool segment = false;
+    std::uint64_t journal_generations = 0;  // one more than the highest
+  };
+
+  Result<void> make_directories();
+  Result<void> load_checkpoint();
+  Result<void> find_files();
+  Result<void> delete_leftovers();
+  Result<void> load_segment(std::uint64_t id, std::uint64_t generations);
+  Result<SegmentContent> read_content(std::uint64_t id);
+  // Makes what a crash left in the page cache durable before it is delivered.
+  void harden(std::uint64_t id, std::uint64_t file_bytes);
+  void account(Segment& segment, const SegmentContent& content,
+               const std::vector<JournalEntry>& journal);
+  void account_gap(Segment& segment, const Gap& gap, const std::vector<JournalEntry>& journal);
+  void keep_damaged_bytes(SegmentReader& reader, const Gap& gap);
+
+  QueueCore& core_;
+  bool checkpoint_lost_ = false;
+  std::map<std::uint64_t, Found> found_;
+};
+
+}  // namespace tracelink

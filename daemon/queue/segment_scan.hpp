@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "daemon/queue/record_format.hpp"
+#include "daemon/queue/segment_reader.hpp"
+
+namespace tracelink {
+
+// Bytes [begin, end) that hold no valid record.
+struct Gap {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  std::uint64_t spans = 0;  // that were stored there, as the neighbours know
+  std::uint64_t records = 0;
+  bool torn = false;  // it was never acknowledged: a crash, not damage
+};
+
+struct SegmentContent {
+  SegmentCounts counts;                     // of the valid records
+  std::uint64_t end = kSegmentHeaderBytes;  // behind the last valid record
+  std::uint64_t next_sequence = 0;          // behind the last valid record
+  std::uint64_t spans_end = 0;              // spans before `end`, lost ones included
+  bool closed = false;                      // there is a footer
+  std::vector<Gap> gaps;
+};
+
+// What the footer says; nothing if there is none, or it does not fit to `file_bytes`.
+std::optional<SegmentContent> read_footer(SegmentReader& reader, std::uint64_t file_bytes);
+
+// Reads the whole segment up to `end`. `on_link` gets every link definition.
+SegmentContent scan_segment(SegmentReader& reader, std::uint64_t end,
+                            const std::function<void(std::string_view)>& on_link);
+
+}  // namespace tracelink

@@ -1,0 +1,22 @@
+#include "daemon/queue/totals.hpp"
+
+namespace tracelink {
+
+Totals& Totals::operator+=(const Totals& other) {
+  accepted += other.accepted;
+  delivered += other.delivered;
+  dead_lettered += other.dead_lettered;
+  duplicate += other.duplicate;
+  dropped_policy += other.dropped_policy;
+  dropped_age += other.dropped_age;
+  dropped_removed += other.dropped_removed;
+  damaged += other.damaged;
+  return *this;
+}
+
+std::uint64_t Totals::queued() const {
+  return accepted - delivered - dead_lettered - duplicate - dropped_policy - dropped_age -
+         dropped_removed - damaged;
+}
+
+}  // namespace tracelink

@@ -1,0 +1,133 @@
+#include "daemon/queue/trace_notes.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+#include "daemon/base/crc32c.hpp"
+#include "daemon/queue/little_endian.hpp"
+#include "daemon/queue/record_format.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr std::string_view kHeader{"TLNOTES\0\1\0\0\0\0\0\0\0", 16};  // magic, version 1
+constexpr std::size_t kNoteBytes = 56;
+constexpr std::chrono::hours kKept{1};
+
+std::string encode(const TraceNote& note) {
+  std::string out;
+  out.append(note.trace_id.view());
+  out.append(note.link.view());
+  append_le(out, note.start_ns);
+  append_le(out, to_unix_ns(note.at));
+  append_le(out, static_cast<std::uint8_t>(note.step));
+  append_le(out, static_cast<std::uint8_t>(note.root_delivered ? 1 : 0));
+  append_le(out, std::uint16_t{0});
+  append_le(out, crc32c(0, out));
+  return out;
+}
+
+std::optional<TraceNote> decode(std::string_view bytes) {
+  const auto covered = bytes.substr(0, kNoteBytes - sizeof(std::uint32_t));
+  if (get_le<std::uint32_t>(bytes.data() + covered.size()) != crc32c(0, covered)) {
+    return std::nullopt;
+  }
+  LittleEndianReader in(covered);
+  TraceNote note;
+  note.trace_id = *TraceId::from_bytes(in.take_bytes(16));
+  note.link = *LinkHash::from_bytes(in.take_bytes(16));
+  note.start_ns = in.take<std::uint64_t>();
+  note.at = from_unix_ns(in.take<std::uint64_t>());
+  note.step = static_cast<TraceNote::Step>(in.take<std::uint8_t>());
+  note.root_delivered = in.take<std::uint8_t>() != 0;
+  return note;
+}
+
+}  // namespace
+
+TraceNotes::TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve,
+                       const Clock& clock, std::size_t max_notes)
+    : fs_(fs), path_(std::move(path)), reserve_(reserve), clock_(clock), max_notes_(max_notes) {}
+
+Result<void> TraceNotes::open() {
+  const std::lock_guard lock(mutex_);
+  const auto there = fs_.exists(path_);
+  if (!there) return there.error();
+  if (!*there) return {};
+  const auto content = read_file(fs_, path_);
+  if (!content) return content.error();
+  for (std::size_t at = kHeader.size(); at + kNoteBytes <= content->size(); at += kNoteBytes) {
+    if (const auto note = decode(std::string_view(*content).substr(at, kNoteBytes))) {
+      remember_lock_held(*note);
+    }
+  }
+  file_notes_ = content->size() / kNoteBytes;
+  forget_old_lock_held();
+  return {};
+}
+
+Result<void> TraceNotes::add(const std::vector<TraceNote>& notes) {
+  const std::lock_guard lock(mutex_);
+  std::string bytes;
+  for (const auto& note : notes) {
+    bytes += encode(note);
+    remember_lock_held(note);
+  }
+  forget_old_lock_held();
+  const bool mostly_stale = file_notes_ + notes.size() > 2 * by_age_.size() + 1024;
+  if (file_ && !mostly_stale && append_lock_held(bytes)) {
+    file_notes_ += notes.size();
+    return {};
+  }
+  return reserve_.with([&] { return rewrite_lock_held(); });
+}
+
+Result<void> TraceNotes::append_lock_held(const std::string& bytes) {
+  const std::string_view pieces[] = {bytes};
+  auto result = file_->append(pieces);
+  if (result) result = file_->sync();
+  if (!result) file_.reset();
+  return result;
+}
+
+Result<void> TraceNotes::rewrite_lock_held() {
+  file_.reset();
+  std::string content(kHeader);
+  for (const auto& [age, note] : by_age_) content += encode(note);
+  if (auto written = write_file_durably(fs_, path_, content); !written) return written;
+  file_notes_ = by_age_.size();
+  auto file = fs_.open(path_);
+  if (file) file_ = *std::move(file);  // else the next add() writes it anew
+  return {};
+}
+
+void TraceNotes::remember_lock_held(const TraceNote& note) {
+  const auto age = next_age_++;
+  const auto [known, added] = age_of_.try_emplace(note.trace_id, age);
+  if (!added) {
+    by_age_.erase(known->second);
+    known->second = age;
+  }
+  by_age_.emplace(age, note);
+}
+
+void TraceNotes::forget_old_lock_held() {
+  const auto limit = clock_.wall() - kKept;
+  while (!by_age_.empty() && (by_age_.size() > max_notes_ || by_age_.begin()->second.at < limit)) {
+    age_of_.erase(by_age_.begin()->second.trace_id);
+    by_age_.erase(by_age_.begin());
+  }
+}
+
+std::vector<TraceNote> TraceNotes::recent() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<TraceNote> notes;
+  notes.reserve(by_age_.size());
+  for (const auto& [age, note] : by_age_) notes.push_back(note);
+  return notes;
+}
+
+std::uint64_t TraceNotes::file_bytes() const { return kHeader.size() + file_notes_ * kNoteBytes; }
+
+}  // namespace tracelink

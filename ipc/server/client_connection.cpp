@@ -1,0 +1,65 @@
+#include "ipc/server/client_connection.hpp"
+
+#include <utility>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+
+namespace tracelink {
+
+namespace asio = boost::asio;
+
+ClientConnection::ClientConnection(StreamSocket socket, Peer peer, ServerContext& context)
+    : socket_(std::move(socket)),
+      peer_(peer),
+      context_(context),
+      watchdog_(socket_.get_executor()),
+      wakeup_(socket_.get_executor()),
+      idle_since_(context.clock.steady()) {
+  boost::system::error_code ignored;
+  socket_.non_blocking(true, ignored);  // a socket that cannot be set is closed: reads will tell
+}
+
+void ClientConnection::abort() {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  wake();
+}
+
+Task<void> ClientConnection::sleep() {
+  wakeup_.expires_at(IoTimer::time_point::max());
+  (void)co_await wakeup_.async_wait(kUseTask);
+}
+
+Task<std::optional<std::string_view>> ClientConnection::read_some() {
+  const auto buffer = asio::buffer(context_.read_buffer);
+  for (;;) {
+    const auto [wait_error] = co_await socket_.async_wait(StreamSocket::wait_read, kUseTask);
+    if (wait_error) co_return std::nullopt;
+    boost::system::error_code error;
+    const std::size_t size = socket_.read_some(buffer, error);
+    if (error == asio::error::would_block) continue;
+    if (error) co_return std::nullopt;
+    co_return std::string_view(context_.read_buffer.data(), size);
+  }
+}
+
+bool ClientConnection::write_now(std::string_view& rest) {
+  while (!rest.empty()) {
+    boost::system::error_code error;
+    rest.remove_prefix(socket_.write_some(asio::buffer(rest), error));
+    if (error == asio::error::would_block) return true;
+    if (error) return false;
+  }
+  return true;
+}
+
+void ClientConnection::arm_watchdog() {
+  watchdog_.expires_after(context_.hold_time);
+  watchdog_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    if (error) return;
+    if (const auto self = weak.lock()) static_cast<ClientConnection&>(*self).abort();
+  });
+}
+
+}  // namespace tracelink

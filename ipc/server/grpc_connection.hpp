@@ -1,0 +1,58 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <unordered_map>
+
+#include "ipc/server/client_connection.hpp"
+#include "ipc/server/grpc_call.hpp"
+#include "ipc/server/http2_session.hpp"
+
+namespace tracelink {
+
+// A gRPC conversation: many calls at once on one HTTP/2 connection.
+//
+// Back-pressure: window is given back only for calls whose announced message has its memory granted
+// by the intake; reading stops while the client does not take what is sent to it.
+class GrpcConnection final : public ClientConnection, private Http2Events {
+ public:
+  GrpcConnection(StreamSocket socket, Peer peer, ServerContext& context, std::string first_bytes);
+
+  Task<void> run() override;
+  void finish() override;  // GOAWAY; the client closes, or the watchdog does
+  void on_admitted(std::uint64_t token) override;
+  void on_reply(std::uint64_t token, Reply reply) override;
+
+ private:
+  using Calls = std::unordered_map<std::int32_t, GrpcCall>;
+
+  void on_stream_opened(std::int32_t stream) override;
+  void on_header(std::int32_t stream, HeaderField field) override;
+  void on_headers_end(std::int32_t stream) override;
+  void on_data(std::int32_t stream, std::string_view bytes) override;
+  void on_stream_end(std::int32_t stream) override;
+  void on_stream_closed(std::int32_t stream) override;
+
+  void receive_message(std::int32_t stream, GrpcCall& call, std::string_view bytes);
+  void submit_if_complete(GrpcCall& call);
+  void refuse_call(std::int32_t stream, GrpcCall& call, const Reply& reply);
+  void give_window_back(std::int32_t stream, GrpcCall& call);
+  void respond(std::int32_t stream, const Reply& reply);
+  void respond_with_error(std::int32_t stream, const RpcStatus& status);
+
+  void leave_when_idle();
+  void flush_soon();
+  void flush();
+  void wait_until_writable();
+
+  Http2Session session_;
+  Calls calls_;
+  std::string first_bytes_;
+  std::string output_;
+  std::size_t output_sent_ = 0;
+  bool write_waiting_ = false;
+  bool flush_posted_ = false;
+  bool finishing_ = false;
+};
+
+}  // namespace tracelink

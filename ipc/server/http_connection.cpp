@@ -1,0 +1,256 @@
+#include "ipc/server/http_connection.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/beast/core/string.hpp>
+
+#include "ipc/server/experiment_header.hpp"
+#include "ipc/wire/export_response.hpp"
+
+namespace tracelink {
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::size_t kMaxHeaderBytes = 16u << 10;
+constexpr std::size_t kFirstReservation = 64u << 10;
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kProtobuf = "application/x-protobuf";
+
+std::string_view media_type(std::string_view content_type) {
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
+  return type;
+}
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+std::string_view field(const auto& request, auto name) {
+  const auto value = request[name];
+  return {value.data(), value.size()};
+}
+
+HttpReply error_reply(const RpcStatus& status, BodyFormat format) {
+  HttpReply reply;
+  reply.status = http_status_of(status.code);
+  reply.retry_after = status.retry_after;
+  const bool json = format == BodyFormat::json;
+  reply.content_type = json ? kJson : kProtobuf;
+  reply.body = json ? encode_status_json(status) : encode_status_protobuf(status);
+  return reply;
+}
+
+HttpReply plain_error(int status, RpcCode code, std::string_view message) {
+  HttpReply reply = error_reply(refuse(code, message).status(), BodyFormat::json);
+  reply.status = status;
+  return reply;
+}
+
+HttpReply export_reply(const Reply& reply, BodyFormat format) {
+  if (!reply.ok()) return error_reply(reply.status(), format);
+  HttpReply http_reply;
+  const bool json = format == BodyFormat::json;
+  http_reply.content_type = json ? kJson : kProtobuf;
+  http_reply.body =
+      json ? encode_response_json(reply.response()) : encode_response_protobuf(reply.response());
+  return http_reply;
+}
+
+std::string too_large(std::size_t limit) {
+  return "request body over " + std::to_string(limit) + " bytes";
+}
+
+}  // namespace
+
+OtlpHttpConnection::OtlpHttpConnection(StreamSocket socket, Peer peer, ServerContext& context,
+                                       std::string first_bytes)
+    : SequentialConnection(std::move(socket), peer, context), input_(std::move(first_bytes)) {}
+
+Task<void> OtlpHttpConnection::run() {
+  bool more = true;
+  while (more && !finishing() && !closed_by_client_) {
+    Parser parser;
+    parser.header_limit(kMaxHeaderBytes);
+    parser.body_limit(boost::none);  // checked by read_body(), which also answers it
+    auto refusal = co_await read_header(parser);
+    if (closed_by_client_) break;
+    set_busy();
+    if (refusal) {
+      more = co_await send(*std::move(refusal), false);
+    } else {
+      more = co_await serve(parser);
+    }
+    end_request();
+  }
+  end_request();
+  abort();
+}
+
+// Nothing when the header is complete, or when the client has closed.
+Task<std::optional<HttpReply>> OtlpHttpConnection::read_header(Parser& parser) {
+  for (;;) {
+    boost::system::error_code error;
+    const std::size_t used = parser.put(boost::asio::buffer(input_), error);
+    input_.erase(0, used);
+    if (!error && parser.is_header_done()) co_return std::nullopt;
+    if (error == http::error::header_limit) {
+      co_return plain_error(431, RpcCode::invalid_argument, "request header too large");
+    }
+    if (error && error != http::error::need_more) {
+      co_return plain_error(400, RpcCode::invalid_argument, "malformed HTTP request");
+    }
+    const auto bytes = co_await read_some();
+    if (!bytes) {
+      closed_by_client_ = true;
+      co_return std::nullopt;
+    }
+    input_ += *bytes;
+  }
+}
+
+Task<bool> OtlpHttpConnection::serve(Parser& parser) {
+  if (auto reply = route(parser)) {
+    reply->keep_alive = parser.keep_alive();
+    co_return co_await send(*std::move(reply), parser.is_done());
+  }
+  ++context_.stats.http_requests;
+  auto request = read_export(parser);
+  if (!request) {
+    ++context_.stats.invalid_requests;
+    auto refusal = plain_error(415, RpcCode::invalid_argument, request.error().message);
+    co_return co_await send(std::move(refusal), parser.is_done());
+  }
+  const BodyFormat format = request->format;
+  const Reply reply = co_await serve_export(parser, *std::move(request));
+  if (closed_by_client_) co_return false;
+  auto http_reply = export_reply(reply, format);
+  http_reply.keep_alive = parser.keep_alive();
+  co_return co_await send(std::move(http_reply), parser.is_done());
+}
+
+// The reply to everything but an export; nothing for an export.
+std::optional<HttpReply> OtlpHttpConnection::route(const Parser& parser) const {
+  const auto& request = parser.get();
+  const std::string_view path = path_of({request.target().data(), request.target().size()});
+  const bool is_export = path == "/v1/traces";
+  if (is_export && request.method() == http::verb::post) return std::nullopt;
+  if (path == "/" && request.method() == http::verb::get) {
+    HttpReply reply;
+    reply.body = context_.describe();
+    return reply;
+  }
+  if (!is_export && path != "/") {
+    return plain_error(404, RpcCode::not_found, "only POST /v1/traces and GET / are served");
+  }
+  auto reply = plain_error(405, RpcCode::unimplemented, "method not allowed");
+  reply.allow = is_export ? "POST" : "GET";
+  return reply;
+}
+
+Result<OtlpHttpConnection::Export> OtlpHttpConnection::read_export(const Parser& parser) const {
+  const auto& request = parser.get();
+  Export result;
+  const std::string_view type = media_type(field(request, http::field::content_type));
+  if (boost::beast::iequals(boost::beast::string_view(type.data(), type.size()),
+                            boost::beast::string_view(kJson.data(), kJson.size()))) {
+    result.format = BodyFormat::json;
+  } else if (!boost::beast::iequals(
+                 boost::beast::string_view(type.data(), type.size()),
+                 boost::beast::string_view(kProtobuf.data(), kProtobuf.size()))) {
+    return Error{ErrorCode::invalid,
+                 "Content-Type must be application/x-protobuf or application/json"};
+  }
+  auto encoding = parse_content_encoding(field(request, http::field::content_encoding));
+  if (!encoding) return std::move(encoding).error();
+  result.encoding = *encoding;
+  result.experiment = field(request, kExperimentHeader);
+  return result;
+}
+
+Task<Reply> OtlpHttpConnection::serve_export(Parser& parser, Export request) {
+  if (request.experiment.size() > kMaxExperimentBytes) {
+    ++context_.stats.invalid_requests;
+    co_return refuse(RpcCode::invalid_argument, kLongExperiment);
+  }
+  begin_request();
+  auto refusal = co_await read_body(parser);
+  if (refusal || closed_by_client_) co_return refusal.value_or(Reply{});
+  RequestBody body{request.format, request.encoding, std::move(parser.get().body())};
+  co_return co_await exchange(std::move(body), std::move(request.experiment));
+}
+
+// Nothing when the body is complete, or when the client has closed.
+Task<std::optional<Reply>> OtlpHttpConnection::read_body(Parser& parser) {
+  const auto length = parser.content_length();
+  if (length && *length > max_request_bytes()) {
+    ++context_.stats.too_large_requests;
+    co_return refuse(RpcCode::resource_exhausted, too_large(max_request_bytes()));
+  }
+  std::size_t reserved = length ? static_cast<std::size_t>(*length) : kFirstReservation;
+  if (!co_await reserve(reserved)) co_return take_reply();
+  const auto expect = field(parser.get(), http::field::expect);
+  if (boost::beast::iequals(boost::beast::string_view(expect.data(), expect.size()),
+                            "100-continue") &&
+      input_.empty()) {
+    const std::string text(kHttpContinue);
+    if (!co_await write(text)) closed_by_client_ = true;
+  }
+  parser.eager(true);
+  std::string bytes = std::exchange(input_, {});
+  while (!closed_by_client_ && !parser.is_done()) {
+    if (auto refusal = feed(parser, bytes)) co_return refusal;
+    if (parser.is_done()) break;
+    if (parser.get().body().size() > reserved) {
+      if (!co_await reserve(reserved)) co_return take_reply();
+      reserved *= 2;
+    }
+    std::optional<std::string_view> more;
+    if (!replied()) more = co_await read_some();
+    if (replied()) co_return take_reply();
+    closed_by_client_ = !more;
+    if (more) bytes.assign(*more);
+  }
+  co_return std::nullopt;
+}
+
+// Gives bytes to the parser and keeps what it leaves for later.
+std::optional<Reply> OtlpHttpConnection::feed(Parser& parser, std::string_view bytes) {
+  input_ += bytes;
+  boost::system::error_code error;
+  const std::size_t used = parser.put(boost::asio::buffer(input_), error);
+  input_.erase(0, used);
+  if (parser.get().body().size() > max_request_bytes()) {
+    ++context_.stats.too_large_requests;
+    return refuse(RpcCode::resource_exhausted, too_large(max_request_bytes()));
+  }
+  if (!error || error == http::error::need_more) return std::nullopt;
+  ++context_.stats.invalid_requests;
+  return refuse(RpcCode::invalid_argument, "malformed HTTP body");
+}
+
+// True: the connection goes on with the next request.
+Task<bool> OtlpHttpConnection::send(HttpReply reply, bool body_read) {
+  if (!body_read || finishing()) reply.keep_alive = false;
+  const bool keep_alive = reply.keep_alive;
+  const std::string text = format_http_response(reply);
+  if (!co_await write(text)) co_return false;
+  if (!keep_alive) co_await drain();
+  co_return keep_alive;
+}
+
+// Closing while bytes of the client are unread would make its next write fail before it reads.
+Task<void> OtlpHttpConnection::drain() {
+  boost::system::error_code ignored;
+  socket_.shutdown(StreamSocket::shutdown_send, ignored);
+  std::size_t left = 4 * max_request_bytes();
+  arm_watchdog();
+  while (left > 0) {
+    const auto bytes = co_await read_some();
+    if (!bytes) break;
+    left -= std::min(left, bytes->size());
+  }
+  disarm_watchdog();
+}
+
+}  // namespace tracelink

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "ipc/server/sequential_connection.hpp"
+#include "ipc/wire/http_response.hpp"
+
+namespace tracelink {
+
+// An OTLP/HTTP conversation: POST /v1/traces in protobuf or JSON, and GET / for `tracelink env`.
+//
+// A request refused before its body is read is answered at once; then a bounded amount of what the
+// client still sends is read and dropped, so that it gets to read the answer.
+class OtlpHttpConnection final : public SequentialConnection {
+ public:
+  OtlpHttpConnection(StreamSocket socket, Peer peer, ServerContext& context,
+                     std::string first_bytes);
+  Task<void> run() override;
+
+ private:
+  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  // How an export says what its body is.
+  struct Export {
+    BodyFormat format = BodyFormat::protobuf;
+    ContentEncoding encoding = ContentEncoding::identity;
+    std::string experiment;
+  };
+
+  Task<std::optional<HttpReply>> read_header(Parser& parser);
+  Task<bool> serve(Parser& parser);
+  Task<Reply> serve_export(Parser& parser, Export request);
+  Task<std::optional<Reply>> read_body(Parser& parser);
+  Task<bool> send(HttpReply reply, bool body_read);
+  Task<void> drain();
+
+  std::optional<HttpReply> route(const Parser& parser) const;
+  Result<Export> read_export(const Parser& parser) const;
+  std::optional<Reply> feed(Parser& parser, std::string_view bytes);
+
+  std::string input_;
+  bool closed_by_client_ = false;
+};
+
+}  // namespace tracelink

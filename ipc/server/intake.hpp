@@ -1,0 +1,133 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include "daemon/base/clock.hpp"
+#include "ipc/server/asio_types.hpp"
+#include "ipc/server/deadlines.hpp"
+#include "ipc/server/decode.hpp"
+#include "ipc/server/mailbox.hpp"
+#include "ipc/server/memory_budget.hpp"
+#include "ipc/server/record_sink.hpp"
+#include "ipc/server/reply.hpp"
+#include "ipc/server/server_stats.hpp"
+
+namespace tracelink {
+
+struct IntakeOptions {
+  std::size_t max_request_bytes = 64u << 20;
+  std::size_t memory_bytes = 192u << 20;
+  std::chrono::milliseconds hold_time{8'000};
+  int decode_threads = 1;
+};
+
+// The life of every request, whatever its protocol: memory, decoding, the sink, and the moment by
+// which it has to be answered.
+//
+//   begin → reserve → submit → (decode) → RecordSink → reply        the deadline runs from begin()
+//
+// A request is answered exactly once, unless abandoned: by the sink's answer, by an error, or at
+// its deadline with `unavailable`. Memory stays reserved until the sink has answered.
+//
+// Small and large requests (over 1 MiB, or compressed) have half of the memory each, so that a few
+// slow large ones cannot keep the others waiting. Large ones are decoded on a worker thread.
+// Decoding waits while its half is exceeded, so what bodies grow to is bounded too: by the memory
+// limit plus one request of each half.
+//
+// Threads: io thread. Lifetime: the io_context, sink, clock and stats outlive it.
+class Intake {
+ public:
+  Intake(const IntakeOptions& options, boost::asio::io_context& io, RecordSink& sink,
+         const Clock& clock, ServerStats& stats);
+  ~Intake();  // joins the worker; late answers of the sink are dropped
+  Intake(const Intake&) = delete;
+  Intake& operator=(const Intake&) = delete;
+
+  // `client_timeout` is how long the client says it will wait.
+  RequestId begin(std::weak_ptr<ReplyTarget> target, std::uint64_t token, const Peer& peer,
+                  std::optional<std::chrono::nanoseconds> client_timeout);
+
+  // Asks for `bytes` more. True: read on. False: on_admitted() or on_reply() follows.
+  bool reserve(RequestId id, std::size_t bytes);
+
+  // The body is complete. Precondition: its bytes are reserved and granted.
+  void submit(RequestId id, RequestBody body, std::string experiment);
+
+  // The connection answers itself, or is gone: no reply. What is already complete is still stored,
+  // since an exporter that hung up will hardly send it again.
+  void abandon(RequestId id);
+
+  std::size_t in_flight_bytes() const;
+  std::size_t max_request_bytes() const { return options_.max_request_bytes; }
+
+ private:
+  enum class State { arriving, complete, decoding, storing };
+  // One half of the memory, and the requests that use it.
+  struct Lane {
+    explicit Lane(std::size_t limit_bytes) : budget(limit_bytes) {}
+    MemoryBudget budget;
+    std::deque<RequestId> to_decode;
+    std::size_t downstream = 0;  // being decoded or stored
+  };
+  struct Request {
+    State state = State::arriving;
+    bool answered = false;
+    bool expired = false;
+    std::weak_ptr<ReplyTarget> target;
+    std::uint64_t token = 0;
+    Peer peer;
+    SteadyTime deadline;
+    Lane* lane = nullptr;
+    std::size_t asked_bytes = 0;  // waiting to be granted
+    std::size_t held_bytes = 0;
+    RequestBody body;
+    std::string experiment;
+    std::uint64_t span_count = 0;
+    std::uint64_t rejected_spans = 0;
+    std::string first_rejection;
+  };
+  using Requests = std::unordered_map<RequestId, Request>;
+
+  void read_letters(std::vector<Letter>& letters);
+  void on_decoded(RequestId id, Result<SplitRequest> decoded);
+  void on_stored(RequestId id, const Result<void>& result);
+
+  void pump();
+  bool grant(Lane& lane);
+  bool may_decode(const Lane& lane) const;
+  Request* take_for_decoding(Lane& lane);
+  bool decode_next_small();
+  bool decode_next_large();
+  void store(RequestId id, Request& request, SplitRequest split);
+
+  void answer(RequestId id, Request& request, Reply reply);
+  void finish(RequestId id, Reply reply);
+  void forget(Requests::iterator it);
+  void arm_timer();
+  void expire();
+
+  IntakeOptions options_;
+  RecordSink& sink_;
+  const Clock& clock_;
+  ServerStats& stats_;
+  Lane small_, large_;
+  Requests requests_;
+  RequestId last_id_ = 0;
+  Deadlines deadlines_;
+  IoTimer timer_;
+  std::optional<SteadyTime> timer_at_;
+  int decoding_on_worker_ = 0;
+  bool pumping_ = false;
+  std::shared_ptr<Mailbox> mailbox_;
+  boost::asio::thread_pool worker_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,235 @@
+#include "ipc/server/listening_socket.hpp"
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace tracelink {
+namespace {
+
+Error system_error(const std::string& what) {
+  return Error{ErrorCode::io, what + ": " + std::strerror(errno)};
+}
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+Result<sockaddr_un> unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  constexpr std::size_t kMaxPath = sizeof address.sun_path - 1;
+  if (path.empty() || path.size() > kMaxPath) {
+    return Error{ErrorCode::invalid,
+                 "socket path \"" + path + "\" has " + std::to_string(path.size()) +
+                     " bytes; a Unix socket's path has 1 to " + std::to_string(kMaxPath)};
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+// Exclusive while the descriptor is open.
+Result<int> take_lock(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return system_error(path);
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  if (error != EWOULDBLOCK) return system_error(path);
+  return Error{ErrorCode::unavailable, path + " is locked: another daemon serves this socket"};
+}
+
+// Makes sure that nothing is in the way at `path`. Precondition: we hold the lock.
+Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return {};
+    return system_error(path);
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return Error{ErrorCode::invalid, path +
+                                         " exists and is not a socket; remove it or choose "
+                                         "another path"};
+  }
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return system_error("socket");
+  const int result = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int error = result == 0 ? 0 : errno;
+  ::close(probe);
+  errno = error;
+  // EAGAIN: its queue of connections is full, so somebody is there.
+  if (error == 0 || error == EAGAIN) {
+    return Error{ErrorCode::unavailable, path + ": somebody answers on this socket"};
+  }
+  if (error != ECONNREFUSED) return system_error(path);
+  if (::unlink(path.c_str()) != 0) return system_error(path);
+  return {};
+}
+
+Result<uid_t> user_id(const std::string& owner) {
+  if (owner.empty()) return static_cast<uid_t>(-1);
+  if (const auto number = parse_number<uid_t>(owner)) return *number;
+  const passwd* const entry = ::getpwnam(owner.c_str());
+  if (entry == nullptr) return Error{ErrorCode::invalid, "socket owner: no user \"" + owner + "\""};
+  return entry->pw_uid;
+}
+
+Result<gid_t> group_id(const std::string& name) {
+  if (name.empty()) return static_cast<gid_t>(-1);
+  if (const auto number = parse_number<gid_t>(name)) return *number;
+  const group* const entry = ::getgrnam(name.c_str());
+  if (entry == nullptr) return Error{ErrorCode::invalid, "socket group: no group \"" + name + "\""};
+  return entry->gr_gid;
+}
+
+// The file gets the socket's mode (less the umask): closed to others until it is ours to open.
+Result<void> bind_closed(int fd, const std::string& path, const sockaddr_un& address) {
+  if (::fchmod(fd, 0600) != 0 ||
+      ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return system_error(path);
+  }
+  return {};
+}
+
+Result<void> open_to_peers(int fd, const UnixSocketOptions& options) {
+  const auto uid = user_id(options.owner);
+  if (!uid) return uid.error();
+  const auto gid = group_id(options.group);
+  if (!gid) return gid.error();
+  if (::lchown(options.path.c_str(), *uid, *gid) != 0 ||
+      ::chmod(options.path.c_str(), static_cast<mode_t>(options.mode)) != 0) {
+    return system_error(options.path + ": owner and mode");
+  }
+  if (::listen(fd, SOMAXCONN) != 0) return system_error(options.path);
+  return {};
+}
+
+struct TcpAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+};
+
+std::optional<TcpAddress> loopback_address(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto port = parse_number<std::uint16_t>(text.substr(colon + 1));
+  if (!port) return std::nullopt;
+  std::string host(text.substr(0, colon));
+  TcpAddress address;
+  if (host == "[::1]") {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_addr = in6addr_loopback;
+    v6.sin6_port = htons(*port);
+    address.size = sizeof v6;
+    return address;
+  }
+  if (host == "localhost") host = "127.0.0.1";
+  auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(*port);
+  address.size = sizeof v4;
+  const bool parsed = ::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1;
+  const bool loopback = (ntohl(v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+  if (!parsed || !loopback) return std::nullopt;
+  return address;
+}
+
+}  // namespace
+
+Result<ListeningSocket> ListeningSocket::open_unix(const UnixSocketOptions& options) {
+  const auto address = unix_address(options.path);
+  if (!address) return address.error();
+  const auto lock = take_lock(options.path + ".lock");
+  if (!lock) return lock.error();
+  ListeningSocket socket;
+  socket.lock_fd_ = *lock;
+  if (auto ok = remove_stale(options.path, *address); !ok) return std::move(ok).error();
+  socket.fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket.fd_ < 0) return system_error("socket");
+  if (auto ok = bind_closed(socket.fd_, options.path, *address); !ok) {
+    return std::move(ok).error();
+  }
+  socket.path_ = options.path;
+  if (auto ok = open_to_peers(socket.fd_, options); !ok) return std::move(ok).error();
+  return socket;
+}
+
+Result<ListeningSocket> ListeningSocket::open_tcp(const std::string& text) {
+  const auto address = loopback_address(text);
+  if (!address) {
+    return Error{ErrorCode::invalid, "\"" + text +
+                                         "\" is not a loopback address with a port, like "
+                                         "127.0.0.1:4318"};
+  }
+  ListeningSocket socket;
+  socket.fd_ = ::socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket.fd_ < 0) return system_error("socket");
+  const int on = 1;  // a restart need not wait for old connections to be forgotten
+  if (::setsockopt(socket.fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      ::bind(socket.fd_, reinterpret_cast<const sockaddr*>(&address->storage), address->size) !=
+          0 ||
+      ::listen(socket.fd_, SOMAXCONN) != 0) {
+    return system_error(text);
+  }
+  return socket;
+}
+
+Result<ListeningSocket> ListeningSocket::adopt(int fd) {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
+    return Error{ErrorCode::invalid,
+                 "descriptor " + std::to_string(fd) + " is not a listening socket"};
+  }
+  ListeningSocket socket;
+  socket.fd_ = fd;
+  return socket;
+}
+
+ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      lock_fd_(std::exchange(other.lock_fd_, -1)),
+      path_(std::exchange(other.path_, {})) {}
+
+ListeningSocket::~ListeningSocket() {
+  if (!path_.empty()) ::unlink(path_.c_str());
+  if (fd_ >= 0) ::close(fd_);
+  if (lock_fd_ >= 0) ::close(lock_fd_);  // last: it guards the file
+}
+
+int ListeningSocket::family() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return AF_UNIX;
+  return address.ss_family;
+}
+
+std::uint16_t ListeningSocket::tcp_port() const {
+  sockaddr_in address{};  // the port has the same place for IPv6
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return 0;
+  std::memcpy(&address, &storage, sizeof address);
+  return ntohs(address.sin_port);
+}
+
+}  // namespace tracelink

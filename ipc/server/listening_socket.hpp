@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "daemon/base/result.hpp"
+
+namespace tracelink {
+
+struct UnixSocketOptions {
+  std::string path;           // at most 107 bytes; its directory exists
+  std::uint32_t mode = 0660;  // applied before anybody can connect
+  std::string owner, group;   // names or numbers; empty: the process's
+};
+
+// An open listening socket and, for a Unix path, the lock file beside it (`<path>.lock`).
+//
+// A socket file is replaced only when nobody answers on it and the lock is ours. The lock file is
+// never removed: another process may hold it open. Close removes the socket file that we made.
+class ListeningSocket {
+ public:
+  // Errors: `invalid` (path too long, not a socket, unknown owner), `unavailable` (somebody else
+  // serves it), `io`.
+  static Result<ListeningSocket> open_unix(const UnixSocketOptions& options);
+  // "127.0.0.1:4318", "[::1]:4318" or "localhost:4318"; `invalid` for anything that is not
+  // loopback.
+  static Result<ListeningSocket> open_tcp(const std::string& address);
+  // A listening socket that somebody else made and keeps (systemd); its file is left alone.
+  static Result<ListeningSocket> adopt(int fd);
+
+  ListeningSocket(ListeningSocket&& other) noexcept;
+  ListeningSocket& operator=(ListeningSocket&&) = delete;
+  ~ListeningSocket();
+
+  int fd() const { return fd_; }
+  int family() const;
+  std::uint16_t tcp_port() const;
+
+ private:
+  ListeningSocket() = default;
+
+  int fd_ = -1;
+  int lock_fd_ = -1;
+  std::string path_;  // removed at the end; empty: not ours
+};
+
+}  // namespace tracelink

@@ -1,0 +1,13 @@
+#include "ipc/server/opening_connection.hpp"
+
+namespace tracelink {
+
+Task<void> OpeningConnection::run() {
+  while (detect_protocol(first_bytes_) == Protocol::undecided) {
+    const auto bytes = co_await read_some();
+    if (!bytes) co_return;
+    first_bytes_ += *bytes;
+  }
+}
+
+}  // namespace tracelink

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "ipc/server/client_connection.hpp"
+#include "ipc/wire/protocol.hpp"
+
+namespace tracelink {
+
+// A connection whose first bytes have not yet said what it speaks.
+class OpeningConnection final : public ClientConnection {
+ public:
+  using ClientConnection::ClientConnection;
+
+  Task<void> run() override;
+  void finish() override { abort(); }
+
+  // Precondition: run() has returned. `undecided`: the client has gone.
+  Protocol protocol() const { return detect_protocol(first_bytes_); }
+  std::string take_first_bytes() { return std::move(first_bytes_); }
+  StreamSocket take_socket() { return std::move(socket_); }
+  const Peer& peer() const { return peer_; }
+
+ private:
+  std::string first_bytes_;
+};
+
+}  // namespace tracelink

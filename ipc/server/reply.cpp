@@ -1,0 +1,28 @@
+#include "ipc/server/reply.hpp"
+
+#include "ipc/wire/json_text.hpp"
+
+namespace tracelink {
+
+RpcStatus Reply::status() const {
+  constexpr std::chrono::milliseconds kRetryAfter{1000};
+  RpcStatus status{code, message, {}};
+  if (code == RpcCode::unavailable) status.retry_after = kRetryAfter;
+  return status;
+}
+
+Reply refuse(RpcCode code, std::string_view message) {
+  return Reply{code, printable_ascii(message), 0};
+}
+
+Reply reply_for_sink_error(const Error& error) {
+  const bool never_fits = error.code == ErrorCode::too_large;
+  return refuse(never_fits ? RpcCode::resource_exhausted : RpcCode::unavailable, error.message);
+}
+
+Reply reply_for_decode_error(const Error& error) {
+  const bool large = error.code == ErrorCode::too_large;
+  return refuse(large ? RpcCode::resource_exhausted : RpcCode::invalid_argument, error.message);
+}
+
+}  // namespace tracelink

@@ -1,0 +1,65 @@
+#include "ipc/server/sequential_connection.hpp"
+
+namespace tracelink {
+
+SequentialConnection::SequentialConnection(StreamSocket socket, Peer peer, ServerContext& context)
+    : ClientConnection(std::move(socket), peer, context) {}
+
+void SequentialConnection::finish() {
+  finishing_ = true;
+  if (idle_since()) abort();
+}
+
+void SequentialConnection::begin_request() {
+  set_busy();
+  reply_.reset();
+  request_ = context_.intake.begin(weak_from_this(), ++token_, peer_, std::nullopt);
+}
+
+void SequentialConnection::end_request() {
+  if (request_) context_.intake.abandon(*request_);
+  request_.reset();
+  reply_.reset();
+  set_idle();
+}
+
+Task<bool> SequentialConnection::reserve(std::size_t bytes) {
+  if (replied()) co_return false;
+  admitted_ = context_.intake.reserve(*request_, bytes);
+  while (!admitted_ && !replied() && socket_.is_open()) co_await sleep();
+  co_return admitted_ && !replied();
+}
+
+Task<Reply> SequentialConnection::exchange(RequestBody body, std::string experiment) {
+  if (request_) context_.intake.submit(*request_, std::move(body), std::move(experiment));
+  while (!replied() && socket_.is_open()) co_await sleep();
+  co_return take_reply();
+}
+
+void SequentialConnection::on_admitted(std::uint64_t) {
+  admitted_ = true;
+  wake();
+}
+
+void SequentialConnection::on_reply(std::uint64_t token, Reply reply) {
+  if (token != token_) return;
+  request_.reset();
+  reply_ = std::move(reply);
+  wake();
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);  // a body that is still being read has come too late
+}
+
+Task<bool> SequentialConnection::write(std::string text) {
+  arm_watchdog();
+  std::string_view rest = text;
+  bool healthy = write_now(rest);
+  while (healthy && !rest.empty()) {
+    const auto [error] = co_await socket_.async_wait(StreamSocket::wait_write, kUseTask);
+    healthy = !error && write_now(rest);
+  }
+  disarm_watchdog();
+  co_return healthy;
+}
+
+}  // namespace tracelink

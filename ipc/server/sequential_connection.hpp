@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "ipc/server/client_connection.hpp"
+
+namespace tracelink {
+
+// A conversation with one request at a time: what HTTP/1.1 and JSON lines have in common.
+//
+// begin_request() starts the deadline. When it passes, reading and waiting stop and reply() holds
+// the answer to send.
+class SequentialConnection : public ClientConnection {
+ public:
+  SequentialConnection(StreamSocket socket, Peer peer, ServerContext& context);
+
+  void finish() override;  // closes at once if idle, else after the reply
+  void on_admitted(std::uint64_t token) override;
+  void on_reply(std::uint64_t token, Reply reply) override;
+
+ protected:
+  void begin_request();
+  void end_request();
+  bool request_open() const { return request_.has_value(); }
+
+  // True once `bytes` more are granted. False: replied(), or the connection was aborted.
+  Task<bool> reserve(std::size_t bytes);
+  // Hands the body in and waits for the reply, whatever it is once the connection was aborted.
+  Task<Reply> exchange(RequestBody body, std::string experiment);
+
+  bool replied() const { return reply_.has_value(); }
+  // An empty one once the connection was aborted: nobody will read it.
+  Reply take_reply() { return std::exchange(reply_, std::nullopt).value_or(Reply{}); }
+
+  // False after an error, or when the client did not take it in time.
+  Task<bool> write(std::string text);
+
+  bool finishing() const { return finishing_; }
+  std::size_t max_request_bytes() const { return context_.intake.max_request_bytes(); }
+
+ private:
+  std::optional<RequestId> request_;
+  std::uint64_t token_ = 0;
+  std::optional<Reply> reply_;
+  bool admitted_ = false;
+  bool finishing_ = false;
+};
+
+}  // namespace tracelink

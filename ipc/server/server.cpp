@@ -1,0 +1,240 @@
+#include "ipc/server/server.hpp"
+
+#include <cstdlib>
+#include <exception>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "ipc/server/grpc_connection.hpp"
+#include "ipc/server/http_connection.hpp"
+#include "ipc/server/json_lines_connection.hpp"
+#include "ipc/server/opening_connection.hpp"
+
+namespace tracelink {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t kReadBufferBytes = 64u << 10;
+// How soon a wait is looked at again that nothing wakes: descriptors running out, busy connections
+// becoming idle.
+constexpr std::chrono::milliseconds kLookAgain{50};
+
+IntakeOptions intake_options(const ServerOptions& options) {
+  IntakeOptions intake;
+  intake.max_request_bytes = options.max_request_bytes;
+  intake.memory_bytes = options.memory_bytes;
+  intake.hold_time = options.hold_time;
+  intake.decode_threads = options.decode_threads;
+  return intake;
+}
+
+// Coroutines here return errors as values; what is thrown nevertheless (no memory) ends the
+// process, as it would on any other thread.
+void rethrow(std::exception_ptr failure) {
+  if (failure) std::rethrow_exception(std::move(failure));
+}
+
+}  // namespace
+
+Server::Listener::Listener(ListeningSocket opened, asio::io_context& io)
+    : listening(std::move(opened)), acceptor(io.get_executor()) {}
+
+Server::Server(ServerOptions options, asio::io_context& io, RecordSink& sink, const Clock& clock)
+    : options_(std::move(options)),
+      io_(io),
+      intake_(intake_options(options_), io, sink, clock, stats_),
+      context_{intake_,
+               stats_,
+               clock,
+               options_.hold_time,
+               options_.describe,
+               std::vector<char>(kReadBufferBytes)},
+      room_(io.get_executor()),
+      stop_timer_(io.get_executor()) {}
+
+Result<std::unique_ptr<Server>> Server::open(ServerOptions options, asio::io_context& io,
+                                             RecordSink& sink, const Clock& clock) {
+  std::unique_ptr<Server> server(new Server(std::move(options), io, sink, clock));
+  if (auto ok = server->listen(); !ok) return std::move(ok).error();
+  return server;
+}
+
+Server::~Server() {
+  for (auto& [id, connection] : connections_) connection->abort();
+}
+
+Result<void> Server::listen() {
+  auto first = options_.listening_fd ? ListeningSocket::adopt(*options_.listening_fd)
+                                     : ListeningSocket::open_unix(options_.socket);
+  if (auto ok = add_listener(std::move(first)); !ok) return ok;
+  if (options_.tcp_address.empty()) return {};
+  return add_listener(ListeningSocket::open_tcp(options_.tcp_address));
+}
+
+Result<void> Server::add_listener(Result<ListeningSocket> opened) {
+  if (!opened) return std::move(opened).error();
+  Listener& listener = listeners_.emplace_back(*std::move(opened), io_);
+  const int fd = ::fcntl(listener.listening.fd(), F_DUPFD_CLOEXEC, 0);
+  boost::system::error_code error;
+  listener.acceptor.assign(asio::generic::stream_protocol(listener.listening.family(), 0), fd,
+                           error);
+  if (!error) listener.acceptor.non_blocking(true, error);
+  if (error) return Error{ErrorCode::io, "listening socket: " + error.message()};
+  return {};
+}
+
+void Server::start() {
+  for (Listener& listener : listeners_) asio::co_spawn(io_, accept_loop(listener), rethrow);
+}
+
+Task<void> Server::accept_loop(Listener& listener) {
+  while (!stopping_) {
+    const auto [wait_error] =
+        co_await listener.acceptor.async_wait(StreamAcceptor::wait_read, kUseTask);
+    if (stopping_ || wait_error == asio::error::operation_aborted) co_return;
+    co_await wait_for_room();
+    if (stopping_) co_return;
+    StreamSocket socket(io_.get_executor());
+    boost::system::error_code error;
+    listener.acceptor.accept(socket, error);
+    if (!error) {
+      admit(std::move(socket));
+    } else if (error != asio::error::would_block && error != asio::error::connection_aborted) {
+      ++stats_.accept_errors;
+      warn("accepting a connection: " + error.message());
+      evict_idle();
+      room_.expires_after(kLookAgain);
+      (void)co_await room_.async_wait(kUseTask);
+    }
+  }
+}
+
+Task<void> Server::wait_for_room() {
+  while (!stopping_ && connections_.size() >= options_.max_connections) {
+    evict_idle();
+    room_.expires_after(kLookAgain);
+    (void)co_await room_.async_wait(kUseTask);
+  }
+}
+
+void Server::admit(StreamSocket socket) {
+  Peer peer{0, kUnknownUser, kUnknownUser};
+  boost::system::error_code error;
+  const bool is_unix = socket.local_endpoint(error).protocol().family() == AF_UNIX;
+  if (is_unix) {
+    const auto known = peer_of(socket.native_handle());
+    if (!known || !options_.peers.allows(*known, groups_of(socket.native_handle()))) {
+      ++stats_.refused_peers;
+      return warn(
+          "refused a client that is not in allow_uids or allow_gids" +
+          (known ? ": uid " + std::to_string(known->uid) + ", gid " + std::to_string(known->gid)
+                 : ": " + known.error().message));
+    }
+    peer = *known;
+  }
+  ++stats_.connections_accepted;
+  auto opening = std::make_shared<OpeningConnection>(std::move(socket), peer, context_);
+  const ConnectionId id = ++last_id_;
+  connections_.emplace(id, opening);
+  asio::co_spawn(io_, serve(std::move(opening), id), rethrow);
+}
+
+Task<void> Server::serve(std::shared_ptr<OpeningConnection> opening, ConnectionId id) {
+  co_await opening->run();
+  auto connection = stopping_ ? nullptr : connection_for(*opening);
+  if (connection) {
+    connections_[id] = connection;
+    opening.reset();
+    co_await connection->run();
+  }
+  remove(id);
+}
+
+std::shared_ptr<ClientConnection> Server::connection_for(OpeningConnection& opening) {
+  const Protocol protocol = opening.protocol();
+  if (protocol == Protocol::undecided) return nullptr;
+  if (protocol == Protocol::tls) {
+    ++stats_.tls_hellos;
+    warn("a client (pid " + std::to_string(opening.peer().pid) +
+         ") speaks TLS, which this socket does not: set OTEL_EXPORTER_OTLP_TRACES_INSECURE=true "
+         "for gRPC, or an http:// endpoint");
+    return nullptr;
+  }
+  if (protocol == Protocol::unknown) {
+    ++stats_.unknown_protocols;
+    warn("a client speaks neither gRPC nor HTTP nor JSON lines");
+    return nullptr;
+  }
+  const Peer peer = opening.peer();
+  StreamSocket socket = opening.take_socket();
+  std::string bytes = opening.take_first_bytes();
+  if (protocol == Protocol::grpc) {
+    return std::make_shared<GrpcConnection>(std::move(socket), peer, context_, std::move(bytes));
+  }
+  if (protocol == Protocol::http) {
+    return std::make_shared<OtlpHttpConnection>(std::move(socket), peer, context_,
+                                                std::move(bytes));
+  }
+  return std::make_shared<JsonLinesConnection>(std::move(socket), peer, context_, std::move(bytes));
+}
+
+// Asks the connection that has been idle for longest to leave.
+void Server::evict_idle() {
+  ClientConnection* oldest = nullptr;
+  for (const auto& [id, connection] : connections_) {
+    if (!connection->idle_since()) continue;
+    if (oldest == nullptr || *connection->idle_since() < *oldest->idle_since()) {
+      oldest = connection.get();
+    }
+  }
+  if (oldest == nullptr) return;
+  ++stats_.connections_evicted;
+  oldest->finish();
+}
+
+void Server::remove(ConnectionId id) {
+  connections_.erase(id);
+  room_.cancel();
+  close_if_done();
+}
+
+void Server::close_if_done() {
+  if (!on_closed_ || !connections_.empty()) return;
+  stop_timer_.cancel();
+  asio::post(io_, std::exchange(on_closed_, nullptr));
+}
+
+void Server::stop(std::chrono::milliseconds grace, std::function<void()> on_closed) {
+  stopping_ = true;
+  on_closed_ = std::move(on_closed);
+  boost::system::error_code ignored;
+  for (Listener& listener : listeners_) listener.acceptor.close(ignored);
+  room_.cancel();
+  for (const auto& [id, connection] : connections_) connection->finish();
+  stop_timer_.expires_after(grace);
+  stop_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;  // all have left
+    for (const auto& [id, connection] : connections_) connection->abort();
+  });
+  close_if_done();
+}
+
+ServerStats Server::stats() const {
+  ServerStats stats = stats_;
+  stats.connections_open = connections_.size();
+  stats.in_flight_bytes = intake_.in_flight_bytes();
+  return stats;
+}
+
+std::uint16_t Server::tcp_port() const { return listeners_.back().listening.tcp_port(); }
+
+void Server::warn(const std::string& message) const {
+  if (options_.on_warning) options_.on_warning(message);
+}
+
+}  // namespace tracelink

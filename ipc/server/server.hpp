@@ -1,0 +1,99 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ipc/server/client_connection.hpp"
+#include "ipc/server/listening_socket.hpp"
+#include "ipc/server/peer.hpp"
+#include "ipc/server/record_sink.hpp"
+
+namespace tracelink {
+
+class OpeningConnection;
+
+struct ServerOptions {
+  UnixSocketOptions socket;
+  std::optional<int> listening_fd;  // from systemd: used instead of `socket`, which is then ignored
+  std::string tcp_address;          // loopback; empty: no TCP listener
+  PeerPolicy peers;                 // of Unix sockets; whoever may reach the TCP listener may send
+
+  std::size_t max_request_bytes = 64u << 20;
+  std::size_t memory_bytes = 192u << 20;
+  std::size_t max_connections = 2000;
+  std::chrono::milliseconds hold_time{8'000};
+  int decode_threads = 1;
+
+  std::function<std::string()> describe;               // JSON body of `GET /`
+  std::function<void(const std::string&)> on_warning;  // for the log; repeats are not filtered
+};
+
+// The intake: listens, speaks OTLP over gRPC, HTTP/1.1 and JSON lines, and hands every request to
+// the RecordSink (docs/architecture.md, DESIGN section 4).
+//
+// Threads:  everything on the io thread, open() also before it runs.
+// Lifetime: the io_context, sink and clock outlive it. Destroy it on the io thread after
+// `on_closed`
+//           was called, or when the io_context will not run again.
+// Errors:   open() as ListeningSocket; afterwards a failure costs one connection and is counted.
+class Server {
+ public:
+  static Result<std::unique_ptr<Server>> open(ServerOptions options, boost::asio::io_context& io,
+                                              RecordSink& sink, const Clock& clock);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  void start();
+
+  // Stops accepting, answers what was read, says GOAWAY or Connection: close. `on_closed` is called
+  // once, when the last connection is closed, at the latest shortly after `grace`.
+  void stop(std::chrono::milliseconds grace, std::function<void()> on_closed);
+
+  ServerStats stats() const;
+  std::uint16_t tcp_port() const;  // precondition: a TCP listener was asked for
+
+ private:
+  struct Listener {
+    Listener(ListeningSocket opened, boost::asio::io_context& io);
+    ListeningSocket listening;
+    StreamAcceptor acceptor;  // on a duplicate of the descriptor
+  };
+  using ConnectionId = std::uint64_t;
+
+  Server(ServerOptions options, boost::asio::io_context& io, RecordSink& sink, const Clock& clock);
+  Result<void> listen();
+  Result<void> add_listener(Result<ListeningSocket> opened);
+
+  Task<void> accept_loop(Listener& listener);
+  Task<void> wait_for_room();
+  void admit(StreamSocket socket);
+  Task<void> serve(std::shared_ptr<OpeningConnection> opening, ConnectionId id);
+  std::shared_ptr<ClientConnection> connection_for(OpeningConnection& opening);
+  void evict_idle();
+  void remove(ConnectionId id);
+  void close_if_done();
+  void warn(const std::string& message) const;
+
+  ServerOptions options_;
+  boost::asio::io_context& io_;
+  ServerStats stats_;
+  Intake intake_;
+  ServerContext context_;
+  std::list<Listener> listeners_;
+  std::unordered_map<ConnectionId, std::shared_ptr<ClientConnection>> connections_;
+  ConnectionId last_id_ = 0;
+  IoTimer room_;  // cancelled when a connection closes
+  IoTimer stop_timer_;
+  bool stopping_ = false;
+  std::function<void()> on_closed_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace tracelink {
+
+// Counted since the server was opened. Plain values of the io thread.
+struct ServerStats {
+  std::uint64_t connections_open = 0, connections_accepted = 0;
+  std::uint64_t connections_evicted = 0;  // idle ones closed to make room at max_connections
+  std::uint64_t accept_errors = 0;
+  std::uint64_t refused_peers = 0;  // not in allow_uids, allow_gids
+  std::uint64_t tls_hellos = 0, unknown_protocols = 0;
+
+  std::uint64_t grpc_requests = 0, http_requests = 0, json_line_requests = 0;
+  std::uint64_t invalid_requests = 0, too_large_requests = 0;
+  std::uint64_t overload_replies = 0;  // UNAVAILABLE, 503: the client was told to try again
+
+  std::uint64_t accepted_spans = 0;                     // on stable storage
+  std::map<std::string, std::uint64_t> rejected_spans;  // by reason
+  std::uint64_t repaired_ends = 0;
+  std::uint64_t in_flight_bytes = 0;  // now, between the sockets and the disk
+};
+
+}  // namespace tracelink

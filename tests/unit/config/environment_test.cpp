@@ -1,0 +1,110 @@
+#include "config/environment_source.hpp"
+#include "tests/unit/config/load_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+class ConfigEnvironment : public LoadTest {
+ protected:
+  void SetUp() override {
+    env("TRACELINK_MODEL__NAME", "agent");
+    env("MLFLOW_TRACKING_URI", "http://server");
+  }
+};
+
+TEST_F(ConfigEnvironment, SetsEveryScalarAndListKey) {
+  env("TRACELINK_QUEUE__MAX_BYTES", "1GiB");
+  env("TRACELINK_LISTEN__SOCKET__ALLOW_GIDS", "5,6");
+  env("TRACELINK_SHUTDOWN_GRACE", "9s");
+  const Config config = load().config;
+  EXPECT_EQ(config.queue.max_bytes, 1ull << 30);
+  EXPECT_EQ(config.listen.socket.allow_gids, (std::vector<std::uint32_t>{5, 6}));
+  EXPECT_EQ(config.shutdown_grace, "9s");
+}
+
+TEST_F(ConfigEnvironment, DoesNotExpand) {
+  env("TRACELINK_MODEL__TYPE", "${HOME}");
+  EXPECT_EQ(load().config.model.type, "${HOME}");
+}
+
+TEST_F(ConfigEnvironment, TakesAnEmptyVariableAsNotSet) {
+  file("tracking: {token: a}\nqueue: {max_bytes: 1GiB}\n");
+  env("TRACELINK_QUEUE__MAX_BYTES", "");
+  env("MLFLOW_TRACKING_TOKEN", "");
+  env("MLFLOW_ACTIVE_MODEL_ID", "");
+  const Config config = load().config;
+  EXPECT_EQ(config.queue.max_bytes, 1ull << 30);
+  EXPECT_EQ(config.tracking.token, "a");
+}
+
+TEST_F(ConfigEnvironment, NamesTheVariableOfAWrongValue) {
+  env("TRACELINK_QUEUE__ON_FULL", "never");
+  env("MLFLOW_TRACKING_INSECURE_TLS", "perhaps");
+  EXPECT_EQ(errors(),
+            "TRACELINK_QUEUE__ON_FULL: queue.on_full: found \"never\", allowed: wait | reject | "
+            "drop_oldest\n"
+            "MLFLOW_TRACKING_INSECURE_TLS: tracking.insecure_tls: found \"perhaps\", allowed: true "
+            "| false\n");
+}
+
+TEST_F(ConfigEnvironment, WarnsOfUnknownVariables) {
+  env("TRACELINK_QUEUE_MAX_BYTES", "1GiB");
+  env("TRACELINK_COLOUR", "red");
+  env("TRACELINK_MODEL__TAGS", "a=b");
+  env("TRACELINK_MODEL__PARAMS__LLM", "gpt");
+  EXPECT_EQ(warnings(),
+            "TRACELINK_COLOUR: colour: not used: it names no key\n"
+            "TRACELINK_MODEL__PARAMS__LLM: model.params: not used: a map can be set in the "
+            "configuration file only\n"
+            "TRACELINK_MODEL__TAGS: model.tags: not used: a map can be set in the configuration "
+            "file only\n"
+            "TRACELINK_QUEUE_MAX_BYTES: queue_max_bytes: not used: it names no key; did you mean "
+            "TRACELINK_QUEUE__MAX_BYTES?\n");
+}
+
+TEST_F(ConfigEnvironment, IgnoresWhatKubernetesInjects) {
+  env("TRACELINK_SERVICE_HOST", "10.0.0.1");
+  env("TRACELINK_SERVICE_PORT_GRPC", "4317");
+  env("TRACELINK_PORT", "tcp://10.0.0.1:4317");
+  env("TRACELINK_PORT_4317_TCP_ADDR", "10.0.0.1");
+  env("TRACELINKX", "a");
+  EXPECT_EQ(warnings(), "");
+}
+
+TEST_F(ConfigEnvironment, ReadsMlflowsVariables) {
+  env("MLFLOW_EXPERIMENT_ID", "12");
+  env("MLFLOW_TRACKING_USERNAME", "ada");
+  env("MLFLOW_TRACKING_PASSWORD", "p4ss");
+  env("MLFLOW_TRACKING_INSECURE_TLS", "false");
+  env("MLFLOW_TRACKING_SERVER_CERT_PATH", "ca.pem");
+  env("MLFLOW_TRACKING_CLIENT_CERT_PATH", "client.pem");
+  env("MLFLOW_WORKSPACE", "team");
+  const Config config = load().config;
+  EXPECT_EQ(config.experiment.id, "12");
+  EXPECT_EQ(config.tracking.username, "ada");
+  EXPECT_EQ(config.tracking.password, "p4ss");
+  EXPECT_FALSE(config.tracking.insecure_tls);
+  EXPECT_EQ(config.tracking.ca_file, "ca.pem");
+  EXPECT_EQ(config.tracking.client_cert_file, "client.pem");
+  EXPECT_EQ(config.tracking.workspace, "team");
+  context_.environment.erase("MLFLOW_EXPERIMENT_ID");
+  env("MLFLOW_EXPERIMENT_NAME", "/Shared/support");
+  EXPECT_EQ(load().config.experiment.name, "/Shared/support");
+}
+
+TEST(CommitOf, TakesTheFirstVariableThatHoldsACommit) {
+  const std::string sha = "0123456789ABCDEF0123456789abcdef01234567";
+  for (const char* variable :
+       {"GIT_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "SOURCE_COMMIT"}) {
+    const CommitFact fact = commit_of({{variable, sha}});
+    EXPECT_EQ(fact.variable, variable);
+    EXPECT_EQ(fact.commit, "0123456789abcdef0123456789abcdef01234567");
+  }
+  EXPECT_EQ(commit_of({{"GIT_COMMIT", sha}, {"GITHUB_SHA", "aaaaaaaa"}}).variable, "GIT_COMMIT");
+  EXPECT_EQ(commit_of({{"GIT_COMMIT", "main"}, {"GITHUB_SHA", sha}}).variable, "GITHUB_SHA");
+  EXPECT_EQ(commit_of({{"GIT_COMMIT", "0123456"}}).commit, "");
+  EXPECT_EQ(commit_of({}).commit, "");
+}
+
+}  // namespace
+}  // namespace tracelink

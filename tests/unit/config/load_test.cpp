@@ -1,0 +1,122 @@
+#include "tests/unit/config/load_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+using LoadConfig = LoadTest;
+
+TEST_F(LoadConfig, WorksWithoutAFileForAUser) {
+  context_.is_root = false;
+  context_.uid = 7;
+  env("HOME", "/home/ada");
+  env("TRACELINK_MODEL__NAME", "agent");
+  const LoadedConfig loaded = load();
+  EXPECT_EQ(loaded.file, "");
+  EXPECT_EQ(loaded.config.listen.socket.path, "/tmp/tracelink-7/tracelink.sock");
+  EXPECT_EQ(loaded.config.control.socket, "/tmp/tracelink-7/control.sock");
+  EXPECT_EQ(loaded.config.state_dir, "/home/ada/.local/state/tracelink");
+  EXPECT_EQ(loaded.config.archive.dir, "/home/ada/.local/state/tracelink/archive");
+  EXPECT_EQ(loaded.origins.at("state_dir"), "default");
+}
+
+TEST_F(LoadConfig, AsksForAStateDirectoryIfThereIsNoHome) {
+  context_.is_root = false;
+  env("TRACELINK_MODEL__NAME", "agent");
+  EXPECT_EQ(errors(),
+            "configuration: state_dir: no default: neither HOME nor XDG_STATE_HOME is set; set "
+            "state_dir\n");
+}
+
+TEST_F(LoadConfig, TakesTheFileOfTheFlagThenOfTheVariableThenTheDefault) {
+  file("model: {name: by-default}\n");
+  EXPECT_EQ(load().config.model.name, "by-default");
+  env("TRACELINK_CONFIG", write("variable.yaml", "model: {name: by-variable}\n"));
+  EXPECT_EQ(load().config.model.name, "by-variable");
+  context_.config_flag = write("flag.yaml", "model: {name: by-flag}\n");
+  const LoadedConfig loaded = load();
+  EXPECT_EQ(loaded.config.model.name, "by-flag");
+  EXPECT_EQ(loaded.file, *context_.config_flag);
+}
+
+TEST_F(LoadConfig, RefusesANamedFileThatCannotBeRead) {
+  context_.config_flag = (directory_ / "none.yaml").string();
+  EXPECT_NE(errors().find("none.yaml: cannot be read"), std::string::npos);
+  context_.config_flag = directory_.string();
+  EXPECT_NE(errors().find("cannot be read"), std::string::npos);
+}
+
+TEST_F(LoadConfig, PrefersFlagThenTracelinkThenMlflowThenFile) {
+  file("model: {name: agent}\ntracking: {uri: \"http://file\"}\n");
+  EXPECT_EQ(load().config.tracking.uri, "http://file");
+  EXPECT_EQ(load().origins.at("tracking.uri"), "file:2");
+  env("MLFLOW_TRACKING_URI", "http://mlflow");
+  EXPECT_EQ(load().config.tracking.uri, "http://mlflow");
+  EXPECT_EQ(load().origins.at("tracking.uri"), "MLFLOW_TRACKING_URI");
+  env("TRACELINK_TRACKING__URI", "http://tracelink");
+  EXPECT_EQ(load().config.tracking.uri, "http://tracelink");
+  EXPECT_EQ(load().origins.at("tracking.uri"), "TRACELINK_TRACKING__URI");
+  context_.flags["tracking.uri"] = "http://flag";
+  EXPECT_EQ(load().config.tracking.uri, "http://flag");
+  EXPECT_EQ(load().origins.at("tracking.uri"), "flag");
+}
+
+TEST_F(LoadConfig, RefusesUnknownFlags) {
+  env("TRACELINK_MODEL__NAME", "agent");
+  context_.flags = {{"queue.max_byte", "1"}, {"model.tags", "a"}};
+  EXPECT_EQ(errors(),
+            "flag: model.tags: a map can be set in the configuration file only\n"
+            "flag: queue.max_byte: unknown key; did you mean queue.max_bytes?\n");
+}
+
+TEST_F(LoadConfig, RefusesSocketPathsThatTheKernelWould) {
+  env("TRACELINK_MODEL__NAME", "agent");
+  env("TRACELINK_LISTEN__SOCKET__PATH", "/" + std::string(106, 'x'));
+  EXPECT_EQ(errors(), "");
+  env("TRACELINK_LISTEN__SOCKET__PATH", "/" + std::string(107, 'x'));
+  EXPECT_EQ(errors(),
+            "TRACELINK_LISTEN__SOCKET__PATH: listen.socket.path: found a path of 108 bytes, "
+            "allowed: at most 107\n");
+}
+
+TEST_F(LoadConfig, RefusesOnePathForTwoSockets) {
+  env("TRACELINK_MODEL__NAME", "agent");
+  env("TRACELINK_CONTROL__SOCKET", "/run/tracelink/tracelink.sock");
+  EXPECT_EQ(errors(),
+            "TRACELINK_CONTROL__SOCKET: control.socket: the same path as listen.socket.path; two "
+            "sockets need two\n");
+}
+
+TEST_F(LoadConfig, ShowsValuesWithOriginsAndWithoutSecrets) {
+  const std::string secret = write("secret", "s3cret\n");
+  file("model:\n  name: agent\n  params: {key: \"${file:" + secret +
+       "}\"}\ntracking:\n"
+       "  uri: http://ada:p4ss@server/\n");
+  env("MLFLOW_TRACKING_TOKEN", "t0ken");
+  env("TRACELINK_MODEL__TYPE", "a # b");
+  const std::string shown = show_config(load());
+  const auto has = [&](const std::string& line) {
+    return shown.find("\n" + line + "\n") != std::string::npos;
+  };
+  const std::string path = context_.default_file;
+  EXPECT_TRUE(has("model.name = agent   # " + path + ":2")) << shown;
+  EXPECT_TRUE(has("model.type = \"a # b\"   # TRACELINK_MODEL__TYPE")) << shown;
+  EXPECT_TRUE(has("model.params = ********   # " + path + ":3")) << shown;
+  EXPECT_TRUE(has("tracking.uri = http://server   # " + path + ":5")) << shown;
+  EXPECT_TRUE(has("tracking.username = ada   # " + path + ":5")) << shown;
+  EXPECT_TRUE(has("tracking.password = ********   # " + path + ":5")) << shown;
+  EXPECT_TRUE(has("tracking.client_cert_file = \"\"   # default")) << shown;
+  EXPECT_TRUE(has("queue.max_bytes = 10GiB   # default")) << shown;
+  EXPECT_TRUE(has("tracking.timeout = 30s   # default")) << shown;
+  for (const char* hidden : {"s3cret", "t0ken", "p4ss"}) {
+    EXPECT_EQ(shown.find(hidden), std::string::npos) << hidden;
+  }
+}
+
+TEST(ContextOfProcess, HasTheEnvironment) {
+  ASSERT_EQ(setenv("TRACELINK_TEST_ENTRY", "a=b", 1), 0);
+  EXPECT_EQ(context_of_process().environment.at("TRACELINK_TEST_ENTRY"), "a=b");
+  EXPECT_EQ(context_of_process().uid, geteuid());
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,140 @@
+#include "tests/unit/config/load_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+class ConfigModel : public LoadTest {
+ protected:
+  void SetUp() override { env("MLFLOW_TRACKING_URI", "http://server"); }
+  bool error_says(const std::string& part) {
+    const std::string found = errors();
+    return found.find(part) != std::string::npos || (ADD_FAILURE() << found, false);
+  }
+};
+
+TEST_F(ConfigModel, IsNeededUnlessTracesGoToFiles) {
+  EXPECT_EQ(errors(),
+            "configuration: model.name: no model: traces are linked to a model version; set "
+            "model.name or model.id in the file, TRACELINK_MODEL__NAME, or MLFLOW_ACTIVE_MODEL_ID "
+            "(or destination: file)\n");
+  env("TRACELINK_DESTINATION", "file");
+  EXPECT_EQ(errors(), "");
+}
+
+TEST_F(ConfigModel, IsTakenWholeFromTheStrongestSource) {
+  file("model: {name: agent, version: v1, type: chat, tags: {a: b}}\nexperiment: {name: e}\n");
+  env("MLFLOW_ACTIVE_MODEL_ID", kModelId);
+  env("MLFLOW_EXPERIMENT_ID", "12");
+  LoadedConfig loaded = load();
+  EXPECT_EQ(loaded.config.model.id, kModelId);
+  EXPECT_EQ(loaded.config.model.name, "");
+  EXPECT_EQ(loaded.config.model.version, "");
+  EXPECT_EQ(loaded.config.model.type, "chat");
+  EXPECT_EQ(loaded.config.model.tags.at("a"), "b");
+  EXPECT_EQ(loaded.config.experiment.id, "12");
+  EXPECT_EQ(loaded.config.experiment.name, "");
+  EXPECT_TRUE(loaded.warnings.empty());
+
+  env("TRACELINK_MODEL__NAME", "other");
+  env("TRACELINK_EXPERIMENT__NAME", "f");
+  loaded = load();
+  EXPECT_EQ(loaded.config.model.id, "");
+  EXPECT_EQ(loaded.config.model.name, "other");
+  EXPECT_EQ(loaded.config.model.version, "");
+  EXPECT_EQ(loaded.config.experiment.id, "");
+  EXPECT_EQ(loaded.config.experiment.name, "f");
+}
+
+TEST_F(ConfigModel, EmptyTextsSetNoIdentity) {
+  file("model: {id: \"\", name: agent}\nexperiment: {id: \"\", name: e}\n");
+  context_.flags["model.id"] = "";
+  EXPECT_EQ(load().config.model.name, "agent");
+  EXPECT_EQ(load().config.experiment.name, "e");
+}
+
+TEST_F(ConfigModel, RefusesIdWithNameOrVersionInOneSource) {
+  file("model:\n  id: " + std::string(kModelId) + "\n  name: agent\n  version: v1\n" +
+       "experiment: {id: 12, name: e}\n");
+  EXPECT_EQ(errors(),
+            "FILE:2:7: model.id: set together with model.name; keep one of the two\n"
+            "FILE:2:7: model.id: set together with model.version; keep one of the two\n"
+            "FILE:5:18: experiment.id: set together with experiment.name; keep one of the two\n");
+}
+
+TEST_F(ConfigModel, RefusesBothExperimentVariables) {
+  env("TRACELINK_MODEL__NAME", "agent");
+  env("MLFLOW_EXPERIMENT_ID", "12");
+  env("MLFLOW_EXPERIMENT_NAME", "e");
+  EXPECT_EQ(errors(),
+            "MLFLOW_EXPERIMENT_ID: experiment.id: set together with experiment.name "
+            "(MLFLOW_EXPERIMENT_NAME); keep one of the two\n");
+}
+
+TEST_F(ConfigModel, FindsContradictionsInAMaskedSource) {
+  file("experiment: {id: 12, name: e}\n");
+  env("TRACELINK_MODEL__NAME", "agent");
+  env("TRACELINK_EXPERIMENT__ID", "13");
+  EXPECT_TRUE(error_says("FILE:1:18: experiment.id: set together with"));
+}
+
+TEST_F(ConfigModel, RefusesWhatIsNoId) {
+  env("TRACELINK_MODEL__ID", "agent");
+  EXPECT_TRUE(
+      error_says("TRACELINK_MODEL__ID: model.id: found \"agent\", allowed: m- and 32 "
+                 "lower-case hex digits; a name belongs in model.name"));
+  env("TRACELINK_MODEL__ID", std::string(kModelId) + "0");
+  EXPECT_TRUE(error_says("this has 33 digits: was the id cut?"));
+}
+
+TEST_F(ConfigModel, TakesMlflowsActiveModelAsIdOrName) {
+  env("MLFLOW_ACTIVE_MODEL_ID", kModelId);
+  EXPECT_EQ(load().config.model.id, kModelId);
+  EXPECT_EQ(warnings(), "");
+
+  env("MLFLOW_ACTIVE_MODEL_ID", "my-agent-v1.0");
+  EXPECT_EQ(load().config.model.name, "my-agent-v1.0");
+  EXPECT_EQ(
+      warnings(),
+      "MLFLOW_ACTIVE_MODEL_ID: model.name: \"my-agent-v1.0\" is not a model id (m- and 32 hex "
+      "digits); taken as a name\n");
+
+  env("MLFLOW_ACTIVE_MODEL_ID", "m-0123456789abcdef");
+  EXPECT_TRUE(error_says("MLFLOW_ACTIVE_MODEL_ID: model.id: found \"m-0123456789abcdef\""));
+  EXPECT_TRUE(error_says("this has 16 digits: was the id cut?"));
+
+  env("MLFLOW_ACTIVE_MODEL_ID", "m-agent");
+  EXPECT_EQ(load().config.model.name, "m-agent");
+}
+
+TEST_F(ConfigModel, DoesNotWarnOfAMaskedActiveModel) {
+  env("MLFLOW_ACTIVE_MODEL_ID", "my-agent-v1.0");
+  env("TRACELINK_MODEL__NAME", "agent");
+  EXPECT_EQ(warnings(), "");
+}
+
+TEST_F(ConfigModel, RefusesAVersionWithoutAName) {
+  file("model: {name: agent}\n");
+  env("TRACELINK_MODEL__VERSION", "v2");
+  EXPECT_TRUE(error_says("TRACELINK_MODEL__VERSION: model.version: a version without a name"));
+}
+
+TEST_F(ConfigModel, TakesTheVersionFromTheCommit) {
+  file("model: {name: agent, version: git}\n");
+  env("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567");
+  const LoadedConfig loaded = load();
+  EXPECT_EQ(loaded.config.model.version, "git-01234567");
+  EXPECT_EQ(loaded.origins.at("model.version"), "file:1 with GITHUB_SHA");
+}
+
+TEST_F(ConfigModel, RefusesVersionGitWithoutACommit) {
+  file("model: {name: agent, version: git}\n");
+  EXPECT_TRUE(error_says("FILE:1:31: model.version: git asks for a commit, but none of"));
+  env("GIT_COMMIT", "0123456789abcdef");
+  env("TRACELINK_MODEL__GIT", "off");
+  EXPECT_TRUE(error_says("but model.git is off"));
+  env("TRACELINK_MODEL__GIT", "/srv/app");
+  EXPECT_TRUE(error_says("a work tree in model.git is not read yet"));
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,147 @@
+#include "config/tracking_uri.hpp"
+#include "tests/unit/config/load_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+TEST(TrackingUri, TakesServersAndTheirCredentials) {
+  struct Case {
+    const char *text, *uri, *username, *password;
+  };
+  const Case cases[] = {
+      {"http://127.0.0.1:5000", "http://127.0.0.1:5000", "", ""},
+      {"HTTPS://mlflow.example.org/", "https://mlflow.example.org", "", ""},
+      {"https://host/static/prefix//", "https://host/static/prefix", "", ""},
+      {"http://[::1]:5000", "http://[::1]:5000", "", ""},
+      {"http://[::1]", "http://[::1]", "", ""},
+      {"http://mlflow_server:65535", "http://mlflow_server:65535", "", ""},
+      {"http://ada:p%40ss:word@host:1/x", "http://host:1/x", "ada", "p@ss:word"},
+      {"http://ada:a@b@host", "http://host", "ada", "a@b"},
+      {"http://ada@host", "http://host", "ada", ""},
+  };
+  for (const Case& c : cases) {
+    const auto parsed = parse_tracking_uri(c.text);
+    ASSERT_TRUE(parsed) << c.text << ": " << parsed.error().message;
+    EXPECT_EQ(parsed->uri, c.uri);
+    EXPECT_EQ(parsed->username, c.username);
+    EXPECT_EQ(parsed->password, c.password);
+  }
+}
+
+TEST(TrackingUri, SaysWhatToDoInstead) {
+  struct Case {
+    const char *text, *message;
+  };
+  const Case cases[] = {
+      {"/srv/mlruns", "mlflow server --backend-store-uri /srv/mlruns --host"},
+      {"./mlruns", "mlflow server --backend-store-uri ./mlruns --host"},
+      {"file:///srv/mlruns", "mlflow server --backend-store-uri file:///srv/mlruns --host"},
+      {"sqlite:///mlflow.db", "mlflow server --backend-store-uri sqlite:///mlflow.db --host"},
+      {"postgresql://u:p4ss@db/x", "mlflow server --backend-store-uri URI --host"},
+      {"databricks", "Databricks is not supported yet"},
+      {"databricks://profile", "Databricks is not supported yet"},
+      {"localhost:5000", "found \"localhost:5000\" without a scheme; write http://localhost:5000"},
+      {"http://", "host or port of the URI is wrong"},
+      {"http://host:0", "host or port of the URI is wrong"},
+      {"http://host:65536", "host or port of the URI is wrong"},
+      {"http://host:", "host or port of the URI is wrong"},
+      {"http://ada:p4/ss@host", "host or port of the URI is wrong"},
+      {"http://ada:p4ss%4@host", "a % without two hex digits"},
+      {"http://ada:p4ss%zz@host", "a % without two hex digits"},
+      {"http://host?p4ss", "no ? and no #"},
+      {"http://host/#p4ss", "no ? and no #"},
+      {"http://ho st", "no spaces"},
+      {"http://host\n", "no spaces"},
+  };
+  for (const Case& c : cases) {
+    const auto parsed = parse_tracking_uri(c.text);
+    ASSERT_FALSE(parsed) << c.text;
+    EXPECT_EQ(parsed.error().code, ErrorCode::invalid);
+    EXPECT_NE(parsed.error().message.find(c.message), std::string::npos) << parsed.error().message;
+    EXPECT_EQ(parsed.error().message.find("p4"), std::string::npos) << parsed.error().message;
+  }
+}
+
+class ConfigTracking : public LoadTest {
+ protected:
+  void SetUp() override {
+    env("TRACELINK_MODEL__NAME", "agent");
+    env("TRACELINK_TRACKING__URI", "http://server");
+  }
+};
+
+TEST_F(ConfigTracking, WarnsIfThereIsNoServer) {
+  env("TRACELINK_TRACKING__URI", "");
+  EXPECT_NE(warnings().find("tracking.uri: no tracking server"), std::string::npos);
+  env("TRACELINK_DESTINATION", "file");
+  EXPECT_EQ(warnings(), "");
+}
+
+TEST_F(ConfigTracking, NamesTheSourceOfAWrongUri) {
+  env("TRACELINK_TRACKING__URI", "databricks");
+  EXPECT_EQ(errors(),
+            "TRACELINK_TRACKING__URI: tracking.uri: Databricks is not supported yet; allowed: "
+            "http:// or https:// of a server\n");
+}
+
+TEST_F(ConfigTracking, NeverShowsAUriThatCameFromAFile) {
+  env("TRACELINK_TRACKING__URI", "");
+  file("tracking: {uri: \"${file:" + write("secret", "s3cret") + "}\"}\n");
+  EXPECT_EQ(errors(),
+            "FILE:1:17: tracking.uri: the file's content is not a tracking URI, allowed: http:// "
+            "or https://\n");
+}
+
+TEST_F(ConfigTracking, MovesCredentialsOutOfTheUriUnlessKeysGiveThem) {
+  env("TRACELINK_TRACKING__URI", "http://ada:p4ss@server");
+  Config config = load().config;
+  EXPECT_EQ(config.tracking.uri, "http://server");
+  EXPECT_EQ(config.tracking.username, "ada");
+  EXPECT_EQ(config.tracking.password, "p4ss");
+  env("MLFLOW_TRACKING_PASSWORD", "other");
+  config = load().config;
+  EXPECT_EQ(config.tracking.username, "ada");
+  EXPECT_EQ(config.tracking.password, "other");
+}
+
+TEST_F(ConfigTracking, PrefersBasicToToken) {
+  env("MLFLOW_TRACKING_TOKEN", "t0ken");
+  EXPECT_EQ(load().config.tracking.token, "t0ken");
+  env("MLFLOW_TRACKING_USERNAME", "ada");
+  EXPECT_EQ(load().config.tracking.token, "t0ken");
+  EXPECT_EQ(load().config.tracking.username, "");
+  EXPECT_EQ(warnings(),
+            "MLFLOW_TRACKING_USERNAME: tracking.username: not used: Basic authentication needs a "
+            "user name and a password\n");
+  env("MLFLOW_TRACKING_PASSWORD", "p4ss");
+  EXPECT_EQ(load().config.tracking.token, "");
+  EXPECT_EQ(load().config.tracking.username, "ada");
+  EXPECT_EQ(warnings(),
+            "MLFLOW_TRACKING_TOKEN: tracking.token: not used: user name and password win over a "
+            "token\n");
+}
+
+TEST_F(ConfigTracking, RefusesInsecureTlsWithAuthorities) {
+  env("MLFLOW_TRACKING_INSECURE_TLS", "true");
+  EXPECT_EQ(errors(), "");
+  env("MLFLOW_TRACKING_SERVER_CERT_PATH", "/ca.pem");
+  EXPECT_EQ(errors(),
+            "MLFLOW_TRACKING_INSECURE_TLS: tracking.insecure_tls: set together with "
+            "tracking.ca_file: either verify by that file, or not at all\n");
+}
+
+TEST_F(ConfigTracking, RefusesCredentialsThatNoHeaderCanHold) {
+  for (const char* variable : {"MLFLOW_TRACKING_TOKEN", "MLFLOW_WORKSPACE"}) {
+    env(variable, "s3cret\nx");
+    const std::string found = errors();
+    EXPECT_NE(found.find("holds a line break"), std::string::npos) << variable;
+    EXPECT_EQ(found.find("s3cret"), std::string::npos) << variable;
+    context_.environment.erase(variable);
+  }
+  env("MLFLOW_TRACKING_USERNAME", "a:b");
+  env("MLFLOW_TRACKING_PASSWORD", "p4ss");
+  EXPECT_NE(errors().find("tracking.username: holds a ':'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tracelink

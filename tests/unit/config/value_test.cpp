@@ -1,0 +1,93 @@
+#include "config/value.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tracelink {
+namespace {
+
+// What assign() says, or the value that it stored.
+std::string outcome(const char* path, const std::string& text) {
+  Config config;
+  const Key& key = *find_key(path);
+  const auto wrong = assign(key, {path, text, {}}, config);
+  return wrong ? "wrong: " + *wrong : display(key, config);
+}
+
+struct Case {
+  const char* key;
+  const char* text;
+  const char* outcome;
+};
+
+TEST(ConfigValue, KeepsWhatIsAllowed) {
+  const Case cases[] = {
+      {"model.name", "a # b", "a # b"},
+      {"model.git", "off", "off"},
+      {"model.git", "/srv/app", "/srv/app"},
+      {"queue.on_full", "drop_oldest", "drop_oldest"},
+      {"tracking.insecure_tls", "True", "true"},
+      {"limits.connections", "1", "1"},
+      {"forward.connections", "4294967295", "4294967295"},
+      {"queue.max_bytes", "1048576", "1MiB"},
+      {"forward.trace_grace", "0s", "0s"},
+      {"tracking.timeout", "1ms", "1ms"},
+      {"shutdown_grace", "", ""},
+      {"shutdown_grace", "7s", "7s"},
+      {"listen.socket.mode", "0600", "0600"},
+      {"listen.socket.mode", "660", "660"},
+      {"listen.socket.path", "/run/a.sock", "/run/a.sock"},
+      {"listen.socket.allow_uids", "0, 1000", "[0, 1000]"},
+      {"listen.socket.allow_uids", "", "[]"},
+      {"listen.tcp", "127.0.0.1:4318", "127.0.0.1:4318"},
+      {"listen.tcp", "[::1]:0", "[::1]:0"},
+      {"listen.tcp", "localhost:4318", "localhost:4318"},
+      {"listen.tcp", "", ""},
+      {"control.http", "0.0.0.0:9464", "0.0.0.0:9464"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(outcome(c.key, c.text), c.outcome) << c.key;
+}
+
+TEST(ConfigValue, RefusesTheRestAndSaysWhatIsAllowed) {
+  const Case cases[] = {
+      {"queue.on_full", "wiat",
+       "wrong: found \"wiat\", allowed: wait | reject | drop_oldest; did you mean wait?"},
+      {"queue.on_full", "block", "wrong: found \"block\", allowed: wait | reject | drop_oldest"},
+      {"model.git", "./app", "wrong: found \"./app\", allowed: auto | off | an absolute path"},
+      {"tracking.insecure_tls", "yes", "wrong: found \"yes\", allowed: true | false"},
+      {"limits.connections", "0", "wrong: found \"0\", allowed: an integer from 1"},
+      {"limits.connections", "2.5", "wrong: found \"2.5\", allowed: an integer from 1"},
+      {"forward.connections", "4294967296",
+       "wrong: found \"4294967296\", allowed: an integer from 1"},
+      {"queue.max_bytes", "10GB",
+       "wrong: found \"10GB\", allowed: a size such as 512KiB, 64MiB, 10GiB"},
+      {"tracking.timeout", "0s",
+       "wrong: found \"0s\", allowed: a duration above 0 such as 500ms, 30s, 5m, 1h"},
+      {"forward.trace_grace", "2",
+       "wrong: found \"2\", allowed: a duration such as 500ms, 30s, 5m, 1h"},
+      {"shutdown_grace", "soon",
+       "wrong: found \"soon\", allowed: a duration such as 500ms, 30s, 5m, 1h, or empty"},
+      {"listen.socket.mode", "0888", "wrong: found \"0888\", allowed: an octal mode such as 0660"},
+      {"listen.socket.mode", "4755", "wrong: found \"4755\", allowed: an octal mode such as 0660"},
+      {"listen.socket.path", "a.sock", "wrong: found \"a.sock\", allowed: an absolute path"},
+      {"listen.socket.allow_uids", "0,root", "wrong: found \"root\", allowed: a list of numbers"},
+      {"listen.socket.allow_uids", "4294967296",
+       "wrong: found \"4294967296\", allowed: a list of numbers"},
+      {"listen.tcp", "0.0.0.0:4318",
+       "wrong: found \"0.0.0.0:4318\", allowed: host:port with 127.x.x.x, [::1] or localhost"},
+      {"control.http", "9464", "wrong: found \"9464\", allowed: host:port"},
+      {"control.http", "::1:9464", "wrong: found \"::1:9464\", allowed: host:port"},
+      {"control.http", "a:65536", "wrong: found \"a:65536\", allowed: host:port"},
+      {"model.name", "\xff", "wrong: found bytes that are not UTF-8, allowed: text"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(outcome(c.key, c.text), c.outcome) << c.key;
+}
+
+TEST(ConfigValue, NeverShowsASecret) {
+  Config config;
+  const auto wrong =
+      assign(*find_key("queue.on_full"), {"queue.on_full", "s3cret", {}, true}, config);
+  EXPECT_EQ(wrong, "found a secret value, allowed: wait | reject | drop_oldest");
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,115 @@
+#include "tests/unit/config/load_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+class ConfigFile : public LoadTest {
+ protected:
+  // The errors of a file that has a model besides these lines.
+  std::string errors_of(const std::string& yaml) {
+    file(yaml);
+    env("TRACELINK_MODEL__NAME", "agent");
+    return errors();
+  }
+};
+
+TEST_F(ConfigFile, PointsAtUnknownKeys) {
+  EXPECT_EQ(errors_of("queue:\n  max_byte: 1GiB\n"),
+            "FILE:2:3: queue.max_byte: unknown key; did you mean queue.max_bytes?\n");
+  EXPECT_EQ(errors_of("colour: red\n"), "FILE:1:1: colour: unknown key\n");
+}
+
+TEST_F(ConfigFile, PointsAtWrongShapes) {
+  EXPECT_EQ(errors_of("queue: 10GiB\n"),
+            "FILE:1:8: queue: found a single value, but this is a section with keys\n");
+  EXPECT_EQ(errors_of("- model\n"),
+            "FILE:1:1: found a list, but the file is a section with keys\n");
+  EXPECT_EQ(errors_of("state_dir: [a]\n"),
+            "FILE:1:12: state_dir: found a list, allowed: an absolute path\n");
+  EXPECT_EQ(errors_of("state_dir:\n"),
+            "FILE:1:1: state_dir: found nothing (null), allowed: an absolute path; write \"\" for "
+            "an empty text\n");
+  EXPECT_EQ(errors_of("listen: {socket: {allow_uids: {a: b}}}\n"),
+            "FILE:1:31: listen.socket.allow_uids: found a map, allowed: a list of numbers\n");
+  EXPECT_EQ(errors_of("listen: {socket: {allow_uids: [[1]]}}\n"),
+            "FILE:1:32: listen.socket.allow_uids: found a list in the list, allowed: a list of "
+            "numbers\n");
+  EXPECT_EQ(errors_of("model: {tags: a}\n"),
+            "FILE:1:15: model.tags: found a single value, allowed: a map of texts\n");
+  EXPECT_EQ(errors_of("? [a]\n: b\n"), "FILE:1:3: found a list as a key, allowed: text\n");
+}
+
+TEST_F(ConfigFile, RefusesDuplicateKeys) {
+  EXPECT_EQ(errors_of("log: {level: info}\nlog: {level: warn}\n"),
+            "FILE:2:1: log: the key is there twice; keep one of them\n");
+  EXPECT_EQ(errors_of("model:\n  tags:\n    a: b\n    a: c\n"),
+            "FILE:4:5: model.tags.a: the key is there twice; keep one of them\n");
+}
+
+TEST_F(ConfigFile, RefusesWhatIsNotOneYamlDocument) {
+  EXPECT_EQ(errors_of("log:\n  level: [info\n").substr(0, 8), "FILE:3:1");
+  EXPECT_NE(errors_of("log: {level: info\n").find("not valid YAML"), std::string::npos);
+  EXPECT_EQ(errors_of("log: {}\n---\nlog: {}\n"),
+            "FILE: found several YAML documents, allowed: one\n");
+}
+
+TEST_F(ConfigFile, TellsAllErrorsAtOnceInTheirOrder) {
+  EXPECT_EQ(errors_of("queue: {on_full: never}\n"
+                      "trackng: {}\n"
+                      "tracking: {timeout: 5, token: \"${NONE}\"}\n"
+                      "limits: {connections: 0}\n"),
+            "FILE:1:18: queue.on_full: found \"never\", allowed: wait | reject | drop_oldest\n"
+            "FILE:2:1: trackng: unknown key; did you mean tracking?\n"
+            "FILE:3:21: tracking.timeout: found \"5\", allowed: a duration above 0 such as 500ms, "
+            "30s, 5m, 1h\n"
+            "FILE:3:31: tracking.token: ${NONE}: the variable is not set; set it, or write "
+            "${NONE:-default}\n"
+            "FILE:4:23: limits.connections: found \"0\", allowed: an integer from 1\n");
+}
+
+TEST_F(ConfigFile, ChecksValuesThatTheEnvironmentMasks) {
+  env("TRACELINK_QUEUE__ON_FULL", "reject");
+  EXPECT_EQ(errors_of("queue: {on_full: never}\n"),
+            "FILE:1:18: queue.on_full: found \"never\", allowed: wait | reject | drop_oldest\n");
+}
+
+TEST_F(ConfigFile, KeepsParamsAsTheirText) {
+  file(
+      "model:\n  name: agent\n  params: {temperature: 0.70, on: yes, quoted: \"null\", user: "
+      "\"${U}\"}\n");
+  env("U", "ada");
+  const std::map<std::string, std::string> expected{
+      {"temperature", "0.70"}, {"on", "yes"}, {"quoted", "null"}, {"user", "ada"}};
+  EXPECT_EQ(load().config.model.params, expected);
+}
+
+TEST_F(ConfigFile, RefusesParamsThatAreNoSingleValue) {
+  EXPECT_EQ(errors_of("model:\n  params:\n    a: [1]\n    b: {c: d}\n    e:\n    f: ~\n"),
+            "FILE:3:8: model.params.a: found a list, allowed: a single value, kept as its text\n"
+            "FILE:4:8: model.params.b: found a map, allowed: a single value, kept as its text\n"
+            "FILE:5:5: model.params.e: found nothing (null), allowed: a single value, kept as its "
+            "text\n"
+            "FILE:6:5: model.params.f: found nothing (null), allowed: a single value, kept as its "
+            "text\n");
+}
+
+TEST_F(ConfigFile, MayBeEmptyOrHaveEmptySections) {
+  EXPECT_EQ(errors_of(""), "");
+  EXPECT_EQ(errors_of("# nothing\n"), "");
+  EXPECT_EQ(errors_of("tracking:\nmodel:\n  tags:\nlisten: {socket: {allow_uids: }}\n"), "");
+}
+
+TEST_F(ConfigFile, ExpandsInAnyValue) {
+  file(
+      "model: {name: \"${NAME}\"}\nqueue: {max_bytes: \"${SIZE:-2GiB}\"}\n"
+      "listen: {socket: {allow_uids: [\"${UID_A}\", 8]}}\n");
+  env("NAME", "agent");
+  env("UID_A", "7");
+  const Config config = load().config;
+  EXPECT_EQ(config.model.name, "agent");
+  EXPECT_EQ(config.queue.max_bytes, 2ull << 30);
+  EXPECT_EQ(config.listen.socket.allow_uids, (std::vector<std::uint32_t>{7, 8}));
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,75 @@
+#include "tests/unit/ipc_server/server_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+using namespace std::chrono_literals;
+
+class JsonLines : public ServerTest {};
+
+TEST_F(JsonLines, AnswersEachLineWithOneLine) {
+  start();
+  RawClient client = connect();
+  client.send(kOneSpanJson + "\n\n{}\r\n{bad\n");
+  EXPECT_EQ(client.receive_until("\n"), "{}\n");
+  EXPECT_EQ(client.receive_until("\n"), "{}\n");
+  const std::string error = client.receive_until("\n");
+  EXPECT_TRUE(error.starts_with(R"({"error":{"code":3,)")) << error;
+  for (const char byte : kOneSpanJson + "\n") client.send({&byte, 1});
+  EXPECT_EQ(client.receive_until("\n"), "{}\n");
+  EXPECT_EQ(sink().requests().size(), 2u);
+  EXPECT_EQ(stats().json_line_requests, 4u);
+  EXPECT_EQ(stats().in_flight_bytes, 0u);
+}
+
+TEST_F(JsonLines, TakesALastLineWithoutItsEnd) {
+  start();
+  RawClient client = connect();
+  client.send(kOneSpanJson);
+  client.finish_sending();
+  EXPECT_EQ(client.receive_all(), "{}\n");
+}
+
+TEST_F(JsonLines, ALineOverTheLimitCostsOnlyItself) {
+  options.max_request_bytes = 1000;
+  start();
+  RawClient client = connect();
+  client.send("{" + std::string(5000, ' ') + "}\n" + kOneSpanJson + "\n");
+  const std::string error = client.receive_until("\n");
+  EXPECT_TRUE(error.starts_with(R"({"error":{"code":8,)")) << error;
+  EXPECT_EQ(client.receive_until("\n"), "{}\n");
+}
+
+TEST_F(JsonLines, SaysUnavailableAtTheDeadline) {
+  options.hold_time = 10ms;
+  start(false);
+  RawClient client = connect();
+  client.send(kOneSpanJson + "\n");
+  const std::string error = client.receive_until("\n");
+  EXPECT_TRUE(error.starts_with(R"({"error":{"code":14,)")) << error;
+  EXPECT_NE(error.find("retryDelay"), std::string::npos);
+}
+
+TEST_F(JsonLines, ALineThatDoesNotEndInTimeIsSkipped) {
+  options.hold_time = 10ms;
+  start();
+  RawClient client = connect();
+  client.send("{\"resource");
+  EXPECT_TRUE(client.receive_until("\n").starts_with(R"({"error":{"code":14,)"));
+  client.send("Spans\":[]}\n{}\n");
+  EXPECT_EQ(client.receive_until("\n"), "{}\n");
+}
+
+TEST_F(JsonLines, StopAnswersTheLineThatWasRead) {
+  start(false);
+  RawClient client = connect();
+  client.send(kOneSpanJson + "\n");
+  sink().wait_for(1);
+  auto closed = stop();
+  sink().answer({});
+  EXPECT_EQ(client.receive_all(), "{}\n");
+  closed.get();
+}
+
+}  // namespace
+}  // namespace tracelink

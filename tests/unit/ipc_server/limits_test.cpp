@@ -1,0 +1,94 @@
+#include "tests/unit/ipc_server/server_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Limits : public ServerTest {};
+
+// Large requests fill their half of the memory; small ones still get through.
+TEST_F(Limits, LargeRequestsDoNotKeepSmallOnesWaiting) {
+  options.memory_bytes = 6u << 20;
+  start(false);
+  GrpcTestClient large(connect());
+  large.call(frame_grpc_message(one_span(1, 2u << 20)));
+  while (sink().requests().empty()) large.round_trip();
+  const auto waiting = large.call(frame_grpc_message(one_span(2, 2u << 20)));
+  large.round_trip();
+  large.round_trip();
+  EXPECT_GT(large.unsent(1), 1u << 20);
+
+  GrpcTestClient small(connect());
+  const auto stream = small.call(frame_grpc_message(one_span(3, 100'000)));
+  small.flush();
+  while (sink().requests().size() < 2) small.round_trip();
+  sink().answer({});
+  sink().answer({});
+  EXPECT_EQ(small.finish(stream).status(), "0");
+  while (sink().requests().size() < 3) large.round_trip();
+  sink().answer({});
+  EXPECT_EQ(large.finish(waiting).status(), "0");
+}
+
+// HTTP reads no body before its announced length has its memory.
+TEST_F(Limits, HttpStopsReadingWhenTheMemoryIsUsedAndResumes) {
+  options.memory_bytes = 1u << 20;
+  start(false);
+  const std::string body = one_span(1, 400'000);
+  const std::string request =
+      "POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\n"
+      "Content-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body;
+  RawClient first = connect();
+  first.send(request);
+  sink().wait_for(1);
+  RawClient second = connect();
+  std::thread sender([&] { second.send(request); });
+  while (stats().http_requests < 2) {
+  }
+  EXPECT_LT(stats().in_flight_bytes, 512u << 10);
+  EXPECT_EQ(sink().requests().size(), 1u);
+  sink().answer({});
+  sink().wait_for(2);
+  sink().answer({});
+  sender.join();
+  EXPECT_TRUE(first.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(second.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+TEST_F(Limits, WaitingForMemoryEndsAtTheDeadline) {
+  options.memory_bytes = 1u << 20;
+  options.hold_time = 20ms;
+  start(false);
+  GrpcTestClient client(connect());
+  const auto first = client.call(frame_grpc_message(one_span(1, 400'000)));
+  while (sink().requests().empty()) client.round_trip();
+  const auto second = client.call(frame_grpc_message(one_span(2, 400'000)));
+  EXPECT_EQ(client.finish(first).status(), "14");
+  EXPECT_EQ(client.finish(second).status(), "14");
+  sink().answer({});
+  EXPECT_EQ(stats().in_flight_bytes, 0u);
+  const auto third = client.call(frame_grpc_message(one_span(3)));
+  client.flush();
+  sink().wait_for(2);
+  sink().answer({});
+  client.finish(third);
+  EXPECT_EQ(sink().requests().size(), 2u);  // the second was never stored
+}
+
+// A client that sends requests and never reads the answers.
+TEST_F(Limits, AClientThatDoesNotReadIsCutOff) {
+  options.hold_time = 50ms;
+  start();
+  RawClient client = connect();
+  const std::string ask = "GET / HTTP/1.1\r\nHost: l\r\n\r\n";
+  while (client.send(ask)) {
+  }
+  while (stats().connections_open > 0) {
+  }
+  EXPECT_EQ(stats().connections_open, 0u);
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,129 @@
+#include "ipc/server/listening_socket.hpp"
+
+#include <fstream>
+
+#include <sys/stat.h>
+
+#include "tests/unit/ipc_server/server_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+class ListeningSocketTest : public testing::Test {
+ protected:
+  Result<ListeningSocket> open() { return ListeningSocket::open_unix(options()); }
+  UnixSocketOptions options() const {
+    UnixSocketOptions options;
+    options.path = path();
+    return options;
+  }
+  std::string path() const { return directory_.file("s"); }
+  // A socket file that nobody listens on any more.
+  void leave_stale_file() const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path().c_str(), sizeof address.sun_path - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ::close(fd);
+  }
+  bool exists() const { return std::filesystem::exists(path()); }
+
+ private:
+  TempDirectory directory_;
+};
+
+TEST_F(ListeningSocketTest, IsConnectableWithTheAskedModeAndLeavesNoFile) {
+  auto wanted = options();
+  wanted.mode = 0666;
+  wanted.owner = std::to_string(::getuid());
+  wanted.group = std::to_string(::getgid());
+  {
+    const auto socket = ListeningSocket::open_unix(wanted);
+    ASSERT_TRUE(socket) << socket.error().message;
+    struct stat status{};
+    ASSERT_EQ(::stat(path().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0666u);
+    RawClient::connect_unix(path());
+  }
+  EXPECT_FALSE(exists());
+}
+
+TEST_F(ListeningSocketTest, ReplacesAStaleFile) {
+  leave_stale_file();
+  ASSERT_TRUE(exists());
+  const auto socket = open();
+  ASSERT_TRUE(socket) << socket.error().message;
+  RawClient::connect_unix(path());
+}
+
+TEST_F(ListeningSocketTest, LeavesASocketThatSomebodyServes) {
+  const auto socket = open();
+  ASSERT_TRUE(socket);
+  const auto locked = open();
+  ASSERT_FALSE(locked);
+  EXPECT_EQ(locked.error().code, ErrorCode::unavailable);
+  EXPECT_NE(locked.error().message.find("locked"), std::string::npos);
+
+  std::filesystem::remove(path() + ".lock");  // served, but its lock is gone
+  const auto answered = open();
+  ASSERT_FALSE(answered);
+  EXPECT_EQ(answered.error().code, ErrorCode::unavailable);
+  RawClient::connect_unix(path());
+}
+
+TEST_F(ListeningSocketTest, RefusesWhatIsNotASocket) {
+  std::ofstream(path()) << "precious";
+  const auto socket = open();
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error().code, ErrorCode::invalid);
+  EXPECT_TRUE(exists());
+}
+
+TEST_F(ListeningSocketTest, SaysThatAPathIsTooLong) {
+  UnixSocketOptions options;
+  options.path = "/tmp/" + std::string(103, 'x');
+  const auto socket = ListeningSocket::open_unix(options);
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error().code, ErrorCode::invalid);
+  EXPECT_NE(socket.error().message.find("108 bytes"), std::string::npos) << socket.error().message;
+  EXPECT_NE(socket.error().message.find("107"), std::string::npos);
+}
+
+TEST_F(ListeningSocketTest, RefusesUnknownOwnersAndLeavesNoFile) {
+  auto wanted = options();
+  wanted.group = "no-such-group-here";
+  const auto socket = ListeningSocket::open_unix(wanted);
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error().code, ErrorCode::invalid);
+  EXPECT_FALSE(exists());
+}
+
+TEST_F(ListeningSocketTest, UsesAHandedOverSocketAndLeavesItsFile) {
+  auto made = open();
+  ASSERT_TRUE(made);
+  {
+    const auto adopted = ListeningSocket::adopt(::dup(made->fd()));
+    ASSERT_TRUE(adopted);
+    EXPECT_EQ(adopted->family(), AF_UNIX);
+  }
+  EXPECT_TRUE(exists());
+  EXPECT_FALSE(ListeningSocket::adopt(0));
+}
+
+TEST(ListeningTcp, TakesLoopbackOnly) {
+  for (const char* good : {"127.0.0.1:0", "localhost:0", "127.9.9.9:0"}) {
+    const auto socket = ListeningSocket::open_tcp(good);
+    ASSERT_TRUE(socket) << good;
+    EXPECT_GT(socket->tcp_port(), 0);
+  }
+  for (const char* bad : {"0.0.0.0:4318", "10.0.0.1:4318", ":4318", "127.0.0.1", "127.0.0.1:x",
+                          "127.0.0.1:70000", "example.org:1", ""}) {
+    const auto socket = ListeningSocket::open_tcp(bad);
+    ASSERT_FALSE(socket) << bad;
+    EXPECT_EQ(socket.error().code, ErrorCode::invalid);
+  }
+}
+
+}  // namespace
+}  // namespace tracelink

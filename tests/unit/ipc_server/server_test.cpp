@@ -1,0 +1,113 @@
+#include "tests/unit/ipc_server/server_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ServerDoor : public ServerTest {
+ protected:
+  std::string about(RawClient client) {
+    client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
+    return client.receive_all();
+  }
+};
+
+TEST_F(ServerDoor, ClosesOnATlsHelloAndSaysWhatToSet) {
+  start();
+  RawClient client = connect();
+  client.send("\x16\x03\x01\x02");
+  EXPECT_EQ(client.receive_all(), "");
+  EXPECT_EQ(stats().tls_hellos, 1u);
+  ASSERT_EQ(warnings().size(), 1u);
+  EXPECT_NE(warnings()[0].find("OTEL_EXPORTER_OTLP_TRACES_INSECURE=true"), std::string::npos);
+}
+
+TEST_F(ServerDoor, ClosesOnBytesOfNoProtocol) {
+  start();
+  RawClient client = connect();
+  client.send("\x01\x02");
+  EXPECT_EQ(client.receive_all(), "");
+  EXPECT_EQ(stats().unknown_protocols, 1u);
+}
+
+TEST_F(ServerDoor, RefusesPeersThatAreNotListed) {
+  options.peers.allow_uids = {::getuid() + 1};
+  start();
+  RawClient client = connect();
+  EXPECT_EQ(client.receive_all(), "");
+  EXPECT_EQ(stats().refused_peers, 1u);
+  EXPECT_EQ(stats().connections_accepted, 0u);
+}
+
+TEST_F(ServerDoor, LetsListedPeersIn) {
+  options.peers.allow_gids = {::getgid()};
+  start();
+  EXPECT_NE(about(connect()).find("200 OK"), std::string::npos);
+}
+
+TEST_F(ServerDoor, ListensOnLoopbackToo) {
+  options.tcp_address = "127.0.0.1:0";
+  start();
+  RawClient client = RawClient::connect_tcp(on_io([this] { return server().tcp_port(); }));
+  client.send(kOneSpanJson + "\n");
+  EXPECT_EQ(client.receive_until("\n"), "{}\n");
+  EXPECT_EQ(sink().requests()[0].peer, (Peer{0, kUnknownUser, kUnknownUser}));
+}
+
+TEST_F(ServerDoor, MakesRoomForANewClientByClosingTheOneIdleForLongest) {
+  options.max_connections = 2;
+  start();
+  RawClient first = connect();
+  first.send("{}\n");
+  first.receive_until("\n");
+  GrpcTestClient second(connect());
+  second.round_trip();
+  EXPECT_NE(about(connect()).find("200 OK"), std::string::npos);
+  EXPECT_EQ(first.receive_all(), "");
+  EXPECT_EQ(stats().connections_evicted, 1u);
+  EXPECT_NE(about(connect()).find("200 OK"), std::string::npos);
+  EXPECT_FALSE(second.go_away_seen());
+}
+
+TEST_F(ServerDoor, KeepsBusyClientsAtTheLimitAndServesTheNextAfterwards) {
+  options.max_connections = 1;
+  start(false);
+  RawClient busy = connect();
+  busy.send(kOneSpanJson + "\n");
+  sink().wait_for(1);
+  RawClient waiting = connect();
+  waiting.send(kOneSpanJson + "\n");
+  EXPECT_EQ(stats().connections_open, 1u);
+  sink().answer({});
+  EXPECT_EQ(busy.receive_until("\n"), "{}\n");
+  sink().wait_for(2);
+  sink().answer({});
+  EXPECT_EQ(waiting.receive_until("\n"), "{}\n");
+}
+
+TEST_F(ServerDoor, StopClosesSilentClientsAtOnceAndStuckOnesAfterTheGrace) {
+  start(false);
+  RawClient silent = connect();
+  RawClient stuck = connect();
+  stuck.send(kOneSpanJson + "\n");
+  sink().wait_for(1);
+  auto closed = stop(10ms);
+  closed.get();
+  EXPECT_EQ(silent.receive_all(), "");
+  EXPECT_EQ(stuck.receive_all(), "");
+  sink().answer({});
+  EXPECT_EQ(stats().accepted_spans, 1u);  // it was complete, so it was kept
+}
+
+TEST_F(ServerDoor, AnswersAfterItsEndAreDropped) {
+  start(false);
+  RawClient client = connect();
+  client.send(kOneSpanJson + "\n");
+  sink().wait_for(1);
+  TearDown();
+  sink().answer({});
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,37 @@
+#include "ipc/wire/protocol.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tracelink {
+namespace {
+
+TEST(DetectProtocol, DecidesByTheFirstBytes) {
+  const struct {
+    std::string_view bytes;
+    Protocol expected;
+  } kTable[] = {
+      {"", Protocol::undecided},
+      {"P", Protocol::undecided},
+      {"PR", Protocol::undecided},
+      {"PRI", Protocol::grpc},
+      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Protocol::grpc},
+      {"PO", Protocol::http},
+      {"POST /v1/traces HTTP/1.1", Protocol::http},
+      {"PROPFIND", Protocol::http},
+      {"GET / HTTP/1.1", Protocol::http},
+      {"get", Protocol::http},
+      {"{", Protocol::json_lines},
+      {"{\"resourceSpans\":[]}\n", Protocol::json_lines},
+      {"\x16\x03\x01", Protocol::tls},
+      {std::string_view("\0", 1), Protocol::unknown},
+      {" GET", Protocol::unknown},
+      {"\xff", Protocol::unknown},
+      {"[1]", Protocol::unknown},
+  };
+  for (const auto& row : kTable) {
+    EXPECT_EQ(detect_protocol(row.bytes), row.expected) << row.bytes;
+  }
+}
+
+}  // namespace
+}  // namespace tracelink
