@@ -115,7 +115,7 @@ ordered_json spans_json(const QueueStats& queue) {
             {"removed", queue.dropped_removed}}}};
 }
 
-ordered_json held_json(const ForwarderStatus& status) {
+ordered_json held_json(const ForwardStatus& status) {
   ordered_json held = ordered_json::array();
   for (const auto& scope : status.held) {
     held.push_back({{"scope", scope.scope},
@@ -128,7 +128,7 @@ ordered_json held_json(const ForwarderStatus& status) {
 }
 
 ordered_json status_json(const StatusInputs& inputs) {
-  const ForwarderStatus forwarder = inputs.delivery.forwarder_status();
+  const ForwardStatus forwarder = inputs.delivery.forward_status();
   const auto registration = inputs.delivery.registration();
   ordered_json json{
       {"version", kVersion},
@@ -154,7 +154,7 @@ ordered_json status_json(const StatusInputs& inputs) {
                           {"remedy", forwarder.last_error->remedy},
                           {"at", timestamp(forwarder.last_error->at)}};
   }
-  if (forwarder.last_delivery) json["last_delivery_at"] = timestamp(*forwarder.last_delivery);
+  if (forwarder.last_delivery_at) json["last_delivery_at"] = timestamp(*forwarder.last_delivery_at);
   return json;
 }
 

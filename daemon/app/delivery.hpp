@@ -9,7 +9,7 @@
 #include "daemon/base/random_source.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/forward/dead_letter_store.hpp"
-#include "daemon/forward/forwarder.hpp"
+#include "daemon/forward/forward_status.hpp"
 #include "daemon/mlflow/registration.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/ids.hpp"
@@ -31,7 +31,7 @@ class Delivery {
   virtual void flush() = 0;  // from now on traces whose root was seen go at once
   virtual void stop() = 0;   // ends transfers, syncs the journal, joins the thread
 
-  virtual ForwarderStatus forwarder_status() const = 0;
+  virtual ForwardStatus forward_status() const = 0;
   // Of the deployment's own link; nothing without one, or with destination `file`.
   virtual std::optional<RegistrationStatus> registration() const = 0;
   virtual const DeadLetterStore& dead_letters() const = 0;
