@@ -180,14 +180,14 @@ class DaemonImpl final : public Daemon {
       const auto grace = shutdown_grace_of(config(), socket_activated_);
       spdlog::info("stopping signal={} grace_ms={}", signal, grace.count());
       drain_until_ = clock_.steady() + grace;
-      delivery_->flush();
+      delivery_->drain(drain_until_);
       check_drained();
     }
     signals_.async_wait([this](auto next_error, int next) { on_signal(next_error, next); });
   }
 
   void check_drained() {
-    if (queue_->stats().queued_spans == 0 || clock_.steady() >= drain_until_) {
+    if (delivery_->drained() || clock_.steady() >= drain_until_) {
       close_sockets();
       return;
     }

@@ -19,7 +19,7 @@ namespace tracelink {
 // Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination,
 // delivery loop.
 //
-// Threads: start(), stop(), flush() from the io thread; the others from any.
+// Threads: start(), stop() from the io thread; the others from any.
 class Delivery {
  public:
   static Result<std::unique_ptr<Delivery>> open(const Config& config, LinkHash active_link,
@@ -28,8 +28,10 @@ class Delivery {
   virtual ~Delivery() = default;
 
   virtual void start() = 0;
-  virtual void flush() = 0;  // from now on traces whose root was seen go at once
-  virtual void stop() = 0;   // ends transfers, syncs the journal, joins the thread
+  // Traces whose root is there go at once; then, or at the deadline, delivery ends.
+  virtual void drain(SteadyTime deadline) = 0;
+  virtual bool drained() const = 0;
+  virtual void stop() = 0;  // ends transfers, syncs the journal, joins the thread
 
   virtual ForwardStatus forward_status() const = 0;
   // Of the deployment's own link; nothing without one, or with destination `file`.

@@ -62,6 +62,24 @@ TrackingOptions tracking_options_of(const Config& config) {
                          .user_agent = std::string("tracelinkd/") + kVersion};
 }
 
+Registrar::Options registrar_options_of(const Config& config) {
+  return {.directory = std::filesystem::path(config.state_dir) / "models"};
+}
+
+MlflowDestination::Options mlflow_destination_options_of(const Config& config) {
+  return {.connections = config.forward.connections,
+          .max_batch_bytes = config.forward.max_batch_bytes,
+          .metadata = {}};
+}
+
+ForwarderOptions forwarder_options_of(const Config& config) {
+  return {.connections = config.forward.connections,
+          .max_traces_per_batch = config.forward.max_traces_per_batch,
+          .max_batch_bytes = config.forward.max_batch_bytes,
+          .trace_grace = config.forward.trace_grace,
+          .trace_idle = config.forward.trace_idle};
+}
+
 ServerOptions server_options_of(const Config& config) {
   ServerOptions options;
   const SocketConfig& socket = config.listen.socket;

@@ -1,7 +1,10 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "daemon/forward/forwarder.hpp"
+#include "daemon/forward/mlflow_destination.hpp"
 #include "daemon/http/curl_http_client.hpp"
+#include "daemon/mlflow/registration.hpp"
 #include "daemon/mlflow/tracking_client.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/link_definition.hpp"
@@ -14,6 +17,9 @@ LinkDefinition link_of(const Config& config);
 QueueOptions queue_options_of(const Config& config);
 CurlOptions curl_options_of(const Config& config);
 TrackingOptions tracking_options_of(const Config& config);
+Registrar::Options registrar_options_of(const Config& config);
+MlflowDestination::Options mlflow_destination_options_of(const Config& config);
+ForwarderOptions forwarder_options_of(const Config& config);
 ServerOptions server_options_of(const Config& config);
 std::chrono::milliseconds shutdown_grace_of(const Config& config, bool socket_activated);
 

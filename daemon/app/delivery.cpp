@@ -1,0 +1,151 @@
+#include "daemon/app/delivery.hpp"
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "daemon/app/options.hpp"
+#include "daemon/forward/file_destination.hpp"
+#include "daemon/forward/forwarder.hpp"
+#include "daemon/forward/mlflow_destination.hpp"
+#include "daemon/forward/queue_source.hpp"
+#include "daemon/http/curl_http_client.hpp"
+
+namespace tracelink {
+
+namespace {
+
+// What dead letters may take of queue.max_bytes.
+constexpr std::uint64_t kDeadLetterShare = 4;
+
+class DeliveryImpl final : public Delivery {
+ public:
+  DeliveryImpl(const Config& config, LinkHash active_link, Queue& queue, FileSystem& fs,
+               const Clock& clock, RandomSource& random)
+      : config_(config),
+        active_link_(active_link),
+        queue_(queue),
+        source_(queue),
+        fs_(fs),
+        clock_(clock),
+        random_(random) {}
+
+  Result<void> open() {
+    const std::filesystem::path state_dir = config_.state_dir;
+    auto letters = DeadLetterStore::open(fs_, state_dir / "dead-letters",
+                                         config_.queue.max_bytes / kDeadLetterShare);
+    if (!letters) return std::move(letters).error();
+    dead_letters_ = std::move(*letters);
+    if (auto opened = open_destination(); !opened) return opened;
+    if (!destination_) return {};
+    forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), source_, *destination_,
+                                             *dead_letters_, clock_, random_);
+    queue_.set_on_durable([this] { destination_->wakeup(); });
+    return {};
+  }
+
+  void start() override {
+    if (!forwarder_) return;
+    thread_ = std::jthread([this](std::stop_token stop) { forwarder_->run(std::move(stop)); });
+  }
+
+  void drain(SteadyTime deadline) override {
+    if (!forwarder_) return;
+    forwarder_->drain(deadline);
+    destination_->wakeup();
+  }
+
+  bool drained() const override { return !forwarder_ || forwarder_->drained(); }
+
+  void stop() override {
+    if (!thread_.joinable()) return;
+    thread_.request_stop();
+    destination_->wakeup();
+    thread_.join();
+  }
+
+  ForwardStatus forward_status() const override {
+    return forwarder_ ? forwarder_->status() : ForwardStatus{};
+  }
+
+  std::optional<RegistrationStatus> registration() const override {
+    const std::lock_guard lock(mutex_);
+    return registration_;
+  }
+
+  const DeadLetterStore& dead_letters() const override { return *dead_letters_; }
+
+ private:
+  Result<void> open_destination() {
+    if (config_.destination == "file") return open_archive();
+    if (config_.tracking.uri.empty()) return {};
+    http_ = std::make_unique<CurlHttpClient>(curl_options_of(config_));
+    client_ = std::make_unique<TrackingClient>(tracking_options_of(config_), *http_);
+    registrar_ =
+        std::make_unique<Registrar>(registrar_options_of(config_), *client_, fs_, clock_, random_);
+    registrar_->set_on_change([this](const RegistrationStatus& status) { registered(status); });
+    auto unreadable = registrar_->load();
+    if (!unreadable) return std::move(unreadable).error().within("models");
+    for (const std::string& file : *unreadable) {
+      spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
+                   file);
+    }
+    if (!active_link_.is_zero()) registrar_->want(active_link_, link_of(config_));
+    destination_ =
+        std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *client_,
+                                            *registrar_, *http_, source_, clock_, random_);
+    return {};
+  }
+
+  Result<void> open_archive() {
+    auto archive = FileDestination::open(
+        {.directory = config_.archive.dir, .max_bytes = config_.archive.max_bytes}, fs_, source_,
+        clock_);
+    if (!archive) return std::move(archive).error().within("archive.dir");
+    destination_ = std::move(*archive);
+    return {};
+  }
+
+  void registered(const RegistrationStatus& status) {
+    if (status.link != active_link_) return;
+    const std::lock_guard lock(mutex_);
+    registration_ = status;
+  }
+
+  const Config& config_;
+  const LinkHash active_link_;
+  Queue& queue_;
+  QueueSource source_;
+  FileSystem& fs_;
+  const Clock& clock_;
+  RandomSource& random_;
+
+  std::unique_ptr<DeadLetterStore> dead_letters_;
+  std::unique_ptr<HttpClient> http_;
+  std::unique_ptr<TrackingClient> client_;
+  std::unique_ptr<Registrar> registrar_;
+  std::unique_ptr<Destination> destination_;
+  std::unique_ptr<Forwarder> forwarder_;
+  std::jthread thread_;
+
+  mutable std::mutex mutex_;
+  std::optional<RegistrationStatus> registration_;  // guarded by mutex_
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, LinkHash active_link,
+                                                 Queue& queue, FileSystem& fs, const Clock& clock,
+                                                 RandomSource& random) {
+  auto delivery = std::make_unique<DeliveryImpl>(config, active_link, queue, fs, clock, random);
+  if (auto opened = delivery->open(); !opened) return std::move(opened).error();
+  return std::unique_ptr<Delivery>(std::move(delivery));
+}
+
+}  // namespace tracelink
