@@ -78,9 +78,14 @@ std::size_t first_buffer_size(ContentEncoding encoding, std::string_view in) {
 }  // namespace
 
 Result<ContentEncoding> parse_content_encoding(std::string_view name) {
-  if (name.empty() || name == "identity") return ContentEncoding::identity;
-  if (name == "gzip" || name == "x-gzip") return ContentEncoding::gzip;
-  if (name == "deflate") return ContentEncoding::deflate;
+  const auto is = [name](std::string_view known) {  // RFC 9110 8.4.1: case-insensitive
+    return std::ranges::equal(name, known, [](char given, char lower) {
+      return given == lower || (given >= 'A' && given <= 'Z' && given - 'A' + 'a' == lower);
+    });
+  };
+  if (name.empty() || is("identity")) return ContentEncoding::identity;
+  if (is("gzip") || is("x-gzip")) return ContentEncoding::gzip;
+  if (is("deflate")) return ContentEncoding::deflate;
   return Error{ErrorCode::invalid, "content encoding not accepted; use identity, gzip or deflate"};
 }
 

@@ -22,10 +22,6 @@ struct Refusal {
   Error error;
 };
 
-Error over_bytes(std::size_t max_bytes) {
-  return {ErrorCode::too_large, "more than " + std::to_string(max_bytes) + " bytes of protobuf"};
-}
-
 Refusal bad_field(const FieldSpec& field, std::string_view expected) {
   return {{ErrorCode::invalid,
            "JSON field " + std::string(field.json_name) + ": expected " + std::string(expected)}};
@@ -79,21 +75,20 @@ std::string position(ondemand::document& document, const simdjson::padded_string
   return " at byte " + std::to_string(at - json.data());
 }
 
+// Not with protozero's nested writers: they leave out empty messages, and an empty AnyValue means
+// "null".
 class Transcoder {
  public:
   explicit Transcoder(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
   std::string run(ondemand::document& document) {
-    protozero::pbf_writer writer(out_);
-    write_message(document.get_object(), spec_of(otlp::MessageType::traces_data), writer);
+    write_fields(document.get_object(), spec_of(otlp::MessageType::traces_data));
     if (!is_at_end(document)) throw Refusal{{ErrorCode::invalid, "JSON goes on after its end"}};
-    if (out_.size() > max_bytes_) throw Refusal{over_bytes(max_bytes_)};
     return std::move(out_);
   }
 
  private:
-  void write_message(ondemand::object object, const MessageSpec& spec,
-                     protozero::pbf_writer& writer) {
+  void write_fields(ondemand::object object, const MessageSpec& spec) {
     if (++depth_ > otlp::kMaxMessageDepth) {
       throw Refusal{{ErrorCode::invalid, "JSON nested too deep"}};
     }
@@ -101,36 +96,44 @@ class Transcoder {
       const FieldSpec* const field = find_field(spec, entry.unescaped_key().value());
       if (field == nullptr) continue;
       ondemand::value value = entry.value();
-      if (!is_null(value)) write_field(value, spec, *field, writer);
+      if (!is_null(value)) write_field(value, spec, *field);
     }
     --depth_;
   }
 
-  void write_field(ondemand::value& value, const MessageSpec& parent, const FieldSpec& field,
-                   protozero::pbf_writer& writer) {
+  void write_field(ondemand::value& value, const MessageSpec& parent, const FieldSpec& field) {
     const auto number = static_cast<std::uint32_t>(&field - parent.fields.data()) + 1;
-    if (field.repeated) {
-      for (ondemand::value element : value.get_array()) {
-        write_value(element, field, number, true, writer);
-      }
-    } else {
-      write_value(value, field, number, parent.is_oneof, writer);
-    }
+    if (!field.repeated) return write_value(value, field, number, parent.is_oneof);
+    for (ondemand::value element : value.get_array()) write_value(element, field, number, true);
   }
 
   // `keeps_default`: a default value is written too, because its being there says something.
   void write_value(ondemand::value& value, const FieldSpec& field, std::uint32_t number,
-                   bool keeps_default, protozero::pbf_writer& writer) {
+                   bool keeps_default) {
     if (field.kind == Kind::message) {
-      protozero::pbf_writer inner(writer, number);
-      write_message(value.get_object(), spec_of(field.message), inner);
+      write_message(value.get_object(), spec_of(field.message), number);
     } else if (wire_type_of(field.kind) == WireType::bytes) {
       const std::string bytes = bytes_of(value, field);
-      if (keeps_default || !bytes.empty()) writer.add_bytes(number, bytes);
+      if (keeps_default || !bytes.empty()) {
+        protozero::pbf_writer(out_).add_bytes(number, bytes.data(), bytes.size());
+      }
     } else {
-      write_scalar(scalar_of(value, field), field.kind, number, keeps_default, writer);
+      write_scalar(scalar_of(value, field), field.kind, number, keeps_default);
     }
-    check_size();
+    if (out_.size() > max_bytes_) {
+      throw Refusal{
+          {ErrorCode::too_large, "more than " + std::to_string(max_bytes_) + " bytes of protobuf"}};
+    }
+  }
+
+  void write_message(ondemand::object object, const MessageSpec& spec, std::uint32_t number) {
+    const std::size_t start = out_.size();
+    write_fields(object, spec);
+    std::string header;
+    protozero::add_varint_to_buffer(&header,
+                                    number << 3 | static_cast<std::uint32_t>(WireType::bytes));
+    protozero::add_varint_to_buffer(&header, out_.size() - start);
+    out_.insert(start, header);
   }
 
   static std::string bytes_of(ondemand::value& value, const FieldSpec& field) {
@@ -175,9 +178,9 @@ class Transcoder {
     return static_cast<std::uint64_t>(number);
   }
 
-  static void write_scalar(std::uint64_t bits, Kind kind, std::uint32_t number, bool keeps_default,
-                           protozero::pbf_writer& writer) {
+  void write_scalar(std::uint64_t bits, Kind kind, std::uint32_t number, bool keeps_default) {
     if (bits == 0 && !keeps_default) return;
+    protozero::pbf_writer writer(out_);
     switch (wire_type_of(kind)) {
       case WireType::fixed32:
         return writer.add_fixed32(number, static_cast<std::uint32_t>(bits));
@@ -185,15 +188,6 @@ class Transcoder {
         return writer.add_fixed64(number, bits);
       default:
         return writer.add_uint64(number, bits);
-    }
-  }
-
-  // Early, so that the output stays bounded. Open messages may hold five bytes more than they will
-  // have when they are closed.
-  void check_size() const {
-    constexpr std::size_t kOpenBytes = 5 * otlp::kMaxMessageDepth;
-    if (out_.size() > kOpenBytes && out_.size() - kOpenBytes > max_bytes_) {
-      throw Refusal{over_bytes(max_bytes_)};
     }
   }
 

@@ -44,6 +44,8 @@ std::optional<T> parse_integer(std::string_view text) {
   const char* const end = text.data() + text.size();
   const auto [at, error] = std::from_chars(text.data(), end, value);
   if (at == end && error == std::errc{}) return value;
+  // Digits alone are an integer out of range, which a double would round into it.
+  if (text.find_first_of(".eE") == std::string_view::npos) return std::nullopt;
   return parse_whole_double<T>(text);
 }
 
