@@ -31,7 +31,7 @@ struct ServerOptions {
   std::chrono::milliseconds hold_time{8'000};
   int decode_threads = 1;
 
-  std::function<std::string()> describe;               // JSON body of `GET /`
+  std::function<std::string()> describe = [] { return std::string("{}"); };  // body of `GET /`
   std::function<void(const std::string&)> on_warning;  // for the log; repeats are not filtered
 };
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -26,10 +28,12 @@ class FakeSink final : public RecordSink {
     if (done) done({});
   }
 
-  // Blocks until `count` requests came in all.
+  // Blocks until `count` requests came in all. Throws instead of hanging.
   std::vector<AcceptedRequest> wait_for(std::size_t count) {
     std::unique_lock lock(mutex_);
-    arrived_.wait(lock, [&] { return requests_.size() >= count; });
+    const bool came = arrived_.wait_for(lock, std::chrono::seconds(20),
+                                        [&] { return requests_.size() >= count; });
+    if (!came) throw std::runtime_error("fake sink: the request did not come");
     return requests_;
   }
   std::vector<AcceptedRequest> requests() {

@@ -248,8 +248,7 @@ TEST_F(GrpcServer, AClientThatHangsUpLosesNothingThatWasComplete) {
     client.flush();
     sink().wait_for(1);
   }
-  while (stats().connections_open > 0) {
-  }
+  wait_until([](const ServerStats& now) { return now.connections_open == 0; });
   sink().answer({});
   EXPECT_EQ(stats().accepted_spans, 1u);
   EXPECT_EQ(stats().in_flight_bytes, 0u);

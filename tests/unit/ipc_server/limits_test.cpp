@@ -45,8 +45,7 @@ TEST_F(Limits, HttpStopsReadingWhenTheMemoryIsUsedAndResumes) {
   sink().wait_for(1);
   RawClient second = connect();
   std::thread sender([&] { second.send(request); });
-  while (stats().http_requests < 2) {
-  }
+  wait_until([](const ServerStats& now) { return now.http_requests == 2; });
   EXPECT_LT(stats().in_flight_bytes, 512u << 10);
   EXPECT_EQ(sink().requests().size(), 1u);
   sink().answer({});
@@ -85,9 +84,7 @@ TEST_F(Limits, AClientThatDoesNotReadIsCutOff) {
   const std::string ask = "GET / HTTP/1.1\r\nHost: l\r\n\r\n";
   while (client.send(ask)) {
   }
-  while (stats().connections_open > 0) {
-  }
-  EXPECT_EQ(stats().connections_open, 0u);
+  wait_until([](const ServerStats& now) { return now.connections_open == 0; });
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -64,6 +66,13 @@ class ServerTest : public testing::Test {
   }
   ServerStats stats() {
     return on_io([this] { return server_->stats(); });
+  }
+  // Looks at the counters until they say so. Throws instead of hanging.
+  void wait_until(const std::function<bool(const ServerStats&)>& reached) {
+    const auto give_up = clock_.steady() + std::chrono::seconds(20);
+    while (!reached(stats())) {
+      if (clock_.steady() > give_up) throw std::runtime_error("the counters did not get there");
+    }
   }
   // stop() was called; the future is ready when the last connection is closed.
   std::future<void> stop(std::chrono::milliseconds grace = std::chrono::seconds(20)) {
