@@ -78,9 +78,12 @@ void QueueWriter::run() {
   }
   close_active();
   core_.retire_done_segments();
-  // What fails here is counted; the steps not journalled are repeated after the next start.
-  (void)core_.save_journals().has_value();
-  if (core_.has_unsaved_seals()) (void)core_.save_checkpoint().has_value();
+  // What fails for good is counted; the steps not journalled are repeated after the next start.
+  for (int attempt = 0; attempt < kAttempts && !core_.save_journals(); ++attempt) {
+  }
+  for (int attempt = 0; attempt < kAttempts && core_.has_unsaved_seals(); ++attempt) {
+    (void)core_.save_checkpoint().has_value();
+  }
 }
 
 bool QueueWriter::wait_for_work() {

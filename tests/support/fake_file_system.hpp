@@ -1,0 +1,286 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/file_system.hpp"
+
+namespace tracelink {
+
+// Files in memory with the durability of a disk: after crash() only synced bytes under synced
+// directory entries are there. Any operation can be made to fail. Threads: any.
+class FakeFileSystem final : public FileSystem {
+ public:
+  // What of the unsynced state survives a crash.
+  enum class Crash { lose_unsynced, keep_all, keep_some };
+
+  // Operations are counted from 0; the n-th fails with `io`. Half of what a failing append() was
+  // given is written, and what a failing sync() should have made durable never will be.
+  void fail_operation(std::uint64_t n) {
+    const std::lock_guard lock(mutex_);
+    fail_at_ = n;
+    count_ = 0;
+    fired_ = false;
+  }
+  // From the n-th on every operation fails: the power is gone, the process does not know yet.
+  void lose_power_at(std::uint64_t n) {
+    fail_operation(n);
+    const std::lock_guard lock(mutex_);
+    power_cut_ = true;
+  }
+  // Every operation on a path whose name starts so fails; empty: none.
+  void fail_names(std::string prefix) {
+    const std::lock_guard lock(mutex_);
+    failing_prefix_ = std::move(prefix);
+  }
+  bool fired() const {
+    const std::lock_guard lock(mutex_);
+    return fired_;
+  }
+
+  // The machine restarts. Files that are open stay dead. `seed` decides what keep_some keeps.
+  void crash(Crash how = Crash::lose_unsynced, std::uint32_t seed = 0) {
+    const std::lock_guard lock(mutex_);
+    std::mt19937 random(seed);
+    ++life_;
+    fail_at_.reset();
+    power_cut_ = false;
+    if (how == Crash::keep_all) return;
+    if (how == Crash::lose_unsynced || random() % 2 == 0) entries_ = durable_entries_;
+    for (auto& [path, inode] : entries_) inode->lose_unsynced(how, random);
+    durable_entries_ = entries_;
+  }
+
+  // Bytes of the simulated disk; what is beyond is `no_space`.
+  void set_capacity(std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    capacity_ = bytes;
+  }
+
+  // Direct access for tests: the content as a process sees it.
+  std::string content(const std::filesystem::path& path) const {
+    const std::lock_guard lock(mutex_);
+    return entries_.at(path)->bytes;
+  }
+  void set_content(const std::filesystem::path& path, std::string bytes) {
+    const std::lock_guard lock(mutex_);
+    auto& inode = entries_[path];
+    if (!inode) inode = std::make_shared<Inode>();
+    inode->bytes = bytes;
+    inode->durable = std::move(bytes);
+    durable_entries_[path] = inode;
+  }
+  std::uint64_t disk_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return used();
+  }
+
+  Result<std::unique_ptr<File>> create(const std::filesystem::path& path) override {
+    const std::lock_guard lock(mutex_);
+    if (auto step = begin(path); !step) return std::move(step).error();
+    if (entries_.contains(path)) return Error{ErrorCode::io, path.string() + ": exists"};
+    auto inode = entries_[path] = std::make_shared<Inode>();
+    return handle(path, std::move(inode));
+  }
+  Result<std::unique_ptr<File>> open(const std::filesystem::path& path) override {
+    const std::lock_guard lock(mutex_);
+    return find(path);
+  }
+  Result<std::unique_ptr<File>> open_read_only(const std::filesystem::path& path) const override {
+    const std::lock_guard lock(mutex_);
+    return const_cast<FakeFileSystem*>(this)->find(path);
+  }
+  Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+    const std::lock_guard lock(mutex_);
+    if (auto step = begin(from); !step) return step;
+    const auto found = entries_.find(from);
+    if (found == entries_.end()) return Error{ErrorCode::io, from.string() + ": not there"};
+    auto inode = std::move(found->second);
+    entries_.erase(found);
+    entries_[to] = std::move(inode);
+    return {};
+  }
+  Result<void> remove(const std::filesystem::path& path) override {
+    const std::lock_guard lock(mutex_);
+    if (auto step = begin(path); !step) return step;
+    entries_.erase(path);
+    return {};
+  }
+  Result<bool> exists(const std::filesystem::path& path) const override {
+    const std::lock_guard lock(mutex_);
+    if (auto step = begin(path); !step) return std::move(step).error();
+    return entries_.contains(path);
+  }
+  Result<void> create_directories(const std::filesystem::path& path) override {
+    const std::lock_guard lock(mutex_);
+    return begin(path);  // directories are wherever a file's path says
+  }
+  Result<void> sync_directory(const std::filesystem::path& path) override {
+    const std::lock_guard lock(mutex_);
+    if (auto step = begin(path); !step) return step;
+    const auto inside = [&](const auto& entry) { return entry.first.parent_path() == path; };
+    std::erase_if(durable_entries_, inside);
+    for (const auto& entry : entries_) {
+      if (inside(entry)) durable_entries_.insert(entry);
+    }
+    return {};
+  }
+  Result<std::vector<std::string>> list(const std::filesystem::path& directory) const override {
+    const std::lock_guard lock(mutex_);
+    if (auto step = begin(directory); !step) return std::move(step).error();
+    std::vector<std::string> names;
+    for (const auto& [path, inode] : entries_) {
+      if (path.parent_path() == directory) names.push_back(path.filename().string());
+    }
+    return names;
+  }
+  Result<std::uint64_t> free_bytes(const std::filesystem::path& directory) const override {
+    const std::lock_guard lock(mutex_);
+    if (auto step = begin(directory); !step) return std::move(step).error();
+    return capacity_ - std::min(capacity_, used());
+  }
+
+ private:
+  struct Inode {
+    std::string bytes;    // as a process sees it
+    std::string durable;  // after a crash
+    std::uint64_t reserved = 0;
+    bool sync_failed = false;
+
+    void lose_unsynced(Crash how, std::mt19937& random) {
+      auto kept = durable;
+      if (how == Crash::keep_some && bytes.size() > durable.size() && bytes.starts_with(durable)) {
+        const auto unsynced = bytes.size() - durable.size();
+        kept = bytes.substr(0, durable.size() + random() % (unsynced + 1));
+        // A block in the middle may be missing where later ones arrived.
+        if (kept.size() > durable.size() && random() % 2 == 0) {
+          const auto from = durable.size() + random() % (kept.size() - durable.size());
+          const auto size = std::min<std::size_t>(64, kept.size() - from);
+          std::fill_n(kept.begin() + static_cast<std::ptrdiff_t>(from), size, '\0');
+        }
+      }
+      bytes = durable = kept;
+      sync_failed = false;
+    }
+  };
+
+  class Handle final : public File {
+   public:
+    Handle(FakeFileSystem& fs, std::filesystem::path path, std::shared_ptr<Inode> inode)
+        : fs_(fs), path_(std::move(path)), inode_(std::move(inode)), life_(fs.life_) {}
+
+    Result<void> append(std::span<const std::string_view> pieces) override {
+      const std::lock_guard lock(fs_.mutex_);
+      std::string all;
+      for (const auto piece : pieces) all += piece;
+      if (auto step = begin(); !step) {
+        if (alive() && !fs_.power_cut_) inode_->bytes += all.substr(0, all.size() / 2);
+        return step;
+      }
+      const auto now = std::max<std::uint64_t>(inode_->bytes.size(), inode_->reserved);
+      const auto then = std::max<std::uint64_t>(inode_->bytes.size() + all.size(), now);
+      if (fs_.used() + (then - now) > fs_.capacity_) {
+        return Error{ErrorCode::no_space, path_.string()};
+      }
+      inode_->bytes += all;
+      return {};
+    }
+    Result<void> sync() override {
+      const std::lock_guard lock(fs_.mutex_);
+      if (auto step = begin(); !step) {
+        inode_->sync_failed = inode_->sync_failed || !fs_.power_cut_;
+        return step;
+      }
+      if (!inode_->sync_failed) inode_->durable = inode_->bytes;
+      return {};
+    }
+    Result<std::string> read_at(std::uint64_t offset, std::size_t size) const override {
+      const std::lock_guard lock(fs_.mutex_);
+      if (auto step = begin(); !step) return std::move(step).error();
+      if (offset >= inode_->bytes.size()) return std::string();
+      return inode_->bytes.substr(static_cast<std::size_t>(offset), size);
+    }
+    Result<std::uint64_t> size() const override {
+      const std::lock_guard lock(fs_.mutex_);
+      if (auto step = begin(); !step) return std::move(step).error();
+      return std::uint64_t{inode_->bytes.size()};
+    }
+    Result<void> truncate(std::uint64_t size) override {
+      const std::lock_guard lock(fs_.mutex_);
+      if (auto step = begin(); !step) return step;
+      inode_->bytes.resize(static_cast<std::size_t>(size));
+      inode_->reserved = 0;
+      return {};
+    }
+    Result<void> preallocate(std::uint64_t size) override {
+      const std::lock_guard lock(fs_.mutex_);
+      if (auto step = begin(); !step) return step;
+      const auto now = std::max<std::uint64_t>(inode_->bytes.size(), inode_->reserved);
+      if (size > now && fs_.used() + (size - now) > fs_.capacity_) {
+        return Error{ErrorCode::no_space, path_.string()};
+      }
+      inode_->reserved = std::max(inode_->reserved, size);
+      return {};
+    }
+
+   private:
+    bool alive() const { return life_ == fs_.life_; }
+    Result<void> begin() const {
+      if (!alive()) return Error{ErrorCode::io, path_.string() + ": opened before the crash"};
+      return fs_.begin(path_);
+    }
+
+    FakeFileSystem& fs_;
+    const std::filesystem::path path_;
+    const std::shared_ptr<Inode> inode_;
+    const std::uint64_t life_;
+  };
+
+  Result<void> begin(const std::filesystem::path& path) const {
+    const auto n = count_++;
+    const bool counted = fail_at_ && (n == *fail_at_ || (power_cut_ && n > *fail_at_));
+    const bool named =
+        !failing_prefix_.empty() && path.filename().string().starts_with(failing_prefix_);
+    if (!counted && !named) return {};
+    fired_ = true;
+    return Error{ErrorCode::io, path.string() + ": injected failure"};
+  }
+  Result<std::unique_ptr<File>> find(const std::filesystem::path& path) {
+    if (auto step = begin(path); !step) return std::move(step).error();
+    const auto found = entries_.find(path);
+    if (found == entries_.end()) return Error{ErrorCode::io, path.string() + ": not there"};
+    return handle(path, found->second);
+  }
+  std::unique_ptr<File> handle(const std::filesystem::path& path, std::shared_ptr<Inode> inode) {
+    return std::make_unique<Handle>(*this, path, std::move(inode));
+  }
+  std::uint64_t used() const {
+    std::uint64_t bytes = 0;
+    for (const auto& [path, inode] : entries_) {
+      bytes += std::max<std::uint64_t>(inode->bytes.size(), inode->reserved);
+    }
+    return bytes;
+  }
+
+  mutable std::mutex mutex_;
+  std::map<std::filesystem::path, std::shared_ptr<Inode>> entries_, durable_entries_;
+  std::uint64_t capacity_ = std::uint64_t{1} << 40;
+  std::uint64_t life_ = 0;
+  std::optional<std::uint64_t> fail_at_;
+  bool power_cut_ = false;
+  std::string failing_prefix_;
+  mutable std::uint64_t count_ = 0;
+  mutable bool fired_ = false;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,101 @@
+#include "daemon/base/posix_file_system.hpp"
+
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+
+namespace tracelink {
+namespace {
+
+class PosixFileSystemTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "tracelink-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    dir_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+
+  std::string content(const std::filesystem::path& path) {
+    const auto bytes = read_file(fs_, path);
+    return bytes ? *bytes : bytes.error().message;
+  }
+
+  PosixFileSystem fs_;
+  std::filesystem::path dir_;
+};
+
+TEST_F(PosixFileSystemTest, AppendsManyPiecesInOrder) {
+  auto file = fs_.create(dir_ / "f");
+  ASSERT_TRUE(file);
+  std::vector<std::string> texts;
+  std::string expected;
+  for (int i = 0; i < 3000; ++i) expected += texts.emplace_back(std::to_string(i));
+  const std::vector<std::string_view> pieces(texts.begin(), texts.end());
+  ASSERT_TRUE((*file)->append(pieces));
+  ASSERT_TRUE((*file)->append({}));
+  ASSERT_TRUE((*file)->sync());
+  EXPECT_EQ(content(dir_ / "f"), expected);
+}
+
+TEST_F(PosixFileSystemTest, CreateRefusesAFileThatIsThere) {
+  ASSERT_TRUE(fs_.create(dir_ / "f"));
+  const auto again = fs_.create(dir_ / "f");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::io);
+  EXPECT_NE(again.error().message.find("/f"), std::string::npos);
+}
+
+TEST_F(PosixFileSystemTest, OpenAppendsBehindWhatIsThere) {
+  ASSERT_TRUE(write_file_durably(fs_, dir_ / "f", "one"));
+  auto file = fs_.open(dir_ / "f");
+  ASSERT_TRUE(file);
+  const std::string_view pieces[] = {"two"};
+  ASSERT_TRUE((*file)->append(pieces));
+  EXPECT_EQ(content(dir_ / "f"), "onetwo");
+}
+
+TEST_F(PosixFileSystemTest, ReadsShorterOnlyAtTheEnd) {
+  ASSERT_TRUE(write_file_durably(fs_, dir_ / "f", "0123456789"));
+  const auto file = fs_.open_read_only(dir_ / "f");
+  ASSERT_TRUE(file);
+  EXPECT_EQ(*(*file)->read_at(2, 3), "234");
+  EXPECT_EQ(*(*file)->read_at(8, 5), "89");
+  EXPECT_EQ(*(*file)->read_at(20, 5), "");
+}
+
+TEST_F(PosixFileSystemTest, PreallocateKeepsTheLength) {
+  auto file = fs_.create(dir_ / "f");
+  ASSERT_TRUE(file);
+  ASSERT_TRUE((*file)->preallocate(1 << 16));
+  EXPECT_EQ(*(*file)->size(), 0u);
+  ASSERT_TRUE((*file)->truncate(10));
+  EXPECT_EQ(*(*file)->size(), 10u);
+}
+
+TEST_F(PosixFileSystemTest, WriteFileDurablyReplacesTheWhole) {
+  ASSERT_TRUE(write_file_durably(fs_, dir_ / "f", "a long first content"));
+  ASSERT_TRUE(write_file_durably(fs_, dir_ / "f", "short"));
+  EXPECT_EQ(content(dir_ / "f"), "short");
+  EXPECT_EQ(*fs_.list(dir_), std::vector<std::string>{"f"});
+}
+
+TEST_F(PosixFileSystemTest, MakesNestedPrivateDirectories) {
+  ASSERT_TRUE(fs_.create_directories(dir_ / "a" / "b"));
+  ASSERT_TRUE(fs_.create_directories(dir_ / "a" / "b"));
+  EXPECT_EQ(std::filesystem::status(dir_ / "a" / "b").permissions(),
+            std::filesystem::perms::owner_all);
+}
+
+TEST_F(PosixFileSystemTest, RemoveOfNothingSucceedsAndListIsSorted) {
+  ASSERT_TRUE(fs_.remove(dir_ / "nothing"));
+  ASSERT_TRUE(fs_.create(dir_ / "b"));
+  ASSERT_TRUE(fs_.create(dir_ / "a"));
+  ASSERT_TRUE(fs_.create_directories(dir_ / "directory"));
+  EXPECT_EQ(*fs_.list(dir_), (std::vector<std::string>{"a", "b"}));
+  EXPECT_FALSE(fs_.list(dir_ / "nothing"));
+  EXPECT_GT(*fs_.free_bytes(dir_), 0u);
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,262 @@
+#include <gtest/gtest.h>
+
+#include "daemon/base/crc32c.hpp"
+#include "daemon/queue/little_endian.hpp"
+#include "daemon/queue/record_format.hpp"
+#include "tests/support/queue_harness.hpp"
+
+namespace tracelink {
+namespace {
+
+using Crash = FakeFileSystem::Crash;
+
+std::string with_header_checksum(std::string header) {
+  header.resize(header.size() - 4);
+  append_le(header, crc32c(0, header));
+  return header;
+}
+
+struct QueueDamageTest : testing::Test, QueueHarness {
+  std::string bytes_of(std::size_t segment) { return fs.content(segment_path(segment)); }
+  void flip(std::size_t segment, std::uint64_t offset) {
+    auto bytes = bytes_of(segment);
+    bytes.at(offset) = static_cast<char>(bytes.at(offset) ^ 0x10);
+    fs.set_content(segment_path(segment), bytes);
+  }
+  std::uint64_t offset_of(std::uint32_t n) {
+    return kSegmentHeaderBytes + n * stored_bytes(record(n));
+  }
+  static std::uint64_t spans(std::uint32_t from, std::uint32_t to) {
+    std::uint64_t sum = 0;
+    for (auto n = from; n < to; ++n) sum += record(n).slice.span_count;
+    return sum;
+  }
+};
+
+TEST_F(QueueDamageTest, ATornTailAtAnyByteCostsOnlyTheLastRecord) {
+  open();
+  must_append(0, 3);
+  crash(Crash::keep_all);
+  const auto path = segment_path(0);
+  const auto whole = fs.content(path);
+  const auto last = offset_of(2);
+  ASSERT_EQ(whole.size(), offset_of(3));
+  for (auto size = last; size < whole.size(); ++size) {
+    fs.set_content(path, whole.substr(0, size));
+    open();
+    const bool complete = size >= last + kRecordHeaderBytes + kEnvelopeBytes + 40;
+    EXPECT_EQ(drain_numbers(), numbers(0, complete ? 3 : 2)) << size;
+    EXPECT_EQ(queue->stats().damaged, 0u);
+    EXPECT_EQ(queue->stats().accepted, spans(0, complete ? 3 : 2));
+    expect_conservation();
+    crash(Crash::keep_all);
+  }
+}
+
+TEST_F(QueueDamageTest, EveryDamagedByteOfAClosedSegmentIsCountedAndTheRestIsUsed) {
+  open();
+  must_append(0, 5);
+  close();
+  const auto path = segment_path(0);
+  const auto whole = fs.content(path);
+  for (std::uint64_t at = offset_of(0); at < offset_of(5); at += 7) {
+    fs.set_content(path, whole);
+    flip(0, at);
+    const auto hit =
+        static_cast<std::uint32_t>((at - kSegmentHeaderBytes) / stored_bytes(record(0)));
+    open();
+    auto expected = numbers(0, 5);
+    expected.erase(expected.begin() + hit);
+    damage_reports = 0;
+    EXPECT_EQ(drain_numbers(), expected) << at;
+    EXPECT_EQ(damage_reports, 1);
+    EXPECT_EQ(queue->stats().damaged, record(hit).slice.span_count);
+    EXPECT_EQ(queue->stats().queued_records, 4u);
+    expect_conservation();
+    crash(Crash::lose_unsynced);
+  }
+}
+
+TEST_F(QueueDamageTest, DamageIsCountedOnceOverManyLives) {
+  open();
+  must_append(0, 5);
+  close();
+  flip(0, offset_of(2) + 50);
+  for (int life = 0; life < 4; ++life) {
+    open();
+    EXPECT_EQ(drain_numbers(), (std::vector<std::uint32_t>{0, 1, 3, 4}));
+    EXPECT_EQ(queue->stats().damaged, record(2).slice.span_count);
+    EXPECT_EQ(queue->stats().accepted, spans(0, 5));
+    EXPECT_EQ(queue->stats().quarantine_files, 1u);
+    expect_conservation();
+    close();
+  }
+}
+
+TEST_F(QueueDamageTest, ASegmentWithDamageIsDeletedWhenTheRestIsDone) {
+  open();
+  must_append(0, 5);
+  close();
+  flip(0, offset_of(0) + 50);
+  flip(0, offset_of(4) + 50);
+  open();
+  for (const auto& stored : drain()) deliver(stored);
+  reopen();
+  EXPECT_TRUE(files(".segment").empty());
+  EXPECT_EQ(queue->stats().damaged, record(0).slice.span_count + record(4).slice.span_count);
+  EXPECT_EQ(queue->stats().accepted, spans(0, 5));
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, RecoveryCountsDamageBelowTheDurableMark) {
+  open();
+  must_append(0, 5);
+  crash(Crash::keep_all);
+  flip(0, offset_of(1) + 20);
+  flip(0, offset_of(2) + 90);
+  open();
+  EXPECT_EQ(queue->stats().damaged, spans(1, 3));
+  EXPECT_EQ(drain_numbers(), (std::vector<std::uint32_t>{0, 3, 4}));
+  EXPECT_EQ(queue->stats().accepted, spans(0, 5));
+  EXPECT_EQ(queue->stats().quarantine_files, 1u);
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, DamageInAGroupThatWasNotAcknowledgedIsATornGroup) {
+  open();
+  must_append(0, 1);
+  ASSERT_TRUE(append({record(1), record(2), record(3)}));
+  crash(Crash::keep_all);
+  flip(0, offset_of(2) + 50);
+  open();
+  EXPECT_EQ(queue->stats().damaged, 0u);
+  EXPECT_EQ(drain_numbers(), (std::vector<std::uint32_t>{0, 1, 3}));
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, WhatWasDeliveredBeforeItsBytesWereDamagedStaysDelivered) {
+  open();
+  must_append(0, 3);
+  for (const auto& stored : drain()) {
+    if (number(stored.record) == 1) deliver(stored);
+  }
+  close();
+  flip(0, offset_of(1) + 50);
+  open();
+  EXPECT_EQ(drain_numbers(), (std::vector<std::uint32_t>{0, 2}));
+  EXPECT_EQ(queue->stats().damaged, 0u);
+  EXPECT_EQ(queue->stats().delivered, record(1).slice.span_count);
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, ADamagedSegmentHeaderCostsNothing) {
+  open();
+  must_append(0, 3);
+  crash(Crash::keep_all);
+  flip(0, 3);
+  open();
+  EXPECT_EQ(drain_numbers(), numbers(0, 3));
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, ADamagedFooterCostsOnlyAScan) {
+  open();
+  must_append(0, 3);
+  close();
+  flip(0, offset_of(3) + 45);
+  open();
+  EXPECT_EQ(drain_numbers(), numbers(0, 3));
+  EXPECT_EQ(queue->stats().accepted, spans(0, 3));
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, ASegmentOfAnotherIdHoldsNoRecords) {
+  open();
+  must_append(0, 3);
+  close();
+  const auto stranger = bytes_of(0);
+  fs.set_content(options.state_dir / "queue" / "0000000000000007.segment", stranger);
+  open();
+  EXPECT_EQ(drain_numbers(), numbers(0, 3));
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, ASegmentOfALaterVersionIsSetAsideWhole) {
+  open();
+  must_append(0, 3);
+  close();
+  auto bytes = bytes_of(0);
+  bytes[8] = 2;
+  bytes.replace(0, kSegmentHeaderBytes, with_header_checksum(bytes.substr(0, kSegmentHeaderBytes)));
+  fs.set_content(segment_path(0), bytes);
+  open();
+  EXPECT_TRUE(drain_numbers().empty());
+  EXPECT_EQ(queue->stats().quarantine_files, 1u);
+  must_append(3, 4);
+  EXPECT_EQ(drain_numbers(), numbers(3, 4));
+}
+
+TEST_F(QueueDamageTest, ReadCountsARecordThatWasDamagedWhileInFlight) {
+  open();
+  must_append(0, 2);
+  const auto all = drain();
+  flip(0, offset_of(0) + 50);
+  const auto again = queue->read(all[0].position);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::corrupt);
+  EXPECT_EQ(queue->stats().damaged, record(0).slice.span_count);
+  expect_conservation();
+  deliver(all[1]);
+  reopen();
+  EXPECT_TRUE(files(".segment").empty());
+  EXPECT_EQ(queue->stats().damaged, record(0).slice.span_count);
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, OneDamagedByteInTheCheckpointCostsNothing) {
+  open();
+  must_append(0, 3);
+  for (const auto& stored : drain()) deliver(stored);
+  reopen();
+  close();
+  const auto path = options.state_dir / "queue" / "checkpoint";
+  const auto whole = fs.content(path);
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    auto damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    fs.set_content(path, damaged);
+    open();
+    EXPECT_EQ(queue->stats().delivered, spans(0, 3)) << at;
+    close();
+  }
+}
+
+TEST_F(QueueDamageTest, ALostCheckpointIsSetAsideAndTheRecordsAreUsed) {
+  open();
+  must_append(0, 200, 200);
+  ASSERT_TRUE(queue->count_removed_dead_letters(0));
+  close();
+  fs.set_content(options.state_dir / "queue" / "checkpoint", "damaged");
+  open();
+  EXPECT_EQ(drain_numbers(), numbers(0, 200));
+  EXPECT_EQ(queue->stats().quarantine_files, 1u);
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, ADamagedJournalEntryRepeatsOnlyItsOwnRecord) {
+  open();
+  must_append(0, 3);
+  for (const auto& stored : drain()) deliver(stored);
+  ASSERT_TRUE(queue->sync_journal());
+  crash(Crash::keep_all);
+  const auto path = options.state_dir / "queue" / files(".journal").at(0);
+  auto bytes = fs.content(path);
+  bytes.at(24 + 48 + 10) ^= 1;
+  fs.set_content(path, bytes);
+  open();
+  EXPECT_EQ(drain_numbers(), numbers(1, 2));
+  expect_conservation();
+}
+
+}  // namespace
+}  // namespace tracelink

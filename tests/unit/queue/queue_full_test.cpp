@@ -1,0 +1,134 @@
+#include <gtest/gtest.h>
+
+#include "tests/support/queue_harness.hpp"
+
+namespace tracelink {
+namespace {
+
+struct QueueFullTest : testing::Test, QueueHarness {
+  void open_with(OnFull on_full) {
+    options.max_bytes = 256u << 10;
+    options.on_full = on_full;
+    open();
+  }
+  // Appends until one is refused; how many were accepted.
+  std::uint32_t fill() {
+    for (std::uint32_t n = 0; n < 10'000; ++n) {
+      auto answer = append_async({record(n, 1000)}, std::chrono::milliseconds(0));
+      if (!answer.get()) return n;
+      EXPECT_LE(fs.disk_bytes(), options.max_bytes);
+    }
+    return 0;
+  }
+};
+
+TEST_F(QueueFullTest, RejectAnswersNoSpaceAndKeepsTheRest) {
+  open_with(OnFull::reject);
+  const auto accepted = fill();
+  ASSERT_GT(accepted, 50u);
+  EXPECT_TRUE(queue->stats().full);
+  const auto refused = append(record(0, 1000));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::no_space);
+  EXPECT_EQ(drain_numbers(), numbers(0, accepted));
+}
+
+TEST_F(QueueFullTest, WaitAnswersTimeoutAtTheDeadline) {
+  open_with(OnFull::wait);
+  fill();
+  auto waiting = append_async({record(1, 1000)}, std::chrono::seconds(8));
+  clock.advance(std::chrono::seconds(9));
+  const auto result = waiting.get();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::timeout);
+}
+
+TEST_F(QueueFullTest, WaitGoesOnWhenDeliveryMakesRoom) {
+  open_with(OnFull::wait);
+  const auto accepted = fill();
+  auto waiting = append_async({record(7777, 1000)});
+  for (const auto& stored : drain()) deliver(stored);
+  EXPECT_TRUE(waiting.get());
+  EXPECT_FALSE(queue->stats().full);
+  EXPECT_EQ(drain_numbers(), std::vector<std::uint32_t>{7777});
+  EXPECT_GT(queue->stats().delivered, accepted);
+  expect_conservation();
+}
+
+TEST_F(QueueFullTest, StopRefusesWhatStillWaits) {
+  open_with(OnFull::wait);
+  fill();
+  auto waiting = append_async({record(1, 1000)});
+  queue->stop();
+  const auto result = waiting.get();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::closed);
+}
+
+TEST_F(QueueFullTest, DropOldestGivesUpWholeSegmentsAndCountsThem) {
+  open_with(OnFull::drop_oldest);
+  must_append(0, 1000, 1000);
+  EXPECT_LE(fs.disk_bytes(), options.max_bytes);
+  for (int life = 0; life < 2; ++life) {
+    const auto stats = queue->stats();
+    EXPECT_EQ(stats.accepted, 1999u);
+    EXPECT_GT(stats.dropped_policy, 1000u);
+    expect_conservation();
+    reopen();
+  }
+  const auto left = drain_numbers();
+  ASSERT_FALSE(left.empty());
+  EXPECT_EQ(left, numbers(left.front(), 1000));
+}
+
+TEST_F(QueueFullTest, CompletingADroppedRecordDoesNothing) {
+  open_with(OnFull::drop_oldest);
+  must_append(0, 1, 1000);
+  const auto first = drain().at(0);
+  must_append(1, 1000, 1000);
+  EXPECT_EQ(queue->read(first.position).error().code, ErrorCode::invalid);
+  deliver(first);
+  EXPECT_EQ(queue->stats().delivered, 0u);
+  expect_conservation();
+}
+
+TEST_F(QueueFullTest, ARequestThatCanNeverFitIsTooLarge) {
+  open_with(OnFull::wait);
+  const auto result = append(record(0, 300'000));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::too_large);
+}
+
+TEST_F(QueueFullTest, ExternalBytesCountAgainstTheBound) {
+  open_with(OnFull::reject);
+  must_append(0, 1);
+  queue->set_external_bytes(options.max_bytes);
+  fill();
+  EXPECT_GE(queue->stats().disk_bytes, options.max_bytes);
+  EXPECT_TRUE(queue->stats().full);
+  queue->set_external_bytes(0);
+  must_append(1, 2);
+}
+
+TEST_F(QueueFullTest, AFullDiskStopsIntakeButNotTheBookkeepingThatFreesIt) {
+  options.max_bytes = 4u << 20;
+  options.on_full = OnFull::reject;
+  open();
+  must_append(0, 10, 1000);
+  fs.set_capacity(fs.disk_bytes() + 2000);  // no second segment
+  for (std::uint32_t n = 10;; ++n) {
+    const auto result = append(record(n, 1000));
+    if (result) continue;
+    EXPECT_EQ(result.error().code, ErrorCode::no_space);
+    break;
+  }
+  ASSERT_TRUE(queue->note({note(1)}));
+  for (const auto& stored : drain()) deliver(stored);
+  ASSERT_TRUE(queue->sync_journal());
+  must_append(5000, 5005, 1000);
+  EXPECT_EQ(drain_numbers(), numbers(5000, 5005));
+  expect_conservation();
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,113 @@
+#include "daemon/queue/trace_notes.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_clock.hpp"
+#include "tests/support/fake_file_system.hpp"
+
+namespace tracelink {
+namespace {
+
+struct TraceNotesTest : testing::Test {
+  void SetUp() override { open(); }
+  void open() {
+    notes = std::make_unique<TraceNotes>(fs, "/notes", reserve, clock, 100);
+    ASSERT_TRUE(notes->open());
+  }
+  TraceNote note(std::uint8_t trace, TraceNote::Step step = TraceNote::Step::linked) {
+    TraceNote note;
+    note.step = step;
+    note.root_delivered = true;
+    note.start_ns = 5;
+    note.at = clock.wall();
+    note.trace_id.bytes[15] = trace;
+    note.link.bytes[0] = trace;
+    return note;
+  }
+  std::vector<int> traces() {
+    std::vector<int> ids;
+    for (const auto& note : notes->recent()) ids.push_back(note.trace_id.bytes[15]);
+    return ids;
+  }
+  void crash() {
+    fs.crash();
+    open();
+  }
+
+  FakeFileSystem fs;
+  FakeClock clock;
+  DiskReserve reserve{fs, "/reserve", 4096};
+  std::unique_ptr<TraceNotes> notes;
+};
+
+TEST_F(TraceNotesTest, AreDurableWhenAddReturns) {
+  ASSERT_TRUE(notes->add({note(1), note(2)}));
+  ASSERT_TRUE(notes->add({note(3)}));
+  crash();
+  EXPECT_EQ(traces(), (std::vector<int>{1, 2, 3}));
+  const auto first = notes->recent().front();
+  EXPECT_EQ(first.link, note(1).link);
+  EXPECT_EQ(first.start_ns, 5u);
+  EXPECT_EQ(first.at, clock.wall());
+  EXPECT_TRUE(first.root_delivered);
+}
+
+TEST_F(TraceNotesTest, KeepTheNewestPerTraceOldestFirst) {
+  ASSERT_TRUE(notes->add({note(1), note(2)}));
+  ASSERT_TRUE(notes->add({note(1, TraceNote::Step::delivered)}));
+  crash();
+  EXPECT_EQ(traces(), (std::vector<int>{2, 1}));
+  EXPECT_EQ(notes->recent().back().step, TraceNote::Step::delivered);
+}
+
+TEST_F(TraceNotesTest, ForgetAfterAnHourAndBeyondTheBound) {
+  ASSERT_TRUE(notes->add({note(1)}));
+  clock.advance(std::chrono::minutes(61));
+  ASSERT_TRUE(notes->add({note(2)}));
+  EXPECT_EQ(traces(), std::vector<int>{2});
+  for (int n = 10; n < 210; ++n) ASSERT_TRUE(notes->add({note(static_cast<std::uint8_t>(n))}));
+  EXPECT_EQ(traces().size(), 100u);
+  EXPECT_EQ(traces().front(), 110);
+}
+
+TEST_F(TraceNotesTest, TheFileStaysBounded) {
+  for (int n = 0; n < 20'000; ++n)
+    ASSERT_TRUE(notes->add({note(static_cast<std::uint8_t>(n % 50))}));
+  EXPECT_LT(fs.disk_bytes(), 100'000u);
+  crash();
+  EXPECT_EQ(traces().size(), 50u);
+}
+
+TEST_F(TraceNotesTest, SurviveTheFailureOfAnyOperation) {
+  for (std::uint64_t n = 0;; ++n) {
+    ASSERT_TRUE(fs.remove("/notes"));
+    open();
+    ASSERT_TRUE(notes->add({note(1)}));
+    fs.fail_operation(n);
+    const bool added = notes->add({note(2)}).has_value();
+    const bool fired = fs.fired();
+    ASSERT_TRUE(notes->add({note(3)}));
+    crash();
+    const auto all = traces();
+    EXPECT_EQ(std::count(all.begin(), all.end(), 1), 1) << n;
+    EXPECT_EQ(std::count(all.begin(), all.end(), 3), 1) << n;
+    if (added) {
+      EXPECT_EQ(std::count(all.begin(), all.end(), 2), 1) << n;
+    }
+    if (!fired) break;
+  }
+}
+
+TEST_F(TraceNotesTest, SkipDamagedOnes) {
+  ASSERT_TRUE(notes->add({note(1), note(2), note(3)}));
+  auto bytes = fs.content("/notes");
+  bytes[16 + 56 + 20] ^= 1;
+  fs.set_content("/notes", bytes);
+  crash();
+  EXPECT_EQ(traces(), (std::vector<int>{1, 3}));
+}
+
+}  // namespace
+}  // namespace tracelink
