@@ -116,8 +116,8 @@ LoadResult load_config(const LoadContext& context) {
   complete(draft, context);
 
   if (draft.errors.empty()) return {std::move(draft.loaded), {}};
-  std::ranges::stable_sort(draft.errors, {}, [](const ConfigProblem& problem) {
-    return std::tuple(problem.line, problem.column);
+  std::ranges::sort(draft.errors, {}, [](const ConfigProblem& problem) {
+    return std::tie(problem.line, problem.column, problem.key, problem.message);
   });
   return {std::nullopt, std::move(draft.errors)};
 }
