@@ -81,6 +81,7 @@ class DaemonImpl final : public Daemon {
     server_->start();
     signals_.async_wait([this](auto error, int signal) { on_signal(error, signal); });
     tell_systemd(systemd::ready());
+    feed_watchdog();
     io_.run();
     delivery_->stop();
     queue_->stop();
@@ -169,6 +170,17 @@ class DaemonImpl final : public Daemon {
         queue_->stats().queued_spans);
   }
 
+  // From the io thread: if it hangs, systemd restarts us.
+  void feed_watchdog() {
+    const auto interval = systemd::watchdog_interval();
+    if (!interval) return;
+    tell_systemd(systemd::watchdog());
+    watchdog_timer_.expires_after(*interval);
+    watchdog_timer_.async_wait([this](auto error) {
+      if (!error) feed_watchdog();
+    });
+  }
+
   // The first signal starts an orderly stop, the second one skips the rest of the grace.
   void on_signal(boost::system::error_code error, int signal) {
     if (error) return;
@@ -214,6 +226,7 @@ class DaemonImpl final : public Daemon {
   asio::io_context io_{1};
   asio::signal_set signals_{io_, SIGINT, SIGTERM};
   asio::steady_timer drain_timer_{io_};
+  asio::steady_timer watchdog_timer_{io_};
   bool socket_activated_ = false;
   bool stopping_ = false;
   SteadyTime drain_until_{};

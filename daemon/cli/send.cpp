@@ -29,7 +29,7 @@ Result<std::string> read_input(const std::string& file) {
 }
 
 // What the daemon said about one request beyond "stored": rejected spans or an error.
-std::string complaint_of(const HttpReply& reply) {
+std::string complaint_of(const UnixHttpReply& reply) {
   const auto json = nlohmann::json::parse(reply.body, nullptr, false);
   if (reply.status != 200) {
     return "HTTP " + std::to_string(reply.status) + ": " +
