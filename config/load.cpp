@@ -115,15 +115,9 @@ LoadResult load_config(const LoadContext& context) {
   apply(draft);
   complete(draft, context);
 
-<<<<<<< HEAD
   if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}};
-  std::ranges::stable_sort(draft.errors, {}, [](const ConfigProblem& problem) {
-    return std::tuple(problem.line, problem.column);
-=======
-  if (draft.errors.empty()) return {std::move(draft.loaded), {}};
   std::ranges::sort(draft.errors, {}, [](const ConfigProblem& problem) {
     return std::tie(problem.line, problem.column, problem.key, problem.message);
->>>>>>> config
   });
   return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.config)};
 }
