@@ -77,12 +77,12 @@ class Golden : public testing::TestWithParam<const char*> {
 
 TEST_P(Golden, InfoIsWhatTheSdkStores) {
   const TraceInfo& info = trace_.info;
-  EXPECT_EQ(info.trace_id.hex(), expected_.at("trace_id"));
+  EXPECT_EQ(Json(info.trace_id.hex()), expected_.at("trace_id"));
   EXPECT_EQ(info.start_ns / 1'000'000, expected_.at("start_ms"));
   EXPECT_EQ((info.end_ns - info.start_ns) / 1'000'000, expected_.at("duration_ms"));
-  EXPECT_EQ(word(info.state), expected_.at("state"));
+  EXPECT_EQ(Json(word(info.state)), expected_.at("state"));
   EXPECT_TRUE(info.has_root);
-  EXPECT_EQ(info.name, expected_.at("name"));
+  EXPECT_EQ(Json(info.name), expected_.at("name"));
   EXPECT_EQ(info.request_preview ? Json(*info.request_preview) : Json(),
             expected_.at("request_preview"));
   EXPECT_EQ(info.response_preview ? Json(*info.response_preview) : Json(),

@@ -12,7 +12,9 @@ TEST(Preview, IsWhatTheSdkComputes) {
   ASSERT_GT(table.size(), 60u);
   for (const auto& row : table) {
     const std::string json = row.at("json");
-    EXPECT_EQ(preview(json, row.at("role").get<std::string>()), row.at("preview")) << json;
+    EXPECT_EQ(preview(json, row.at("role").get<std::string>()),
+              row.at("preview").get<std::string>())
+        << json;
   }
 }
 
