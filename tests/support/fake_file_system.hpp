@@ -38,6 +38,11 @@ class FakeFileSystem final : public FileSystem {
     const std::lock_guard lock(mutex_);
     power_cut_ = true;
   }
+  // Every operation on a path whose name starts so fails; empty: none.
+  void fail_names(std::string prefix) {
+    const std::lock_guard lock(mutex_);
+    failing_prefix_ = std::move(prefix);
+  }
   bool fired() const {
     const std::lock_guard lock(mutex_);
     return fired_;
@@ -243,8 +248,10 @@ class FakeFileSystem final : public FileSystem {
 
   Result<void> begin(const std::filesystem::path& path) const {
     const auto n = count_++;
-    const bool fails = fail_at_ && (n == *fail_at_ || (power_cut_ && n > *fail_at_));
-    if (!fails) return {};
+    const bool counted = fail_at_ && (n == *fail_at_ || (power_cut_ && n > *fail_at_));
+    const bool named =
+        !failing_prefix_.empty() && path.filename().string().starts_with(failing_prefix_);
+    if (!counted && !named) return {};
     fired_ = true;
     return Error{ErrorCode::io, path.string() + ": injected failure"};
   }
@@ -271,6 +278,7 @@ class FakeFileSystem final : public FileSystem {
   std::uint64_t life_ = 0;
   std::optional<std::uint64_t> fail_at_;
   bool power_cut_ = false;
+  std::string failing_prefix_;
   mutable std::uint64_t count_ = 0;
   mutable bool fired_ = false;
 };

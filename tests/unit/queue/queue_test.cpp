@@ -84,6 +84,21 @@ TEST_F(QueueTest, DeletesASegmentWhenItsLastRecordIsDoneAndKeepsTheTotals) {
   EXPECT_EQ(stats.queued_spans, 0u);
 }
 
+TEST_F(QueueTest, DeletesNoSegmentBeforeItsTotalsAreDurable) {
+  must_append(0, 300, 200);
+  const auto before = files(".segment").size();
+  fs.fail_names("checkpoint");
+  for (const auto& stored : drain()) deliver(stored);
+  close();
+  EXPECT_EQ(files(".segment").size(), before);
+  fs.fail_names("");
+  open();
+  EXPECT_EQ(queue->stats().delivered, 600u);
+  reopen();
+  EXPECT_TRUE(files(".segment").empty());
+  EXPECT_EQ(queue->stats().delivered, 600u);
+}
+
 TEST_F(QueueTest, EveryTermOfACompletionIsDurable) {
   ASSERT_TRUE(append({record(2), record(5), record(8), record(11), record(14)}));
   const auto all = drain();
