@@ -14,8 +14,17 @@ namespace tracelink {
 struct SplitLimits {
   std::size_t max_bytes = 64u << 20;  // sum of the slices' bytes after splitting
   std::size_t max_spans = 1'000'000;
-  int max_depth = 64;  // nesting of AnyValue
+  // Nesting of AnyValue. 32 is the most that protobuf's parsers (100 messages inside one another)
+  // read wherever it stands: 33 lists of key and value in an event make MLflow refuse the batch.
+  int max_depth = 32;
 };
+
+// Why a span was rejected: keys of SplitRequest::rejected, fit for a metric label.
+inline constexpr std::string_view kRejectTraceId = "trace_id";    // not 16 bytes, or all zero
+inline constexpr std::string_view kRejectSpanId = "span_id";      // not 8 bytes, or all zero
+inline constexpr std::string_view kRejectParentId = "parent_id";  // neither empty nor 8 bytes
+inline constexpr std::string_view kRejectUtf8 = "utf8";    // in the span, its scope or its resource
+inline constexpr std::string_view kRejectDepth = "depth";  // there, AnyValue beyond max_depth
 
 struct SplitRequest {
   std::vector<TraceSlice> slices;                 // one per trace id, in order of first appearance
@@ -32,9 +41,10 @@ struct SplitRequest {
 //
 // A bad span (trace id not 16 non-zero bytes, span id not 8 non-zero bytes, parent id neither empty
 // nor 8 bytes, invalid UTF-8 in a string, nesting beyond max_depth) is rejected alone, with its
-// reason counted. Errors: `invalid` for bytes that are not this message; `too_large` for a limit.
-// Threads: any. Source: opentelemetry-proto trace/v1/trace.proto, OTLP specification 1.x "Partial
-// Success".
+// reason counted; a flaw of a scope or resource rejects the spans under it. In the slices an end
+// before the start is set to the start and an all-zero parent id is dropped. Errors: `invalid` for
+// bytes that are not this message; `too_large` for a limit. Threads: any. Source:
+// opentelemetry-proto trace/v1/trace.proto, OTLP specification 1.x "Partial Success".
 Result<SplitRequest> split_request(std::string_view protobuf, const SplitLimits& limits);
 
 }  // namespace tracelink

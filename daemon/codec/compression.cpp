@@ -1,0 +1,133 @@
+#include "daemon/codec/compression.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+#include <libdeflate.h>
+
+namespace tracelink {
+namespace {
+
+struct FreeDecompressor {
+  void operator()(libdeflate_decompressor* it) const { libdeflate_free_decompressor(it); }
+};
+using Decompressor = std::unique_ptr<libdeflate_decompressor, FreeDecompressor>;
+
+struct FreeCompressor {
+  void operator()(libdeflate_compressor* it) const { libdeflate_free_compressor(it); }
+};
+using Compressor = std::unique_ptr<libdeflate_compressor, FreeCompressor>;
+
+enum class Outcome { done, damaged, buffer_full };
+
+struct Step {
+  Outcome outcome = Outcome::damaged;
+  std::size_t consumed = 0;
+  std::size_t produced = 0;
+};
+
+using Decode = decltype(&libdeflate_gzip_decompress_ex);
+
+Step decode_once(Decode decode, std::string_view in, char* out, std::size_t out_bytes) {
+  const Decompressor decompressor(libdeflate_alloc_decompressor());
+  if (!decompressor) std::abort();  // out of memory, as operator new would end it
+  Step step;
+  const auto result = decode(decompressor.get(), in.data(), in.size(), out, out_bytes,
+                             &step.consumed, &step.produced);
+  if (result == LIBDEFLATE_SUCCESS) step.outcome = Outcome::done;
+  if (result == LIBDEFLATE_INSUFFICIENT_SPACE) step.outcome = Outcome::buffer_full;
+  return step;
+}
+
+// RFC 1952 2.2: a gzip file is one or more members, and their contents are concatenated.
+Step decode_gzip(std::string_view in, char* out, std::size_t out_bytes) {
+  Step sum;
+  do {
+    const Step member = decode_once(&libdeflate_gzip_decompress_ex, in.substr(sum.consumed),
+                                    out + sum.produced, out_bytes - sum.produced);
+    sum.outcome = member.outcome;
+    sum.consumed += member.consumed;
+    sum.produced += member.produced;
+  } while (sum.outcome == Outcome::done && sum.consumed < in.size());
+  return sum;
+}
+
+Step decode_deflate(std::string_view in, char* out, std::size_t out_bytes) {
+  const Step zlib = decode_once(&libdeflate_zlib_decompress_ex, in, out, out_bytes);
+  if (zlib.outcome != Outcome::damaged) return zlib;
+  return decode_once(&libdeflate_deflate_decompress_ex, in, out, out_bytes);
+}
+
+// How large the output may be, for a first attempt that mostly succeeds: what the end of a gzip
+// file says, else a guess; never more than the input can hold.
+std::size_t first_buffer_size(ContentEncoding encoding, std::string_view in) {
+  constexpr std::size_t kHighestRatio = 1032;  // of deflate
+  constexpr std::size_t kUsualRatio = 8;
+  std::size_t guess = in.size() * kUsualRatio;
+  if (encoding == ContentEncoding::gzip && in.size() >= 4) {
+    guess = 0;
+    for (std::size_t i = 1; i <= 4; ++i) {
+      guess = guess << 8 | static_cast<std::uint8_t>(in[in.size() - i]);
+    }
+  }
+  return std::clamp<std::size_t>(guess, 1, in.size() * kHighestRatio + 1);
+}
+
+}  // namespace
+
+Result<ContentEncoding> parse_content_encoding(std::string_view name) {
+  const auto is = [name](std::string_view known) {  // RFC 9110 8.4.1: case-insensitive
+    return std::ranges::equal(name, known, [](char given, char lower) {
+      return given == lower || (given >= 'A' && given <= 'Z' && given - 'A' + 'a' == lower);
+    });
+  };
+  if (name.empty() || is("identity")) return ContentEncoding::identity;
+  if (is("gzip") || is("x-gzip")) return ContentEncoding::gzip;
+  if (is("deflate")) return ContentEncoding::deflate;
+  return Error{ErrorCode::invalid, "content encoding not accepted; use identity, gzip or deflate"};
+}
+
+Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
+                               std::size_t max_bytes) {
+  const Error too_large{ErrorCode::too_large,
+                        "more than " + std::to_string(max_bytes) + " bytes after decompression"};
+  if (encoding == ContentEncoding::identity) {
+    if (bytes.size() > max_bytes) return too_large;
+    return std::string(bytes);
+  }
+  const auto decode = encoding == ContentEncoding::gzip ? &decode_gzip : &decode_deflate;
+  // libdeflate cannot continue in a larger buffer, so each attempt starts anew; doubling keeps the
+  // sum of the work below three times that of one attempt.
+  for (std::size_t size = std::min(first_buffer_size(encoding, bytes), max_bytes);;
+       size = size > max_bytes / 2 ? max_bytes : size * 2) {
+    std::string out(size, '\0');
+    const Step step = decode(bytes, out.data(), out.size());
+    if (step.outcome == Outcome::damaged) {
+      return Error{ErrorCode::invalid, "the body does not decompress"};
+    }
+    if (step.outcome == Outcome::done) {
+      if (step.consumed != bytes.size()) {
+        return Error{ErrorCode::invalid, "the compressed body has bytes after its end"};
+      }
+      out.resize(step.produced);
+      return out;
+    }
+    if (size >= max_bytes) return too_large;
+  }
+}
+
+std::string compress_gzip(std::string_view bytes) {
+  constexpr int kLevel = 1;
+  const Compressor compressor(libdeflate_alloc_compressor(kLevel));
+  if (!compressor) std::abort();
+  std::string out(libdeflate_gzip_compress_bound(compressor.get(), bytes.size()), '\0');
+  const std::size_t size = libdeflate_gzip_compress(compressor.get(), bytes.data(), bytes.size(),
+                                                    out.data(), out.size());
+  if (size == 0) std::abort();  // cannot happen within the bound
+  out.resize(size);
+  return out;
+}
+
+}  // namespace tracelink

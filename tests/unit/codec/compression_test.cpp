@@ -1,0 +1,103 @@
+#include "daemon/codec/compression.hpp"
+
+#include <gtest/gtest.h>
+
+#include "daemon/codec/text_forms.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr std::size_t kNoLimit = 1u << 30;
+
+// "hello hello hello hello" by Python 3.11's gzip (mtime 0) and zlib modules.
+const std::string kText = "hello hello hello hello";
+const std::string kGzip = *parse_hex("1f8b0800000000000203cb48cdc9c957c8402701e3513d8d17000000");
+const std::string kZlib = *parse_hex("789ccb48cdc9c957c8402701680308b1");
+const std::string kRaw = kZlib.substr(2, kZlib.size() - 6);
+
+ErrorCode error_of(ContentEncoding encoding, std::string_view bytes, std::size_t max_bytes) {
+  const auto result = decompress(encoding, bytes, max_bytes);
+  EXPECT_FALSE(result);
+  return result ? ErrorCode::closed : result.error().code;
+}
+
+TEST(ContentEncoding, Names) {
+  EXPECT_EQ(*parse_content_encoding(""), ContentEncoding::identity);
+  EXPECT_EQ(*parse_content_encoding("identity"), ContentEncoding::identity);
+  EXPECT_EQ(*parse_content_encoding("gzip"), ContentEncoding::gzip);
+  EXPECT_EQ(*parse_content_encoding("x-gzip"), ContentEncoding::gzip);
+  EXPECT_EQ(*parse_content_encoding("GZip"), ContentEncoding::gzip);
+  EXPECT_EQ(*parse_content_encoding("deflate"), ContentEncoding::deflate);
+  for (const char* bad : {"zstd", "br", "gzip, gzip", " gzip"}) {
+    const auto result = parse_content_encoding(bad);
+    ASSERT_FALSE(result) << bad;
+    EXPECT_EQ(result.error().code, ErrorCode::invalid);
+  }
+}
+
+TEST(Decompress, ReadsWhatPythonWrote) {
+  EXPECT_EQ(*decompress(ContentEncoding::gzip, kGzip, kNoLimit), kText);
+  EXPECT_EQ(*decompress(ContentEncoding::deflate, kZlib, kNoLimit), kText);
+  EXPECT_EQ(*decompress(ContentEncoding::deflate, kRaw, kNoLimit), kText);
+  EXPECT_EQ(*decompress(ContentEncoding::identity, kText, kNoLimit), kText);
+}
+
+TEST(Decompress, JoinsGzipMembers) {
+  EXPECT_EQ(*decompress(ContentEncoding::gzip, kGzip + kGzip + kGzip, kNoLimit),
+            kText + kText + kText);
+}
+
+TEST(Decompress, AllowsExactlyTheLimit) {
+  const std::size_t size = kText.size();
+  for (const auto& [encoding, bytes] :
+       {std::pair{ContentEncoding::gzip, kGzip}, std::pair{ContentEncoding::deflate, kZlib},
+        std::pair{ContentEncoding::deflate, kRaw}, std::pair{ContentEncoding::identity, kText}}) {
+    EXPECT_TRUE(decompress(encoding, bytes, size));
+    EXPECT_EQ(error_of(encoding, bytes, size - 1), ErrorCode::too_large);
+    EXPECT_EQ(error_of(encoding, bytes, 0), ErrorCode::too_large);
+  }
+  EXPECT_EQ(error_of(ContentEncoding::gzip, kGzip + kGzip, 2 * size - 1), ErrorCode::too_large);
+}
+
+TEST(Decompress, RefusesDamage) {
+  for (const auto& [encoding, bytes] :
+       {std::pair{ContentEncoding::gzip, kGzip}, std::pair{ContentEncoding::deflate, kZlib}}) {
+    EXPECT_EQ(error_of(encoding, "", kNoLimit), ErrorCode::invalid);
+    EXPECT_EQ(error_of(encoding, "garbage that is no such format", kNoLimit), ErrorCode::invalid);
+    EXPECT_EQ(error_of(encoding, bytes + "x", kNoLimit), ErrorCode::invalid);
+    EXPECT_EQ(error_of(encoding, std::string_view(bytes).substr(0, bytes.size() - 9), kNoLimit),
+              ErrorCode::invalid);
+  }
+  EXPECT_EQ(error_of(ContentEncoding::deflate, kRaw + "x", kNoLimit), ErrorCode::invalid);
+}
+
+TEST(Decompress, ChecksTheGzipChecksum) {
+  std::string bytes = kGzip;
+  bytes[bytes.size() - 5] ^= 1;
+  EXPECT_EQ(error_of(ContentEncoding::gzip, bytes, kNoLimit), ErrorCode::invalid);
+}
+
+TEST(Decompress, StopsABombAtTheLimit) {
+  const std::string bomb = compress_gzip(std::string(50'000'000, 'x'));
+  ASSERT_LT(bomb.size(), 1'000'000u);
+  EXPECT_EQ(error_of(ContentEncoding::gzip, bomb, 1'000'000), ErrorCode::too_large);
+  EXPECT_EQ(decompress(ContentEncoding::gzip, bomb, kNoLimit)->size(), 50'000'000u);
+}
+
+TEST(Decompress, GrowsWhenTheOutputIsLargerThanGuessed) {
+  const std::string text(3'000'000, 'x');
+  const std::string gzip = compress_gzip(text);
+  EXPECT_EQ(*decompress(ContentEncoding::gzip, gzip + kGzip, kNoLimit), text + kText);
+  const std::string raw = gzip.substr(10, gzip.size() - 18);
+  EXPECT_EQ(*decompress(ContentEncoding::deflate, raw, kNoLimit), text);
+}
+
+TEST(CompressGzip, RoundTrips) {
+  for (const std::string& text : {std::string(), kText, std::string(100'000, '\0')}) {
+    const std::string gzip = compress_gzip(text);
+    EXPECT_EQ(*decompress(ContentEncoding::gzip, gzip, text.size()), text);
+  }
+}
+
+}  // namespace
+}  // namespace tracelink
