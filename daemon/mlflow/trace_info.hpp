@@ -22,37 +22,50 @@ struct TokenUsage {
 };
 
 // What StartTraceV3 is told about a trace, computed by the formulas of MLFLOW section 4.3, without
-// what the destination adds (location, model link, server-dependent omissions).
+// what the destination adds (location, model link, mlflow.user, mlflow.source.*, server-dependent
+// omissions). Every string fits its column (MLFLOW section 9.2): cut on a character boundary, free
+// of NUL.
 struct TraceInfo {
   TraceId trace_id;
   std::uint64_t start_ns = 0;  // of the root, else the earliest start
   std::uint64_t end_ns = 0;    // of the root, else the latest end
   TraceState state = TraceState::in_progress;
   bool has_root = false;
-  std::string name;  // of the root
+  std::string name;  // of the root (the earliest span without parent); empty without one
+  // Nothing without mlflow.spanInputs / spanOutputs on the root: the server derives them.
   std::optional<std::string> request_preview, response_preview;
-  std::map<std::string, std::string>
-      metadata;  // without mlflow.modelId and mlflow.trace.tokenUsage
-  std::map<std::string, std::string> tags;
-  std::optional<TokenUsage> token_usage;  // rolled up over the tree
-  bool token_usage_from_mlflow = false;   // mlflow.chat.tokenUsage was present (false: gen_ai.*
-                                          // only; newer servers sum these themselves)
+  // Schema version; traceInputs and traceOutputs (left out for other SDKs' spans without them);
+  // session, user; sizeStats and sizeBytes if the trace has its root and every parent (the total is
+  // an estimate: it lacks what the destination adds). Without mlflow.modelId and
+  // mlflow.trace.tokenUsage.
+  std::map<std::string, std::string> metadata;
+  std::map<std::string, std::string> tags;  // mlflow.traceName, and mlflow.traceTag.* of the root
+  std::optional<TokenUsage> token_usage;    // rolled up over the tree
+  bool token_usage_from_mlflow = false;     // mlflow.chat.tokenUsage was present (false: gen_ai.*
+                                            // only; newer servers sum these themselves)
 };
 
-// A trace made ready to send: the slices of all its records, merged.
+// A trace made ready to send: the slices of all its records, merged, spans of equal resource and
+// scope side by side.
 struct PreparedTrace {
   TraceInfo info;
   std::string
       otlp;  // TracesData bytes, attributes of MLflow SDK spans typed again (MLFLOW section 4.2)
   std::uint32_t span_count = 0;  // distinct span ids
   std::string service;           // service.name of the first resource, or empty
+  // Values in `otlp` that were cut, freed of NUL or clamped because a server would refuse them, or
+  // could not read the trace again (mlflow_attributes.hpp has the list).
+  std::uint32_t repaired_values = 0;
 };
 
 // `slices`: TracesData messages of one trace, valid as after split_request(). A span id that occurs
-// twice counts once (last wins). Pure. Errors: `corrupt` if a slice does not parse.
+// twice counts once (last wins). Spans of MLflow SDKs get typed attributes, every span loses
+// mlflow.traceRequestId, other spans keep their bytes unless something is repaired. Pure. Errors:
+// `corrupt` if a slice does not parse.
 Result<PreparedTrace> prepare_trace(TraceId trace_id, const std::vector<std::string_view>& slices);
 
-// One TracesData per span, for isolating a poison span.
+// One TracesData per span, each with its resource and scope, for isolating a poison span. Errors:
+// `corrupt` if `otlp` does not parse.
 Result<std::vector<std::string>> split_into_spans(std::string_view otlp);
 
 }  // namespace tracelink

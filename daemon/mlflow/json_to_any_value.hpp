@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tracelink {
+
+// What becomes of an integer beyond int64, which AnyValue cannot hold. Inside an array or object it
+// must not stay a number: MLflow stores the text, and then cannot read the trace any more.
+enum class BigInteger {
+  as_text,    // a string with its digits
+  saturated,  // the nearest int64
+};
+
+// An encoded AnyValue of the same value as the JSON text: key order kept, `null` as no value (empty
+// bytes). Integers, reals, booleans and strings keep their types.
+//
+// Nothing if the text is not JSON (NaN and Infinity are read alone, not nested), or is nested so
+// deeply that protobuf's usual limit of 100 messages would make the span unreadable.
+std::optional<std::string> json_to_any_value(std::string_view json, BigInteger big_integer);
+
+// The string if the text is a JSON string, else nothing.
+std::optional<std::string> json_to_string(std::string_view json);
+
+}  // namespace tracelink

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/mlflow/span_view.hpp"
+
+namespace tracelink {
+
+// The text of a scalar attribute: a string (without quotes if it is a JSON string), else its JSON.
+std::string plain_text(const AnyValue& value);
+
+// The JSON text of an attribute, as MLflow keeps it: a string that is JSON is itself, anything else
+// is written as JSON.
+std::string json_text(const AnyValue& value);
+
+// A span as MLflow's servers store it truly (MLFLOW sections 4.2 and 9.2), or nothing if it is that
+// already:
+// - mlflow.traceRequestId is dropped (servers up to 3.12 take it for the trace id);
+// - an MLflow SDK's attributes, JSON text each, get their types back (not mlflow.traceTag.*);
+// - what one column refuses, or makes the stored trace unreadable, and so would cost the whole
+//   request: times from 2^63 ns on, NUL in the name and in what becomes columns, too long types,
+//   sessions and users, integers beyond int64. Each such value is counted in `repaired`.
+// All other fields keep their bytes.
+std::optional<std::string> rewrite_span(const SpanView& span, std::uint32_t& repaired);
+
+// The fields of a ResourceSpans with NUL replaced in the resource's attributes, which newer servers
+// make tags of.
+std::string rewrite_resource(const std::string& resource_fields, std::uint32_t& repaired);
+
+}  // namespace tracelink

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tracelink {
+
+// What MLflow shows of a trace's inputs (role "user") or outputs ("assistant"): the last chat
+// message of that role if `json` is a conversation in one of the known shapes, else `json` itself;
+// without NUL, cut to 1000 code points (MLFLOW section 4.3, P).
+std::string preview(std::string_view json, std::string_view role);
+
+}  // namespace tracelink

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "daemon/mlflow/span_view.hpp"
+#include "daemon/mlflow/trace_info.hpp"
+
+namespace tracelink {
+
+inline constexpr std::string_view kMlflowTokenUsage = "mlflow.chat.tokenUsage";
+
+// The tokens that one span reports.
+struct SpanUsage {
+  TokenUsage tokens;
+  bool from_mlflow = false;  // in mlflow.chat.tokenUsage, else in the keys of another convention
+};
+
+// mlflow.chat.tokenUsage (typed or JSON text), else the OpenTelemetry, older OpenTelemetry or
+// OpenInference keys. Counts are at least 0. Nothing: the span reports none.
+std::optional<SpanUsage> usage_of(const SpanView& span);
+
+// Whether MLflow reads the attribute as a token count, and so must be able to hold it.
+bool is_token_key(std::string_view key);
+
+// The sum over the spans none of whose ancestors reports tokens: a parent's usage contains its
+// children's. Saturates. Nothing if no span reports any.
+std::optional<SpanUsage> roll_up_usage(const std::vector<SpanView>& spans);
+
+}  // namespace tracelink

@@ -1,0 +1,205 @@
+#include "daemon/mlflow/trace_info.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/mlflow_trace/span_builder.hpp"
+
+namespace tracelink {
+namespace {
+
+using namespace std::string_literals;
+using namespace std::string_view_literals;
+
+PreparedTrace prepared(std::initializer_list<SpanBuilder> spans) {
+  const auto trace = prepare_trace(TraceId{}, {traces_data(spans)});
+  EXPECT_TRUE(trace);
+  return trace ? *trace : PreparedTrace{};
+}
+
+TraceInfo info_of(std::initializer_list<SpanBuilder> spans) { return prepared(spans).info; }
+
+SpanBuilder root() { return SpanBuilder('r').name("root").times(100, 200); }
+SpanBuilder child() { return SpanBuilder('c').parent('r').name("child").times(50, 300); }
+
+TEST(TraceInfo, TimesNameAndStateAreTheRoots) {
+  const TraceInfo info = info_of({child().status(2), root()});
+  EXPECT_TRUE(info.has_root);
+  EXPECT_EQ(info.start_ns, 100u);
+  EXPECT_EQ(info.end_ns, 200u);
+  EXPECT_EQ(info.name, "root");
+  EXPECT_EQ(info.state, TraceState::ok);
+  EXPECT_EQ(info.tags.at("mlflow.traceName"), "root");
+}
+
+TEST(TraceInfo, StateIsErrorOnlyIfTheRootSaysSo) {
+  EXPECT_EQ(info_of({root()}).state, TraceState::ok);
+  EXPECT_EQ(info_of({root().status(1)}).state, TraceState::ok);
+  EXPECT_EQ(info_of({root().status(2)}).state, TraceState::error);
+}
+
+TEST(TraceInfo, WithoutRootItIsInProgressFromEarliestToLatest) {
+  const TraceInfo info =
+      info_of({child(), SpanBuilder('d').parent('r').times(40, 60), SpanBuilder('e').parent('c')});
+  EXPECT_FALSE(info.has_root);
+  EXPECT_EQ(info.state, TraceState::in_progress);
+  EXPECT_EQ(info.start_ns, 0u);  // e has no times
+  EXPECT_EQ(info.end_ns, 300u);
+  EXPECT_EQ(info.name, "");
+  EXPECT_TRUE(info.tags.empty());
+  EXPECT_FALSE(info.metadata.contains("mlflow.traceInputs"));
+  EXPECT_FALSE(info.metadata.contains("mlflow.trace.sizeStats"));
+}
+
+TEST(TraceInfo, OfSeveralRootsTheEarliestCounts) {
+  EXPECT_EQ(info_of({SpanBuilder('z').name("late").times(101, 102), root()}).name, "root");
+}
+
+TEST(TraceInfo, AParentOfZerosIsNone) {
+  EXPECT_TRUE(info_of({SpanBuilder('a').parent_bytes(std::string(8, '\0'))}).has_root);
+}
+
+TEST(TraceInfo, SizesAreLeftOutWhileAParentIsMissing) {
+  EXPECT_TRUE(info_of({root(), child()}).metadata.contains("mlflow.trace.sizeBytes"));
+  const TraceInfo partial = info_of({root(), SpanBuilder('d').parent('x')});
+  EXPECT_FALSE(partial.metadata.contains("mlflow.trace.sizeStats"));
+  EXPECT_FALSE(partial.metadata.contains("mlflow.trace.sizeBytes"));
+}
+
+TEST(TraceInfo, PlainOpenTelemetrySpansLeaveInputsToTheServer) {
+  const TraceInfo info = info_of({root().text("gen_ai.prompt", "hi")});
+  EXPECT_FALSE(info.request_preview);
+  EXPECT_FALSE(info.response_preview);
+  EXPECT_FALSE(info.metadata.contains("mlflow.traceInputs"));
+  EXPECT_FALSE(info.metadata.contains("mlflow.traceOutputs"));
+}
+
+TEST(TraceInfo, InputsOfOtherSdksAreShownAsJson) {
+  const TraceInfo info =
+      info_of({root().text("mlflow.spanInputs", "hello").text("mlflow.spanOutputs", "[1]")});
+  EXPECT_EQ(info.request_preview, "\"hello\"");
+  EXPECT_EQ(info.response_preview, "[1]");
+  EXPECT_EQ(info.metadata.at("mlflow.traceInputs"), "\"hello\"");
+}
+
+TEST(TraceInfo, SessionAndUserAreTheFirstSpansThatHaveThem) {
+  const TraceInfo info = info_of({child(), SpanBuilder('d').parent('r').text("session.id", ""),
+                                  SpanBuilder('e').parent('r').text("gen_ai.conversation.id", "c"),
+                                  root().text("session.id", "s").text("user.id", "\"u\"")});
+  EXPECT_EQ(info.metadata.at("mlflow.trace.session"), "c");
+  EXPECT_EQ(info.metadata.at("mlflow.trace.user"), "u");
+  const TraceInfo both =
+      info_of({root().text("gen_ai.conversation.id", "c").text("session.id", "s")});
+  EXPECT_EQ(both.metadata.at("mlflow.trace.session"), "s");
+  EXPECT_FALSE(info_of({root()}).metadata.contains("mlflow.trace.user"));
+}
+
+TEST(TraceInfo, TagsAreTheRootsTraceTags) {
+  const TraceInfo info = info_of({root()
+                                      .text("mlflow.traceTag.k", "\"as it is\"")
+                                      .attribute("mlflow.traceTag.n", int_value(5))
+                                      .text("mlflow.traceTag.", "no key"),
+                                  child().text("mlflow.traceTag.c", "not the root")});
+  EXPECT_EQ(info.tags, (std::map<std::string, std::string>{
+                           {"k", "\"as it is\""}, {"n", "5"}, {"mlflow.traceName", "root"}}));
+  EXPECT_EQ(info_of({root().text("mlflow.traceTag.mlflow.traceName", "renamed")})
+                .tags.at("mlflow.traceName"),
+            "renamed");
+}
+
+TEST(TraceInfo, EverythingFitsItsColumn) {
+  const std::string huge(10'000, 'x');
+  const TraceInfo info = info_of({root()
+                                      .name(huge)
+                                      .from_mlflow()
+                                      .text("session.id", huge)
+                                      .text("user.id", "u\0"sv)
+                                      .text("mlflow.spanInputs", huge)
+                                      .text("mlflow.spanOutputs", "\0"sv)
+                                      .text("mlflow.traceTag." + huge, huge)});
+  EXPECT_EQ(info.tags.at("mlflow.traceName").size(), 4096u);
+  EXPECT_EQ(info.metadata.at("mlflow.trace.session").size(), 250u);
+  EXPECT_EQ(info.metadata.at("mlflow.trace.user"), "u\uFFFD");
+  EXPECT_EQ(info.request_preview->size(), 1000u);
+  EXPECT_EQ(info.response_preview, "\uFFFD");
+  EXPECT_EQ(info.metadata.at("mlflow.traceInputs"), std::string(247, 'x') + "...");
+  EXPECT_EQ(info.metadata.at("mlflow.traceOutputs"), "\uFFFD");
+  EXPECT_EQ(info.tags.at(std::string(250, 'x')).size(), 8000u);
+}
+
+TEST(TraceInfo, TimesFitInt64) {
+  const TraceInfo info = info_of({root().times(UINT64_MAX, UINT64_MAX)});
+  EXPECT_EQ(info.start_ns, std::uint64_t{INT64_MAX});
+  EXPECT_EQ(info.end_ns, std::uint64_t{INT64_MAX});
+}
+
+TEST(TraceInfo, AnEndBeforeTheStartIsTheStart) {
+  EXPECT_EQ(info_of({root().times(100, 0)}).end_ns, 100u);
+}
+
+TEST(TraceInfo, TokensOfOtherSdksAreMarkedAsSuch) {
+  const TraceInfo info = info_of({root().attribute("gen_ai.usage.input_tokens", int_value(5))});
+  EXPECT_EQ(info.token_usage->input_tokens, 5);
+  EXPECT_FALSE(info.token_usage_from_mlflow);
+  EXPECT_FALSE(info.metadata.contains("mlflow.trace.tokenUsage"));
+}
+
+TEST(PrepareTrace, TheLastOfEqualSpanIdsCounts) {
+  const std::string first = traces_data({root().name("first")}, "one");
+  const std::string second = traces_data({root().name("second"), child()}, "two");
+  const auto trace = prepare_trace(TraceId{}, {first, second});
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(trace->span_count, 2u);
+  EXPECT_EQ(trace->info.name, "second");
+  EXPECT_EQ(trace->otlp, second);
+  EXPECT_EQ(trace->service, "one");
+}
+
+TEST(PrepareTrace, SpansOfEqualResourceAreSentTogether) {
+  const auto trace = prepare_trace(
+      TraceId{},
+      {traces_data({root()}), traces_data({SpanBuilder('x')}, "other"), traces_data({child()})});
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(trace->otlp, traces_data({root(), child()}) + traces_data({SpanBuilder('x')}, "other"));
+}
+
+TEST(PrepareTrace, RepairsAreCounted) {
+  const auto trace =
+      prepare_trace(TraceId{}, {traces_data({SpanBuilder('a').name("\0"sv)}, "s\0"s)});
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(trace->repaired_values, 2u);
+  EXPECT_EQ(trace->otlp, traces_data({SpanBuilder('a').name("\uFFFD")}, "s\uFFFD"));
+}
+
+TEST(PrepareTrace, WhatIsNotOtlpIsCorrupt) {
+  const auto garbage = prepare_trace(TraceId{}, {"\x0A\xFF\xFF"});
+  ASSERT_FALSE(garbage);
+  EXPECT_EQ(garbage.error().code, ErrorCode::corrupt);
+  const auto short_id =
+      prepare_trace(TraceId{}, {traces_data({SpanBuilder('a').bytes(2, "short")})});
+  ASSERT_FALSE(short_id);
+  EXPECT_EQ(short_id.error().code, ErrorCode::corrupt);
+}
+
+TEST(PrepareTrace, NoSlicesAreATraceWithoutSpans) {
+  const auto trace = prepare_trace(TraceId{}, {});
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(trace->span_count, 0u);
+  EXPECT_EQ(trace->otlp, "");
+}
+
+TEST(SplitIntoSpans, EachSpanKeepsItsResource) {
+  const auto parts =
+      split_into_spans(traces_data({root(), child()}) + traces_data({SpanBuilder('x')}, "other"));
+  ASSERT_TRUE(parts);
+  EXPECT_EQ(*parts, (std::vector<std::string>{traces_data({root()}), traces_data({child()}),
+                                              traces_data({SpanBuilder('x')}, "other")}));
+}
+
+TEST(SplitIntoSpans, WhatIsNotOtlpIsCorrupt) {
+  const auto parts = split_into_spans("\x0A\xFF\xFF");
+  ASSERT_FALSE(parts);
+  EXPECT_EQ(parts.error().code, ErrorCode::corrupt);
+}
+
+}  // namespace
+}  // namespace tracelink
