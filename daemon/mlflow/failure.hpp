@@ -26,7 +26,16 @@ struct Failure {
 
 enum class Operation { logged_model, experiment, start_trace, end_trace, get_trace, otlp };
 
-// Classifies an answer that is not a success. Pure.
+// Classifies an answer that is not a success. Pure. A configuration failure always has a remedy.
 Failure classify(Operation operation, const Result<HttpResponse>& answer);
+
+// A success (2xx) that does not say what MLflow would say: a web page is a configuration failure of
+// the server (a proxy answers in its place), anything else unknown.
+Failure unexpected_answer(const HttpResponse& response, std::string message);
+
+// The server refuses the *name* of a model (DESIGN section 6, name policy).
+bool refuses_model_name(const Failure& failure);
+// No route of MLflow answers under this address.
+bool is_missing_route(const HttpResponse& response);
 
 }  // namespace tracelink

@@ -30,35 +30,44 @@ struct RegistrationStatus {
   std::optional<ResolvedModel> model;
   std::optional<Failure> failure;  // the last one, with its remedy
   bool verified = false;           // fetched again from this server since the last (re)connection
+  // What the server has and the definition says differently, twins left behind, and the like.
+  std::vector<std::string> warnings;
+  std::string requested_name;  // of the definition; differs from model->name after name policy
 };
 
-// Finds or creates the LoggedModel of each link and remembers it durably in models/ (DESIGN section
-// 6).
+// Finds or creates the LoggedModel of each link and remembers it durably (DESIGN section 6).
 //
-// A state machine per link, driven by advance(): each step is one request; what was learnt is
-// durable before the next one is sent, so a crash at any step ends with one READY model. Transient
-// failures are retried with capped jittered back-off for ever, permanent ones slowly; traces are
-// never dropped. Threads: one (the HttpClient's owner).
+// A state machine per link: advance() starts what is due, and each answer starts the next request.
+// Nothing is created before our instance tag is durable, and a chain that fails at any step starts
+// again from the beginning, so that a crash or a lost answer at any step ends with one READY model.
+// Transient failures are retried with capped jittered back-off for ever, permanent ones each
+// minute. A model that is ready never changes, unless it is gone from the server.
+// Threads: one (the HttpClient's owner). Lifetime: like TrackingClient's.
 class Registrar {
  public:
   struct Options {
     std::filesystem::path directory;               // state_dir/models
-    std::chrono::milliseconds settle_time{2'000};  // plus jitter; twins become visible meanwhile
+    std::chrono::milliseconds settle_time{2'000};  // plus up to half; twins show up meanwhile
+    bool delete_twins = true;                      // own PENDING ones that lost and have no traces
   };
   Registrar(Options options, TrackingClient& client, FileSystem& fs, const Clock& clock,
             RandomSource& random);
   ~Registrar();
 
-  Result<void> load();                                          // what earlier runs resolved
+  // What earlier runs resolved; call once, before want(). Gives the names of files that could not
+  // be read: they are set aside and their links registered again.
+  Result<std::vector<std::string>> load();
   void want(const LinkHash& hash, const LinkDefinition& link);  // idempotent
   // The model once traces may be sent to it (ready and verified against this server), else nothing.
+  // Valid until the next call.
   const ResolvedModel* ready(const LinkHash& hash) const;
-  std::optional<RegistrationStatus> status(const LinkHash& hash) const;
-  std::vector<RegistrationStatus> all() const;
+  std::optional<RegistrationStatus> status(const LinkHash& hash) const;  // nothing: not wanted
+  std::vector<RegistrationStatus> all() const;                           // of every wanted link
   void server_changed();  // after a reconnection: verify again before the next delivery
-  void model_gone(const LinkHash& hash);       // a delivery found it deleted
+  void model_gone(const LinkHash& hash);       // a delivery found it deleted: verify now
   void advance();                              // starts what is due
   std::optional<SteadyTime> next_due() const;  // when advance() has something to start
+  // Called after each change of a status, from advance() or the HttpClient's poll().
   void set_on_change(std::function<void(const RegistrationStatus&)> callback);
 
  private:

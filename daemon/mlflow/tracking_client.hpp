@@ -1,14 +1,18 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "daemon/http/http_client.hpp"
+#include "daemon/mlflow/capabilities.hpp"
 #include "daemon/mlflow/failure.hpp"
 #include "daemon/mlflow/trace_info.hpp"
 
@@ -22,21 +26,6 @@ struct TrackingOptions {
   std::string workspace;           // X-MLFLOW-WORKSPACE
   std::string user_agent;          // tracelinkd/<version>
 };
-
-struct ServerVersion {
-  int major = 0, minor = 0, patch = 0;
-  std::string text;
-  auto operator<=>(const ServerVersion& other) const;
-};
-
-// What differs between server versions: one readable table (MLFLOW section 0).
-struct Capabilities {
-  bool otlp = true;                        // >= 3.6
-  bool gzip = true;                        // >= 3.7
-  bool token_usage_in_start_trace = true;  // >= 3.12; below: by EndTrace after the spans
-  bool start_trace_after_spans = true;     // >= 3.13; below: EndTrace
-};
-Capabilities capabilities_of(const ServerVersion& version);
 
 // A LoggedModel with the property names of MLflow's documentation.
 struct LoggedModel {
@@ -65,11 +54,17 @@ struct CreateModel {
 
 // MLflow's REST API, typed: one method per call, no retries, no policy (MLFLOW-REST section 2).
 // Every value is sent as a JSON string where the server wants strings, and what a 200 echoes is
-// compared with what was asked (MLFLOW section 3.5). Threads: the HttpClient's owner; handlers are
-// called from its poll().
+// compared with what was asked (MLFLOW section 3.5); a difference is a Failure `unknown`.
+// Threads: the HttpClient's owner; handlers are called from its poll(). Lifetime: outlives every
+// request it sent, i.e. is destroyed after HttpClient::cancel_all() or after the HttpClient.
 class TrackingClient {
  public:
   TrackingClient(TrackingOptions options, HttpClient& http);
+
+  // What the server can do, once its version is known; nothing is assumed before.
+  void set_capabilities(const Capabilities& capabilities);
+  // For the requests from now on.
+  void set_credentials(std::string username, std::string password, std::string token);
 
   void get_version(AnswerHandler<ServerVersion> handler);
 
@@ -90,23 +85,41 @@ class TrackingClient {
   void log_model_params(std::string model_id, std::map<std::string, std::string> params,
                         AnswerHandler<std::monostate> handler);
   void delete_model(std::string model_id, AnswerHandler<std::monostate> handler);
+  // Whether any trace of the experiment is linked to the model.
+  void has_traces(std::string experiment_id, std::string model_id, AnswerHandler<bool> handler);
 
   // StartTraceV3. Success only if the answer echoes `model_id` (else Failure unknown); model_id
-  // empty: no link.
+  // empty: no link. `extra_metadata` (mlflow.source.* and the like) gives way to the trace's own.
+  // Precondition: experiment_id is not empty (here and in post_spans: the server would choose one).
   void start_trace(const TraceInfo& info, std::string experiment_id, std::string model_id,
-                   bool with_token_usage, AnswerHandler<std::monostate> handler);
-  // V2 EndTrace: additive and repeatable on every version (MLFLOW section 3.3).
+                   bool with_token_usage, const std::map<std::string, std::string>& extra_metadata,
+                   AnswerHandler<std::monostate> handler);
+  // V2 EndTrace: additive and repeatable on every version (MLFLOW section 3.3). Sets `metadata`,
+  // the tags, state, and the duration; not the metadata of `info`.
   void end_trace(const TraceInfo& info, std::map<std::string, std::string> metadata,
                  AnswerHandler<std::monostate> handler);
   // The experiment a trace lives in; nothing: no such trace.
   void get_trace(TraceId trace_id, AnswerHandler<std::optional<std::string>> handler);
-  // POST /v1/traces.
+  // POST /v1/traces: below the static prefix or, as older servers have it, at the root.
   void post_spans(std::string experiment_id, std::string otlp,
                   AnswerHandler<std::monostate> handler);
 
  private:
+  using Read = std::function<void(const Result<HttpResponse>&)>;
+  struct ModelSearch;
+
+  HttpRequest request(std::string method, const std::string& path, std::string body = {}) const;
+  std::vector<std::pair<std::string, std::string>> common_headers() const;
+  void send(HttpRequest request, Read read);
+  void search_page(std::shared_ptr<ModelSearch> search);
+  void send_spans(HttpRequest spans, Read read);
+  void change_model(std::string method, const std::string& path, std::string body,
+                    AnswerHandler<std::monostate> handler);
+
   TrackingOptions options_;
   HttpClient& http_;
+  Capabilities capabilities_{};
+  bool spans_at_root_ = false;  // /v1/traces was found outside the static prefix
 };
 
 }  // namespace tracelink

@@ -1,0 +1,112 @@
+#include "daemon/http/curl_http_client.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <utility>
+
+#include <curl/curl.h>
+
+#include "daemon/http/curl_transfer.hpp"
+
+namespace tracelink {
+namespace {
+
+CURLM* new_multi(long connections_per_host) {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
+  if (multi == nullptr) std::abort();  // out of memory
+  curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections_per_host);
+  return multi;
+}
+
+// Ids travel through libcurl in its one user pointer per transfer.
+void* as_pointer(HttpClient::RequestId id) {
+  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(id));
+}
+
+HttpClient::RequestId id_of(CURL* easy) {
+  void* id = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &id);
+  return reinterpret_cast<std::uintptr_t>(id);
+}
+
+Error cancelled() { return {ErrorCode::closed, "the request was cancelled"}; }
+
+}  // namespace
+
+CurlHttpClient::CurlHttpClient(CurlOptions options)
+    : options_(std::move(options)), multi_(new_multi(options_.connections_per_host)) {}
+
+CurlHttpClient::~CurlHttpClient() {
+  while (!transfers_.empty()) detach(transfers_.begin()->first);
+  curl_multi_cleanup(multi_);
+}
+
+HttpClient::RequestId CurlHttpClient::send(HttpRequest request, Handler handler) {
+  const RequestId id = next_id_++;
+  auto transfer = std::make_unique<CurlTransfer>(options_, std::move(request), std::move(handler));
+  if (auto prepared = transfer->prepare(); !prepared) {
+    finished_.push_back({transfer->handler(), std::move(prepared).error()});
+    return id;
+  }
+  curl_easy_setopt(transfer->easy(), CURLOPT_PRIVATE, as_pointer(id));
+  if (curl_multi_add_handle(multi_, transfer->easy()) != CURLM_OK) std::abort();
+  transfers_.emplace(id, std::move(transfer));
+  return id;
+}
+
+void CurlHttpClient::cancel(RequestId id) {
+  if (transfers_.contains(id)) finish(id, cancelled());
+}
+
+void CurlHttpClient::cancel_all() {
+  std::vector<RequestId> ids;
+  for (const auto& entry : transfers_) ids.push_back(entry.first);
+  for (const RequestId id : ids) finish(id, cancelled());
+  call_handlers();
+}
+
+void CurlHttpClient::poll(std::chrono::milliseconds timeout) {
+  int running = 0;
+  curl_multi_perform(multi_, &running);
+  collect_finished();
+  if (call_handlers()) return;
+  const auto wait = std::clamp<std::int64_t>(timeout.count(), 0, std::numeric_limits<int>::max());
+  curl_multi_poll(multi_, nullptr, 0, static_cast<int>(wait), nullptr);
+  curl_multi_perform(multi_, &running);
+  collect_finished();
+  call_handlers();
+}
+
+void CurlHttpClient::wakeup() { curl_multi_wakeup(multi_); }
+
+void CurlHttpClient::collect_finished() {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;  // `message` does not outlive detach()
+    const RequestId id = id_of(message->easy_handle);
+    finish(id, transfers_.at(id)->finish(code));
+  }
+}
+
+void CurlHttpClient::finish(RequestId id, Result<HttpResponse> result) {
+  const auto transfer = detach(id);
+  finished_.push_back({transfer->handler(), std::move(result)});
+}
+
+std::unique_ptr<CurlTransfer> CurlHttpClient::detach(RequestId id) {
+  auto transfer = std::move(transfers_.extract(id).mapped());
+  curl_multi_remove_handle(multi_, transfer->easy());
+  return transfer;
+}
+
+// Handlers may send, cancel or poll again: work on a copy of what is due.
+bool CurlHttpClient::call_handlers() {
+  const auto due = std::exchange(finished_, {});
+  for (const Finished& item : due) item.handler(item.result);
+  return !due.empty();
+}
+
+}  // namespace tracelink

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/http/http_client.hpp"
+
+namespace tracelink {
+
+class CurlTransfer;
+
+struct CurlOptions {
+  bool insecure_tls = false;
+  std::string ca_file{};           // PEM bundle used instead of the system's
+  std::string client_cert_file{};  // one PEM with certificate and key
+  std::size_t max_response_bytes = std::size_t{16} << 20;  // headers and body
+  long connections_per_host = 2;  // further requests wait, their timeout already running
+};
+
+// HttpClient on one libcurl multi handle: HTTP/1.1, connections kept alive, redirects not followed.
+// Proxies come from libcurl's own variables (http_proxy in lower case only, HTTPS_PROXY, NO_PROXY).
+//
+// Errors: beside HttpClient's, `invalid` for a URL or header that cannot be sent.
+// Lifetime: destruction aborts what is left without calling handlers. Handlers may call send() and
+// cancel(). The process ignores SIGPIPE (libcurl's TLS writes raise it).
+class CurlHttpClient final : public HttpClient {
+ public:
+  explicit CurlHttpClient(CurlOptions options);
+  ~CurlHttpClient() override;
+  CurlHttpClient(const CurlHttpClient&) = delete;
+  CurlHttpClient& operator=(const CurlHttpClient&) = delete;
+
+  RequestId send(HttpRequest request, Handler handler) override;
+  void cancel(RequestId id) override;
+  void cancel_all() override;
+  void poll(std::chrono::milliseconds timeout) override;
+  void wakeup() override;
+
+ private:
+  struct Finished {
+    Handler handler;
+    Result<HttpResponse> result;
+  };
+
+  void collect_finished();
+  void finish(RequestId id, Result<HttpResponse> result);
+  std::unique_ptr<CurlTransfer> detach(RequestId id);
+  bool call_handlers();
+
+  CurlOptions options_;
+  void* multi_;
+  RequestId next_id_ = 1;
+  std::map<RequestId, std::unique_ptr<CurlTransfer>> transfers_;
+  std::vector<Finished> finished_;  // their handlers are due
+};
+
+}  // namespace tracelink

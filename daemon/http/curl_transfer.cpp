@@ -1,0 +1,167 @@
+#include "daemon/http/curl_transfer.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+namespace tracelink {
+namespace {
+
+bool has_control_characters(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\t') || byte == 0x7f;
+  });
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+ErrorCode error_code_of(CURLcode code) {
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return ErrorCode::timeout;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return ErrorCode::invalid;
+    default:
+      return ErrorCode::unavailable;
+  }
+}
+
+}  // namespace
+
+CurlTransfer::CurlTransfer(const CurlOptions& options, HttpRequest request,
+                           HttpClient::Handler handler)
+    : options_(options),
+      request_(std::move(request)),
+      handler_(std::move(handler)),
+      easy_(curl_easy_init()) {
+  if (easy_ == nullptr) std::abort();  // out of memory
+}
+
+CurlTransfer::~CurlTransfer() {
+  curl_easy_cleanup(easy_);
+  curl_slist_free_all(header_list_);
+}
+
+Result<void> CurlTransfer::prepare() {
+  set_connection_options();
+  set_method_and_body();
+  return set_headers();
+}
+
+void CurlTransfer::set_connection_options() {
+  curl_easy_setopt(easy_, CURLOPT_URL, request_.url.c_str());
+  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  // Without this an aborted transfer waits for the resolver's thread, up to the DNS timeout.
+  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
+  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_.data());
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+  if (options_.insecure_tls) {
+    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (!options_.ca_file.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_CAINFO, options_.ca_file.c_str());
+  }
+  if (!options_.client_cert_file.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_SSLCERT, options_.client_cert_file.c_str());
+  }
+}
+
+void CurlTransfer::set_method_and_body() {
+  if (request_.method == "GET") return;
+  if (request_.method == "POST" || !request_.body.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request_.body.data());
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request_.body.size()));
+  }
+  curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+}
+
+Result<void> CurlTransfer::set_headers() {
+  // libcurl would hold back a large body for up to a second, waiting for "100 Continue".
+  if (!add_header("Expect:")) std::abort();  // out of memory
+  for (const auto& [name, value] : request_.headers) {
+    if (has_control_characters(name) || has_control_characters(value)) {
+      return Error{ErrorCode::invalid,
+                   "header " + name + " holds a line break or another control character"};
+    }
+    if (!add_header(value.empty() ? name + ";" : name + ": " + value)) std::abort();
+  }
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_);
+  return {};
+}
+
+bool CurlTransfer::add_header(const std::string& line) {
+  curl_slist* longer = curl_slist_append(header_list_, line.c_str());
+  if (longer == nullptr) return false;
+  header_list_ = longer;
+  return true;
+}
+
+Result<HttpResponse> CurlTransfer::finish(CURLcode code) {
+  if (too_large_) {
+    return Error{ErrorCode::too_large, "the answer is longer than " +
+                                           std::to_string(options_.max_response_bytes) + " bytes"};
+  }
+  if (code != CURLE_OK) {
+    const std::string text = error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code);
+    return Error{error_code_of(code), text};
+  }
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  response_.status = static_cast<int>(status);
+  return std::move(response_);
+}
+
+std::size_t CurlTransfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<CurlTransfer*>(self);
+  const std::size_t length = size * count;
+  if (!transfer.count_bytes(length)) return 0;
+  transfer.response_.body.append(data, length);
+  return length;
+}
+
+std::size_t CurlTransfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<CurlTransfer*>(self);
+  const std::size_t length = size * count;
+  if (!transfer.count_bytes(length)) return 0;
+  transfer.take_header_line({data, length});
+  return length;
+}
+
+bool CurlTransfer::count_bytes(std::size_t count) {
+  received_bytes_ += count;
+  too_large_ = received_bytes_ > options_.max_response_bytes;
+  return !too_large_;
+}
+
+void CurlTransfer::take_header_line(std::string_view line) {
+  if (line.starts_with("HTTP/")) {  // another block follows a 1xx answer
+    response_.headers.clear();
+    return;
+  }
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  std::string name(trimmed(line.substr(0, colon)));
+  std::transform(name.begin(), name.end(), name.begin(), lower);
+  response_.headers.emplace_back(std::move(name), std::string(trimmed(line.substr(colon + 1))));
+}
+
+}  // namespace tracelink

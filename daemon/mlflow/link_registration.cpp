@@ -1,0 +1,336 @@
+#include "daemon/mlflow/link_registration.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "daemon/mlflow/experiment_resolution.hpp"
+#include "daemon/mlflow/model_choice.hpp"
+#include "daemon/mlflow/model_name.hpp"
+#include "daemon/mlflow/remedies.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr char kExternalTag[] = "mlflow.model.isExternal";
+constexpr char kDefaultExperiment[] = "0";
+
+Failure link_failure(std::string message, std::string_view remedy) {
+  Failure failure;
+  failure.failure_class = FailureClass::configuration;
+  failure.scope = FailureScope::link;
+  failure.message = std::move(message);
+  failure.remedy = remedy;
+  return failure;
+}
+
+Failure passing_failure(FailureClass failure_class, std::string message) {
+  Failure failure;
+  failure.failure_class = failure_class;
+  failure.scope = FailureScope::link;
+  failure.message = std::move(message);
+  return failure;
+}
+
+bool is_permanent(const Failure& failure) {
+  return failure.failure_class == FailureClass::configuration ||
+         failure.failure_class == FailureClass::poison;
+}
+
+std::string random_hex(RandomSource& random) {
+  std::array<char, 33> text{};
+  std::snprintf(text.data(), text.size(), "%016llx%016llx",
+                static_cast<unsigned long long>(random.next()),
+                static_cast<unsigned long long>(random.next()));
+  return text.data();
+}
+
+bool has_portable_name(const LinkDefinition& link) {
+  return portable_name(link.model_name()) != link.model_name();
+}
+
+}  // namespace
+
+LinkRegistration::LinkRegistration(Environment& environment, const LinkHash& hash,
+                                   const LinkDefinition& link, StoredRegistration stored)
+    : environment_(environment),
+      stored_(std::move(stored)),
+      backoff_(environment.random),
+      portable_(link.name_policy == NamePolicy::portable && has_portable_name(link)) {
+  status_.link = hash;
+  status_.definition = link;
+  status_.requested_name = link.model_name();
+  if (!stored_.model_id.empty()) {
+    status_.state = RegistrationState::ready;
+    status_.model = ResolvedModel{stored_.model_id, stored_.name, stored_.experiment_id,
+                                  stored_.experiment_name};
+  }
+  schedule(std::chrono::milliseconds(0), &LinkRegistration::begin);
+}
+
+const ResolvedModel* LinkRegistration::ready() const {
+  return status_.state == RegistrationState::ready && status_.verified ? &*status_.model : nullptr;
+}
+
+void LinkRegistration::advance() {
+  if (!due_ || *due_ > environment_.clock.steady()) return;
+  due_.reset();
+  running_ = true;
+  (this->*next_step_)();
+}
+
+void LinkRegistration::verify_again() {
+  const bool was_verified = std::exchange(status_.verified, false);
+  if (running_) {
+    verify_again_ = true;
+  } else {
+    schedule(std::chrono::milliseconds(0), &LinkRegistration::begin);
+  }
+  if (was_verified) changed();
+}
+
+template <class T>
+AnswerHandler<T> LinkRegistration::then(std::function<void(T)> next) {
+  return [this, next = std::move(next)](Answer<T> answer) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) return fail(*failure);
+    next(std::get<T>(std::move(answer)));
+  };
+}
+
+void LinkRegistration::begin() {
+  portable_name_taken_ = false;
+  settled_ = false;
+  finalized_id_.clear();
+  warnings_.clear();
+  const std::string& id = has_fixed_id() ? status_.definition.id : stored_.model_id;
+  if (id.empty()) return resolve_link_experiment();
+  environment_.client.get_model(
+      id, then<std::optional<LoggedModel>>(
+              [this](std::optional<LoggedModel> model) { model_fetched(std::move(model)); }));
+}
+
+void LinkRegistration::model_fetched(std::optional<LoggedModel> model) {
+  if (!model && has_fixed_id()) {
+    return fail(link_failure("model " + status_.definition.id + " not found", remedy::kModelGone));
+  }
+  if (!model) {  // deleted, or another server: register again
+    stored_.model_id.clear();
+    status_.model.reset();
+    status_.state = RegistrationState::unresolved;
+    changed();
+    return resolve_link_experiment();
+  }
+  if (has_failed(*model)) {
+    return fail(link_failure("model " + model->model_id + " has status " + model->status,
+                             remedy::kModelFailed));
+  }
+  model_ = *std::move(model);
+  if (has_fixed_id()) return resolve_link_experiment();
+  experiment_ = Experiment{stored_.experiment_id, stored_.experiment_name, false};
+  complete();
+}
+
+void LinkRegistration::resolve_link_experiment() {
+  ExperimentRef ref = status_.definition.experiment;
+  if (ref.empty()) ref.id = has_fixed_id() ? model_.experiment_id : kDefaultExperiment;
+  resolve_experiment(environment_.client, ref, then<Experiment>([this](Experiment experiment) {
+                       experiment_resolved(std::move(experiment));
+                     }));
+}
+
+void LinkRegistration::experiment_resolved(Experiment experiment) {
+  experiment_ = std::move(experiment);
+  if (has_fixed_id() || status_.definition.empty()) return finish();
+  search();
+}
+
+void LinkRegistration::search() {
+  search_models_by_names(environment_.client, experiment_.id, names_to_search(),
+                         then<std::vector<LoggedModel>>([this](std::vector<LoggedModel> hits) {
+                           choose(counting(std::move(hits)));
+                         }));
+}
+
+void LinkRegistration::choose(std::vector<LoggedModel> hits) {
+  const ModelChoice choice = choose_model(hits, stored_.instance);
+  if (choice.only_failed) {
+    return fail(link_failure("model " + hits.front().model_id + " (" + hits.front().name +
+                                 ") has status " + hits.front().status,
+                             remedy::kModelFailed));
+  }
+  if (choice.winner == nullptr) return create();
+  if (choice.winner->status == "READY") {
+    for (const std::string& id : choice.own_ready_losers) {
+      warnings_.push_back("twin model " + id + " is READY too and was left in place");
+    }
+    return take_winner(*choice.winner, choice.own_pending_losers);
+  }
+  if (!settled_) return settle();
+  if (choice.winner->model_id == finalized_id_) {
+    return fail(passing_failure(FailureClass::unknown,
+                                "model " + finalized_id_ + " is not shown as READY"));
+  }
+  finalize(choice.winner->model_id);
+}
+
+void LinkRegistration::create() {
+  if (auto remembered = remember_instance(); !remembered) {
+    return fail(passing_failure(FailureClass::transient, remembered.error().message));
+  }
+  environment_.client.create_model(new_model(), [this](Answer<LoggedModel> answer) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) return create_refused(*failure);
+    settle();
+  });
+}
+
+void LinkRegistration::create_refused(Failure failure) {
+  const bool may_be_portable = status_.definition.name_policy == NamePolicy::automatic &&
+                               !portable_ && has_portable_name(status_.definition);
+  if (refuses_model_name(failure) && may_be_portable) {
+    portable_ = true;
+    return search();
+  }
+  if (failure.http_status == 403) {
+    failure.message += "; the search that found no such model may mean the same";
+  }
+  fail(std::move(failure));
+}
+
+// Twins that others are creating become visible meanwhile.
+void LinkRegistration::settle() {
+  settled_ = true;
+  const auto time = environment_.options.settle_time;
+  schedule(time + random_below(environment_.random, time / 2), &LinkRegistration::search);
+}
+
+void LinkRegistration::finalize(std::string model_id) {
+  environment_.client.finalize_model(model_id, [this, model_id](const Answer<LoggedModel>& answer) {
+    const auto* failure = std::get_if<Failure>(&answer);
+    if (failure == nullptr) {
+      finalized_id_ = model_id;
+      return search();
+    }
+    const bool gone = failure->http_status == 404 && !failure->error_code.empty();
+    fail(gone ? passing_failure(FailureClass::transient, failure->message) : *failure);
+  });
+}
+
+void LinkRegistration::take_winner(LoggedModel winner,
+                                   const std::vector<std::string>& pending_twins) {
+  model_ = std::move(winner);
+  if (!environment_.options.delete_twins) return complete();
+  delete_unused_models(environment_.client, experiment_.id, pending_twins,
+                       then<Warnings>([this](const Warnings& warnings) {
+                         add_warnings(warnings);
+                         complete();
+                       }));
+}
+
+void LinkRegistration::complete() {
+  complete_model(environment_.client, model_, status_.definition,
+                 then<Warnings>([this](const Warnings& warnings) {
+                   add_warnings(warnings);
+                   finish();
+                 }));
+}
+
+void LinkRegistration::finish() {
+  ResolvedModel resolved{"", "", experiment_.id, experiment_.name};
+  if (!status_.definition.empty()) {
+    resolved.model_id = model_.model_id;
+    resolved.name = model_.name;
+  }
+  remember_result(resolved);
+  status_.state = RegistrationState::ready;
+  status_.model = std::move(resolved);
+  status_.failure.reset();
+  status_.warnings = std::exchange(warnings_, {});
+  status_.verified = !verify_again_;
+  backoff_.reset();
+  running_ = false;
+  if (std::exchange(verify_again_, false)) {
+    schedule(std::chrono::milliseconds(0), &LinkRegistration::begin);
+  }
+  changed();
+}
+
+std::vector<std::string> LinkRegistration::names_to_search() const {
+  const std::string name = status_.definition.model_name();
+  if (!portable_) return {name};
+  return {portable_name(name), distinct_portable_name(name)};
+}
+
+// A model with a portable name counts only if it was made for the same asked name.
+std::vector<LoggedModel> LinkRegistration::counting(std::vector<LoggedModel> hits) {
+  if (!portable_) return hits;
+  const std::string asked = status_.definition.model_name();
+  const auto is_anothers = [&](const LoggedModel& model) {
+    const auto tag = model.tags.find(kModelNameTag);
+    return tag == model.tags.end() || tag->second != asked;
+  };
+  portable_name_taken_ = std::any_of(hits.begin(), hits.end(), is_anothers);
+  std::erase_if(hits, is_anothers);
+  return hits;
+}
+
+CreateModel LinkRegistration::new_model() const {
+  const LinkDefinition& link = status_.definition;
+  CreateModel model{experiment_.id,     link.model_name(), link.type,
+                    link.source_run_id, link.params,       link.tags};
+  model.tags[kExternalTag] = "true";
+  model.tags[kInstanceTag] = stored_.instance;
+  if (portable_) {
+    model.tags[kModelNameTag] = link.model_name();
+    model.name = portable_name_taken_ ? distinct_portable_name(link.model_name())
+                                      : portable_name(link.model_name());
+  }
+  return model;
+}
+
+Result<void> LinkRegistration::remember_instance() {
+  if (!stored_.instance.empty()) return {};
+  StoredRegistration with_instance = stored_;
+  with_instance.instance = random_hex(environment_.random);
+  if (auto saved = environment_.store.save(status_.link, with_instance); !saved) return saved;
+  stored_ = std::move(with_instance);
+  return {};
+}
+
+// Not being able to remember does not hold the traces: the next start looks the model up again.
+void LinkRegistration::remember_result(const ResolvedModel& resolved) {
+  const StoredRegistration result{stored_.instance, resolved.model_id, resolved.name,
+                                  resolved.experiment_id, resolved.experiment_name};
+  if (result == stored_) return;
+  if (auto saved = environment_.store.save(status_.link, result); !saved) {
+    warnings_.push_back("the model could not be remembered: " + saved.error().message);
+  }
+  stored_ = result;
+}
+
+void LinkRegistration::fail(Failure failure) {
+  const bool known = status_.model && !stored_.model_id.empty();
+  status_.state = is_permanent(failure) ? RegistrationState::failed
+                  : known               ? RegistrationState::ready
+                                        : RegistrationState::unresolved;
+  status_.verified = false;
+  verify_again_ = false;  // the next attempt begins with it
+  schedule(backoff_.after(failure), &LinkRegistration::begin);
+  status_.failure = std::move(failure);
+  changed();
+}
+
+void LinkRegistration::schedule(std::chrono::milliseconds delay, Step step) {
+  running_ = false;
+  next_step_ = step;
+  due_ = environment_.clock.steady() + delay;
+}
+
+void LinkRegistration::add_warnings(const Warnings& warnings) {
+  warnings_.insert(warnings_.end(), warnings.begin(), warnings.end());
+}
+
+void LinkRegistration::changed() {
+  if (environment_.on_change) environment_.on_change(status_);
+}
+
+}  // namespace tracelink

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/random_source.hpp"
+#include "daemon/mlflow/backoff.hpp"
+#include "daemon/mlflow/model_store.hpp"
+#include "daemon/mlflow/model_upkeep.hpp"
+#include "daemon/mlflow/registration.hpp"
+
+namespace tracelink {
+
+// The registration of one link (README.md has the diagram). One request at a time; an answer starts
+// the next step, a failure the whole chain again after a pause.
+class LinkRegistration {
+ public:
+  struct Environment {
+    Registrar::Options options;
+    TrackingClient& client;
+    ModelStore store;
+    const Clock& clock;
+    RandomSource& random;
+    std::function<void(const RegistrationStatus&)> on_change;
+  };
+
+  LinkRegistration(Environment& environment, const LinkHash& hash, const LinkDefinition& link,
+                   StoredRegistration stored);
+  LinkRegistration(const LinkRegistration&) = delete;
+  LinkRegistration& operator=(const LinkRegistration&) = delete;
+
+  const RegistrationStatus& status() const { return status_; }
+  const ResolvedModel* ready() const;
+  std::optional<SteadyTime> due() const { return due_; }
+
+  void advance();       // if something is due
+  void verify_again();  // before ready() gives the model again
+
+ private:
+  using Step = void (LinkRegistration::*)();
+
+  // The chain, in order.
+  void begin();
+  void model_fetched(std::optional<LoggedModel> model);
+  void resolve_link_experiment();
+  void experiment_resolved(Experiment experiment);
+  void search();
+  void choose(std::vector<LoggedModel> hits);
+  void create();
+  void create_refused(Failure failure);
+  void settle();
+  void finalize(std::string model_id);
+  void take_winner(LoggedModel winner, const std::vector<std::string>& pending_twins);
+  void complete();
+  void finish();
+
+  bool has_fixed_id() const { return !status_.definition.id.empty(); }
+  std::vector<std::string> names_to_search() const;
+  std::vector<LoggedModel> counting(std::vector<LoggedModel> hits);
+  CreateModel new_model() const;
+  Result<void> remember_instance();
+  void remember_result(const ResolvedModel& resolved);
+
+  void fail(Failure failure);
+  void schedule(std::chrono::milliseconds delay, Step step);
+  void add_warnings(const Warnings& warnings);
+  void changed();
+  // Runs `next` with the value, or fails.
+  template <class T>
+  AnswerHandler<T> then(std::function<void(T)> next);
+
+  Environment& environment_;
+  StoredRegistration stored_;
+  RegistrationStatus status_;
+  Backoff backoff_;
+  bool portable_;  // the server refused the exact name, or the policy says so
+
+  std::optional<SteadyTime> due_;  // of next_step_; nothing while a chain waits for an answer
+  Step next_step_ = &LinkRegistration::begin;
+  bool running_ = false;
+  bool verify_again_ = false;  // asked for while a chain was running
+
+  // Of the chain under way.
+  Experiment experiment_;
+  LoggedModel model_;
+  bool portable_name_taken_ = false;  // by a model whose asked name is another
+  bool settled_ = false;
+  std::string finalized_id_;
+  Warnings warnings_;
+};
+
+}  // namespace tracelink

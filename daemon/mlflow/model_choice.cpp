@@ -1,0 +1,84 @@
+#include "daemon/mlflow/model_choice.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+
+namespace tracelink {
+namespace {
+
+bool is_ready(const LoggedModel& model) { return model.status == "READY"; }
+
+bool is_older(const LoggedModel& a, const LoggedModel& b) {
+  return std::tie(a.creation_timestamp, a.model_id) < std::tie(b.creation_timestamp, b.model_id);
+}
+
+bool is_better(const LoggedModel& a, const LoggedModel& b) {
+  return is_ready(a) != is_ready(b) ? is_ready(a) : is_older(a, b);
+}
+
+bool is_own(const LoggedModel& model, const std::string& instance) {
+  const auto tag = model.tags.find(kInstanceTag);
+  return tag != model.tags.end() && !instance.empty() && tag->second == instance;
+}
+
+// Written when the model is created, true for ever (DESIGN section 6, git facts).
+bool is_source_fact(std::string_view tag) {
+  return tag == "git_commit" || tag.starts_with("mlflow.source.git.");
+}
+
+std::string differs(std::string_view what, std::string_view stored, std::string_view asked) {
+  return std::string(what) + " of the model is \"" + std::string(stored) +
+         "\" on the server and \"" + std::string(asked) +
+         "\" here; not overwritten: a different value means a different version";
+}
+
+void compare_text(std::string_view what, const std::string& stored, const std::string& asked,
+                  std::vector<std::string>& warnings) {
+  if (!asked.empty() && stored != asked) warnings.push_back(differs(what, stored, asked));
+}
+
+}  // namespace
+
+bool has_failed(const LoggedModel& model) { return model.status == "UPLOAD_FAILED"; }
+
+ModelChoice choose_model(const std::vector<LoggedModel>& models, const std::string& instance) {
+  ModelChoice choice;
+  for (const LoggedModel& model : models) {
+    if (has_failed(model)) continue;
+    if (choice.winner == nullptr || is_better(model, *choice.winner)) choice.winner = &model;
+  }
+  choice.only_failed = !models.empty() && choice.winner == nullptr;
+  for (const LoggedModel& model : models) {
+    if (&model == choice.winner || has_failed(model) || !is_own(model, instance)) continue;
+    auto& losers = is_ready(model) ? choice.own_ready_losers : choice.own_pending_losers;
+    losers.push_back(model.model_id);
+  }
+  return choice;
+}
+
+ModelDifference compare(const LoggedModel& model, const LinkDefinition& link) {
+  ModelDifference difference;
+  for (const auto& [key, value] : link.params) {
+    const auto stored = model.params.find(key);
+    if (stored == model.params.end()) {
+      difference.missing_params[key] = value;
+    } else if (stored->second != value) {
+      difference.warnings.push_back(differs("param " + key, stored->second, value));
+    }
+  }
+  for (const auto& [key, value] : link.tags) {
+    const auto stored = model.tags.find(key);
+    if (stored != model.tags.end() && stored->second == value) continue;
+    if (stored != model.tags.end() && is_source_fact(key)) {
+      difference.warnings.push_back(differs("tag " + key, stored->second, value));
+    } else {
+      difference.tags_to_set[key] = value;
+    }
+  }
+  compare_text("type", model.model_type, link.type, difference.warnings);
+  compare_text("source run", model.source_run_id, link.source_run_id, difference.warnings);
+  return difference;
+}
+
+}  // namespace tracelink

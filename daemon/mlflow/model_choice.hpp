@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "daemon/mlflow/tracking_client.hpp"
+#include "daemon/types/link_definition.hpp"
+
+// Which of several models of one name is the version's, and what it lacks: pure.
+namespace tracelink {
+
+// Names the registrar that created a model (random, one per link and state directory).
+inline constexpr char kInstanceTag[] = "tracelink.instance";
+
+struct ModelChoice {
+  const LoggedModel* winner = nullptr;  // oldest READY, else oldest not FAILED
+  std::vector<std::string> own_pending_losers;
+  std::vector<std::string> own_ready_losers;
+  bool only_failed = false;  // there are models, and all have FAILED
+};
+
+// Age is creation time, then id. `models` outlives the result.
+ModelChoice choose_model(const std::vector<LoggedModel>& models, const std::string& instance);
+
+bool has_failed(const LoggedModel& model);
+
+struct ModelDifference {
+  std::map<std::string, std::string> missing_params;
+  std::map<std::string, std::string> tags_to_set;
+  std::vector<std::string> warnings;  // what differs and is not overwritten
+};
+
+// What `model` lacks of `link`. Params, facts about the source, type and run are never overwritten;
+// other tags are.
+ModelDifference compare(const LoggedModel& model, const LinkDefinition& link);
+
+}  // namespace tracelink

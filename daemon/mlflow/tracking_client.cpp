@@ -1,0 +1,94 @@
+#include "daemon/mlflow/tracking_client.hpp"
+
+#include "daemon/mlflow/rest_answers.hpp"
+#include "daemon/mlflow/uri.hpp"
+
+namespace tracelink {
+
+TrackingClient::TrackingClient(TrackingOptions options, HttpClient& http)
+    : options_(std::move(options)), http_(http) {}
+
+void TrackingClient::set_capabilities(const Capabilities& capabilities) {
+  capabilities_ = capabilities;
+}
+
+void TrackingClient::set_credentials(std::string username, std::string password,
+                                     std::string token) {
+  options_.username = std::move(username);
+  options_.password = std::move(password);
+  options_.token = std::move(token);
+}
+
+std::vector<std::pair<std::string, std::string>> TrackingClient::common_headers() const {
+  std::vector<std::pair<std::string, std::string>> headers = {{"User-Agent", options_.user_agent}};
+  if (!options_.username.empty()) {
+    const std::string credentials = base64(options_.username + ":" + options_.password);
+    headers.emplace_back("Authorization", "Basic " + credentials);
+  } else if (!options_.token.empty()) {
+    headers.emplace_back("Authorization", "Bearer " + options_.token);
+  }
+  if (!options_.workspace.empty()) {
+    headers.emplace_back("X-MLFLOW-WORKSPACE", options_.workspace);
+  }
+  return headers;
+}
+
+HttpRequest TrackingClient::request(std::string method, const std::string& path,
+                                    std::string body) const {
+  HttpRequest request;
+  request.method = std::move(method);
+  request.url = options_.uri + path;
+  request.headers = common_headers();
+  if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  request.body = std::move(body);
+  request.timeout = options_.timeout;
+  return request;
+}
+
+void TrackingClient::send(HttpRequest request, Read read) {
+  http_.send(std::move(request), std::move(read));
+}
+
+void TrackingClient::get_version(AnswerHandler<ServerVersion> handler) {
+  send(request("GET", "/version"), [handler](const Result<HttpResponse>& answer) {
+    if (!is_success(answer)) return handler(classify(Operation::experiment, answer));
+    if (auto version = parse_server_version(answer->body)) return handler(*version);
+    handler(unexpected_answer(*answer, "GET /version answers with something else than a version"));
+  });
+}
+
+void TrackingClient::get_experiment(std::string id, AnswerHandler<Experiment> handler) {
+  const std::string path = "/api/2.0/mlflow/experiments/get?experiment_id=" + percent_encode(id);
+  send(request("GET", path), [handler](const Result<HttpResponse>& answer) {
+    handler(read_answer<Experiment>(Operation::experiment, answer, read_experiment));
+  });
+}
+
+void TrackingClient::get_experiment_by_name(std::string name,
+                                            AnswerHandler<std::optional<Experiment>> handler) {
+  const std::string path =
+      "/api/2.0/mlflow/experiments/get-by-name?experiment_name=" + percent_encode(name);
+  send(request("GET", path), [handler](const Result<HttpResponse>& answer) {
+    if (is_unknown_resource(answer)) return handler(std::optional<Experiment>());
+    handler(optional_of(read_answer<Experiment>(Operation::experiment, answer, read_experiment)));
+  });
+}
+
+void TrackingClient::create_experiment(std::string name,
+                                       AnswerHandler<std::optional<std::string>> handler) {
+  const Json body = {{"name", name}};
+  send(request("POST", "/api/2.0/mlflow/experiments/create", to_text(body)),
+       [handler](const Result<HttpResponse>& answer) {
+         if (has_error_code(answer, "RESOURCE_ALREADY_EXISTS")) {
+           return handler(std::optional<std::string>());
+         }
+         const auto read_id = [](const Json& json) -> std::optional<std::string> {
+           std::string id = text_at(json, "experiment_id");
+           if (id.empty()) return std::nullopt;
+           return id;
+         };
+         handler(optional_of(read_answer<std::string>(Operation::experiment, answer, read_id)));
+       });
+}
+
+}  // namespace tracelink

@@ -1,0 +1,126 @@
+#include <cstdlib>
+
+#include "daemon/codec/compression.hpp"
+#include "daemon/mlflow/answer_text.hpp"
+#include "daemon/mlflow/rest_answers.hpp"
+#include "daemon/mlflow/tracking_client.hpp"
+#include "daemon/mlflow/uri.hpp"
+
+// TrackingClient's calls about traces and spans.
+namespace tracelink {
+namespace {
+
+constexpr char kModelId[] = "mlflow.modelId";
+constexpr char kTokenUsage[] = "mlflow.trace.tokenUsage";
+constexpr char kSpansPath[] = "/v1/traces";
+constexpr std::size_t kEchoCharacters = 250;  // answers show no more of a value
+
+using Metadata = std::map<std::string, std::string>;
+
+std::string_view first_characters(std::string_view text, std::size_t count) {
+  std::size_t seen = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool starts = (static_cast<unsigned char>(text[at]) & 0xc0) != 0x80;
+    if (starts && seen++ == count) return text.substr(0, at);
+  }
+  return text;
+}
+
+// A link counts only if the server repeats it: it answers 200 to bodies that it read in part
+// (MLFLOW section 3.5).
+Answer<std::monostate> check_link(const HttpResponse& response, const Metadata& sent,
+                                  const std::string& stored) {
+  const auto asked = sent.find(kModelId);
+  if (asked == sent.end() || first_characters(asked->second, kEchoCharacters) ==
+                                 first_characters(stored, kEchoCharacters)) {
+    return std::monostate{};
+  }
+  return unexpected_answer(response, "the server did not store the trace's model");
+}
+
+std::optional<std::string> read_trace_experiment(const Json& json) {
+  const Json& location = member(member(member(json, "trace"), "trace_info"), "trace_location");
+  std::string id = text_at(member(location, "mlflow_experiment"), "experiment_id");
+  if (id.empty()) return std::nullopt;
+  return id;
+}
+
+}  // namespace
+
+void TrackingClient::start_trace(const TraceInfo& info, std::string experiment_id,
+                                 std::string model_id, bool with_token_usage,
+                                 const Metadata& extra_metadata,
+                                 AnswerHandler<std::monostate> handler) {
+  if (experiment_id.empty()) std::abort();
+  Metadata metadata = info.metadata;
+  metadata.insert(extra_metadata.begin(), extra_metadata.end());
+  if (!model_id.empty()) metadata[kModelId] = std::move(model_id);
+  if (with_token_usage && info.token_usage) metadata[kTokenUsage] = info.token_usage->to_json();
+  std::string body = start_trace_body(info, experiment_id, metadata);
+  send(
+      request("POST", "/api/3.0/mlflow/traces", std::move(body)),
+      [metadata, handler](const Result<HttpResponse>& answer) {
+        const auto json = read_json(Operation::start_trace, answer);
+        if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
+        const Json& stored = member(member(std::get<Json>(json), "trace"), "trace_info");
+        handler(check_link(*answer, metadata, text_at(member(stored, "trace_metadata"), kModelId)));
+      });
+}
+
+void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
+                               AnswerHandler<std::monostate> handler) {
+  std::string body = end_trace_body(info, metadata);
+  send(request("PATCH", "/api/2.0/mlflow/traces/" + trace_name(info.trace_id), std::move(body)),
+       [metadata, handler](const Result<HttpResponse>& answer) {
+         const auto json = read_json(Operation::end_trace, answer);
+         if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
+         const Json& stored = member(std::get<Json>(json), "trace_info");
+         handler(check_link(*answer, metadata,
+                            read_key_values(member(stored, "request_metadata"))[kModelId]));
+       });
+}
+
+void TrackingClient::get_trace(TraceId trace_id,
+                               AnswerHandler<std::optional<std::string>> handler) {
+  send(request("GET", "/api/3.0/mlflow/traces/" + trace_name(trace_id)),
+       [handler](const Result<HttpResponse>& answer) {
+         if (is_unknown_resource(answer)) return handler(std::optional<std::string>());
+         handler(optional_of(
+             read_answer<std::string>(Operation::get_trace, answer, read_trace_experiment)));
+       });
+}
+
+void TrackingClient::post_spans(std::string experiment_id, std::string otlp,
+                                AnswerHandler<std::monostate> handler) {
+  if (experiment_id.empty()) std::abort();
+  HttpRequest spans = request("POST", kSpansPath);
+  spans.headers.emplace_back("Content-Type", "application/x-protobuf");
+  spans.headers.emplace_back("x-mlflow-experiment-id", std::move(experiment_id));
+  if (capabilities_.gzip) spans.headers.emplace_back("Content-Encoding", "gzip");
+  spans.body = capabilities_.gzip ? compress_gzip(otlp) : std::move(otlp);
+  send_spans(std::move(spans), [handler](const Result<HttpResponse>& answer) {
+    handler(read_nothing(Operation::otlp, answer));
+  });
+}
+
+// Below a static prefix the route has lived in both places (MLFLOW-REST section 4.5): the one that
+// answered last is asked first, the other one if there is no such route.
+void TrackingClient::send_spans(HttpRequest spans, Read read) {
+  const std::string origin(origin_of(options_.uri));
+  const bool at_root = spans_at_root_;
+  spans.url = (at_root ? origin : options_.uri) + kSpansPath;
+  if (origin == options_.uri) return send(std::move(spans), std::move(read));
+  HttpRequest other = spans;
+  other.url = (at_root ? options_.uri : origin) + kSpansPath;
+  const auto read_other = [this, at_root, read](const Result<HttpResponse>& answer) {
+    if (answer && !is_missing_route(*answer)) spans_at_root_ = !at_root;
+    read(answer);
+  };
+  send(std::move(spans),
+       [this, read, read_other, other = std::move(other)](const Result<HttpResponse>& answer) {
+         if (!answer || !is_missing_route(*answer)) return read(answer);
+         send(other, read_other);
+       });
+}
+
+}  // namespace tracelink

@@ -1,0 +1,235 @@
+#include "daemon/http/curl_http_client.hpp"
+
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/http_imposter.hpp"
+
+namespace tracelink {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HttpImposter;
+
+constexpr auto kLong = 60s;  // never reached in a passing test
+
+class CurlHttpClientTest : public ::testing::Test {
+ protected:
+  HttpRequest get(const std::string& path) {
+    HttpRequest request;
+    request.url = server_.url() + path;
+    request.timeout = kLong;
+    return request;
+  }
+  HttpRequest post(const std::string& path, std::string body) {
+    HttpRequest request = get(path);
+    request.method = "POST";
+    request.body = std::move(body);
+    request.headers = {{"Content-Type", "application/json"}};
+    return request;
+  }
+  HttpClient::RequestId start(HttpRequest request) {
+    return client_->send(std::move(request), [this](Result<HttpResponse> result) {
+      results_.push_back(std::move(result));
+    });
+  }
+  void poll_until_answers(std::size_t count) {
+    while (results_.size() < count) client_->poll(kLong);
+  }
+  void poll_until_asked(std::size_t count) {
+    while (server_.requests().size() < count) client_->poll(1ms);
+  }
+  Result<HttpResponse> exchange(HttpRequest request) {
+    results_.clear();
+    start(std::move(request));
+    poll_until_answers(1);
+    return results_.front();
+  }
+  void use(CurlOptions options) { client_ = std::make_unique<CurlHttpClient>(options); }
+
+  HttpImposter server_;
+  std::unique_ptr<CurlHttpClient> client_ = std::make_unique<CurlHttpClient>(CurlOptions{});
+  std::vector<Result<HttpResponse>> results_;
+};
+
+TEST_F(CurlHttpClientTest, SendsMethodHeadersAndBodyAsGiven) {
+  HttpRequest request = post("/a?b=c", "body");
+  request.method = "PATCH";
+  request.headers.push_back({"X-Empty", ""});
+  ASSERT_TRUE(exchange(request));
+  const auto seen = server_.requests().at(0);
+  EXPECT_EQ(seen.method, "PATCH");
+  EXPECT_EQ(seen.target, "/a?b=c");
+  EXPECT_EQ(seen.body, "body");
+  EXPECT_EQ(seen.headers.at("content-type"), "application/json");
+  EXPECT_EQ(seen.headers.at("x-empty"), "");
+}
+
+TEST_F(CurlHttpClientTest, SendsPostAndDeleteWithoutBody) {
+  HttpRequest request = get("/x");
+  request.method = "POST";
+  ASSERT_TRUE(exchange(request));
+  request.method = "DELETE";
+  ASSERT_TRUE(exchange(request));
+  EXPECT_EQ(server_.requests().at(0).headers.at("content-length"), "0");
+  EXPECT_EQ(server_.requests().at(1).method, "DELETE");
+}
+
+TEST_F(CurlHttpClientTest, LargeBodyIsSentWithoutWaitingForContinue) {
+  ASSERT_TRUE(exchange(post("/", std::string(5u << 20, 'x'))));
+  EXPECT_EQ(server_.requests().at(0).body.size(), 5u << 20);
+  EXPECT_FALSE(server_.requests().at(0).headers.contains("expect"));
+}
+
+TEST_F(CurlHttpClientTest, GivesStatusBodyAndHeadersInLowerCase) {
+  server_.answer_with({.status = 503, .headers = {{"Retry-After", " 7 "}}, .body = "busy"});
+  const auto answer = exchange(get("/"));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 503);
+  EXPECT_EQ(answer->body, "busy");
+  EXPECT_EQ(answer->header("retry-after"), "7");
+  EXPECT_EQ(answer->header("absent"), std::nullopt);
+}
+
+TEST_F(CurlHttpClientTest, DoesNotFollowRedirects) {
+  server_.answer_with({.status = 302, .headers = {{"Location", "/elsewhere"}}});
+  EXPECT_EQ(exchange(get("/"))->status, 302);
+  EXPECT_EQ(server_.requests().size(), 1u);
+}
+
+TEST_F(CurlHttpClientTest, KeepsTheConnection) {
+  ASSERT_TRUE(exchange(get("/1")));
+  ASSERT_TRUE(exchange(get("/2")));
+  EXPECT_EQ(server_.connection_count(), 1u);
+}
+
+TEST_F(CurlHttpClientTest, OpensNoMoreConnectionsThanAllowed) {
+  for (int i = 0; i < 6; ++i) start(get("/"));
+  poll_until_answers(6);
+  EXPECT_LE(server_.connection_count(), 2u);
+  EXPECT_EQ(server_.requests().size(), 6u);
+}
+
+TEST_F(CurlHttpClientTest, HandlerIsNotCalledFromSend) {
+  start(get("/"));
+  HttpRequest impossible = get("/");
+  impossible.headers = {{"X-Token", "two\r\nlines"}};
+  start(impossible);
+  EXPECT_TRUE(results_.empty());
+  poll_until_answers(2);
+}
+
+TEST_F(CurlHttpClientTest, HeaderWithLineBreakIsInvalidAndItsValueNotRepeated) {
+  HttpRequest request = get("/");
+  request.headers = {{"Authorization", "Bearer secret\n"}};
+  const auto answer = exchange(request);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::invalid);
+  EXPECT_EQ(answer.error().message.find("secret"), std::string::npos);
+  EXPECT_TRUE(server_.requests().empty());
+}
+
+TEST_F(CurlHttpClientTest, OtherProtocolsAreInvalid) {
+  HttpRequest request;
+  request.url = "file:///etc/hostname";
+  EXPECT_EQ(exchange(request).error().code, ErrorCode::invalid);
+}
+
+TEST_F(CurlHttpClientTest, DroppedConnectionIsUnavailable) {
+  server_.answer_with({.drop = true});
+  EXPECT_EQ(exchange(get("/")).error().code, ErrorCode::unavailable);
+}
+
+TEST_F(CurlHttpClientTest, RefusedConnectionIsUnavailable) {
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::acceptor bound(io, {boost::asio::ip::address_v4::loopback(), 0}, false);
+  const auto port = bound.local_endpoint().port();
+  bound.close();
+  HttpRequest request;
+  request.url = "http://127.0.0.1:" + std::to_string(port);
+  EXPECT_EQ(exchange(request).error().code, ErrorCode::unavailable);
+}
+
+TEST_F(CurlHttpClientTest, SilentServerIsTimeout) {
+  server_.answer_with({.hold = true});
+  HttpRequest request = get("/");
+  request.timeout = 20ms;
+  EXPECT_EQ(exchange(request).error().code, ErrorCode::timeout);
+}
+
+TEST_F(CurlHttpClientTest, AnswerOverTheBoundIsTooLarge) {
+  use({.max_response_bytes = 1000});
+  server_.answer_with({.body = std::string(2000, 'x')});
+  EXPECT_EQ(exchange(get("/")).error().code, ErrorCode::too_large);
+  server_.answer_with({.body = std::string(500, 'x')});
+  EXPECT_TRUE(exchange(get("/")));
+}
+
+TEST_F(CurlHttpClientTest, HeadersCountTowardsTheBound) {
+  use({.max_response_bytes = 1000});
+  server_.answer_with({.headers = {{"X-Long", std::string(2000, 'x')}}});
+  EXPECT_EQ(exchange(get("/")).error().code, ErrorCode::too_large);
+}
+
+TEST_F(CurlHttpClientTest, CancelEndsOneRequestAtTheNextPoll) {
+  server_.answer_with({.hold = true});
+  const auto id = start(get("/held"));
+  start(get("/kept"));
+  poll_until_asked(2);
+  client_->cancel(id);
+  EXPECT_TRUE(results_.empty());
+  client_->poll(kLong);
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].error().code, ErrorCode::closed);
+  server_.release();
+  poll_until_answers(2);
+  EXPECT_TRUE(results_[1]);
+}
+
+TEST_F(CurlHttpClientTest, CancelOfAFinishedRequestDoesNothing) {
+  const auto id = start(get("/"));
+  poll_until_answers(1);
+  client_->cancel(id);
+  client_->poll(0ms);
+  EXPECT_EQ(results_.size(), 1u);
+}
+
+TEST_F(CurlHttpClientTest, CancelAllEndsEverythingAtOnce) {
+  server_.answer_with({.hold = true});
+  for (int i = 0; i < 3; ++i) start(get("/"));  // the third waits for a connection
+  poll_until_asked(2);
+  client_->cancel_all();
+  ASSERT_EQ(results_.size(), 3u);
+  for (const auto& result : results_) EXPECT_EQ(result.error().code, ErrorCode::closed);
+}
+
+TEST_F(CurlHttpClientTest, HandlerMaySendAgain) {
+  client_->send(get("/first"), [this](const Result<HttpResponse>&) { start(get("/second")); });
+  poll_until_answers(1);
+  EXPECT_EQ(server_.requests().at(1).target, "/second");
+}
+
+TEST_F(CurlHttpClientTest, HandlerMaySendFromCancelAll) {
+  client_->send(get("/first"), [this](const Result<HttpResponse>&) { start(get("/second")); });
+  client_->cancel_all();
+  poll_until_answers(1);
+  EXPECT_TRUE(results_[0]);
+}
+
+TEST_F(CurlHttpClientTest, WakeupEndsAPollFromAnotherThread) {
+  std::thread other([this] { client_->wakeup(); });
+  client_->poll(kLong);  // hangs, and the test with it, if the wake-up is lost
+  other.join();
+}
+
+TEST_F(CurlHttpClientTest, DestructionCallsNoHandler) {
+  server_.answer_with({.hold = true});
+  start(get("/"));
+  poll_until_asked(1);
+  client_.reset();
+  EXPECT_TRUE(results_.empty());
+}
+
+}  // namespace
+}  // namespace tracelink
