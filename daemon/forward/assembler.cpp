@@ -80,6 +80,11 @@ std::vector<TraceWork> Assembler::take_with_root() {
   return ready;
 }
 
+bool Assembler::has_root() const {
+  return std::any_of(due_.begin(), due_.end(),
+                     [&](const auto& entry) { return open_.at(entry.second).work.root_seen; });
+}
+
 std::optional<TraceWork> Assembler::take_soonest() {
   if (due_.empty()) return std::nullopt;
   return take(due_.begin()->second);

@@ -44,6 +44,7 @@ class Assembler {
   std::optional<SteadyTime> next_ready() const;
   std::size_t records() const { return records_; }  // in assembly
   std::size_t traces() const { return open_.size(); }
+  bool has_root() const;  // of any trace in assembly that is not busy
 
  private:
   struct Open {

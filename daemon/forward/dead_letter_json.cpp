@@ -42,8 +42,7 @@ Json facts(const DeadLetter& letter) {
           {"experiment", letter.experiment},
           {"accepted_at", utc_iso(letter.accepted_at)},
           {"service", letter.service},
-          {"peer",
-           {{"pid", letter.peer.pid}, {"uid", letter.peer.uid}, {"gid", letter.peer.gid}}}};
+          {"peer", {{"pid", letter.peer.pid}, {"uid", letter.peer.uid}, {"gid", letter.peer.gid}}}};
 }
 
 }  // namespace

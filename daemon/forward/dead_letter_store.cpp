@@ -23,8 +23,7 @@ std::string DeadLetter::id() const {
 Result<std::unique_ptr<DeadLetterStore>> DeadLetterStore::open(FileSystem& fs,
                                                                std::filesystem::path directory,
                                                                std::uint64_t max_bytes) {
-  std::unique_ptr<DeadLetterStore> store(
-      new DeadLetterStore(fs, std::move(directory), max_bytes));
+  std::unique_ptr<DeadLetterStore> store(new DeadLetterStore(fs, std::move(directory), max_bytes));
   if (auto loaded = store->load(); !loaded) return std::move(loaded).error().within("dead letters");
   return store;
 }

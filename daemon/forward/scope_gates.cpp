@@ -62,15 +62,24 @@ void ScopeGates::hold(const ScopeKey& key, const Failure& failure) {
   }
   hold.failure = failure;
   ++hold.failures;
-  auto wait = backoff_.delay(hold.failures, random_, failure.retry_after);
+  auto wait = retry_delay_.after(hold.failures, random_, failure.retry_after);
   if (failure.failure_class == FailureClass::configuration) {
     wait = std::max(wait, configuration_probe_);
   }
   hold.until = clock_.steady() + wait;
 }
 
-void ScopeGates::succeeded(const GroupKey& group) {
-  for (const ScopeKey& key : scopes_of(group)) closed_.erase(key);
+std::vector<ScopeKey> ScopeGates::succeeded(const GroupKey& group) {
+  std::vector<ScopeKey> opened;
+  for (const ScopeKey& key : scopes_of(group)) {
+    if (closed_.erase(key) > 0) opened.push_back(key);
+  }
+  return opened;
+}
+
+bool ScopeGates::is_held_alone(const GroupKey& group) const {
+  return closed_.contains(scope_key(FailureScope::link, group)) ||
+         closed_.contains(scope_key(FailureScope::experiment, group));
 }
 
 std::optional<SteadyTime> ScopeGates::next_probe() const {

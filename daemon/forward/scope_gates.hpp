@@ -8,7 +8,7 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/random_source.hpp"
-#include "daemon/forward/backoff.hpp"
+#include "daemon/forward/retry_delay.hpp"
 #include "daemon/forward/trace_work.hpp"
 #include "daemon/mlflow/failure.hpp"
 
@@ -42,9 +42,9 @@ class ScopeGates {
     bool probing = false;
   };
 
-  ScopeGates(Backoff backoff, std::chrono::milliseconds configuration_probe, const Clock& clock,
-             RandomSource& random)
-      : backoff_(backoff),
+  ScopeGates(RetryDelay retry_delay, std::chrono::milliseconds configuration_probe,
+             const Clock& clock, RandomSource& random)
+      : retry_delay_(retry_delay),
         configuration_probe_(configuration_probe),
         clock_(clock),
         random_(random) {}
@@ -55,15 +55,19 @@ class ScopeGates {
   // A delivery of `group` failed as a whole because of `key`. Wider scopes than that are open
   // again: the server answered for them.
   void failed(const GroupKey& group, const ScopeKey& key, const Failure& failure);
-  void succeeded(const GroupKey& group);
+  // Opens the scopes of the group; gives those that were closed.
+  std::vector<ScopeKey> succeeded(const GroupKey& group);
 
   std::optional<SteadyTime> next_probe() const;
   std::vector<Hold> holds() const;
+  // Held by its link or experiment, not by the server as a whole.
+  bool is_held_alone(const GroupKey& group) const;
+  bool is_held(const ScopeKey& key) const { return closed_.contains(key); }
 
  private:
   void hold(const ScopeKey& key, const Failure& failure);
 
-  const Backoff backoff_;
+  const RetryDelay retry_delay_;
   const std::chrono::milliseconds configuration_probe_;
   const Clock& clock_;
   RandomSource& random_;

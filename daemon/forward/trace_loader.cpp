@@ -1,6 +1,5 @@
 #include "daemon/forward/trace_loader.hpp"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -37,13 +36,18 @@ Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work) {
   return LoadedTrace{*std::move(prepared), *std::move(slices)};
 }
 
-Result<PreparedTrace> select_spans(const PreparedTrace& trace, SpanRange range) {
+Result<PreparedTrace> select_spans(const PreparedTrace& trace,
+                                   const std::function<bool(std::size_t)>& wanted) {
   const auto spans = split_into_spans(trace.otlp);
   if (!spans) return spans.error();
-  PreparedTrace selected{.info = trace.info, .otlp = {}, .service = trace.service};
-  const std::size_t end = std::min(range.end, spans->size());
-  for (std::size_t i = range.begin; i < end; ++i) selected.otlp += (*spans)[i];
-  selected.span_count = static_cast<std::uint32_t>(end - std::min(range.begin, end));
+  PreparedTrace selected;
+  selected.info = trace.info;
+  selected.service = trace.service;
+  for (std::size_t i = 0; i < spans->size(); ++i) {
+    if (!wanted(i)) continue;
+    selected.otlp += (*spans)[i];
+    ++selected.span_count;
+  }
   return selected;
 }
 

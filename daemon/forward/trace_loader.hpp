@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,7 +24,8 @@ Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work);
 // The payloads alone, with the same errors but `corrupt`.
 Result<std::vector<std::string>> load_slices(const RecordSource& source, TraceWork& work);
 
-// Spans [begin, end) of `trace` in the order of split_into_spans(). Error: `corrupt`.
-Result<PreparedTrace> select_spans(const PreparedTrace& trace, SpanRange range);
+// The spans of `trace` whose index in split_into_spans() is wanted. Error: `corrupt`.
+Result<PreparedTrace> select_spans(const PreparedTrace& trace,
+                                   const std::function<bool(std::size_t)>& wanted);
 
 }  // namespace tracelink

@@ -2,7 +2,7 @@
 
 #include <compare>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,6 +34,13 @@ struct Doubt {
   SteadyTime first{};
 };
 
+// The search for the refused spans of a trace, whose info is stored.
+struct Isolation {
+  SpanIsolation search;
+  Failure refusal;           // the last one
+  bool root_stored = false;  // the stored info is that of the root
+};
+
 // A trace, or the late spans of one, on its way to the destination.
 struct TraceWork {
   TraceId trace_id;
@@ -46,12 +53,12 @@ struct TraceWork {
   std::uint64_t bytes = 0;
 
   // What earlier attempts left behind.
-  bool repeated = false;      // some of it may be stored
-  int failures = 0;           // in a row
-  SteadyTime not_before{};    // of the next attempt
-  std::uint64_t cohort = 0;   // 0: with anybody; else only with the traces of the same refusal
+  bool repeated = false;     // some of it may be stored
+  int failures = 0;          // in a row
+  SteadyTime not_before{};   // of the next attempt
+  std::uint64_t cohort = 0;  // 0: with anybody; else only with the traces of the same refusal
   Doubt doubt;
-  std::optional<SpanIsolation> isolation;
+  std::unique_ptr<Isolation> isolation;
 };
 
 }  // namespace tracelink

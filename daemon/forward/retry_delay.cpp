@@ -1,10 +1,10 @@
-#include "daemon/forward/backoff.hpp"
+#include "daemon/forward/retry_delay.hpp"
 
 #include <algorithm>
 
 namespace tracelink {
 
-std::chrono::milliseconds Backoff::delay(
+std::chrono::milliseconds RetryDelay::after(
     int failures, RandomSource& random,
     std::optional<std::chrono::milliseconds> retry_after) const {
   constexpr std::chrono::milliseconds kLongestRetryAfter = std::chrono::hours(1);
