@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <simdjson.h>
@@ -26,7 +27,9 @@ bool read_fields(std::string_view message, const MessageSpec& spec, Fields& fiel
     if (spec.is_oneof && !fields.empty() && fields.back().number != field.number) fields.clear();
     fields.push_back(field);
   }
-  std::ranges::stable_sort(fields, {}, &WireField::number);
+  std::ranges::sort(fields, {}, [](const WireField& field) {
+    return std::pair(field.number, field.whole.data());
+  });
   return !reader.malformed();
 }
 

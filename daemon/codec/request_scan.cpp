@@ -95,6 +95,7 @@ Flaw RequestScan::add_header(std::string_view message, MessageType type,
     if (first == Flaw::none) first = flaw;
     add_piece(header, field.whole);
   }
+  if (first != Flaw::none) differs_ = true;  // even with no span under it
   return reader.malformed() ? Flaw::malformed : first;
 }
 

@@ -39,12 +39,14 @@ class RequestScan {
   // Every byte of the request belongs to its only slice.
   bool is_one_whole_slice() const { return outcome_.slices.size() == 1 && !differs_; }
 
-  std::vector<Span>& spans() { return spans_; }
+  // In their order in the request.
+  const std::vector<Span>& spans() const { return spans_; }
   const std::vector<Header>& resources() const { return resources_; }
   const std::vector<Header>& scopes() const { return scopes_; }
   const std::vector<std::string_view>& pieces() const { return pieces_; }
   // Complete but for the slices' bytes.
   SplitRequest& outcome() { return outcome_; }
+  const SplitRequest& outcome() const { return outcome_; }
 
  private:
   Result<void> scan_resource_spans(std::string_view message);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <protozero/pbf_writer.hpp>
 
@@ -105,19 +106,32 @@ Error over_bytes(std::size_t max_bytes) {
   return {ErrorCode::too_large, "more than " + std::to_string(max_bytes) + " bytes of spans"};
 }
 
-// Nothing is allocated before the sum is known: a resource repeated for every trace multiplies.
+// The spans slice by slice, within a slice in their order in the request.
+std::vector<RequestScan::Span> by_slice(const RequestScan& scan) {
+  std::vector<std::size_t> next;  // for each slice, where its next span goes
+  std::size_t end = 0;
+  for (const TraceSlice& slice : scan.outcome().slices) {
+    next.push_back(end);
+    end += slice.span_count;
+  }
+  std::vector<RequestScan::Span> sorted(end);
+  for (const auto& span : scan.spans()) sorted[next[span.slice]++] = span;
+  return sorted;
+}
+
+// Nothing is allocated for slices before the sum is known: a resource repeated for every trace
+// multiplies.
 Result<void> write_slices(RequestScan& scan, std::size_t max_bytes) {
-  std::ranges::stable_sort(scan.spans(), {}, &RequestScan::Span::slice);
-  const Spans all = scan.spans();
+  const std::vector<RequestScan::Span> all = by_slice(scan);
   const SliceWriter writer(scan);
   std::size_t total = 0;
-  for (Spans rest = all; !rest.empty();) {
+  for (Spans rest(all); !rest.empty();) {
     const Spans slice = leading_run(rest, &RequestScan::Span::slice);
     total += writer.slice_size(slice);
     if (total > max_bytes) return over_bytes(max_bytes);
     rest = rest.subspan(slice.size());
   }
-  Spans rest = all;
+  Spans rest(all);
   for (TraceSlice& slice : scan.outcome().slices) {
     slice.otlp = writer.slice(rest.first(slice.span_count));
     rest = rest.subspan(slice.span_count);

@@ -59,13 +59,13 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool string(std::string& value) override { return add(write_string_value(value)); }
   bool binary(nlohmann::json::binary_t&) override { return false; }
 
-  bool start_object(std::size_t) override { return open(kMessagesPerObject, true); }
+  bool start_object(std::size_t) override { return open(true); }
   bool key(std::string& value) override {
     open_.back().key = std::move(value);
     return true;
   }
   bool end_object() override { return close(); }
-  bool start_array(std::size_t) override { return open(kMessagesPerArray, false); }
+  bool start_array(std::size_t) override { return open(false); }
   bool end_array() override { return close(); }
 
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
@@ -81,16 +81,14 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     std::string list;  // the encoded values so far
   };
 
-  bool open(int messages, bool object) {
-    messages_ += messages;
+  bool open(bool object) {
     open_.push_back({object, {}, {}});
-    return messages_ <= kMessagesLeft;
+    return true;
   }
 
   bool close() {
     const Open done = std::move(open_.back());
     open_.pop_back();
-    messages_ -= done.object ? kMessagesPerObject : kMessagesPerArray;
     return add(write_list(done.object ? 6 : 5, done.list));
   }
 
@@ -113,7 +111,6 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
 
   BigInteger big_integer_;
-  int messages_ = 0;
   std::vector<Open> open_;
   std::string result_;
 };
@@ -129,9 +126,28 @@ std::optional<double> python_constant(std::string_view json) {
 
 std::optional<std::string> json_to_any_value(std::string_view json, BigInteger big_integer) {
   if (const auto constant = python_constant(json)) return write_double(*constant);
+  if (nests_too_deeply(json)) return std::nullopt;
   Builder builder(big_integer);
   if (!nlohmann::json::sax_parse(json, &builder)) return std::nullopt;
   return builder.take();
+}
+
+bool nests_too_deeply(std::string_view json) {
+  int messages = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size() && messages <= kMessagesLeft; ++i) {
+    const char c = json[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string) {
+      i += c == '\\' ? 1 : 0;
+      continue;
+    }
+    if (c == '{') messages += kMessagesPerObject;
+    if (c == '}') messages -= kMessagesPerObject;
+    if (c == '[') messages += kMessagesPerArray;
+    if (c == ']') messages -= kMessagesPerArray;
+  }
+  return messages > kMessagesLeft;
 }
 
 std::optional<std::string> json_to_string(std::string_view json) {

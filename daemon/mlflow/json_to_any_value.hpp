@@ -16,9 +16,13 @@ enum class BigInteger {
 // An encoded AnyValue of the same value as the JSON text: key order kept, `null` as no value (empty
 // bytes). Integers, reals, booleans and strings keep their types.
 //
-// Nothing if the text is not JSON (NaN and Infinity are read alone, not nested), or is nested so
-// deeply that protobuf's usual limit of 100 messages would make the span unreadable.
+// Nothing if the text is not JSON (NaN and Infinity are read alone, not nested), or nests too
+// deeply.
 std::optional<std::string> json_to_any_value(std::string_view json, BigInteger big_integer);
+
+// Whether the value would be nested so deeply in a span attribute that protobuf's usual limit of
+// 100 messages makes the span unreadable. Looks at brackets only.
+bool nests_too_deeply(std::string_view json);
 
 // The string if the text is a JSON string, else nothing.
 std::optional<std::string> json_to_string(std::string_view json);

@@ -56,12 +56,16 @@ bool has_long_number(std::string_view text) {
   return false;
 }
 
-// A value in whose JSON text MLflow would meet an integer that it cannot read back.
+// MLflow unwraps JSON text of arrays and objects, and then cannot read the trace if it meets an
+// integer beyond int64 or too deep a nesting: the value to send instead, or nothing.
 std::optional<std::string> readable_value(std::string_view key, const AnyValue& value) {
-  if (value.kind != ValueKind::string || !has_long_number(value.data)) return std::nullopt;
-  const bool nested = value.data.starts_with('{') || value.data.starts_with('[');
+  if (value.kind != ValueKind::string) return std::nullopt;
+  const bool nested = value.data.find_first_of("{[") == value.data.find_first_not_of(" \t\r\n");
   const bool token = is_token_key(key);
   if (!nested && !token) return std::nullopt;
+  if (nests_too_deeply(value.data))  // as a JSON string it stays text
+    return write_string_value(json_string(value.data, NonAscii::as_is));
+  if (!has_long_number(value.data)) return std::nullopt;
   const auto text = json_to_any_value(value.data, BigInteger::as_text);
   const auto number = json_to_any_value(value.data, BigInteger::saturated);
   if (!text || text == number) return std::nullopt;

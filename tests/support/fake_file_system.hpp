@@ -198,7 +198,7 @@ class FakeFileSystem final : public FileSystem {
     Result<void> sync() override {
       const std::lock_guard lock(fs_.mutex_);
       if (auto step = begin(); !step) {
-        inode_->sync_failed = true;
+        inode_->sync_failed = inode_->sync_failed || !fs_.power_cut_;
         return step;
       }
       if (!inode_->sync_failed) inode_->durable = inode_->bytes;

@@ -144,6 +144,17 @@ INSTANTIATE_TEST_SUITE_P(
             kRejectUtf8}),
     [](const auto& tested) { return tested.param.name; });
 
+TEST(SplitRequest, LeavesOutAFlawedResourceWithoutSpans) {
+  const std::string good = request_of({{}});
+  for (const std::string& flawed : {resource_spans(bytes_field(3, kBadUtf8)),
+                                    resource_spans(scope_spans(bytes_field(3, kBadUtf8)))}) {
+    const auto result = split(flawed + good);
+    ASSERT_EQ(result.slices.size(), 1u);
+    EXPECT_EQ(result.slices[0].otlp, good);
+    EXPECT_TRUE(result.rejected.empty());
+  }
+}
+
 TEST(SplitRequest, AcceptsTheDeepestValueThatParsersRead) {
   const auto event = bytes_field(11, bytes_field(3, key_value("k", nested_map(32))));
   EXPECT_TRUE(split(request_of({with(event)})).rejected.empty());

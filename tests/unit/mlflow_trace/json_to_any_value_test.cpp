@@ -87,6 +87,10 @@ TEST(JsonToAnyValue, ClosedContainersDoNotCountAsDepth) {
   EXPECT_TRUE(convert(json + "0]"));
 }
 
+TEST(JsonToAnyValue, BracketsInStringsDoNotCountAsDepth) {
+  EXPECT_TRUE(convert("[\"\\\"" + std::string(100, '[') + "\", \"\\\\\", 1]"));
+}
+
 TEST(JsonToString, OnlyOfStrings) {
   EXPECT_EQ(json_to_string("\"a \\\"b\\\"\""), "a \"b\"");
   EXPECT_FALSE(json_to_string("a"));

@@ -91,6 +91,19 @@ TEST(MlflowAttributes, NestedIntegersBeyondInt64BecomeTextInAnySpan) {
   EXPECT_FALSE(alone.changed);
 }
 
+TEST(MlflowAttributes, TooDeepJsonTextStaysTextInAnySpan) {
+  const auto nested = [](std::size_t n) { return std::string(n, '[') + std::string(n, ']'); };
+  for (const bool mlflow : {false, true}) {
+    SpanBuilder span('a');
+    if (mlflow) span.from_mlflow();
+    const auto result = rewrite(span.text("deep", " " + nested(48)));
+    EXPECT_EQ(result.value("deep"), text_value("\" " + nested(48) + "\""));
+    EXPECT_EQ(result.repaired, 1u);
+  }
+  EXPECT_FALSE(rewrite(SpanBuilder('a').text("deep", nested(47))).changed);
+  EXPECT_FALSE(rewrite(SpanBuilder('a').text("text", "no JSON: " + nested(48))).changed);
+}
+
 TEST(MlflowAttributes, TokenCountsBeyondInt64AreClamped) {
   const auto result =
       rewrite(SpanBuilder('a')
