@@ -34,9 +34,13 @@ Result<bool> QueueReader::enter_next_segment() {
     generations = next->second->journal->generations();
   }
   auto reader = open(id);
-  if (!reader) return std::move(reader).error();
   auto done = DeliveryJournal::load(core_.fs, core_.paths, id, generations);
-  if (!done) return std::move(done).error();
+  if (!reader || !done) {
+    const std::lock_guard lock(core_.mutex);
+    if (core_.segments.contains(id)) return reader ? done.error() : reader.error();
+    segment_id_ = id;  // deleted meanwhile: on to the one after it
+    return true;
+  }
   reader_ = *std::move(reader);
   segment_id_ = id;
   gaps_ = std::move(gaps);
