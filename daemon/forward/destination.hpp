@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -41,6 +42,13 @@ struct Outcome {
   bool info_stored = false;  // the trace info step of this trace succeeded in this attempt
 };
 
+// What a destination knows about the other side.
+struct ServerStatus {
+  enum class State { up, down, refusing, none };  // refusing: it answers, but needs a person
+  State state = State::none;
+  std::string version;  // empty until known
+};
+
 // Where traces go. Asynchronous on the forwarder thread.
 class Destination {
  public:
@@ -52,12 +60,13 @@ class Destination {
   // (registration still unresolved: transient; refused: configuration).
   virtual bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) = 0;
   // Precondition: all of one link and experiment, accepts() is true. `done` is called once, from
-  // poll().
+  // poll() or cancel().
   virtual void deliver(std::vector<TraceDelivery> batch, Done done) = 0;
   // Does what is due and waits at most `timeout` for something to happen.
   virtual void poll(std::chrono::milliseconds timeout) = 0;
   virtual void wakeup() = 0;  // any thread
   virtual void cancel() = 0;  // every pending delivery ends at once as transient
+  virtual ServerStatus server() const = 0;
 };
 
 }  // namespace tracelink

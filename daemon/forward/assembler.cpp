@@ -1,0 +1,104 @@
+#include "daemon/forward/assembler.hpp"
+
+#include <algorithm>
+
+namespace tracelink {
+
+namespace {
+
+TraceWork begin_work(const StoredRecord& stored, const std::optional<RecentTrace>& known) {
+  TraceWork work;
+  work.trace_id = stored.record.slice.trace_id;
+  work.group = {known ? known->link : stored.record.link, stored.record.experiment};
+  work.sequence = stored.sequence;
+  work.accepted_at = stored.record.accepted_at;
+  work.peer = stored.record.peer;
+  return work;
+}
+
+void add_part(TraceWork& work, const StoredRecord& stored) {
+  const TraceSlice& slice = stored.record.slice;
+  const auto bytes = static_cast<std::uint32_t>(slice.otlp.size());
+  work.parts.push_back({stored.position, slice.span_count, bytes});
+  work.bytes += bytes;
+}
+
+}  // namespace
+
+SteadyTime Assembler::arrival(WallTime accepted_at) const {
+  const auto age = std::max(WallTime::duration::zero(), clock_.wall() - accepted_at);
+  return clock_.steady() - age;
+}
+
+void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>& known) {
+  const TraceId id = stored.record.slice.trace_id;
+  const SteadyTime arrived = arrival(stored.record.accepted_at);
+  read_up_to_ = std::max(read_up_to_, arrived);
+  ++records_;
+  auto [at, is_new] = open_.try_emplace(id);
+  Open& open = at->second;
+  if (is_new) {
+    open.work = begin_work(stored, known);
+  } else {
+    due_.erase({open.ready_at, id});
+  }
+  add_part(open.work, stored);
+  if (known && known->delivered) {
+    open.work.root_seen |= stored.record.slice.root_seen;
+    open.ready_at = arrived + options_.trace_grace;
+  } else if (!open.work.root_seen) {
+    open.work.root_seen = stored.record.slice.root_seen;
+    open.ready_at = arrived + (open.work.root_seen ? options_.trace_grace : options_.trace_idle);
+  }
+  if (!busy_.contains(id)) due_.emplace(open.ready_at, id);
+}
+
+TraceWork Assembler::take(TraceId id) {
+  const auto found = open_.find(id);
+  TraceWork work = std::move(found->second.work);
+  due_.erase({found->second.ready_at, id});
+  open_.erase(found);
+  busy_.insert(id);
+  records_ -= work.parts.size();
+  return work;
+}
+
+std::vector<TraceWork> Assembler::take_ready(bool caught_up) {
+  const SteadyTime now = caught_up ? clock_.steady() : std::min(clock_.steady(), read_up_to_);
+  std::vector<TraceWork> ready;
+  while (!due_.empty() && due_.begin()->first <= now) ready.push_back(take(due_.begin()->second));
+  return ready;
+}
+
+std::vector<TraceWork> Assembler::take_with_root() {
+  std::vector<TraceId> ids;
+  for (const auto& [at, id] : due_) {
+    if (open_.at(id).work.root_seen) ids.push_back(id);
+  }
+  std::vector<TraceWork> ready;
+  for (const TraceId& id : ids) ready.push_back(take(id));
+  return ready;
+}
+
+bool Assembler::has_root() const {
+  return std::any_of(due_.begin(), due_.end(),
+                     [&](const auto& entry) { return open_.at(entry.second).work.root_seen; });
+}
+
+std::optional<TraceWork> Assembler::take_soonest() {
+  if (due_.empty()) return std::nullopt;
+  return take(due_.begin()->second);
+}
+
+void Assembler::finished(const TraceId& id) {
+  busy_.erase(id);
+  const auto found = open_.find(id);
+  if (found != open_.end()) due_.emplace(found->second.ready_at, id);
+}
+
+std::optional<SteadyTime> Assembler::next_ready() const {
+  if (due_.empty()) return std::nullopt;
+  return due_.begin()->first;
+}
+
+}  // namespace tracelink

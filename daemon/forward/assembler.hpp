@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "daemon/forward/recent_traces.hpp"
+#include "daemon/forward/trace_work.hpp"
+
+namespace tracelink {
+
+// Groups records by trace until a trace is ready: its root is there and `trace_grace` passed since,
+// or nothing came for `trace_idle`. Late spans of a delivered trace wait for `trace_grace` only.
+//
+// A record's arrival is its acceptance, so that waiting goes on over a restart. While the reader is
+// behind, time stands at the last record read: a trace is not cut because its other half is still
+// unread. A trace given out is busy until finished(); what comes meanwhile waits here.
+// Memory: positions, never payloads. Threads: one.
+class Assembler {
+ public:
+  struct Options {
+    std::chrono::milliseconds trace_grace{2'000};
+    std::chrono::milliseconds trace_idle{600'000};
+  };
+  Assembler(Options options, const Clock& clock) : options_(options), clock_(clock) {}
+
+  // `known`: the trace's entry among the recent ones; its link wins over the record's.
+  void add(const StoredRecord& stored, const std::optional<RecentTrace>& known);
+
+  // In the order of readiness. `caught_up`: nothing was left to read at the last look.
+  std::vector<TraceWork> take_ready(bool caught_up);
+  // At once: everything whose root is there (before a shutdown).
+  std::vector<TraceWork> take_with_root();
+  // At once, whatever is missing: the one that is ready soonest (when memory is needed).
+  std::optional<TraceWork> take_soonest();
+
+  void finished(const TraceId& id);  // delivered or given up: late spans may go
+
+  std::optional<SteadyTime> next_ready() const;
+  std::size_t records() const { return records_; }  // in assembly
+  std::size_t traces() const { return open_.size(); }
+  bool has_root() const;  // of any trace in assembly that is not busy
+
+ private:
+  struct Open {
+    TraceWork work;
+    SteadyTime ready_at{};
+  };
+  using Due = std::set<std::pair<SteadyTime, TraceId>>;
+
+  SteadyTime arrival(WallTime accepted_at) const;
+  TraceWork take(TraceId id);
+
+  const Options options_;
+  const Clock& clock_;
+  std::unordered_map<TraceId, Open, IdHash> open_;
+  Due due_;  // of the open traces that are not busy
+  std::unordered_set<TraceId, IdHash> busy_;
+  SteadyTime read_up_to_{};  // arrival of the last record
+  std::size_t records_ = 0;
+};
+
+}  // namespace tracelink

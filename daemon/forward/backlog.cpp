@@ -1,0 +1,124 @@
+#include "daemon/forward/backlog.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace tracelink {
+
+void Backlog::add(TraceWork work) {
+  Group& group = groups_[work.group];
+  group.records += work.parts.size();
+  records_ += work.parts.size();
+  const std::uint64_t sequence = work.sequence;
+  group.works.emplace(sequence, std::move(work));
+}
+
+std::vector<GroupKey> Backlog::due_groups(SteadyTime now) const {
+  std::vector<std::pair<std::uint64_t, GroupKey>> due;
+  for (const auto& [key, group] : groups_) {
+    const auto first = std::find_if(group.works.begin(), group.works.end(), [&](const auto& entry) {
+      return entry.second.not_before <= now;
+    });
+    if (first != group.works.end()) due.emplace_back(first->first, key);
+  }
+  std::sort(due.begin(), due.end());
+  std::vector<GroupKey> keys;
+  for (auto& [sequence, key] : due) keys.push_back(std::move(key));
+  return keys;
+}
+
+std::vector<TraceWork> Backlog::take_batch(const GroupKey& key, Limits limits, SteadyTime now) {
+  std::vector<TraceWork> batch;
+  std::uint64_t bytes = 0;
+  const auto group = groups_.find(key);
+  if (group == groups_.end()) return batch;
+  for (auto at = group->second.works.begin(); at != group->second.works.end();) {
+    const auto candidate = at++;
+    const TraceWork& work = candidate->second;
+    if (work.not_before > now) continue;
+    if (!batch.empty()) {
+      if (work.cohort != batch.front().cohort) continue;
+      if (bytes + work.bytes > limits.max_bytes) break;
+    }
+    bytes += work.bytes;
+    batch.push_back(remove(group, candidate));
+    if (batch.size() >= limits.max_traces) break;
+  }
+  drop_if_empty(group);
+  return batch;
+}
+
+std::optional<TraceWork> Backlog::take_probe(const GroupKey& key, SteadyTime now) {
+  const auto group = groups_.find(key);
+  if (group == groups_.end()) return std::nullopt;
+  auto& works = group->second.works;
+  auto best = works.end();
+  for (auto at = works.begin(); at != works.end(); ++at) {
+    if (at->second.not_before > now) continue;
+    if (best == works.end() || at->second.failures < best->second.failures) best = at;
+  }
+  if (best == works.end()) return std::nullopt;
+  TraceWork work = remove(group, best);
+  drop_if_empty(group);
+  return work;
+}
+
+std::vector<TraceWork> Backlog::take_if(const std::function<bool(const TraceWork&)>& wanted) {
+  std::vector<TraceWork> taken;
+  for (auto group = groups_.begin(); group != groups_.end();) {
+    const auto current = group++;
+    auto& works = current->second.works;
+    for (auto at = works.begin(); at != works.end();) {
+      const auto candidate = at++;
+      if (wanted(candidate->second)) taken.push_back(remove(current, candidate));
+    }
+    drop_if_empty(current);
+  }
+  return taken;
+}
+
+std::optional<SteadyTime> Backlog::next_due(SteadyTime now) const {
+  std::optional<SteadyTime> next;
+  for (const auto& [key, group] : groups_) {
+    for (const auto& [sequence, work] : group.works) {
+      if (work.not_before > now && (!next || work.not_before < *next)) next = work.not_before;
+    }
+  }
+  return next;
+}
+
+std::size_t Backlog::traces() const {
+  return traces_in([](const GroupKey&) { return true; });
+}
+
+std::size_t Backlog::traces_in(const std::function<bool(const GroupKey&)>& wanted) const {
+  std::size_t traces = 0;
+  for (const auto& [key, group] : groups_) {
+    if (wanted(key)) traces += group.works.size();
+  }
+  return traces;
+}
+
+std::size_t Backlog::records_in(const std::function<bool(const GroupKey&)>& wanted) const {
+  std::size_t records = 0;
+  for (const auto& [key, group] : groups_) {
+    if (wanted(key)) records += group.records;
+  }
+  return records;
+}
+
+TraceWork Backlog::remove(std::map<GroupKey, Group>::iterator group,
+                          std::map<std::uint64_t, TraceWork>::iterator work) {
+  TraceWork taken = std::move(work->second);
+  group->second.works.erase(work);
+  group->second.records -= taken.parts.size();
+  records_ -= taken.parts.size();
+  return taken;
+}
+
+void Backlog::drop_if_empty(std::map<GroupKey, Group>::iterator group) {
+  if (group->second.works.empty()) groups_.erase(group);
+}
+
+}  // namespace tracelink

@@ -1,0 +1,144 @@
+#include "daemon/forward/dead_letter_desk.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "daemon/forward/scope_name.hpp"
+#include "daemon/forward/span_ids.hpp"
+#include "daemon/forward/tally.hpp"
+#include "daemon/forward/trace_loader.hpp"
+
+namespace tracelink {
+
+namespace {
+
+constexpr auto kRetry = std::chrono::minutes(1);
+constexpr const char* kSubject = "dead letters";
+
+std::uint32_t dead_spans(const std::vector<Completion>& completions) {
+  std::uint32_t spans = 0;
+  for (const Completion& completion : completions) spans += completion.dead_lettered;
+  return spans;
+}
+
+std::string join(const std::vector<std::string>& pieces) {
+  std::string all;
+  for (const std::string& piece : pieces) all += piece;
+  return all;
+}
+
+}  // namespace
+
+DeadLetterDesk::DeadLetterDesk(RecordSource& source, DeadLetterStore& store, DeliveryLedger& ledger,
+                               Reporter& reporter, const Clock& clock, Finished finished)
+    : source_(source),
+      store_(store),
+      ledger_(ledger),
+      reporter_(reporter),
+      clock_(clock),
+      finished_(std::move(finished)) {
+  source_.set_external_bytes(store_.bytes());
+}
+
+void DeadLetterDesk::bury(TraceWork work, std::string reason, Failure answer) {
+  Burial burial{std::move(work), std::move(reason), std::move(answer), {}};
+  if (auto done = try_to_bury(burial); !done) park(std::move(burial), done.error());
+}
+
+void DeadLetterDesk::retry_due() {
+  const SteadyTime now = clock_.steady();
+  std::vector<Burial> due;
+  const auto waits = [&](const Burial& burial) { return burial.due > now; };
+  const auto first_due = std::stable_partition(parked_.begin(), parked_.end(), waits);
+  std::move(first_due, parked_.end(), std::back_inserter(due));
+  parked_.erase(first_due, parked_.end());
+  for (Burial& burial : due) {
+    if (auto done = try_to_bury(burial); !done) park(std::move(burial), done.error());
+  }
+}
+
+Result<void> DeadLetterDesk::try_to_bury(Burial& burial) {
+  auto remains = remains_of(burial.work);
+  if (!remains && remains.error().code == ErrorCode::closed) {
+    finished_(burial.work.trace_id);
+    return {};
+  }
+  if (!remains) return std::move(remains).error();
+  if (remains->spans > 0) {
+    if (auto written = store_.write(letter(burial, *remains)); !written) return written;
+    source_.set_external_bytes(store_.bytes());
+    ++buried_;
+  }
+  ledger_.complete(remains->completions);
+  reporter_.recovered(kSubject);
+  finished_(burial.work.trace_id);
+  return {};
+}
+
+Result<DeadLetterDesk::Remains> DeadLetterDesk::remains_of(TraceWork& work) const {
+  auto loaded = load_trace(source_, work);
+  if (!loaded && loaded.error().code != ErrorCode::corrupt) return std::move(loaded).error();
+  Remains remains;
+  if (loaded) remains.service = loaded->prepared.service;
+  if (!loaded || !work.isolation) {
+    auto slices = load_slices(source_, work);
+    if (!slices) return std::move(slices).error();
+    remains.completions = tally_all_dead(work.parts, *slices);
+    remains.spans = dead_spans(remains.completions);
+    remains.otlp = loaded ? std::move(loaded->prepared.otlp) : join(*slices);
+    return remains;
+  }
+  const auto& bad = work.isolation->search.bad();
+  auto selected =
+      select_spans(loaded->prepared, [&](std::size_t index) { return bad.contains(index); });
+  if (!selected) return std::move(selected).error();
+  const auto ids = span_ids(selected->otlp);
+  if (!ids) return ids.error();
+  const SpanIds dead(ids->begin(), ids->end());
+  remains.otlp = std::move(selected->otlp);
+  remains.completions = tally(work.parts, loaded->slices, dead);
+  remains.spans = dead_spans(remains.completions);
+  return remains;
+}
+
+DeadLetter DeadLetterDesk::letter(const Burial& burial, Remains& remains) const {
+  const TraceWork& work = burial.work;
+  return {.trace_id = work.trace_id,
+          .segment_id = work.parts.front().position.segment_id,
+          .offset = work.parts.front().position.offset,
+          .spans = remains.spans,
+          .reason = burial.reason,
+          .answer = burial.answer,
+          .model = link_name(work.group.link, source_),
+          .link = work.group.link,
+          .experiment = work.group.experiment,
+          .accepted_at = work.accepted_at,
+          .service = remains.service,
+          .peer = work.peer,
+          .otlp = std::move(remains.otlp)};
+}
+
+void DeadLetterDesk::park(Burial burial, const Error& error) {
+  burial.due = clock_.steady() + kRetry;
+  reporter_.failure(kSubject, error.message,
+                    "make room: look at them with 'tracelink dead-letters ls', or raise "
+                    "queue.max_bytes");
+  parked_.push_back(std::move(burial));
+}
+
+std::optional<SteadyTime> DeadLetterDesk::next_due() const {
+  std::optional<SteadyTime> next;
+  for (const Burial& burial : parked_) {
+    if (!next || burial.due < *next) next = burial.due;
+  }
+  return next;
+}
+
+std::size_t DeadLetterDesk::parked_records() const {
+  std::size_t records = 0;
+  for (const Burial& burial : parked_) records += burial.work.parts.size();
+  return records;
+}
+
+}  // namespace tracelink

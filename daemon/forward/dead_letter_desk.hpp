@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/forward/dead_letter_store.hpp"
+#include "daemon/forward/delivery_ledger.hpp"
+#include "daemon/forward/record_source.hpp"
+#include "daemon/forward/reporter.hpp"
+#include "daemon/forward/trace_work.hpp"
+
+namespace tracelink {
+
+// Brings traces that cannot be delivered to the dead letters: first the file, then the journal, so
+// that a crash in between repeats the file. What cannot be written (the bound, the disk) stays
+// parked in the queue and is tried again each minute.
+//
+// Threads: one. Lifetime: the references outlive this object.
+class DeadLetterDesk {
+ public:
+  using Finished = std::function<void(const TraceId&)>;  // completed, nothing of it is left
+
+  DeadLetterDesk(RecordSource& source, DeadLetterStore& store, DeliveryLedger& ledger,
+                 Reporter& reporter, const Clock& clock, Finished finished);
+
+  // With an isolation in `work` its bad spans, the others being delivered; else all its spans.
+  void bury(TraceWork work, std::string reason, Failure answer);
+  void retry_due();
+
+  std::optional<SteadyTime> next_due() const;
+  std::size_t parked_traces() const { return parked_.size(); }
+  std::size_t parked_records() const;
+  std::uint64_t buried() const { return buried_; }
+
+ private:
+  struct Burial {
+    TraceWork work;
+    std::string reason;
+    Failure answer;
+    SteadyTime due{};
+  };
+  struct Remains {
+    std::string otlp;
+    std::uint32_t spans = 0;
+    std::string service;
+    std::vector<Completion> completions;
+  };
+
+  Result<void> try_to_bury(Burial& burial);
+  Result<Remains> remains_of(TraceWork& work) const;
+  DeadLetter letter(const Burial& burial, Remains& remains) const;
+  void park(Burial burial, const Error& error);
+
+  RecordSource& source_;
+  DeadLetterStore& store_;
+  DeliveryLedger& ledger_;
+  Reporter& reporter_;
+  const Clock& clock_;
+  const Finished finished_;
+  std::vector<Burial> parked_;
+  std::uint64_t buried_ = 0;
+};
+
+}  // namespace tracelink

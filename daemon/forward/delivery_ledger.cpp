@@ -1,0 +1,77 @@
+#include "daemon/forward/delivery_ledger.hpp"
+
+#include <utility>
+
+namespace tracelink {
+
+namespace {
+
+constexpr auto kSyncDelay = std::chrono::seconds(1);
+
+}  // namespace
+
+DeliveryLedger::DeliveryLedger(RecordSource& source, const Clock& clock)
+    : source_(source), clock_(clock) {
+  for (const TraceNote& note : source_.recent_notes()) recent_.remember(note);
+}
+
+std::optional<RecentTrace> DeliveryLedger::recent(const TraceId& id) const {
+  return recent_.find(id, clock_.wall());
+}
+
+TraceNote DeliveryLedger::note(const TraceWork& work, TraceNote::Step step) const {
+  return {.trace_id = work.trace_id,
+          .step = step,
+          .link = work.group.link,
+          .root_delivered = false,
+          .start_ns = 0,
+          .at = clock_.wall()};
+}
+
+Result<void> DeliveryLedger::fix_links(const std::vector<const TraceWork*>& works) {
+  std::vector<TraceNote> notes = unsaved_;
+  for (const TraceWork* work : works) {
+    if (!recent(work->trace_id)) notes.push_back(note(*work, TraceNote::Step::linked));
+  }
+  if (notes.size() == unsaved_.size()) return {};
+  if (auto saved = source_.note(notes); !saved) return saved;
+  for (std::size_t i = unsaved_.size(); i < notes.size(); ++i) recent_.remember(notes[i]);
+  unsaved_.clear();
+  return {};
+}
+
+void DeliveryLedger::complete(const std::vector<Completion>& completions) {
+  for (const Completion& completion : completions) source_.complete(completion);
+  want_sync();
+}
+
+void DeliveryLedger::mark_delivered(const TraceWork& work, bool root_delivered,
+                                    std::uint64_t start_ns) {
+  const auto known = recent(work.trace_id);
+  if (known && known->delivered && (known->root_delivered || !root_delivered)) {
+    return;
+  }
+  TraceNote delivered = note(work, TraceNote::Step::delivered);
+  delivered.root_delivered = root_delivered || (known && known->root_delivered);
+  delivered.start_ns = start_ns;
+  recent_.remember(delivered);
+  unsaved_.push_back(delivered);
+  want_sync();
+}
+
+void DeliveryLedger::want_sync() {
+  if (!sync_due_) sync_due_ = clock_.steady() + kSyncDelay;
+}
+
+Result<void> DeliveryLedger::sync() {
+  sync_due_.reset();
+  Result<void> saved = unsaved_.empty() ? Result<void>() : source_.note(unsaved_);
+  if (saved) {
+    unsaved_.clear();
+    saved = source_.sync_journal();
+  }
+  if (!saved) want_sync();
+  return saved;
+}
+
+}  // namespace tracelink

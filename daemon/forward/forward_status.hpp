@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/forward/destination.hpp"
+
+namespace tracelink {
+
+// Traces that wait because of one failing thing.
+struct HeldScope {
+  std::string scope;  // server, experiment <id>, link <name>
+  std::string reason;
+  std::string remedy;  // empty when waiting is all there is to do
+  WallTime since{};
+  std::size_t traces = 0;
+};
+
+struct LastError {
+  std::string message;
+  std::string remedy;
+  WallTime at{};
+};
+
+// Since the start of the process.
+struct ForwardCounters {
+  std::uint64_t batches = 0;
+  std::uint64_t delivered_traces = 0;
+  std::uint64_t dead_lettered_traces = 0;  // in whole or in part
+  // Attempts of a trace that ended so.
+  std::uint64_t transient = 0, configuration = 0, poison = 0, unknown = 0;
+};
+
+// The delivery loop at one moment.
+struct ForwardStatus {
+  std::vector<HeldScope> held;
+  std::optional<WallTime> last_delivery_at;
+  std::optional<LastError> last_error;
+  ServerStatus server;
+  std::size_t assembling_traces = 0;
+  std::size_t waiting_traces = 0;
+  std::size_t in_flight_traces = 0;
+  std::size_t parked_traces = 0;  // refused for good, and no room for a dead letter
+  std::size_t dead_letters = 0;
+  std::uint64_t dead_letter_bytes = 0;
+  ForwardCounters counters;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,311 @@
+#include "daemon/forward/forwarder.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/forward/tally.hpp"
+#include "daemon/forward/trace_loader.hpp"
+
+namespace tracelink {
+
+namespace {
+
+constexpr int kReadsPerStep = 256;
+constexpr auto kReadRetry = std::chrono::seconds(1);
+constexpr auto kLongestWait = std::chrono::seconds(1);
+constexpr auto kConfigurationProbe = std::chrono::minutes(1);
+constexpr auto kHoldCheck = std::chrono::minutes(1);
+// Probes in a row that confirm a hold, so that a trace that is old for another reason is not given
+// up at the first refusal.
+constexpr int kHoldProbes = 3;
+
+DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
+  const bool root_delivered = known && known->delivered && known->root_delivered;
+  if (root_delivered) return DeliveryMode::spans_only;
+  if (!has_root) return DeliveryMode::without_root;
+  return known && known->delivered ? DeliveryMode::final_info : DeliveryMode::whole;
+}
+
+}  // namespace
+
+Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
+                     DeadLetterStore& dead_letters, const Clock& clock, RandomSource& random)
+    : options_(options),
+      source_(source),
+      destination_(destination),
+      dead_letters_(dead_letters),
+      clock_(clock),
+      reporter_(clock),
+      ledger_(source, clock),
+      assembler_({options.trace_grace, options.trace_idle}, clock),
+      gates_(RetryDelay{}, kConfigurationProbe, clock, random),
+      batch_size_(options.max_traces_per_batch),
+      desk_(source, dead_letters, ledger_, reporter_, clock,
+            [this](const TraceId& id) { assembler_.finished(id); }),
+      settler_({source, backlog_, gates_, ledger_, desk_, batch_size_, reporter_, clock, random},
+               [this](const TraceId& id) { assembler_.finished(id); }) {}
+
+void Forwarder::run(std::stop_token stop_token) {
+  const std::stop_callback wake(stop_token, [this] { destination_.wakeup(); });
+  while (!stop_token.stop_requested() && !drained()) step(kLongestWait);
+  stop();
+}
+
+void Forwarder::step(std::chrono::milliseconds longest_wait) {
+  read();
+  admit_ready();
+  desk_.retry_due();
+  give_up_overdue_holds();
+  dispatch();
+  sync_if_due();
+  publish_status();
+  destination_.poll(wait_time(longest_wait));
+}
+
+void Forwarder::stop() {
+  destination_.cancel();
+  if (auto synced = ledger_.sync(); !synced) {
+    reporter_.failure("delivery journal", synced.error().message, "");
+  }
+  publish_status();
+}
+
+void Forwarder::read() {
+  caught_up_ = false;
+  if (clock_.steady() < read_again_) return;
+  for (int n = 0; n < kReadsPerStep; ++n) {
+    caught_up_ = !has_room();
+    if (caught_up_) return;
+    const auto stored = source_.next();
+    if (!stored) {
+      reporter_.failure("queue", stored.error().message, "");
+      if (stored.error().code == ErrorCode::corrupt) continue;  // stepped over and counted
+      read_again_ = clock_.steady() + kReadRetry;
+      return;
+    }
+    caught_up_ = !*stored;
+    if (caught_up_) return;
+    assembler_.add(**stored, ledger_.recent((*stored)->record.slice.trace_id));
+  }
+}
+
+std::size_t Forwarder::held_records() const {
+  const auto is_held = [this](const GroupKey& group) {
+    const auto waiting = waiting_.find(group);
+    if (waiting != waiting_.end() && waiting->second.failure.scope != FailureScope::server) {
+      return true;
+    }
+    return gates_.is_held_alone(group);
+  };
+  return backlog_.records_in(is_held) + desk_.parked_records();
+}
+
+bool Forwarder::has_room() const {
+  const std::size_t all =
+      assembler_.records() + backlog_.records() + desk_.parked_records() + in_flight_records_;
+  if (all < options_.window_records) return true;
+  const std::size_t held = held_records();
+  return held < options_.held_records && all - held < options_.window_records;
+}
+
+void Forwarder::admit(std::vector<TraceWork> works) {
+  for (TraceWork& work : works) {
+    // Its link may have been fixed by an earlier part of the trace while this one waited.
+    if (const auto known = ledger_.recent(work.trace_id)) work.group.link = known->link;
+    backlog_.add(std::move(work));
+  }
+}
+
+void Forwarder::admit_ready() {
+  if (is_draining()) admit(assembler_.take_with_root());
+  admit(assembler_.take_ready(caught_up_));
+  // A window full of unfinished traces would wait for records that cannot be read.
+  while (assembler_.records() > options_.window_records / 2 && !has_room()) {
+    auto work = assembler_.take_soonest();
+    if (!work) break;
+    std::vector<TraceWork> one;
+    one.push_back(*std::move(work));
+    admit(std::move(one));
+  }
+}
+
+void Forwarder::give_up_overdue_holds() {
+  if (clock_.steady() < next_hold_check_) return;
+  next_hold_check_ = clock_.steady() + kHoldCheck;
+  const WallTime accepted_before = clock_.wall() - options_.hold_max;
+  for (const ScopeGates::Hold& hold : gates_.holds()) {
+    if (!is_peer_chosen(hold.key) || hold.failures < kHoldProbes) continue;
+    if (hold.failure.failure_class != FailureClass::configuration) continue;
+    auto overdue = backlog_.take_if([&](const TraceWork& work) {
+      return work.group.experiment == hold.key.experiment && work.accepted_at < accepted_before;
+    });
+    for (TraceWork& work : overdue) {
+      work.isolation.reset();
+      desk_.bury(std::move(work), "held too long: " + hold.failure.message, hold.failure);
+    }
+  }
+}
+
+bool Forwarder::may_send(const GroupKey& group) {
+  Failure hold;
+  if (destination_.accepts(group.link, group.experiment, &hold)) {
+    waiting_.erase(group);
+    return gates_.permit(group) != ScopeGates::Permit::no;
+  }
+  auto [at, is_new] = waiting_.try_emplace(group);
+  if (is_new) at->second.since = clock_.wall();
+  at->second.failure = std::move(hold);
+  return false;
+}
+
+void Forwarder::dispatch() {
+  std::erase_if(waiting_, [this](const auto& entry) {
+    return backlog_.traces_in([&](const GroupKey& group) { return group == entry.first; }) == 0;
+  });
+  bool sent = true;
+  while (sent && flights_ < options_.connections) {
+    sent = false;
+    for (const GroupKey& group : backlog_.due_groups(clock_.steady())) {
+      if (!may_send(group)) continue;
+      sent = send_one(group);
+      break;
+    }
+  }
+}
+
+bool Forwarder::send_one(const GroupKey& group) {
+  const SteadyTime now = clock_.steady();
+  const bool probe = gates_.permit(group) == ScopeGates::Permit::probe;
+  std::vector<TraceWork> works;
+  if (probe) {
+    if (auto work = backlog_.take_probe(group, now)) works.push_back(*std::move(work));
+  } else {
+    works = backlog_.take_batch(group, {batch_size_.value(), options_.max_batch_bytes}, now);
+  }
+  Flight flight;
+  flight.group = group;
+  std::vector<TraceDelivery> deliveries;
+  for (TraceWork& work : works) {
+    TraceDelivery delivery;
+    if (auto item = load(std::move(work), delivery)) {
+      flight.items.push_back(*std::move(item));
+      deliveries.push_back(std::move(delivery));
+    }
+  }
+  if (deliveries.empty()) return true;
+  if (!sync_links(flight.items)) return false;
+  if (probe) gates_.begin_probe(group);
+  ++flights_;
+  in_flight_traces_ += flight.items.size();
+  in_flight_records_ += flight.records();
+  auto shared = std::make_shared<Flight>(std::move(flight));
+  destination_.deliver(std::move(deliveries), [this, shared](std::vector<Outcome> outcomes) {
+    settle(std::move(*shared), outcomes);
+  });
+  return true;
+}
+
+std::optional<Flight::Item> Forwarder::load(TraceWork work, TraceDelivery& delivery) {
+  auto loaded = load_trace(source_, work);
+  if (!loaded) {
+    const Error& error = loaded.error();
+    if (error.code == ErrorCode::closed) {
+      assembler_.finished(work.trace_id);
+    } else if (error.code == ErrorCode::corrupt) {
+      desk_.bury(std::move(work), "its spans cannot be merged: " + error.message, {});
+    } else {
+      reporter_.failure("queue", error.message, "");
+      settler_.retry_later(std::move(work));
+    }
+    return std::nullopt;
+  }
+  const auto known = ledger_.recent(work.trace_id);
+  Flight::Item item;
+  item.completions = tally(work.parts, loaded->slices, {});
+  item.start_ns = loaded->prepared.info.start_ns;
+  item.mode = mode_of(loaded->prepared.info.has_root, known);
+  if (work.isolation) {
+    const SpanRange range = *work.isolation->search.current();
+    auto part = select_spans(loaded->prepared, [&](std::size_t index) {
+      return index >= range.begin && index < range.end;
+    });
+    if (part) loaded->prepared = *std::move(part);
+    item.mode = DeliveryMode::spans_only;
+  }
+  item.span_count = loaded->prepared.span_count;
+  delivery = {.trace = std::move(loaded->prepared),
+              .link = work.group.link,
+              .experiment = work.group.experiment,
+              .mode = item.mode,
+              .accepted_at = work.accepted_at,
+              .repeated = work.repeated || known.has_value()};
+  item.work = std::move(work);
+  return item;
+}
+
+bool Forwarder::sync_links(std::vector<Flight::Item>& items) {
+  std::vector<const TraceWork*> works;
+  for (const Flight::Item& item : items) works.push_back(&item.work);
+  const auto fixed = ledger_.fix_links(works);
+  if (fixed) return true;
+  reporter_.failure("delivery journal", fixed.error().message, "");
+  for (Flight::Item& item : items) settler_.retry_later(std::move(item.work));
+  return false;
+}
+
+void Forwarder::settle(Flight flight, const std::vector<Outcome>& outcomes) {
+  --flights_;
+  in_flight_traces_ -= flight.items.size();
+  in_flight_records_ -= flight.records();
+  settler_.settle(std::move(flight), outcomes);
+}
+
+void Forwarder::sync_if_due() {
+  const auto due = ledger_.sync_due();
+  if (!due || clock_.steady() < *due) return;
+  if (auto synced = ledger_.sync(); !synced) {
+    reporter_.failure("delivery journal", synced.error().message, "");
+  } else {
+    reporter_.recovered("delivery journal");
+  }
+}
+
+std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest) const {
+  const SteadyTime now = clock_.steady();
+  if (!caught_up_ && now >= read_again_) return std::chrono::milliseconds(0);
+  SteadyTime wake = now + longest;
+  const auto consider = [&](std::optional<SteadyTime> at) {
+    if (at && *at > now) wake = std::min(wake, *at);
+  };
+  consider(read_again_);
+  consider(assembler_.next_ready());
+  consider(backlog_.next_due(now));
+  consider(gates_.next_probe());
+  consider(desk_.next_due());
+  consider(ledger_.sync_due());
+  return std::chrono::ceil<std::chrono::milliseconds>(wake - now);
+}
+
+void Forwarder::drain(SteadyTime deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    drain_deadline_ = deadline;
+  }
+  destination_.wakeup();
+}
+
+bool Forwarder::is_draining() const {
+  const std::lock_guard lock(mutex_);
+  return drain_deadline_.has_value();
+}
+
+bool Forwarder::drained() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!drain_deadline_) return false;
+    if (clock_.steady() >= *drain_deadline_) return true;
+  }
+  return caught_up_ && flights_ == 0 && backlog_.records() == 0 && !assembler_.has_root();
+}
+
+}  // namespace tracelink

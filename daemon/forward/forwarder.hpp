@@ -1,0 +1,117 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "daemon/forward/assembler.hpp"
+#include "daemon/forward/backlog.hpp"
+#include "daemon/forward/batch_size.hpp"
+#include "daemon/forward/dead_letter_desk.hpp"
+#include "daemon/forward/dead_letter_store.hpp"
+#include "daemon/forward/delivery_ledger.hpp"
+#include "daemon/forward/destination.hpp"
+#include "daemon/forward/forward_status.hpp"
+#include "daemon/forward/record_source.hpp"
+#include "daemon/forward/reporter.hpp"
+#include "daemon/forward/scope_gates.hpp"
+#include "daemon/forward/settler.hpp"
+
+namespace tracelink {
+
+struct ForwarderOptions {
+  std::size_t connections = 2;  // batches in flight
+  std::size_t max_traces_per_batch = 50;
+  std::uint64_t max_batch_bytes = 8u << 20;
+  std::chrono::milliseconds trace_grace{2'000};
+  std::chrono::milliseconds trace_idle{600'000};
+  // What a peer chose (an experiment id) is held at most so long, then its traces are dead letters.
+  std::chrono::milliseconds hold_max = std::chrono::hours(24);
+  // Records known at a time (positions, not payloads). Reading stops at the bound; records that
+  // wait for their link or experiment alone have a bound of their own, so that they do not stop the
+  // others.
+  std::size_t window_records = 20'000;
+  std::size_t held_records = 100'000;
+};
+
+// The delivery loop (DESIGN section 7): reads records, assembles traces, sends batches, settles
+// the answers. A trace is never in two batches at once.
+//
+// Threads: run(), step() and drain_now() on the forwarder thread; status() and drain() from any.
+// Memory: the window's positions and the payloads of the batches in flight, whatever the backlog.
+// Lifetime: the references outlive this object; construct it after Destination.
+class Forwarder {
+ public:
+  Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
+            DeadLetterStore& dead_letters, const Clock& clock, RandomSource& random);
+
+  // Until `stop` is requested, or drain() has ended. What is in flight is then cancelled, what is
+  // done is durable; the rest stays in the queue.
+  void run(std::stop_token stop);
+  // One round: read, send, wait at most `longest_wait` for an answer or for something to be due.
+  void step(std::chrono::milliseconds longest_wait);
+  // Ends like run().
+  void stop();
+
+  // Traces whose root is there go at once, and run() returns when they are gone or at the deadline.
+  void drain(SteadyTime deadline);
+  bool drained() const;
+
+  ForwardStatus status() const;
+
+ private:
+  void read();
+  bool has_room() const;
+  void admit(std::vector<TraceWork> works);
+  void admit_ready();
+  void give_up_overdue_holds();
+  void dispatch();
+  bool may_send(const GroupKey& group);
+  bool send_one(const GroupKey& group);
+  std::optional<Flight::Item> load(TraceWork work, TraceDelivery& delivery);
+  void settle(Flight flight, const std::vector<Outcome>& outcomes);
+  bool sync_links(std::vector<Flight::Item>& items);
+  void sync_if_due();
+  std::chrono::milliseconds wait_time(std::chrono::milliseconds longest) const;
+  std::size_t held_records() const;
+  bool is_draining() const;
+  void publish_status();
+  std::vector<HeldScope> held_scopes() const;
+
+  const ForwarderOptions options_;
+  RecordSource& source_;
+  Destination& destination_;
+  DeadLetterStore& dead_letters_;
+  const Clock& clock_;
+  Reporter reporter_;
+  DeliveryLedger ledger_;
+  Assembler assembler_;
+  Backlog backlog_;
+  ScopeGates gates_;
+  BatchSize batch_size_;
+  DeadLetterDesk desk_;
+  Settler settler_;
+
+  struct Waiting {  // the destination does not accept the group now
+    Failure failure;
+    WallTime since{};
+  };
+  std::map<GroupKey, Waiting> waiting_;
+  std::size_t flights_ = 0;
+  std::size_t in_flight_traces_ = 0;
+  std::size_t in_flight_records_ = 0;
+  bool caught_up_ = false;  // nothing was left to read, or no room for it
+  SteadyTime read_again_ = SteadyTime::min();
+  SteadyTime next_hold_check_ = SteadyTime::min();
+
+  mutable std::mutex mutex_;  // what other threads see
+  std::optional<SteadyTime> drain_deadline_;
+  ForwardStatus status_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "daemon/forward/record_source.hpp"
+
+namespace tracelink {
+
+// The durable queue as RecordSource. Lifetime: `queue` outlives this object.
+class QueueSource final : public RecordSource {
+ public:
+  explicit QueueSource(Queue& queue) : queue_(queue) {}
+
+  Result<std::optional<StoredRecord>> next() override { return queue_.next(); }
+  Result<StoredRecord> read(Position position) const override { return queue_.read(position); }
+  void complete(const Completion& completion) override { queue_.complete(completion); }
+  Result<void> note(const std::vector<TraceNote>& notes) override { return queue_.note(notes); }
+  std::vector<TraceNote> recent_notes() const override { return queue_.recent_notes(); }
+  Result<LinkDefinition> link(const LinkHash& hash) const override { return queue_.link(hash); }
+  Result<void> sync_journal() override { return queue_.sync_journal(); }
+  void set_external_bytes(std::uint64_t bytes) override { queue_.set_external_bytes(bytes); }
+
+ private:
+  Queue& queue_;
+};
+
+}  // namespace tracelink

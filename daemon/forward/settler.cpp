@@ -1,0 +1,245 @@
+#include "daemon/forward/settler.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "daemon/forward/scope_name.hpp"
+
+namespace tracelink {
+
+namespace {
+
+constexpr auto kConfigurationWait = std::chrono::minutes(1);
+constexpr int kDoubtFailures = 3;
+constexpr auto kDoubtTime = std::chrono::minutes(2);
+
+// The refusal was of the spans: the info step, if there was one, had succeeded.
+bool spans_were_refused(const Flight::Item& item, const Outcome& outcome) {
+  return outcome.info_stored || item.mode == DeliveryMode::spans_only;
+}
+
+// The server worked on the request, whatever it thought of it.
+bool server_is_well(const Outcome& outcome) {
+  switch (outcome.kind) {
+    case OutcomeKind::delivered:
+    case OutcomeKind::poison:
+      return true;
+    case OutcomeKind::unknown:
+      return outcome.info_stored;
+    case OutcomeKind::transient:
+    case OutcomeKind::configuration:
+      return false;
+  }
+  return false;
+}
+
+bool any(const std::vector<Outcome>& outcomes, OutcomeKind kind) {
+  return std::any_of(outcomes.begin(), outcomes.end(),
+                     [&](const Outcome& outcome) { return outcome.kind == kind; });
+}
+
+// What says most about the scope: a configuration failure, else the first one; null if there is
+// none.
+const Failure* decisive_failure(const std::vector<Outcome>& outcomes) {
+  const Failure* first = nullptr;
+  for (const Outcome& outcome : outcomes) {
+    if (outcome.kind == OutcomeKind::configuration) return &outcome.failure;
+    if (outcome.kind != OutcomeKind::delivered && first == nullptr) first = &outcome.failure;
+  }
+  return first;
+}
+
+}  // namespace
+
+std::size_t Flight::records() const {
+  std::size_t records = 0;
+  for (const Item& item : items) records += item.work.parts.size();
+  return records;
+}
+
+Settler::Settler(Parts parts, Finished finished) : parts_(parts), finished_(std::move(finished)) {}
+
+void Settler::settle(Flight flight, const std::vector<Outcome>& outcomes) {
+  ++counters_.batches;
+  if (any(outcomes, OutcomeKind::delivered)) {
+    last_delivery_ = parts_.clock.steady();
+    last_delivery_at_ = parts_.clock.wall();
+  }
+  if (any(outcomes, OutcomeKind::transient)) last_trouble_ = parts_.clock.steady();
+  settle_scopes(flight.group, outcomes);
+  std::vector<TraceWork> refused;
+  std::vector<TraceWork> doubted;
+  for (std::size_t i = 0; i < flight.items.size(); ++i) {
+    const Outcome& outcome = outcomes[i];
+    Item& item = flight.items[i];
+    count(outcome.kind);
+    if (outcome.kind != OutcomeKind::delivered) item.work.repeated = true;
+    if (outcome.batch && outcome.kind == OutcomeKind::poison) {
+      refused.push_back(std::move(item.work));
+    } else if (outcome.batch && outcome.kind == OutcomeKind::unknown) {
+      doubted.push_back(std::move(item.work));
+    } else {
+      settle_item(std::move(item), outcome);
+    }
+  }
+  split(std::move(refused), std::chrono::milliseconds(0));
+  split(std::move(doubted), trace_delay_.after(1, parts_.random));
+}
+
+void Settler::settle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes) {
+  const bool well = std::any_of(outcomes.begin(), outcomes.end(), server_is_well);
+  const Failure* failure = decisive_failure(outcomes);
+  if (failure != nullptr) {
+    const ScopeKey key = scope_key(failure->scope, group);
+    parts_.reporter.failure(well ? "single traces" : scope_name(key, parts_.source),
+                            failure->message, failure->remedy);
+    if (!well) parts_.gates.failed(group, key, *failure);
+  }
+  if (well) {
+    for (const ScopeKey& key : parts_.gates.succeeded(group)) {
+      parts_.reporter.recovered(scope_name(key, parts_.source));
+    }
+  }
+  if (failure == nullptr) {
+    parts_.batch_size.grow();
+  } else if (!well && any(outcomes, OutcomeKind::transient)) {
+    parts_.batch_size.shrink();
+  }
+}
+
+void Settler::settle_item(Item item, const Outcome& outcome) {
+  switch (outcome.kind) {
+    case OutcomeKind::delivered:
+      return delivered(std::move(item));
+    case OutcomeKind::transient:
+      return again_after(std::move(item.work), outcome.failure);
+    case OutcomeKind::configuration:
+      return misconfigured(std::move(item.work));
+    case OutcomeKind::poison:
+      return refused_alone(std::move(item), outcome);
+    case OutcomeKind::unknown:
+      return doubted_alone(std::move(item), outcome);
+  }
+}
+
+void Settler::delivered(Item item) {
+  if (item.work.isolation) {
+    item.work.isolation->search.current_delivered();
+    return continue_isolation(std::move(item.work));
+  }
+  const bool root = item.mode == DeliveryMode::whole || item.mode == DeliveryMode::final_info;
+  parts_.ledger.mark_delivered(item.work, root, item.start_ns);
+  parts_.ledger.complete(item.completions);
+  ++counters_.delivered_traces;
+  finished_(item.work.trace_id);
+}
+
+void Settler::refused_alone(Item item, const Outcome& outcome) {
+  if (item.work.isolation) {
+    item.work.isolation->refusal = outcome.failure;
+    item.work.isolation->search.current_refused();
+    return continue_isolation(std::move(item.work));
+  }
+  if (spans_were_refused(item, outcome) && item.span_count > 1) {
+    return isolate(std::move(item), outcome);
+  }
+  parts_.desk.bury(std::move(item.work), "the server refuses it: " + outcome.failure.message,
+                   outcome.failure);
+}
+
+void Settler::isolate(Item item, const Outcome& outcome) {
+  const bool root = item.mode == DeliveryMode::whole || item.mode == DeliveryMode::final_info;
+  item.work.isolation =
+      std::make_unique<Isolation>(Isolation{SpanIsolation(item.span_count), outcome.failure, root});
+  item.work.cohort = ++last_cohort_;
+  item.work.doubt = {};
+  item.work.failures = 0;
+  again(std::move(item.work), std::chrono::milliseconds(0));
+}
+
+void Settler::continue_isolation(TraceWork work) {
+  work.doubt = {};
+  work.failures = 0;
+  if (work.isolation->search.current()) {
+    return again(std::move(work), std::chrono::milliseconds(0));
+  }
+  const Failure refusal = work.isolation->refusal;
+  parts_.ledger.mark_delivered(work, work.isolation->root_stored, 0);
+  parts_.desk.bury(std::move(work), "the server refuses these spans: " + refusal.message, refusal);
+}
+
+// The same answer stands for a bad span and for a database that went away (MLFLOW section 9.5), so
+// time and the fate of the others have to tell.
+void Settler::doubted_alone(Item item, const Outcome& outcome) {
+  TraceWork& work = item.work;
+  if (work.isolation && work.isolation->search.current()->size() > 1) {
+    work.isolation->search.current_refused();
+    return again_after(std::move(work), outcome.failure);
+  }
+  if (!spans_were_refused(item, outcome)) return again_after(std::move(work), outcome.failure);
+  if (work.doubt.failures++ == 0) work.doubt.first = parts_.clock.steady();
+  if (is_judged(work.doubt, outcome)) return refused_alone(std::move(item), outcome);
+  again_after(std::move(work), outcome.failure);
+}
+
+bool Settler::is_judged(const Doubt& doubt, const Outcome& outcome) const {
+  if (doubt.failures < kDoubtFailures) return false;
+  if (parts_.clock.steady() - doubt.first < kDoubtTime) return false;
+  const bool others_go_through = last_delivery_ >= doubt.first;
+  const bool nobody_has_trouble = outcome.info_stored && last_trouble_ < doubt.first;
+  return others_go_through || nobody_has_trouble;
+}
+
+// The gate of the scope holds it, unless others of the scope go through: then it waits alone.
+void Settler::misconfigured(TraceWork work) {
+  const bool held = parts_.gates.permit(work.group) != ScopeGates::Permit::yes;
+  again(std::move(work), held ? std::chrono::milliseconds(0) : kConfigurationWait);
+}
+
+void Settler::split(std::vector<TraceWork> works, std::chrono::milliseconds wait) {
+  std::sort(works.begin(), works.end(),
+            [](const TraceWork& a, const TraceWork& b) { return a.sequence < b.sequence; });
+  const std::size_t middle = works.size() / 2;
+  const std::uint64_t first = ++last_cohort_;
+  const std::uint64_t second = ++last_cohort_;
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    works[i].cohort = i < middle ? first : second;
+    again(std::move(works[i]), wait);
+  }
+}
+
+void Settler::again(TraceWork work, std::chrono::milliseconds wait) {
+  work.not_before = parts_.clock.steady() + wait;
+  parts_.backlog.add(std::move(work));
+}
+
+void Settler::again_after(TraceWork work, const Failure& failure) {
+  ++work.failures;
+  const auto wait = trace_delay_.after(work.failures, parts_.random, failure.retry_after);
+  again(std::move(work), wait);
+}
+
+void Settler::retry_later(TraceWork work) { again_after(std::move(work), {}); }
+
+void Settler::count(OutcomeKind kind) {
+  switch (kind) {
+    case OutcomeKind::delivered:
+      return;
+    case OutcomeKind::transient:
+      ++counters_.transient;
+      return;
+    case OutcomeKind::configuration:
+      ++counters_.configuration;
+      return;
+    case OutcomeKind::poison:
+      ++counters_.poison;
+      return;
+    case OutcomeKind::unknown:
+      ++counters_.unknown;
+      return;
+  }
+}
+
+}  // namespace tracelink

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "daemon/forward/backlog.hpp"
+#include "daemon/forward/batch_size.hpp"
+#include "daemon/forward/dead_letter_desk.hpp"
+#include "daemon/forward/delivery_ledger.hpp"
+#include "daemon/forward/destination.hpp"
+#include "daemon/forward/forward_status.hpp"
+#include "daemon/forward/reporter.hpp"
+#include "daemon/forward/scope_gates.hpp"
+
+namespace tracelink {
+
+// A batch that was given to the destination.
+struct Flight {
+  struct Item {
+    TraceWork work;
+    DeliveryMode mode = DeliveryMode::whole;
+    std::vector<Completion> completions;  // if every span of it is delivered
+    std::uint32_t span_count = 0;
+    std::uint64_t start_ns = 0;
+  };
+  GroupKey group;
+  std::vector<Item> items;
+  std::size_t records() const;
+};
+
+// Decides what becomes of each trace of a batch and of its scopes after the answers (DESIGN section
+// 7): done, again, split, isolated or buried.
+//
+// Threads: one. Lifetime: the references outlive this object.
+class Settler {
+ public:
+  using Finished = std::function<void(const TraceId&)>;
+  struct Parts {  // what it works on
+    RecordSource& source;
+    Backlog& backlog;
+    ScopeGates& gates;
+    DeliveryLedger& ledger;
+    DeadLetterDesk& desk;
+    BatchSize& batch_size;
+    Reporter& reporter;
+    const Clock& clock;
+    RandomSource& random;
+  };
+  Settler(Parts parts, Finished finished);
+
+  void settle(Flight flight, const std::vector<Outcome>& outcomes);
+  // Back to the backlog after a failure that is ours: the batch was not sent.
+  void retry_later(TraceWork work);
+
+  const ForwardCounters& counters() const { return counters_; }
+  std::optional<WallTime> last_delivery_at() const { return last_delivery_at_; }
+
+ private:
+  using Item = Flight::Item;
+
+  void settle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes);
+  void settle_item(Item item, const Outcome& outcome);
+  void delivered(Item item);
+  void refused_alone(Item item, const Outcome& outcome);
+  void doubted_alone(Item item, const Outcome& outcome);
+  void misconfigured(TraceWork work);
+  void isolate(Item item, const Outcome& outcome);
+  void continue_isolation(TraceWork work);
+  bool is_judged(const Doubt& doubt, const Outcome& outcome) const;
+  void split(std::vector<TraceWork> works, std::chrono::milliseconds wait);
+  void again(TraceWork work, std::chrono::milliseconds wait);
+  void again_after(TraceWork work, const Failure& failure);
+  void count(OutcomeKind kind);
+
+  const Parts parts_;
+  const Finished finished_;
+  const RetryDelay trace_delay_;
+  std::uint64_t last_cohort_ = 0;
+  SteadyTime last_delivery_ = SteadyTime::min();
+  SteadyTime last_trouble_ = SteadyTime::min();  // a transient failure
+  std::optional<WallTime> last_delivery_at_;
+  ForwardCounters counters_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,56 @@
+#include "daemon/forward/tally.hpp"
+
+#include <functional>
+
+#include "daemon/forward/span_ids.hpp"
+
+namespace tracelink {
+
+namespace {
+
+using IsDead = std::function<bool(const SpanId&)>;
+
+Completion tally_part(const Part& part, const std::string& slice, const IsDead& is_dead,
+                      SpanIds& seen) {
+  Completion completion{.position = part.position};
+  const auto ids = span_ids(slice);
+  // What was accepted without having been looked at span by span is counted as a whole.
+  if (!ids || ids->size() != part.span_count) {
+    (is_dead(SpanId{}) ? completion.dead_lettered : completion.delivered) = part.span_count;
+    return completion;
+  }
+  for (auto id = ids->rbegin(); id != ids->rend(); ++id) {
+    if (!seen.insert(*id).second) {
+      ++completion.duplicate;
+    } else if (is_dead(*id)) {
+      ++completion.dead_lettered;
+    } else {
+      ++completion.delivered;
+    }
+  }
+  return completion;
+}
+
+std::vector<Completion> tally_if(const std::vector<Part>& parts,
+                                 const std::vector<std::string>& slices, const IsDead& is_dead) {
+  std::vector<Completion> completions(parts.size());
+  SpanIds seen;
+  for (std::size_t i = parts.size(); i-- > 0;) {
+    completions[i] = tally_part(parts[i], slices[i], is_dead, seen);
+  }
+  return completions;
+}
+
+}  // namespace
+
+std::vector<Completion> tally(const std::vector<Part>& parts,
+                              const std::vector<std::string>& slices, const SpanIds& dead) {
+  return tally_if(parts, slices, [&](const SpanId& id) { return dead.contains(id); });
+}
+
+std::vector<Completion> tally_all_dead(const std::vector<Part>& parts,
+                                       const std::vector<std::string>& slices) {
+  return tally_if(parts, slices, [](const SpanId&) { return true; });
+}
+
+}  // namespace tracelink

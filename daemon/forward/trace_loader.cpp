@@ -1,0 +1,54 @@
+#include "daemon/forward/trace_loader.hpp"
+
+#include <string_view>
+#include <utility>
+
+namespace tracelink {
+
+Result<std::vector<std::string>> load_slices(const RecordSource& source, TraceWork& work) {
+  std::vector<Part> kept;
+  std::vector<std::string> slices;
+  std::uint64_t bytes = 0;
+  for (const Part& part : work.parts) {
+    auto stored = source.read(part.position);
+    if (stored) {
+      kept.push_back(part);
+      bytes += part.bytes;
+      slices.push_back(std::move(stored->record.slice.otlp));
+    } else if (stored.error().code == ErrorCode::io) {
+      return std::move(stored).error();
+    }
+  }
+  // Spans are named by their place in the trace, and that has changed.
+  if (kept.size() != work.parts.size()) work.isolation.reset();
+  work.parts = std::move(kept);
+  work.bytes = bytes;
+  if (work.parts.empty()) return Error{ErrorCode::closed, "no record of the trace is left"};
+  return slices;
+}
+
+Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work) {
+  auto slices = load_slices(source, work);
+  if (!slices) return std::move(slices).error();
+  const std::vector<std::string_view> views(slices->begin(), slices->end());
+  auto prepared = prepare_trace(work.trace_id, views);
+  if (!prepared) return Error{ErrorCode::corrupt, prepared.error().message};
+  return LoadedTrace{*std::move(prepared), *std::move(slices)};
+}
+
+Result<PreparedTrace> select_spans(const PreparedTrace& trace,
+                                   const std::function<bool(std::size_t)>& wanted) {
+  const auto spans = split_into_spans(trace.otlp);
+  if (!spans) return spans.error();
+  PreparedTrace selected;
+  selected.info = trace.info;
+  selected.service = trace.service;
+  for (std::size_t i = 0; i < spans->size(); ++i) {
+    if (!wanted(i)) continue;
+    selected.otlp += (*spans)[i];
+    ++selected.span_count;
+  }
+  return selected;
+}
+
+}  // namespace tracelink

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/forward/span_isolation.hpp"
+#include "daemon/mlflow/failure.hpp"
+#include "daemon/queue/queue.hpp"
+#include "daemon/types/record.hpp"
+
+namespace tracelink {
+
+// One record of a trace. The payload stays on disk until a batch is built.
+struct Part {
+  Position position;
+  std::uint32_t span_count = 0;
+  std::uint32_t bytes = 0;
+};
+
+// What may be sent together.
+struct GroupKey {
+  LinkHash link;
+  std::string experiment;  // id asked for by the client; empty = the link's
+  auto operator<=>(const GroupKey&) const = default;
+};
+
+// Unknown answers to what was sent alone.
+struct Doubt {
+  int failures = 0;
+  SteadyTime first{};
+};
+
+// The search for the refused spans of a trace, whose info is stored.
+struct Isolation {
+  SpanIsolation search;
+  Failure refusal;           // the last one
+  bool root_stored = false;  // the stored info is that of the root
+};
+
+// A trace, or the late spans of one, on its way to the destination.
+struct TraceWork {
+  TraceId trace_id;
+  GroupKey group;
+  std::vector<Part> parts;     // in the order of acceptance
+  std::uint64_t sequence = 0;  // of the first part: the order of delivery
+  WallTime accepted_at{};      // of the first part
+  Peer peer;                   // of the first part
+  bool root_seen = false;
+  std::uint64_t bytes = 0;
+
+  // What earlier attempts left behind.
+  bool repeated = false;     // some of it may be stored
+  int failures = 0;          // in a row
+  SteadyTime not_before{};   // of the next attempt
+  std::uint64_t cohort = 0;  // 0: with anybody; else only with the traces of the same refusal
+  Doubt doubt;
+  std::unique_ptr<Isolation> isolation;
+};
+
+}  // namespace tracelink
