@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,15 +82,10 @@ void add_run(CLI::App& app, const Context& context, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("run", "Start a program with the variables of `tracelink env`");
   command->footer("Example:\n  tracelink run -- python app.py --port 8080");
-  command->prefix_command();
-  command->callback([command, &context, &exit_code] {
-    std::vector<std::string> arguments = command->remaining();
-    if (!arguments.empty() && arguments.front() == "--") arguments.erase(arguments.begin());
-    exit_code = arguments.empty() ? fail(kUsage,
-                                         "run: name the program, e.g. tracelink run -- "
-                                         "python app.py")
-                                  : run_program(context, arguments);
-  });
+  auto program = std::make_shared<std::vector<std::string>>();
+  command->add_option("PROGRAM", *program, "The program and its arguments, after --")->required();
+  command->callback(
+      [&context, &exit_code, program] { exit_code = run_program(context, *program); });
 }
 
 }  // namespace tracelink::cli

@@ -21,7 +21,8 @@ std::string or_dash(const std::string& value) { return value.empty() ? "-" : val
 
 std::string conservation_line(const json& spans) {
   std::uint64_t dropped = 0;
-  for (const auto& item : spans.value("dropped", json::object()).items()) {
+  const json& reasons = spans.at("dropped");
+  for (const auto& item : reasons.items()) {
     dropped += item.value().get<std::uint64_t>();
   }
   std::ostringstream line;
@@ -39,8 +40,9 @@ void print_human(const json& status) {
   const json& queue = status.at("queue");
   std::cout << "tracelinkd " << text(status, "version") << ", pid " << text(status, "pid")
             << ", up " << text(status, "uptime_s") << " s\n"
-            << "model       " << text(model, "state") << "  " << or_dash(text(model, "name"))
-            << "  " << text(model, "id") << "\n";
+            << "model       " << text(model, "state") << "  "
+            << or_dash(text(model, text(model, "name").empty() ? "requested_name" : "name")) << "  "
+            << text(model, "id") << "\n";
   if (!text(model, "error").empty()) std::cout << "            " << text(model, "error") << "\n";
   std::cout << "experiment  " << or_dash(text(experiment, "id")) << "  " << text(experiment, "name")
             << "\n"
