@@ -37,8 +37,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds kDrainCheck{50};
-// How long clients get to read the answers to what was read from them.
-constexpr std::chrono::milliseconds kCloseGrace{2'000};
+// What was read is answered before the connections close: longer than the server holds a reply.
+constexpr std::chrono::milliseconds kCloseGrace{8'500};
 
 Result<void> make_parent(const std::string& key, const std::string& path) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();

@@ -83,7 +83,10 @@ class DeliveryImpl final : public Delivery {
 
  private:
   Result<void> open_destination() {
-    if (config_.destination == "file") return open_archive();
+    if (config_.destination == "file") {
+      open_archive();
+      return {};
+    }
     if (config_.tracking.uri.empty()) return {};
     http_ = std::make_unique<CurlHttpClient>(curl_options_of(config_));
     client_ = std::make_unique<TrackingClient>(tracking_options_of(config_), *http_);
@@ -98,18 +101,20 @@ class DeliveryImpl final : public Delivery {
     }
     if (!active_link_.is_zero()) registrar_->want(active_link_, link_of(config_));
     destination_ =
-        std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *client_,
-                                            *registrar_, *http_, source_, clock_, random_);
+        std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *http_,
+                                            *client_, *registrar_, link_lookup(), clock_, random_);
     return {};
   }
 
-  Result<void> open_archive() {
-    auto archive = FileDestination::open(
-        {.directory = config_.archive.dir, .max_bytes = config_.archive.max_bytes}, fs_, source_,
-        clock_);
-    if (!archive) return std::move(archive).error().within("archive.dir");
-    destination_ = std::move(*archive);
-    return {};
+  void open_archive() {
+    destination_ = std::make_unique<FileDestination>(
+        FileDestination::Options{.directory = config_.archive.dir,
+                                 .max_bytes = config_.archive.max_bytes},
+        fs_, link_lookup(), clock_);
+  }
+
+  MlflowDestination::LinkLookup link_lookup() const {
+    return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
   }
 
   void registered(const RegistrationStatus& status) {

@@ -81,10 +81,13 @@ Answer<std::string> experiment_id_by_name(TrackingSession& session, const std::s
   }
   if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
   if (const Found& experiment = std::get<Found>(found)) return experiment->id;
-  return Failure{.failure_class = FailureClass::configuration,
-                 .scope = FailureScope::experiment,
-                 .message = "there is no experiment named '" + name + "'",
-                 .remedy = "check the name, or create the experiment first"};
+  Failure missing;
+  missing.failure_class = FailureClass::configuration;
+  missing.scope = FailureScope::experiment;
+  missing.http_status = 404;
+  missing.message = "there is no experiment named '" + name + "'";
+  missing.remedy = "check the name, or create the experiment first";
+  return missing;
 }
 
 // The experiment a command works in: its own options, else the configuration's, else "Default".

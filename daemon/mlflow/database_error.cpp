@@ -32,6 +32,8 @@ constexpr TextRule kTexts[] = {
     {"*QueuePool limit of size", kTransient},
     {"*cannot contain NUL (0x00)", kPoison},
     {"*int too big to convert", kPoison},
+    {"*int too large to convert to SQLite", kPoison},
+    {"*(sqlite3.ProgrammingError) Error binding parameter", kPoison},
     {"*UniqueViolation)*\"trace_request_metadata_pk\"", kTransient},
     {"*UniqueViolation)*\"trace_tag_pk\"", kTransient},
     {"*UniqueViolation)*\"trace_info_pk\"", kTransient},

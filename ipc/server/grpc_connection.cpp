@@ -167,7 +167,7 @@ void GrpcConnection::respond(std::int32_t stream, const Reply& reply) {
 
 void GrpcConnection::respond_with_error(std::int32_t stream, const RpcStatus& status) {
   const std::string code = std::to_string(static_cast<int>(status.code));
-  const std::string message = percent_encode(status.message);
+  const std::string message = encode_grpc_message(status.message);
   std::string details, retry_info;
   std::vector<HeaderField> headers = {
       kStatusOk, kGrpcContent, {"grpc-status", code}, {"grpc-message", message}};

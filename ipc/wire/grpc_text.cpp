@@ -43,7 +43,7 @@ std::optional<std::chrono::nanoseconds> parse_grpc_timeout(std::string_view text
   return count * *unit;
 }
 
-std::string percent_encode(std::string_view message) {
+std::string encode_grpc_message(std::string_view message) {
   constexpr char kDigits[] = "0123456789ABCDEF";
   std::string encoded;
   encoded.reserve(message.size());

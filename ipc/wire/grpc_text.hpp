@@ -12,6 +12,6 @@ namespace tracelink {
 std::optional<std::chrono::nanoseconds> parse_grpc_timeout(std::string_view text);
 
 // The value of a grpc-message header: everything but printable ASCII without '%' becomes %XX.
-std::string percent_encode(std::string_view message);
+std::string encode_grpc_message(std::string_view message);
 
 }  // namespace tracelink

@@ -78,8 +78,8 @@ TEST(ParseGrpcTimeout, KnowsEveryUnitAndRefusesTheRest) {
 }
 
 TEST(PercentEncode, EscapesAllButPrintableAsciiAndPercent) {
-  EXPECT_EQ(percent_encode("plain text: ~!"), "plain text: ~!");
-  EXPECT_EQ(percent_encode("100%\n\xc3\xa9"), "100%25%0A%C3%A9");
+  EXPECT_EQ(encode_grpc_message("plain text: ~!"), "plain text: ~!");
+  EXPECT_EQ(encode_grpc_message("100%\n\xc3\xa9"), "100%25%0A%C3%A9");
 }
 
 }  // namespace

@@ -1,0 +1,180 @@
+#include "daemon/forward/file_destination.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/codec/otlp_json.hpp"
+#include "daemon/forward/utc_text.hpp"
+
+namespace tracelink {
+
+namespace {
+
+constexpr std::string_view kPrefix = "traces-";
+constexpr std::string_view kSuffix = ".jsonl";
+constexpr auto kLookForRoom = std::chrono::minutes(1);
+
+nlohmann::ordered_json link_json(const LinkDefinition& link) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  if (!link.id.empty()) json["id"] = link.id;
+  if (!link.name.empty()) json["name"] = link.name;
+  if (!link.version.empty()) json["version"] = link.version;
+  return json;
+}
+
+Failure failure_of(const Error& error, const std::string& directory) {
+  Failure failure;
+  failure.message = error.message;
+  if (error.code == ErrorCode::too_large) {
+    failure.failure_class = FailureClass::configuration;
+    failure.remedy = "raise archive.max_bytes, or move files out of " + directory;
+  }
+  return failure;
+}
+
+}  // namespace
+
+class FileDestination::Waiter {
+ public:
+  void wait(std::chrono::milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, timeout, [this] { return woken_; });
+    woken_ = false;
+  }
+  void wakeup() {
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    wake_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool woken_ = false;
+};
+
+FileDestination::FileDestination(Options options, FileSystem& fs, LinkLookup lookup,
+                                 const Clock& clock)
+    : options_(std::move(options)),
+      fs_(fs),
+      lookup_(std::move(lookup)),
+      clock_(clock),
+      waiter_(std::make_unique<Waiter>()) {}
+
+FileDestination::~FileDestination() = default;
+
+bool FileDestination::accepts(const LinkHash& /*link*/, const std::string& /*experiment*/,
+                              Failure* hold) {
+  if (full_ && clock_.steady() >= look_again_) full_.reset();
+  if (full_) *hold = *full_;
+  return !full_;
+}
+
+void FileDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
+  Lines lines = lines_of(batch);
+  const auto written = lines.text.empty() ? Result<void>() : write(lines.text);
+  if (!written) {
+    const Failure failure = failure_of(written.error(), options_.directory.string());
+    const bool full = failure.failure_class == FailureClass::configuration;
+    if (full) {
+      full_ = failure;
+      look_again_ = clock_.steady() + kLookForRoom;
+    }
+    file_.reset();
+    for (Outcome& outcome : lines.outcomes) {
+      if (outcome.kind != OutcomeKind::delivered) continue;
+      outcome.kind = full ? OutcomeKind::configuration : OutcomeKind::transient;
+      outcome.failure = failure;
+    }
+  }
+  finished_.emplace_back(std::move(done), std::move(lines.outcomes));
+}
+
+FileDestination::Lines FileDestination::lines_of(const std::vector<TraceDelivery>& batch) const {
+  Lines lines;
+  for (const TraceDelivery& delivery : batch) {
+    auto json = otlp_protobuf_to_json(delivery.trace.otlp);
+    Outcome outcome;
+    if (json) {
+      const auto link = lookup_(delivery.link);
+      const nlohmann::ordered_json ours = {
+          {"link", link ? link_json(*link) : nlohmann::ordered_json(nullptr)},
+          {"accepted_at", utc_iso(delivery.accepted_at)}};
+      json->pop_back();  // the closing brace
+      if (json->back() != '{') *json += ',';
+      lines.text += *json + "\"tracelink\":" +
+                    ours.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "}\n";
+    } else {
+      outcome.kind = OutcomeKind::poison;
+      outcome.failure.failure_class = FailureClass::poison;
+      outcome.failure.message = json.error().message;
+    }
+    lines.outcomes.push_back(std::move(outcome));
+  }
+  return lines;
+}
+
+Result<void> FileDestination::write(const std::string& lines) {
+  const std::string day = utc_day(clock_.wall());
+  if (day != day_) file_.reset();
+  if (!file_) {
+    if (auto made = fs_.create_directories(options_.directory); !made) return made;
+    std::string name(kPrefix);
+    name += day;
+    name += kSuffix;
+    auto opened = DayFile::open(fs_, options_.directory / name);
+    if (!opened) return std::move(opened).error();
+    const auto bytes = directory_bytes();
+    if (!bytes) return bytes.error();
+    file_ = *std::move(opened);
+    day_ = day;
+    bytes_ = *bytes;
+  }
+  if (bytes_ + lines.size() > options_.max_bytes) {
+    return Error{ErrorCode::too_large, "the archive has reached its bound of " +
+                                           std::to_string(options_.max_bytes) + " bytes"};
+  }
+  if (auto appended = file_->append(lines); !appended) return appended;
+  bytes_ += lines.size();
+  return {};
+}
+
+Result<std::uint64_t> FileDestination::directory_bytes() const {
+  const auto names = fs_.list(options_.directory);
+  if (!names) return names.error();
+  std::uint64_t total = 0;
+  for (const std::string& name : *names) {
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    const auto file = fs_.open_read_only(options_.directory / name);
+    if (!file) return file.error();
+    const auto size = (*file)->size();
+    if (!size) return size.error();
+    total += *size;
+  }
+  return total;
+}
+
+void FileDestination::poll(std::chrono::milliseconds timeout) {
+  if (finished_.empty()) waiter_->wait(timeout);
+  run_finished();
+}
+
+void FileDestination::run_finished() {
+  while (!finished_.empty()) {
+    auto [done, outcomes] = std::move(finished_.front());
+    finished_.pop_front();
+    done(std::move(outcomes));
+  }
+}
+
+void FileDestination::wakeup() { waiter_->wakeup(); }
+
+void FileDestination::cancel() { run_finished(); }  // what is written is written
+
+}  // namespace tracelink

@@ -1,0 +1,279 @@
+#include "daemon/forward/mlflow_delivery.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace tracelink {
+
+namespace {
+
+constexpr const char* kModelId = "mlflow.modelId";
+constexpr const char* kTokenUsage = "mlflow.trace.tokenUsage";
+
+OutcomeKind kind_of(FailureClass failure_class) {
+  switch (failure_class) {
+    case FailureClass::transient:
+      return OutcomeKind::transient;
+    case FailureClass::configuration:
+      return OutcomeKind::configuration;
+    case FailureClass::poison:
+      return OutcomeKind::poison;
+    case FailureClass::unknown:
+      return OutcomeKind::unknown;
+  }
+  return OutcomeKind::unknown;
+}
+
+Outcome stored() {
+  Outcome outcome;
+  outcome.info_stored = true;
+  return outcome;
+}
+
+// The next trace would meet it too.
+bool concerns_every_trace(const Failure& failure) {
+  if (failure.failure_class == FailureClass::configuration) return true;
+  if (failure.failure_class != FailureClass::transient) return false;
+  return failure.http_status == 0 || failure.http_status == 429 || failure.http_status >= 500;
+}
+
+}  // namespace
+
+MlflowDelivery::MlflowDelivery(Context context, std::vector<TraceDelivery> batch,
+                               Destination::Done done)
+    : context_(std::move(context)), done_(std::move(done)) {
+  for (TraceDelivery& delivery : batch) {
+    Item item;
+    item.delivery = std::move(delivery);
+    item.experiment_id = context_.experiment_id;
+    if (item.delivery.mode == DeliveryMode::final_info) {
+      // They are about the late spans, not about the trace.
+      item.delivery.trace.info.metadata.erase("mlflow.trace.sizeStats");
+      item.delivery.trace.info.metadata.erase("mlflow.trace.sizeBytes");
+    }
+    items_.push_back(std::move(item));
+  }
+  open_infos_ = open_items_ = items_.size();
+}
+
+void MlflowDelivery::start() {
+  const auto self = shared_from_this();
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    context_.gate.enter([self, i] { self->send_info(i); });
+  }
+}
+
+bool MlflowDelivery::look_first(const TraceDelivery& delivery) const {
+  if (delivery.mode == DeliveryMode::without_root) return true;
+  // StartTraceV3 is not repeatable there once spans are stored.
+  if (context_.capabilities.start_trace_after_spans) return false;
+  return delivery.mode == DeliveryMode::final_info ||
+         (delivery.mode == DeliveryMode::whole && delivery.repeated);
+}
+
+// The server sums what it knows better (gen_ai.usage.* and others), if it sees the whole trace in
+// one POST. A late root's own sum is not that of the trace.
+bool MlflowDelivery::gives_token_usage(const TraceDelivery& delivery) const {
+  if (delivery.mode == DeliveryMode::final_info) return false;
+  if (!context_.capabilities.token_usage_in_start_trace) return false;
+  return delivery.trace.info.token_usage_from_mlflow ||
+         delivery.trace.otlp.size() > context_.max_post_bytes;
+}
+
+void MlflowDelivery::send_info(std::size_t index) {
+  const TraceDelivery& delivery = items_[index].delivery;
+  if (aborted_) {
+    fail(index, *aborted_, false);
+    info_finished();
+  } else if (delivery.mode == DeliveryMode::spans_only) {
+    info_finished();
+  } else if (look_first(delivery)) {
+    look_up(index);
+  } else {
+    start_trace(index);
+  }
+}
+
+void MlflowDelivery::look_up(std::size_t index) {
+  const auto self = shared_from_this();
+  const TraceId id = items_[index].delivery.trace.info.trace_id;
+  context_.client.get_trace(id, [self, index](const Answer<std::optional<std::string>>& answer) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) {
+      return self->info_answered(index, *failure);
+    }
+    const auto& experiment = std::get<std::optional<std::string>>(answer);
+    if (self->aborted_) return self->info_answered(index, *self->aborted_);
+    if (!experiment) return self->start_trace(index);
+    if (self->items_[index].delivery.mode != DeliveryMode::without_root) {
+      return self->end_trace(index);
+    }
+    self->items_[index].experiment_id = *experiment;
+    self->info_answered(index, std::monostate{});
+  });
+}
+
+void MlflowDelivery::start_trace(std::size_t index) {
+  const auto self = shared_from_this();
+  const TraceDelivery& delivery = items_[index].delivery;
+  context_.client.start_trace(
+      delivery.trace.info, context_.experiment_id, context_.model_id, gives_token_usage(delivery),
+      context_.metadata,
+      [self, index](const Answer<std::monostate>& answer) { self->info_answered(index, answer); });
+}
+
+void MlflowDelivery::end_trace(std::size_t index) {
+  const auto self = shared_from_this();
+  const TraceInfo& info = items_[index].delivery.trace.info;
+  context_.client.end_trace(
+      info, end_metadata(info),
+      [self, index](const Answer<std::monostate>& answer) { self->info_answered(index, answer); });
+}
+
+std::map<std::string, std::string> MlflowDelivery::end_metadata(const TraceInfo& info) const {
+  auto metadata = info.metadata;
+  metadata.insert(context_.metadata.begin(), context_.metadata.end());
+  if (!context_.model_id.empty()) metadata[kModelId] = context_.model_id;
+  return metadata;
+}
+
+void MlflowDelivery::info_answered(std::size_t index, const Answer<std::monostate>& answer) {
+  if (const auto* failure = std::get_if<Failure>(&answer)) {
+    if (!aborted_ && concerns_every_trace(*failure)) aborted_ = *failure;
+    fail(index, *failure, false);
+  } else {
+    items_[index].info_stored = true;
+  }
+  info_finished();
+}
+
+void MlflowDelivery::info_finished() {
+  const auto self = shared_from_this();  // the last answer may end this delivery
+  context_.gate.release();
+  if (--open_infos_ == 0) post_all();
+}
+
+void MlflowDelivery::post_all() {
+  const bool unreachable = aborted_ && aborted_->http_status == 0;
+  if (unreachable) {
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (!items_[i].outcome) fail(i, *aborted_, false);
+    }
+    return;
+  }
+  aborted_.reset();
+  for (Post& post : plan_posts()) {
+    auto shared = std::make_shared<Post>(std::move(post));
+    context_.gate.enter([self = shared_from_this(), shared] { self->send_post(shared); });
+  }
+}
+
+// Sorted by trace id within each POST: the server locks in the order it reads.
+std::vector<MlflowDelivery::Post> MlflowDelivery::plan_posts() {
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (!items_[i].outcome) open.push_back(i);
+  }
+  std::sort(open.begin(), open.end(), [this](std::size_t a, std::size_t b) {
+    return items_[a].delivery.trace.info.trace_id < items_[b].delivery.trace.info.trace_id;
+  });
+  std::vector<Post> posts;
+  std::vector<std::uint64_t> bytes;
+  for (const std::size_t i : open) {
+    const std::uint64_t size = items_[i].delivery.trace.otlp.size();
+    std::size_t at = 0;
+    while (at < posts.size() && (posts[at].experiment_id != items_[i].experiment_id ||
+                                 bytes[at] + size > context_.max_post_bytes)) {
+      ++at;
+    }
+    if (at == posts.size()) {
+      posts.push_back({.experiment_id = items_[i].experiment_id, .items = {}, .bodies = {}});
+      bytes.push_back(0);
+    }
+    posts[at].items.push_back(i);
+    bytes[at] += size;
+  }
+  return posts;
+}
+
+void MlflowDelivery::fill_bodies(Post& post) {
+  std::string body;
+  const std::string& first = items_[post.items.front()].delivery.trace.otlp;
+  const auto spans = first.size() > context_.max_post_bytes
+                         ? split_into_spans(first)
+                         : Result<std::vector<std::string>>(std::vector<std::string>{});
+  if (spans && !spans->empty()) {  // a trace of its own
+    for (const std::string& span : *spans) {
+      if (!body.empty() && body.size() + span.size() > context_.max_post_bytes) {
+        post.bodies.push_back(std::exchange(body, {}));
+      }
+      body += span;
+    }
+  } else {
+    for (const std::size_t i : post.items) body += items_[i].delivery.trace.otlp;
+  }
+  post.bodies.push_back(std::move(body));
+}
+
+void MlflowDelivery::send_post(std::shared_ptr<Post> post) {
+  const auto self = shared_from_this();
+  if (aborted_) return post_answered(post, *aborted_);
+  if (post->bodies.empty()) fill_bodies(*post);
+  std::string body = std::move(post->bodies[post->next_body++]);
+  context_.client.post_spans(
+      post->experiment_id, std::move(body),
+      [self, post](const Answer<std::monostate>& answer) { self->post_answered(post, answer); });
+}
+
+void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
+                                   const Answer<std::monostate>& answer) {
+  const auto self = shared_from_this();
+  if (const auto* failure = std::get_if<Failure>(&answer)) {
+    if (failure->http_status == 0) aborted_ = *failure;
+    context_.gate.release();
+    for (const std::size_t i : post->items) fail(i, *failure, post->items.size() > 1);
+    return;
+  }
+  if (post->next_body < post->bodies.size()) return send_post(post);
+  context_.gate.release();
+  for (const std::size_t i : post->items) spans_stored(i);
+}
+
+void MlflowDelivery::spans_stored(std::size_t index) {
+  const TraceDelivery& delivery = items_[index].delivery;
+  const TraceInfo& info = delivery.trace.info;
+  const bool repair = !context_.capabilities.token_usage_in_start_trace && info.token_usage &&
+                      delivery.mode == DeliveryMode::whole;
+  if (!repair) return finish(index, stored());
+  context_.gate.enter([self = shared_from_this(), index] {
+    const TraceInfo& repaired = self->items_[index].delivery.trace.info;
+    const auto answered = [self, index](const Answer<std::monostate>& answer) {
+      self->context_.gate.release();
+      if (const auto* failure = std::get_if<Failure>(&answer)) {
+        return self->fail(index, *failure, false);
+      }
+      self->finish(index, stored());
+    };
+    if (self->aborted_) return answered(*self->aborted_);
+    auto metadata = self->end_metadata(repaired);
+    metadata[kTokenUsage] = repaired.token_usage->to_json();
+    self->context_.client.end_trace(repaired, std::move(metadata), answered);
+  });
+}
+
+void MlflowDelivery::fail(std::size_t index, const Failure& failure, bool batch) {
+  finish(index, {.kind = kind_of(failure.failure_class),
+                 .failure = failure,
+                 .batch = batch,
+                 .info_stored = items_[index].info_stored});
+}
+
+void MlflowDelivery::finish(std::size_t index, Outcome outcome) {
+  items_[index].outcome = std::move(outcome);
+  if (--open_items_ > 0) return;
+  std::vector<Outcome> outcomes;
+  for (Item& item : items_) outcomes.push_back(*std::move(item.outcome));
+  done_(std::move(outcomes));
+}
+
+}  // namespace tracelink

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/forward/destination.hpp"
+#include "daemon/forward/request_gate.hpp"
+#include "daemon/mlflow/tracking_client.hpp"
+
+namespace tracelink {
+
+// One batch on its way to MLflow: the info step of every trace, then the spans of all whose info is
+// stored, then the repair of token sums where the server needs it.
+//
+// A failed info step concerns its trace alone, a refused POST all that were in it. After a failure
+// that every trace would meet, what was not sent yet is not sent.
+// Threads: the HttpClient's owner. Lifetime: kept alive by its requests; the references outlive
+// them.
+class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
+ public:
+  struct Context {
+    TrackingClient& client;
+    RequestGate& gate;
+    Capabilities capabilities;
+    std::string model_id;                         // empty: no link
+    std::string experiment_id;                    // where traces go that exist nowhere yet
+    std::map<std::string, std::string> metadata;  // mlflow.source.name and the like
+    std::uint64_t max_post_bytes = 0;
+  };
+  MlflowDelivery(Context context, std::vector<TraceDelivery> batch, Destination::Done done);
+
+  void start();
+  // Nothing more is sent; `done` follows when the requests under way have ended.
+  void abort(const Failure& failure) { aborted_ = failure; }
+
+ private:
+  struct Item {
+    TraceDelivery delivery;
+    std::string experiment_id;  // where its spans go
+    bool info_stored = false;
+    std::optional<Outcome> outcome;
+  };
+  // One or more requests in a row for the spans of some traces of one experiment.
+  struct Post {
+    std::string experiment_id;
+    std::vector<std::size_t> items;
+    std::vector<std::string> bodies;
+    std::size_t next_body = 0;
+  };
+
+  void send_info(std::size_t index);
+  void look_up(std::size_t index);
+  void start_trace(std::size_t index);
+  void end_trace(std::size_t index);
+  void info_answered(std::size_t index, const Answer<std::monostate>& answer);
+  void info_finished();
+
+  void post_all();
+  std::vector<Post> plan_posts();
+  void fill_bodies(Post& post);
+  void send_post(std::shared_ptr<Post> post);
+  void post_answered(const std::shared_ptr<Post>& post, const Answer<std::monostate>& answer);
+  void spans_stored(std::size_t index);
+
+  bool look_first(const TraceDelivery& delivery) const;
+  bool gives_token_usage(const TraceDelivery& delivery) const;
+  std::map<std::string, std::string> end_metadata(const TraceInfo& info) const;
+  void finish(std::size_t index, Outcome outcome);
+  void fail(std::size_t index, const Failure& failure, bool batch);
+
+  Context context_;
+  std::vector<Item> items_;
+  Destination::Done done_;
+  std::optional<Failure> aborted_;
+  std::size_t open_infos_ = 0;
+  std::size_t open_items_ = 0;
+};
+
+}  // namespace tracelink

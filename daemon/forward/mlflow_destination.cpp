@@ -1,0 +1,160 @@
+#include "daemon/forward/mlflow_destination.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+namespace tracelink {
+
+namespace {
+
+constexpr std::chrono::milliseconds kShortestWait{10};
+
+Failure configuration(FailureScope scope, std::string message, std::string remedy) {
+  Failure failure;
+  failure.failure_class = FailureClass::configuration;
+  failure.scope = scope;
+  failure.message = std::move(message);
+  failure.remedy = std::move(remedy);
+  return failure;
+}
+
+Failure transient(std::string message) {
+  Failure failure;
+  failure.message = std::move(message);
+  return failure;
+}
+
+Failure registration_hold(const std::optional<RegistrationStatus>& status) {
+  Failure failure = transient("the model is being registered");
+  if (status && status->failure) failure = *status->failure;
+  // The experiment that failed is the link's own, not one that a client asked for.
+  if (failure.scope == FailureScope::experiment) failure.scope = FailureScope::link;
+  if (!status || !status->failure) failure.scope = FailureScope::link;
+  return failure;
+}
+
+}  // namespace
+
+MlflowDestination::MlflowDestination(Options options, HttpClient& http, TrackingClient& client,
+                                     Registrar& registrar, LinkLookup lookup, const Clock& clock,
+                                     RandomSource& random)
+    : options_(std::move(options)),
+      http_(http),
+      registrar_(registrar),
+      client_(client),
+      lookup_(std::move(lookup)),
+      clock_(clock),
+      probe_(client, registrar, clock, random),
+      gate_(std::max<std::size_t>(options_.connections, 1)) {}
+
+MlflowDestination::~MlflowDestination() = default;
+
+bool MlflowDestination::accepts(const LinkHash& link, const std::string& experiment,
+                                Failure* hold) {
+  if (!probe_.capabilities()) {
+    *hold = probe_.failure();
+    return false;
+  }
+  return target(link, experiment, hold).has_value();
+}
+
+std::optional<MlflowDestination::Target> MlflowDestination::target(const LinkHash& link,
+                                                                   const std::string& experiment,
+                                                                   Failure* hold) {
+  Target target{.model_id = {}, .experiment_id = experiment};
+  if (!link.is_zero()) {
+    if (!registrar_.status(link)) {
+      const auto definition = lookup_(link);
+      if (!definition) {
+        *hold = configuration(FailureScope::link,
+                              "the link's definition is lost: " + definition.error().message,
+                              "restore state_dir/models/links/" + link.hex());
+        return std::nullopt;
+      }
+      registrar_.want(link, *definition);
+    }
+    const ResolvedModel* model = registrar_.ready(link);
+    if (model == nullptr) {
+      *hold = registration_hold(registrar_.status(link));
+      return std::nullopt;
+    }
+    target.model_id = model->model_id;
+    if (experiment.empty()) target.experiment_id = model->experiment_id;
+  }
+  if (target.experiment_id.empty()) {
+    *hold = configuration(FailureScope::link, "the traces name neither a model nor an experiment",
+                          "set model.name, or experiment.name");
+    return std::nullopt;
+  }
+  return target;
+}
+
+void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
+  const LinkHash link = batch.front().link;
+  Failure hold;
+  const auto to = target(link, batch.front().experiment, &hold);
+  if (!to || !probe_.capabilities()) std::abort();  // accepts() was not asked
+  MlflowDelivery::Context context{.client = client_,
+                                  .gate = gate_,
+                                  .capabilities = *probe_.capabilities(),
+                                  .model_id = to->model_id,
+                                  .experiment_id = to->experiment_id,
+                                  .metadata = options_.metadata,
+                                  .max_post_bytes = options_.max_batch_bytes};
+  const auto delivery = std::make_shared<MlflowDelivery>(
+      std::move(context), std::move(batch),
+      [this, link, done = std::move(done)](std::vector<Outcome> outcomes) {
+        learn_from(link, outcomes);
+        finished_.emplace_back(done, std::move(outcomes));
+      });
+  std::erase_if(deliveries_, [](const auto& known) { return known.expired(); });
+  deliveries_.push_back(delivery);
+  delivery->start();
+}
+
+void MlflowDestination::learn_from(const LinkHash& link, const std::vector<Outcome>& outcomes) {
+  for (const Outcome& outcome : outcomes) {
+    const Failure& failure = outcome.failure;
+    if (outcome.kind == OutcomeKind::delivered) {
+      probe_.answered();
+    } else if (outcome.kind == OutcomeKind::transient && failure.http_status == 0) {
+      probe_.connection_lost(failure);
+    } else if (outcome.kind == OutcomeKind::configuration) {
+      if (failure.scope == FailureScope::server) probe_.refused(failure);
+      if (failure.scope == FailureScope::link) registrar_.model_gone(link);
+    }
+  }
+}
+
+void MlflowDestination::poll(std::chrono::milliseconds timeout) {
+  registrar_.advance();
+  probe_.advance();
+  const SteadyTime now = clock_.steady();
+  for (const auto& due : {registrar_.next_due(), probe_.next_due()}) {
+    if (!due) continue;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*due - now);
+    timeout = std::min(timeout, std::max(wait, kShortestWait));
+  }
+  if (!finished_.empty()) timeout = std::chrono::milliseconds(0);
+  http_.poll(timeout);
+  run_finished();
+}
+
+void MlflowDestination::run_finished() {
+  while (!finished_.empty()) {
+    auto [done, outcomes] = std::move(finished_.front());
+    finished_.pop_front();
+    done(std::move(outcomes));
+  }
+}
+
+void MlflowDestination::cancel() {
+  for (const auto& known : deliveries_) {
+    if (const auto delivery = known.lock()) delivery->abort(transient("stopping"));
+  }
+  http_.cancel_all();
+  run_finished();
+}
+
+}  // namespace tracelink

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/forward/destination.hpp"
+#include "daemon/forward/mlflow_delivery.hpp"
+#include "daemon/forward/request_gate.hpp"
+#include "daemon/forward/server_probe.hpp"
+#include "daemon/http/http_client.hpp"
+#include "daemon/mlflow/registration.hpp"
+#include "daemon/mlflow/tracking_client.hpp"
+#include "daemon/types/link_definition.hpp"
+
+namespace tracelink {
+
+// Traces to an MLflow tracking server, linked to the LoggedModel of their link.
+//
+// Drives the HttpClient and the Registrar. Threads: the forwarder's, except wakeup(). Lifetime: the
+// references outlive this object; cancel() before it is destroyed.
+class MlflowDestination final : public Destination {
+ public:
+  struct Options {
+    std::size_t connections = 2;  // requests for traces under way at once
+    std::uint64_t max_batch_bytes = 8u << 20;
+    std::map<std::string, std::string> metadata;  // stamped on traces that do not have the key
+  };
+  // What a link stands for; an error if that is not known (any more).
+  using LinkLookup = std::function<Result<LinkDefinition>(const LinkHash&)>;
+
+  MlflowDestination(Options options, HttpClient& http, TrackingClient& client, Registrar& registrar,
+                    LinkLookup lookup, const Clock& clock, RandomSource& random);
+  ~MlflowDestination() override;
+
+  bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) override;
+  void deliver(std::vector<TraceDelivery> batch, Done done) override;
+  void poll(std::chrono::milliseconds timeout) override;
+  void wakeup() override { http_.wakeup(); }
+  void cancel() override;
+  ServerStatus server() const override { return probe_.status(); }
+
+ private:
+  struct Target {
+    std::string model_id;
+    std::string experiment_id;
+  };
+  std::optional<Target> target(const LinkHash& link, const std::string& experiment, Failure* hold);
+  void learn_from(const LinkHash& link, const std::vector<Outcome>& outcomes);
+  void run_finished();
+
+  const Options options_;
+  HttpClient& http_;
+  Registrar& registrar_;
+  TrackingClient& client_;
+  const LinkLookup lookup_;
+  const Clock& clock_;
+  ServerProbe probe_;
+  RequestGate gate_;
+  std::vector<std::weak_ptr<MlflowDelivery>> deliveries_;
+  std::deque<std::pair<Done, std::vector<Outcome>>> finished_;
+};
+
+}  // namespace tracelink

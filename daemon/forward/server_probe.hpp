@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/random_source.hpp"
+#include "daemon/forward/destination.hpp"
+#include "daemon/forward/retry_delay.hpp"
+#include "daemon/mlflow/registration.hpp"
+#include "daemon/mlflow/tracking_client.hpp"
+
+namespace tracelink {
+
+// Knows what server is at the other side: asks its version at the start and after every loss of
+// connection, until it answers. Nothing is sent to a server that is not known.
+//
+// Threads: the HttpClient's owner. Lifetime: the references outlive this object, and it outlives
+// its request.
+class ServerProbe {
+ public:
+  ServerProbe(TrackingClient& client, Registrar& registrar, const Clock& clock,
+              RandomSource& random);
+
+  // Nothing while the server is unknown, unreachable or too old; failure() says why.
+  const std::optional<Capabilities>& capabilities() const { return capabilities_; }
+  const Failure& failure() const { return failure_; }
+  ServerStatus status() const;
+
+  void advance();                                // asks if it is time to
+  std::optional<SteadyTime> next_due() const;    // when advance() has something to do
+  void connection_lost(const Failure& failure);  // no answer came to another request
+  void refused(const Failure& failure);          // a person is needed for the server
+  void answered() { refusing_ = false; }         // a request went through
+
+ private:
+  void received(const Answer<ServerVersion>& answer);
+  void failed(const Failure& failure);
+
+  TrackingClient& client_;
+  Registrar& registrar_;
+  const Clock& clock_;
+  RandomSource& random_;
+  std::optional<Capabilities> capabilities_;
+  Failure failure_;
+  std::string version_;
+  bool was_connected_ = false;
+  bool refusing_ = false;
+  bool asking_ = false;
+  int failures_ = 0;
+  SteadyTime due_ = SteadyTime::min();
+};
+
+}  // namespace tracelink
