@@ -107,6 +107,23 @@ TEST(DatabaseError, ADatabaseThatIsDownIsTransient) {
   }
 }
 
+TEST(DatabaseError, ADatabaseThatTakesNoConnectionPassesButIsTold) {
+  const auto remedy_of = [](const std::string& words) {
+    return classify(kStart, database_error(503, "(psycopg2.OperationalError) " + words)).remedy;
+  };
+  const std::string refused = "connection to server at \"db\", port 5432 failed: ";
+  for (const std::string words :
+       {"sorry, too many clients already", "too many connections for role \"mlflow\"",
+        "too many connections for database \"mlflow\"",
+        "remaining connection slots are reserved for non-replication superuser connections"}) {
+    EXPECT_EQ(remedy_of(refused + "FATAL:  " + words), remedy::kDatabaseFull) << words;
+  }
+  EXPECT_EQ(remedy_of(refused + "Connection refused"), remedy::kDatabaseDown);
+  EXPECT_EQ(remedy_of(refused + "FATAL:  the database system is starting up"),
+            remedy::kDatabaseDown);
+  EXPECT_EQ(remedy_of("server closed the connection unexpectedly"), "");
+}
+
 TEST(DatabaseError, MySqlIsReadByItsNumbers) {
   expect_class(FailureClass::transient,
                {{kStart, database_error(400, "(pymysql.err.InternalError) (1205, 'Lock wait')")},
@@ -123,6 +140,8 @@ TEST(DatabaseError, DataThatNoColumnTakesIsPoison) {
         "(psycopg2.errors.CharacterNotInRepertoire) invalid byte sequence",
         "(psycopg2.errors.UntranslatableCharacter) unsupported Unicode escape sequence",
         "(psycopg.DataError) PostgreSQL text fields cannot contain NUL (0x00) bytes",
+        "(psycopg2.ProgrammingError) can't adapt type 'dict'",
+        "(psycopg.ProgrammingError) cannot adapt type 'dict' using placeholder '%s'",
         "(sqlite3.ProgrammingError) Error binding parameter 3: type is not supported"}) {
     expect_class(FailureClass::poison,
                  {{kStart, database_error(400, text)},
