@@ -9,7 +9,7 @@ import pytest
 
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template
-from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, clean_environment
+from harness.places import APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, clean_environment
 
 log = logging.getLogger("test")
 
@@ -54,14 +54,18 @@ def folder(request):
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory):
-    made = {}
-
+def templates():
+    """templates(version): a migrated, empty database; made once and kept for later runs."""
     def template(version: str) -> pathlib.Path:
-        if version not in made:
+        kept = CACHE / f"mlflow-{version}.db"
+        if not kept.exists():
             log.info("migrating a database for mlflow %s", version)
-            made[version] = make_template(version, tmp_path_factory.mktemp("mlflow") / version)
-        return made[version]
+            CACHE.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+                made = make_template(version, pathlib.Path(folder) / "server")
+                shutil.copy(made, kept.with_suffix(".tmp"))
+            kept.with_suffix(".tmp").rename(kept)
+        return kept
     return template
 
 
