@@ -172,6 +172,7 @@ class ForwarderFixture : public ::testing::Test {
     destination.drop_pending();
     forwarder.reset();
     store.reset();
+    fs.crash();
     source.restart(crash);
   }
 };
