@@ -85,6 +85,7 @@ void Forwarder::read() {
       return;
     }
     caught_up_ = !*stored;
+    ledger_.read_up_to(caught_up_ ? clock_.wall() : (*stored)->record.accepted_at);
     if (caught_up_) return;
     assembler_.add(**stored, ledger_.recent((*stored)->record.slice.trace_id));
   }

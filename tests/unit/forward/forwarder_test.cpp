@@ -185,6 +185,19 @@ TEST_F(ForwarderTest, TheLinkIsDurableBeforeTheFirstStepIsSent) {
   EXPECT_EQ(destination.links().at(trace_id(1)).size(), 1u);
 }
 
+TEST_F(ForwarderTest, TheLinkStaysFixedThroughALongOutage) {
+  accept(1, 2, 2, {.link = 'a'});
+  run_for(minutes(11));
+  accept(1, 1, 1, {.link = 'b'});
+  forwarder->stop();
+  clock.advance(hours(5));  // nothing reads the queue
+  accept(2);
+  crash();
+  run();
+  EXPECT_EQ(destination.links().at(trace_id(1)).size(), 1u);
+  EXPECT_EQ(source.totals().queued, 0u);
+}
+
 TEST_F(ForwarderTest, NothingIsSentWhoseLinkCannotBeNoted) {
   source.fail_notes(true);
   accept(1);
