@@ -232,7 +232,6 @@ std::optional<Flight::Item> Forwarder::load(TraceWork work, TraceDelivery& deliv
       return index >= range.begin && index < range.end;
     });
     if (part) loaded->prepared = *std::move(part);
-    item.mode = DeliveryMode::spans_only;
   }
   item.span_count = loaded->prepared.span_count;
   delivery = {.trace = std::move(loaded->prepared),

@@ -59,6 +59,36 @@ TEST_F(ForwarderRefusalsTest, ABadSpanInABatchOfAHundredDiesAlone) {
   EXPECT_LE(destination.batches().size(), 2u * 7 + 2 * 2 + 2) << "halves, not one by one";
 }
 
+// MLflow shows no trace with fewer spans than its info says.
+TEST_F(ForwarderRefusalsTest, TheInfoOfATraceWithABadSpanIsCorrected) {
+  accept(1, 1, 3);
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 2)}));
+  run();
+  const auto size_stats = [this](std::size_t index) {
+    const TraceDelivery& delivery = batch(index).at(0);
+    EXPECT_EQ(delivery.mode, Mode::whole);
+    return nlohmann::json::parse(delivery.trace.info.metadata.at("mlflow.trace.sizeStats"));
+  };
+  EXPECT_EQ(size_stats(0)["num_spans"], 3);
+  for (std::size_t i = 1; i < destination.batches().size(); ++i) {
+    EXPECT_FALSE(size_stats(i).contains("num_spans"));
+    EXPECT_GT(size_stats(i)["total_size_bytes"], 0);
+  }
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedWhileItsSpansAreTriedIsADeadLetterWhole) {
+  accept(1, 1, 3);
+  destination.follow([](const ScriptedDestination::Batch& batch) {
+    Outcome outcome = failed(OutcomeKind::poison, FailureClass::poison);
+    outcome.info_stored = batch[0].trace.span_count == 3;
+    return std::vector<Outcome>{outcome};
+  });
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 3, .dead_lettered = 3}));
+  EXPECT_EQ(destination.batches().size(), 2u);
+}
+
 TEST_F(ForwarderRefusalsTest, SeveralBadSpansDieAndNothingElse) {
   for (std::uint64_t trace = 1; trace <= 20; ++trace) accept(trace, 1, 5);
   destination.follow(
@@ -118,6 +148,13 @@ TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedWhenOnlyTheInfoGoesThrough)
   destination.follow(refusing(OutcomeKind::unknown, {span(1, 1)}));
   run_for(minutes(10));
   EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, ABadSpanIsFoundWithoutOtherTraffic) {
+  accept(1, 1, 3);
+  destination.follow(refusing(OutcomeKind::unknown, {span(1, 1)}));
+  run_for(minutes(30));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 3, .delivered = 2, .dead_lettered = 1}));
 }
 
 TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsNotJudgedWhileNothingElseGoesThrough) {
