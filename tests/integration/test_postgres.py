@@ -297,7 +297,7 @@ def test_a_database_that_restarts_and_connections_that_break_cost_nothing(server
 # --- many at once ----------------------------------------------------------------------------------
 
 def test_parts_of_the_same_traces_from_many_daemons_do_not_block_each_other(server, daemon_for):
-    """PostgreSQL gives up deadlocked requests after long waits; traces sorted by id lock in one order."""
+    """No deadlock: each trace's info is stored before its spans, which then go sorted by trace id."""
     parts = 4
     daemons = [daemon_for(server) for _ in range(parts)]
     for daemon in daemons:
