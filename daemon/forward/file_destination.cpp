@@ -23,6 +23,7 @@ nlohmann::ordered_json link_json(const LinkDefinition& link) {
   if (!link.id.empty()) json["id"] = link.id;
   if (!link.name.empty()) json["name"] = link.name;
   if (!link.version.empty()) json["version"] = link.version;
+  json["model"] = link.id.empty() ? link.model_name() : link.id;
   return json;
 }
 

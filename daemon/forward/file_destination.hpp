@@ -18,7 +18,8 @@
 namespace tracelink {
 
 // Traces as OTLP JSON lines, one file a UTC day (traces-<day>.jsonl). Each line is a TracesData
-// object with one key more, `tracelink`: {"link": {"name"|"id", "version"}, "accepted_at"}.
+// object with one key more, `tracelink`: {"link": {"name"|"id", "version", "model"},
+// "accepted_at"}; "model" is the name or id that the traces would be found by.
 //
 // Delivered means synced. A crash before the journal knows repeats lines. At the bound of the
 // directory everything is held until somebody makes room: nothing is deleted.

@@ -20,4 +20,6 @@ def test_every_trace_becomes_a_line_with_its_link(make_daemon):
              for scope in resource["scopeSpans"] for span in scope["spans"]]
     assert {span["traceId"] for span in spans} == {trace.trace_id.removeprefix("tr-") for trace in sent}
     assert len(spans) == 3 * SPANS_PER_TRACE
-    assert all("agent-v1" in json.dumps(line["tracelink"]) for line in lines)
+    for line in lines:
+        assert line["tracelink"]["link"] == {"name": "agent", "version": "v1", "model": "agent-v1"}
+        assert line["tracelink"]["accepted_at"].endswith("Z")
