@@ -237,6 +237,10 @@ TROUBLES = {
 }
 
 
+def held_by(daemon, trouble: Trouble) -> bool:
+    return any(trouble.says in held["reason"] and trouble.remedy in held["remedy"] for held in daemon.status()["held"])
+
+
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
 def test_trouble_of_the_database_is_told_and_costs_nothing(server, postgres, daemon_for, trouble):
     server.start()
@@ -246,21 +250,25 @@ def test_trouble_of_the_database_is_told_and_costs_nothing(server, postgres, dae
     daemon.wait_for_spans(delivered=3 * SPANS_PER_TRACE, queued=0)
     trouble.begin(postgres)
     sent += send(daemon, 30, SECRET)
-
-    def told():
-        status = daemon.status()
-        return any(trouble.says in held["reason"] for held in status["held"]) and status["last_error"]
-    error = wait_until("the trouble is told", told, state=daemon.status)
-    assert trouble.says in json.dumps(error) and trouble.remedy in json.dumps(error)
-    spans = daemon.spans()
-    assert (spans["queued"], spans["dead_lettered"]) == (30 * SPANS_PER_TRACE, 0)
+    newcomer = daemon_for(server, "v2")  # whose model is not registered yet
+    newcomer.start()
+    new = send(newcomer, 5, SECRET)
+    for one in (daemon, newcomer):
+        wait_until("the trouble is told", lambda: held_by(one, trouble), state=one.status)
+        spans = one.spans()
+        assert (spans["queued"], spans["dead_lettered"]) == (spans["accepted"] - spans["delivered"], 0)
+    error = daemon.status()["last_error"]
+    assert trouble.says in error["message"] and trouble.remedy in error["remedy"]
     trouble.end(postgres)
-    daemon.wait_for_spans(accepted=33 * SPANS_PER_TRACE, delivered=33 * SPANS_PER_TRACE, queued=0)
-    status = daemon.status()
-    assert status["held"] == []
-    linked_once(server, status["experiment"]["id"], status["model"]["id"], sent)
-    complete(server, status["experiment"]["id"], status["model"]["id"])
-    says_nothing_of_sql(daemon)
+    for one, version, traces in (daemon, "v1", sent), (newcomer, "v2", new):
+        total = len(traces) * SPANS_PER_TRACE
+        one.wait_for_spans(accepted=total, delivered=total, queued=0)
+        status = one.status()
+        assert status["held"] == []
+        assert server.model_ids(status["experiment"]["id"], f"agent-{version}") == [status["model"]["id"]]
+        linked_once(server, status["experiment"]["id"], status["model"]["id"], traces)
+        complete(server, status["experiment"]["id"], status["model"]["id"])
+        says_nothing_of_sql(one)
 
 
 def test_a_database_that_restarts_and_connections_that_break_cost_nothing(server, postgres, daemon_for):
