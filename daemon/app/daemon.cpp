@@ -196,10 +196,14 @@ class DaemonImpl final : public Daemon {
     });
   }
 
-  // The first signal starts an orderly stop, the second one skips the rest of the grace.
+  // The first signal to stop starts an orderly stop, the second one skips the rest of the grace. A
+  // hang-up must not end the daemon.
   void on_signal(boost::system::error_code error, int signal) {
     if (error) return;
-    if (stopping_) {
+    if (signal == SIGHUP) {
+      spdlog::warn(
+          "SIGHUP: a changed configuration needs a restart (nothing acknowledged is lost)");
+    } else if (stopping_) {
       drain_until_ = clock_.steady();
     } else {
       stopping_ = true;
@@ -239,7 +243,7 @@ class DaemonImpl final : public Daemon {
   SteadyTime started_ = clock_.steady();
   std::vector<std::string> notices_;
   asio::io_context io_{1};
-  asio::signal_set signals_{io_, SIGINT, SIGTERM};
+  asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP};
   asio::steady_timer drain_timer_{io_};
   asio::steady_timer watchdog_timer_{io_};
   bool socket_activated_ = false;

@@ -29,9 +29,13 @@ int fail(const Error& error);
 // The configuration for talking to a tracking server; a missing model is fine here, anything else
 // must be valid.
 Result<Config> load_for_tracking(const Context& context);
-// The configuration for finding the daemon's sockets: what is wrong elsewhere in it does not matter
-// here.
-Config load_lenient(const Context& context);
+
+struct Sockets {
+  std::string intake, control;
+};
+// The daemon's sockets by its configuration; what is wrong elsewhere in it does not matter here. A
+// user who configured none finds the system's daemon where none of their own runs.
+Sockets sockets_of(const Context& context);
 
 // One exchange with the daemon's control socket; the body of a 200. `json`: what to send, or empty.
 // `rejected` carries the daemon's own message.

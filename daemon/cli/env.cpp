@@ -24,7 +24,7 @@ using Variables = std::vector<std::pair<std::string, std::string>>;
 // What an application needs to send its traces to the daemon behind the intake socket. Asks the
 // socket itself, so that any user who may send may also ask.
 Result<Variables> application_environment(const Context& context) {
-  const std::string socket = load_lenient(context).listen.socket.path;
+  const std::string socket = sockets_of(context).intake;
   auto reply = unix_http_request(socket, "GET", "/", "", "", std::chrono::seconds{10});
   if (!reply) return std::move(reply).error();
   const auto about = nlohmann::json::parse(reply->body, nullptr, false);

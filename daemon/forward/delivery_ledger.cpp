@@ -29,14 +29,13 @@ TraceNote DeliveryLedger::note(const TraceWork& work, TraceNote::Step step) cons
 }
 
 Result<void> DeliveryLedger::fix_links(const std::vector<const TraceWork*>& works) {
-  std::vector<TraceNote> notes = unsaved_;
+  std::vector<TraceNote> notes;
   for (const TraceWork* work : works) {
     if (!recent(work->trace_id)) notes.push_back(note(*work, TraceNote::Step::linked));
   }
-  if (notes.size() == unsaved_.size()) return {};
+  if (notes.empty()) return {};
   if (auto saved = source_.note(notes); !saved) return saved;
-  for (std::size_t i = unsaved_.size(); i < notes.size(); ++i) recent_.remember(notes[i]);
-  unsaved_.clear();
+  for (const TraceNote& linked : notes) recent_.remember(linked);
   return {};
 }
 
@@ -55,7 +54,7 @@ void DeliveryLedger::mark_delivered(const TraceWork& work, bool root_delivered,
   delivered.root_delivered = root_delivered || (known && known->root_delivered);
   delivered.start_ns = start_ns;
   recent_.remember(delivered);
-  unsaved_.push_back(delivered);
+  delivered_.push_back(delivered);
   want_sync();
 }
 
@@ -63,12 +62,14 @@ void DeliveryLedger::want_sync() {
   if (!sync_due_) sync_due_ = clock_.steady() + kSyncDelay;
 }
 
+// The journal first: a trace that is noted as delivered must not have records that look unsent, or
+// a restart would take them for late spans and send them a second time.
 Result<void> DeliveryLedger::sync() {
   sync_due_.reset();
-  Result<void> saved = unsaved_.empty() ? Result<void>() : source_.note(unsaved_);
-  if (saved) {
-    unsaved_.clear();
-    saved = source_.sync_journal();
+  Result<void> saved = source_.sync_journal();
+  if (saved && !delivered_.empty()) {
+    saved = source_.note(delivered_);
+    if (saved) delivered_.clear();
   }
   if (!saved) want_sync();
   return saved;

@@ -38,7 +38,7 @@ class DeliveryLedger {
   RecordSource& source_;
   const Clock& clock_;
   RecentTraces recent_;
-  std::vector<TraceNote> unsaved_;
+  std::vector<TraceNote> delivered_;  // not noted durably yet
   std::optional<SteadyTime> sync_due_;
 };
 

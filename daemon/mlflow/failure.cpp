@@ -46,6 +46,8 @@ constexpr MessageRule kMessages[] = {
     {"Invalid model name", hold(FailureScope::link, remedy::kModelName)},
     {"Invalid Content-Type", hold_server(remedy::kContent)},
     {"Unsupported Content-Encoding", hold_server(remedy::kContent)},
+    // 3.6 says so of malformed protobuf, and of a gzip body (MLFLOW section 6).
+    {"Invalid OpenTelemetry protobuf", kUnknown},
     {"Invalid OpenTelemetry", kPoison},
     {"Cannot convert OpenTelemetry span", kPoison},
     {"Cannot update traces that are no longer DB-backed", kPoison},

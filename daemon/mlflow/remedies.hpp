@@ -21,6 +21,12 @@ inline constexpr std::string_view kDeletedExperiment =
 inline constexpr std::string_view kReadOnlyDatabase =
     "The server's database is read-only: point the server at the primary database, or wait for the "
     "failover to end.";
+inline constexpr std::string_view kDatabaseDown =
+    "The server cannot reach its database: start the database, or correct the server's "
+    "--backend-store-uri.";
+inline constexpr std::string_view kDatabaseFull =
+    "The database has no connection left for the server: raise the database's limit, or let the "
+    "server take fewer (--workers, MLFLOW_SQLALCHEMYSTORE_POOL_SIZE).";
 inline constexpr std::string_view kDatabaseSetup =
     "The server cannot use its database: check its --backend-store-uri, the database's user and "
     "rights, and run mlflow db upgrade.";

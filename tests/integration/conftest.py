@@ -9,7 +9,7 @@ import pytest
 
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template
-from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, OLDER, clean_environment
+from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, clean_environment
 
 log = logging.getLogger("test")
 
@@ -27,9 +27,12 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_sessionstart(session):
-    for needed in (BIN / "tracelinkd", BIN / "tracelink", *(home / "bin/mlflow" for home in ENVIRONMENTS.values())):
+    long = session.config.getoption("--long")
+    versions = [version for version in ENVIRONMENTS if long or version not in OTHER_SERVERS]
+    for needed in (BIN / "tracelinkd", BIN / "tracelink", *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions)):
         if not needed.exists():
-            raise pytest.UsageError(f"{needed} is missing: run scripts/setup --dev and build the release preset")
+            setup = "scripts/setup " + ("--all" if long else "--dev")
+            raise pytest.UsageError(f"{needed} is missing: run {setup} and build the release preset")
 
 
 @pytest.hookimpl(hookwrapper=True)

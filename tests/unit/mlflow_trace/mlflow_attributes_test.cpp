@@ -146,13 +146,17 @@ TEST(MlflowAttributes, WhatIsTooLongForAColumnIsCut) {
                                   .text("session.id", "\"" + long_text(251) + "\"")
                                   .text("gen_ai.conversation.id", long_text(250))
                                   .text("user.id", long_text(8001))
+                                  .text("mlflow.traceTag.mlflow.traceName", long_text(4097))
+                                  .text("mlflow.traceTag.other", long_text(9000))
                                   .text("other", long_text(9000)));
   EXPECT_EQ(result.value("mlflow.spanType"), text_value(long_text(500)));
   EXPECT_EQ(result.value("session.id"), text_value(long_text(250)));
   EXPECT_EQ(result.value("gen_ai.conversation.id"), text_value(long_text(250)));
   EXPECT_EQ(result.value("user.id"), text_value(long_text(8000)));
+  EXPECT_EQ(result.value("mlflow.traceTag.mlflow.traceName"), text_value(long_text(4096)));
+  EXPECT_EQ(result.value("mlflow.traceTag.other"), text_value(long_text(9000)));
   EXPECT_EQ(result.value("other"), text_value(long_text(9000)));
-  EXPECT_EQ(result.repaired, 3u);
+  EXPECT_EQ(result.repaired, 4u);
 }
 
 TEST(MlflowAttributes, TimesAreClampedBelowTwoToThe63) {
