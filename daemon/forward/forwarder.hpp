@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,8 +43,8 @@ struct ForwarderOptions {
 // The delivery loop (DESIGN section 7): reads records, assembles traces, sends batches, settles
 // the answers. A trace is never in two batches at once.
 //
-// Threads: run(), step() and stop() on the forwarder thread; status(), drain() and drained() from
-// any.
+// Threads: run(), step() and stop() on the forwarder thread; status(), drain(), drained() and
+// post() from any.
 // Memory: the window's positions and the payloads of the batches in flight, whatever the backlog.
 // Lifetime: the references outlive this object; construct it after Destination.
 class Forwarder {
@@ -63,9 +64,15 @@ class Forwarder {
   void drain(SteadyTime deadline);
   bool drained() const;
 
+  // `work` runs on the forwarder thread between two rounds. False: delivery has ended, it never
+  // will. Any thread.
+  bool post(std::function<void()> work);
+
   ForwardStatus status() const;
 
  private:
+  void run_posted();
+
   void read();
   bool has_room() const;
   void admit(std::vector<TraceWork> works);
@@ -113,6 +120,8 @@ class Forwarder {
   SteadyTime next_hold_check_ = SteadyTime::min();
 
   mutable std::mutex mutex_;  // what other threads see
+  std::vector<std::function<void()>> posted_;
+  bool stopped_ = false;
   std::optional<SteadyTime> drain_deadline_;
   bool drained_ = false;  // nothing was left after the last round
   ForwardStatus status_;
