@@ -182,11 +182,14 @@ class DaemonImpl final : public Daemon {
 
   ControlServer::Work control_work(ControlRequest request) {
     return [this, request = std::move(request), intake = server_->stats()] {
-      const ControlParts parts{
-          .config = config(), .active = *active_, .delivery = *delivery_, .clock = clock_};
+      const ControlParts parts{.config = config(),
+                               .active = *active_,
+                               .queue = *queue_,
+                               .delivery = *delivery_,
+                               .clock = clock_};
       if (request.method != "GET") return handle_command(request, parts);
       const StatusInputs inputs{.config = config(),
-                                .queue = queue_->stats(),
+                                .queue = *queue_,
                                 .intake = intake,
                                 .active = *active_,
                                 .delivery = *delivery_,
@@ -203,6 +206,7 @@ class DaemonImpl final : public Daemon {
       notices_.push_back(std::move(notice));
     }
     for (const std::string& notice : active_->notices()) notices_.push_back(notice);
+    for (const std::string& notice : delivery_->notices()) notices_.push_back(notice);
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());
     spdlog::info(
