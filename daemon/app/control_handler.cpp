@@ -72,7 +72,8 @@ ordered_json model_json(const Config& config, const std::optional<RegistrationSt
                     {"id", link.id},
                     {"name", ""},
                     {"requested_name", link.model_name()},
-                    {"error", nullptr}};
+                    {"error", nullptr},
+                    {"warnings", ordered_json::array()}};
   if (!status) return json;
   json["state"] = word(status->state);
   if (status->model) {
@@ -80,6 +81,7 @@ ordered_json model_json(const Config& config, const std::optional<RegistrationSt
     json["name"] = status->model->name;
   }
   if (status->failure) json["error"] = text_of(*status->failure);
+  json["warnings"] = status->warnings;
   return json;
 }
 
