@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,7 +43,8 @@ struct ForwarderOptions {
 // The delivery loop (DESIGN section 7): reads records, assembles traces, sends batches, settles
 // the answers. A trace is never in two batches at once.
 //
-// Threads: run(), step() and drain_now() on the forwarder thread; status() and drain() from any.
+// Threads: run(), step() and stop() on the forwarder thread; status(), drain(), drained() and
+// post() from any.
 // Memory: the window's positions and the payloads of the batches in flight, whatever the backlog.
 // Lifetime: the references outlive this object; construct it after Destination.
 class Forwarder {
@@ -62,9 +64,15 @@ class Forwarder {
   void drain(SteadyTime deadline);
   bool drained() const;
 
+  // `work` runs on the forwarder thread between two rounds. False: delivery has ended, it never
+  // will. Any thread.
+  bool post(std::function<void()> work);
+
   ForwardStatus status() const;
 
  private:
+  void run_posted();
+
   void read();
   bool has_room() const;
   void admit(std::vector<TraceWork> works);
@@ -79,7 +87,8 @@ class Forwarder {
   void sync_if_due();
   std::chrono::milliseconds wait_time(std::chrono::milliseconds longest) const;
   std::size_t held_records() const;
-  bool is_draining() const;
+  std::optional<SteadyTime> drain_deadline() const;
+  void note_drained();
   void publish_status();
   std::vector<HeldScope> held_scopes() const;
 
@@ -105,12 +114,16 @@ class Forwarder {
   std::size_t flights_ = 0;
   std::size_t in_flight_traces_ = 0;
   std::size_t in_flight_records_ = 0;
-  bool caught_up_ = false;  // nothing was left to read, or no room for it
+  bool caught_up_ = false;    // nothing was left to read, or no room for it
+  bool window_full_ = false;  // there was no room at the last look
   SteadyTime read_again_ = SteadyTime::min();
   SteadyTime next_hold_check_ = SteadyTime::min();
 
   mutable std::mutex mutex_;  // what other threads see
+  std::vector<std::function<void()>> posted_;
+  bool stopped_ = false;
   std::optional<SteadyTime> drain_deadline_;
+  bool drained_ = false;  // nothing was left after the last round
   ForwardStatus status_;
 };
 
