@@ -99,6 +99,19 @@ TEST_F(ForwarderRefusalsTest, SeveralBadSpansDieAndNothingElse) {
   EXPECT_EQ(letters().size(), 3u);
 }
 
+TEST_F(ForwarderRefusalsTest, ATraceThatLosesARecordInTheSearchIsSearchedAnew) {
+  const Position first = accept(1, 1, 2);
+  accept(1, 3, 4);
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 4)}));
+  run_for(seconds(2));
+  while (destination.batches().size() < 2) forwarder->step(seconds(1));
+  source.lose(first);
+  run();
+  EXPECT_EQ(source.totals(),
+            (Totals{.accepted = 4, .delivered = 1, .dead_lettered = 1, .damaged = 2}));
+  EXPECT_TRUE(destination.delivered_spans(trace_id(1)).contains(span_id(span(1, 3))));
+}
+
 TEST_F(ForwarderRefusalsTest, LateSpansOfATraceWithABadSpanStillCome) {
   accept(1, 1, 3);
   destination.follow(refusing(OutcomeKind::poison, {span(1, 2)}));
@@ -271,7 +284,7 @@ TEST_F(ForwarderRefusalsTest, AnOldTraceIsNotGivenUpAtTheFirstRefusal) {
   fail_in_experiment_seven(misconfigured(FailureScope::experiment));
   accept(1, {.experiment = "7"});
   clock.advance(hours(48));  // the daemon was down
-  run_for(minutes(1));
+  run_for(seconds(90));
   EXPECT_EQ(source.totals().queued, 1u);
   run_for(minutes(10));
   EXPECT_EQ(source.totals().dead_lettered, 1u);
