@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/types/version.hpp"
 
@@ -36,22 +37,6 @@ double seconds(std::chrono::steady_clock::duration duration) {
          1000.0;
 }
 
-std::string text_of(const Failure& failure) {
-  return failure.remedy.empty() ? failure.message : failure.message + "; " + failure.remedy;
-}
-
-const char* word(RegistrationState state) {
-  switch (state) {
-    case RegistrationState::unresolved:
-      return "unresolved";
-    case RegistrationState::ready:
-      return "ready";
-    case RegistrationState::failed:
-      return "failed";
-  }
-  return "unresolved";
-}
-
 const char* word(ServerStatus::State state) {
   switch (state) {
     case ServerStatus::State::up:
@@ -64,23 +49,6 @@ const char* word(ServerStatus::State state) {
       return "none";
   }
   return "none";
-}
-
-ordered_json model_json(const Config& config, const std::optional<RegistrationStatus>& status) {
-  const LinkDefinition link = link_of(config);
-  ordered_json json{{"state", link.empty() ? "none" : "unresolved"},
-                    {"id", link.id},
-                    {"name", ""},
-                    {"requested_name", link.model_name()},
-                    {"error", nullptr}};
-  if (!status) return json;
-  json["state"] = word(status->state);
-  if (status->model) {
-    json["id"] = status->model->model_id;
-    json["name"] = status->model->name;
-  }
-  if (status->failure) json["error"] = text_of(*status->failure);
-  return json;
 }
 
 ordered_json experiment_json(const Config& config,
@@ -127,25 +95,44 @@ ordered_json held_json(const ForwardStatus& status) {
   return held;
 }
 
+ordered_json relinks_json(const StatusInputs& inputs) {
+  ordered_json relinks = ordered_json::array();
+  const auto model_of = [&](const LinkHash& link) {
+    const auto definition = inputs.queue.link(link);
+    if (!definition) return std::string();
+    return definition->id.empty() ? definition->model_name() : definition->id;
+  };
+  for (const Relink& relink : inputs.delivery.relinks()) {
+    relinks.push_back({{"from", model_of(relink.from)},
+                       {"from_link", relink.from.hex()},
+                       {"to", model_of(relink.to)},
+                       {"to_link", relink.to.hex()},
+                       {"at", timestamp(relink.at)}});
+  }
+  return relinks;
+}
+
 ordered_json status_json(const StatusInputs& inputs) {
+  const QueueStats queue = inputs.queue.stats();
   const ForwardStatus forwarder = inputs.delivery.forward_status();
-  const auto registration = inputs.delivery.registration();
+  const auto registration = inputs.delivery.registration(inputs.active.configured());
   ordered_json json{
       {"version", kVersion},
       {"pid", ::getpid()},
       {"uptime_s", seconds(inputs.uptime)},
-      {"model", model_json(inputs.config, registration)},
+      {"model", model_json(link_of(inputs.config), registration)},
+      {"active", active_json(inputs.active, inputs.delivery)},
       {"experiment", experiment_json(inputs.config, registration)},
       {"server",
        {{"uri", inputs.config.tracking.uri},
         {"version", forwarder.server.version},
         {"state", word(forwarder.server.state)}}},
-      {"queue", queue_json(inputs.queue, inputs.now)},
-      {"spans", spans_json(inputs.queue)},
+      {"queue", queue_json(queue, inputs.now)},
+      {"spans", spans_json(queue)},
       {"rejected_spans", inputs.intake.rejected_spans},
-      {"quarantine",
-       {{"files", inputs.queue.quarantine_files}, {"bytes", inputs.queue.quarantine_bytes}}},
+      {"quarantine", {{"files", queue.quarantine_files}, {"bytes", queue.quarantine_bytes}}},
       {"held", held_json(forwarder)},
+      {"relinks", relinks_json(inputs)},
       {"last_error", nullptr},
       {"last_delivery_at", nullptr},
       {"notices", inputs.notices}};
@@ -156,10 +143,6 @@ ordered_json status_json(const StatusInputs& inputs) {
   }
   if (forwarder.last_delivery_at) json["last_delivery_at"] = timestamp(*forwarder.last_delivery_at);
   return json;
-}
-
-ControlReply error_reply(int status, const std::string& message) {
-  return {status, ordered_json{{"error", message}}.dump()};
 }
 
 ControlReply list_dead_letters(const DeadLetterStore& store) {
@@ -179,9 +162,7 @@ ControlReply show_dead_letter(const DeadLetterStore& store, std::string_view id)
 
 }  // namespace
 
-ControlReply handle_control(std::string_view method, std::string_view target,
-                            const StatusInputs& inputs) {
-  if (method != "GET") return error_reply(405, "only GET is known here");
+ControlReply handle_control(std::string_view target, const StatusInputs& inputs) {
   if (target == "/status") {
     return {200, status_json(inputs).dump(-1, ' ', false, ordered_json::error_handler_t::replace)};
   }
@@ -192,19 +173,22 @@ ControlReply handle_control(std::string_view method, std::string_view target,
   return error_reply(404, "no such resource; see docs/control-api.md");
 }
 
-std::string describe_intake(const Config& config, const Delivery& delivery) {
-  const auto registration = delivery.registration();
+std::string describe_intake(const Config& config, const ActiveLinks& active,
+                            const Delivery& delivery) {
+  const auto overrides = active.overrides();
+  const LinkHash link = overrides->all ? overrides->all->link : active.configured();
+  const LinkDefinition asked = overrides->all ? overrides->all->definition : link_of(config);
+  const auto registration = delivery.registration(link);
   const bool ready = registration && registration->model;
-  return ordered_json{
-      {"name", "tracelinkd"},
-      {"version", kVersion},
-      {"endpoints",
-       {"grpc /opentelemetry.proto.collector.trace.v1.TraceService/Export", "http POST /v1/traces",
-        "json lines"}},
-      {"tracking_uri", config.tracking.uri},
-      {"model",
-       {{"id", ready ? registration->model->model_id : config.model.id},
-        {"name", ready ? registration->model->name : link_of(config).model_name()}}}}
+  return ordered_json{{"name", "tracelinkd"},
+                      {"version", kVersion},
+                      {"endpoints",
+                       {"grpc /opentelemetry.proto.collector.trace.v1.TraceService/Export",
+                        "http POST /v1/traces", "json lines"}},
+                      {"tracking_uri", config.tracking.uri},
+                      {"model",
+                       {{"id", ready ? registration->model->model_id : asked.id},
+                        {"name", ready ? registration->model->name : asked.model_name()}}}}
       .dump(2);
 }
 

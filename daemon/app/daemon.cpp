@@ -15,9 +15,12 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "daemon/app/active_links.hpp"
+#include "daemon/app/control_commands.hpp"
 #include "daemon/app/control_handler.hpp"
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/state_lock.hpp"
 #include "daemon/base/clock.hpp"
@@ -79,6 +82,7 @@ class DaemonImpl final : public Daemon {
     queue_->start();
     delivery_->start();
     server_->start();
+    serving_ = true;
     signals_.async_wait([this](auto error, int signal) { on_signal(error, signal); });
     tell_systemd(systemd::ready());
     feed_watchdog();
@@ -101,16 +105,26 @@ class DaemonImpl final : public Daemon {
     if (!queue) return std::move(queue).error().within("queue");
     queue_ = std::move(*queue);
 
-    if (LinkDefinition definition = link_of(config()); !definition.empty()) {
-      auto link = queue_->remember_link(definition);
-      if (!link) return std::move(link).error().within("models/links");
-      active_link_ = *link;
-    }
-    auto delivery = Delivery::open(config(), active_link_, *queue_, fs_, clock_, random_);
+    auto active = ActiveLinks::open(
+        fs_, std::filesystem::path(config().state_dir) / "models/active.json", link_of(config()),
+        [this](const LinkDefinition& definition) { return queue_->remember_link(definition); });
+    if (!active) return std::move(active).error().within("models");
+    active_ = std::move(*active);
+    auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_);
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
-    sink_.emplace(*queue_, clock_, active_link_);
+    want_active_models();
+    sink_.emplace(*queue_, clock_, *active_);
     return {};
+  }
+
+  void want_active_models() {
+    if (!active_->configured().is_zero()) {
+      delivery_->want(active_->configured(), link_of(config()));
+    }
+    for (const ActiveOverride* entry : active_->overrides()->entries()) {
+      delivery_->want(entry->link, entry->definition);
+    }
   }
 
   Result<void> open_sockets() {
@@ -123,33 +137,66 @@ class DaemonImpl final : public Daemon {
       return made;
     }
     socket_activated_ = !descriptors->empty();
-    options.describe = [this] { return describe_intake(config(), *delivery_); };
+    options.describe = [this] { return describe_intake(config(), *active_, *delivery_); };
     options.on_warning = [](const std::string& message) { spdlog::warn("{}", message); };
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
     server_ = std::move(*server);
 
     if (auto made = make_parent("control.socket", config().control.socket); !made) return made;
-    auto control = ControlServer::open(io_, config().control.socket,
-                                       [this](std::string_view method, std::string_view target) {
-                                         return control_work(method, target);
-                                       });
+    auto control = ControlServer::open(
+        io_, config().control.socket,
+        [this](ControlRequest request) { return control_work(std::move(request)); });
     if (!control) return std::move(control).error();
     control_ = std::move(*control);
+    return open_probes();
+  }
+
+  Result<void> open_probes() {
+    if (config().control.http.empty()) return {};
+    auto probes = ControlServer::open_tcp(
+        io_, config().control.http,
+        [this](ControlRequest request) { return probe_work(std::move(request)); });
+    if (!probes) return std::move(probes).error();
+    probes_ = std::move(*probes);
     return {};
   }
 
-  ControlServer::Work control_work(std::string_view method, std::string_view target) {
-    return [this, method = std::string(method), target = std::string(target),
-            intake = server_->stats()] {
+  ControlServer::Work probe_work(ControlRequest request) {
+    return [this, request = std::move(request), intake = server_->stats(), serving = serving_] {
+      const auto registration = delivery_->registration(active_->configured());
+      const ProbeInputs inputs{
+          .metrics = {.queue = queue_->stats(),
+                      .intake = intake,
+                      .forward = delivery_->forward_status(),
+                      .model_ready =
+                          registration && registration->state == RegistrationState::ready,
+                      .now = clock_.wall(),
+                      .uptime = clock_.steady() - started_},
+          .serving = serving,
+          .delivers = config().destination == "file" || !config().tracking.uri.empty(),
+          .now = clock_.steady()};
+      return handle_probe(request, inputs);
+    };
+  }
+
+  ControlServer::Work control_work(ControlRequest request) {
+    return [this, request = std::move(request), intake = server_->stats()] {
+      const ControlParts parts{.config = config(),
+                               .active = *active_,
+                               .queue = *queue_,
+                               .delivery = *delivery_,
+                               .clock = clock_};
+      if (request.method != "GET") return handle_command(request, parts);
       const StatusInputs inputs{.config = config(),
-                                .queue = queue_->stats(),
+                                .queue = *queue_,
                                 .intake = intake,
+                                .active = *active_,
                                 .delivery = *delivery_,
                                 .now = clock_.wall(),
                                 .uptime = clock_.steady() - started_,
                                 .notices = notices_};
-      return handle_control(method, target, inputs);
+      return handle_control(request.target, inputs);
     };
   }
 
@@ -158,6 +205,8 @@ class DaemonImpl final : public Daemon {
     if (std::string notice = storage_notice(config().state_dir); !notice.empty()) {
       notices_.push_back(std::move(notice));
     }
+    for (const std::string& notice : active_->notices()) notices_.push_back(notice);
+    for (const std::string& notice : delivery_->notices()) notices_.push_back(notice);
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());
     spdlog::info(
@@ -215,8 +264,10 @@ class DaemonImpl final : public Daemon {
 
   void close_sockets() {
     signals_.cancel();
+    serving_ = false;
     server_->stop(kCloseGrace, [this] {
       control_->stop();
+      if (probes_) probes_->stop();
       io_.stop();
     });
   }
@@ -232,16 +283,18 @@ class DaemonImpl final : public Daemon {
   asio::steady_timer drain_timer_{io_};
   asio::steady_timer watchdog_timer_{io_};
   bool socket_activated_ = false;
+  bool serving_ = false;
   bool stopping_ = false;
   SteadyTime drain_until_{};
 
   std::optional<StateLock> lock_;
   std::unique_ptr<Queue> queue_;
-  LinkHash active_link_;
+  std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;
   std::optional<QueueSink> sink_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<ControlServer> probes_;  // none without control.http
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "daemon/app/delivery.hpp"
 
 #include <filesystem>
+#include <future>
 #include <map>
 #include <mutex>
 #include <stop_token>
@@ -23,18 +24,13 @@ namespace {
 
 // What dead letters may take of queue.max_bytes.
 constexpr std::uint64_t kDeadLetterShare = 4;
+constexpr std::chrono::seconds kCallTimeout{5};
 
 class DeliveryImpl final : public Delivery {
  public:
-  DeliveryImpl(const Config& config, LinkHash active_link, Queue& queue, FileSystem& fs,
-               const Clock& clock, RandomSource& random)
-      : config_(config),
-        active_link_(active_link),
-        queue_(queue),
-        source_(queue),
-        fs_(fs),
-        clock_(clock),
-        random_(random) {}
+  DeliveryImpl(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
+               RandomSource& random)
+      : config_(config), queue_(queue), source_(queue), fs_(fs), clock_(clock), random_(random) {}
 
   Result<void> open() {
     const std::filesystem::path state_dir = config_.state_dir;
@@ -42,10 +38,14 @@ class DeliveryImpl final : public Delivery {
                                          config_.queue.max_bytes / kDeadLetterShare);
     if (!letters) return std::move(letters).error();
     dead_letters_ = std::move(*letters);
+    auto relinks = Relinks::open(fs_, state_dir / "models" / "relinks.json");
+    if (!relinks) return std::move(relinks).error().within("models");
+    relinks_ = std::move(*relinks);
+    relinks_seen_ = relinks_->all();
     if (auto opened = open_destination(); !opened) return opened;
     if (!destination_) return {};
     forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), source_, *destination_,
-                                             *dead_letters_, clock_, random_);
+                                             *dead_letters_, *relinks_, clock_, random_);
     queue_.set_on_durable([this] { destination_->wakeup(); });
     return {};
   }
@@ -70,13 +70,66 @@ class DeliveryImpl final : public Delivery {
     thread_.join();
   }
 
+  Result<std::size_t> relink(const Relink& relink) override {
+    if (!forwarder_) {
+      return Error{ErrorCode::unavailable,
+                   "nothing is forwarded yet: set tracking.uri, and relink then"};
+    }
+    const auto moved = std::make_shared<Result<std::size_t>>(std::size_t{0});
+    const auto called = call([this, relink, moved] {
+      *moved = forwarder_->relink(relink);
+      const std::lock_guard lock(mutex_);
+      relinks_seen_ = relinks_->all();
+    });
+    if (!called) return called.error();
+    return *moved;
+  }
+
+  std::vector<Relink> relinks() const override {
+    const std::lock_guard lock(mutex_);
+    return relinks_seen_;
+  }
+
+  std::vector<std::string> notices() const override { return relinks_->notices(); }
+
   ForwardStatus forward_status() const override {
     return forwarder_ ? forwarder_->status() : ForwardStatus{};
   }
 
-  std::optional<RegistrationStatus> registration() const override {
+  void want(const LinkHash& link, const LinkDefinition& definition) override {
+    if (!registrar_) return;
+    // After the end of delivery nothing is registered any more.
+    (void)forwarder_->post([this, link, definition] {
+      registrar_->want(link, definition);
+      if (const auto status = registrar_->status(link)) registered(*status);
+    });
+  }
+
+  std::optional<RegistrationStatus> registration(const LinkHash& link) const override {
     const std::lock_guard lock(mutex_);
-    return registration_;
+    const auto found = registrations_.find(link);
+    if (found == registrations_.end()) return std::nullopt;
+    return found->second;
+  }
+
+  Result<void> call(std::function<void()> work) override {
+    if (!forwarder_) {
+      work();
+      return {};
+    }
+    auto task = std::make_shared<std::packaged_task<void()>>(std::move(work));
+    auto done = task->get_future();
+    const Error ended{ErrorCode::closed, "the daemon is stopping"};
+    if (!forwarder_->post([task = std::move(task)] { (*task)(); })) return ended;
+    if (done.wait_for(kCallTimeout) != std::future_status::ready) {
+      return Error{ErrorCode::timeout, "delivery is busy; whether it was done shows in status"};
+    }
+    try {
+      done.get();
+    } catch (const std::future_error&) {  // thrown away when delivery ended
+      return ended;
+    }
+    return {};
   }
 
   const DeadLetterStore& dead_letters() const override { return *dead_letters_; }
@@ -99,7 +152,6 @@ class DeliveryImpl final : public Delivery {
       spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
                    file);
     }
-    if (!active_link_.is_zero()) registrar_->want(active_link_, link_of(config_));
     destination_ =
         std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *http_,
                                             *client_, *registrar_, link_lookup(), clock_, random_);
@@ -117,14 +169,23 @@ class DeliveryImpl final : public Delivery {
     return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
   }
 
+  // The same warnings come back with each verification; they are logged when they change.
+  void log_warnings(const RegistrationStatus& status) {
+    auto& logged = logged_warnings_[status.link];
+    if (logged == status.warnings) return;
+    logged = status.warnings;
+    for (const std::string& warning : logged) {
+      spdlog::warn("model=\"{}\" {}", status.requested_name, warning);
+    }
+  }
+
   void registered(const RegistrationStatus& status) {
-    if (status.link != active_link_) return;
+    log_warnings(status);
     const std::lock_guard lock(mutex_);
-    registration_ = status;
+    registrations_.insert_or_assign(status.link, status);
   }
 
   const Config& config_;
-  const LinkHash active_link_;
   Queue& queue_;
   QueueSource source_;
   FileSystem& fs_;
@@ -132,23 +193,25 @@ class DeliveryImpl final : public Delivery {
   RandomSource& random_;
 
   std::unique_ptr<DeadLetterStore> dead_letters_;
+  std::unique_ptr<Relinks> relinks_;  // changed on the forwarder thread
   std::unique_ptr<HttpClient> http_;
   std::unique_ptr<TrackingClient> client_;
   std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<Destination> destination_;
   std::unique_ptr<Forwarder> forwarder_;
+  std::map<LinkHash, std::vector<std::string>> logged_warnings_;
   std::jthread thread_;
 
   mutable std::mutex mutex_;
-  std::optional<RegistrationStatus> registration_;  // guarded by mutex_
+  std::vector<Relink> relinks_seen_;                      // guarded by mutex_
+  std::map<LinkHash, RegistrationStatus> registrations_;  // guarded by mutex_
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, LinkHash active_link,
-                                                 Queue& queue, FileSystem& fs, const Clock& clock,
-                                                 RandomSource& random) {
-  auto delivery = std::make_unique<DeliveryImpl>(config, active_link, queue, fs, clock, random);
+Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, Queue& queue, FileSystem& fs,
+                                                 const Clock& clock, RandomSource& random) {
+  auto delivery = std::make_unique<DeliveryImpl>(config, queue, fs, clock, random);
   if (auto opened = delivery->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<Delivery>(std::move(delivery));
 }

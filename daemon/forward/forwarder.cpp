@@ -29,11 +29,13 @@ DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
 }  // namespace
 
 Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
-                     DeadLetterStore& dead_letters, const Clock& clock, RandomSource& random)
+                     DeadLetterStore& dead_letters, Relinks& relinks, const Clock& clock,
+                     RandomSource& random)
     : options_(options),
       source_(source),
       destination_(destination),
       dead_letters_(dead_letters),
+      relinks_(relinks),
       clock_(clock),
       reporter_(clock),
       ledger_(source, clock),
@@ -52,6 +54,7 @@ void Forwarder::run(std::stop_token stop_token) {
 }
 
 void Forwarder::step(std::chrono::milliseconds longest_wait) {
+  run_posted();
   read();
   admit_ready();
   desk_.retry_due();
@@ -60,9 +63,15 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
   sync_if_due();
   publish_status();
   destination_.poll(wait_time(longest_wait));
+  note_drained();
 }
 
 void Forwarder::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    posted_.clear();
+  }
   destination_.cancel();
   if (auto synced = ledger_.sync(); !synced) {
     reporter_.failure("delivery journal", synced.error().message, "");
@@ -70,13 +79,32 @@ void Forwarder::stop() {
   publish_status();
 }
 
+bool Forwarder::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return false;
+    posted_.push_back(std::move(work));
+  }
+  destination_.wakeup();
+  return true;
+}
+
+void Forwarder::run_posted() {
+  std::vector<std::function<void()>> posted;
+  {
+    const std::lock_guard lock(mutex_);
+    posted.swap(posted_);
+  }
+  for (const auto& work : posted) work();
+}
+
 void Forwarder::read() {
   caught_up_ = false;
   if (clock_.steady() < read_again_) return;
   for (int n = 0; n < kReadsPerStep; ++n) {
-    caught_up_ = !has_room();
+    caught_up_ = window_full_ = !has_room();
     if (caught_up_) return;
-    const auto stored = source_.next();
+    auto stored = source_.next();
     if (!stored) {
       reporter_.failure("queue", stored.error().message, "");
       if (stored.error().code == ErrorCode::corrupt) continue;  // stepped over and counted
@@ -84,8 +112,11 @@ void Forwarder::read() {
       return;
     }
     caught_up_ = !*stored;
+    ledger_.read_up_to(caught_up_ ? clock_.wall() : (*stored)->record.accepted_at);
     if (caught_up_) return;
-    assembler_.add(**stored, ledger_.recent((*stored)->record.slice.trace_id));
+    Record& record = (*stored)->record;
+    record.link = relinks_.resolve(record.link, record.accepted_at);
+    assembler_.add(**stored, known(record.slice.trace_id));
   }
 }
 
@@ -111,13 +142,13 @@ bool Forwarder::has_room() const {
 void Forwarder::admit(std::vector<TraceWork> works) {
   for (TraceWork& work : works) {
     // Its link may have been fixed by an earlier part of the trace while this one waited.
-    if (const auto known = ledger_.recent(work.trace_id)) work.group.link = known->link;
+    if (const auto fixed = known(work.trace_id)) work.group.link = fixed->link;
     backlog_.add(std::move(work));
   }
 }
 
 void Forwarder::admit_ready() {
-  if (is_draining()) admit(assembler_.take_with_root());
+  if (drain_deadline()) admit(assembler_.take_with_root());
   admit(assembler_.take_ready(caught_up_));
   // A window full of unfinished traces would wait for records that cannot be read.
   while (assembler_.records() > options_.window_records / 2 && !has_room()) {
@@ -143,6 +174,7 @@ void Forwarder::give_up_overdue_holds() {
       work.isolation.reset();
       desk_.bury(std::move(work), "held too long: " + hold.failure.message, hold.failure);
     }
+    forget_if_unused(hold.key);
   }
 }
 
@@ -230,7 +262,6 @@ std::optional<Flight::Item> Forwarder::load(TraceWork work, TraceDelivery& deliv
       return index >= range.begin && index < range.end;
     });
     if (part) loaded->prepared = *std::move(part);
-    item.mode = DeliveryMode::spans_only;
   }
   item.span_count = loaded->prepared.span_count;
   delivery = {.trace = std::move(loaded->prepared),
@@ -257,7 +288,10 @@ void Forwarder::settle(Flight flight, const std::vector<Outcome>& outcomes) {
   --flights_;
   in_flight_traces_ -= flight.items.size();
   in_flight_records_ -= flight.records();
+  const ScopeKey link{FailureScope::link, flight.group.link, {}};
+  const bool relinked = relink_returned(flight, outcomes);
   settler_.settle(std::move(flight), outcomes);
+  if (relinked) forget_if_unused(link);
 }
 
 void Forwarder::sync_if_due() {
@@ -272,7 +306,9 @@ void Forwarder::sync_if_due() {
 
 std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest) const {
   const SteadyTime now = clock_.steady();
-  if (!caught_up_ && now >= read_again_) return std::chrono::milliseconds(0);
+  // Traces that went from assembly to a held scope since the last look made room.
+  const bool can_read = !caught_up_ || (window_full_ && has_room());
+  if (can_read && now >= read_again_) return std::chrono::milliseconds(0);
   SteadyTime wake = now + longest;
   const auto consider = [&](std::optional<SteadyTime> at) {
     if (at && *at > now) wake = std::min(wake, *at);
@@ -283,6 +319,7 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   consider(gates_.next_probe());
   consider(desk_.next_due());
   consider(ledger_.sync_due());
+  consider(drain_deadline());
   return std::chrono::ceil<std::chrono::milliseconds>(wake - now);
 }
 
@@ -294,18 +331,21 @@ void Forwarder::drain(SteadyTime deadline) {
   destination_.wakeup();
 }
 
-bool Forwarder::is_draining() const {
+std::optional<SteadyTime> Forwarder::drain_deadline() const {
   const std::lock_guard lock(mutex_);
-  return drain_deadline_.has_value();
+  return drain_deadline_;
+}
+
+void Forwarder::note_drained() {
+  const bool nothing_left =
+      caught_up_ && flights_ == 0 && backlog_.records() == 0 && !assembler_.has_root();
+  const std::lock_guard lock(mutex_);
+  drained_ = drain_deadline_ && nothing_left;
 }
 
 bool Forwarder::drained() const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!drain_deadline_) return false;
-    if (clock_.steady() >= *drain_deadline_) return true;
-  }
-  return caught_up_ && flights_ == 0 && backlog_.records() == 0 && !assembler_.has_root();
+  const std::lock_guard lock(mutex_);
+  return drain_deadline_ && (drained_ || clock_.steady() >= *drain_deadline_);
 }
 
 }  // namespace tracelink

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,7 @@
 #include "daemon/forward/destination.hpp"
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/record_source.hpp"
+#include "daemon/forward/relinks.hpp"
 #include "daemon/forward/reporter.hpp"
 #include "daemon/forward/scope_gates.hpp"
 #include "daemon/forward/settler.hpp"
@@ -42,13 +44,15 @@ struct ForwarderOptions {
 // The delivery loop (DESIGN section 7): reads records, assembles traces, sends batches, settles
 // the answers. A trace is never in two batches at once.
 //
-// Threads: run(), step() and drain_now() on the forwarder thread; status() and drain() from any.
+// Threads: run(), step() and stop() on the forwarder thread; status(), drain(), drained() and
+// post() from any.
 // Memory: the window's positions and the payloads of the batches in flight, whatever the backlog.
 // Lifetime: the references outlive this object; construct it after Destination.
 class Forwarder {
  public:
   Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
-            DeadLetterStore& dead_letters, const Clock& clock, RandomSource& random);
+            DeadLetterStore& dead_letters, Relinks& relinks, const Clock& clock,
+            RandomSource& random);
 
   // Until `stop` is requested, or drain() has ended. What is in flight is then cancelled, what is
   // done is durable; the rest stays in the queue.
@@ -62,9 +66,24 @@ class Forwarder {
   void drain(SteadyTime deadline);
   bool drained() const;
 
+  // `work` runs on the forwarder thread between two rounds. False: delivery has ended, it never
+  // will. Any thread.
+  bool post(std::function<void()> work);
+
+  // Gives the traces kept under a link another one: those read already now (their number is the
+  // result), the others when they are read. What is delivered, in part too, keeps its link; a
+  // delivery under way may still succeed under the old one. Forwarder thread. Errors of Relinks.
+  Result<std::size_t> relink(const Relink& relink);
+
   ForwardStatus status() const;
 
  private:
+  void run_posted();
+  std::optional<RecentTrace> known(const TraceId& id) const;
+  bool is_delivered(const TraceWork& work) const;
+  bool relink_returned(Flight& flight, const std::vector<Outcome>& outcomes);
+  void forget_if_unused(const ScopeKey& key);
+
   void read();
   bool has_room() const;
   void admit(std::vector<TraceWork> works);
@@ -79,7 +98,8 @@ class Forwarder {
   void sync_if_due();
   std::chrono::milliseconds wait_time(std::chrono::milliseconds longest) const;
   std::size_t held_records() const;
-  bool is_draining() const;
+  std::optional<SteadyTime> drain_deadline() const;
+  void note_drained();
   void publish_status();
   std::vector<HeldScope> held_scopes() const;
 
@@ -87,6 +107,7 @@ class Forwarder {
   RecordSource& source_;
   Destination& destination_;
   DeadLetterStore& dead_letters_;
+  Relinks& relinks_;
   const Clock& clock_;
   Reporter reporter_;
   DeliveryLedger ledger_;
@@ -105,12 +126,16 @@ class Forwarder {
   std::size_t flights_ = 0;
   std::size_t in_flight_traces_ = 0;
   std::size_t in_flight_records_ = 0;
-  bool caught_up_ = false;  // nothing was left to read, or no room for it
+  bool caught_up_ = false;    // nothing was left to read, or no room for it
+  bool window_full_ = false;  // there was no room at the last look
   SteadyTime read_again_ = SteadyTime::min();
   SteadyTime next_hold_check_ = SteadyTime::min();
 
   mutable std::mutex mutex_;  // what other threads see
+  std::vector<std::function<void()>> posted_;
+  bool stopped_ = false;
   std::optional<SteadyTime> drain_deadline_;
+  bool drained_ = false;  // nothing was left after the last round
   ForwardStatus status_;
 };
 

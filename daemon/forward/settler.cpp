@@ -126,7 +126,7 @@ void Settler::settle_item(Item item, const Outcome& outcome) {
 
 void Settler::delivered(Item item) {
   if (item.work.isolation) {
-    if (!item.work.isolation->finishing) item.work.isolation->search.current_delivered();
+    item.work.isolation->search.current_delivered();
     return continue_isolation(std::move(item.work));
   }
   const bool root = item.mode == DeliveryMode::whole || item.mode == DeliveryMode::final_info;
@@ -139,14 +139,14 @@ void Settler::delivered(Item item) {
 void Settler::refused_alone(Item item, const Outcome& outcome) {
   // A token sum that the server does not take is no reason to give up what it has.
   if (outcome.spans_stored) return delivered(std::move(item));
-  if (item.work.isolation) {
+  const bool of_spans = spans_were_refused(item, outcome);
+  if (item.work.isolation && of_spans) {
     item.work.isolation->refusal = outcome.failure;
-    if (!item.work.isolation->finishing) item.work.isolation->search.current_refused();
+    item.work.isolation->search.current_refused();
     return continue_isolation(std::move(item.work));
   }
-  if (spans_were_refused(item, outcome) && item.span_count > 1) {
-    return isolate(std::move(item), outcome);
-  }
+  if (of_spans && item.span_count > 1) return isolate(std::move(item), outcome);
+  item.work.isolation.reset();
   parts_.desk.bury(std::move(item.work), "the server refuses it: " + outcome.failure.message,
                    outcome.failure);
 }
@@ -154,10 +154,7 @@ void Settler::refused_alone(Item item, const Outcome& outcome) {
 void Settler::isolate(Item item, const Outcome& outcome) {
   const bool root = item.mode == DeliveryMode::whole || item.mode == DeliveryMode::final_info;
   item.work.isolation =
-      std::make_unique<Isolation>(Isolation{.search = SpanIsolation(item.span_count),
-                                            .refusal = outcome.failure,
-                                            .root_stored = root,
-                                            .was_whole = item.mode == DeliveryMode::whole});
+      std::make_unique<Isolation>(Isolation{SpanIsolation(item.span_count), outcome.failure, root});
   item.work.cohort = ++last_cohort_;
   item.work.doubt = {};
   item.work.failures = 0;
@@ -167,15 +164,11 @@ void Settler::isolate(Item item, const Outcome& outcome) {
 void Settler::continue_isolation(TraceWork work) {
   work.doubt = {};
   work.failures = 0;
-  Isolation& isolation = *work.isolation;
-  if (isolation.search.current()) return again(std::move(work), std::chrono::milliseconds(0));
-  const std::size_t bad = isolation.search.bad().size();
-  const bool info_is_wrong = isolation.was_whole && bad > 0 && bad < isolation.search.total();
-  if (info_is_wrong && !std::exchange(isolation.finishing, true)) {
+  if (work.isolation->search.current()) {
     return again(std::move(work), std::chrono::milliseconds(0));
   }
-  const Failure refusal = isolation.refusal;
-  parts_.ledger.mark_delivered(work, isolation.root_stored, 0);
+  const Failure refusal = work.isolation->refusal;
+  parts_.ledger.mark_delivered(work, work.isolation->root_stored, 0);
   parts_.desk.bury(std::move(work), "the server refuses these spans: " + refusal.message, refusal);
 }
 
@@ -183,13 +176,12 @@ void Settler::continue_isolation(TraceWork work) {
 // time and the fate of the others have to tell.
 void Settler::doubted_alone(Item item, const Outcome& outcome) {
   TraceWork& work = item.work;
-  if (work.isolation && outcome.spans_stored) return delivered(std::move(item));
-  const auto range = work.isolation ? work.isolation->search.current() : std::nullopt;
-  if (range && range->size() > 1) {
+  if (!spans_were_refused(item, outcome)) return again_after(std::move(work), outcome.failure);
+  const bool halves = work.isolation && work.isolation->search.current()->size() > 1;
+  if (halves && !outcome.spans_stored) {
     work.isolation->search.current_refused();
     return again_after(std::move(work), outcome.failure);
   }
-  if (!spans_were_refused(item, outcome)) return again_after(std::move(work), outcome.failure);
   if (work.doubt.failures++ == 0) work.doubt.first = parts_.clock.steady();
   if (is_judged(work.doubt, outcome)) return refused_alone(std::move(item), outcome);
   again_after(std::move(work), outcome.failure);

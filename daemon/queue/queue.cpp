@@ -33,12 +33,15 @@ class DurableQueue final : public Queue {
   Result<LinkDefinition> link(const LinkHash& hash) const override {
     return core_.links.find(hash);
   }
+  std::map<LinkHash, LinkDefinition> links() const override { return core_.links.all(); }
 
   Result<std::optional<StoredRecord>> next() override { return reader_.next(); }
   Result<StoredRecord> read(Position position) const override { return reader_.read(position); }
   void complete(const Completion& completion) override { core_.complete(completion); }
 
-  Result<void> note(const std::vector<TraceNote>& notes) override { return core_.notes.add(notes); }
+  Result<void> note(const std::vector<TraceNote>& notes) override {
+    return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()));
+  }
   std::vector<TraceNote> recent_notes() const override { return core_.notes.recent(); }
   Result<void> sync_journal() override { return core_.save_journals(); }
 

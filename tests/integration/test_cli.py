@@ -29,7 +29,8 @@ def test_status_has_the_stable_keys(daemon):
 
 def test_a_daemon_that_does_not_run_is_exit_code_3(make_daemon):
     daemon = make_daemon({"model": {"name": "agent"}})
-    for command in (["status"], ["env"], ["run", "--", "true"], ["dead-letters", "ls"]):
+    for command in (["status"], ["env"], ["run", "--", "true"], ["dead-letters", "ls"],
+                    ["models", "set-active", "agent-v2"], ["models", "clear-active"]):
         result = daemon.tracelink(*command)
         assert (result.code, bool(result.err)) == (UNREACHABLE, True), command
 
@@ -42,6 +43,7 @@ def test_wrong_usage_is_exit_code_2(daemon, command):
 
 @pytest.mark.parametrize("command", [["status"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
                                      ["models", "create"], ["models", "get"], ["models", "list"],
+                                     ["models", "set-active"], ["models", "clear-active"], ["models", "relink"],
                                      ["dead-letters", "ls"], ["dead-letters", "show"]])
 def test_help_has_an_example(daemon, command):
     result = daemon.tracelink(*command, "--help")
@@ -118,7 +120,8 @@ def test_models_work_without_a_daemon(server, make_daemon):
         assert daemon.tracelink("models", "get", key, "--json").json()["model_id"] == created["model_id"]
     listed = daemon.tracelink("models", "list", "--experiment-name", "ci", "--json").json()
     assert [model["name"] for model in listed] == ["release-7"]
-    refused = daemon.tracelink("models", "create", "--name", "a/b", "--experiment-name", "ci")
+    refused = daemon.tracelink("models", "create", "--name", "a/b", "--experiment-name", "ci",
+                               TRACELINK_MODEL__NAME_POLICY="exact")
     assert refused.code == FAILED and "a/b" in refused.err
     server.kill()
     assert daemon.tracelink("models", "list", "--experiment-name", "ci").code == UNREACHABLE
