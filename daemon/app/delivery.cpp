@@ -191,7 +191,18 @@ class DeliveryImpl final : public Delivery {
     return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
   }
 
+  // The same warnings come back with each verification; they are logged when they change.
+  void log_warnings(const RegistrationStatus& status) {
+    auto& logged = logged_warnings_[status.link];
+    if (logged == status.warnings) return;
+    logged = status.warnings;
+    for (const std::string& warning : logged) {
+      spdlog::warn("model=\"{}\" {}", status.requested_name, warning);
+    }
+  }
+
   void registered(const RegistrationStatus& status) {
+    log_warnings(status);
     const std::lock_guard lock(mutex_);
     registrations_.insert_or_assign(status.link, status);
   }
@@ -212,6 +223,7 @@ class DeliveryImpl final : public Delivery {
   std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<Destination> destination_;
   std::unique_ptr<Forwarder> forwarder_;
+  std::map<LinkHash, std::vector<std::string>> logged_warnings_;
   std::jthread thread_;
 
   mutable std::mutex mutex_;

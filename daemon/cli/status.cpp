@@ -62,6 +62,9 @@ void print_human(const json& status) {
             << or_dash(text(model, text(model, "name").empty() ? "requested_name" : "name")) << "  "
             << text(model, "id") << "\n";
   if (!text(model, "error").empty()) std::cout << "            " << text(model, "error") << "\n";
+  for (const json& warning : model.value("warnings", json::array())) {
+    std::cout << "            " << warning.get<std::string>() << "\n";
+  }
   print_active(status.value("active", json::object()));
   std::cout << "experiment  " << or_dash(text(experiment, "id")) << "  " << text(experiment, "name")
             << "\n"

@@ -112,6 +112,7 @@ void Forwarder::read() {
       return;
     }
     caught_up_ = !*stored;
+    ledger_.read_up_to(caught_up_ ? clock_.wall() : (*stored)->record.accepted_at);
     if (caught_up_) return;
     retract_letter((*stored)->position);
     Record& record = (*stored)->record;
@@ -272,7 +273,6 @@ std::optional<Flight::Item> Forwarder::load(TraceWork work, TraceDelivery& deliv
       return index >= range.begin && index < range.end;
     });
     if (part) loaded->prepared = *std::move(part);
-    item.mode = DeliveryMode::spans_only;
   }
   item.span_count = loaded->prepared.span_count;
   delivery = {.trace = std::move(loaded->prepared),

@@ -15,7 +15,6 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kRequestId = "mlflow.traceRequestId";
-constexpr std::string_view kTraceTag = "mlflow.traceTag.";
 
 // Span attributes that servers copy into columns.
 struct Column {
@@ -125,7 +124,8 @@ class SpanRewriter {
   bool rewrite_attribute(protozero::pbf_reader& reader) {
     protozero::pbf_reader look_ahead = reader;
     const KeyValue pair = read_key_value(take_bytes(look_ahead));
-    if (pair.key == kRequestId) {
+    const bool tag_of_trace = typed_ && !span_.parent && pair.key.starts_with(kTraceTag);
+    if (pair.key == kRequestId || tag_of_trace) {
       reader.skip();
       return true;
     }

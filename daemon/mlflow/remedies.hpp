@@ -18,6 +18,8 @@ inline constexpr std::string_view kUnknownExperiment =
     "which is created when missing.";
 inline constexpr std::string_view kDeletedExperiment =
     "The experiment is deleted: restore it (mlflow experiments restore), or choose another one.";
+inline constexpr std::string_view kExperimentName =
+    "The server refuses the experiment's name: choose one of at most 256 characters without NUL.";
 inline constexpr std::string_view kReadOnlyDatabase =
     "The server's database is read-only: point the server at the primary database, or wait for the "
     "failover to end.";

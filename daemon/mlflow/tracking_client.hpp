@@ -48,7 +48,9 @@ template <class T>
 using AnswerHandler = std::function<void(Answer<T>)>;
 
 struct CreateModel {
-  std::string experiment_id, name, model_type, source_run_id;
+  std::string experiment_id;
+  std::string name;  // empty: the server chooses a random one
+  std::string model_type, source_run_id;
   std::map<std::string, std::string> params, tags;
 };
 

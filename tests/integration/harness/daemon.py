@@ -32,6 +32,8 @@ class Daemon:
         self.socket = folder / "t.sock"
         self.control = folder / "c.sock"
         self.config_file = folder / "tracelinkd.yaml"
+        self.variables: dict[str, str] = {}  # of the deployment: more environment for the daemon and its commands
+        self.log_file = folder / "tracelinkd.log"
         self._process: Process | None = None
         self.config = {
             "state_dir": str(folder / "state"),
@@ -49,12 +51,11 @@ class Daemon:
 
     @property
     def environment(self) -> dict[str, str]:
-        return clean_environment(HOME=str(self.folder))
+        return clean_environment(HOME=str(self.folder)) | self.variables
 
     def start(self) -> None:
         assert not self.is_running(), "already running"
-        self._process = Process([BIN / "tracelinkd", "--config", self.config_file], self.environment,
-                                self.folder / "tracelinkd.log")
+        self._process = Process([BIN / "tracelinkd", "--config", self.config_file], self.environment, self.log_file)
         wait_until("tracelinkd accepts", self._accepts, 30, self.log_tail)
 
     def adopt(self, process: Process) -> None:

@@ -5,6 +5,7 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 APPS = ROOT / "tests/integration/apps"
+CACHE = ROOT / ".cache"
 NEWEST = "3.17.2"
 OLDER = "3.11.1"
 UNSUPPORTED = "3.4.0"

@@ -17,9 +17,9 @@
 #include "daemon/forward/span_ids.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
+#include "tests/support/fake_random_source.hpp"
 #include "tests/support/fake_source.hpp"
 #include "tests/support/scripted_destination.hpp"
-#include "tests/support/seeded_random.hpp"
 #include "tests/support/trace_record.hpp"
 
 namespace tracelink {
@@ -166,7 +166,7 @@ class ForwarderFixture : public ::testing::Test {
   ForwarderOptions options;
   std::uint64_t dead_letter_bytes = 1u << 20;
   FakeClock clock;
-  SeededRandom random{1};
+  FakeRandomSource random;
   FakeFileSystem fs;
   FakeSource source;
   ScriptedDestination destination{clock};

@@ -59,6 +59,36 @@ TEST_F(ForwarderRefusalsTest, ABadSpanInABatchOfAHundredDiesAlone) {
   EXPECT_LE(destination.batches().size(), 2u * 7 + 2 * 2 + 2) << "halves, not one by one";
 }
 
+// MLflow shows no trace with fewer spans than its info says.
+TEST_F(ForwarderRefusalsTest, TheInfoOfATraceWithABadSpanIsCorrected) {
+  accept(1, 1, 3);
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 2)}));
+  run();
+  const auto size_stats = [this](std::size_t index) {
+    const TraceDelivery& delivery = batch(index).at(0);
+    EXPECT_EQ(delivery.mode, Mode::whole);
+    return nlohmann::json::parse(delivery.trace.info.metadata.at("mlflow.trace.sizeStats"));
+  };
+  EXPECT_EQ(size_stats(0)["num_spans"], 3);
+  for (std::size_t i = 1; i < destination.batches().size(); ++i) {
+    EXPECT_FALSE(size_stats(i).contains("num_spans"));
+    EXPECT_GT(size_stats(i)["total_size_bytes"], 0);
+  }
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedWhileItsSpansAreTriedIsADeadLetterWhole) {
+  accept(1, 1, 3);
+  destination.follow([](const ScriptedDestination::Batch& batch) {
+    Outcome outcome = failed(OutcomeKind::poison, FailureClass::poison);
+    outcome.info_stored = batch[0].trace.span_count == 3;
+    return std::vector<Outcome>{outcome};
+  });
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 3, .dead_lettered = 3}));
+  EXPECT_EQ(destination.batches().size(), 2u);
+}
+
 TEST_F(ForwarderRefusalsTest, SeveralBadSpansDieAndNothingElse) {
   for (std::uint64_t trace = 1; trace <= 20; ++trace) accept(trace, 1, 5);
   destination.follow(
@@ -67,6 +97,19 @@ TEST_F(ForwarderRefusalsTest, SeveralBadSpansDieAndNothingElse) {
   EXPECT_EQ(source.totals(), (Totals{.accepted = 100, .delivered = 96, .dead_lettered = 4}));
   EXPECT_EQ(destination.delivered_spans(trace_id(3)), span_set(3, {2, 3, 4}));
   EXPECT_EQ(letters().size(), 3u);
+}
+
+TEST_F(ForwarderRefusalsTest, ATraceThatLosesARecordInTheSearchIsSearchedAnew) {
+  const Position first = accept(1, 1, 2);
+  accept(1, 3, 4);
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 4)}));
+  run_for(seconds(2));
+  while (destination.batches().size() < 2) forwarder->step(seconds(1));
+  source.lose(first);
+  run();
+  EXPECT_EQ(source.totals(),
+            (Totals{.accepted = 4, .delivered = 1, .dead_lettered = 1, .damaged = 2}));
+  EXPECT_TRUE(destination.delivered_spans(trace_id(1)).contains(span_id(span(1, 3))));
 }
 
 TEST_F(ForwarderRefusalsTest, LateSpansOfATraceWithABadSpanStillCome) {
@@ -118,6 +161,13 @@ TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedWhenOnlyTheInfoGoesThrough)
   destination.follow(refusing(OutcomeKind::unknown, {span(1, 1)}));
   run_for(minutes(10));
   EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, ABadSpanIsFoundWithoutOtherTraffic) {
+  accept(1, 1, 3);
+  destination.follow(refusing(OutcomeKind::unknown, {span(1, 1)}));
+  run_for(minutes(30));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 3, .delivered = 2, .dead_lettered = 1}));
 }
 
 TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsNotJudgedWhileNothingElseGoesThrough) {
@@ -234,7 +284,7 @@ TEST_F(ForwarderRefusalsTest, AnOldTraceIsNotGivenUpAtTheFirstRefusal) {
   fail_in_experiment_seven(misconfigured(FailureScope::experiment));
   accept(1, {.experiment = "7"});
   clock.advance(hours(48));  // the daemon was down
-  run_for(minutes(1));
+  run_for(seconds(90));
   EXPECT_EQ(source.totals().queued, 1u);
   run_for(minutes(10));
   EXPECT_EQ(source.totals().dead_lettered, 1u);

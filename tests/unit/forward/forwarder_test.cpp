@@ -159,6 +159,18 @@ TEST_F(ForwarderTest, TheLinkIsTheOneThatWasActiveFirst) {
   EXPECT_EQ(batch(0)[0].link, link_of('a'));
 }
 
+TEST_F(ForwarderTest, WhatCameBeforeTheFirstPartWasSentTakesItsLink) {
+  destination.refuse([](auto&&...) { return true; }, {});
+  accept(1, {.link = 'a'});
+  run();
+  accept(1, 2, 2, {.link = 'b'});
+  run();
+  destination.refuse(nullptr, {});
+  run_for(minutes(11));
+  ASSERT_EQ(destination.batches().size(), 2u);
+  EXPECT_EQ(batch(1)[0].link, link_of('a'));
+}
+
 TEST_F(ForwarderTest, TheLinkStaysFixedOverARestart) {
   accept(1, 2, 2, {.link = 'a'});
   run_for(minutes(11));
@@ -183,6 +195,19 @@ TEST_F(ForwarderTest, TheLinkIsDurableBeforeTheFirstStepIsSent) {
   ASSERT_EQ(destination.batches().size(), 2u);
   EXPECT_TRUE(batch(1)[0].repeated) << "the first attempt may have stored something";
   EXPECT_EQ(destination.links().at(trace_id(1)).size(), 1u);
+}
+
+TEST_F(ForwarderTest, TheLinkStaysFixedThroughALongOutage) {
+  accept(1, 2, 2, {.link = 'a'});
+  run_for(minutes(11));
+  accept(1, 1, 1, {.link = 'b'});
+  forwarder->stop();
+  clock.advance(hours(5));  // nothing reads the queue
+  accept(2);
+  crash();
+  run();
+  EXPECT_EQ(destination.links().at(trace_id(1)).size(), 1u);
+  EXPECT_EQ(source.totals().queued, 0u);
 }
 
 TEST_F(ForwarderTest, NothingIsSentWhoseLinkCannotBeNoted) {

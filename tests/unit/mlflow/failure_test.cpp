@@ -199,6 +199,19 @@ TEST(Failure, ARefusedValueOfAModelIsPoisonOfItsLink) {
   }
 }
 
+TEST(Failure, ARefusedExperimentNameIsPoisonOfTheExperiment) {
+  for (const HttpResponse& answer :
+       {mlflow_error(400, kInvalid, "'name' exceeds the maximum length of 500 characters"),
+        mlflow_error(400, "BAD_REQUEST",
+                     "(psycopg2.errors.StringDataRightTruncation) value too "
+                     "long for type character varying(256)")}) {
+    const Failure failure = classify(kExperiment, answer);
+    EXPECT_EQ(failure.failure_class, FailureClass::poison);
+    EXPECT_EQ(failure.scope, FailureScope::experiment);
+    EXPECT_EQ(failure.remedy, remedy::kExperimentName);
+  }
+}
+
 TEST(Failure, WhatMayBeABadSpanOrALostConnectionIsUnknown) {
   expect_class(
       FailureClass::unknown,

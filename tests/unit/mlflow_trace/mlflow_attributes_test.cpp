@@ -58,16 +58,22 @@ TEST(MlflowAttributes, MlflowSpansGetTypedAttributesAndKeepAllElse) {
                                   .text("no json", "plain text")
                                   .text("nothing", "null")
                                   .attribute("typed", int_value(3))
-                                  .text("mlflow.traceTag.k", "5")
                                   .bytes(99, "future"));
   EXPECT_EQ(result.value("mlflow.traceRequestId"), "absent");
   EXPECT_EQ(result.value("real"), double_value(0.2));
   EXPECT_EQ(result.value("no json"), text_value("plain text"));
   EXPECT_EQ(result.value("nothing"), "");
   EXPECT_EQ(result.value("typed"), int_value(3));
-  EXPECT_EQ(result.value("mlflow.traceTag.k"), text_value("5"));
   EXPECT_TRUE(result.bytes.ends_with("future"));
   EXPECT_EQ(result.repaired, 0u);
+}
+
+TEST(MlflowAttributes, TagsOfTheTraceLeaveTheRootOfMlflowSpans) {
+  const std::string tag = "mlflow.traceTag.k";
+  EXPECT_EQ(rewrite(SpanBuilder('a').from_mlflow().text(tag, "5")).value(tag), "absent");
+  EXPECT_EQ(rewrite(SpanBuilder('a').from_mlflow().parent('b').text(tag, "5")).value(tag),
+            text_value("5"));
+  EXPECT_FALSE(rewrite(SpanBuilder('a').text(tag, "5")).changed);
 }
 
 TEST(MlflowAttributes, IntegersBeyondInt64StayText) {
