@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import pathlib
 import shutil
 import subprocess
@@ -21,11 +22,11 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--long"):
-        skip = pytest.mark.skip(reason="long: scripts/test --all")
-        for item in items:
-            if item.get_closest_marker("long"):
-                item.add_marker(skip)
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
 
 
 def pytest_sessionstart(session):
@@ -65,8 +66,9 @@ def templates():
             CACHE.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="tl-") as folder:
                 made = make_template(version, pathlib.Path(folder) / "server")
-                shutil.copy(made, kept.with_suffix(".tmp"))
-            kept.with_suffix(".tmp").rename(kept)
+                copied = kept.with_suffix(f".{os.getpid()}")
+                shutil.copy(made, copied)
+            copied.rename(kept)
         return kept
     return template
 

@@ -4,20 +4,14 @@ import json
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 
 import requests
 
 from .places import APPS, ENVIRONMENTS, clean_environment
+from .ports import free_port
 from .processes import Process
 from .waiting import wait_until
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class MlflowServer:
@@ -30,7 +24,7 @@ class MlflowServer:
         self._folder = folder
         self.database = folder / "mlflow.db"
         self.store = store or f"sqlite:///{self.database}"
-        self.port = _free_port()
+        self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self._process: Process | None = None
         folder.mkdir(parents=True, exist_ok=True)
