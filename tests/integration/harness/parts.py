@@ -7,8 +7,6 @@ import time
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from .waiting import wait_until
-
 MODEL_ID = "mlflow.modelId"
 TOKENS = "mlflow.trace.tokenUsage"
 
@@ -70,6 +68,18 @@ class TraceInParts:
 
     def info(self, server) -> dict:
         return server.request("GET", f"/api/3.0/mlflow/traces/{self.trace_id}")["trace"]["trace_info"]
+
+
+class PartsSender:
+    """Sends parts one after the other, each when the one before is stored."""
+
+    def __init__(self):
+        self._sent = {}
+
+    def send(self, daemon, trace: TraceInParts, *names: str) -> None:
+        daemon.post(trace.part(*names))
+        self._sent[daemon.folder] = self._sent.get(daemon.folder, 0) + len(names)
+        daemon.wait_for_spans(delivered=self._sent[daemon.folder], queued=0)
 
 
 def _iso_ms(milliseconds: int) -> str:
