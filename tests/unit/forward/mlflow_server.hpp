@@ -63,7 +63,8 @@ class MlflowServer {
     if (path.starts_with("/api/2.0/mlflow/logged-models/")) return model(path);
     if (path.starts_with("/api/2.0/mlflow/experiments/get")) return experiment();
     if (path == "/v1/traces") return post(request);
-    if (path.find("/batchGet?") != std::string::npos) return read(number(path.substr(path.find("tr-"))));
+    if (path.find("/batchGet?") != std::string::npos)
+      return read(number(path.substr(path.find("tr-"))));
     if (request.method == "POST") return start(Json::parse(request.body));
     const std::string trace = number(path.substr(path.find("tr-")));
     return request.method == "GET" ? get(trace) : end(trace, Json::parse(request.body));

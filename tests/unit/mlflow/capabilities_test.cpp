@@ -18,9 +18,9 @@ TEST(Capabilities, FollowTheMeasuredMatrix) {
       {"3.9.0", true, true, false, false, false},   {"3.10.1", true, true, false, false, false},
       {"3.11.1", true, true, false, false, false},  {"3.12.0", true, true, true, false, false},
       {"3.13.0", true, true, true, true, false},    {"3.14.0", true, true, true, true, false},
-      {"3.15.2", true, true, true, true, true},    {"3.16.1", true, true, true, true, true},
-      {"3.17.2", true, true, true, true, true},    {"3.18.0", true, true, true, true, true},
-      {"4.0.0", true, true, true, true, true},     {"2.22.0", false, false, false, false, false},
+      {"3.15.2", true, true, true, true, true},     {"3.16.1", true, true, true, true, true},
+      {"3.17.2", true, true, true, true, true},     {"3.18.0", true, true, true, true, true},
+      {"4.0.0", true, true, true, true, true},      {"2.22.0", false, false, false, false, false},
   };
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.version);

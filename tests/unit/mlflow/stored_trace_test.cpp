@@ -13,8 +13,8 @@ constexpr std::string_view kInfo = R"("trace_info": {
   "tags": {}, "assessments": [{"span_id": "AAAAAAAAAAk="}]})";
 
 std::optional<StoredTrace> read(const std::string& spans) {
-  return read_stored_trace({}, R"({"traces": [{)" + std::string(kInfo) + R"(, "spans": [)" + spans +
-                                   "]}]}");
+  return read_stored_trace(
+      {}, R"({"traces": [{)" + std::string(kInfo) + R"(, "spans": [)" + spans + "]}]}");
 }
 
 // As servers show it: ids in base64, OTLP's AnyValue in JSON.
@@ -48,10 +48,10 @@ TEST(StoredTrace, InfoAsTheServerShowsIt) {
 }
 
 TEST(StoredTrace, SpansWithTheirParentsAndTokens) {
-  const auto trace =
-      read(span("E", "") + "," +
-           span("I", R"(, "parent_span_id": "AAAAAAAAAAE=", "links": [{"span_id": "AAAAAAAAAAk="}])" +
-                         usage(pairs(20, R"({"int_value": "5"})"))));
+  const auto trace = read(
+      span("E", "") + "," +
+      span("I", R"(, "parent_span_id": "AAAAAAAAAAE=", "links": [{"span_id": "AAAAAAAAAAk="}])" +
+                    usage(pairs(20, R"({"int_value": "5"})"))));
   ASSERT_TRUE(trace);
   ASSERT_EQ(trace->spans.size(), 2u);
   EXPECT_EQ(trace->spans[0].id.hex(), "0000000000000001");

@@ -56,7 +56,9 @@ TEST(TokenUsage, AParentsUsageContainsItsDescendants) {
 }
 
 TEST(TokenUsage, ASpanMayReportTokensInAWayThatOnlyServersRead) {
-  const auto may = [](const SpanBuilder& span) { return may_report_tokens(*read_span(span.build())); };
+  const auto may = [](const SpanBuilder& span) {
+    return may_report_tokens(*read_span(span.build()));
+  };
   EXPECT_TRUE(may(span_with('a', usage_json(1))));
   EXPECT_TRUE(may(SpanBuilder('a').attribute("ai.usage.promptTokens", int_value(1))));
   EXPECT_TRUE(may(SpanBuilder('a').attribute("inputTokenCount", int_value(1))));
