@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+from harness import results
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template
 from harness.places import (APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, USUAL_SERVERS,
@@ -31,7 +32,7 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_sessionstart(session):
     long = session.config.getoption("--long")
-    versions = [version for version in ENVIRONMENTS if long or version not in OTHER_SERVERS]
+    versions = [version for version in ENVIRONMENTS if long or version == NEWEST or version not in OTHER_SERVERS]
     for needed in (BIN / "tracelinkd", BIN / "tracelink", *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions)):
         if not needed.exists():
             setup = "scripts/setup " + ("--all" if long else "--dev")
@@ -42,6 +43,11 @@ def pytest_sessionstart(session):
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     setattr(item, "report_" + report.when, report)
+    results.add(item, report)
+
+
+def pytest_sessionfinish(session):
+    results.save()
 
 
 @pytest.fixture
@@ -75,11 +81,11 @@ def templates():
 
 @pytest.fixture
 def make_server(folder, templates):
-    """make_server(version): a server with an empty database, not started."""
+    """make_server(version): a server with an empty database, not started. More options are MlflowServer's."""
     servers = []
 
-    def make(version: str) -> MlflowServer:
-        servers.append(MlflowServer(version, folder / f"server{len(servers)}", templates(version)))
+    def make(version: str, **options) -> MlflowServer:
+        servers.append(MlflowServer(version, folder / f"server{len(servers)}", templates(version), **options))
         return servers[-1]
     yield make
     for server in servers:

@@ -77,6 +77,21 @@ TEST_F(ForwarderRefusalsTest, TheInfoOfATraceWithABadSpanIsCorrected) {
   EXPECT_EQ(source.totals().dead_lettered, 1u);
 }
 
+// The crash falls between the letter's file and the journal, and now the server takes the trace.
+TEST_F(ForwarderRefusalsTest, ALetterWhoseRecordIsStillQueuedIsRetracted) {
+  all_fails(failed(OutcomeKind::poison, FailureClass::poison));
+  accept(1);
+  run_for(milliseconds(2'500));
+  ASSERT_EQ(letters().size(), 1u);
+  ASSERT_EQ(source.unsynced(), 1u);
+  crash();
+  all_works();
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 1, .delivered = 1}));
+  EXPECT_TRUE(letters().empty());
+  EXPECT_EQ(source.external_bytes(), 0u);
+}
+
 TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedWhileItsSpansAreTriedIsADeadLetterWhole) {
   accept(1, 1, 3);
   destination.follow([](const ScriptedDestination::Batch& batch) {

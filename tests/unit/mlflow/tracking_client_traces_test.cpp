@@ -32,8 +32,8 @@ struct ClientTracesTest : TrackingClientTest {
         to_text(Json{
             {"trace", {{"trace_info", {{"trace_metadata", {{"mlflow.modelId", model_id}}}}}}}}));
   }
-  Answer<std::monostate> start(const std::string& model_id) {
-    return answer_of<std::monostate>(kStart, info, "12", model_id, with_token_usage, extra);
+  Answer<bool> start(const std::string& model_id) {
+    return answer_of<bool>(kStart, info, "12", model_id, with_token_usage, extra);
   }
   Answer<std::monostate> post_spans(const std::string& otlp = "spans") {
     return answer_of<std::monostate>(kSpans, "12", otlp);
@@ -43,13 +43,23 @@ struct ClientTracesTest : TrackingClientTest {
     capabilities.gzip = true;
     client().set_capabilities(capabilities);
   }
-  static bool is_done(const Answer<std::monostate>& answer) {
-    return std::holds_alternative<std::monostate>(answer);
+  template <class T>
+  static bool is_done(const Answer<T>& answer) {
+    return std::holds_alternative<T>(answer);
   }
-  static FailureClass class_of(const Answer<std::monostate>& answer) {
+  template <class T>
+  static FailureClass class_of(const Answer<T>& answer) {
     return std::get<Failure>(answer).failure_class;
   }
 };
+
+TEST_F(ClientTracesTest, TellsWhetherSpansOfTheTraceAreStoredAlready) {
+  will_echo("m-1");
+  EXPECT_FALSE(std::get<bool>(start("m-1")));
+  http.will_answer(200, R"({"trace": {"trace_info": {"trace_metadata": {"mlflow.modelId": "m-1"},
+               "tags": {"mlflow.trace.spansLocation": "TRACKING_STORE"}}}})");
+  EXPECT_TRUE(std::get<bool>(start("m-1")));
+}
 
 TEST_F(ClientTracesTest, StartTraceSendsTheLink) {
   will_echo("m-1");
