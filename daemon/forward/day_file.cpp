@@ -10,9 +10,8 @@ Result<std::unique_ptr<DayFile>> DayFile::open(FileSystem& fs, const std::filesy
   if (!exists) return exists.error();
   auto file = *exists ? fs.open(path) : fs.create(path);
   if (!file) return std::move(file).error();
-  if (!*exists) {
-    if (auto synced = fs.sync_directory(path.parent_path()); !synced) return synced.error();
-  }
+  // Not only a new file's: the sync that was due when it was created may have failed.
+  if (auto synced = fs.sync_directory(path.parent_path()); !synced) return synced.error();
   std::unique_ptr<DayFile> day(new DayFile(*std::move(file)));
   if (auto cut = day->cut_torn_line(); !cut) return std::move(cut).error();
   return day;
@@ -37,10 +36,14 @@ Result<void> DayFile::cut_torn_line() {
 
 Result<void> DayFile::append(std::string_view lines) {
   const std::string_view pieces[] = {lines};
-  if (auto appended = file_->append(pieces); !appended) return appended;
-  if (auto synced = file_->sync(); !synced) return synced;
-  bytes_ += lines.size();
-  return {};
+  auto written = file_->append(pieces);
+  if (written) written = file_->sync();
+  if (written) {
+    bytes_ += lines.size();
+  } else {
+    (void)file_->truncate(bytes_).has_value();  // the error to tell is the first one
+  }
+  return written;
 }
 
 }  // namespace tracelink

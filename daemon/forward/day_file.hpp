@@ -19,8 +19,8 @@ class DayFile {
   // Creates the file if need be.
   static Result<std::unique_ptr<DayFile>> open(FileSystem& fs, const std::filesystem::path& path);
 
-  // `lines` ends with a newline. After an error nothing of it is in the file, or will not be once
-  // the file is opened again; this object is not used any more.
+  // `lines` ends with a newline. After an error nothing of it is in the file, unless the disk does
+  // not let it be taken back: then whole lines of it may stay. This object is not used any more.
   Result<void> append(std::string_view lines);
   std::uint64_t bytes() const { return bytes_; }
 

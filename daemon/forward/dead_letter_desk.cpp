@@ -15,6 +15,9 @@ namespace {
 
 constexpr auto kRetry = std::chrono::minutes(1);
 constexpr const char* kSubject = "dead letters";
+constexpr const char* kMakeRoom =
+    "make room: look at them with 'tracelink dead-letters ls', or raise queue.max_bytes";
+constexpr const char* kCheckDisk = "check the disk of state_dir";
 
 std::uint32_t dead_spans(const std::vector<Completion>& completions) {
   std::uint32_t spans = 0;
@@ -122,8 +125,7 @@ DeadLetter DeadLetterDesk::letter(const Burial& burial, Remains& remains) const 
 void DeadLetterDesk::park(Burial burial, const Error& error) {
   burial.due = clock_.steady() + kRetry;
   reporter_.failure(kSubject, error.message,
-                    "make room: look at them with 'tracelink dead-letters ls', or raise "
-                    "queue.max_bytes");
+                    error.code == ErrorCode::no_space ? kMakeRoom : kCheckDisk);
   parked_.push_back(std::move(burial));
 }
 

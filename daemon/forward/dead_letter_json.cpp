@@ -4,12 +4,15 @@
 
 #include "daemon/codec/otlp_json.hpp"
 #include "daemon/forward/utc_text.hpp"
+#include "daemon/mlflow/text_limits.hpp"
 
 namespace tracelink {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kLongestText = 1'000;  // in code points: each is six bytes of JSON at most
 
 // Texts may come from a server: never an exception for bytes that are not UTF-8.
 std::string dump(const Json& json) {
@@ -28,20 +31,22 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
+std::string cut(std::string_view text) { return cut_with_dots(text, kLongestText); }
+
 Json facts(const DeadLetter& letter) {
   return {{"id", letter.id()},
           {"trace_id", letter.trace_id.hex()},
           {"spans", letter.spans},
-          {"reason", letter.reason},
+          {"reason", cut(letter.reason)},
           {"answer",
            {{"http_status", letter.answer.http_status},
-            {"error_code", letter.answer.error_code},
-            {"message", letter.answer.message}}},
-          {"model", letter.model},
+            {"error_code", cut(letter.answer.error_code)},
+            {"message", cut(letter.answer.message)}}},
+          {"model", cut(letter.model)},
           {"link", letter.link.is_zero() ? std::string() : letter.link.hex()},
           {"experiment", letter.experiment},
           {"accepted_at", utc_iso(letter.accepted_at)},
-          {"service", letter.service},
+          {"service", cut(letter.service)},
           {"peer", {{"pid", letter.peer.pid}, {"uid", letter.peer.uid}, {"gid", letter.peer.gid}}}};
 }
 

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "daemon/forward/dead_letter_store.hpp"
 
 namespace tracelink {
+
+// A letter's first line is shorter: the texts in it, which peers and servers wrote, are cut.
+inline constexpr std::size_t kLongestFactsBytes = 64u << 10;
 
 // The file's text: two lines that are one JSON object together. Spans that cannot be written as
 // OTLP JSON are kept as `otlp_hex`, the hex digits of their protobuf bytes.

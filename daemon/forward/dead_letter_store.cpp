@@ -11,7 +11,6 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kSuffix = ".json";
-constexpr std::size_t kFactsBytes = 64 << 10;  // more than a first line ever has
 
 }  // namespace
 
@@ -63,7 +62,7 @@ Result<void> DeadLetterStore::write(const DeadLetter& letter) {
 std::string DeadLetterStore::facts(const std::string& id) const {
   const auto file = fs_.open_read_only(path(id));
   if (!file) return unreadable_facts(id, file.error().message);
-  const auto text = (*file)->read_at(0, kFactsBytes);
+  const auto text = (*file)->read_at(0, kLongestFactsBytes);
   if (!text) return unreadable_facts(id, text.error().message);
   auto facts = dead_letter_facts(*text);
   return facts ? *std::move(facts) : unreadable_facts(id, facts.error().message);

@@ -25,18 +25,23 @@ class RequestGate {
   }
 
  private:
+  // A request that ends at once comes back here through release(): the loop below goes on with it,
+  // whatever their number.
   void run_waiting() {
+    if (std::exchange(looping_, true)) return;
     while (running_ < limit_ && !waiting_.empty()) {
       Request next = std::move(waiting_.front());
       waiting_.pop_front();
       ++running_;
       next();
     }
+    looping_ = false;
   }
 
   const std::size_t limit_;
   std::size_t running_ = 0;
   std::deque<Request> waiting_;
+  bool looping_ = false;
 };
 
 }  // namespace tracelink

@@ -25,7 +25,8 @@ class FakeFileSystem final : public FileSystem {
   enum class Crash { lose_unsynced, keep_all, keep_some };
 
   // Operations are counted from 0; the n-th fails with `io`. Half of what a failing append() was
-  // given is written, and what a failing sync() should have made durable never will be.
+  // given is written, and what a failing sync() should have made durable never will be, nor what
+  // follows it in the file, unless truncate() takes it away first.
   void fail_operation(std::uint64_t n) {
     const std::lock_guard lock(mutex_);
     fail_at_ = n;
@@ -220,6 +221,7 @@ class FakeFileSystem final : public FileSystem {
       if (auto step = begin(); !step) return step;
       inode_->bytes.resize(static_cast<std::size_t>(size));
       inode_->reserved = 0;
+      if (size <= inode_->durable.size()) inode_->sync_failed = false;
       return {};
     }
     Result<void> preallocate(std::uint64_t size) override {

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "daemon/forward/record_source.hpp"
+
+namespace tracelink {
+
+// A queue in memory. Fails the test when a record is completed twice, before it was read, or with
+// terms that do not add up. Threads: one.
+class FakeSource final : public RecordSource {
+ public:
+  struct Totals {
+    std::uint64_t accepted = 0, delivered = 0, dead_lettered = 0, duplicate = 0, queued = 0;
+    std::uint64_t damaged = 0;
+    bool operator==(const Totals&) const = default;
+  };
+
+  Position append(Record record) {
+    const Position position{1, records_.size()};
+    records_.push_back({{position, records_.size() + 1, std::move(record)}, {}});
+    return position;
+  }
+
+  // A new process on the same disk: reading starts with what is not completed. After a crash, what
+  // was completed since the last sync_journal() is not.
+  void restart(bool crash = false) {
+    next_ = 0;
+    for (Entry& entry : records_) {
+      entry.read = false;
+      if (crash && !entry.durable) entry.completion.reset();
+      entry.durable = entry.completion.has_value();
+    }
+  }
+
+  // The next calls of next() give these errors; `corrupt` ones take no record with them.
+  void fail_next(Error error) { next_failures_.push_back(std::move(error)); }
+  void fail_reads(bool fail) { reads_fail_ = fail; }
+  // The record is found damaged, and counted, when it is read again.
+  void lose(Position position) { records_.at(position.offset).lost = true; }
+  void fail_notes(bool fail) { notes_fail_ = fail; }
+
+  Totals totals() const {
+    Totals totals;
+    for (const Entry& entry : records_) {
+      const std::uint32_t spans = entry.stored.record.slice.span_count;
+      totals.accepted += spans;
+      if (entry.lost) totals.damaged += spans;
+      if (!entry.completion && !entry.lost) totals.queued += spans;
+      if (!entry.completion) continue;
+      totals.delivered += entry.completion->delivered;
+      totals.dead_lettered += entry.completion->dead_lettered;
+      totals.duplicate += entry.completion->duplicate;
+    }
+    return totals;
+  }
+  std::optional<Completion> completion(Position position) const {
+    return records_.at(position.offset).completion;
+  }
+  const std::vector<TraceNote>& notes() const { return notes_; }
+  std::size_t unsynced() const {
+    std::size_t count = 0;
+    for (const Entry& entry : records_) count += entry.completion && !entry.durable ? 1 : 0;
+    return count;
+  }
+  std::uint64_t external_bytes() const { return external_bytes_; }
+  std::size_t journal_syncs() const { return journal_syncs_; }
+
+  Result<std::optional<StoredRecord>> next() override {
+    if (!next_failures_.empty()) {
+      Error error = std::move(next_failures_.front());
+      next_failures_.pop_front();
+      return error;
+    }
+    const auto is_done = [](const Entry& entry) { return entry.completion || entry.lost; };
+    while (next_ < records_.size() && is_done(records_[next_])) ++next_;
+    if (next_ == records_.size()) return std::optional<StoredRecord>();
+    Entry& entry = records_[next_++];
+    EXPECT_FALSE(entry.read) << "a record is given out twice";
+    entry.read = true;
+    return std::optional<StoredRecord>(entry.stored);
+  }
+  Result<StoredRecord> read(Position position) const override {
+    if (reads_fail_) return Error{ErrorCode::io, "the disk fails"};
+    const Entry& entry = records_.at(position.offset);
+    if (entry.lost) return Error{ErrorCode::corrupt, "damaged"};
+    EXPECT_TRUE(entry.read && !entry.completion) << "offset " << position.offset;
+    return entry.stored;
+  }
+  void complete(const Completion& completion) override {
+    Entry& entry = records_.at(completion.position.offset);
+    EXPECT_TRUE(entry.read) << "completed unread: offset " << completion.position.offset;
+    EXPECT_FALSE(entry.completion) << "completed twice: offset " << completion.position.offset;
+    EXPECT_FALSE(entry.lost) << "completed though damaged: offset " << completion.position.offset;
+    EXPECT_EQ(completion.delivered + completion.dead_lettered + completion.duplicate +
+                  completion.dropped_policy + completion.dropped_age,
+              entry.stored.record.slice.span_count);
+    entry.completion = completion;
+  }
+  Result<void> note(const std::vector<TraceNote>& notes) override {
+    if (notes_fail_) return Error{ErrorCode::io, "the notes cannot be written"};
+    notes_.insert(notes_.end(), notes.begin(), notes.end());
+    return {};
+  }
+  std::vector<TraceNote> recent_notes() const override { return notes_; }
+  Result<LinkDefinition> link(const LinkHash& hash) const override {
+    LinkDefinition link;
+    link.name = std::string("model-") + static_cast<char>(hash.bytes[0]);
+    return link;
+  }
+  Result<void> sync_journal() override {
+    ++journal_syncs_;
+    for (Entry& entry : records_) entry.durable = entry.completion.has_value();
+    return {};
+  }
+  void set_external_bytes(std::uint64_t bytes) override { external_bytes_ = bytes; }
+
+ private:
+  struct Entry {
+    StoredRecord stored;
+    std::optional<Completion> completion;
+    bool durable = false;  // the completion
+    bool read = false;     // by this process
+    bool lost = false;
+  };
+
+  std::vector<Entry> records_;
+  std::size_t next_ = 0;
+  std::deque<Error> next_failures_;
+  bool reads_fail_ = false;
+  std::vector<TraceNote> notes_;
+  bool notes_fail_ = false;
+  std::uint64_t external_bytes_ = 0;
+  std::size_t journal_syncs_ = 0;
+};
+
+}  // namespace tracelink

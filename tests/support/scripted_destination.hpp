@@ -1,0 +1,127 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "daemon/forward/destination.hpp"
+#include "daemon/forward/span_ids.hpp"
+#include "tests/support/fake_clock.hpp"
+
+namespace tracelink {
+
+// Answers batches as its script says and remembers what it was given. A poll() without anything to
+// answer lets the clock run to its end, so that a loop around it lives through hours at once.
+// Fails the test when a batch mixes links or experiments, or holds a trace that is on its way
+// already. Threads: one.
+class ScriptedDestination final : public Destination {
+ public:
+  using Batch = std::vector<TraceDelivery>;
+  using Script = std::function<std::vector<Outcome>(const Batch&)>;
+
+  // What is asked of every trace alike.
+  static Script each(std::function<Outcome(const TraceDelivery&)> outcome) {
+    return [outcome](const Batch& batch) {
+      std::vector<Outcome> outcomes;
+      for (const TraceDelivery& delivery : batch) outcomes.push_back(outcome(delivery));
+      return outcomes;
+    };
+  }
+
+  explicit ScriptedDestination(FakeClock& clock) : clock_(clock) {}
+
+  // Answers "delivered" until told otherwise.
+  void follow(Script script) { script_ = std::move(script); }
+  // Nothing is answered while it is true.
+  void hold_answers(bool hold) { holding_ = hold; }
+  // accepts() says no, with the failure, to what `refused` names.
+  void refuse(std::function<bool(const LinkHash&, const std::string&)> refused, Failure failure) {
+    refused_ = std::move(refused);
+    refusal_ = std::move(failure);
+  }
+
+  const std::vector<Batch>& batches() const { return batches_; }
+  void forget_batches() { batches_.clear(); }
+  std::size_t in_flight() const { return pending_.size(); }
+  std::size_t most_in_flight() const { return most_in_flight_; }
+  std::chrono::milliseconds last_wait() const { return last_wait_; }
+  // The ids of the spans of a trace that were answered with "delivered", repeated ones too.
+  std::multiset<SpanId> delivered_spans(const TraceId& trace) const {
+    const auto found = delivered_.find(trace);
+    return found == delivered_.end() ? std::multiset<SpanId>() : found->second;
+  }
+  // All the links that a trace was ever sent with.
+  const std::map<TraceId, std::set<LinkHash>>& links() const { return links_; }
+
+  bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) override {
+    if (!refused_ || !refused_(link, experiment)) return true;
+    *hold = refusal_;
+    return false;
+  }
+  void deliver(Batch batch, Done done) override {
+    ASSERT_FALSE(batch.empty());
+    for (const TraceDelivery& delivery : batch) {
+      EXPECT_EQ(delivery.link, batch.front().link);
+      EXPECT_EQ(delivery.experiment, batch.front().experiment);
+      const TraceId id = delivery.trace.info.trace_id;
+      EXPECT_TRUE(under_way_.insert(id).second) << "in two batches at once: " << id.hex();
+      links_[id].insert(delivery.link);
+    }
+    batches_.push_back(batch);
+    pending_.emplace_back(std::move(batch), std::move(done));
+    most_in_flight_ = std::max(most_in_flight_, pending_.size());
+  }
+  void poll(std::chrono::milliseconds timeout) override {
+    last_wait_ = timeout;
+    if (pending_.empty() || holding_) return clock_.advance(timeout);
+    answer_all(script_);
+  }
+  void wakeup() override {}
+  void cancel() override {
+    answer_all(each([](const TraceDelivery&) {
+      Outcome outcome;
+      outcome.kind = OutcomeKind::transient;
+      outcome.failure.message = "cancelled";
+      return outcome;
+    }));
+  }
+  ServerStatus server() const override { return {ServerStatus::State::up, "3.18.0"}; }
+
+ private:
+  void answer_all(const Script& script) {
+    auto pending = std::exchange(pending_, {});
+    for (auto& [batch, done] : pending) {
+      auto outcomes = script(batch);
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        const TraceId id = batch[i].trace.info.trace_id;
+        under_way_.erase(id);
+        if (outcomes[i].kind != OutcomeKind::delivered) continue;
+        for (const SpanId& span : *span_ids(batch[i].trace.otlp)) delivered_[id].insert(span);
+      }
+      done(std::move(outcomes));
+    }
+  }
+
+  FakeClock& clock_;
+  Script script_ = each([](const TraceDelivery&) { return Outcome{}; });
+  bool holding_ = false;
+  std::function<bool(const LinkHash&, const std::string&)> refused_;
+  Failure refusal_;
+  std::deque<std::pair<Batch, Done>> pending_;
+  std::set<TraceId> under_way_;
+  std::vector<Batch> batches_;
+  std::size_t most_in_flight_ = 0;
+  std::chrono::milliseconds last_wait_{};
+  std::map<TraceId, std::multiset<SpanId>> delivered_;
+  std::map<TraceId, std::set<LinkHash>> links_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,189 @@
+#include "daemon/forward/assembler.hpp"
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_clock.hpp"
+#include "tests/support/trace_record.hpp"
+
+namespace tracelink {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+class AssemblerTest : public ::testing::Test {
+ protected:
+  struct Options {
+    char link = 'a';
+    seconds age{0};  // how long ago it was accepted
+    std::optional<RecentTrace> known{};
+  };
+  void add(std::uint64_t trace, bool root, Options options) {
+    StoredRecord stored;
+    stored.record = trace_record(trace, {{.id = ++sequence_, .parent = root ? 0u : 1u}},
+                                 clock.wall() - options.age);
+    stored.record.link = link_of(options.link);
+    stored.position = {1, sequence_};
+    stored.sequence = sequence_;
+    assembler.add(stored, options.known);
+  }
+  void add(std::uint64_t trace, bool root) { add(trace, root, Options{}); }
+
+  std::vector<TraceId> ready(bool caught_up = true) {
+    std::vector<TraceId> ids;
+    for (const TraceWork& work : assembler.take_ready(caught_up)) ids.push_back(work.trace_id);
+    return ids;
+  }
+  static std::vector<TraceId> ids(std::initializer_list<std::uint64_t> traces) {
+    std::vector<TraceId> all;
+    for (const std::uint64_t trace : traces) all.push_back(trace_id(trace));
+    return all;
+  }
+
+  FakeClock clock;
+  Assembler assembler{{.trace_grace = seconds(2), .trace_idle = minutes(10)}, clock};
+
+ private:
+  std::uint64_t sequence_ = 0;
+};
+
+TEST_F(AssemblerTest, WaitsForTheGraceAfterTheRoot) {
+  add(1, true);
+  clock.advance(milliseconds(1999));
+  EXPECT_EQ(ready(), ids({}));
+  clock.advance(milliseconds(1));
+  EXPECT_EQ(ready(), ids({1}));
+  EXPECT_EQ(assembler.records(), 0u);
+}
+
+TEST_F(AssemblerTest, WaitsForTheIdleTimeWithoutARoot) {
+  add(1, false);
+  clock.advance(minutes(10) - milliseconds(1));
+  EXPECT_EQ(ready(), ids({}));
+  clock.advance(milliseconds(1));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, EachPartWithoutRootStartsTheIdleTimeAgain) {
+  add(1, false);
+  clock.advance(minutes(9));
+  add(1, false);
+  clock.advance(minutes(9));
+  EXPECT_EQ(ready(), ids({}));
+  clock.advance(minutes(1));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, ARootEndsTheIdleTime) {
+  add(1, false);
+  clock.advance(minutes(1));
+  add(1, true);
+  clock.advance(seconds(2));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, PartsAfterTheRootDoNotStretchTheGrace) {
+  add(1, true);
+  clock.advance(milliseconds(1500));
+  add(1, false);
+  clock.advance(milliseconds(500));
+  const auto works = assembler.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_EQ(works[0].parts.size(), 2u);
+  EXPECT_TRUE(works[0].root_seen);
+}
+
+TEST_F(AssemblerTest, TheFirstPartGivesLinkAndSequence) {
+  add(1, false, {.link = 'a'});
+  add(1, true, {.link = 'b'});
+  clock.advance(seconds(2));
+  const auto works = assembler.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_EQ(works[0].group.link, link_of('a'));
+  EXPECT_EQ(works[0].sequence, 1u);
+  EXPECT_EQ(works[0].bytes, works[0].parts[0].bytes + works[0].parts[1].bytes);
+}
+
+TEST_F(AssemblerTest, AKnownLinkWinsOverTheRecords) {
+  add(1, false, {.link = 'b', .known = RecentTrace{.link = link_of('a')}});
+  EXPECT_EQ(assembler.take_soonest()->group.link, link_of('a'));
+}
+
+TEST_F(AssemblerTest, LateSpansOfADeliveredTraceWaitForTheGraceOnly) {
+  add(1, false, {.known = RecentTrace{.link = link_of('a'), .delivered = true}});
+  clock.advance(seconds(1));
+  EXPECT_EQ(ready(), ids({}));
+  clock.advance(seconds(1));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, WaitingGoesOnOverARestart) {
+  add(1, false, {.age = minutes(9)});
+  clock.advance(minutes(1));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, AClockSetBackDoesNotMakeARecordWaitForTheFuture) {
+  add(1, true, {.age = -seconds(3600)});
+  clock.advance(seconds(2));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, TimeStandsStillWhileTheReaderIsBehind) {
+  add(1, false, {.age = minutes(60)});
+  add(2, true, {.age = minutes(59)});
+  EXPECT_EQ(ready(false), ids({})) << "the other half of trace 1 may be the next record";
+  add(3, true, {.age = minutes(50)});
+  EXPECT_EQ(ready(false), ids({2, 1})) << "in the order of readiness";
+  EXPECT_EQ(ready(true), ids({3}));
+}
+
+TEST_F(AssemblerTest, WhatComesForATraceThatIsOutWaitsUntilItIsFinished) {
+  add(1, true);
+  clock.advance(seconds(2));
+  ASSERT_EQ(ready(), ids({1}));
+  add(1, false);
+  clock.advance(minutes(20));
+  EXPECT_EQ(ready(), ids({}));
+  EXPECT_FALSE(assembler.next_ready());
+  EXPECT_FALSE(assembler.take_soonest());
+  assembler.finished(trace_id(1));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, TakesWhatHasItsRootAtOnce) {
+  add(1, false);
+  add(2, true);
+  EXPECT_TRUE(assembler.has_root());
+  const auto works = assembler.take_with_root();
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_EQ(works[0].trace_id, trace_id(2));
+  EXPECT_FALSE(assembler.has_root());
+  EXPECT_EQ(assembler.traces(), 1u);
+}
+
+TEST_F(AssemblerTest, ABusyTracesLateRootIsNotARootThatCanGo) {
+  add(1, false);
+  ASSERT_TRUE(assembler.take_soonest());
+  add(1, true);
+  EXPECT_FALSE(assembler.has_root());
+  EXPECT_TRUE(assembler.take_with_root().empty());
+}
+
+TEST_F(AssemblerTest, TakesTheSoonestWhenMemoryIsNeeded) {
+  add(1, false);
+  clock.advance(seconds(1));
+  add(2, true);
+  EXPECT_EQ(assembler.next_ready(), clock.steady() + seconds(2));
+  EXPECT_EQ(assembler.take_soonest()->trace_id, trace_id(2));
+  EXPECT_EQ(assembler.take_soonest()->trace_id, trace_id(1));
+  EXPECT_FALSE(assembler.take_soonest());
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,145 @@
+#include "daemon/forward/backlog.hpp"
+
+#include <chrono>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_clock.hpp"
+#include "tests/support/trace_record.hpp"
+
+namespace tracelink {
+namespace {
+
+using std::chrono::seconds;
+
+class BacklogTest : public ::testing::Test {
+ protected:
+  struct Options {
+    char link = 'a';
+    std::string experiment{};
+    std::uint64_t bytes = 10;
+    std::uint64_t cohort = 0;
+    seconds wait{0};
+    int failures = 0;
+  };
+  void add(std::uint64_t sequence, Options options) {
+    TraceWork work;
+    work.trace_id = trace_id(sequence);
+    work.sequence = sequence;
+    work.group = {link_of(options.link), options.experiment};
+    work.parts.resize(2);
+    work.bytes = options.bytes;
+    work.cohort = options.cohort;
+    work.not_before = clock.steady() + options.wait;
+    work.failures = options.failures;
+    backlog.add(std::move(work));
+  }
+  void add(std::uint64_t sequence) { add(sequence, Options{}); }
+  std::vector<std::uint64_t> batch(Backlog::Limits limits = {.max_traces = 50, .max_bytes = 1000}) {
+    std::vector<std::uint64_t> sequences;
+    for (const TraceWork& work : backlog.take_batch(kGroup, limits, clock.steady())) {
+      sequences.push_back(work.sequence);
+    }
+    return sequences;
+  }
+
+  using Sequences = std::vector<std::uint64_t>;
+  const GroupKey kGroup{link_of('a'), ""};
+  FakeClock clock;
+  Backlog backlog;
+};
+
+TEST_F(BacklogTest, GivesTheOldestFirstWhateverTheOrderOfArrival) {
+  for (const std::uint64_t n : {3, 1, 2}) add(n);
+  EXPECT_EQ(batch(), (Sequences{1, 2, 3}));
+  EXPECT_EQ(backlog.traces(), 0u);
+  EXPECT_EQ(backlog.records(), 0u);
+}
+
+TEST_F(BacklogTest, ABatchIsBoundedInTraces) {
+  for (const std::uint64_t n : {1, 2, 3}) add(n);
+  EXPECT_EQ(batch({.max_traces = 2, .max_bytes = 1000}), (Sequences{1, 2}));
+  EXPECT_EQ(backlog.records(), 2u);
+}
+
+TEST_F(BacklogTest, ABatchIsBoundedInBytes) {
+  for (const std::uint64_t n : {1, 2, 3}) add(n, {.bytes = 40});
+  EXPECT_EQ(batch({.max_traces = 50, .max_bytes = 80}), (Sequences{1, 2}));
+}
+
+TEST_F(BacklogTest, ATraceOverTheBytesGoesAlone) {
+  add(1, {.bytes = 500});
+  add(2);
+  EXPECT_EQ(batch({.max_traces = 50, .max_bytes = 80}), (Sequences{1}));
+  EXPECT_EQ(batch({.max_traces = 50, .max_bytes = 80}), (Sequences{2}));
+}
+
+TEST_F(BacklogTest, TracesOfOneRefusalStayTogether) {
+  add(1, {.cohort = 7});
+  add(2);
+  add(3, {.cohort = 7});
+  add(4);
+  EXPECT_EQ(batch(), (Sequences{1, 3}));
+  EXPECT_EQ(batch(), (Sequences{2, 4}));
+}
+
+TEST_F(BacklogTest, WhatIsNotDueIsPassedOver) {
+  add(1, {.wait = seconds(5)});
+  add(2);
+  EXPECT_EQ(batch(), (Sequences{2}));
+  EXPECT_TRUE(backlog.due_groups(clock.steady()).empty());
+  EXPECT_EQ(backlog.next_due(clock.steady()), clock.steady() + seconds(5));
+  clock.advance(seconds(5));
+  EXPECT_FALSE(backlog.next_due(clock.steady()));
+  EXPECT_EQ(batch(), (Sequences{1}));
+}
+
+TEST_F(BacklogTest, TheGroupWithTheOldestDueTraceComesFirst) {
+  add(1, {.link = 'c', .wait = seconds(5)});
+  add(2, {.link = 'b'});
+  add(3, {.link = 'a', .experiment = "7"});
+  add(4, {.link = 'a'});
+  add(5, {.link = 'c'});
+  const std::vector<GroupKey> expected = {
+      {link_of('b'), ""}, {link_of('a'), "7"}, {link_of('a'), ""}, {link_of('c'), ""}};
+  EXPECT_EQ(backlog.due_groups(clock.steady()), expected);
+}
+
+TEST_F(BacklogTest, LinksAndExperimentsDoNotMix) {
+  add(1);
+  add(2, {.link = 'b'});
+  add(3, {.experiment = "7"});
+  EXPECT_EQ(batch(), (Sequences{1}));
+  EXPECT_EQ(backlog.traces(), 2u);
+}
+
+TEST_F(BacklogTest, TheProbeIsTheTraceThatFailedLeast) {
+  add(1, {.failures = 4});
+  add(2, {.wait = seconds(5)});
+  add(3, {.failures = 1});
+  add(4, {.failures = 1});
+  EXPECT_EQ(backlog.take_probe(kGroup, clock.steady())->sequence, 3u);
+  EXPECT_EQ(backlog.take_probe(kGroup, clock.steady())->sequence, 4u);
+  EXPECT_EQ(backlog.take_probe(kGroup, clock.steady())->sequence, 1u);
+  EXPECT_FALSE(backlog.take_probe(kGroup, clock.steady()));
+}
+
+TEST_F(BacklogTest, TakesWhatIsWantedFromAllGroups) {
+  add(1);
+  add(2, {.link = 'b'});
+  add(3);
+  const auto taken = backlog.take_if([](const TraceWork& work) { return work.sequence != 3; });
+  EXPECT_EQ(taken.size(), 2u);
+  EXPECT_EQ(backlog.records(), 2u);
+  EXPECT_EQ(backlog.traces_in([&](const GroupKey& group) { return group == kGroup; }), 1u);
+  EXPECT_EQ(backlog.records_in([&](const GroupKey& group) { return group == kGroup; }), 2u);
+}
+
+TEST_F(BacklogTest, AnUnknownGroupHasNothing) {
+  EXPECT_TRUE(batch().empty());
+  EXPECT_FALSE(backlog.take_probe(kGroup, clock.steady()));
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,205 @@
+#include "daemon/forward/dead_letter_desk.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "tests/support/fake_clock.hpp"
+#include "tests/support/fake_file_system.hpp"
+#include "tests/support/fake_source.hpp"
+#include "tests/support/trace_record.hpp"
+
+namespace tracelink {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::minutes;
+
+// One trace that was read from the queue and is to be buried.
+class DeadLetterDeskTest : public ::testing::Test {
+ protected:
+  DeadLetterDeskTest() { spdlog::set_level(spdlog::level::off); }
+
+  void open(std::uint64_t max_bytes = 1u << 20) {
+    desk.reset();
+    auto opened = DeadLetterStore::open(*fs, "/dead-letters", max_bytes);
+    ASSERT_TRUE(opened);
+    store = *std::move(opened);
+    ledger = std::make_unique<DeliveryLedger>(source, clock);
+    reporter = std::make_unique<Reporter>(clock);
+    desk = std::make_unique<DeadLetterDesk>(source, *store, *ledger, *reporter, clock,
+                                            [this](const TraceId&) { ++finished; });
+  }
+  void begin_anew() {
+    desk.reset();
+    store.reset();
+    fs = std::make_unique<FakeFileSystem>();
+    source = FakeSource();
+    accept();
+    open();
+  }
+  // Two records of one trace, `span_count` spans in all.
+  void accept(std::uint64_t span_count = 4) {
+    source.append(trace_record(1, spans(1, 2), clock.wall()));
+    source.append(trace_record(1, spans(3, span_count), clock.wall()));
+  }
+  TraceWork read() {
+    TraceWork work;
+    work.trace_id = trace_id(1);
+    work.accepted_at = clock.wall();
+    work.group.link = link_of('a');
+    for (auto next = source.next(); *next; next = source.next()) {
+      const StoredRecord& stored = **next;
+      work.parts.push_back({stored.position, stored.record.slice.span_count, 0});
+    }
+    return work;
+  }
+  static Failure refusal() {
+    Failure failure;
+    failure.message = "no";
+    return failure;
+  }
+  Json letters() { return Json::parse(*store->list_json()); }
+
+  FakeClock clock;
+  std::unique_ptr<FakeFileSystem> fs = std::make_unique<FakeFileSystem>();
+  FakeSource source;
+  std::unique_ptr<DeadLetterStore> store;
+  std::unique_ptr<DeliveryLedger> ledger;
+  std::unique_ptr<Reporter> reporter;
+  std::unique_ptr<DeadLetterDesk> desk;
+  int finished = 0;
+};
+
+TEST_F(DeadLetterDeskTest, BuriesAWholeTrace) {
+  open();
+  accept();
+  desk->bury(read(), "refused", refusal());
+  const Json all = letters();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0]["spans"], 4);
+  EXPECT_EQ(all[0]["model"], "model-a");
+  EXPECT_EQ(all[0]["answer"]["message"], "no");
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 4, .dead_lettered = 4}));
+  EXPECT_EQ(source.external_bytes(), store->bytes());
+  EXPECT_EQ(finished, 1);
+  EXPECT_EQ(desk->buried(), 1u);
+}
+
+TEST_F(DeadLetterDeskTest, BuriesTheBadSpansOfAnIsolatedTrace) {
+  open();
+  accept();
+  TraceWork work = read();
+  work.isolation = std::make_unique<Isolation>(Isolation{SpanIsolation(4), refusal(), true});
+  SpanIsolation& search = work.isolation->search;
+  search.current_delivered();  // the first two
+  search.current_refused();    // the last two
+  search.current_refused();    // the third one
+  search.current_delivered();
+  desk->bury(std::move(work), "refused", refusal());
+  EXPECT_EQ(source.totals(),
+            (FakeSource::Totals{.accepted = 4, .delivered = 3, .dead_lettered = 1}));
+  const Json whole = Json::parse(*store->read_json(letters()[0]["id"]));
+  const Json& scope = whole["otlp"]["resourceSpans"][0]["scopeSpans"];
+  ASSERT_EQ(scope.size(), 1u);
+  ASSERT_EQ(scope[0]["spans"].size(), 1u);
+  EXPECT_EQ(scope[0]["spans"][0]["name"], "span 3");
+}
+
+TEST_F(DeadLetterDeskTest, AnIsolationThatFoundNothingWritesNoLetter) {
+  open();
+  accept();
+  TraceWork work = read();
+  work.isolation = std::make_unique<Isolation>(Isolation{SpanIsolation(4), refusal(), true});
+  desk->bury(std::move(work), "refused", refusal());
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 4, .delivered = 4}));
+  EXPECT_EQ(store->count(), 0u);
+}
+
+TEST_F(DeadLetterDeskTest, WhatFindsNoRoomStaysParkedAndIsTriedEachMinute) {
+  open(10);
+  accept();
+  desk->bury(read(), "refused", refusal());
+  EXPECT_EQ(desk->parked_traces(), 1u);
+  EXPECT_EQ(desk->parked_records(), 2u);
+  EXPECT_EQ(source.totals().queued, 4u);
+  EXPECT_EQ(desk->next_due(), clock.steady() + minutes(1));
+  ASSERT_TRUE(reporter->last_error());
+  EXPECT_NE(reporter->last_error()->remedy.find("make room"), std::string::npos);
+  clock.advance(minutes(1));
+  desk->retry_due();
+  EXPECT_EQ(desk->parked_traces(), 1u);
+  EXPECT_EQ(finished, 0);
+}
+
+TEST_F(DeadLetterDeskTest, ATraceWhoseRecordsAreLostIsFinished) {
+  open();
+  accept();
+  TraceWork work = read();
+  for (const Part& part : work.parts) source.lose(part.position);
+  desk->bury(std::move(work), "refused", refusal());
+  EXPECT_EQ(finished, 1);
+  EXPECT_EQ(store->count(), 0u);
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 4, .damaged = 4}));
+}
+
+TEST_F(DeadLetterDeskTest, RecordsThatAreNotOtlpAreBuriedAsTheyAre) {
+  open();
+  Record record = trace_record(1, spans(1, 3), clock.wall());
+  record.slice.otlp = "\x0a\xff";
+  source.append(std::move(record));
+  desk->bury(read(), "its spans cannot be merged", {});
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 3, .dead_lettered = 3}));
+  EXPECT_EQ(Json::parse(*store->read_json(letters()[0]["id"]))["otlp_hex"], "0aff");
+}
+
+// File first, journal after: whatever fails, what counts as dead-lettered is on the disk, and what
+// is on the disk is counted in the end.
+TEST_F(DeadLetterDeskTest, TheFileIsThereBeforeTheJournalSaysSo) {
+  bool fired = true;
+  for (std::uint64_t n = 0; fired; ++n) {
+    SCOPED_TRACE(n);
+    begin_anew();
+    fs->fail_operation(n);
+    desk->bury(read(), "refused", refusal());
+    fired = fs->fired();
+    const bool counted = source.totals().dead_lettered > 0;
+    fs->crash();
+    open();
+    EXPECT_TRUE(store->count() == 1 || !counted);
+    if (counted) continue;
+    source.restart();
+    desk->bury(read(), "refused", refusal());
+    EXPECT_EQ(source.totals().dead_lettered, 4u);
+    EXPECT_EQ(store->count(), 1u) << "the same file again";
+  }
+}
+
+TEST_F(DeadLetterDeskTest, AFailureOfTheDiskIsRetried) {
+  bool fired = true;
+  for (std::uint64_t n = 0; fired; ++n) {
+    SCOPED_TRACE(n);
+    begin_anew();
+    fs->fail_operation(n);
+    desk->bury(read(), "refused", refusal());
+    fired = fs->fired();
+    if (desk->parked_traces() == 1) {
+      EXPECT_NE(reporter->last_error()->remedy.find("disk"), std::string::npos);
+    }
+    clock.advance(minutes(1));
+    desk->retry_due();
+    EXPECT_EQ(desk->parked_traces(), 0u);
+    EXPECT_EQ(source.totals().dead_lettered, 4u);
+    fs->crash();
+    open();
+    EXPECT_EQ(store->count(), 1u);
+  }
+}
+
+}  // namespace
+}  // namespace tracelink

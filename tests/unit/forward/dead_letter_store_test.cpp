@@ -1,0 +1,151 @@
+#include "daemon/forward/dead_letter_store.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/fake_file_system.hpp"
+#include "tests/support/trace_record.hpp"
+
+namespace tracelink {
+namespace {
+
+using Json = nlohmann::json;
+
+class DeadLetterStoreTest : public ::testing::Test {
+ protected:
+  Result<void> try_open() {
+    auto opened = DeadLetterStore::open(*fs, kDirectory, max_bytes);
+    if (!opened) return std::move(opened).error();
+    store = *std::move(opened);
+    return {};
+  }
+  void open() { ASSERT_TRUE(try_open()); }
+
+  // The n-th letter; what follows the other way round is when it was accepted.
+  static DeadLetter letter(std::uint64_t n) {
+    DeadLetter letter;
+    letter.trace_id = trace_id(n);
+    letter.accepted_at = WallTime(std::chrono::seconds(1'700'000'000 - n));
+    letter.spans = 1;
+    letter.reason = "refused";
+    letter.otlp = encode_spans(letter.trace_id, {{}});
+    return letter;
+  }
+  std::vector<std::string> listed(const char* key = "trace_id") {
+    std::vector<std::string> values;
+    for (const Json& entry : Json::parse(*store->list_json())) values.push_back(entry.at(key));
+    return values;
+  }
+  std::uint64_t bytes_on_disk() {
+    std::uint64_t bytes = 0;
+    const auto names = fs->list(kDirectory);
+    for (const auto& name : *names) {
+      if (name.ends_with(".json")) bytes += fs->content(kDirectory / name).size();
+    }
+    return bytes;
+  }
+
+  const std::filesystem::path kDirectory = "/state/dead-letters";
+  std::uint64_t max_bytes = 1u << 20;
+  std::unique_ptr<FakeFileSystem> fs = std::make_unique<FakeFileSystem>();
+  std::unique_ptr<DeadLetterStore> store;
+};
+
+TEST_F(DeadLetterStoreTest, ListsOldestFirstAndReadsOne) {
+  open();
+  EXPECT_EQ(*store->list_json(), "[]");
+  for (const std::uint64_t n : {1, 2, 3}) ASSERT_TRUE(store->write(letter(n)));
+  EXPECT_EQ(listed(),
+            (std::vector<std::string>{trace_id(3).hex(), trace_id(2).hex(), trace_id(1).hex()}));
+  const auto whole = store->read_json(letter(2).id());
+  ASSERT_TRUE(whole);
+  EXPECT_TRUE(Json::parse(*whole).contains("otlp"));
+  EXPECT_EQ(store->read_json("../lock").error().code, ErrorCode::invalid);
+}
+
+TEST_F(DeadLetterStoreTest, KnowsItsLettersAfterARestart) {
+  open();
+  ASSERT_TRUE(store->write(letter(1)));
+  const auto bytes = store->bytes();
+  fs->crash();
+  open();
+  EXPECT_EQ(store->count(), 1u);
+  EXPECT_EQ(store->bytes(), bytes);
+  EXPECT_EQ(bytes, bytes_on_disk());
+}
+
+TEST_F(DeadLetterStoreTest, WritingALetterAgainReplacesIt) {
+  open();
+  ASSERT_TRUE(store->write(letter(1)));
+  DeadLetter again = letter(1);
+  again.reason = "refused for another and longer reason";
+  ASSERT_TRUE(store->write(again));
+  EXPECT_EQ(store->count(), 1u);
+  EXPECT_EQ(store->bytes(), bytes_on_disk());
+  EXPECT_EQ(listed("reason"), std::vector<std::string>{again.reason});
+}
+
+TEST_F(DeadLetterStoreTest, AtItsBoundNothingIsWritten) {
+  open();
+  ASSERT_TRUE(store->write(letter(1)));
+  max_bytes = store->bytes() + 10;
+  open();
+  EXPECT_EQ(store->write(letter(2)).error().code, ErrorCode::no_space);
+  EXPECT_EQ(store->count(), 1u);
+  EXPECT_TRUE(store->write(letter(1))) << "replacing needs no room";
+}
+
+TEST_F(DeadLetterStoreTest, AFileThatCannotBeReadIsListedWithTheReason) {
+  fs->set_content(kDirectory / "broken.json", "nonsense");
+  open();
+  ASSERT_TRUE(store->write(letter(1)));
+  const Json list = Json::parse(*store->list_json());
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[1]["id"], "broken");
+  EXPECT_NE(list[1]["reason"].get<std::string>().find("cannot be read"), std::string::npos);
+}
+
+TEST_F(DeadLetterStoreTest, FilesThatAreNoLettersAreLeftAlone) {
+  fs->set_content(kDirectory / "x.json.tmp", "half a letter");
+  open();
+  EXPECT_EQ(store->count(), 0u);
+  EXPECT_EQ(store->bytes(), 0u);
+}
+
+// What was written is there after a crash, whatever operation failed before.
+TEST_F(DeadLetterStoreTest, SurvivesEveryFailure) {
+  bool fired = true;
+  for (std::uint64_t n = 0; fired; ++n) {
+    SCOPED_TRACE(n);
+    store.reset();
+    fs = std::make_unique<FakeFileSystem>();
+    fs->fail_operation(n);
+    std::vector<std::string> written;
+    if (try_open()) {
+      for (const std::uint64_t i : {3, 2, 1}) {
+        if (store->write(letter(i))) written.push_back(trace_id(i).hex());
+      }
+      ASSERT_GE(written.size(), 2u) << "one failure costs one letter at most";
+    }
+    fired = fs->fired();
+    fs->crash();
+    open();
+    const auto all = listed();
+    for (const std::string& id : written) {
+      EXPECT_NE(std::find(all.begin(), all.end(), id), all.end()) << id;
+    }
+    EXPECT_EQ(store->bytes(), bytes_on_disk());
+    for (const Json& entry : Json::parse(*store->list_json())) {
+      EXPECT_EQ(entry["reason"], "refused");
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,57 @@
+#include "daemon/forward/log_throttle.hpp"
+
+#include <chrono>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_clock.hpp"
+
+namespace tracelink {
+namespace {
+
+using std::chrono::seconds;
+
+class LogThrottleTest : public ::testing::Test {
+ protected:
+  FakeClock clock;
+  LogThrottle throttle{clock};
+};
+
+TEST_F(LogThrottleTest, ANewFailureIsDueAtOnce) {
+  EXPECT_EQ(throttle.due("server", "down"), 1u);
+  EXPECT_EQ(throttle.due("experiment 7", "down"), 1u);
+}
+
+TEST_F(LogThrottleTest, ARepeatedOneOnceAMinuteWithItsCount) {
+  EXPECT_EQ(throttle.due("server", "down"), 1u);
+  EXPECT_FALSE(throttle.due("server", "down"));
+  clock.advance(seconds(59));
+  EXPECT_FALSE(throttle.due("server", "down"));
+  clock.advance(seconds(1));
+  EXPECT_EQ(throttle.due("server", "down"), 3u);
+  EXPECT_FALSE(throttle.due("server", "down"));
+}
+
+TEST_F(LogThrottleTest, AnotherMessageOfTheSubjectIsNews) {
+  EXPECT_EQ(throttle.due("server", "down"), 1u);
+  EXPECT_EQ(throttle.due("server", "busy"), 1u);
+  EXPECT_FALSE(throttle.due("server", "busy"));
+}
+
+TEST_F(LogThrottleTest, ClearingTellsWhetherSomethingHadBeenSaid) {
+  EXPECT_FALSE(throttle.clear("server"));
+  throttle.due("server", "down");
+  EXPECT_TRUE(throttle.clear("server"));
+  EXPECT_FALSE(throttle.clear("server"));
+  EXPECT_EQ(throttle.due("server", "down"), 1u);
+}
+
+TEST_F(LogThrottleTest, SubjectsQuietForAnHourAreForgotten) {
+  throttle.due("experiment 7", "gone");
+  clock.advance(std::chrono::hours(1) + seconds(1));
+  throttle.due("server", "down");
+  EXPECT_FALSE(throttle.clear("experiment 7"));
+}
+
+}  // namespace
+}  // namespace tracelink

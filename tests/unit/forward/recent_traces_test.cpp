@@ -1,0 +1,79 @@
+#include "daemon/forward/recent_traces.hpp"
+
+#include <chrono>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/trace_record.hpp"
+
+namespace tracelink {
+namespace {
+
+using std::chrono::minutes;
+using Step = TraceNote::Step;
+
+class RecentTracesTest : public ::testing::Test {
+ protected:
+  void remember(std::uint64_t trace, Step step, bool root = false, char link = 'a') {
+    recent.remember({.trace_id = trace_id(trace),
+                     .step = step,
+                     .link = link_of(link),
+                     .root_delivered = root,
+                     .start_ns = 0,
+                     .at = now});
+  }
+  std::optional<RecentTrace> find(std::uint64_t trace) { return recent.find(trace_id(trace), now); }
+
+  WallTime now{std::chrono::seconds(1'700'000'000)};
+  RecentTraces recent{4};
+};
+
+TEST_F(RecentTracesTest, KnowsLinkAndSteps) {
+  EXPECT_FALSE(find(1));
+  remember(1, Step::linked);
+  ASSERT_TRUE(find(1));
+  EXPECT_EQ(find(1)->link, link_of('a'));
+  EXPECT_FALSE(find(1)->delivered);
+  remember(1, Step::delivered, true);
+  EXPECT_TRUE(find(1)->delivered);
+  EXPECT_TRUE(find(1)->root_delivered);
+}
+
+TEST_F(RecentTracesTest, AStepThatIsDoneStaysDone) {
+  remember(1, Step::delivered, true);
+  remember(1, Step::linked);
+  EXPECT_TRUE(find(1)->delivered);
+  EXPECT_TRUE(find(1)->root_delivered);
+}
+
+TEST_F(RecentTracesTest, ForgetsAfterAnHour) {
+  remember(1, Step::linked);
+  now += minutes(60);
+  EXPECT_TRUE(find(1));
+  now += std::chrono::seconds(1);
+  EXPECT_FALSE(find(1));
+  remember(2, Step::linked);
+  EXPECT_EQ(recent.size(), 1u);
+}
+
+TEST_F(RecentTracesTest, ANewNoteKeepsATraceForAnotherHour) {
+  remember(1, Step::linked);
+  now += minutes(50);
+  remember(1, Step::delivered);
+  now += minutes(50);
+  remember(2, Step::linked);
+  EXPECT_TRUE(find(1));
+}
+
+TEST_F(RecentTracesTest, IsBoundedTheOldestGoesFirst) {
+  for (std::uint64_t trace = 1; trace <= 6; ++trace) {
+    now += std::chrono::seconds(1);
+    remember(trace, Step::linked);
+  }
+  EXPECT_EQ(recent.size(), 4u);
+  EXPECT_FALSE(find(2));
+  EXPECT_TRUE(find(3));
+}
+
+}  // namespace
+}  // namespace tracelink
