@@ -23,6 +23,7 @@ enum Field : protozero::pbf_tag_type {
   kTag = 8,
   kExperimentId = 9,
   kExperimentName = 10,
+  kNamedByTrace = 12,
 };
 enum PairField : protozero::pbf_tag_type { kKey = 1, kValue = 2 };
 
@@ -66,8 +67,9 @@ void read_pair(protozero::pbf_reader in, std::map<std::string, std::string>& val
 }
 
 void read_field(protozero::pbf_reader& in, LinkDefinition& link) {
-  const auto type = in.tag() == kNamePolicy ? protozero::pbf_wire_type::varint
-                                            : protozero::pbf_wire_type::length_delimited;
+  const bool is_number = in.tag() == kNamePolicy || in.tag() == kNamedByTrace;
+  const auto type =
+      is_number ? protozero::pbf_wire_type::varint : protozero::pbf_wire_type::length_delimited;
   if (!has_type(in, type)) {
     in.skip();
     return;
@@ -103,6 +105,9 @@ void read_field(protozero::pbf_reader& in, LinkDefinition& link) {
     case kExperimentName:
       link.experiment.name = in.get_string();
       break;
+    case kNamedByTrace:
+      link.named_by_trace = in.get_bool();
+      break;
     default:
       in.skip();
   }
@@ -125,6 +130,7 @@ std::string encode_link(const LinkDefinition& link) {
   add_map(out, kTag, link.tags);
   add_text(out, kExperimentId, link.experiment.id);
   add_text(out, kExperimentName, link.experiment.name);
+  if (link.named_by_trace) out.add_bool(kNamedByTrace, true);
   return bytes;
 }
 

@@ -14,7 +14,8 @@ LinkDefinition full_link() {
           .source_run_id = "run",
           .params = {{"llm", "gpt"}, {"temperature", "0.7"}},
           .tags = {{"team", ""}},
-          .experiment = {.id = {}, .name = "/Shared/x"}};
+          .experiment = {.id = {}, .name = "/Shared/x"},
+          .named_by_trace = true};
 }
 
 TEST(LinkCodec, RoundTripsEveryField) {
