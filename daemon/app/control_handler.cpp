@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/types/version.hpp"
 
@@ -36,22 +37,6 @@ double seconds(std::chrono::steady_clock::duration duration) {
          1000.0;
 }
 
-std::string text_of(const Failure& failure) {
-  return failure.remedy.empty() ? failure.message : failure.message + "; " + failure.remedy;
-}
-
-const char* word(RegistrationState state) {
-  switch (state) {
-    case RegistrationState::unresolved:
-      return "unresolved";
-    case RegistrationState::ready:
-      return "ready";
-    case RegistrationState::failed:
-      return "failed";
-  }
-  return "unresolved";
-}
-
 const char* word(ServerStatus::State state) {
   switch (state) {
     case ServerStatus::State::up:
@@ -64,23 +49,6 @@ const char* word(ServerStatus::State state) {
       return "none";
   }
   return "none";
-}
-
-ordered_json model_json(const Config& config, const std::optional<RegistrationStatus>& status) {
-  const LinkDefinition link = link_of(config);
-  ordered_json json{{"state", link.empty() ? "none" : "unresolved"},
-                    {"id", link.id},
-                    {"name", ""},
-                    {"requested_name", link.model_name()},
-                    {"error", nullptr}};
-  if (!status) return json;
-  json["state"] = word(status->state);
-  if (status->model) {
-    json["id"] = status->model->model_id;
-    json["name"] = status->model->name;
-  }
-  if (status->failure) json["error"] = text_of(*status->failure);
-  return json;
 }
 
 ordered_json experiment_json(const Config& config,
@@ -129,12 +97,13 @@ ordered_json held_json(const ForwardStatus& status) {
 
 ordered_json status_json(const StatusInputs& inputs) {
   const ForwardStatus forwarder = inputs.delivery.forward_status();
-  const auto registration = inputs.delivery.registration();
+  const auto registration = inputs.delivery.registration(inputs.active.configured());
   ordered_json json{
       {"version", kVersion},
       {"pid", ::getpid()},
       {"uptime_s", seconds(inputs.uptime)},
-      {"model", model_json(inputs.config, registration)},
+      {"model", model_json(link_of(inputs.config), registration)},
+      {"active", active_json(inputs.active, inputs.delivery)},
       {"experiment", experiment_json(inputs.config, registration)},
       {"server",
        {{"uri", inputs.config.tracking.uri},
@@ -158,10 +127,6 @@ ordered_json status_json(const StatusInputs& inputs) {
   return json;
 }
 
-ControlReply error_reply(int status, const std::string& message) {
-  return {status, ordered_json{{"error", message}}.dump()};
-}
-
 ControlReply list_dead_letters(const DeadLetterStore& store) {
   auto letters = store.list_json();
   if (!letters) return error_reply(500, letters.error().message);
@@ -179,9 +144,7 @@ ControlReply show_dead_letter(const DeadLetterStore& store, std::string_view id)
 
 }  // namespace
 
-ControlReply handle_control(std::string_view method, std::string_view target,
-                            const StatusInputs& inputs) {
-  if (method != "GET") return error_reply(405, "only GET is known here");
+ControlReply handle_control(std::string_view target, const StatusInputs& inputs) {
   if (target == "/status") {
     return {200, status_json(inputs).dump(-1, ' ', false, ordered_json::error_handler_t::replace)};
   }
@@ -192,19 +155,22 @@ ControlReply handle_control(std::string_view method, std::string_view target,
   return error_reply(404, "no such resource; see docs/control-api.md");
 }
 
-std::string describe_intake(const Config& config, const Delivery& delivery) {
-  const auto registration = delivery.registration();
+std::string describe_intake(const Config& config, const ActiveLinks& active,
+                            const Delivery& delivery) {
+  const auto overrides = active.overrides();
+  const LinkHash link = overrides->all ? overrides->all->link : active.configured();
+  const LinkDefinition asked = overrides->all ? overrides->all->definition : link_of(config);
+  const auto registration = delivery.registration(link);
   const bool ready = registration && registration->model;
-  return ordered_json{
-      {"name", "tracelinkd"},
-      {"version", kVersion},
-      {"endpoints",
-       {"grpc /opentelemetry.proto.collector.trace.v1.TraceService/Export", "http POST /v1/traces",
-        "json lines"}},
-      {"tracking_uri", config.tracking.uri},
-      {"model",
-       {{"id", ready ? registration->model->model_id : config.model.id},
-        {"name", ready ? registration->model->name : link_of(config).model_name()}}}}
+  return ordered_json{{"name", "tracelinkd"},
+                      {"version", kVersion},
+                      {"endpoints",
+                       {"grpc /opentelemetry.proto.collector.trace.v1.TraceService/Export",
+                        "http POST /v1/traces", "json lines"}},
+                      {"tracking_uri", config.tracking.uri},
+                      {"model",
+                       {{"id", ready ? registration->model->model_id : asked.id},
+                        {"name", ready ? registration->model->name : asked.model_name()}}}}
       .dump(2);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/control/control_server.hpp"
@@ -19,18 +20,19 @@ struct StatusInputs {
   const Config& config;
   QueueStats queue;
   ServerStats intake;
+  const ActiveLinks& active;
   const Delivery& delivery;
   WallTime now;
   std::chrono::steady_clock::duration uptime;
   const std::vector<std::string>& notices;
 };
 
-// Answers one control request (docs/control-api.md). Threads: any.
-ControlReply handle_control(std::string_view method, std::string_view target,
-                            const StatusInputs& inputs);
+// Answers a GET of the control socket (docs/control-api.md). Threads: any.
+ControlReply handle_control(std::string_view target, const StatusInputs& inputs);
 
 // JSON body of `GET /` on the intake socket: version, endpoints, tracking URI without credentials,
 // active model.
-std::string describe_intake(const Config& config, const Delivery& delivery);
+std::string describe_intake(const Config& config, const ActiveLinks& active,
+                            const Delivery& delivery);
 
 }  // namespace tracelink

@@ -15,6 +15,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "daemon/app/active_links.hpp"
+#include "daemon/app/control_commands.hpp"
 #include "daemon/app/control_handler.hpp"
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/options.hpp"
@@ -101,16 +103,26 @@ class DaemonImpl final : public Daemon {
     if (!queue) return std::move(queue).error().within("queue");
     queue_ = std::move(*queue);
 
-    if (LinkDefinition definition = link_of(config()); !definition.empty()) {
-      auto link = queue_->remember_link(definition);
-      if (!link) return std::move(link).error().within("models/links");
-      active_link_ = *link;
-    }
-    auto delivery = Delivery::open(config(), active_link_, *queue_, fs_, clock_, random_);
+    auto active = ActiveLinks::open(
+        fs_, std::filesystem::path(config().state_dir) / "models/active.json", link_of(config()),
+        [this](const LinkDefinition& definition) { return queue_->remember_link(definition); });
+    if (!active) return std::move(active).error().within("models");
+    active_ = std::move(*active);
+    auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_);
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
-    sink_.emplace(*queue_, clock_, active_link_);
+    want_active_models();
+    sink_.emplace(*queue_, clock_, *active_);
     return {};
+  }
+
+  void want_active_models() {
+    if (!active_->configured().is_zero()) {
+      delivery_->want(active_->configured(), link_of(config()));
+    }
+    for (const ActiveOverride* entry : active_->overrides()->entries()) {
+      delivery_->want(entry->link, entry->definition);
+    }
   }
 
   Result<void> open_sockets() {
@@ -123,33 +135,35 @@ class DaemonImpl final : public Daemon {
       return made;
     }
     socket_activated_ = !descriptors->empty();
-    options.describe = [this] { return describe_intake(config(), *delivery_); };
+    options.describe = [this] { return describe_intake(config(), *active_, *delivery_); };
     options.on_warning = [](const std::string& message) { spdlog::warn("{}", message); };
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
     server_ = std::move(*server);
 
     if (auto made = make_parent("control.socket", config().control.socket); !made) return made;
-    auto control = ControlServer::open(io_, config().control.socket,
-                                       [this](std::string_view method, std::string_view target) {
-                                         return control_work(method, target);
-                                       });
+    auto control = ControlServer::open(
+        io_, config().control.socket,
+        [this](ControlRequest request) { return control_work(std::move(request)); });
     if (!control) return std::move(control).error();
     control_ = std::move(*control);
     return {};
   }
 
-  ControlServer::Work control_work(std::string_view method, std::string_view target) {
-    return [this, method = std::string(method), target = std::string(target),
-            intake = server_->stats()] {
+  ControlServer::Work control_work(ControlRequest request) {
+    return [this, request = std::move(request), intake = server_->stats()] {
+      const ControlParts parts{
+          .config = config(), .active = *active_, .delivery = *delivery_, .clock = clock_};
+      if (request.method != "GET") return handle_command(request, parts);
       const StatusInputs inputs{.config = config(),
                                 .queue = queue_->stats(),
                                 .intake = intake,
+                                .active = *active_,
                                 .delivery = *delivery_,
                                 .now = clock_.wall(),
                                 .uptime = clock_.steady() - started_,
                                 .notices = notices_};
-      return handle_control(method, target, inputs);
+      return handle_control(request.target, inputs);
     };
   }
 
@@ -158,6 +172,7 @@ class DaemonImpl final : public Daemon {
     if (std::string notice = storage_notice(config().state_dir); !notice.empty()) {
       notices_.push_back(std::move(notice));
     }
+    for (const std::string& notice : active_->notices()) notices_.push_back(notice);
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());
     spdlog::info(
@@ -237,7 +252,7 @@ class DaemonImpl final : public Daemon {
 
   std::optional<StateLock> lock_;
   std::unique_ptr<Queue> queue_;
-  LinkHash active_link_;
+  std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;
   std::optional<QueueSink> sink_;
   std::unique_ptr<Server> server_;

@@ -1,6 +1,7 @@
 #include "daemon/app/delivery.hpp"
 
 #include <filesystem>
+#include <future>
 #include <map>
 #include <mutex>
 #include <stop_token>
@@ -23,18 +24,13 @@ namespace {
 
 // What dead letters may take of queue.max_bytes.
 constexpr std::uint64_t kDeadLetterShare = 4;
+constexpr std::chrono::seconds kCallTimeout{5};
 
 class DeliveryImpl final : public Delivery {
  public:
-  DeliveryImpl(const Config& config, LinkHash active_link, Queue& queue, FileSystem& fs,
-               const Clock& clock, RandomSource& random)
-      : config_(config),
-        active_link_(active_link),
-        queue_(queue),
-        source_(queue),
-        fs_(fs),
-        clock_(clock),
-        random_(random) {}
+  DeliveryImpl(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
+               RandomSource& random)
+      : config_(config), queue_(queue), source_(queue), fs_(fs), clock_(clock), random_(random) {}
 
   Result<void> open() {
     const std::filesystem::path state_dir = config_.state_dir;
@@ -74,9 +70,40 @@ class DeliveryImpl final : public Delivery {
     return forwarder_ ? forwarder_->status() : ForwardStatus{};
   }
 
-  std::optional<RegistrationStatus> registration() const override {
+  void want(const LinkHash& link, const LinkDefinition& definition) override {
+    if (!registrar_) return;
+    // After the end of delivery nothing is registered any more.
+    (void)forwarder_->post([this, link, definition] {
+      registrar_->want(link, definition);
+      if (const auto status = registrar_->status(link)) registered(*status);
+    });
+  }
+
+  std::optional<RegistrationStatus> registration(const LinkHash& link) const override {
     const std::lock_guard lock(mutex_);
-    return registration_;
+    const auto found = registrations_.find(link);
+    if (found == registrations_.end()) return std::nullopt;
+    return found->second;
+  }
+
+  Result<void> call(std::function<void()> work) override {
+    if (!forwarder_) {
+      work();
+      return {};
+    }
+    auto task = std::make_shared<std::packaged_task<void()>>(std::move(work));
+    auto done = task->get_future();
+    const Error ended{ErrorCode::closed, "the daemon is stopping"};
+    if (!forwarder_->post([task = std::move(task)] { (*task)(); })) return ended;
+    if (done.wait_for(kCallTimeout) != std::future_status::ready) {
+      return Error{ErrorCode::timeout, "delivery is busy; whether it was done shows in status"};
+    }
+    try {
+      done.get();
+    } catch (const std::future_error&) {  // thrown away when delivery ended
+      return ended;
+    }
+    return {};
   }
 
   const DeadLetterStore& dead_letters() const override { return *dead_letters_; }
@@ -99,7 +126,6 @@ class DeliveryImpl final : public Delivery {
       spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
                    file);
     }
-    if (!active_link_.is_zero()) registrar_->want(active_link_, link_of(config_));
     destination_ =
         std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *http_,
                                             *client_, *registrar_, link_lookup(), clock_, random_);
@@ -118,13 +144,11 @@ class DeliveryImpl final : public Delivery {
   }
 
   void registered(const RegistrationStatus& status) {
-    if (status.link != active_link_) return;
     const std::lock_guard lock(mutex_);
-    registration_ = status;
+    registrations_.insert_or_assign(status.link, status);
   }
 
   const Config& config_;
-  const LinkHash active_link_;
   Queue& queue_;
   QueueSource source_;
   FileSystem& fs_;
@@ -140,15 +164,14 @@ class DeliveryImpl final : public Delivery {
   std::jthread thread_;
 
   mutable std::mutex mutex_;
-  std::optional<RegistrationStatus> registration_;  // guarded by mutex_
+  std::map<LinkHash, RegistrationStatus> registrations_;  // guarded by mutex_
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, LinkHash active_link,
-                                                 Queue& queue, FileSystem& fs, const Clock& clock,
-                                                 RandomSource& random) {
-  auto delivery = std::make_unique<DeliveryImpl>(config, active_link, queue, fs, clock, random);
+Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, Queue& queue, FileSystem& fs,
+                                                 const Clock& clock, RandomSource& random) {
+  auto delivery = std::make_unique<DeliveryImpl>(config, queue, fs, clock, random);
   if (auto opened = delivery->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<Delivery>(std::move(delivery));
 }

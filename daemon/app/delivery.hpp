@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -19,12 +20,11 @@ namespace tracelink {
 // Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination,
 // delivery loop.
 //
-// Threads: start(), stop() from the io thread; the others from any.
+// Threads: start(), stop() from the io thread; call() from the control thread; the others from any.
 class Delivery {
  public:
-  static Result<std::unique_ptr<Delivery>> open(const Config& config, LinkHash active_link,
-                                                Queue& queue, FileSystem& fs, const Clock& clock,
-                                                RandomSource& random);
+  static Result<std::unique_ptr<Delivery>> open(const Config& config, Queue& queue, FileSystem& fs,
+                                                const Clock& clock, RandomSource& random);
   virtual ~Delivery() = default;
 
   virtual void start() = 0;
@@ -34,8 +34,14 @@ class Delivery {
   virtual void stop() = 0;  // ends transfers, syncs the journal, joins the thread
 
   virtual ForwardStatus forward_status() const = 0;
-  // Of the deployment's own link; nothing without one, or with destination `file`.
-  virtual std::optional<RegistrationStatus> registration() const = 0;
+  // Finds or creates the link's model now, not when its first trace comes. Nothing with destination
+  // `file`.
+  virtual void want(const LinkHash& link, const LinkDefinition& definition) = 0;
+  // Nothing if the link is not wanted, or with destination `file`.
+  virtual std::optional<RegistrationStatus> registration(const LinkHash& link) const = 0;
+  // Runs `work` on the forwarder thread between two rounds (here, if there is none) and waits for
+  // it. `closed`: it was not run; `timeout`: it may still be. What it uses is shared with it.
+  virtual Result<void> call(std::function<void()> work) = 0;
   virtual const DeadLetterStore& dead_letters() const = 0;
 };
 

@@ -12,7 +12,7 @@ void QueueSink::submit(AcceptedRequest request, Done done) {
   for (TraceSlice& slice : request.slices) {
     records.push_back(Record{.accepted_at = now,
                              .peer = request.peer,
-                             .link = active_link_,
+                             .link = active_.link_for(slice.otlp),
                              .experiment = request.experiment,
                              .slice = std::move(slice)});
   }

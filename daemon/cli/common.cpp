@@ -72,10 +72,11 @@ Sockets sockets_of(const Context& context) {
 }
 
 Result<std::string> ask_daemon(const Context& context, std::string_view method,
-                               std::string_view target) {
+                               std::string_view target, std::string json) {
   const std::string socket =
       context.control_socket.empty() ? sockets_of(context).control : context.control_socket;
-  auto reply = unix_http_request(socket, method, target, "", "", kControlTimeout);
+  const std::string_view type = json.empty() ? "" : "application/json";
+  auto reply = unix_http_request(socket, method, target, type, std::move(json), kControlTimeout);
   if (!reply) return std::move(reply).error();
   if (reply->status != 200) return Error{ErrorCode::rejected, message_of(reply->body)};
   return std::move(reply->body);

@@ -37,9 +37,9 @@ struct Sockets {
 // user who configured none finds the system's daemon where none of their own runs.
 Sockets sockets_of(const Context& context);
 
-// One exchange with the daemon's control socket; the body of a 200. `rejected` carries the daemon's
-// own message.
+// One exchange with the daemon's control socket; the body of a 200. `json`: what to send, or empty.
+// `rejected` carries the daemon's own message.
 Result<std::string> ask_daemon(const Context& context, std::string_view method,
-                               std::string_view target);
+                               std::string_view target, std::string json = {});
 
 }  // namespace tracelink::cli

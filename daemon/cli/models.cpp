@@ -246,11 +246,12 @@ void add_list(CLI::App& models, const Context& context, int& exit_code) {
 
 void add_models(CLI::App& app, const Context& context, int& exit_code) {
   CLI::App* command =
-      app.add_subcommand("models", "LoggedModels on the tracking server (no daemon is needed)");
+      app.add_subcommand("models", "LoggedModels on the tracking server, and which one is active");
   command->require_subcommand(1);
   add_create(*command, context, exit_code);
   add_get(*command, context, exit_code);
   add_list(*command, context, exit_code);
+  add_active_models(*command, context, exit_code);
 }
 
 }  // namespace tracelink::cli

@@ -33,6 +33,24 @@ std::string conservation_line(const json& spans) {
   return line.str();
 }
 
+void print_override(const json& model, const std::string& scope) {
+  const std::string name = text(model, "requested_name");
+  std::cout << "active      " << text(model, "state") << "  " << (name.empty() ? "" : name + "  ")
+            << text(model, "id") << "  " << scope << " since " << text(model, "set_at") << "\n";
+  if (!text(model, "error").empty()) std::cout << "            " << text(model, "error") << "\n";
+}
+
+// What was set at runtime, instead of the configured model.
+void print_active(const json& active) {
+  if (const json all = active.value("override", json()); all.is_object()) {
+    print_override(all, "set");
+  }
+  const json services = active.value("services", json::object());
+  for (const auto& [service, model] : services.items()) {
+    print_override(model, "set for " + service);
+  }
+}
+
 void print_human(const json& status) {
   const json& model = status.at("model");
   const json& experiment = status.at("experiment");
@@ -44,6 +62,7 @@ void print_human(const json& status) {
             << or_dash(text(model, text(model, "name").empty() ? "requested_name" : "name")) << "  "
             << text(model, "id") << "\n";
   if (!text(model, "error").empty()) std::cout << "            " << text(model, "error") << "\n";
+  print_active(status.value("active", json::object()));
   std::cout << "experiment  " << or_dash(text(experiment, "id")) << "  " << text(experiment, "name")
             << "\n"
             << "server      " << text(server, "state") << "  " << or_dash(text(server, "uri"))

@@ -70,7 +70,10 @@ asio::awaitable<void> serve(std::shared_ptr<Shared> shared, Local::socket socket
         co_await http::async_read(stream, buffer, parser, asio::as_tuple(asio::use_awaitable));
     if (read_error) co_return;
     const http::request<http::string_body>& request = parser.get();
-    ControlServer::Work work = shared->handler(request.method_string(), request.target());
+    ControlRequest asked{.method = std::string(request.method_string()),
+                         .target = std::string(request.target()),
+                         .body = request.body()};
+    ControlServer::Work work = shared->handler(std::move(asked));
     ControlReply reply = co_await handle(shared, std::move(work));
     http::response<http::string_body> response = to_response(request, std::move(reply));
     keep_alive = response.keep_alive();

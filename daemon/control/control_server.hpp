@@ -3,7 +3,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
@@ -11,6 +10,12 @@
 #include "daemon/base/result.hpp"
 
 namespace tracelink {
+
+struct ControlRequest {
+  std::string method;
+  std::string target;
+  std::string body;  // JSON, or empty
+};
 
 struct ControlReply {
   int status = 200;
@@ -26,8 +31,7 @@ struct ControlReply {
 class ControlServer {
  public:
   using Work = std::function<ControlReply()>;
-  // (method, target) -> the work that makes the reply.
-  using Handler = std::function<Work(std::string_view, std::string_view)>;
+  using Handler = std::function<Work(ControlRequest)>;  // gives the work that makes the reply
 
   // Binds and listens; a stale socket file is replaced (the caller holds the state directory's
   // lock). Errors: `invalid` (path too long), `io`.

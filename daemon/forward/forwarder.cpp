@@ -52,6 +52,7 @@ void Forwarder::run(std::stop_token stop_token) {
 }
 
 void Forwarder::step(std::chrono::milliseconds longest_wait) {
+  run_posted();
   read();
   admit_ready();
   desk_.retry_due();
@@ -63,11 +64,35 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
 }
 
 void Forwarder::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    posted_.clear();
+  }
   destination_.cancel();
   if (auto synced = ledger_.sync(); !synced) {
     reporter_.failure("delivery journal", synced.error().message, "");
   }
   publish_status();
+}
+
+bool Forwarder::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return false;
+    posted_.push_back(std::move(work));
+  }
+  destination_.wakeup();
+  return true;
+}
+
+void Forwarder::run_posted() {
+  std::vector<std::function<void()>> posted;
+  {
+    const std::lock_guard lock(mutex_);
+    posted.swap(posted_);
+  }
+  for (const auto& work : posted) work();
 }
 
 void Forwarder::read() {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,9 +43,9 @@ struct ForwarderOptions {
 // The delivery loop (DESIGN section 7): reads records, assembles traces, sends batches, settles
 // the answers. A trace is never in two batches at once.
 //
-// Threads: run(), step() and drain_now() on the forwarder thread; status() and drain() from any.
-// Memory: the window's positions and the payloads of the batches in flight, whatever the backlog.
-// Lifetime: the references outlive this object; construct it after Destination.
+// Threads: run(), step() and drain_now() on the forwarder thread; status(), drain() and post() from
+// any. Memory: the window's positions and the payloads of the batches in flight, whatever the
+// backlog. Lifetime: the references outlive this object; construct it after Destination.
 class Forwarder {
  public:
   Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
@@ -62,9 +63,15 @@ class Forwarder {
   void drain(SteadyTime deadline);
   bool drained() const;
 
+  // `work` runs on the forwarder thread between two rounds. False: delivery has ended, it never
+  // will. Any thread.
+  bool post(std::function<void()> work);
+
   ForwardStatus status() const;
 
  private:
+  void run_posted();
+
   void read();
   bool has_room() const;
   void admit(std::vector<TraceWork> works);
@@ -110,6 +117,8 @@ class Forwarder {
   SteadyTime next_hold_check_ = SteadyTime::min();
 
   mutable std::mutex mutex_;  // what other threads see
+  std::vector<std::function<void()>> posted_;
+  bool stopped_ = false;
   std::optional<SteadyTime> drain_deadline_;
   ForwardStatus status_;
 };

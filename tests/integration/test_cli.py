@@ -29,7 +29,8 @@ def test_status_has_the_stable_keys(daemon):
 
 def test_a_daemon_that_does_not_run_is_exit_code_3(make_daemon):
     daemon = make_daemon({"model": {"name": "agent"}})
-    for command in (["status"], ["env"], ["run", "--", "true"], ["dead-letters", "ls"]):
+    for command in (["status"], ["env"], ["run", "--", "true"], ["dead-letters", "ls"],
+                    ["models", "set-active", "agent-v2"], ["models", "clear-active"]):
         result = daemon.tracelink(*command)
         assert (result.code, bool(result.err)) == (UNREACHABLE, True), command
 
@@ -42,6 +43,7 @@ def test_wrong_usage_is_exit_code_2(daemon, command):
 
 @pytest.mark.parametrize("command", [["status"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
                                      ["models", "create"], ["models", "get"], ["models", "list"],
+                                     ["models", "set-active"], ["models", "clear-active"],
                                      ["dead-letters", "ls"], ["dead-letters", "show"]])
 def test_help_has_an_example(daemon, command):
     result = daemon.tracelink(*command, "--help")

@@ -1,0 +1,121 @@
+#include "daemon/app/active_links.hpp"
+
+#include <utility>
+
+#include "daemon/codec/service_name.hpp"
+
+namespace tracelink {
+
+namespace {
+
+std::string describe(const ActiveOverrides& overrides) {
+  std::string text;
+  const auto add = [&](const std::string& what, const ActiveOverride& entry) {
+    const LinkDefinition& link = entry.definition;
+    text += (text.empty() ? "" : ", ") + what + (link.id.empty() ? link.model_name() : link.id);
+  };
+  if (overrides.all) add("", *overrides.all);
+  for (const auto& [service, entry] : overrides.services) add(service + ": ", entry);
+  return text;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ActiveLinks>> ActiveLinks::open(FileSystem& fs, std::filesystem::path file,
+                                                       const LinkDefinition& configured,
+                                                       Remember remember) {
+  std::unique_ptr<ActiveLinks> links(new ActiveLinks(fs, std::move(file), std::move(remember)));
+  if (auto loaded = links->load(configured); !loaded) return std::move(loaded).error();
+  return links;
+}
+
+Result<void> ActiveLinks::load(const LinkDefinition& configured) {
+  ActiveOverrides none;
+  none.configured = identity_of(configured);
+  overrides_ = std::make_shared<const ActiveOverrides>(none);
+  if (!configured.empty()) {
+    const auto link = remember_(configured);
+    if (!link) return link.error();
+    configured_link_ = *link;
+  }
+  const auto there = fs_.exists(file_);
+  if (!there) return there.error();
+  if (!*there) return {};
+  const auto text = read_file(fs_, file_);
+  if (!text) return text.error();
+  auto stored = decode_overrides(*text);
+  if (!stored) {
+    notices_.push_back(
+        "models/active.json is damaged and set aside: traces get the configured "
+        "model; set others again with 'tracelink models set-active'");
+    return fs_.rename(file_, file_.string() + ".damaged");
+  }
+  if (stored->configured != none.configured) {
+    if (!stored->empty()) {
+      notices_.push_back(
+          "the configured model or experiment has changed: the active model set at "
+          "runtime is dropped (" +
+          describe(*stored) + ")");
+    }
+    return replace(std::move(none));
+  }
+  for (const auto* entry : stored->entries()) {
+    if (auto link = remember_(entry->definition); !link) return link.error();
+  }
+  overrides_ = std::make_shared<const ActiveOverrides>(*std::move(stored));
+  return {};
+}
+
+LinkHash ActiveLinks::link_for(std::string_view traces_data) const {
+  const auto current = overrides();
+  if (!current->services.empty()) {
+    const auto found = current->services.find(service_name(traces_data));
+    if (found != current->services.end()) return found->second.link;
+  }
+  return current->all ? current->all->link : configured_link_;
+}
+
+Result<LinkHash> ActiveLinks::set(const std::string& service, const LinkDefinition& link,
+                                  std::string set_at) {
+  const auto hash = remember_(link);
+  if (!hash) return hash.error();
+  ActiveOverrides next = *overrides();
+  const ActiveOverride entry{.definition = link, .link = *hash, .set_at = std::move(set_at)};
+  if (service.empty()) {
+    next.all = entry;
+  } else {
+    next.services.insert_or_assign(service, entry);
+  }
+  if (auto replaced = replace(std::move(next)); !replaced) return std::move(replaced).error();
+  return *hash;
+}
+
+Result<bool> ActiveLinks::clear(const std::string& service) {
+  ActiveOverrides next = *overrides();
+  const bool there = service.empty() ? next.all.has_value() : next.services.contains(service);
+  if (!there) return false;
+  if (service.empty()) {
+    next.all.reset();
+  } else {
+    next.services.erase(service);
+  }
+  if (auto replaced = replace(std::move(next)); !replaced) return std::move(replaced).error();
+  return true;
+}
+
+std::shared_ptr<const ActiveOverrides> ActiveLinks::overrides() const {
+  const std::lock_guard lock(mutex_);
+  return overrides_;
+}
+
+Result<void> ActiveLinks::replace(ActiveOverrides overrides) {
+  if (auto written = write_file_durably(fs_, file_, encode_overrides(overrides)); !written) {
+    return written;
+  }
+  auto next = std::make_shared<const ActiveOverrides>(std::move(overrides));
+  const std::lock_guard lock(mutex_);
+  overrides_ = std::move(next);
+  return {};
+}
+
+}  // namespace tracelink

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/app/active_overrides.hpp"
+#include "daemon/base/file_system.hpp"
+#include "daemon/base/result.hpp"
+#include "daemon/types/ids.hpp"
+#include "daemon/types/link_definition.hpp"
+
+namespace tracelink {
+
+// Which link a new record gets (P3): that of its service if the operator set one, else the one that
+// the operator set for all, else the configured one.
+//
+// Durability: set() and clear() are on stable storage when they return success, and every record
+//             that asks for its link afterwards gets the new one. After an error nothing changed
+//             for this process; a restart may find the old or the new state.
+// Threads:    set() and clear() one at a time, the others any.
+class ActiveLinks {
+ public:
+  // Makes a definition durable and gives its hash (Queue::remember_link).
+  using Remember = std::function<Result<LinkHash>(const LinkDefinition&)>;
+
+  // What an earlier run stored in `file` holds only for the identity that it overrides (id, name,
+  // version and experiment as configured then); otherwise it is dropped for good. A damaged file is
+  // set aside. notices() tells of both. Error: `io`.
+  static Result<std::unique_ptr<ActiveLinks>> open(FileSystem& fs, std::filesystem::path file,
+                                                   const LinkDefinition& configured,
+                                                   Remember remember);
+
+  // `traces_data`: the record's OTLP; its resource is looked at only where a service has a link of
+  // its own.
+  LinkHash link_for(std::string_view traces_data) const;
+
+  // `service` empty: for all that have none of their own. `set_at`: for people.
+  Result<LinkHash> set(const std::string& service, const LinkDefinition& link, std::string set_at);
+  // False if there was nothing to clear.
+  Result<bool> clear(const std::string& service);
+
+  std::shared_ptr<const ActiveOverrides> overrides() const;
+  LinkHash configured() const { return configured_link_; }  // zero: no model is configured
+  const std::vector<std::string>& notices() const { return notices_; }
+
+ private:
+  ActiveLinks(FileSystem& fs, std::filesystem::path file, Remember remember)
+      : fs_(fs), file_(std::move(file)), remember_(std::move(remember)) {}
+  Result<void> load(const LinkDefinition& configured);
+  Result<void> replace(ActiveOverrides overrides);
+
+  FileSystem& fs_;
+  const std::filesystem::path file_;
+  const Remember remember_;
+  LinkHash configured_link_;
+  std::vector<std::string> notices_;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const ActiveOverrides> overrides_;  // guarded by mutex_
+};
+
+}  // namespace tracelink

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "daemon/base/result.hpp"
+#include "daemon/mlflow/registration.hpp"
+#include "daemon/types/link_definition.hpp"
+
+namespace tracelink {
+
+// The link that an operator asks for by one word while the daemon runs: "m-" and 32 hex digits are
+// an id, anything else a name in the experiment of the configured model and under its name policy.
+// Params, tags and type of the configuration describe another version and are left out, unless the
+// word names the configured model itself.
+//
+// `resolved`: the configured model, if it is known: where an id is configured without an
+// experiment, only the server knows the experiment. Error: `invalid`, for the operator. Pure.
+Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition& configured,
+                                  const std::optional<ResolvedModel>& resolved);
+
+}  // namespace tracelink

@@ -1,0 +1,114 @@
+#include "daemon/app/control_commands.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "daemon/app/asked_link.hpp"
+#include "daemon/app/model_json.hpp"
+#include "daemon/app/options.hpp"
+#include "daemon/forward/utc_text.hpp"
+
+namespace tracelink {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+ControlReply json_reply(const ordered_json& json) {
+  return {200, json.dump(-1, ' ', false, ordered_json::error_handler_t::replace)};
+}
+
+ControlReply reply_of(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::invalid:
+      return error_reply(400, error.message);
+    case ErrorCode::closed:
+    case ErrorCode::timeout:
+    case ErrorCode::unavailable:
+      return error_reply(503, error.message);
+    default:
+      return error_reply(500, error.message);
+  }
+}
+
+using Body = std::map<std::string, std::string>;
+
+// The request's texts by key; nothing unless it is an object of texts with known keys, or empty.
+std::optional<Body> body_of(const ControlRequest& request, const std::set<std::string>& known) {
+  if (request.body.empty()) return Body();
+  const auto json = ordered_json::parse(request.body, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return std::nullopt;
+  Body body;
+  for (const auto& [key, value] : json.items()) {
+    if (!value.is_string() || !known.contains(key)) return std::nullopt;
+    body[key] = value.get<std::string>();
+  }
+  return body;
+}
+
+// What a person calls it.
+std::string scope_of(const std::string& service) {
+  return service.empty() ? "all services" : "service " + service;
+}
+
+Result<LinkDefinition> link_asked_for(const std::string& word, const ControlParts& parts) {
+  const auto configured = parts.delivery.registration(parts.active.configured());
+  return asked_link(word, link_of(parts.config),
+                    configured ? configured->model : std::optional<ResolvedModel>());
+}
+
+// Registers the model, and waits until its state is known as far as it is.
+void register_now(const LinkHash& link, const LinkDefinition& definition, Delivery& delivery) {
+  delivery.want(link, definition);
+  (void)delivery.call([] {}).has_value();  // the state shows in status anyway
+}
+
+ControlReply set_active(const Body& body, const ControlParts& parts) {
+  const auto model = body.find("model");
+  if (model == body.end()) return error_reply(400, "\"model\" is missing: a name or an id");
+  const auto service = body.find("service");
+  const std::string name = service == body.end() ? "" : service->second;
+  const auto definition = link_asked_for(model->second, parts);
+  if (!definition) return reply_of(definition.error());
+  const std::string now = utc_iso(parts.clock.wall());
+  const auto link = parts.active.set(name, *definition, now);
+  if (!link) return reply_of(link.error());
+  spdlog::info("active model set model=\"{}\" for=\"{}\" link={}", model->second, scope_of(name),
+               link->hex());
+  register_now(*link, *definition, parts.delivery);
+  ordered_json json{{"service", name}};
+  json.update(override_json({*definition, *link, now}, parts.delivery));
+  return json_reply(json);
+}
+
+ControlReply clear_active(const Body& body, const ControlParts& parts) {
+  const auto service = body.find("service");
+  const std::string name = service == body.end() ? "" : service->second;
+  const auto cleared = parts.active.clear(name);
+  if (!cleared) return reply_of(cleared.error());
+  if (*cleared) spdlog::info("active model cleared for=\"{}\"", scope_of(name));
+  ordered_json json{{"cleared", *cleared}};
+  json["active"] = active_json(parts.active, parts.delivery);
+  return json_reply(json);
+}
+
+}  // namespace
+
+ControlReply handle_command(const ControlRequest& request, const ControlParts& parts) {
+  const bool post = request.method == "POST";
+  const bool remove = request.method == "DELETE";
+  if (!post && !remove) return error_reply(405, "only GET, POST and DELETE are known here");
+  if (request.target == "/active-model") {
+    const auto body = body_of(request, {"model", "service"});
+    if (!body) return error_reply(400, R"(the body is {"model": "…", "service": "…"})");
+    return post ? set_active(*body, parts) : clear_active(*body, parts);
+  }
+  return error_reply(404, "no such resource; see docs/control-api.md");
+}
+
+}  // namespace tracelink

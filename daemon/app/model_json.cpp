@@ -1,0 +1,66 @@
+#include "daemon/app/model_json.hpp"
+
+namespace tracelink {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+std::string text_of(const Failure& failure) {
+  return failure.remedy.empty() ? failure.message : failure.message + "; " + failure.remedy;
+}
+
+const char* word(RegistrationState state) {
+  switch (state) {
+    case RegistrationState::unresolved:
+      return "unresolved";
+    case RegistrationState::ready:
+      return "ready";
+    case RegistrationState::failed:
+      return "failed";
+  }
+  return "unresolved";
+}
+
+}  // namespace
+
+ordered_json model_json(const LinkDefinition& link,
+                        const std::optional<RegistrationStatus>& status) {
+  ordered_json json{{"state", link.empty() ? "none" : "unresolved"},
+                    {"id", link.id},
+                    {"name", ""},
+                    {"requested_name", link.model_name()},
+                    {"error", nullptr}};
+  if (!status) return json;
+  json["state"] = word(status->state);
+  if (status->model) {
+    json["id"] = status->model->model_id;
+    json["name"] = status->model->name;
+  }
+  if (status->failure) json["error"] = text_of(*status->failure);
+  return json;
+}
+
+ordered_json override_json(const ActiveOverride& entry, const Delivery& delivery) {
+  ordered_json json = model_json(entry.definition, delivery.registration(entry.link));
+  json["link"] = entry.link.hex();
+  json["set_at"] = entry.set_at;
+  return json;
+}
+
+ordered_json active_json(const ActiveLinks& active, const Delivery& delivery) {
+  const auto overrides = active.overrides();
+  ordered_json services = ordered_json::object();
+  for (const auto& [service, entry] : overrides->services) {
+    services[service] = override_json(entry, delivery);
+  }
+  return {{"override", overrides->all ? override_json(*overrides->all, delivery) : ordered_json()},
+          {"services", std::move(services)}};
+}
+
+ControlReply error_reply(int status, const std::string& message) {
+  return {status, ordered_json{{"error", message}}.dump(-1, ' ', false,
+                                                        ordered_json::error_handler_t::replace)};
+}
+
+}  // namespace tracelink

@@ -1,0 +1,97 @@
+#include <iostream>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/cli/commands.hpp"
+
+namespace tracelink::cli {
+
+namespace {
+
+using nlohmann::json;
+
+void print_model(const json& model) {
+  const std::string id = model.value("id", "");
+  const std::string name = model.value("requested_name", "");
+  std::cout << (name.empty() ? id : name) << " is " << model.value("state", "");
+  if (!name.empty() && !id.empty()) std::cout << " as " << id;
+  std::cout << "\n";
+  const json error = model.value("error", json());
+  if (error.is_string()) std::cout << "  " << error.get<std::string>() << "\n";
+}
+
+json request_of(const std::string& service) {
+  return service.empty() ? json::object() : json{{"service", service}};
+}
+
+std::string scope_of(const std::string& service) {
+  return service.empty() ? "" : " of service " + service;
+}
+
+int set_active(const Context& context, const std::string& model, const std::string& service) {
+  json request = request_of(service);
+  request["model"] = model;
+  const auto body = ask_daemon(context, "POST", "/active-model", request.dump());
+  if (!body) return fail(body.error());
+  const json answer = json::parse(*body);
+  if (context.json) {
+    std::cout << answer.dump(2) << "\n";
+    return kDone;
+  }
+  std::cout << "traces" << scope_of(service) << " accepted from now on belong to " << model << "\n";
+  print_model(answer);
+  if (answer.value("state", "") == "unresolved") {
+    std::cout << "  it is being registered and traces are kept meanwhile: see 'tracelink status'\n";
+  }
+  return kDone;
+}
+
+int clear_active(const Context& context, const std::string& service) {
+  const auto body = ask_daemon(context, "DELETE", "/active-model", request_of(service).dump());
+  if (!body) return fail(body.error());
+  const json answer = json::parse(*body);
+  if (context.json) {
+    std::cout << answer.dump(2) << "\n";
+  } else if (answer.value("cleared", false)) {
+    std::cout << "the active model" << scope_of(service) << " is cleared\n";
+  } else {
+    std::cout << "no active model" << scope_of(service) << " was set\n";
+  }
+  return kDone;
+}
+
+void add_service_option(CLI::App* command, std::string& service) {
+  command
+      ->add_option("--for", service,
+                   "Only traces whose resource has this service.name (default: all others)")
+      ->check([](const std::string& text) { return text.empty() ? "an empty name" : ""; });
+}
+
+}  // namespace
+
+void add_active_models(CLI::App& models, const Context& context, int& exit_code) {
+  auto model = std::make_shared<std::string>();
+  auto service = std::make_shared<std::string>();
+
+  CLI::App* set = models.add_subcommand(
+      "set-active", "Link traces accepted from now on to another model than the configured one");
+  set->add_option("NAME_OR_ID", *model, "m-… or a name in the configured experiment")->required();
+  add_service_option(set, *service);
+  set->footer(
+      "It lasts over restarts, until clear-active or until the configured model or experiment "
+      "changes.\n"
+      "Examples:\n  tracelink models set-active my-agent-v3\n"
+      "  tracelink models set-active my-agent-v4 --for billing");
+  set->callback([&context, &exit_code, model, service] {
+    exit_code = set_active(context, *model, *service);
+  });
+
+  CLI::App* clear = models.add_subcommand("clear-active", "Undo set-active");
+  add_service_option(clear, *service);
+  clear->footer(
+      "Examples:\n  tracelink models clear-active\n  tracelink models clear-active --for billing");
+  clear->callback([&context, &exit_code, service] { exit_code = clear_active(context, *service); });
+}
+
+}  // namespace tracelink::cli

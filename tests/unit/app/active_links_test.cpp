@@ -1,0 +1,204 @@
+#include "daemon/app/active_links.hpp"
+
+#include <gtest/gtest.h>
+#include <protozero/pbf_writer.hpp>
+
+#include "daemon/codec/link_codec.hpp"
+#include "tests/support/fake_file_system.hpp"
+
+namespace tracelink {
+namespace {
+
+using Crash = FakeFileSystem::Crash;
+
+constexpr const char* kFile = "/state/models/active.json";
+
+LinkDefinition named(const std::string& name) {
+  LinkDefinition link;
+  link.name = name;
+  link.experiment.name = "support";
+  return link;
+}
+
+LinkHash hash_of(const LinkDefinition& link) { return hash_link(encode_link(link)); }
+
+std::string traces_of(const std::string& service) {
+  std::string value, attribute, resource, resource_spans, traces;
+  protozero::pbf_writer(value).add_string(1, service);
+  protozero::pbf_writer writer(attribute);
+  writer.add_string(1, "service.name");
+  writer.add_message(2, value);
+  protozero::pbf_writer(resource).add_message(1, attribute);
+  protozero::pbf_writer(resource_spans).add_message(1, resource);
+  protozero::pbf_writer(traces).add_message(1, resource_spans);
+  return traces;
+}
+
+class ActiveLinksTest : public testing::Test {
+ protected:
+  Result<void> try_open() {
+    links.reset();
+    auto opened = ActiveLinks::open(fs, kFile, configured, [this](const LinkDefinition& link) {
+      remembered.push_back(hash_of(link));
+      return Result<LinkHash>(remembered.back());
+    });
+    if (!opened) return std::move(opened).error();
+    links = *std::move(opened);
+    return {};
+  }
+  void open() {
+    const auto opened = try_open();
+    ASSERT_TRUE(opened) << opened.error().message;
+  }
+  void crash_and_open(Crash how, std::uint32_t seed = 0) {
+    fs.crash(how, seed);
+    open();
+  }
+  bool set(const LinkDefinition& link, const std::string& service = "") {
+    return links->set(service, link, "2026-11-23T11:54:31.043Z").has_value();
+  }
+  bool clear(const std::string& service = "") {
+    const auto cleared = links->clear(service);
+    return cleared && *cleared;
+  }
+  LinkHash link_of(const std::string& service) const { return links->link_for(traces_of(service)); }
+
+  LinkDefinition configured = named("agent-v1");
+  FakeFileSystem fs;
+  std::vector<LinkHash> remembered;
+  std::unique_ptr<ActiveLinks> links;
+};
+
+TEST_F(ActiveLinksTest, RecordsGetTheConfiguredLink) {
+  open();
+  EXPECT_EQ(link_of("web"), hash_of(configured));
+  EXPECT_EQ(links->configured(), hash_of(configured));
+  EXPECT_EQ(remembered, std::vector{hash_of(configured)});
+  EXPECT_TRUE(links->overrides()->empty());
+  EXPECT_TRUE(links->notices().empty());
+}
+
+TEST_F(ActiveLinksTest, WithoutAConfiguredModelThereIsNoLink) {
+  configured = {};
+  open();
+  EXPECT_TRUE(link_of("web").is_zero());
+}
+
+TEST_F(ActiveLinksTest, AnOverrideHoldsForAllUntilItIsCleared) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v2")));
+  EXPECT_EQ(remembered.back(), hash_of(named("agent-v2"))) << "before it is used";
+  ASSERT_TRUE(clear());
+  EXPECT_EQ(link_of("web"), hash_of(configured));
+  EXPECT_FALSE(clear()) << "nothing is left to clear";
+}
+
+TEST_F(ActiveLinksTest, AServicesOwnLinkIsStrongerThanThatForAll) {
+  open();
+  ASSERT_TRUE(set(named("billing-v7"), "billing"));
+  EXPECT_EQ(link_of("billing"), hash_of(named("billing-v7")));
+  EXPECT_EQ(link_of("web"), hash_of(configured));
+  ASSERT_TRUE(set(named("agent-v2")));
+  EXPECT_EQ(link_of("billing"), hash_of(named("billing-v7")));
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v2")));
+  ASSERT_TRUE(clear("billing"));
+  EXPECT_EQ(link_of("billing"), hash_of(named("agent-v2")));
+}
+
+TEST_F(ActiveLinksTest, OverridesLastOverARestart) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  ASSERT_TRUE(set(named("billing-v7"), "billing"));
+  remembered.clear();
+  crash_and_open(Crash::lose_unsynced);
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v2")));
+  EXPECT_EQ(link_of("billing"), hash_of(named("billing-v7")));
+  EXPECT_EQ(remembered.size(), 3u) << "the definitions are remembered again";
+  EXPECT_EQ(links->overrides()->all->definition, named("agent-v2"));
+  EXPECT_EQ(links->overrides()->all->set_at, "2026-11-23T11:54:31.043Z");
+  EXPECT_TRUE(links->notices().empty());
+}
+
+TEST_F(ActiveLinksTest, AnotherConfiguredVersionDropsTheOverridesForGood) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  const LinkDefinition before = std::exchange(configured, named("agent-v3"));
+  crash_and_open(Crash::lose_unsynced);
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v3")));
+  ASSERT_EQ(links->notices().size(), 1u);
+  EXPECT_NE(links->notices().front().find("agent-v2"), std::string::npos);
+  configured = before;
+  crash_and_open(Crash::lose_unsynced);
+  EXPECT_EQ(link_of("web"), hash_of(before)) << "it came back with the old configuration";
+}
+
+TEST_F(ActiveLinksTest, AnotherExperimentDropsTheOverridesToo) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  configured.experiment.name = "other";
+  open();
+  EXPECT_TRUE(links->overrides()->empty());
+}
+
+TEST_F(ActiveLinksTest, OtherParamsOfTheConfiguredVersionKeepTheOverrides) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  configured.params["llm"] = "gpt-4o";
+  open();
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v2")));
+}
+
+TEST_F(ActiveLinksTest, ADamagedFileIsSetAsideAndSaid) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  const std::string whole = fs.content(kFile);
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    fs.set_content(kFile, damaged);
+    open();
+    const LinkHash link = link_of("web");
+    const bool as_before = link == hash_of(named("agent-v2"));
+    EXPECT_TRUE(as_before || link == hash_of(configured)) << "byte " << at;
+    EXPECT_TRUE(as_before || links->notices().size() == 1) << "byte " << at;
+  }
+  EXPECT_FALSE(fs.content(std::string(kFile) + ".damaged").empty());
+}
+
+// One change on a disk that fails or loses power at every operation in turn.
+class ActiveLinksFault : public ActiveLinksTest {
+ protected:
+  void change_at_every_operation(bool power_cut, Crash how) {
+    for (std::uint64_t n = 0;; ++n) {
+      SCOPED_TRACE("operation " + std::to_string(n));
+      open();
+      ASSERT_TRUE(set(named("agent-v2")));
+      power_cut ? fs.lose_power_at(n) : fs.fail_operation(n);
+      const bool done = set(named("agent-v3"));
+      EXPECT_EQ(link_of("web"), hash_of(named(done ? "agent-v3" : "agent-v2")));
+      const bool fired = fs.fired();
+      crash_and_open(how, static_cast<std::uint32_t>(n));
+      const LinkHash link = link_of("web");
+      EXPECT_TRUE(link == hash_of(named("agent-v3")) ||
+                  (!done && link == hash_of(named("agent-v2"))));
+      EXPECT_TRUE(links->notices().empty());
+      if (!fired || HasFailure()) break;
+    }
+  }
+};
+
+TEST_F(ActiveLinksFault, AnAnsweredChangeSurvivesAPowerCut) {
+  change_at_every_operation(true, Crash::lose_unsynced);
+}
+
+TEST_F(ActiveLinksFault, AnAnsweredChangeSurvivesATornPowerCut) {
+  change_at_every_operation(true, Crash::keep_some);
+}
+
+TEST_F(ActiveLinksFault, AFailedChangeChangesNothingForTheProcess) {
+  change_at_every_operation(false, Crash::keep_all);
+}
+
+}  // namespace
+}  // namespace tracelink
