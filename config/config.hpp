@@ -16,7 +16,9 @@ struct ModelConfig {
   std::string git = "auto";  // auto | off | path of a work tree
   std::string type, source_run_id;
   std::map<std::string, std::string> params, tags;
-  std::string name_policy = "auto";  // auto | exact | portable
+  std::string name_policy = "auto";   // auto | exact | portable
+  std::string from_traces = "names";  // names | ids | off
+  std::uint32_t max_names = 100;
 };
 struct ExperimentConfig {
   std::string id, name;

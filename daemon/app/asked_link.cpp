@@ -1,6 +1,7 @@
 #include "daemon/app/asked_link.hpp"
 
-#include "config/model_id.hpp"
+#include "daemon/codec/name_template.hpp"
+#include "daemon/types/model_id.hpp"
 
 namespace tracelink {
 
@@ -25,6 +26,7 @@ Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition&
                    "' is neither a model id (m- and 32 lower-case hex digits; this has " +
                    std::to_string(word.size() - 2) + ": was it cut?) nor taken as a name");
   }
+  if (const auto name = NameTemplate::parse(word); !name) return name.error();
   link.name = word;
   link.name_policy = configured.name_policy;
   if (!link.experiment.empty() || configured.id.empty()) return link;

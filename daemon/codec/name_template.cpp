@@ -10,6 +10,11 @@ Error invalid(std::string_view what, std::string_view text) {
               "{service.name}"};
 }
 
+bool has_attributes(const std::string& text) {
+  const auto parsed = NameTemplate::parse(text);
+  return parsed && !parsed->attributes().empty();
+}
+
 }  // namespace
 
 Result<NameTemplate> NameTemplate::parse(std::string_view text) {
@@ -41,6 +46,10 @@ std::optional<std::string> NameTemplate::expand(
     text += value->second + texts_[i + 1];
   }
   return text;
+}
+
+bool is_template(const LinkDefinition& link) {
+  return !link.named_by_trace && (has_attributes(link.name) || has_attributes(link.version));
 }
 
 }  // namespace tracelink

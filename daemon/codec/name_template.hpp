@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/base/result.hpp"
+#include "daemon/types/link_definition.hpp"
 
 namespace tracelink {
 
@@ -26,5 +27,8 @@ class NameTemplate {
   std::vector<std::string> texts_{""};  // before, between and after the attributes
   std::vector<std::string> attributes_;
 };
+
+// Whether the definition stands for a model per value of its attributes, and not for one model.
+bool is_template(const LinkDefinition& link);
 
 }  // namespace tracelink

@@ -114,7 +114,7 @@ DeadLetter DeadLetterDesk::letter(const Burial& burial, Remains& remains) const 
           .reason = burial.reason,
           .answer = burial.answer,
           .model = link_name(work.group.link, source_),
-          .link = work.group.link,
+          .link = work.accepted_link,
           .experiment = work.group.experiment,
           .accepted_at = work.accepted_at,
           .service = remains.service,
@@ -135,6 +135,11 @@ std::optional<SteadyTime> DeadLetterDesk::next_due() const {
     if (!next || burial.due < *next) next = burial.due;
   }
   return next;
+}
+
+bool DeadLetterDesk::has_link(const LinkHash& link) const {
+  return std::any_of(parked_.begin(), parked_.end(),
+                     [&](const Burial& burial) { return burial.work.group.link == link; });
 }
 
 std::size_t DeadLetterDesk::parked_records() const {

@@ -14,10 +14,6 @@ constexpr int kReadsPerStep = 256;
 constexpr auto kReadRetry = std::chrono::seconds(1);
 constexpr auto kLongestWait = std::chrono::seconds(1);
 constexpr auto kConfigurationProbe = std::chrono::minutes(1);
-constexpr auto kHoldCheck = std::chrono::minutes(1);
-// Probes in a row that confirm a hold, so that a trace that is old for another reason is not given
-// up at the first refusal.
-constexpr int kHoldProbes = 3;
 
 DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
   const bool root_delivered = known && known->delivered && known->root_delivered;
@@ -37,7 +33,9 @@ Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination
       clock_(clock),
       reporter_(clock),
       ledger_(source, clock),
+      links_(options.links, source, reporter_, clock),
       assembler_({options.trace_grace, options.trace_idle}, clock),
+      unlinked_(clock),
       gates_(RetryDelay{}, kConfigurationProbe, clock, random),
       batch_size_(options.max_traces_per_batch),
       desk_(source, dead_letters, ledger_, reporter_, clock,
@@ -56,7 +54,7 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
   read();
   admit_ready();
   desk_.retry_due();
-  give_up_overdue_holds();
+  check_holds();
   dispatch();
   sync_if_due();
   publish_status();
@@ -110,8 +108,18 @@ void Forwarder::read() {
     }
     caught_up_ = !*stored;
     if (caught_up_) return;
-    assembler_.add(**stored, ledger_.recent((*stored)->record.slice.trace_id));
+    add_to_assembly(**stored);
   }
+}
+
+void Forwarder::add_to_assembly(const StoredRecord& stored) {
+  const TraceId& id = stored.record.slice.trace_id;
+  // The new part may bring a link that the trace can be sent with.
+  if (auto waiting = unlinked_.take(id)) assembler_.put_back(*std::move(waiting));
+  const auto known = ledger_.recent(id);
+  const LinkHash accepted = assembler_.accepted_link(id).value_or(stored.record.link);
+  const LinkHash& base = known ? known->link : accepted;
+  assembler_.add(stored, known, links_.choose(stored.record.slice.otlp, base));
 }
 
 std::size_t Forwarder::held_records() const {
@@ -122,12 +130,12 @@ std::size_t Forwarder::held_records() const {
     }
     return gates_.is_held_alone(group);
   };
-  return backlog_.records_in(is_held) + desk_.parked_records();
+  return backlog_.records_in(is_held) + unlinked_.records() + desk_.parked_records();
 }
 
 bool Forwarder::has_room() const {
-  const std::size_t all =
-      assembler_.records() + backlog_.records() + desk_.parked_records() + in_flight_records_;
+  const std::size_t all = assembler_.records() + unlinked_.records() + backlog_.records() +
+                          desk_.parked_records() + in_flight_records_;
   if (all < options_.window_records) return true;
   const std::size_t held = held_records();
   return held < options_.held_records && all - held < options_.window_records;
@@ -136,8 +144,12 @@ bool Forwarder::has_room() const {
 void Forwarder::admit(std::vector<TraceWork> works) {
   for (TraceWork& work : works) {
     // Its link may have been fixed by an earlier part of the trace while this one waited.
-    if (const auto known = ledger_.recent(work.trace_id)) work.group.link = known->link;
-    backlog_.add(std::move(work));
+    if (const auto known = ledger_.recent(work.trace_id)) fix_link(work, *known);
+    if (work.link_obstacle == LinkObstacle::none) {
+      backlog_.add(std::move(work));
+    } else {
+      unlinked_.add(std::move(work));
+    }
   }
 }
 
@@ -151,23 +163,6 @@ void Forwarder::admit_ready() {
     std::vector<TraceWork> one;
     one.push_back(*std::move(work));
     admit(std::move(one));
-  }
-}
-
-void Forwarder::give_up_overdue_holds() {
-  if (clock_.steady() < next_hold_check_) return;
-  next_hold_check_ = clock_.steady() + kHoldCheck;
-  const WallTime accepted_before = clock_.wall() - options_.hold_max;
-  for (const ScopeGates::Hold& hold : gates_.holds()) {
-    if (!is_peer_chosen(hold.key) || hold.failures < kHoldProbes) continue;
-    if (hold.failure.failure_class != FailureClass::configuration) continue;
-    auto overdue = backlog_.take_if([&](const TraceWork& work) {
-      return work.group.experiment == hold.key.experiment && work.accepted_at < accepted_before;
-    });
-    for (TraceWork& work : overdue) {
-      work.isolation.reset();
-      desk_.bury(std::move(work), "held too long: " + hold.failure.message, hold.failure);
-    }
   }
 }
 

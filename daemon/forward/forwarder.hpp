@@ -22,6 +22,8 @@
 #include "daemon/forward/reporter.hpp"
 #include "daemon/forward/scope_gates.hpp"
 #include "daemon/forward/settler.hpp"
+#include "daemon/forward/trace_links.hpp"
+#include "daemon/forward/unlinked_traces.hpp"
 
 namespace tracelink {
 
@@ -31,7 +33,9 @@ struct ForwarderOptions {
   std::uint64_t max_batch_bytes = 8u << 20;
   std::chrono::milliseconds trace_grace{2'000};
   std::chrono::milliseconds trace_idle{600'000};
-  // What a peer chose (an experiment id) is held at most so long, then its traces are dead letters.
+  TraceLinks::Options links;
+  // What a peer chose (an experiment id, a model) is held at most so long, then its traces are dead
+  // letters.
   std::chrono::milliseconds hold_max = std::chrono::hours(24);
   // Records known at a time (positions, not payloads). Reading stops at the bound; records that
   // wait for their link or experiment alone have a bound of their own, so that they do not stop the
@@ -73,10 +77,17 @@ class Forwarder {
   void run_posted();
 
   void read();
+  void add_to_assembly(const StoredRecord& stored);
   bool has_room() const;
   void admit(std::vector<TraceWork> works);
   void admit_ready();
+  void check_holds();
+  void forget_unused_links();
+  void retry_unlinked();
+  void choose_again(TraceWork& work, const std::vector<std::string>& slices);
+  void admit_known();
   void give_up_overdue_holds();
+  void give_up(std::vector<TraceWork> overdue, const Failure& failure);
   void dispatch();
   bool may_send(const GroupKey& group);
   bool send_one(const GroupKey& group);
@@ -97,7 +108,9 @@ class Forwarder {
   const Clock& clock_;
   Reporter reporter_;
   DeliveryLedger ledger_;
+  TraceLinks links_;
   Assembler assembler_;
+  UnlinkedTraces unlinked_;
   Backlog backlog_;
   ScopeGates gates_;
   BatchSize batch_size_;

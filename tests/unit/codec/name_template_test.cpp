@@ -49,5 +49,18 @@ TEST(NameTemplate, RefusesBracesThatDoNotMatch) {
   EXPECT_TRUE(message("x{}").starts_with("{} without an attribute"));
 }
 
+TEST(NameTemplate, OfALinkIsInNameOrVersionUnlessATraceNamedIt) {
+  LinkDefinition link;
+  link.name = "agent";
+  link.version = "1";
+  EXPECT_FALSE(is_template(link));
+  link.version = "{service.version}";
+  EXPECT_TRUE(is_template(link));
+  link.named_by_trace = true;
+  EXPECT_FALSE(is_template(link));
+  EXPECT_TRUE(is_template({.id = {}, .name = "{service.name}"}));
+  EXPECT_FALSE(is_template({.id = {}, .name = "{no template"}));
+}
+
 }  // namespace
 }  // namespace tracelink
