@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "config/default_paths.hpp"
-#include "config/environment_source.hpp"
+#include "config/source_facts.hpp"
 #include "config/text.hpp"
 #include "config/tracking_uri.hpp"
 
@@ -52,23 +52,31 @@ void complete_paths(Draft& draft, const LoadContext& context) {
   }
 }
 
-void complete_version(Draft& draft, const LoadContext& context) {
+// Facts about the source are worth less than running, unless the version is one.
+void complete_source(Draft& draft, const LoadContext& context) {
   ModelConfig& model = draft.loaded.config.model;
-  if (model.version != "git") return;
-  if (model.git != "auto") {
-    return fail(draft, "model.version",
-                model.git == "off" ? "git asks for a commit, but model.git is off"
-                                   : "git asks for a commit, but a work tree in model.git is not "
-                                     "read yet; use model.git: auto with GIT_COMMIT");
+  const bool is_the_version = model.version == "git";
+  auto source = source_facts(model.git, context.environment);
+  if (!source) {
+    return is_the_version
+               ? fail(draft, "model.git", source.error().message + " (model.version is git)")
+               : warn(draft, "model.git",
+                      source.error().message + "; a new model gets no tags about its source");
   }
-  const CommitFact fact = commit_of(context.environment);
-  if (fact.commit.empty()) {
+  model.source = std::move(source->facts);
+  if (!source->origin.empty()) draft.loaded.origins["model.git"] += " with " + source->origin;
+  if (!is_the_version) return;
+  if (model.source.commit.empty()) {
     return fail(draft, "model.version",
-                "git asks for a commit, but none of GIT_COMMIT, GITHUB_SHA, CI_COMMIT_SHA, "
-                "BUILD_SOURCEVERSION, SOURCE_COMMIT holds one; set GIT_COMMIT in the deployment");
+                model.git == "off"
+                    ? "git asks for a commit, but model.git is off; set it to auto, or to the "
+                      "path of a work tree"
+                    : "git asks for a commit, but none of GIT_COMMIT, GITHUB_SHA, CI_COMMIT_SHA, "
+                      "BUILD_SOURCEVERSION, SOURCE_COMMIT holds one; set GIT_COMMIT in the "
+                      "deployment, or model.git to the path of a work tree");
   }
-  model.version = "git-" + fact.commit.substr(0, 8);
-  draft.loaded.origins["model.version"] += " with " + fact.variable;
+  model.version = "git-" + model.source.commit.substr(0, 8);
+  draft.loaded.origins["model.version"] += " with " + source->origin;
 }
 
 bool has_error_in(const Draft& draft, std::string_view section) {
@@ -171,7 +179,7 @@ void check_credentials(Draft& draft) {
 
 void complete(Draft& draft, const LoadContext& context) {
   complete_paths(draft, context);
-  complete_version(draft, context);
+  complete_source(draft, context);
   check_model(draft, context.model_required);
   complete_uri(draft);
   check_credentials(draft);

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/git/git_facts.hpp"
+
 namespace tracelink {
 
 // The configuration after all sources are merged (docs/configuration.md). Plain values; enums are
@@ -14,6 +16,7 @@ namespace tracelink {
 struct ModelConfig {
   std::string id, name, version;
   std::string git = "auto";  // auto | off | path of a work tree
+  GitFacts source;           // what `git` names tells; found by the loader
   std::string type, source_run_id;
   std::map<std::string, std::string> params, tags;
   std::string name_policy = "auto";   // auto | exact | portable

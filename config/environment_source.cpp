@@ -26,9 +26,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kMlflowV
     {"MLFLOW_WORKSPACE", "tracking.workspace"},
 }};
 
-constexpr std::array<std::string_view, 5> kCommitVariables{
-    "GIT_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "SOURCE_COMMIT"};
-
 // Set by Kubernetes for a Service named tracelink, or no key but known.
 bool is_foreign(std::string_view variable) {
   return variable.starts_with("TRACELINK_SERVICE_") || variable.starts_with("TRACELINK_PORT") ||
@@ -102,14 +99,6 @@ Settings read_mlflow_variables(const std::map<std::string, std::string>& environ
     settings.push_back({key, model, {std::string(kActiveModel)}});
   }
   return settings;
-}
-
-CommitFact commit_of(const std::map<std::string, std::string>& environment) {
-  for (const std::string_view variable : kCommitVariables) {
-    std::string commit = lower_case(value_of(environment, variable));
-    if (commit.size() >= 8 && is_hex(commit)) return {std::move(commit), std::string(variable)};
-  }
-  return {};
 }
 
 }  // namespace tracelink

@@ -18,11 +18,4 @@ Settings read_tracelink_variables(const std::map<std::string, std::string>& envi
 // id, else model.name.
 Settings read_mlflow_variables(const std::map<std::string, std::string>& environment);
 
-// The commit that CI and deploy systems tell, and the variable that did.
-struct CommitFact {
-  std::string commit;  // lower-case hex, at least 8 digits; empty if nobody tells
-  std::string variable;
-};
-CommitFact commit_of(const std::map<std::string, std::string>& environment);
-
 }  // namespace tracelink

@@ -52,7 +52,8 @@ constexpr auto kKeys = std::to_array<Key>({
      "The model is then called `<name>-<version>`; `git` stands for `git-` and the first 8 digits "
      "of the commit."},
     {"model.git", Syntax::word_or_path, kModel<&ModelConfig::git>, "auto | off", false,
-     "Where commit, branch and repository come from: `auto` reads the variables of CI systems."},
+     "Where commit, branch and repository come from: `auto` reads the variables of CI systems, a "
+     "path is a work tree that is read. They become tags when the model is created."},
     {"model.type", Syntax::text, kModel<&ModelConfig::type>, "", false,
      "The LoggedModel's `model_type`, such as `agent`."},
     {"model.source_run_id", Syntax::text, kModel<&ModelConfig::source_run_id>, "", false,

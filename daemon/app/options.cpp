@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/text.hpp"
+#include "daemon/mlflow/source_tags.hpp"
 #include "daemon/types/version.hpp"
 
 namespace tracelink {
@@ -41,6 +42,10 @@ LinkDefinition link_of(const Config& config) {
                         .source_run_id = config.model.source_run_id,
                         .params = config.model.params,
                         .tags = config.model.tags,
+                        // A model that is given by id exists: nothing is written at its creation.
+                        .source_tags = config.model.id.empty()
+                                           ? source_tags(config.model.source)
+                                           : std::map<std::string, std::string>{},
                         .experiment = {.id = config.experiment.id, .name = config.experiment.name}};
 }
 

@@ -23,6 +23,7 @@ enum Field : protozero::pbf_tag_type {
   kTag = 8,
   kExperimentId = 9,
   kExperimentName = 10,
+  kSourceTag = 11,
   kNamedByTrace = 12,
 };
 enum PairField : protozero::pbf_tag_type { kKey = 1, kValue = 2 };
@@ -105,6 +106,9 @@ void read_field(protozero::pbf_reader& in, LinkDefinition& link) {
     case kExperimentName:
       link.experiment.name = in.get_string();
       break;
+    case kSourceTag:
+      read_pair(in.get_message(), link.source_tags);
+      break;
     case kNamedByTrace:
       link.named_by_trace = in.get_bool();
       break;
@@ -130,6 +134,7 @@ std::string encode_link(const LinkDefinition& link) {
   add_map(out, kTag, link.tags);
   add_text(out, kExperimentId, link.experiment.id);
   add_text(out, kExperimentName, link.experiment.name);
+  add_map(out, kSourceTag, link.source_tags);
   if (link.named_by_trace) out.add_bool(kNamedByTrace, true);
   return bytes;
 }

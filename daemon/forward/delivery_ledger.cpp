@@ -12,11 +12,11 @@ constexpr auto kSyncDelay = std::chrono::seconds(1);
 
 DeliveryLedger::DeliveryLedger(RecordSource& source, const Clock& clock)
     : source_(source), clock_(clock) {
-  for (const TraceNote& note : source_.recent_notes()) recent_.remember(note);
+  for (const TraceNote& note : source_.recent_notes()) recent_.remember(note, read_up_to_);
 }
 
 std::optional<RecentTrace> DeliveryLedger::recent(const TraceId& id) const {
-  return recent_.find(id, clock_.wall());
+  return recent_.find(id, read_up_to_);
 }
 
 TraceNote DeliveryLedger::note(const TraceWork& work, TraceNote::Step step) const {
@@ -46,7 +46,7 @@ Result<void> DeliveryLedger::fix_links(const std::vector<const TraceWork*>& work
     if (auto synced = sync(); !synced) return synced;
   }
   if (auto saved = source_.note(notes); !saved) return saved;
-  for (const TraceNote& linked : notes) recent_.remember(linked);
+  for (const TraceNote& linked : notes) recent_.remember(linked, read_up_to_);
   return {};
 }
 
@@ -64,7 +64,7 @@ void DeliveryLedger::mark_delivered(const TraceWork& work, bool root_delivered,
   TraceNote delivered = note(work, TraceNote::Step::delivered);
   delivered.root_delivered = root_delivered || (known && known->root_delivered);
   delivered.start_ns = start_ns;
-  recent_.remember(delivered);
+  recent_.remember(delivered, read_up_to_);
   delivered_.push_back(delivered);
   want_sync();
 }

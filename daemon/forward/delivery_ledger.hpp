@@ -19,6 +19,8 @@ class DeliveryLedger {
  public:
   DeliveryLedger(RecordSource& source, const Clock& clock);
 
+  // What is read next was accepted then, or later. The traces of the hour before are known.
+  void read_up_to(WallTime accepted_at) { read_up_to_ = accepted_at; }
   std::optional<RecentTrace> recent(const TraceId& id) const;
 
   // The links of `works` are durable when it returns success, one sync for all that are new.
@@ -37,6 +39,7 @@ class DeliveryLedger {
 
   RecordSource& source_;
   const Clock& clock_;
+  WallTime read_up_to_{};
   RecentTraces recent_;
   std::vector<TraceNote> delivered_;  // not noted durably yet
   std::optional<SteadyTime> sync_due_;

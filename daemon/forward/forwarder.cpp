@@ -59,6 +59,7 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
   sync_if_due();
   publish_status();
   destination_.poll(wait_time(longest_wait));
+  note_drained();
 }
 
 void Forwarder::stop() {
@@ -97,7 +98,7 @@ void Forwarder::read() {
   caught_up_ = false;
   if (clock_.steady() < read_again_) return;
   for (int n = 0; n < kReadsPerStep; ++n) {
-    caught_up_ = !has_room();
+    caught_up_ = window_full_ = !has_room();
     if (caught_up_) return;
     const auto stored = source_.next();
     if (!stored) {
@@ -107,6 +108,7 @@ void Forwarder::read() {
       return;
     }
     caught_up_ = !*stored;
+    ledger_.read_up_to(caught_up_ ? clock_.wall() : (*stored)->record.accepted_at);
     if (caught_up_) return;
     add_to_assembly(**stored);
   }
@@ -154,7 +156,7 @@ void Forwarder::admit(std::vector<TraceWork> works) {
 }
 
 void Forwarder::admit_ready() {
-  if (is_draining()) admit(assembler_.take_with_root());
+  if (drain_deadline()) admit(assembler_.take_with_root());
   admit(assembler_.take_ready(caught_up_));
   // A window full of unfinished traces would wait for records that cannot be read.
   while (assembler_.records() > options_.window_records / 2 && !has_room()) {
@@ -250,7 +252,6 @@ std::optional<Flight::Item> Forwarder::load(TraceWork work, TraceDelivery& deliv
       return index >= range.begin && index < range.end;
     });
     if (part) loaded->prepared = *std::move(part);
-    item.mode = DeliveryMode::spans_only;
   }
   item.span_count = loaded->prepared.span_count;
   delivery = {.trace = std::move(loaded->prepared),
@@ -292,7 +293,9 @@ void Forwarder::sync_if_due() {
 
 std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest) const {
   const SteadyTime now = clock_.steady();
-  if (!caught_up_ && now >= read_again_) return std::chrono::milliseconds(0);
+  // Traces that went from assembly to a held scope since the last look made room.
+  const bool can_read = !caught_up_ || (window_full_ && has_room());
+  if (can_read && now >= read_again_) return std::chrono::milliseconds(0);
   SteadyTime wake = now + longest;
   const auto consider = [&](std::optional<SteadyTime> at) {
     if (at && *at > now) wake = std::min(wake, *at);
@@ -303,6 +306,7 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   consider(gates_.next_probe());
   consider(desk_.next_due());
   consider(ledger_.sync_due());
+  consider(drain_deadline());
   return std::chrono::ceil<std::chrono::milliseconds>(wake - now);
 }
 
@@ -314,18 +318,21 @@ void Forwarder::drain(SteadyTime deadline) {
   destination_.wakeup();
 }
 
-bool Forwarder::is_draining() const {
+std::optional<SteadyTime> Forwarder::drain_deadline() const {
   const std::lock_guard lock(mutex_);
-  return drain_deadline_.has_value();
+  return drain_deadline_;
+}
+
+void Forwarder::note_drained() {
+  const bool nothing_left =
+      caught_up_ && flights_ == 0 && backlog_.records() == 0 && !assembler_.has_root();
+  const std::lock_guard lock(mutex_);
+  drained_ = drain_deadline_ && nothing_left;
 }
 
 bool Forwarder::drained() const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!drain_deadline_) return false;
-    if (clock_.steady() >= *drain_deadline_) return true;
-  }
-  return caught_up_ && flights_ == 0 && backlog_.records() == 0 && !assembler_.has_root();
+  const std::lock_guard lock(mutex_);
+  return drain_deadline_ && (drained_ || clock_.steady() >= *drain_deadline_);
 }
 
 }  // namespace tracelink

@@ -47,9 +47,10 @@ struct ForwarderOptions {
 // The delivery loop (DESIGN section 7): reads records, assembles traces, sends batches, settles
 // the answers. A trace is never in two batches at once.
 //
-// Threads: run(), step() and drain_now() on the forwarder thread; status(), drain() and post() from
-// any. Memory: the window's positions and the payloads of the batches in flight, whatever the
-// backlog. Lifetime: the references outlive this object; construct it after Destination.
+// Threads: run(), step() and stop() on the forwarder thread; status(), drain(), drained() and
+// post() from any.
+// Memory: the window's positions and the payloads of the batches in flight, whatever the backlog.
+// Lifetime: the references outlive this object; construct it after Destination.
 class Forwarder {
  public:
   Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
@@ -97,7 +98,8 @@ class Forwarder {
   void sync_if_due();
   std::chrono::milliseconds wait_time(std::chrono::milliseconds longest) const;
   std::size_t held_records() const;
-  bool is_draining() const;
+  std::optional<SteadyTime> drain_deadline() const;
+  void note_drained();
   void publish_status();
   std::vector<HeldScope> held_scopes() const;
 
@@ -125,7 +127,8 @@ class Forwarder {
   std::size_t flights_ = 0;
   std::size_t in_flight_traces_ = 0;
   std::size_t in_flight_records_ = 0;
-  bool caught_up_ = false;  // nothing was left to read, or no room for it
+  bool caught_up_ = false;    // nothing was left to read, or no room for it
+  bool window_full_ = false;  // there was no room at the last look
   SteadyTime read_again_ = SteadyTime::min();
   SteadyTime next_hold_check_ = SteadyTime::min();
 
@@ -133,6 +136,7 @@ class Forwarder {
   std::vector<std::function<void()>> posted_;
   bool stopped_ = false;
   std::optional<SteadyTime> drain_deadline_;
+  bool drained_ = false;  // nothing was left after the last round
   ForwardStatus status_;
 };
 

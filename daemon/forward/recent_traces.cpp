@@ -8,14 +8,14 @@ constexpr auto kKeep = std::chrono::hours(1);
 
 }  // namespace
 
-void RecentTraces::remember(const TraceNote& note) {
+void RecentTraces::remember(const TraceNote& note, WallTime now) {
   RecentTrace& trace = traces_[note.trace_id];
   trace.link = note.link;
   trace.delivered |= note.step == TraceNote::Step::delivered;
   trace.root_delivered |= note.root_delivered;
   trace.at = note.at;
   order_.emplace_back(note.at, note.trace_id);
-  forget_old(note.at);
+  forget_old(now);
 }
 
 std::optional<RecentTrace> RecentTraces::find(const TraceId& id, WallTime now) const {

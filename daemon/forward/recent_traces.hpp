@@ -20,14 +20,15 @@ struct RecentTrace {
   WallTime at{};
 };
 
-// The traces of the last hour, so that late spans find the link and the steps of their trace.
+// The traces of the last hour, so that late spans find the link and the steps of their trace. The
+// hour lies before the acceptance of what is read now, so that an outage does not shorten it.
 // Bounded: the oldest are forgotten first; what comes late for them goes as a trace of its own
 // without a root would. Threads: one.
 class RecentTraces {
  public:
   explicit RecentTraces(std::size_t capacity = 65'536) : capacity_(capacity) {}
 
-  void remember(const TraceNote& note);
+  void remember(const TraceNote& note, WallTime now);
   // Nothing if unknown, or older than an hour.
   std::optional<RecentTrace> find(const TraceId& id, WallTime now) const;
   std::size_t size() const { return traces_.size(); }

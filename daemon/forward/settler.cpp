@@ -137,14 +137,14 @@ void Settler::delivered(Item item) {
 }
 
 void Settler::refused_alone(Item item, const Outcome& outcome) {
-  if (item.work.isolation) {
+  const bool of_spans = spans_were_refused(item, outcome);
+  if (item.work.isolation && of_spans) {
     item.work.isolation->refusal = outcome.failure;
     item.work.isolation->search.current_refused();
     return continue_isolation(std::move(item.work));
   }
-  if (spans_were_refused(item, outcome) && item.span_count > 1) {
-    return isolate(std::move(item), outcome);
-  }
+  if (of_spans && item.span_count > 1) return isolate(std::move(item), outcome);
+  item.work.isolation.reset();
   parts_.desk.bury(std::move(item.work), "the server refuses it: " + outcome.failure.message,
                    outcome.failure);
 }
@@ -174,11 +174,11 @@ void Settler::continue_isolation(TraceWork work) {
 // time and the fate of the others have to tell.
 void Settler::doubted_alone(Item item, const Outcome& outcome) {
   TraceWork& work = item.work;
+  if (!spans_were_refused(item, outcome)) return again_after(std::move(work), outcome.failure);
   if (work.isolation && work.isolation->search.current()->size() > 1) {
     work.isolation->search.current_refused();
     return again_after(std::move(work), outcome.failure);
   }
-  if (!spans_were_refused(item, outcome)) return again_after(std::move(work), outcome.failure);
   if (work.doubt.failures++ == 0) work.doubt.first = parts_.clock.steady();
   if (is_judged(work.doubt, outcome)) return refused_alone(std::move(item), outcome);
   again_after(std::move(work), outcome.failure);

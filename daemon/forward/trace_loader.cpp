@@ -5,6 +5,17 @@
 
 namespace tracelink {
 
+namespace {
+
+// MLflow shows no trace that has fewer spans than its info says.
+void leave_out_span_count(TraceInfo& info) {
+  const auto stats = info.metadata.find("mlflow.trace.sizeStats");
+  if (stats == info.metadata.end()) return;
+  stats->second = "{\"total_size_bytes\": " + info.metadata["mlflow.trace.sizeBytes"] + "}";
+}
+
+}  // namespace
+
 Result<std::vector<std::string>> load_slices(const RecordSource& source, TraceWork& work) {
   std::vector<Part> kept;
   std::vector<std::string> slices;
@@ -42,6 +53,7 @@ Result<PreparedTrace> select_spans(const PreparedTrace& trace,
   if (!spans) return spans.error();
   PreparedTrace selected;
   selected.info = trace.info;
+  leave_out_span_count(selected.info);
   selected.service = trace.service;
   for (std::size_t i = 0; i < spans->size(); ++i) {
     if (!wanted(i)) continue;

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "daemon/http/curl_transfer.hpp"
+#include "daemon/http/open_sockets.hpp"
 
 namespace tracelink {
 namespace {
@@ -36,7 +37,9 @@ Error cancelled() { return {ErrorCode::closed, "the request was cancelled"}; }
 }  // namespace
 
 CurlHttpClient::CurlHttpClient(CurlOptions options)
-    : options_(std::move(options)), multi_(new_multi(options_.connections_per_host)) {}
+    : options_(std::move(options)),
+      sockets_(std::make_unique<OpenSockets>()),
+      multi_(new_multi(options_.connections_per_host)) {}
 
 CurlHttpClient::~CurlHttpClient() {
   while (!transfers_.empty()) detach(transfers_.begin()->first);
@@ -51,6 +54,7 @@ HttpClient::RequestId CurlHttpClient::send(HttpRequest request, Handler handler)
     return id;
   }
   curl_easy_setopt(transfer->easy(), CURLOPT_PRIVATE, as_pointer(id));
+  sockets_->observe(transfer->easy());
   if (curl_multi_add_handle(multi_, transfer->easy()) != CURLM_OK) std::abort();
   transfers_.emplace(id, std::move(transfer));
   return id;
@@ -73,6 +77,7 @@ void CurlHttpClient::poll(std::chrono::milliseconds timeout) {
   collect_finished();
   if (call_handlers()) return;
   const auto wait = std::clamp<std::int64_t>(timeout.count(), 0, std::numeric_limits<int>::max());
+  sockets_->acknowledge();
   curl_multi_poll(multi_, nullptr, 0, static_cast<int>(wait), nullptr);
   curl_multi_perform(multi_, &running);
   collect_finished();

@@ -12,6 +12,7 @@
 namespace tracelink {
 
 class CurlTransfer;
+class OpenSockets;
 
 struct CurlOptions {
   bool insecure_tls = false;
@@ -52,6 +53,7 @@ class CurlHttpClient final : public HttpClient {
   bool call_handlers();
 
   CurlOptions options_;
+  std::unique_ptr<OpenSockets> sockets_;
   void* multi_;
   RequestId next_id_ = 1;
   std::map<RequestId, std::unique_ptr<CurlTransfer>> transfers_;

@@ -12,6 +12,8 @@ constexpr Verdict kTransient{FailureClass::transient};
 constexpr Verdict kPoison{FailureClass::poison};
 constexpr Verdict kReadOnly{FailureClass::configuration, FailureScope::server,
                             remedy::kReadOnlyDatabase};
+constexpr Verdict kFull{FailureClass::transient, FailureScope::server, remedy::kDatabaseFull};
+constexpr Verdict kDown{FailureClass::transient, FailureScope::server, remedy::kDatabaseDown};
 constexpr Verdict kSetup{FailureClass::configuration, FailureScope::server, remedy::kDatabaseSetup};
 
 struct TextRule {
@@ -25,6 +27,10 @@ constexpr TextRule kTexts[] = {
     {"*database \"*\" does not exist", kSetup},
     {"*no such table", kSetup},
     {"*no such column", kSetup},
+    {"*too many clients already", kFull},
+    {"*too many connections for ", kFull},
+    {"*remaining connection slots are reserved", kFull},
+    {"*OperationalError) connection to server", kDown},
     {"*attempt to write a readonly database", kReadOnly},
     {"*(1290, ", kReadOnly},   // MySQL: running with --read-only
     {"*(1205, ", kTransient},  // MySQL: lock wait timeout
@@ -34,6 +40,8 @@ constexpr TextRule kTexts[] = {
     {"*int too big to convert", kPoison},
     {"*int too large to convert to SQLite", kPoison},
     {"*(sqlite3.ProgrammingError) Error binding parameter", kPoison},
+    {"*(psycopg2.ProgrammingError) can't adapt type", kPoison},
+    {"*(psycopg.ProgrammingError) cannot adapt type", kPoison},
     {"*UniqueViolation)*\"trace_request_metadata_pk\"", kTransient},
     {"*UniqueViolation)*\"trace_tag_pk\"", kTransient},
     {"*UniqueViolation)*\"trace_info_pk\"", kTransient},

@@ -46,6 +46,8 @@ constexpr MessageRule kMessages[] = {
     {"Invalid model name", hold(FailureScope::link, remedy::kModelName)},
     {"Invalid Content-Type", hold_server(remedy::kContent)},
     {"Unsupported Content-Encoding", hold_server(remedy::kContent)},
+    // 3.6 says so of malformed protobuf, and of a gzip body (MLFLOW section 6).
+    {"Invalid OpenTelemetry protobuf", kUnknown},
     {"Invalid OpenTelemetry", kPoison},
     {"Cannot convert OpenTelemetry span", kPoison},
     {"Cannot update traces that are no longer DB-backed", kPoison},
@@ -83,22 +85,26 @@ Verdict judge_not_found(Operation operation, const AnswerText& text) {
   return kUnknown;
 }
 
+Verdict judge_refused_value(Operation operation) {
+  if (operation == Operation::logged_model) {
+    return {FailureClass::poison, FailureScope::link, remedy::kRefusedValue};
+  }
+  if (operation == Operation::experiment) {
+    return {FailureClass::poison, FailureScope::experiment, remedy::kExperimentName};
+  }
+  return kPoison;
+}
+
 // 400, 422, 500 and 503: the status says little, the text decides. Texts of a refused value repeat
 // the value, so the database's words are looked for elsewhere only.
 Verdict judge_text(Operation operation, int status, const AnswerText& text) {
   for (const MessageRule& rule : kMessages) {
     if (matches(text.message, rule.pattern)) return rule.verdict;
   }
-  if (text.error_code == kInvalidValue) {
-    const bool of_model = operation == Operation::logged_model;
-    return {FailureClass::poison, of_model ? FailureScope::link : FailureScope::server,
-            of_model ? remedy::kRefusedValue : ""};
-  }
+  if (text.error_code == kInvalidValue) return judge_refused_value(operation);
   if (auto verdict = judge_database_error(text.message)) {
-    if (verdict->failure_class == FailureClass::poison && operation == Operation::logged_model) {
-      return {FailureClass::poison, FailureScope::link, remedy::kRefusedValue};
-    }
-    return *verdict;
+    const bool poison = verdict->failure_class == FailureClass::poison;
+    return poison ? judge_refused_value(operation) : *verdict;
   }
   if (status == 503) return kTransient;
   if (status != 500 && says_busy_database(text.message)) return kTransient;

@@ -9,6 +9,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include "daemon/mlflow/any_value.hpp"
+#include "daemon/mlflow/python_json.hpp"
 
 namespace tracelink {
 namespace {
@@ -37,6 +38,17 @@ std::string write_list(protozero::pbf_tag_type field, std::string_view list) {
   return encoded;
 }
 
+// Numbers that nobody writes, in the places of Python's constants while the parser reads.
+constexpr PythonConstants kStandIns = {
+    .nan = "0.00e-00001", .infinity = "0.00e-00002", .minus_infinity = "0.00e-00003"};
+
+std::optional<double> python_constant(std::string_view digits) {
+  if (digits == kStandIns.nan) return std::numeric_limits<double>::quiet_NaN();
+  if (digits == kStandIns.infinity) return std::numeric_limits<double>::infinity();
+  if (digits == kStandIns.minus_infinity) return -std::numeric_limits<double>::infinity();
+  return std::nullopt;
+}
+
 // Builds the AnyValue while nlohmann's parser reads, without a tree in between.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -53,6 +65,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
   // The parser reports an integer that it cannot hold as a real, with its digits.
   bool number_float(double value, const std::string& digits) override {
+    if (const auto constant = python_constant(digits)) return add(write_double(*constant));
     const bool integer = digits.find_first_of(".eE") == std::string::npos;
     return integer ? add_big(digits) : add(write_double(value));
   }
@@ -115,21 +128,17 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   std::string result_;
 };
 
-std::optional<double> python_constant(std::string_view json) {
-  if (json == "NaN") return std::numeric_limits<double>::quiet_NaN();
-  if (json == "Infinity") return std::numeric_limits<double>::infinity();
-  if (json == "-Infinity") return -std::numeric_limits<double>::infinity();
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::optional<std::string> json_to_any_value(std::string_view json, BigInteger big_integer) {
-  if (const auto constant = python_constant(json)) return write_double(*constant);
   if (nests_too_deeply(json)) return std::nullopt;
   Builder builder(big_integer);
-  if (!nlohmann::json::sax_parse(json, &builder)) return std::nullopt;
-  return builder.take();
+  if (nlohmann::json::sax_parse(json, &builder)) return builder.take();
+  const std::string strict = replace_python_constants(json, kStandIns);
+  if (strict == json) return std::nullopt;
+  Builder again(big_integer);
+  if (!nlohmann::json::sax_parse(strict, &again)) return std::nullopt;
+  return again.take();
 }
 
 bool nests_too_deeply(std::string_view json) {

@@ -14,10 +14,10 @@ enum class BigInteger {
 };
 
 // An encoded AnyValue of the same value as the JSON text: key order kept, `null` as no value (empty
-// bytes). Integers, reals, booleans and strings keep their types.
+// bytes). Integers, reals, booleans and strings keep their types; NaN and Infinity are read as
+// Python reads them.
 //
-// Nothing if the text is not JSON (NaN and Infinity are read alone, not nested), or nests too
-// deeply.
+// Nothing if the text is not JSON, or nests too deeply.
 std::optional<std::string> json_to_any_value(std::string_view json, BigInteger big_integer);
 
 // Whether the value would be nested so deeply in a span attribute that protobuf's usual limit of

@@ -277,6 +277,7 @@ CreateModel LinkRegistration::new_model() const {
   const LinkDefinition& link = status_.definition;
   CreateModel model{experiment_.id,     link.model_name(), link.type,
                     link.source_run_id, link.params,       link.tags};
+  model.tags.insert(link.source_tags.begin(), link.source_tags.end());
   model.tags[kExternalTag] = "true";
   model.tags[kInstanceTag] = stored_.instance;
   if (portable_) {

@@ -15,32 +15,29 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kRequestId = "mlflow.traceRequestId";
-constexpr std::string_view kTraceTag = "mlflow.traceTag.";
 
 // Span attributes that servers copy into columns.
 struct Column {
   std::string_view key;
   std::size_t code_points;
 };
-constexpr std::array<Column, 4> kColumns = {{{"mlflow.spanType", kMaxSpanType},
+constexpr std::array<Column, 5> kColumns = {{{"mlflow.spanType", kMaxSpanType},
                                              {"session.id", kMaxSession},
                                              {"gen_ai.conversation.id", kMaxSession},
-                                             {"user.id", kMaxUser}}};
+                                             {"user.id", kMaxUser},
+                                             {"mlflow.traceTag.mlflow.traceName", kMaxTraceName}}};
 
 bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
 // What the column would get, made to fit; nothing if it fits.
 std::optional<std::string> fitting_text(std::string_view key, const AnyValue& value) {
   if (value.kind != ValueKind::string) return std::nullopt;
-  if (key.starts_with(kTraceTag)) {
-    if (!has_nul(value.data)) return std::nullopt;
-    return without_nul(value.data);
-  }
+  const bool tag = key.starts_with(kTraceTag);  // servers cut the values of others themselves
   const auto column = std::find_if(kColumns.begin(), kColumns.end(),
                                    [&](const Column& candidate) { return candidate.key == key; });
-  if (column == kColumns.end()) return std::nullopt;
-  const std::string text = plain_text(value);
-  std::string fit = fit_column(text, column->code_points);
+  if (column == kColumns.end() && !tag) return std::nullopt;
+  const std::string text = tag ? std::string(value.data) : plain_text(value);
+  std::string fit = fit_column(text, column == kColumns.end() ? text.size() : column->code_points);
   if (fit == text) return std::nullopt;
   return fit;
 }
@@ -127,7 +124,8 @@ class SpanRewriter {
   bool rewrite_attribute(protozero::pbf_reader& reader) {
     protozero::pbf_reader look_ahead = reader;
     const KeyValue pair = read_key_value(take_bytes(look_ahead));
-    if (pair.key == kRequestId) {
+    const bool tag_of_trace = typed_ && !span_.parent && pair.key.starts_with(kTraceTag);
+    if (pair.key == kRequestId || tag_of_trace) {
       reader.skip();
       return true;
     }

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <tuple>
 
+#include "daemon/mlflow/source_tags.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -20,11 +22,6 @@ bool is_better(const LoggedModel& a, const LoggedModel& b) {
 bool is_own(const LoggedModel& model, const std::string& instance) {
   const auto tag = model.tags.find(kInstanceTag);
   return tag != model.tags.end() && !instance.empty() && tag->second == instance;
-}
-
-// Written when the model is created, true for ever (DESIGN section 6, git facts).
-bool is_source_fact(std::string_view tag) {
-  return tag == "git_commit" || tag.starts_with("mlflow.source.git.");
 }
 
 std::string differs(std::string_view what, std::string_view stored, std::string_view asked) {
@@ -70,11 +67,16 @@ ModelDifference compare(const LoggedModel& model, const LinkDefinition& link) {
   for (const auto& [key, value] : link.tags) {
     const auto stored = model.tags.find(key);
     if (stored != model.tags.end() && stored->second == value) continue;
-    if (stored != model.tags.end() && is_source_fact(key)) {
+    if (stored != model.tags.end() && is_source_tag(key)) {
       difference.warnings.push_back(differs("tag " + key, stored->second, value));
     } else {
       difference.tags_to_set[key] = value;
     }
+  }
+  for (const auto& [key, value] : link.source_tags) {
+    const auto stored = model.tags.find(key);
+    if (link.tags.contains(key) || stored == model.tags.end()) continue;
+    compare_text("tag " + key, stored->second, value, difference.warnings);
   }
   compare_text("type", model.model_type, link.type, difference.warnings);
   compare_text("source run", model.source_run_id, link.source_run_id, difference.warnings);

@@ -31,8 +31,9 @@ struct ModelDifference {
   std::vector<std::string> warnings;  // what differs and is not overwritten
 };
 
-// What `model` lacks of `link`. Params, facts about the source, type and run are never overwritten;
-// other tags are.
+// What `model` lacks of `link`. Params, tags about the source, type and run are never overwritten;
+// other tags are. Source tags of the link itself are not even added: they tell what a model was
+// made from, and this one exists already.
 ModelDifference compare(const LoggedModel& model, const LinkDefinition& link);
 
 }  // namespace tracelink

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/mlflow/python_json.hpp"
 #include "daemon/mlflow/text_limits.hpp"
 
 namespace tracelink {
@@ -18,29 +19,6 @@ using Json = nlohmann::json;
 constexpr std::array<std::string_view, 10> kKeys = {"messages", "choices", "message", "input",
                                                     "output",   "request", "role",    "content",
                                                     "type",     "text"};
-
-// NaN, Infinity and -Infinity, which only Python takes for JSON, as null.
-std::string without_python_constants(std::string_view json) {
-  constexpr std::array<std::string_view, 3> kConstants = {"NaN", "-Infinity", "Infinity"};
-  std::string out;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const auto constant = std::find_if(
-        kConstants.begin(), kConstants.end(),
-        [&](std::string_view text) { return !in_string && json.substr(i, text.size()) == text; });
-    if (constant != kConstants.end()) {
-      out.append("null");
-      i += constant->size() - 1;
-      continue;
-    }
-    out.push_back(json[i]);
-    if (in_string && json[i] == '\\' && i + 1 < json.size())
-      out.push_back(json[++i]);
-    else if (json[i] == '"')
-      in_string = !in_string;
-  }
-  return out;
-}
 
 Json parse_known_keys(std::string_view json) {
   const auto keep = [](int, Json::parse_event_t event, Json& parsed) {
@@ -121,7 +99,8 @@ std::string message_text(std::string_view json, std::string_view role) {
   const std::size_t first = json.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos || json[first] != '{') return {};
   Json parsed = parse_known_keys(json);
-  if (parsed.is_discarded()) parsed = parse_known_keys(without_python_constants(json));
+  if (parsed.is_discarded())
+    parsed = parse_known_keys(replace_python_constants(json, {"null", "null", "null"}));
   const Messages messages = find_messages(parsed);
   return messages.empty() ? std::string() : text_of(last_of_role(messages, role));
 }

@@ -1,9 +1,12 @@
 #include "daemon/mlflow/python_json.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <utility>
 
 namespace tracelink {
 namespace {
@@ -168,6 +171,31 @@ void append_json_value(std::string& out, const AnyValue& value, NonAscii non_asc
 std::string json_string(std::string_view text, NonAscii non_ascii) {
   std::string out;
   append_json_string(out, text, non_ascii);
+  return out;
+}
+
+std::string replace_python_constants(std::string_view json, const PythonConstants& replacements) {
+  const std::array<std::pair<std::string_view, std::string_view>, 3> constants = {
+      {{"NaN", replacements.nan},
+       {"-Infinity", replacements.minus_infinity},
+       {"Infinity", replacements.infinity}}};
+  std::string out;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const auto constant = std::find_if(constants.begin(), constants.end(), [&](const auto& pair) {
+      return !in_string && json.substr(i).starts_with(pair.first);
+    });
+    if (constant != constants.end()) {
+      out.append(constant->second);
+      i += constant->first.size() - 1;
+      continue;
+    }
+    out.push_back(json[i]);
+    if (in_string && json[i] == '\\' && i + 1 < json.size())
+      out.push_back(json[++i]);
+    else if (json[i] == '"')
+      in_string = !in_string;
+  }
   return out;
 }
 

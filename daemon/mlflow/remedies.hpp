@@ -18,9 +18,17 @@ inline constexpr std::string_view kUnknownExperiment =
     "which is created when missing.";
 inline constexpr std::string_view kDeletedExperiment =
     "The experiment is deleted: restore it (mlflow experiments restore), or choose another one.";
+inline constexpr std::string_view kExperimentName =
+    "The server refuses the experiment's name: choose one of at most 256 characters without NUL.";
 inline constexpr std::string_view kReadOnlyDatabase =
     "The server's database is read-only: point the server at the primary database, or wait for the "
     "failover to end.";
+inline constexpr std::string_view kDatabaseDown =
+    "The server cannot reach its database: start the database, or correct the server's "
+    "--backend-store-uri.";
+inline constexpr std::string_view kDatabaseFull =
+    "The database has no connection left for the server: raise the database's limit, or let the "
+    "server take fewer (--workers, MLFLOW_SQLALCHEMYSTORE_POOL_SIZE).";
 inline constexpr std::string_view kDatabaseSetup =
     "The server cannot use its database: check its --backend-store-uri, the database's user and "
     "rights, and run mlflow db upgrade.";

@@ -49,8 +49,11 @@ std::size_t separators(std::size_t n) { return n == 0 ? 0 : 2 * (n - 1); }
 // MLflow keeps the JSON text of each attribute as a string.
 std::size_t text_attributes_size(const SpanView& span) {
   const bool json_texts = span.has_json_attributes();
-  std::size_t size = std::string_view("{}").size() + separators(span.attributes.size());
+  std::size_t size = std::string_view("{}").size();
+  std::size_t count = 0;
   for (const KeyValue& pair : span.attributes) {
+    if (json_texts && !span.parent && pair.key.starts_with(kTraceTag)) continue;
+    ++count;
     const AnyValue value = read_any_value(pair.value);
     std::string text;
     if (!json_texts || value.kind != ValueKind::string)
@@ -58,7 +61,7 @@ std::size_t text_attributes_size(const SpanView& span) {
     size += json_size(pair.key) + std::string_view(": ").size() +
             json_size(text.empty() ? value.data : std::string_view(text));
   }
-  return size;
+  return size + separators(count);
 }
 
 // Attributes of events and links keep their types.

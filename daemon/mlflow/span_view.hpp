@@ -23,6 +23,9 @@ struct SpanLink {
   std::vector<KeyValue> attributes;
 };
 
+// A tag of the trace on its root, in OTLP only.
+inline constexpr std::string_view kTraceTag = "mlflow.traceTag.";
+
 enum class SpanStatus { unset = 0, ok = 1, error = 2 };
 
 struct SpanView {

@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::string_view kInputs = "mlflow.spanInputs";
 constexpr std::string_view kOutputs = "mlflow.spanOutputs";
-constexpr std::string_view kTraceTag = "mlflow.traceTag.";
 
 struct Spans {
   std::vector<LocatedSpan> located;  // parallel to `views`

@@ -42,7 +42,9 @@ class DurableQueue final : public Queue {
   Result<StoredRecord> read(Position position) const override { return reader_.read(position); }
   void complete(const Completion& completion) override { core_.complete(completion); }
 
-  Result<void> note(const std::vector<TraceNote>& notes) override { return core_.notes.add(notes); }
+  Result<void> note(const std::vector<TraceNote>& notes) override {
+    return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()));
+  }
   std::vector<TraceNote> recent_notes() const override { return core_.notes.recent(); }
   Result<void> sync_journal() override { return core_.save_journals(); }
 

@@ -51,8 +51,8 @@ struct Completion {
   std::uint32_t dropped_age = 0;
 };
 
-// A fact about a trace that must survive a restart, kept for an hour (bounded in number, oldest
-// forgotten first).
+// A fact about a trace that must survive a restart, kept until the oldest record that is not done
+// was accepted an hour later (bounded in number, oldest forgotten first).
 struct TraceNote {
   enum class Step : std::uint8_t {
     linked = 1,     // the link is fixed; nothing was sent before this note was durable

@@ -66,7 +66,7 @@ QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& t
       reserve(fs, paths.reserve(), reserve_for(options)),
       quarantine(fs, paths.quarantine, options.segment_bytes),
       links(fs, paths.links, quarantine),
-      notes(fs, paths.notes(), reserve, clock, note_limit(options)),
+      notes(fs, paths.notes(), reserve, note_limit(options)),
       reserve_bytes_(reserve_for(options)) {}
 
 SegmentCapacity QueueCore::capacity_for(std::uint64_t bytes, std::uint64_t records) const {

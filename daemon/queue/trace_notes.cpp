@@ -47,8 +47,8 @@ std::optional<TraceNote> decode(std::string_view bytes) {
 }  // namespace
 
 TraceNotes::TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve,
-                       const Clock& clock, std::size_t max_notes)
-    : fs_(fs), path_(std::move(path)), reserve_(reserve), clock_(clock), max_notes_(max_notes) {}
+                       std::size_t max_notes)
+    : fs_(fs), path_(std::move(path)), reserve_(reserve), max_notes_(max_notes) {}
 
 Result<void> TraceNotes::open() {
   const std::lock_guard lock(mutex_);
@@ -63,18 +63,19 @@ Result<void> TraceNotes::open() {
     }
   }
   file_notes_ = content->size() / kNoteBytes;
-  forget_old_lock_held();
+  forget_beyond_bound_lock_held();
   return {};
 }
 
-Result<void> TraceNotes::add(const std::vector<TraceNote>& notes) {
+Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldest_record) {
   const std::lock_guard lock(mutex_);
   std::string bytes;
   for (const auto& note : notes) {
     bytes += encode(note);
     remember_lock_held(note);
   }
-  forget_old_lock_held();
+  forget_before_lock_held(oldest_record - kKept);
+  forget_beyond_bound_lock_held();
   const bool mostly_stale = file_notes_ + notes.size() > 2 * by_age_.size() + 1024;
   if (file_ && !mostly_stale && append_lock_held(bytes)) {
     file_notes_ += notes.size();
@@ -112,12 +113,17 @@ void TraceNotes::remember_lock_held(const TraceNote& note) {
   by_age_.emplace(age, note);
 }
 
-void TraceNotes::forget_old_lock_held() {
-  const auto limit = clock_.wall() - kKept;
-  while (!by_age_.empty() && (by_age_.size() > max_notes_ || by_age_.begin()->second.at < limit)) {
-    age_of_.erase(by_age_.begin()->second.trace_id);
-    by_age_.erase(by_age_.begin());
-  }
+void TraceNotes::forget_beyond_bound_lock_held() {
+  while (by_age_.size() > max_notes_) forget_oldest_lock_held();
+}
+
+void TraceNotes::forget_before_lock_held(WallTime limit) {
+  while (!by_age_.empty() && by_age_.begin()->second.at < limit) forget_oldest_lock_held();
+}
+
+void TraceNotes::forget_oldest_lock_held() {
+  age_of_.erase(by_age_.begin()->second.trace_id);
+  by_age_.erase(by_age_.begin());
 }
 
 std::vector<TraceNote> TraceNotes::recent() const {

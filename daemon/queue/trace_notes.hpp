@@ -17,20 +17,22 @@
 
 namespace tracelink {
 
-// The newest note of every trace of the last hour, in one append-only file that is written anew
-// when most of it is stale.
+// The newest note of every trace of the last hour (counted by the age of the queue's records, so
+// that an outage does not shorten it), in one append-only file that is written anew when most of it
+// is stale.
 //
 // Memory and disk: bounded by `max_notes`, the oldest is forgotten first.
 // Threads: any. Lifetime: the references outlive this object.
 class TraceNotes {
  public:
-  TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve, const Clock& clock,
+  TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve,
              std::size_t max_notes);
 
   // Loads the file; damaged notes are skipped. Error: `io`.
   Result<void> open();
-  // Durable when it returns success.
-  Result<void> add(const std::vector<TraceNote>& notes);
+  // Durable when it returns success. Forgets what was noted an hour before `oldest_record`, the
+  // acceptance of the oldest record that is not done; now, if there is none.
+  Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record);
   std::vector<TraceNote> recent() const;  // newest per trace, oldest first
 
   std::uint64_t file_bytes() const;
@@ -39,12 +41,13 @@ class TraceNotes {
   Result<void> append_lock_held(const std::string& bytes);
   Result<void> rewrite_lock_held();
   void remember_lock_held(const TraceNote& note);
-  void forget_old_lock_held();
+  void forget_beyond_bound_lock_held();
+  void forget_before_lock_held(WallTime limit);
+  void forget_oldest_lock_held();
 
   FileSystem& fs_;
   const std::filesystem::path path_;
   DiskReserve& reserve_;
-  const Clock& clock_;
   const std::size_t max_notes_;
   mutable std::mutex mutex_;
   std::map<std::uint64_t, TraceNote> by_age_;  // key: a counter

@@ -27,6 +27,9 @@ struct LinkDefinition {
   std::string source_run_id;
   std::map<std::string, std::string> params;
   std::map<std::string, std::string> tags;
+  // Facts about the source, written when the model is created and never later; a key in `tags`
+  // wins.
+  std::map<std::string, std::string> source_tags = {};
   ExperimentRef experiment;
   // A trace named it, or an attribute of a trace is part of its name: a peer's choice, which is not
   // held without limit, and whose `name` and `version` are never a template.

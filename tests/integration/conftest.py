@@ -9,7 +9,8 @@ import pytest
 
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template
-from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, OLDER, clean_environment
+from harness.places import APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, clean_environment
+from harness.postgres import Postgres
 
 log = logging.getLogger("test")
 
@@ -27,9 +28,12 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_sessionstart(session):
-    for needed in (BIN / "tracelinkd", BIN / "tracelink", *(home / "bin/mlflow" for home in ENVIRONMENTS.values())):
+    long = session.config.getoption("--long")
+    versions = [version for version in ENVIRONMENTS if long or version not in OTHER_SERVERS]
+    for needed in (BIN / "tracelinkd", BIN / "tracelink", *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions)):
         if not needed.exists():
-            raise pytest.UsageError(f"{needed} is missing: run scripts/setup --dev and build the release preset")
+            setup = "scripts/setup " + ("--all" if long else "--dev")
+            raise pytest.UsageError(f"{needed} is missing: run {setup} and build the release preset")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -51,14 +55,18 @@ def folder(request):
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory):
-    made = {}
-
+def templates():
+    """templates(version): a migrated, empty database; made once and kept for later runs."""
     def template(version: str) -> pathlib.Path:
-        if version not in made:
+        kept = CACHE / f"mlflow-{version}.db"
+        if not kept.exists():
             log.info("migrating a database for mlflow %s", version)
-            made[version] = make_template(version, tmp_path_factory.mktemp("mlflow") / version)
-        return made[version]
+            CACHE.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+                made = make_template(version, pathlib.Path(folder) / "server")
+                shutil.copy(made, kept.with_suffix(".tmp"))
+            kept.with_suffix(".tmp").rename(kept)
+        return kept
     return template
 
 
@@ -131,3 +139,38 @@ def run_app():
         assert finished.returncode == 0, finished.stderr[-3000:]
         return [json.loads(line) for line in finished.stdout.splitlines()]
     return run
+
+
+@pytest.fixture(scope="session")
+def shared_postgres():
+    postgres = Postgres()
+    yield postgres
+    postgres.remove()
+
+
+@pytest.fixture
+def postgres(shared_postgres):
+    """A running PostgreSQL without limits; whatever a test did to it is undone."""
+    yield shared_postgres
+    shared_postgres.repair()
+
+
+@pytest.fixture
+def make_postgres_server(folder, postgres, tmp_path_factory):
+    """make_postgres_server(version): like make_server, on a PostgreSQL database of its own."""
+    servers = []
+
+    def make(version: str, **options) -> MlflowServer:
+        template = f"mlflow-{version}"
+        if not postgres.has_database(template):
+            log.info("migrating a PostgreSQL database for mlflow %s", version)
+            postgres.create_database(template)
+            make_template(version, tmp_path_factory.mktemp(template), postgres.uri(template))
+        name = f"{folder.name}-{len(servers)}"
+        postgres.create_database(name, template)
+        servers.append(MlflowServer(version, folder / f"postgres-server{len(servers)}",
+                                    store=postgres.uri(name), **options))
+        return servers[-1]
+    yield make
+    for server in servers:
+        server.kill()

@@ -48,6 +48,7 @@ class FakeSource final : public RecordSource {
   // The record is found damaged, and counted, when it is read again.
   void lose(Position position) { records_.at(position.offset).lost = true; }
   void fail_notes(bool fail) { notes_fail_ = fail; }
+  void fail_journal(bool fail) { journal_fails_ = fail; }
 
   Totals totals() const {
     Totals totals;
@@ -142,6 +143,7 @@ class FakeSource final : public RecordSource {
     return {};
   }
   Result<void> sync_journal() override {
+    if (journal_fails_) return Error{ErrorCode::io, "the journal cannot be written"};
     ++journal_syncs_;
     for (Entry& entry : records_) entry.durable = entry.completion.has_value();
     return {};
@@ -164,6 +166,7 @@ class FakeSource final : public RecordSource {
   std::map<LinkHash, LinkDefinition> links_;
   std::vector<TraceNote> notes_;
   bool notes_fail_ = false;
+  bool journal_fails_ = false;
   std::uint64_t external_bytes_ = 0;
   std::size_t journal_syncs_ = 0;
 };

@@ -42,6 +42,11 @@ class ScriptedDestination final : public Destination {
   void follow(Script script) { script_ = std::move(script); }
   // Nothing is answered while it is true.
   void hold_answers(bool hold) { holding_ = hold; }
+  // The process that waits for the answers is gone.
+  void drop_pending() {
+    pending_.clear();
+    under_way_.clear();
+  }
   // accepts() says no, with the failure, to what `refused` names.
   void refuse(std::function<bool(const LinkHash&, const std::string&)> refused, Failure failure) {
     refused_ = std::move(refused);
@@ -104,7 +109,9 @@ class ScriptedDestination final : public Destination {
         const TraceId id = batch[i].trace.info.trace_id;
         under_way_.erase(id);
         if (outcomes[i].kind != OutcomeKind::delivered) continue;
-        for (const SpanId& span : *span_ids(batch[i].trace.otlp)) delivered_[id].insert(span);
+        const auto spans = span_ids(batch[i].trace.otlp);
+        ASSERT_TRUE(spans);
+        delivered_[id].insert(spans->begin(), spans->end());
       }
       done(std::move(outcomes));
     }

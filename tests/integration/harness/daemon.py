@@ -32,6 +32,7 @@ class Daemon:
         self.socket = folder / "t.sock"
         self.control = folder / "c.sock"
         self.config_file = folder / "tracelinkd.yaml"
+        self.log_file = folder / "tracelinkd.log"
         self._process: Process | None = None
         self.config = {
             "state_dir": str(folder / "state"),
@@ -53,8 +54,7 @@ class Daemon:
 
     def start(self) -> None:
         assert not self.is_running(), "already running"
-        self._process = Process([BIN / "tracelinkd", "--config", self.config_file], self.environment,
-                                self.folder / "tracelinkd.log")
+        self._process = Process([BIN / "tracelinkd", "--config", self.config_file], self.environment, self.log_file)
         wait_until("tracelinkd accepts", self._accepts, 30, self.log_tail)
 
     def adopt(self, process: Process) -> None:

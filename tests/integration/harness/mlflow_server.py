@@ -1,4 +1,4 @@
-"""A real `mlflow server` on SQLite that can be killed and restarted with its data and address."""
+"""A real `mlflow server` that can be killed and restarted with its data and address."""
 
 import json
 import pathlib
@@ -21,10 +21,15 @@ def _free_port() -> int:
 
 
 class MlflowServer:
-    def __init__(self, version: str, folder: pathlib.Path, template: pathlib.Path | None = None):
+    """On a copy of the SQLite file `template`, or on the database of the URI `store`."""
+
+    def __init__(self, version: str, folder: pathlib.Path, template: pathlib.Path | None = None,
+                 store: str | None = None, workers: int = 1):
         self.version = version
+        self._workers = workers
         self._folder = folder
         self.database = folder / "mlflow.db"
+        self.store = store or f"sqlite:///{self.database}"
         self.port = _free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self._process: Process | None = None
@@ -35,9 +40,9 @@ class MlflowServer:
     def start(self) -> None:
         self._process = Process(
             [ENVIRONMENTS[self.version] / "bin/mlflow", "server",
-             "--backend-store-uri", f"sqlite:///{self.database}",
+             "--backend-store-uri", self.store,
              "--artifacts-destination", self._folder / "artifacts",
-             "--host", "127.0.0.1", "--port", self.port, "--workers", 1],
+             "--host", "127.0.0.1", "--port", self.port, "--workers", self._workers],
             clean_environment(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
                               MLFLOW_ENABLE_OTLP_EXPORTER="false", GIT_PYTHON_REFRESH="quiet"),
             self._folder / "server.log", cwd=self._folder)
@@ -114,9 +119,9 @@ class MlflowServer:
         return json.loads(run.stdout)
 
 
-def make_template(version: str, folder: pathlib.Path) -> pathlib.Path:
+def make_template(version: str, folder: pathlib.Path, store: str | None = None) -> pathlib.Path:
     """A migrated, empty database: the first start of a server takes many seconds, a copy none."""
-    server = MlflowServer(version, folder)
+    server = MlflowServer(version, folder, store=store)
     server.start()
     server.stop()
     return server.database

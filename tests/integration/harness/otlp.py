@@ -22,7 +22,12 @@ class SentTrace(NamedTuple):
         return self.request.resource_spans[0].scope_spans[0].spans[-1]
 
 
-def _set(span: Span, key: str, value) -> None:
+def set_attribute(span: Span, key: str, value) -> None:
+    """Adds it, or takes the place of the one that is there."""
+    for index, attribute in enumerate(span.attributes):
+        if attribute.key == key:
+            del span.attributes[index]
+            break
     target = span.attributes.add(key=key).value
     if isinstance(value, dict):
         target.kvlist_value.SetInParent()
@@ -50,18 +55,18 @@ def make_trace(question: str = "why?", service: str = "agent") -> SentTrace:
 
     add("retrieve", os.urandom(8), root_id, 1, 3)
     model_call = add("chat", os.urandom(8), root_id, 4, 8)
-    _set(model_call, "gen_ai.usage.input_tokens", INPUT_TOKENS)
-    _set(model_call, "gen_ai.usage.output_tokens", OUTPUT_TOKENS)
+    set_attribute(model_call, "gen_ai.usage.input_tokens", INPUT_TOKENS)
+    set_attribute(model_call, "gen_ai.usage.output_tokens", OUTPUT_TOKENS)
     root = add("answer", root_id, b"", 0, 10)
-    _set(root, "mlflow.spanInputs", f'{{"question": "{question}"}}')
-    _set(root, "mlflow.spanOutputs", '"because"')
+    set_attribute(root, "mlflow.spanInputs", f'{{"question": "{question}"}}')
+    set_attribute(root, "mlflow.spanOutputs", '"because"')
     return SentTrace("tr-" + trace_id.hex(), request)
 
 
 def make_refused_trace() -> SentTrace:
     """Valid OTLP that a real server on SQLite answers with 400: a span type that is not a text."""
     sent = make_trace("refuse me")
-    _set(sent.root, "mlflow.spanType", {"refused": 1})
+    set_attribute(sent.root, "mlflow.spanType", {"refused": 1})
     return sent
 
 

@@ -5,9 +5,16 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 APPS = ROOT / "tests/integration/apps"
+CACHE = ROOT / ".cache"
 NEWEST = "3.17.2"
 OLDER = "3.11.1"
-ENVIRONMENTS = {NEWEST: ROOT / ".venv/main", OLDER: ROOT / ".venv/mlflow-3.11.1"}
+UNSUPPORTED = "3.4.0"
+# Of scripts/test; the others run with --long.
+USUAL_SERVERS = ("3.6.0", OLDER, "3.14.0", NEWEST)
+OTHER_SERVERS = ("3.7.0", "3.9.0", "3.10.1", "3.12.0", "3.13.0", "3.15.2", "3.16.1", "3.18.0")
+ENVIRONMENTS = {NEWEST: ROOT / ".venv/main"} | {
+    version: ROOT / f".venv/mlflow-{version}" for version in (UNSUPPORTED, *USUAL_SERVERS, *OTHER_SERVERS)
+    if version != NEWEST}
 
 # What is tested: TRACELINK_TEST_BIN, for a packager's build, else the release preset.
 BIN = pathlib.Path(os.environ.get("TRACELINK_TEST_BIN", ROOT / "build/release/bin"))

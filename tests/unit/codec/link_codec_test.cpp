@@ -14,6 +14,7 @@ LinkDefinition full_link() {
           .source_run_id = "run",
           .params = {{"llm", "gpt"}, {"temperature", "0.7"}},
           .tags = {{"team", ""}},
+          .source_tags = {{"git_commit", "01234567"}},
           .experiment = {.id = {}, .name = "/Shared/x"},
           .named_by_trace = true};
 }

@@ -92,19 +92,5 @@ TEST_F(ConfigEnvironment, ReadsMlflowsVariables) {
   EXPECT_EQ(load().config.experiment.name, "/Shared/support");
 }
 
-TEST(CommitOf, TakesTheFirstVariableThatHoldsACommit) {
-  const std::string sha = "0123456789ABCDEF0123456789abcdef01234567";
-  for (const char* variable :
-       {"GIT_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "SOURCE_COMMIT"}) {
-    const CommitFact fact = commit_of({{variable, sha}});
-    EXPECT_EQ(fact.variable, variable);
-    EXPECT_EQ(fact.commit, "0123456789abcdef0123456789abcdef01234567");
-  }
-  EXPECT_EQ(commit_of({{"GIT_COMMIT", sha}, {"GITHUB_SHA", "aaaaaaaa"}}).variable, "GIT_COMMIT");
-  EXPECT_EQ(commit_of({{"GIT_COMMIT", "main"}, {"GITHUB_SHA", sha}}).variable, "GITHUB_SHA");
-  EXPECT_EQ(commit_of({{"GIT_COMMIT", "0123456"}}).commit, "");
-  EXPECT_EQ(commit_of({}).commit, "");
-}
-
 }  // namespace
 }  // namespace tracelink

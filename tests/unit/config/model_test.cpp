@@ -118,23 +118,5 @@ TEST_F(ConfigModel, RefusesAVersionWithoutAName) {
   EXPECT_TRUE(error_says("TRACELINK_MODEL__VERSION: model.version: a version without a name"));
 }
 
-TEST_F(ConfigModel, TakesTheVersionFromTheCommit) {
-  file("model: {name: agent, version: git}\n");
-  env("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567");
-  const LoadedConfig loaded = load();
-  EXPECT_EQ(loaded.config.model.version, "git-01234567");
-  EXPECT_EQ(loaded.origins.at("model.version"), "file:1 with GITHUB_SHA");
-}
-
-TEST_F(ConfigModel, RefusesVersionGitWithoutACommit) {
-  file("model: {name: agent, version: git}\n");
-  EXPECT_TRUE(error_says("FILE:1:31: model.version: git asks for a commit, but none of"));
-  env("GIT_COMMIT", "0123456789abcdef");
-  env("TRACELINK_MODEL__GIT", "off");
-  EXPECT_TRUE(error_says("but model.git is off"));
-  env("TRACELINK_MODEL__GIT", "/srv/app");
-  EXPECT_TRUE(error_says("a work tree in model.git is not read yet"));
-}
-
 }  // namespace
 }  // namespace tracelink

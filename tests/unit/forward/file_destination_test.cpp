@@ -97,7 +97,8 @@ TEST_F(FileDestinationTest, WritesOneLineATraceWithLinkAndTime) {
   EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered);
   const auto lines = files().at("traces-2023-11-14.jsonl");
   ASSERT_EQ(lines.size(), 2u);
-  EXPECT_EQ(lines[0]["tracelink"], Json::parse(R"({"link": {"name": "agent", "version": "v1"},
+  EXPECT_EQ(lines[0]["tracelink"],
+            Json::parse(R"({"link": {"name": "agent", "version": "v1", "model": "agent-v1"},
                                                    "accepted_at": "2023-11-14T22:13:20.000Z"})"));
   EXPECT_EQ(lines[0]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"],
             trace_id(1).hex());

@@ -1,6 +1,7 @@
 #include "daemon/forward/recent_traces.hpp"
 
 #include <chrono>
+#include <optional>
 
 #include <gtest/gtest.h>
 
@@ -20,11 +21,15 @@ class RecentTracesTest : public ::testing::Test {
                      .link = link_of(link),
                      .root_delivered = root,
                      .start_ns = 0,
-                     .at = now});
+                     .at = now},
+                    read_up_to.value_or(now));
   }
-  std::optional<RecentTrace> find(std::uint64_t trace) { return recent.find(trace_id(trace), now); }
+  std::optional<RecentTrace> find(std::uint64_t trace) {
+    return recent.find(trace_id(trace), read_up_to.value_or(now));
+  }
 
   WallTime now{std::chrono::seconds(1'700'000'000)};
+  std::optional<WallTime> read_up_to;  // else everything is read
   RecentTraces recent{4};
 };
 
@@ -63,6 +68,16 @@ TEST_F(RecentTracesTest, ANewNoteKeepsATraceForAnotherHour) {
   now += minutes(50);
   remember(2, Step::linked);
   EXPECT_TRUE(find(1));
+}
+
+TEST_F(RecentTracesTest, WhileTheReaderIsBehindTheHourLiesBeforeWhatItReads) {
+  remember(1, Step::linked);
+  read_up_to = now + minutes(10);
+  now += minutes(300);
+  remember(2, Step::linked);
+  EXPECT_TRUE(find(1));
+  read_up_to = now;
+  EXPECT_FALSE(find(1));
 }
 
 TEST_F(RecentTracesTest, IsBoundedTheOldestGoesFirst) {

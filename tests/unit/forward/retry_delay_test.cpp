@@ -5,7 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/seeded_random.hpp"
+#include "tests/support/fake_random_source.hpp"
+#include "tests/support/fixed_random_source.hpp"
 
 namespace tracelink {
 namespace {
@@ -25,15 +26,15 @@ TEST(RetryDelay, DoublesUpToTheCap) {
   };
   const RetryDelay delay;
   for (const Row& row : kRows) {
-    FixedRandom least(0);
+    FixedRandomSource least(0);
     EXPECT_EQ(delay.after(row.failures, least), row.least) << row.failures;
-    FixedRandom most(static_cast<std::uint64_t>(row.least.count()));
+    FixedRandomSource most(static_cast<std::uint64_t>(row.least.count()));
     EXPECT_EQ(delay.after(row.failures, most), 2 * row.least) << row.failures;
   }
 }
 
 TEST(RetryDelay, JitterStaysBetweenHalfAndWhole) {
-  SeededRandom random(1);
+  FakeRandomSource random;
   const RetryDelay delay;
   for (int n = 0; n < 1000; ++n) {
     const auto wait = delay.after(3, random);
@@ -51,7 +52,7 @@ TEST(RetryDelay, RetryAfterIsTheLeastUpToAnHour) {
       {hours(1), hours(1)},          {hours(48), hours(1)},
   };
   for (const Row& row : kRows) {
-    FixedRandom random;
+    FixedRandomSource random;
     EXPECT_EQ(RetryDelay{}.after(3, random, row.asked), row.expected) << row.asked.count();
   }
 }

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_clock.hpp"
-#include "tests/support/seeded_random.hpp"
+#include "tests/support/fixed_random_source.hpp"
 #include "tests/support/trace_record.hpp"
 
 namespace tracelink {
@@ -41,7 +41,7 @@ class ScopeGatesTest : public ::testing::Test {
   const GroupKey kInSeven{link_of('a'), "7"};
   const GroupKey kOtherInSeven{link_of('b'), "7"};
   FakeClock clock;
-  FixedRandom random;
+  FixedRandomSource random;
   ScopeGates gates{RetryDelay{}, minutes(1), clock, random};
 };
 

@@ -1,8 +1,12 @@
 #include "daemon/http/curl_http_client.hpp"
 
+#include <filesystem>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "tests/support/http_imposter.hpp"
 
@@ -13,6 +17,20 @@ using namespace std::chrono_literals;
 using testing::HttpImposter;
 
 constexpr auto kLong = 60s;  // never reached in a passing test
+
+// This process's ends of the connections to the server at `url`.
+std::vector<int> sockets_to(const std::string& url) {
+  const int port = std::stoi(url.substr(url.rfind(':') + 1));
+  std::vector<int> sockets;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename());
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_family == AF_INET && ntohs(peer.sin_port) == port) sockets.push_back(fd);
+  }
+  return sockets;
+}
 
 class CurlHttpClientTest : public ::testing::Test {
  protected:
@@ -109,6 +127,21 @@ TEST_F(CurlHttpClientTest, OpensNoMoreConnectionsThanAllowed) {
   poll_until_answers(6);
   EXPECT_LE(server_.connection_count(), 2u);
   EXPECT_EQ(server_.requests().size(), 6u);
+}
+
+// The kernel delays acknowledgements on a connection that it takes for a dialogue, and a server
+// that follows Nagle's algorithm then holds the second piece of its answer.
+TEST_F(CurlHttpClientTest, KeptConnectionAcknowledgesAtOnce) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(exchange(post("/", "body")));
+  server_.answer_with({.hold = true});
+  start(post("/", "body"));
+  poll_until_asked(6);
+  const auto sockets = sockets_to(server_.url());
+  ASSERT_EQ(sockets.size(), 1u);
+  int acknowledges_at_once = 0;
+  socklen_t size = sizeof acknowledges_at_once;
+  ASSERT_EQ(::getsockopt(sockets[0], IPPROTO_TCP, TCP_QUICKACK, &acknowledges_at_once, &size), 0);
+  EXPECT_EQ(acknowledges_at_once, 1);
 }
 
 TEST_F(CurlHttpClientTest, HandlerIsNotCalledFromSend) {

@@ -56,14 +56,18 @@ TEST(JsonToAnyValue, LargerIntegersBecomeTextOrSaturate) {
 
 TEST(JsonToAnyValue, WhatIsNotJsonIsNothing) {
   for (const char* text : {"", " ", "plain", "{", "[1,]", "{\"a\":}", "'a'", "1 2", "\"\\ud800\"",
-                           "[NaN]", "1e999", "\"a\nb\""})
+                           "[NaN", "NaNa", "1e999", "\"a\nb\""})
     EXPECT_FALSE(convert(text)) << text;
 }
 
-TEST(JsonToAnyValue, PythonConstantsAloneAreReals) {
+TEST(JsonToAnyValue, PythonConstantsAreReals) {
   EXPECT_EQ(round_trip("NaN"), "NaN");
   EXPECT_EQ(round_trip("Infinity"), "Infinity");
   EXPECT_EQ(round_trip("-Infinity"), "-Infinity");
+  const std::string nested =
+      R"({"a": [NaN, {"NaN": "Infinity", "\"b": -Infinity}], "c": Infinity})";
+  EXPECT_EQ(round_trip(nested), nested);
+  EXPECT_EQ(round_trip("[NaN, 18446744073709551616]"), R"([NaN, "18446744073709551616"])");
 }
 
 // Measured with Python's protobuf: 47 arrays or 31 objects in a span attribute are still read.

@@ -58,16 +58,22 @@ TEST(MlflowAttributes, MlflowSpansGetTypedAttributesAndKeepAllElse) {
                                   .text("no json", "plain text")
                                   .text("nothing", "null")
                                   .attribute("typed", int_value(3))
-                                  .text("mlflow.traceTag.k", "5")
                                   .bytes(99, "future"));
   EXPECT_EQ(result.value("mlflow.traceRequestId"), "absent");
   EXPECT_EQ(result.value("real"), double_value(0.2));
   EXPECT_EQ(result.value("no json"), text_value("plain text"));
   EXPECT_EQ(result.value("nothing"), "");
   EXPECT_EQ(result.value("typed"), int_value(3));
-  EXPECT_EQ(result.value("mlflow.traceTag.k"), text_value("5"));
   EXPECT_TRUE(result.bytes.ends_with("future"));
   EXPECT_EQ(result.repaired, 0u);
+}
+
+TEST(MlflowAttributes, TagsOfTheTraceLeaveTheRootOfMlflowSpans) {
+  const std::string tag = "mlflow.traceTag.k";
+  EXPECT_EQ(rewrite(SpanBuilder('a').from_mlflow().text(tag, "5")).value(tag), "absent");
+  EXPECT_EQ(rewrite(SpanBuilder('a').from_mlflow().parent('b').text(tag, "5")).value(tag),
+            text_value("5"));
+  EXPECT_FALSE(rewrite(SpanBuilder('a').text(tag, "5")).changed);
 }
 
 TEST(MlflowAttributes, IntegersBeyondInt64StayText) {
@@ -146,13 +152,17 @@ TEST(MlflowAttributes, WhatIsTooLongForAColumnIsCut) {
                                   .text("session.id", "\"" + long_text(251) + "\"")
                                   .text("gen_ai.conversation.id", long_text(250))
                                   .text("user.id", long_text(8001))
+                                  .text("mlflow.traceTag.mlflow.traceName", long_text(4097))
+                                  .text("mlflow.traceTag.other", long_text(9000))
                                   .text("other", long_text(9000)));
   EXPECT_EQ(result.value("mlflow.spanType"), text_value(long_text(500)));
   EXPECT_EQ(result.value("session.id"), text_value(long_text(250)));
   EXPECT_EQ(result.value("gen_ai.conversation.id"), text_value(long_text(250)));
   EXPECT_EQ(result.value("user.id"), text_value(long_text(8000)));
+  EXPECT_EQ(result.value("mlflow.traceTag.mlflow.traceName"), text_value(long_text(4096)));
+  EXPECT_EQ(result.value("mlflow.traceTag.other"), text_value(long_text(9000)));
   EXPECT_EQ(result.value("other"), text_value(long_text(9000)));
-  EXPECT_EQ(result.repaired, 3u);
+  EXPECT_EQ(result.repaired, 4u);
 }
 
 TEST(MlflowAttributes, TimesAreClampedBelowTwoToThe63) {

@@ -65,6 +65,16 @@ TEST(TraceInfo, SizesAreLeftOutWhileAParentIsMissing) {
   EXPECT_FALSE(partial.metadata.contains("mlflow.trace.sizeBytes"));
 }
 
+TEST(TraceInfo, SizesOfSpansAreWithoutTheTagsThatOtlpCarriesOnTheRoot) {
+  const auto largest = [](SpanBuilder span) {
+    const std::string stats = info_of({span}).metadata.at("mlflow.trace.sizeStats");
+    return stats.substr(stats.find("\"max\""));
+  };
+  const std::string without = largest(root().from_mlflow());
+  EXPECT_EQ(largest(root().from_mlflow().text("mlflow.traceTag.k", "v")), without);
+  EXPECT_NE(largest(root().from_mlflow().text("other", "v")), without);
+}
+
 TEST(TraceInfo, PlainOpenTelemetrySpansLeaveInputsToTheServer) {
   const TraceInfo info = info_of({root().text("gen_ai.prompt", "hi")});
   EXPECT_FALSE(info.request_preview);

@@ -13,7 +13,7 @@ namespace {
 struct TraceNotesTest : testing::Test {
   void SetUp() override { open(); }
   void open() {
-    notes = std::make_unique<TraceNotes>(fs, "/notes", reserve, clock, 100);
+    notes = std::make_unique<TraceNotes>(fs, "/notes", reserve, 100);
     ASSERT_TRUE(notes->open());
   }
   TraceNote note(std::uint8_t trace, TraceNote::Step step = TraceNote::Step::linked) {
@@ -31,6 +31,8 @@ struct TraceNotesTest : testing::Test {
     for (const auto& note : notes->recent()) ids.push_back(note.trace_id.bytes[15]);
     return ids;
   }
+  // With an empty queue.
+  Result<void> add(const std::vector<TraceNote>& all) { return notes->add(all, clock.wall()); }
   void crash() {
     fs.crash();
     open();
@@ -43,8 +45,8 @@ struct TraceNotesTest : testing::Test {
 };
 
 TEST_F(TraceNotesTest, AreDurableWhenAddReturns) {
-  ASSERT_TRUE(notes->add({note(1), note(2)}));
-  ASSERT_TRUE(notes->add({note(3)}));
+  ASSERT_TRUE(add({note(1), note(2)}));
+  ASSERT_TRUE(add({note(3)}));
   crash();
   EXPECT_EQ(traces(), (std::vector<int>{1, 2, 3}));
   const auto first = notes->recent().front();
@@ -55,26 +57,36 @@ TEST_F(TraceNotesTest, AreDurableWhenAddReturns) {
 }
 
 TEST_F(TraceNotesTest, KeepTheNewestPerTraceOldestFirst) {
-  ASSERT_TRUE(notes->add({note(1), note(2)}));
-  ASSERT_TRUE(notes->add({note(1, TraceNote::Step::delivered)}));
+  ASSERT_TRUE(add({note(1), note(2)}));
+  ASSERT_TRUE(add({note(1, TraceNote::Step::delivered)}));
   crash();
   EXPECT_EQ(traces(), (std::vector<int>{2, 1}));
   EXPECT_EQ(notes->recent().back().step, TraceNote::Step::delivered);
 }
 
 TEST_F(TraceNotesTest, ForgetAfterAnHourAndBeyondTheBound) {
-  ASSERT_TRUE(notes->add({note(1)}));
+  ASSERT_TRUE(add({note(1)}));
   clock.advance(std::chrono::minutes(61));
-  ASSERT_TRUE(notes->add({note(2)}));
+  ASSERT_TRUE(add({note(2)}));
   EXPECT_EQ(traces(), std::vector<int>{2});
-  for (int n = 10; n < 210; ++n) ASSERT_TRUE(notes->add({note(static_cast<std::uint8_t>(n))}));
+  for (int n = 10; n < 210; ++n) ASSERT_TRUE(add({note(static_cast<std::uint8_t>(n))}));
   EXPECT_EQ(traces().size(), 100u);
   EXPECT_EQ(traces().front(), 110);
 }
 
+TEST_F(TraceNotesTest, AnOutageDoesNotMakeThemForget) {
+  ASSERT_TRUE(add({note(1)}));
+  const WallTime oldest_record = clock.wall() + std::chrono::minutes(59);
+  clock.advance(std::chrono::hours(5));
+  crash();
+  ASSERT_TRUE(notes->add({note(2)}, oldest_record));
+  EXPECT_EQ(traces(), (std::vector<int>{1, 2}));
+  ASSERT_TRUE(add({note(3)}));
+  EXPECT_EQ(traces(), (std::vector<int>{2, 3}));
+}
+
 TEST_F(TraceNotesTest, TheFileStaysBounded) {
-  for (int n = 0; n < 20'000; ++n)
-    ASSERT_TRUE(notes->add({note(static_cast<std::uint8_t>(n % 50))}));
+  for (int n = 0; n < 20'000; ++n) ASSERT_TRUE(add({note(static_cast<std::uint8_t>(n % 50))}));
   EXPECT_LT(fs.disk_bytes(), 100'000u);
   crash();
   EXPECT_EQ(traces().size(), 50u);
@@ -84,11 +96,11 @@ TEST_F(TraceNotesTest, SurviveTheFailureOfAnyOperation) {
   for (std::uint64_t n = 0;; ++n) {
     ASSERT_TRUE(fs.remove("/notes"));
     open();
-    ASSERT_TRUE(notes->add({note(1)}));
+    ASSERT_TRUE(add({note(1)}));
     fs.fail_operation(n);
-    const bool added = notes->add({note(2)}).has_value();
+    const bool added = add({note(2)}).has_value();
     const bool fired = fs.fired();
-    ASSERT_TRUE(notes->add({note(3)}));
+    ASSERT_TRUE(add({note(3)}));
     crash();
     const auto all = traces();
     EXPECT_EQ(std::count(all.begin(), all.end(), 1), 1) << n;
@@ -101,7 +113,7 @@ TEST_F(TraceNotesTest, SurviveTheFailureOfAnyOperation) {
 }
 
 TEST_F(TraceNotesTest, SkipDamagedOnes) {
-  ASSERT_TRUE(notes->add({note(1), note(2), note(3)}));
+  ASSERT_TRUE(add({note(1), note(2), note(3)}));
   auto bytes = fs.content("/notes");
   bytes[16 + 56 + 20] ^= 1;
   fs.set_content("/notes", bytes);

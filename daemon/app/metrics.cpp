@@ -1,0 +1,149 @@
+#include "daemon/app/metrics.hpp"
+
+#include <utility>
+#include <vector>
+
+#include <prometheus/text_serializer.h>
+
+namespace tracelink {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+struct Labelled {
+  std::string value;  // of the label
+  double number = 0;
+};
+
+double number(std::uint64_t count) { return static_cast<double>(count); }
+
+double seconds(std::chrono::system_clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+class Families {
+ public:
+  void counter(std::string name, std::string help, std::uint64_t count) {
+    family(std::move(name), std::move(help), MetricType::Counter)
+        .metric.emplace_back()
+        .counter.value = number(count);
+  }
+  void gauge(std::string name, std::string help, double value) {
+    family(std::move(name), std::move(help), MetricType::Gauge).metric.emplace_back().gauge.value =
+        value;
+  }
+  void counters(std::string name, std::string help, const std::string& label,
+                const std::vector<Labelled>& values) {
+    MetricFamily& all = family(std::move(name), std::move(help), MetricType::Counter);
+    for (const Labelled& labelled : values) {
+      ClientMetric& metric = all.metric.emplace_back();
+      metric.label = {{label, labelled.value}};
+      metric.counter.value = labelled.number;
+    }
+  }
+  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+ private:
+  MetricFamily& family(std::string name, std::string help, MetricType type) {
+    return families_.emplace_back(MetricFamily{std::move(name), std::move(help), type, {}});
+  }
+  std::vector<MetricFamily> families_;
+};
+
+void add_spans(Families& families, const QueueStats& queue) {
+  families.counter("tracelink_spans_accepted_total", "Spans acknowledged to clients.",
+                   queue.accepted);
+  families.counter("tracelink_spans_delivered_total", "Spans stored by the destination.",
+                   queue.delivered);
+  families.counter("tracelink_spans_duplicate_total", "Spans that came more than once.",
+                   queue.duplicate);
+  families.gauge("tracelink_spans_queued", "Spans on disk, to be delivered.",
+                 number(queue.queued_spans));
+  families.gauge("tracelink_spans_dead_lettered", "Spans among the dead letters.",
+                 number(queue.dead_lettered));
+  families.counters("tracelink_spans_lost_total", "Accepted spans that will not be delivered.",
+                    "reason",
+                    {{"policy", number(queue.dropped_policy)},
+                     {"age", number(queue.dropped_age)},
+                     {"removed", number(queue.dropped_removed)},
+                     {"damaged", number(queue.damaged)}});
+}
+
+void add_queue(Families& families, const QueueStats& queue, WallTime now) {
+  families.gauge("tracelink_queue_disk_bytes", "What counts against queue.max_bytes.",
+                 number(queue.disk_bytes));
+  families.gauge("tracelink_queue_oldest_age_seconds", "Age of the oldest record.",
+                 queue.oldest_accepted_at ? seconds(now - *queue.oldest_accepted_at) : 0);
+  families.gauge("tracelink_queue_full", "1 while requests wait or are refused for room.",
+                 queue.full ? 1 : 0);
+  families.counter("tracelink_queue_syncs_total", "Groups made durable.", queue.syncs);
+  families.counter("tracelink_queue_write_failures_total", "Failed operations on durable state.",
+                   queue.write_failures);
+  families.gauge("tracelink_quarantine_bytes", "Unreadable bytes that were set aside.",
+                 number(queue.quarantine_bytes));
+}
+
+void add_intake(Families& families, const ServerStats& intake) {
+  families.counters("tracelink_requests_total", "Export requests of clients.", "protocol",
+                    {{"grpc", number(intake.grpc_requests)},
+                     {"http", number(intake.http_requests)},
+                     {"json_lines", number(intake.json_line_requests)}});
+  families.counters("tracelink_requests_refused_total", "Requests that were not stored.", "reason",
+                    {{"invalid", number(intake.invalid_requests)},
+                     {"too_large", number(intake.too_large_requests)},
+                     {"overload", number(intake.overload_replies)}});
+  std::vector<Labelled> rejected;
+  for (const auto& [reason, spans] : intake.rejected_spans) {
+    rejected.push_back({reason, number(spans)});
+  }
+  families.counters("tracelink_spans_rejected_total", "Spans refused by partial success.", "reason",
+                    rejected);
+  families.counters("tracelink_connections_refused_total", "Connections closed unserved.", "reason",
+                    {{"peer", number(intake.refused_peers)},
+                     {"tls", number(intake.tls_hellos)},
+                     {"protocol", number(intake.unknown_protocols)},
+                     {"evicted", number(intake.connections_evicted)}});
+  families.gauge("tracelink_connections_open", "Connections of clients now.",
+                 number(intake.connections_open));
+  families.gauge("tracelink_intake_bytes", "Bytes between the sockets and the disk now.",
+                 number(intake.in_flight_bytes));
+}
+
+void add_delivery(Families& families, const ForwardStatus& forward, bool model_ready) {
+  families.gauge("tracelink_model_ready", "1 when the deployment's model is registered.",
+                 model_ready ? 1 : 0);
+  families.gauge("tracelink_server_up", "1 when the tracking server answers as it should.",
+                 forward.server.state == ServerStatus::State::up ? 1 : 0);
+  families.gauge("tracelink_scopes_held", "Scopes whose traces are held back.",
+                 number(forward.held.size()));
+  families.counter("tracelink_traces_delivered_total", "Deliveries of traces, or parts of them.",
+                   forward.counters.delivered_traces);
+  families.counter("tracelink_batches_total", "Batches that ended, well or not.",
+                   forward.counters.batches);
+  families.counters("tracelink_delivery_failures_total", "Attempts of traces that failed.",
+                    "reason",
+                    {{"transient", number(forward.counters.transient)},
+                     {"configuration", number(forward.counters.configuration)},
+                     {"poison", number(forward.counters.poison)},
+                     {"unknown", number(forward.counters.unknown)}});
+  families.gauge("tracelink_dead_letter_bytes", "Size of the dead letters.",
+                 number(forward.dead_letter_bytes));
+}
+
+}  // namespace
+
+std::string metrics_text(const MetricInputs& inputs) {
+  Families families;
+  add_spans(families, inputs.queue);
+  add_queue(families, inputs.queue, inputs.now);
+  add_intake(families, inputs.intake);
+  add_delivery(families, inputs.forward, inputs.model_ready);
+  families.gauge("tracelink_uptime_seconds", "Time since the start.",
+                 std::chrono::duration<double>(inputs.uptime).count());
+  return families.text();
+}
+
+}  // namespace tracelink

@@ -1,0 +1,167 @@
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <random>
+#include <string>
+
+#include "tests/unit/forward/forwarder_fixture.hpp"
+
+// Promises P2 and P3 under random records, answers, faults and restarts. A seed that fails is run
+// again with TRACELINK_TEST_SEED.
+namespace tracelink {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+
+class ConservationTest : public ForwarderFixture {
+ protected:
+  void begin(std::uint64_t seed) {
+    engine_.seed(seed);
+    options.connections = 1 + pick(3);
+    options.max_traces_per_batch = 1 + pick(20);
+    options.window_records = 20 + pick(200);
+    options.held_records = 200;
+    destination.follow([this](const ScriptedDestination::Batch& batch) { return answer(batch); });
+    start();
+  }
+
+  void live() {
+    for (int round = 0; round < 400; ++round) {
+      const std::uint64_t choice = pick(100);
+      if (choice < 60) accept_something();
+      if (choice == 60) crash();
+      if (choice == 61) restart();
+      if (choice == 62) source.fail_notes(pick(2) == 0);
+      if (choice == 63) source.fail_reads(pick(2) == 0);
+      if (choice == 64) source.fail_next({ErrorCode::io, "the disk fails"});
+      if (choice == 65) fs.fail_operation(pick(8));
+      if (choice == 66) trouble_ = pick(4);
+      if (choice == 67) destination.hold_answers(pick(2) == 0);
+      // Mostly little time goes by, sometimes much.
+      run_for(milliseconds(pick(10) == 0 ? pick(400'000) : pick(1'500)));
+      expect_conservation();
+    }
+  }
+
+  // Everything works again but what is bad for good.
+  void recover() {
+    trouble_ = 0;
+    source.fail_notes(false);
+    source.fail_reads(false);
+    destination.hold_answers(false);
+    run_for(minutes(30));
+    for (int n = 0; n < 30 && source.totals().queued > 0; ++n) {
+      accept(++last_trace_);  // others go through, so that doubts end
+      first_link_[trace_id(last_trace_)] = link_of('a');
+      run_for(minutes(1));
+    }
+    run_for(hours(26));  // and holds
+  }
+
+  void expect_conservation() {
+    const Totals t = source.totals();
+    ASSERT_EQ(t.accepted, t.delivered + t.dead_lettered + t.duplicate + t.queued);
+  }
+  void expect_the_end() {
+    expect_conservation();
+    const Totals totals = source.totals();
+    EXPECT_EQ(totals.queued, 0u);
+    EXPECT_GT(totals.delivered, totals.accepted / 2);
+    for (const auto& [trace, links] : destination.links()) {
+      EXPECT_EQ(links.size(), 1u) << trace.hex();
+      EXPECT_EQ(*links.begin(), first_link_.at(trace)) << trace.hex();
+    }
+    for (const auto& [trace, spans] : sent_) {
+      const auto delivered = destination.delivered_spans(trace);
+      for (const SpanId& span : spans) {
+        EXPECT_TRUE(delivered.contains(span) || buried(trace)) << trace.hex() << " " << span.hex();
+      }
+    }
+  }
+
+ private:
+  std::uint64_t pick(std::uint64_t below) { return engine_() % below; }
+
+  // A record of a new trace or of one of the last ones: a first part, the root, late spans, spans
+  // that were there already, of whatever link is active now.
+  void accept_something() {
+    if (pick(3) != 0 || last_trace_ == 0) ++last_trace_;
+    const std::uint64_t back = std::min<std::uint64_t>(pick(5), last_trace_ - 1);
+    const std::uint64_t trace = last_trace_ - back;
+    const std::uint64_t first = 1 + pick(4);
+    const std::uint64_t last = first + pick(4);
+    if (pick(20) == 0) active_link_ = static_cast<char>('a' + pick(3));
+    const bool is_first = first_link_.emplace(trace_id(trace), link_of(active_link_)).second;
+    if (is_first) experiment_[trace] = pick(6) == 0 ? std::to_string(pick(3)) : "";
+    for (std::uint64_t n = first; n <= last; ++n) {
+      sent_[trace_id(trace)].insert(span_id(span(trace, n)));
+    }
+    accept(trace, first, last, {active_link_, experiment_[trace]});
+  }
+
+  // One span in fifty is bad for good; experiment 2 does not exist.
+  static bool is_bad(const SpanId& id) {
+    return std::hash<std::string_view>{}(id.view()) % 50 == 0;
+  }
+
+  std::vector<Outcome> answer(const ScriptedDestination::Batch& batch) {
+    if (batch[0].experiment == "2") {
+      return {batch.size(), misconfigured(FailureScope::experiment)};
+    }
+    if (trouble_ == 1) return {batch.size(), transient()};
+    if (trouble_ == 2 && pick(2) == 0) return {batch.size(), transient()};
+    if (trouble_ == 3 && pick(2) == 0) {
+      return {batch.size(), failed(OutcomeKind::unknown, FailureClass::unknown)};
+    }
+    bool refused = false;
+    for (const TraceDelivery& delivery : batch) {
+      const auto ids = span_ids(delivery.trace.otlp);
+      for (const SpanId& id : *ids) refused |= is_bad(id);
+    }
+    // A server says of the same bad span now this, now that.
+    const bool poison = pick(2) == 0;
+    std::vector<Outcome> outcomes;
+    for (const TraceDelivery& delivery : batch) {
+      Outcome outcome;
+      if (refused) {
+        outcome = failed(poison ? OutcomeKind::poison : OutcomeKind::unknown,
+                         poison ? FailureClass::poison : FailureClass::unknown);
+        outcome.batch = batch.size() > 1;
+      }
+      outcome.info_stored = delivery.mode != DeliveryMode::spans_only;
+      outcomes.push_back(std::move(outcome));
+    }
+    return outcomes;
+  }
+
+  bool buried(const TraceId& trace) {
+    if (buried_.empty()) {
+      for (const auto& letter : letters()) buried_.insert(letter["trace_id"]);
+    }
+    return buried_.contains(trace.hex());
+  }
+
+  std::mt19937_64 engine_;
+  std::uint64_t trouble_ = 0;  // 1: down, 2: shaky, 3: doubtful
+  std::uint64_t last_trace_ = 0;
+  char active_link_ = 'a';
+  std::map<TraceId, LinkHash> first_link_;
+  std::map<std::uint64_t, std::string> experiment_;
+  std::map<TraceId, std::set<SpanId>> sent_;
+  std::set<std::string> buried_;
+};
+
+TEST_F(ConservationTest, EverySpanIsDeliveredOrExplainedAndEveryTraceHasOneLink) {
+  const char* chosen = std::getenv("TRACELINK_TEST_SEED");
+  const std::uint64_t seed = chosen != nullptr ? std::stoull(chosen) : std::random_device{}();
+  std::cout << "TRACELINK_TEST_SEED=" << seed << '\n';
+  begin(seed);
+  live();
+  recover();
+  expect_the_end();
+}
+
+}  // namespace
+}  // namespace tracelink

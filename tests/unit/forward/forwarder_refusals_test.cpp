@@ -1,0 +1,336 @@
+#include <chrono>
+
+#include "tests/unit/forward/forwarder_fixture.hpp"
+
+// What becomes of traces that the destination does not take (DESIGN section 7).
+namespace tracelink {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+class ForwarderRefusalsTest : public ForwarderFixture {
+ protected:
+  // Batches have their full size afterwards.
+  void warm_up() {
+    for (std::uint64_t trace = 1; trace <= 300; ++trace) accept(trace);
+    run();
+    ASSERT_EQ(source.totals().delivered, 300u);
+    destination.forget_batches();
+  }
+  // As long as it takes, one more trace each 20 s.
+  void run_beside_others(minutes duration) {
+    for (auto left = std::chrono::duration_cast<seconds>(duration); left > seconds(0);
+         left -= seconds(20)) {
+      accept(++others_);
+      run_for(seconds(20));
+    }
+  }
+  void fail_in_experiment_seven(Outcome outcome) {
+    destination.follow(ScriptedDestination::each([outcome](const TraceDelivery& delivery) {
+      return delivery.experiment == "7" ? outcome : Outcome{};
+    }));
+  }
+  void all_works() {
+    destination.follow(ScriptedDestination::each([](auto&&) { return Outcome{}; }));
+  }
+  void all_fails(const Outcome& outcome) {
+    destination.follow(ScriptedDestination::each([outcome](auto&&) { return outcome; }));
+  }
+
+  std::uint64_t others_ = 10'000;
+};
+
+TEST_F(ForwarderRefusalsTest, ABadSpanInABatchOfAHundredDiesAlone) {
+  options.max_traces_per_batch = 100;
+  options.connections = 1;
+  warm_up();
+  for (std::uint64_t trace = 1001; trace <= 1100; ++trace) accept(trace, 1, 4);
+  destination.follow(refusing(OutcomeKind::poison, {span(1042, 3)}));
+  run_for(minutes(1));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 700, .delivered = 699, .dead_lettered = 1}));
+  EXPECT_EQ(destination.delivered_spans(trace_id(1042)), span_set(1042, {1, 2, 4}));
+  const auto all = letters();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0]["trace_id"], trace_id(1042).hex());
+  EXPECT_EQ(all[0]["spans"], 1);
+  EXPECT_LE(destination.batches().size(), 2u * 7 + 2 * 2 + 2) << "halves, not one by one";
+}
+
+// MLflow shows no trace with fewer spans than its info says.
+TEST_F(ForwarderRefusalsTest, TheInfoOfATraceWithABadSpanIsCorrected) {
+  accept(1, 1, 3);
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 2)}));
+  run();
+  const auto size_stats = [this](std::size_t index) {
+    const TraceDelivery& delivery = batch(index).at(0);
+    EXPECT_EQ(delivery.mode, Mode::whole);
+    return nlohmann::json::parse(delivery.trace.info.metadata.at("mlflow.trace.sizeStats"));
+  };
+  EXPECT_EQ(size_stats(0)["num_spans"], 3);
+  for (std::size_t i = 1; i < destination.batches().size(); ++i) {
+    EXPECT_FALSE(size_stats(i).contains("num_spans"));
+    EXPECT_GT(size_stats(i)["total_size_bytes"], 0);
+  }
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedWhileItsSpansAreTriedIsADeadLetterWhole) {
+  accept(1, 1, 3);
+  destination.follow([](const ScriptedDestination::Batch& batch) {
+    Outcome outcome = failed(OutcomeKind::poison, FailureClass::poison);
+    outcome.info_stored = batch[0].trace.span_count == 3;
+    return std::vector<Outcome>{outcome};
+  });
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 3, .dead_lettered = 3}));
+  EXPECT_EQ(destination.batches().size(), 2u);
+}
+
+TEST_F(ForwarderRefusalsTest, SeveralBadSpansDieAndNothingElse) {
+  for (std::uint64_t trace = 1; trace <= 20; ++trace) accept(trace, 1, 5);
+  destination.follow(
+      refusing(OutcomeKind::poison, {span(3, 1), span(3, 5), span(4, 2), span(20, 4)}));
+  run_for(minutes(1));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 100, .delivered = 96, .dead_lettered = 4}));
+  EXPECT_EQ(destination.delivered_spans(trace_id(3)), span_set(3, {2, 3, 4}));
+  EXPECT_EQ(letters().size(), 3u);
+}
+
+TEST_F(ForwarderRefusalsTest, LateSpansOfATraceWithABadSpanStillCome) {
+  accept(1, 1, 3);
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 2)}));
+  run();
+  accept(1, 4, 4);
+  run();
+  EXPECT_EQ(destination.delivered_spans(trace_id(1)), span_set(1, {1, 3, 4}));
+  EXPECT_EQ(destination.batches().back()[0].mode, Mode::spans_only);
+}
+
+TEST_F(ForwarderRefusalsTest, ATraceOfOneRefusedSpanBecomesADeadLetter) {
+  accept(1);
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 1)}));
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 1, .dead_lettered = 1}));
+  EXPECT_EQ(letters()[0]["reason"], "the server refuses it: no");
+}
+
+TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedBecomesADeadLetterWhole) {
+  accept(1, 1, 3);
+  accept(2);
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    return delivery.trace.info.trace_id == trace_id(1)
+               ? failed(OutcomeKind::poison, FailureClass::poison)
+               : Outcome{};
+  }));
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 4, .delivered = 1, .dead_lettered = 3}));
+  EXPECT_EQ(destination.batches().size(), 1u) << "no search: it is not about the spans";
+}
+
+TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedAfterMinutesInWhichOthersGoThrough) {
+  accept(1, 1, 3);
+  destination.follow(refusing(OutcomeKind::unknown, {span(1, 2)}));
+  run_beside_others(minutes(2));
+  EXPECT_EQ(source.totals().dead_lettered, 0u);
+  EXPECT_EQ(source.totals().queued, 3u);
+  run_beside_others(minutes(15));
+  EXPECT_EQ(source.totals().queued, 0u);
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+  EXPECT_EQ(destination.delivered_spans(trace_id(1)), span_set(1, {1, 3}));
+  EXPECT_EQ(source.totals().delivered, source.totals().accepted - 1);
+}
+
+TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedWhenOnlyTheInfoGoesThrough) {
+  accept(1);
+  destination.follow(refusing(OutcomeKind::unknown, {span(1, 1)}));
+  run_for(minutes(10));
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, ABadSpanIsFoundWithoutOtherTraffic) {
+  accept(1, 1, 3);
+  destination.follow(refusing(OutcomeKind::unknown, {span(1, 1)}));
+  run_for(minutes(30));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 3, .delivered = 2, .dead_lettered = 1}));
+}
+
+TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsNotJudgedWhileNothingElseGoesThrough) {
+  accept(1, 1, 3);
+  all_fails(failed(OutcomeKind::unknown, FailureClass::unknown));  // not even the info
+  run_for(hours(48));
+  EXPECT_EQ(source.totals().queued, 3u);
+  all_works();
+  run_for(minutes(2));
+  EXPECT_EQ(source.totals().delivered, 3u);
+}
+
+TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsNotJudgedWhileTheServerHasTrouble) {
+  accept(1, 1, 1);
+  accept(2, {.experiment = "7"});
+  destination.follow([](const ScriptedDestination::Batch& batch) {
+    Outcome outcome = failed(OutcomeKind::unknown, FailureClass::unknown);
+    outcome.info_stored = true;
+    if (batch[0].experiment == "7") outcome = transient();
+    return std::vector<Outcome>(batch.size(), outcome);
+  });
+  run_for(hours(2));
+  EXPECT_EQ(source.totals().queued, 2u);
+}
+
+TEST_F(ForwarderRefusalsTest, ADoubtfulTraceDoesNotDelayTheOthersForLong) {
+  accept(1, 1, 3);
+  destination.follow(refusing(OutcomeKind::unknown, {span(1, 2)}));
+  for (int n = 0; n < 60; ++n) {
+    accept(++others_);
+    run_for(seconds(10));
+    EXPECT_FALSE(destination.delivered_spans(trace_id(others_)).empty()) << n;
+  }
+}
+
+TEST_F(ForwarderRefusalsTest, ATransientFailureIsRetriedForEver) {
+  accept(1);
+  all_fails(transient());
+  run_for(hours(72));
+  EXPECT_EQ(source.totals().queued, 1u);
+  const std::size_t attempts = destination.batches().size();
+  EXPECT_GT(attempts, 72u * 60) << "each minute at least";
+  EXPECT_LT(attempts, 72u * 130) << "no more than two a minute once it lasts";
+  all_works();
+  run_for(minutes(2));
+  EXPECT_EQ(source.totals().delivered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, ADeadServerIsProbedWithOneTrace) {
+  for (std::uint64_t trace = 1; trace <= 50; ++trace) accept(trace);
+  all_fails(transient());
+  run_for(minutes(10));
+  for (std::size_t i = 2; i < destination.batches().size(); ++i) EXPECT_EQ(batch(i).size(), 1u);
+  EXPECT_EQ(forwarder->status().held.at(0).scope, "server");
+  EXPECT_EQ(forwarder->status().held.at(0).traces, 50u);
+  all_works();
+  run_for(minutes(2));
+  EXPECT_EQ(source.totals().delivered, 50u);
+  EXPECT_TRUE(forwarder->status().held.empty());
+}
+
+TEST_F(ForwarderRefusalsTest, RetryAfterIsHonoured) {
+  accept(1);
+  Outcome busy = transient();
+  busy.failure.retry_after = minutes(10);
+  all_fails(busy);
+  run_for(minutes(9));
+  EXPECT_EQ(destination.batches().size(), 1u);
+  run_for(minutes(2));
+  EXPECT_EQ(destination.batches().size(), 2u);
+}
+
+TEST_F(ForwarderRefusalsTest, AConfigurationFailureHoldsOnlyItsScope) {
+  fail_in_experiment_seven(misconfigured(FailureScope::experiment));
+  for (std::uint64_t trace = 1; trace <= 10; ++trace) {
+    accept(trace, {.experiment = trace % 2 == 0 ? "7" : ""});
+  }
+  run();
+  EXPECT_EQ(source.totals().delivered, 5u);
+  const auto held = forwarder->status().held;
+  ASSERT_EQ(held.size(), 1u);
+  EXPECT_EQ(held[0].scope, "experiment 7");
+  EXPECT_EQ(held[0].remedy, "repair it");
+  EXPECT_EQ(held[0].traces, 5u);
+  all_works();
+  run_for(minutes(2));
+  EXPECT_EQ(source.totals().delivered, 10u);
+}
+
+TEST_F(ForwarderRefusalsTest, AMisconfiguredLinkHoldsOnlyItsTraces) {
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    return delivery.link == link_of('b') ? misconfigured(FailureScope::link) : Outcome{};
+  }));
+  accept(1, {.link = 'b'});
+  accept(2);
+  run();
+  EXPECT_EQ(source.totals().delivered, 1u);
+  EXPECT_EQ(forwarder->status().held.at(0).scope, "link model-b");
+}
+
+TEST_F(ForwarderRefusalsTest, AnExperimentThatAPeerChoseIsGivenUpAfterTheLongestHold) {
+  fail_in_experiment_seven(misconfigured(FailureScope::experiment));
+  accept(1, 1, 3, {.experiment = "7"});
+  run_for(hours(23));
+  EXPECT_EQ(source.totals().queued, 3u);
+  accept(2, {.experiment = "7"});
+  run_for(hours(2));
+  EXPECT_EQ(source.totals().dead_lettered, 3u);
+  EXPECT_EQ(source.totals().queued, 1u) << "the younger one has time";
+  EXPECT_EQ(letters()[0]["reason"], "held too long: no");
+}
+
+TEST_F(ForwarderRefusalsTest, AnOldTraceIsNotGivenUpAtTheFirstRefusal) {
+  fail_in_experiment_seven(misconfigured(FailureScope::experiment));
+  accept(1, {.experiment = "7"});
+  clock.advance(hours(48));  // the daemon was down
+  run_for(minutes(1));
+  EXPECT_EQ(source.totals().queued, 1u);
+  run_for(minutes(10));
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, WhatTheOperatorChoseIsHeldWithoutLimit) {
+  all_fails(misconfigured(FailureScope::experiment));  // the link's own experiment
+  accept(1);
+  run_for(hours(24 * 14));
+  EXPECT_EQ(source.totals().queued, 1u);
+  all_works();
+  run_for(minutes(2));
+  EXPECT_EQ(source.totals().delivered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, ARefusingServerHoldsEverythingWithoutLimit) {
+  all_fails(misconfigured(FailureScope::server));
+  accept(1, {.experiment = "7"});
+  run_for(hours(24 * 14));
+  EXPECT_EQ(source.totals().queued, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, WhatFindsNoRoomAmongTheDeadLettersStaysInTheQueue) {
+  dead_letter_bytes = 10;
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 1)}));
+  accept(1);
+  accept(2);
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 2, .delivered = 1, .queued = 1}));
+  EXPECT_EQ(forwarder->status().parked_traces, 1u);
+  EXPECT_NE(forwarder->status().last_error->remedy.find("make room"), std::string::npos);
+  dead_letter_bytes = 1u << 20;
+  restart();
+  run();
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+  EXPECT_EQ(source.totals().queued, 0u);
+}
+
+TEST_F(ForwarderRefusalsTest, DeadLettersCountAgainstTheQueuesBound) {
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 1)}));
+  accept(1);
+  run();
+  EXPECT_EQ(source.external_bytes(), store->bytes());
+  const auto bytes = store->bytes();
+  restart();
+  EXPECT_EQ(source.external_bytes(), bytes);
+}
+
+TEST_F(ForwarderRefusalsTest, AttemptsAreCountedByTheirEnd) {
+  fail_in_experiment_seven(misconfigured(FailureScope::experiment));
+  accept(1);
+  accept(2, {.experiment = "7"});
+  run();
+  const ForwardCounters counters = forwarder->status().counters;
+  EXPECT_EQ(counters.batches, 2u);
+  EXPECT_EQ(counters.delivered_traces, 1u);
+  EXPECT_EQ(counters.configuration, 1u);
+  EXPECT_EQ(counters.transient + counters.poison + counters.unknown, 0u);
+}
+
+}  // namespace
+}  // namespace tracelink

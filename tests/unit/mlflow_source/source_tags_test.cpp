@@ -1,0 +1,71 @@
+#include "daemon/mlflow/source_tags.hpp"
+
+#include <gtest/gtest.h>
+
+#include "daemon/mlflow/model_choice.hpp"
+
+namespace tracelink {
+namespace {
+
+using Tags = std::map<std::string, std::string>;
+
+const std::string kCommit = "0123456789abcdef0123456789abcdef01234567";
+
+LinkDefinition link_with(Tags tags, Tags source) {
+  LinkDefinition link;
+  link.name = "agent";
+  link.tags = std::move(tags);
+  link.source_tags = std::move(source);
+  return link;
+}
+
+LoggedModel model_with(Tags tags) {
+  LoggedModel model;
+  model.tags = std::move(tags);
+  return model;
+}
+
+TEST(SourceTags, AreWhatIsKnown) {
+  EXPECT_EQ(source_tags({kCommit, "main", "https://example.org/app"}),
+            (Tags{{"git_commit", "01234567"},
+                  {"mlflow.source.git.commit", kCommit},
+                  {"mlflow.source.git.branch", "main"},
+                  {"mlflow.source.git.repoURL", "https://example.org/app"}}));
+  EXPECT_EQ(source_tags({kCommit, "", ""}),
+            (Tags{{"git_commit", "01234567"}, {"mlflow.source.git.commit", kCommit}}));
+  EXPECT_EQ(source_tags({}), Tags{});
+}
+
+TEST(SourceTags, AreNotAddedToAModelThatExists) {
+  const auto difference =
+      compare(model_with({}), link_with({{"team", "ml"}}, {{"git_commit", "01234567"}}));
+  EXPECT_EQ(difference.tags_to_set, (Tags{{"team", "ml"}}));
+  EXPECT_TRUE(difference.warnings.empty());
+}
+
+TEST(SourceTags, ThatDifferAreAWarning) {
+  const auto difference = compare(model_with({{"git_commit", "aaaaaaaa"}}),
+                                  link_with({}, {{"git_commit", "bbbbbbbb"}}));
+  EXPECT_TRUE(difference.tags_to_set.empty());
+  ASSERT_EQ(difference.warnings.size(), 1u);
+  EXPECT_NE(difference.warnings[0].find("tag git_commit of the model is \"aaaaaaaa\" on the server "
+                                        "and \"bbbbbbbb\" here"),
+            std::string::npos)
+      << difference.warnings[0];
+}
+
+TEST(SourceTags, OfTheOperatorWinOverTheFacts) {
+  const auto link = link_with({{"git_commit", "mine"}}, {{"git_commit", "01234567"}});
+  EXPECT_TRUE(compare(model_with({{"git_commit", "mine"}}), link).warnings.empty());
+  EXPECT_EQ(compare(model_with({}), link).tags_to_set, (Tags{{"git_commit", "mine"}}));
+}
+
+TEST(SourceTags, OfTheOperatorAreNotOverwrittenEither) {
+  const auto difference = compare(model_with({{"mlflow.source.git.dirty", "true"}}),
+                                  link_with({{"mlflow.source.git.dirty", "false"}}, {}));
+  EXPECT_TRUE(difference.tags_to_set.empty());
+  EXPECT_EQ(difference.warnings.size(), 1u);
+}
+
+}  // namespace
+}  // namespace tracelink
