@@ -124,9 +124,8 @@ std::optional<LinkHash> Assembler::accepted_link(const TraceId& id) const {
   return found->second.work.accepted_link;
 }
 
-bool Assembler::has_link(const LinkHash& link) const {
-  return std::any_of(open_.begin(), open_.end(),
-                     [&](const auto& entry) { return entry.second.work.group.link == link; });
+void Assembler::add_links(LinkSet& to) const {
+  for (const auto& [id, open] : open_) to.insert(open.work.group.link);
 }
 
 void Assembler::finished(const TraceId& id) {

@@ -53,7 +53,7 @@ class Assembler {
 
   // The link accepted with the first part, if the trace is in assembly.
   std::optional<LinkHash> accepted_link(const TraceId& id) const;
-  bool has_link(const LinkHash& link) const;  // of any trace in assembly
+  void add_links(LinkSet& to) const;  // of the traces in assembly
 
   std::optional<SteadyTime> next_ready() const;
   std::size_t records() const { return records_; }  // in assembly

@@ -69,7 +69,9 @@ Result<void> DeadLetterDesk::try_to_bury(Burial& burial) {
   }
   if (!remains) return std::move(remains).error();
   // It may never have been sent; what comes late for the trace must not choose another link.
-  if (auto fixed = ledger_.fix_links({&burial.work}); !fixed) return fixed;
+  if (burial.work.link_obstacle == LinkObstacle::none) {
+    if (auto fixed = ledger_.fix_links({&burial.work}); !fixed) return fixed;
+  }
   if (remains->spans > 0) {
     if (auto written = store_.write(letter(burial, *remains)); !written) return written;
     source_.set_external_bytes(store_.bytes());
@@ -139,9 +141,8 @@ std::optional<SteadyTime> DeadLetterDesk::next_due() const {
   return next;
 }
 
-bool DeadLetterDesk::has_link(const LinkHash& link) const {
-  return std::any_of(parked_.begin(), parked_.end(),
-                     [&](const Burial& burial) { return burial.work.group.link == link; });
+void DeadLetterDesk::add_links(LinkSet& to) const {
+  for (const Burial& burial : parked_) to.insert(burial.work.group.link);
 }
 
 std::size_t DeadLetterDesk::parked_records() const {

@@ -32,10 +32,12 @@ void Forwarder::check_holds() {
 }
 
 void Forwarder::forget_unused_links() {
-  links_.forget_unused([this](const LinkHash& link) {
-    const auto is_its = [&](const GroupKey& group) { return group.link == link; };
-    return assembler_.has_link(link) || backlog_.records_in(is_its) > 0 || desk_.has_link(link);
-  });
+  LinkSet in_use;
+  ledger_.add_links(in_use);
+  assembler_.add_links(in_use);
+  backlog_.add_links(in_use);
+  desk_.add_links(in_use);
+  links_.forget_unused(in_use);
 }
 
 void Forwarder::retry_unlinked() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <unordered_set>
 
 #include "daemon/types/ids.hpp"
 
@@ -31,6 +32,8 @@ struct LinkChoice {
   LinkRank rank = LinkRank::accepted;
   LinkObstacle obstacle = LinkObstacle::none;
 };
+
+using LinkSet = std::unordered_set<LinkHash, IdHash>;
 
 // May be over before the operator does anything: worth trying again.
 inline bool may_pass(LinkObstacle obstacle) {

@@ -11,7 +11,7 @@ namespace tracelink {
 
 namespace {
 
-constexpr auto kForget = std::chrono::hours(2);
+constexpr auto kForget = std::chrono::hours(1);
 constexpr const char* kSubject = "links named by traces";
 // A model's name has at most 500 characters on every database but SQLite.
 constexpr std::size_t kMaxNameBytes = 4 * 500;
@@ -122,14 +122,11 @@ LinkChoice TraceLinks::admit(const LinkDefinition& definition, LinkRank rank) {
   return choice;
 }
 
-void TraceLinks::forget_unused(const std::function<bool(const LinkHash&)>& is_waited_for) {
+void TraceLinks::forget_unused(const LinkSet& in_use) {
   for (auto at = last_use_.begin(); at != last_use_.end();) {
     const auto entry = at++;
+    if (in_use.contains(entry->first)) entry->second = clock_.steady();
     if (clock_.steady() - entry->second < kForget) continue;
-    if (is_waited_for(entry->first)) {
-      entry->second = clock_.steady();
-      continue;
-    }
     if (const auto forgotten = source_.forget_link(entry->first); !forgotten) {
       reporter_.failure(kSubject, forgotten.error().message, "");
     }

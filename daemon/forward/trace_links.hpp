@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -20,9 +19,9 @@ namespace tracelink {
 // that was active at acceptance, whose name may be a template for attributes of the resource
 // (DESIGN section 6, "One link per trace").
 //
-// A link that depends on what peers send is remembered durably before it is given out, for two
-// hours after its last use (a trace's note lives for one), and no more than `max_names` are in use
-// at a time. Memory: those, and the configured link that was used last.
+// A link that depends on what peers send is remembered durably before it is given out, until an
+// hour after its last use, and no more than `max_names` are remembered at a time. Memory: those,
+// and the base that was used last.
 // Threads: one. Lifetime: the references outlive this object.
 class TraceLinks {
  public:
@@ -39,8 +38,9 @@ class TraceLinks {
   // Whether a link that traces named is remembered.
   bool is_known(const LinkHash& link) const { return last_use_.contains(link); }
   bool has_room() const { return last_use_.size() < options_.max_names; }
-  // Forgets the links that traces named and that no trace used for two hours, nor waits for.
-  void forget_unused(const std::function<bool(const LinkHash&)>& is_waited_for);
+  // Forgets the links that traces named and that were neither chosen nor `in_use` for an hour. To
+  // be called each minute.
+  void forget_unused(const LinkSet& in_use);
 
  private:
   struct Names {
