@@ -1,9 +1,11 @@
 #include "daemon/app/control_commands.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
@@ -97,6 +99,51 @@ ControlReply clear_active(const Body& body, const ControlParts& parts) {
   return json_reply(json);
 }
 
+std::vector<KnownLink> known_links(const ControlParts& parts) {
+  std::vector<KnownLink> known;
+  for (auto& [link, definition] : parts.queue.links()) {
+    const auto status = parts.delivery.registration(link);
+    known.push_back({link, definition, status ? status->model : std::nullopt});
+  }
+  return known;
+}
+
+bool is_active(const LinkHash& link, const ActiveLinks& active) {
+  const auto overrides = active.overrides();
+  const auto entries = overrides->entries();
+  return link == (overrides->all ? overrides->all->link : active.configured()) ||
+         std::any_of(entries.begin(), entries.end(),
+                     [&](const ActiveOverride* entry) { return entry->link == link; });
+}
+
+ControlReply relink(const Body& body, const ControlParts& parts) {
+  const auto from_word = body.find("from");
+  const auto to_word = body.find("to");
+  if (from_word == body.end() || to_word == body.end()) {
+    return error_reply(400, "\"from\" and \"to\" are needed");
+  }
+  const auto from = meant_link(from_word->second, known_links(parts));
+  if (!from) return reply_of(from.error());
+  const auto definition = link_asked_for(to_word->second, parts);
+  if (!definition) return reply_of(definition.error());
+  const auto to = parts.queue.remember_link(*definition);
+  if (!to) return reply_of(to.error());
+  if (*from == *to) return error_reply(400, "the traces have that link already");
+  const Relink relink{*from, *to, parts.clock.wall()};
+  const auto moved = parts.delivery.relink(relink);
+  if (!moved) return reply_of(moved.error());
+  spdlog::info("relinked from=\"{}\" from_link={} to=\"{}\" to_link={} traces={}",
+               from_word->second, from->hex(), to_word->second, to->hex(), *moved);
+  register_now(*to, *definition, parts.delivery);
+  ordered_json json{{"from_link", from->hex()},
+                    {"to_link", to->hex()},
+                    {"at", utc_iso(relink.at)},
+                    {"traces", *moved},
+                    {"still_active", is_active(*from, parts.active)},
+                    {"to", model_json(*definition, parts.delivery.registration(*to))}};
+  return json_reply(json);
+}
+
 }  // namespace
 
 ControlReply handle_command(const ControlRequest& request, const ControlParts& parts) {
@@ -107,6 +154,11 @@ ControlReply handle_command(const ControlRequest& request, const ControlParts& p
     const auto body = body_of(request, {"model", "service"});
     if (!body) return error_reply(400, R"(the body is {"model": "…", "service": "…"})");
     return post ? set_active(*body, parts) : clear_active(*body, parts);
+  }
+  if (request.target == "/relinks" && post) {
+    const auto body = body_of(request, {"from", "to"});
+    if (!body) return error_reply(400, R"(the body is {"from": "…", "to": "…"})");
+    return relink(*body, parts);
   }
   return error_reply(404, "no such resource; see docs/control-api.md");
 }

@@ -38,10 +38,14 @@ class DeliveryImpl final : public Delivery {
                                          config_.queue.max_bytes / kDeadLetterShare);
     if (!letters) return std::move(letters).error();
     dead_letters_ = std::move(*letters);
+    auto relinks = Relinks::open(fs_, state_dir / "models" / "relinks.json");
+    if (!relinks) return std::move(relinks).error().within("models");
+    relinks_ = std::move(*relinks);
+    relinks_seen_ = relinks_->all();
     if (auto opened = open_destination(); !opened) return opened;
     if (!destination_) return {};
     forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), source_, *destination_,
-                                             *dead_letters_, clock_, random_);
+                                             *dead_letters_, *relinks_, clock_, random_);
     queue_.set_on_durable([this] { destination_->wakeup(); });
     return {};
   }
@@ -65,6 +69,28 @@ class DeliveryImpl final : public Delivery {
     destination_->wakeup();
     thread_.join();
   }
+
+  Result<std::size_t> relink(const Relink& relink) override {
+    if (!forwarder_) {
+      return Error{ErrorCode::unavailable,
+                   "nothing is forwarded yet: set tracking.uri, and relink then"};
+    }
+    const auto moved = std::make_shared<Result<std::size_t>>(std::size_t{0});
+    const auto called = call([this, relink, moved] {
+      *moved = forwarder_->relink(relink);
+      const std::lock_guard lock(mutex_);
+      relinks_seen_ = relinks_->all();
+    });
+    if (!called) return called.error();
+    return *moved;
+  }
+
+  std::vector<Relink> relinks() const override {
+    const std::lock_guard lock(mutex_);
+    return relinks_seen_;
+  }
+
+  std::vector<std::string> notices() const override { return relinks_->notices(); }
 
   ForwardStatus forward_status() const override {
     return forwarder_ ? forwarder_->status() : ForwardStatus{};
@@ -167,6 +193,7 @@ class DeliveryImpl final : public Delivery {
   RandomSource& random_;
 
   std::unique_ptr<DeadLetterStore> dead_letters_;
+  std::unique_ptr<Relinks> relinks_;  // changed on the forwarder thread
   std::unique_ptr<HttpClient> http_;
   std::unique_ptr<TrackingClient> client_;
   std::unique_ptr<Registrar> registrar_;
@@ -176,6 +203,7 @@ class DeliveryImpl final : public Delivery {
   std::jthread thread_;
 
   mutable std::mutex mutex_;
+  std::vector<Relink> relinks_seen_;                      // guarded by mutex_
   std::map<LinkHash, RegistrationStatus> registrations_;  // guarded by mutex_
 };
 

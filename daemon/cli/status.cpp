@@ -78,6 +78,10 @@ void print_human(const json& status) {
     std::cout << "held        " << text(held, "scope") << ": " << text(held, "reason") << "\n";
     if (!text(held, "remedy").empty()) std::cout << "            " << text(held, "remedy") << "\n";
   }
+  for (const json& relink : status.value("relinks", json::array())) {
+    std::cout << "relinked    " << text(relink, "from") << " -> " << text(relink, "to") << "  "
+              << text(relink, "at") << "\n";
+  }
   for (const json& notice : status.value("notices", json::array())) {
     std::cout << "notice      " << notice.get<std::string>() << "\n";
   }

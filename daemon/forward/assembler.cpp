@@ -90,6 +90,10 @@ std::optional<TraceWork> Assembler::take_soonest() {
   return take(due_.begin()->second);
 }
 
+void Assembler::for_each(const std::function<void(TraceWork&)>& change) {
+  for (auto& [id, open] : open_) change(open.work);
+}
+
 void Assembler::finished(const TraceId& id) {
   busy_.erase(id);
   const auto found = open_.find(id);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -39,6 +40,8 @@ class Assembler {
   // At once, whatever is missing: the one that is ready soonest (when memory is needed).
   std::optional<TraceWork> take_soonest();
 
+  // Every trace in assembly. `change` leaves alone what they are ordered by.
+  void for_each(const std::function<void(TraceWork&)>& change);
   void finished(const TraceId& id);  // delivered or given up: late spans may go
 
   std::optional<SteadyTime> next_ready() const;

@@ -61,6 +61,10 @@ void DeadLetterDesk::retry_due() {
   }
 }
 
+void DeadLetterDesk::for_each(const std::function<void(TraceWork&)>& change) {
+  for (Burial& burial : parked_) change(burial.work);
+}
+
 Result<void> DeadLetterDesk::try_to_bury(Burial& burial) {
   auto remains = remains_of(burial.work);
   if (!remains && remains.error().code == ErrorCode::closed) {
@@ -68,6 +72,8 @@ Result<void> DeadLetterDesk::try_to_bury(Burial& burial) {
     return {};
   }
   if (!remains) return std::move(remains).error();
+  // It may never have been sent; what comes late for the trace must not choose another link.
+  if (auto fixed = ledger_.fix_links({&burial.work}); !fixed) return fixed;
   if (remains->spans > 0) {
     if (auto written = store_.write(letter(burial, *remains)); !written) return written;
     source_.set_external_bytes(store_.bytes());

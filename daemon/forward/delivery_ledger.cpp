@@ -31,7 +31,9 @@ TraceNote DeliveryLedger::note(const TraceWork& work, TraceNote::Step step) cons
 Result<void> DeliveryLedger::fix_links(const std::vector<const TraceWork*>& works) {
   std::vector<TraceNote> notes;
   for (const TraceWork* work : works) {
-    if (!recent(work->trace_id)) notes.push_back(note(*work, TraceNote::Step::linked));
+    const auto known = recent(work->trace_id);
+    if (known && (known->delivered || known->link == work->group.link)) continue;
+    notes.push_back(note(*work, TraceNote::Step::linked));
   }
   if (notes.empty()) return {};
   if (auto saved = source_.note(notes); !saved) return saved;

@@ -29,11 +29,13 @@ DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
 }  // namespace
 
 Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
-                     DeadLetterStore& dead_letters, const Clock& clock, RandomSource& random)
+                     DeadLetterStore& dead_letters, Relinks& relinks, const Clock& clock,
+                     RandomSource& random)
     : options_(options),
       source_(source),
       destination_(destination),
       dead_letters_(dead_letters),
+      relinks_(relinks),
       clock_(clock),
       reporter_(clock),
       ledger_(source, clock),
@@ -102,7 +104,7 @@ void Forwarder::read() {
   for (int n = 0; n < kReadsPerStep; ++n) {
     caught_up_ = window_full_ = !has_room();
     if (caught_up_) return;
-    const auto stored = source_.next();
+    auto stored = source_.next();
     if (!stored) {
       reporter_.failure("queue", stored.error().message, "");
       if (stored.error().code == ErrorCode::corrupt) continue;  // stepped over and counted
@@ -112,7 +114,9 @@ void Forwarder::read() {
     caught_up_ = !*stored;
     ledger_.read_up_to(caught_up_ ? clock_.wall() : (*stored)->record.accepted_at);
     if (caught_up_) return;
-    assembler_.add(**stored, ledger_.recent((*stored)->record.slice.trace_id));
+    Record& record = (*stored)->record;
+    record.link = relinks_.resolve(record.link, record.accepted_at);
+    assembler_.add(**stored, known(record.slice.trace_id));
   }
 }
 
@@ -138,7 +142,7 @@ bool Forwarder::has_room() const {
 void Forwarder::admit(std::vector<TraceWork> works) {
   for (TraceWork& work : works) {
     // Its link may have been fixed by an earlier part of the trace while this one waited.
-    if (const auto known = ledger_.recent(work.trace_id)) work.group.link = known->link;
+    if (const auto fixed = known(work.trace_id)) work.group.link = fixed->link;
     backlog_.add(std::move(work));
   }
 }
@@ -170,6 +174,7 @@ void Forwarder::give_up_overdue_holds() {
       work.isolation.reset();
       desk_.bury(std::move(work), "held too long: " + hold.failure.message, hold.failure);
     }
+    forget_if_unused(hold.key);
   }
 }
 
@@ -283,7 +288,10 @@ void Forwarder::settle(Flight flight, const std::vector<Outcome>& outcomes) {
   --flights_;
   in_flight_traces_ -= flight.items.size();
   in_flight_records_ -= flight.records();
+  const ScopeKey link{FailureScope::link, flight.group.link, {}};
+  const bool relinked = relink_returned(flight, outcomes);
   settler_.settle(std::move(flight), outcomes);
+  if (relinked) forget_if_unused(link);
 }
 
 void Forwarder::sync_if_due() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,6 +32,7 @@ class LinkStore {
   Result<void> learn(std::string_view encoded);
 
   Result<LinkDefinition> find(const LinkHash& hash) const;  // `invalid` if unknown
+  std::map<LinkHash, LinkDefinition> all() const;
   // The stored form; null if unknown.
   std::shared_ptr<const std::string> encoded(const LinkHash& hash) const;
 

@@ -33,6 +33,7 @@ class DurableQueue final : public Queue {
   Result<LinkDefinition> link(const LinkHash& hash) const override {
     return core_.links.find(hash);
   }
+  std::map<LinkHash, LinkDefinition> links() const override { return core_.links.all(); }
 
   Result<std::optional<StoredRecord>> next() override { return reader_.next(); }
   Result<StoredRecord> read(Position position) const override { return reader_.read(position); }

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import socket
 import subprocess
 
 import pytest
+import requests
 
 from harness import unix_http
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
@@ -89,3 +91,20 @@ def test_a_request_over_the_limit_is_answered_with_413(make_daemon):
     assert status == 413
     status, _ = post(daemon, gzip.compress(bytes(2 * 1024 * 1024)), "application/x-protobuf", "Content-Encoding: gzip")
     assert status == 413, "the limit holds after decompression too"
+
+
+def test_metrics_and_probes_are_served_where_the_operator_asks(make_daemon):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    daemon = make_daemon({"model": {"name": "agent"}})
+    daemon.config["control"]["http"] = address
+    daemon.configure({})
+    daemon.start()
+    daemon.post(make_trace().request)
+    metrics = requests.get(f"http://{address}/metrics", timeout=30)
+    assert metrics.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert f"tracelink_spans_accepted_total {SPANS_PER_TRACE}\n" in metrics.text
+    assert requests.get(f"http://{address}/healthz", timeout=30).status_code == 200
+    assert requests.get(f"http://{address}/readyz", timeout=30).status_code == 200
+    assert requests.get(f"http://{address}/status", timeout=30).status_code == 404

@@ -31,6 +31,9 @@ def test_what_is_refused_among_a_hundred_traces_becomes_a_dead_letter(server, da
     status = daemon.status()
     by_id = {info["trace_id"] for info in server.linked_traces(status["experiment"]["id"], status["model"]["id"])}
     assert {trace.trace_id for trace in [*good, refused]} == by_id
+    # MLflow hides a trace that has fewer spans than its info promises.
+    shown = server.request("GET", "/api/3.0/mlflow/traces/get", params={"trace_id": refused.trace_id})
+    assert len(shown["trace"]["spans"]) == SPANS_PER_TRACE - 1
 
 
 def test_a_wrong_experiment_id_holds_only_the_traces_of_its_client(newest_server, daemon_for, run_app):

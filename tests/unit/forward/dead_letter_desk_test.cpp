@@ -121,6 +121,19 @@ TEST_F(DeadLetterDeskTest, AnIsolationThatFoundNothingWritesNoLetter) {
   EXPECT_EQ(store->count(), 0u);
 }
 
+TEST_F(DeadLetterDeskTest, TheLinkOfABuriedTraceIsFixed) {
+  open();
+  accept();
+  source.fail_notes(true);
+  desk->bury(read(), "refused", refusal());
+  EXPECT_EQ(desk->parked_traces(), 1u);
+  source.fail_notes(false);
+  clock.advance(minutes(1));
+  desk->retry_due();
+  EXPECT_EQ(source.totals().dead_lettered, 4u);
+  EXPECT_EQ(ledger->recent(trace_id(1))->link, link_of('a'));
+}
+
 TEST_F(DeadLetterDeskTest, WhatFindsNoRoomStaysParkedAndIsTriedEachMinute) {
   open(10);
   accept();
