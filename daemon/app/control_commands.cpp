@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -32,6 +33,7 @@ ControlReply reply_of(const Error& error) {
     case ErrorCode::closed:
     case ErrorCode::timeout:
     case ErrorCode::unavailable:
+    case ErrorCode::no_space:
       return error_reply(503, error.message);
     default:
       return error_reply(500, error.message);
@@ -144,6 +146,25 @@ ControlReply relink(const Body& body, const ControlParts& parts) {
   return json_reply(json);
 }
 
+// "/dead-letters/<id>" and "/dead-letters/<id>/replay".
+std::optional<ControlReply> dead_letter_command(const ControlRequest& request, Delivery& delivery) {
+  constexpr std::string_view kFolder = "/dead-letters/";
+  constexpr std::string_view kReplay = "/replay";
+  std::string_view id = request.target;
+  if (!id.starts_with(kFolder)) return std::nullopt;
+  id.remove_prefix(kFolder.size());
+  const bool replay = request.method == "POST";
+  if (replay && !id.ends_with(kReplay)) return std::nullopt;
+  if (replay) id.remove_suffix(kReplay.size());
+  const std::string letter(id);
+  const auto done =
+      replay ? delivery.replay_dead_letter(letter) : delivery.remove_dead_letter(letter);
+  if (!done) return reply_of(done.error());
+  const char* what = replay ? "replayed" : "removed";
+  spdlog::info("dead letter {} id={}", what, letter);
+  return json_reply({{what, letter}});
+}
+
 }  // namespace
 
 ControlReply handle_command(const ControlRequest& request, const ControlParts& parts) {
@@ -160,6 +181,7 @@ ControlReply handle_command(const ControlRequest& request, const ControlParts& p
     if (!body) return error_reply(400, R"(the body is {"from": "…", "to": "…"})");
     return relink(*body, parts);
   }
+  if (auto reply = dead_letter_command(request, parts.delivery)) return *std::move(reply);
   return error_reply(404, "no such resource; see docs/control-api.md");
 }
 

@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/app/options.hpp"
+#include "daemon/forward/dead_letter_commands.hpp"
 #include "daemon/forward/file_destination.hpp"
 #include "daemon/forward/forwarder.hpp"
 #include "daemon/forward/mlflow_destination.hpp"
@@ -42,6 +43,12 @@ class DeliveryImpl final : public Delivery {
     if (!relinks) return std::move(relinks).error().within("models");
     relinks_ = std::move(*relinks);
     relinks_seen_ = relinks_->all();
+    notices_ = relinks_->notices();
+    letter_commands_.emplace(*dead_letters_, queue_, clock_);
+    if (auto settled = letter_commands_->settle(); !settled) {
+      notices_.push_back("dead letters: what was interrupted could not be settled: " +
+                         settled.error().message);
+    }
     if (auto opened = open_destination(); !opened) return opened;
     if (!destination_) return {};
     forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), source_, *destination_,
@@ -90,7 +97,7 @@ class DeliveryImpl final : public Delivery {
     return relinks_seen_;
   }
 
-  std::vector<std::string> notices() const override { return relinks_->notices(); }
+  std::vector<std::string> notices() const override { return notices_; }
 
   ForwardStatus forward_status() const override {
     return forwarder_ ? forwarder_->status() : ForwardStatus{};
@@ -134,7 +141,22 @@ class DeliveryImpl final : public Delivery {
 
   const DeadLetterStore& dead_letters() const override { return *dead_letters_; }
 
+  Result<void> replay_dead_letter(const std::string& id) override {
+    return with_letters([id](DeadLetterCommands& commands) { return commands.replay(id); });
+  }
+  Result<void> remove_dead_letter(const std::string& id) override {
+    return with_letters([id](DeadLetterCommands& commands) { return commands.remove(id); });
+  }
+
  private:
+  // On the forwarder thread, which writes letters.
+  Result<void> with_letters(std::function<Result<void>(DeadLetterCommands&)> command) {
+    const auto result = std::make_shared<Result<void>>();
+    const auto called = call(
+        [this, result, command = std::move(command)] { *result = command(*letter_commands_); });
+    return called ? *result : called;
+  }
+
   Result<void> open_destination() {
     if (config_.destination == "file") {
       open_archive();
@@ -193,6 +215,8 @@ class DeliveryImpl final : public Delivery {
   RandomSource& random_;
 
   std::unique_ptr<DeadLetterStore> dead_letters_;
+  std::optional<DeadLetterCommands> letter_commands_;
+  std::vector<std::string> notices_;
   std::unique_ptr<Relinks> relinks_;  // changed on the forwarder thread
   std::unique_ptr<HttpClient> http_;
   std::unique_ptr<TrackingClient> client_;

@@ -51,6 +51,9 @@ class Delivery {
   // it. `closed`: it was not run; `timeout`: it may still be. What it uses is shared with it.
   virtual Result<void> call(std::function<void()> work) = 0;
   virtual const DeadLetterStore& dead_letters() const = 0;
+  // DeadLetterCommands, and the errors of call().
+  virtual Result<void> replay_dead_letter(const std::string& id) = 0;
+  virtual Result<void> remove_dead_letter(const std::string& id) = 0;
   virtual std::vector<std::string> notices() const = 0;  // of open(), for people
 };
 

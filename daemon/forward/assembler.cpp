@@ -39,13 +39,15 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
   Open& open = at->second;
   if (is_new) {
     open.work = begin_work(stored, known);
+    open.late_at = arrived + options_.trace_grace;
+    open.ready_at = SteadyTime::max();
   } else {
     due_.erase({open.ready_at, id});
   }
   add_part(open.work, stored);
   if (known && known->delivered) {
     open.work.root_seen |= stored.record.slice.root_seen;
-    open.ready_at = arrived + options_.trace_grace;
+    open.ready_at = std::min(open.ready_at, open.late_at);
   } else if (!open.work.root_seen) {
     open.work.root_seen = stored.record.slice.root_seen;
     open.ready_at = arrived + (open.work.root_seen ? options_.trace_grace : options_.trace_idle);
@@ -97,7 +99,11 @@ void Assembler::for_each(const std::function<void(TraceWork&)>& change) {
 void Assembler::finished(const TraceId& id) {
   busy_.erase(id);
   const auto found = open_.find(id);
-  if (found != open_.end()) due_.emplace(found->second.ready_at, id);
+  if (found == open_.end()) return;
+  Open& open = found->second;
+  due_.erase({open.ready_at, id});
+  open.ready_at = std::min(open.ready_at, open.late_at);
+  due_.emplace(open.ready_at, id);
 }
 
 std::optional<SteadyTime> Assembler::next_ready() const {

@@ -16,7 +16,8 @@
 namespace tracelink {
 
 // Groups records by trace until a trace is ready: its root is there and `trace_grace` passed since,
-// or nothing came for `trace_idle`. Late spans of a delivered trace wait for `trace_grace` only.
+// or nothing came for `trace_idle`. Late spans, which come after the trace was given out, wait for
+// `trace_grace` only, counted from the first of them.
 //
 // A record's arrival is its acceptance, so that waiting goes on over a restart. While the reader is
 // behind, time stands at the last record read: a trace is not cut because its other half is still
@@ -53,6 +54,7 @@ class Assembler {
   struct Open {
     TraceWork work;
     SteadyTime ready_at{};
+    SteadyTime late_at{};  // ready_at of late spans
   };
   using Due = std::set<std::pair<SteadyTime, TraceId>>;
 

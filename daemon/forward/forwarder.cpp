@@ -114,9 +114,20 @@ void Forwarder::read() {
     caught_up_ = !*stored;
     ledger_.read_up_to(caught_up_ ? clock_.wall() : (*stored)->record.accepted_at);
     if (caught_up_) return;
+    retract_letter((*stored)->position);
     Record& record = (*stored)->record;
     record.link = relinks_.resolve(record.link, record.accepted_at);
     assembler_.add(**stored, known(record.slice.trace_id));
+  }
+}
+
+// Written before a crash that took the journal's entry: the record is still queued.
+void Forwarder::retract_letter(Position position) {
+  const auto retracted = dead_letters_.retract(position.segment_id, position.offset);
+  if (!retracted) {
+    reporter_.failure("dead letters", retracted.error().message, "");
+  } else if (*retracted) {
+    source_.set_external_bytes(dead_letters_.bytes());
   }
 }
 

@@ -85,6 +85,7 @@ class Forwarder {
   void forget_if_unused(const ScopeKey& key);
 
   void read();
+  void retract_letter(Position position);
   bool has_room() const;
   void admit(std::vector<TraceWork> works);
   void admit_ready();

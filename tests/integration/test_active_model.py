@@ -1,8 +1,10 @@
 """The active model is switched at runtime: what was accepted keeps its version, what comes after gets the new one."""
 
+import json
 import threading
 import time
 
+from harness import unix_http
 from harness.expect import linked_once
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.waiting import wait_until
@@ -84,6 +86,8 @@ def test_a_switch_in_the_middle_of_a_stream(server, daemon_for):
     assert status["active"]["override"]["id"] in server.model_ids(experiment, "agent-v2")
     assert status["model"]["name"] == "agent-v1", "what is configured is still shown"
     assert "agent-v2" in daemon.tracelink("status").out
+    shown = json.loads(unix_http.request(daemon.socket, "GET", "/").body)
+    assert shown["model"]["name"] == "agent-v2", "what applications are told"
 
 
 def test_a_switch_survives_sigkill_and_is_cleared(newest_server, daemon_for):

@@ -44,7 +44,8 @@ def test_wrong_usage_is_exit_code_2(daemon, command):
 @pytest.mark.parametrize("command", [["status"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
                                      ["models", "create"], ["models", "get"], ["models", "list"],
                                      ["models", "set-active"], ["models", "clear-active"], ["models", "relink"],
-                                     ["dead-letters", "ls"], ["dead-letters", "show"]])
+                                     ["dead-letters", "ls"], ["dead-letters", "show"], ["dead-letters", "replay"],
+                                     ["dead-letters", "rm"]])
 def test_help_has_an_example(daemon, command):
     result = daemon.tracelink(*command, "--help")
     assert result.code == DONE and "Example" in result.out

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import socket
 import subprocess
 
 import pytest
@@ -10,6 +9,7 @@ import requests
 
 from harness import unix_http
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
+from harness.ports import free_port
 
 
 @pytest.fixture
@@ -94,9 +94,7 @@ def test_a_request_over_the_limit_is_answered_with_413(make_daemon):
 
 
 def test_metrics_and_probes_are_served_where_the_operator_asks(make_daemon):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     daemon = make_daemon({"model": {"name": "agent"}})
     daemon.config["control"]["http"] = address
     daemon.configure({})
