@@ -101,7 +101,8 @@ std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view 
   std::vector<UsageNode> spans;
   const auto keep = [&spans](int depth, Json::parse_event_t event, const Json& value) {
     if (event != Json::parse_event_t::object_end) return true;
-    if (depth != kSpanDepth || !value.contains("span_id")) return !is_beside_the_point(value);
+    if (depth > kSpanDepth) return !is_beside_the_point(value);
+    if (depth != kSpanDepth || !value.contains("span_id")) return true;
     if (auto node = read_node(value)) spans.push_back(*std::move(node));
     return false;
   };
