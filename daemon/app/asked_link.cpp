@@ -30,7 +30,7 @@ std::string describe(const KnownLink& known) {
   if (!experiment.empty()) {
     text += "  experiment " + (experiment.id.empty() ? experiment.name : experiment.id);
   }
-  return text + pairs(link.params) + pairs(link.tags);
+  return text + pairs(link.params) + pairs(link.tags) + pairs(link.source_tags);
 }
 
 }  // namespace
