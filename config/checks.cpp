@@ -55,7 +55,7 @@ void complete_paths(Draft& draft, const LoadContext& context) {
 // Facts about the source are worth less than running, unless the version is one.
 void complete_source(Draft& draft, const LoadContext& context) {
   ModelConfig& model = draft.loaded.config.model;
-  const bool is_the_version = model.version == "git";
+  const bool is_the_version = model.version == "git" && context.model_required;
   auto source = source_facts(model.git, context.environment);
   if (!source) {
     return is_the_version

@@ -31,6 +31,12 @@ std::string_view hint(const Key& key, const YAML::Node& value) {
   return unquoted ? "; a value that begins with { needs quotes: \"{service.name}\"" : "";
 }
 
+// How to write, as the text that a param or tag is, what was written as something else.
+std::string text_form(const YAML::Node& node) {
+  if (node.IsSequence()) return ": '[\"x\", \"y\"]'";
+  return node.IsMap() ? ": '{\"x\": 1}'" : ": \"0.7\"";
+}
+
 class Reader {
  public:
   Reader(const std::string& file_name, const std::map<std::string, std::string>& environment,
@@ -139,7 +145,8 @@ class Reader {
           } else {
             fail(value.IsNull() ? key_node : value, entry,
                  "found " + std::string(shape(value)) +
-                     ", allowed: a single value, kept as its text");
+                     ", allowed: a single value, kept as its text, such as " + key_node.Scalar() +
+                     text_form(value));
           }
         });
     return map;

@@ -7,7 +7,33 @@ namespace tracelink {
 
 namespace {
 
+constexpr const char* kNoModel = "none";
+
 Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
+
+bool is_meant(const std::string& word, const KnownLink& known) {
+  const LinkDefinition& link = known.definition;
+  if (word == kNoModel && link.empty()) return true;  // an experiment alone
+  if (word == known.link.hex() || word == link.id) return true;
+  if (!link.name.empty() && word == link.model_name()) return true;
+  return known.model && (word == known.model->model_id || word == known.model->name);
+}
+
+std::string pairs(const std::map<std::string, std::string>& map) {
+  std::string text;
+  for (const auto& [key, value] : map) text += " " + key + "=" + value;
+  return text;
+}
+
+std::string describe(const KnownLink& known) {
+  const LinkDefinition& link = known.definition;
+  const ExperimentRef& experiment = link.experiment;
+  std::string text = known.link.hex() + "  " + (link.id.empty() ? link.model_name() : link.id);
+  if (!experiment.empty()) {
+    text += "  experiment " + (experiment.id.empty() ? experiment.name : experiment.id);
+  }
+  return text + pairs(link.params) + pairs(link.tags) + pairs(link.source_tags);
+}
 
 }  // namespace
 
@@ -37,6 +63,23 @@ Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition&
   }
   link.experiment.id = resolved->experiment_id;
   return link;
+}
+
+Result<LinkHash> meant_link(const std::string& word, const std::vector<KnownLink>& links) {
+  if (word.empty()) return invalid("no link is named");
+  std::vector<const KnownLink*> meant;
+  for (const KnownLink& known : links) {
+    if (is_meant(word, known)) meant.push_back(&known);
+  }
+  if (meant.size() == 1) return meant.front()->link;
+  if (meant.empty() && word == kNoModel) return LinkHash();
+  if (meant.empty()) {
+    return invalid("no trace was ever accepted under '" + word +
+                   "'; 'tracelink status' shows what is held");
+  }
+  std::string message = "'" + word + "' may be one of these, name it by its hash:";
+  for (const KnownLink* known : meant) message += "\n  " + describe(*known);
+  return invalid(std::move(message));
 }
 
 }  // namespace tracelink

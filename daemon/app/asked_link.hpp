@@ -2,9 +2,11 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/base/result.hpp"
 #include "daemon/mlflow/registration.hpp"
+#include "daemon/types/ids.hpp"
 #include "daemon/types/link_definition.hpp"
 
 namespace tracelink {
@@ -18,5 +20,17 @@ namespace tracelink {
 // experiment, only the server knows the experiment. Error: `invalid`, for the operator. Pure.
 Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition& configured,
                                   const std::optional<ResolvedModel>& resolved);
+
+// A link that traces may be kept under, and what is known of its model.
+struct KnownLink {
+  LinkHash link;
+  LinkDefinition definition;
+  std::optional<ResolvedModel> model;
+};
+
+// The one of `links` that an operator means: by the hash, by the id or name that it asks for, or by
+// those of its model; "none" is that of traces without a model. Error: `invalid`, with the
+// candidates if there are several. Pure.
+Result<LinkHash> meant_link(const std::string& word, const std::vector<KnownLink>& links);
 
 }  // namespace tracelink

@@ -1,9 +1,12 @@
 #include "daemon/app/control_commands.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
@@ -11,6 +14,7 @@
 #include "daemon/app/asked_link.hpp"
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/codec/name_template.hpp"
 #include "daemon/forward/utc_text.hpp"
 
 namespace tracelink {
@@ -30,6 +34,7 @@ ControlReply reply_of(const Error& error) {
     case ErrorCode::closed:
     case ErrorCode::timeout:
     case ErrorCode::unavailable:
+    case ErrorCode::no_space:
       return error_reply(503, error.message);
     default:
       return error_reply(500, error.message);
@@ -97,6 +102,73 @@ ControlReply clear_active(const Body& body, const ControlParts& parts) {
   return json_reply(json);
 }
 
+std::vector<KnownLink> known_links(const ControlParts& parts) {
+  std::vector<KnownLink> known;
+  for (auto& [link, definition] : parts.queue.links()) {
+    const auto status = parts.delivery.registration(link);
+    known.push_back({link, definition, status ? status->model : std::nullopt});
+  }
+  return known;
+}
+
+bool is_active(const LinkHash& link, const ActiveLinks& active) {
+  const auto overrides = active.overrides();
+  const auto entries = overrides->entries();
+  return link == (overrides->all ? overrides->all->link : active.configured()) ||
+         std::any_of(entries.begin(), entries.end(),
+                     [&](const ActiveOverride* entry) { return entry->link == link; });
+}
+
+ControlReply relink(const Body& body, const ControlParts& parts) {
+  const auto from_word = body.find("from");
+  const auto to_word = body.find("to");
+  if (from_word == body.end() || to_word == body.end()) {
+    return error_reply(400, "\"from\" and \"to\" are needed");
+  }
+  const auto from = meant_link(from_word->second, known_links(parts));
+  if (!from) return reply_of(from.error());
+  const auto definition = link_asked_for(to_word->second, parts);
+  if (!definition) return reply_of(definition.error());
+  if (is_template(*definition)) {
+    return error_reply(400, "'" + to_word->second + "' is made of attributes: name one model");
+  }
+  const auto to = parts.queue.remember_link(*definition);
+  if (!to) return reply_of(to.error());
+  if (*from == *to) return error_reply(400, "the traces have that link already");
+  const Relink relink{*from, *to, parts.clock.wall()};
+  const auto moved = parts.delivery.relink(relink);
+  if (!moved) return reply_of(moved.error());
+  spdlog::info("relinked from=\"{}\" from_link={} to=\"{}\" to_link={} traces={}",
+               from_word->second, from->hex(), to_word->second, to->hex(), *moved);
+  register_now(*to, *definition, parts.delivery);
+  ordered_json json{{"from_link", from->hex()},
+                    {"to_link", to->hex()},
+                    {"at", utc_iso(relink.at)},
+                    {"traces", *moved},
+                    {"still_active", is_active(*from, parts.active)},
+                    {"to", model_json(*definition, parts.delivery.registration(*to))}};
+  return json_reply(json);
+}
+
+// "/dead-letters/<id>" and "/dead-letters/<id>/replay".
+std::optional<ControlReply> dead_letter_command(const ControlRequest& request, Delivery& delivery) {
+  constexpr std::string_view kFolder = "/dead-letters/";
+  constexpr std::string_view kReplay = "/replay";
+  std::string_view id = request.target;
+  if (!id.starts_with(kFolder)) return std::nullopt;
+  id.remove_prefix(kFolder.size());
+  const bool replay = request.method == "POST";
+  if (replay && !id.ends_with(kReplay)) return std::nullopt;
+  if (replay) id.remove_suffix(kReplay.size());
+  const std::string letter(id);
+  const auto done =
+      replay ? delivery.replay_dead_letter(letter) : delivery.remove_dead_letter(letter);
+  if (!done) return reply_of(done.error());
+  const char* what = replay ? "replayed" : "removed";
+  spdlog::info("dead letter {} id={}", what, letter);
+  return json_reply({{what, letter}});
+}
+
 }  // namespace
 
 ControlReply handle_command(const ControlRequest& request, const ControlParts& parts) {
@@ -108,6 +180,12 @@ ControlReply handle_command(const ControlRequest& request, const ControlParts& p
     if (!body) return error_reply(400, R"(the body is {"model": "…", "service": "…"})");
     return post ? set_active(*body, parts) : clear_active(*body, parts);
   }
+  if (request.target == "/relinks" && post) {
+    const auto body = body_of(request, {"from", "to"});
+    if (!body) return error_reply(400, R"(the body is {"from": "…", "to": "…"})");
+    return relink(*body, parts);
+  }
+  if (auto reply = dead_letter_command(request, parts.delivery)) return *std::move(reply);
   return error_reply(404, "no such resource; see docs/control-api.md");
 }
 

@@ -5,6 +5,7 @@
 #include "daemon/app/delivery.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/control/control_server.hpp"
+#include "daemon/queue/queue.hpp"
 
 namespace tracelink {
 
@@ -12,6 +13,7 @@ namespace tracelink {
 struct ControlParts {
   const Config& config;
   ActiveLinks& active;
+  Queue& queue;
   Delivery& delivery;
   const Clock& clock;
 };

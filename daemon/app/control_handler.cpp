@@ -96,7 +96,25 @@ ordered_json held_json(const ForwardStatus& status) {
   return held;
 }
 
+ordered_json relinks_json(const StatusInputs& inputs) {
+  ordered_json relinks = ordered_json::array();
+  const auto model_of = [&](const LinkHash& link) {
+    const auto definition = inputs.queue.link(link);
+    if (!definition) return std::string();
+    return definition->id.empty() ? definition->model_name() : definition->id;
+  };
+  for (const Relink& relink : inputs.delivery.relinks()) {
+    relinks.push_back({{"from", model_of(relink.from)},
+                       {"from_link", relink.from.hex()},
+                       {"to", model_of(relink.to)},
+                       {"to_link", relink.to.hex()},
+                       {"at", timestamp(relink.at)}});
+  }
+  return relinks;
+}
+
 ordered_json status_json(const StatusInputs& inputs) {
+  const QueueStats queue = inputs.queue.stats();
   const ForwardStatus forwarder = inputs.delivery.forward_status();
   const auto registration = inputs.delivery.registration(inputs.active.configured());
   ordered_json json{
@@ -111,12 +129,12 @@ ordered_json status_json(const StatusInputs& inputs) {
        {{"uri", inputs.config.tracking.uri},
         {"version", forwarder.server.version},
         {"state", word(forwarder.server.state)}}},
-      {"queue", queue_json(inputs.queue, inputs.now)},
-      {"spans", spans_json(inputs.queue)},
+      {"queue", queue_json(queue, inputs.now)},
+      {"spans", spans_json(queue)},
       {"rejected_spans", inputs.intake.rejected_spans},
-      {"quarantine",
-       {{"files", inputs.queue.quarantine_files}, {"bytes", inputs.queue.quarantine_bytes}}},
+      {"quarantine", {{"files", queue.quarantine_files}, {"bytes", queue.quarantine_bytes}}},
       {"held", held_json(forwarder)},
+      {"relinks", relinks_json(inputs)},
       {"last_error", nullptr},
       {"last_delivery_at", nullptr},
       {"notices", inputs.notices}};

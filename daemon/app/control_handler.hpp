@@ -18,7 +18,7 @@ namespace tracelink {
 // What the answers are made from; the references outlive the call.
 struct StatusInputs {
   const Config& config;
-  QueueStats queue;
+  const Queue& queue;
   ServerStats intake;
   const ActiveLinks& active;
   const Delivery& delivery;

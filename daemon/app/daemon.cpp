@@ -20,6 +20,7 @@
 #include "daemon/app/control_handler.hpp"
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/state_lock.hpp"
 #include "daemon/base/clock.hpp"
@@ -81,6 +82,7 @@ class DaemonImpl final : public Daemon {
     queue_->start();
     delivery_->start();
     server_->start();
+    serving_ = true;
     signals_.async_wait([this](auto error, int signal) { on_signal(error, signal); });
     tell_systemd(systemd::ready());
     feed_watchdog();
@@ -147,16 +149,47 @@ class DaemonImpl final : public Daemon {
         [this](ControlRequest request) { return control_work(std::move(request)); });
     if (!control) return std::move(control).error();
     control_ = std::move(*control);
+    return open_probes();
+  }
+
+  Result<void> open_probes() {
+    if (config().control.http.empty()) return {};
+    auto probes = ControlServer::open_tcp(
+        io_, config().control.http,
+        [this](ControlRequest request) { return probe_work(std::move(request)); });
+    if (!probes) return std::move(probes).error();
+    probes_ = std::move(*probes);
     return {};
+  }
+
+  ControlServer::Work probe_work(ControlRequest request) {
+    return [this, request = std::move(request), intake = server_->stats(), serving = serving_] {
+      const auto registration = delivery_->registration(active_->configured());
+      const ProbeInputs inputs{
+          .metrics = {.queue = queue_->stats(),
+                      .intake = intake,
+                      .forward = delivery_->forward_status(),
+                      .model_ready =
+                          registration && registration->state == RegistrationState::ready,
+                      .now = clock_.wall(),
+                      .uptime = clock_.steady() - started_},
+          .serving = serving,
+          .delivers = config().destination == "file" || !config().tracking.uri.empty(),
+          .now = clock_.steady()};
+      return handle_probe(request, inputs);
+    };
   }
 
   ControlServer::Work control_work(ControlRequest request) {
     return [this, request = std::move(request), intake = server_->stats()] {
-      const ControlParts parts{
-          .config = config(), .active = *active_, .delivery = *delivery_, .clock = clock_};
+      const ControlParts parts{.config = config(),
+                               .active = *active_,
+                               .queue = *queue_,
+                               .delivery = *delivery_,
+                               .clock = clock_};
       if (request.method != "GET") return handle_command(request, parts);
       const StatusInputs inputs{.config = config(),
-                                .queue = queue_->stats(),
+                                .queue = *queue_,
                                 .intake = intake,
                                 .active = *active_,
                                 .delivery = *delivery_,
@@ -173,6 +206,7 @@ class DaemonImpl final : public Daemon {
       notices_.push_back(std::move(notice));
     }
     for (const std::string& notice : active_->notices()) notices_.push_back(notice);
+    for (const std::string& notice : delivery_->notices()) notices_.push_back(notice);
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());
     spdlog::info(
@@ -230,8 +264,10 @@ class DaemonImpl final : public Daemon {
 
   void close_sockets() {
     signals_.cancel();
+    serving_ = false;
     server_->stop(kCloseGrace, [this] {
       control_->stop();
+      if (probes_) probes_->stop();
       io_.stop();
     });
   }
@@ -247,6 +283,7 @@ class DaemonImpl final : public Daemon {
   asio::steady_timer drain_timer_{io_};
   asio::steady_timer watchdog_timer_{io_};
   bool socket_activated_ = false;
+  bool serving_ = false;
   bool stopping_ = false;
   SteadyTime drain_until_{};
 
@@ -257,6 +294,7 @@ class DaemonImpl final : public Daemon {
   std::optional<QueueSink> sink_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<ControlServer> probes_;  // none without control.http
 };
 
 }  // namespace

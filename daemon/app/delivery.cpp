@@ -13,6 +13,7 @@
 
 #include "daemon/app/options.hpp"
 #include "daemon/codec/name_template.hpp"
+#include "daemon/forward/dead_letter_commands.hpp"
 #include "daemon/forward/file_destination.hpp"
 #include "daemon/forward/forwarder.hpp"
 #include "daemon/forward/mlflow_destination.hpp"
@@ -39,10 +40,20 @@ class DeliveryImpl final : public Delivery {
                                          config_.queue.max_bytes / kDeadLetterShare);
     if (!letters) return std::move(letters).error();
     dead_letters_ = std::move(*letters);
+    auto relinks = Relinks::open(fs_, state_dir / "models" / "relinks.json");
+    if (!relinks) return std::move(relinks).error().within("models");
+    relinks_ = std::move(*relinks);
+    relinks_seen_ = relinks_->all();
+    notices_ = relinks_->notices();
+    letter_commands_.emplace(*dead_letters_, queue_, clock_);
+    if (auto settled = letter_commands_->settle(); !settled) {
+      notices_.push_back("dead letters: what was interrupted could not be settled: " +
+                         settled.error().message);
+    }
     if (auto opened = open_destination(); !opened) return opened;
     if (!destination_) return {};
     forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), source_, *destination_,
-                                             *dead_letters_, clock_, random_);
+                                             *dead_letters_, *relinks_, clock_, random_);
     queue_.set_on_durable([this] { destination_->wakeup(); });
     return {};
   }
@@ -66,6 +77,28 @@ class DeliveryImpl final : public Delivery {
     destination_->wakeup();
     thread_.join();
   }
+
+  Result<std::size_t> relink(const Relink& relink) override {
+    if (!forwarder_) {
+      return Error{ErrorCode::unavailable,
+                   "nothing is forwarded yet: set tracking.uri, and relink then"};
+    }
+    const auto moved = std::make_shared<Result<std::size_t>>(std::size_t{0});
+    const auto called = call([this, relink, moved] {
+      *moved = forwarder_->relink(relink);
+      const std::lock_guard lock(mutex_);
+      relinks_seen_ = relinks_->all();
+    });
+    if (!called) return called.error();
+    return *moved;
+  }
+
+  std::vector<Relink> relinks() const override {
+    const std::lock_guard lock(mutex_);
+    return relinks_seen_;
+  }
+
+  std::vector<std::string> notices() const override { return notices_; }
 
   ForwardStatus forward_status() const override {
     return forwarder_ ? forwarder_->status() : ForwardStatus{};
@@ -116,7 +149,22 @@ class DeliveryImpl final : public Delivery {
 
   const DeadLetterStore& dead_letters() const override { return *dead_letters_; }
 
+  Result<void> replay_dead_letter(const std::string& id) override {
+    return with_letters([id](DeadLetterCommands& commands) { return commands.replay(id); });
+  }
+  Result<void> remove_dead_letter(const std::string& id) override {
+    return with_letters([id](DeadLetterCommands& commands) { return commands.remove(id); });
+  }
+
  private:
+  // On the forwarder thread, which writes letters.
+  Result<void> with_letters(std::function<Result<void>(DeadLetterCommands&)> command) {
+    const auto result = std::make_shared<Result<void>>();
+    const auto called = call(
+        [this, result, command = std::move(command)] { *result = command(*letter_commands_); });
+    return called ? *result : called;
+  }
+
   Result<void> open_destination() {
     if (config_.destination == "file") {
       open_archive();
@@ -153,7 +201,18 @@ class DeliveryImpl final : public Delivery {
     return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
   }
 
+  // The same warnings come back with each verification; they are logged when they change.
+  void log_warnings(const RegistrationStatus& status) {
+    auto& logged = logged_warnings_[status.link];
+    if (logged == status.warnings) return;
+    logged = status.warnings;
+    for (const std::string& warning : logged) {
+      spdlog::warn("model=\"{}\" {}", status.requested_name, warning);
+    }
+  }
+
   void registered(const RegistrationStatus& status) {
+    log_warnings(status);
     const std::lock_guard lock(mutex_);
     registrations_.insert_or_assign(status.link, status);
   }
@@ -171,14 +230,19 @@ class DeliveryImpl final : public Delivery {
   RandomSource& random_;
 
   std::unique_ptr<DeadLetterStore> dead_letters_;
+  std::optional<DeadLetterCommands> letter_commands_;
+  std::vector<std::string> notices_;
+  std::unique_ptr<Relinks> relinks_;  // changed on the forwarder thread
   std::unique_ptr<HttpClient> http_;
   std::unique_ptr<TrackingClient> client_;
   std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<Destination> destination_;
   std::unique_ptr<Forwarder> forwarder_;
+  std::map<LinkHash, std::vector<std::string>> logged_warnings_;
   std::jthread thread_;
 
   mutable std::mutex mutex_;
+  std::vector<Relink> relinks_seen_;                      // guarded by mutex_
   std::map<LinkHash, RegistrationStatus> registrations_;  // guarded by mutex_
 };
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "config/config.hpp"
@@ -12,6 +14,7 @@
 #include "daemon/base/result.hpp"
 #include "daemon/forward/dead_letter_store.hpp"
 #include "daemon/forward/forward_status.hpp"
+#include "daemon/forward/relinks.hpp"
 #include "daemon/mlflow/registration.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/ids.hpp"
@@ -34,6 +37,10 @@ class Delivery {
   virtual bool drained() const = 0;
   virtual void stop() = 0;  // ends transfers, syncs the journal, joins the thread
 
+  // Forwarder::relink. `unavailable`: nothing is forwarded; `closed`, `timeout`: as for call().
+  virtual Result<std::size_t> relink(const Relink& relink) = 0;
+  virtual std::vector<Relink> relinks() const = 0;
+
   virtual ForwardStatus forward_status() const = 0;
   // Finds or creates the link's model now, not when its first trace comes. Nothing with destination
   // `file`, or if the definition stands for no model or for several (a template).
@@ -46,6 +53,10 @@ class Delivery {
   // it. `closed`: it was not run; `timeout`: it may still be. What it uses is shared with it.
   virtual Result<void> call(std::function<void()> work) = 0;
   virtual const DeadLetterStore& dead_letters() const = 0;
+  // DeadLetterCommands, and the errors of call().
+  virtual Result<void> replay_dead_letter(const std::string& id) = 0;
+  virtual Result<void> remove_dead_letter(const std::string& id) = 0;
+  virtual std::vector<std::string> notices() const = 0;  // of open(), for people
 };
 
 }  // namespace tracelink

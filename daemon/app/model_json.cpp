@@ -36,7 +36,8 @@ ordered_json model_json(const LinkDefinition& link,
                     {"id", link.id},
                     {"name", ""},
                     {"requested_name", link.model_name()},
-                    {"error", nullptr}};
+                    {"error", nullptr},
+                    {"warnings", ordered_json::array()}};
   if (!status) return json;
   json["state"] = word(status->state);
   if (status->model) {
@@ -44,6 +45,7 @@ ordered_json model_json(const LinkDefinition& link,
     json["name"] = status->model->name;
   }
   if (status->failure) json["error"] = text_of(*status->failure);
+  json["warnings"] = status->warnings;
   return json;
 }
 

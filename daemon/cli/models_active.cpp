@@ -61,6 +61,25 @@ int clear_active(const Context& context, const std::string& service) {
   return kDone;
 }
 
+int relink(const Context& context, const std::string& from, const std::string& to) {
+  const json request{{"from", from}, {"to", to}};
+  const auto body = ask_daemon(context, "POST", "/relinks", request.dump());
+  if (!body) return fail(body.error());
+  const json answer = json::parse(*body);
+  if (context.json) {
+    std::cout << answer.dump(2) << "\n";
+    return kDone;
+  }
+  std::cout << "traces kept under " << from << " belong to " << to << " now; "
+            << answer.at("traces") << " of them are read, the others follow when they are\n";
+  print_model(answer.at("to"));
+  if (answer.value("still_active", false)) {
+    std::cout << "  new traces still get " << from
+              << ": correct the configuration, or 'tracelink models set-active " << to << "'\n";
+  }
+  return kDone;
+}
+
 void add_service_option(CLI::App* command, std::string& service) {
   command
       ->add_option("--for", service,
@@ -68,9 +87,7 @@ void add_service_option(CLI::App* command, std::string& service) {
       ->check([](const std::string& text) { return text.empty() ? "an empty name" : ""; });
 }
 
-}  // namespace
-
-void add_active_models(CLI::App& models, const Context& context, int& exit_code) {
+void add_set_active(CLI::App& models, const Context& context, int& exit_code) {
   auto model = std::make_shared<std::string>();
   auto service = std::make_shared<std::string>();
 
@@ -86,12 +103,39 @@ void add_active_models(CLI::App& models, const Context& context, int& exit_code)
   set->callback([&context, &exit_code, model, service] {
     exit_code = set_active(context, *model, *service);
   });
+}
 
+void add_clear_active(CLI::App& models, const Context& context, int& exit_code) {
+  auto service = std::make_shared<std::string>();
   CLI::App* clear = models.add_subcommand("clear-active", "Undo set-active");
   add_service_option(clear, *service);
   clear->footer(
       "Examples:\n  tracelink models clear-active\n  tracelink models clear-active --for billing");
   clear->callback([&context, &exit_code, service] { exit_code = clear_active(context, *service); });
+}
+
+void add_relink(CLI::App& models, const Context& context, int& exit_code) {
+  auto from = std::make_shared<std::string>();
+  auto to = std::make_shared<std::string>();
+  CLI::App* command = models.add_subcommand(
+      "relink", "Give the traces that are kept under a link, not delivered yet, another model");
+  command
+      ->add_option("OLD", *from,
+                   "The link as `status` shows it: a model's name, an id, or its hash")
+      ->required();
+  command->add_option("NEW", *to, "m-… or a name in the configured experiment")->required();
+  command->footer(
+      "For traces under a wrong id or a refused name; it stays on record (`relinks` in status).\n"
+      "Example:\n  tracelink models relink m-00000000000000000000000000000000 my-agent-v3");
+  command->callback([&context, &exit_code, from, to] { exit_code = relink(context, *from, *to); });
+}
+
+}  // namespace
+
+void add_active_models(CLI::App& models, const Context& context, int& exit_code) {
+  add_set_active(models, context, exit_code);
+  add_clear_active(models, context, exit_code);
+  add_relink(models, context, exit_code);
 }
 
 }  // namespace tracelink::cli

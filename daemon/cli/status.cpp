@@ -62,6 +62,9 @@ void print_human(const json& status) {
             << or_dash(text(model, text(model, "name").empty() ? "requested_name" : "name")) << "  "
             << text(model, "id") << "\n";
   if (!text(model, "error").empty()) std::cout << "            " << text(model, "error") << "\n";
+  for (const json& warning : model.value("warnings", json::array())) {
+    std::cout << "            " << warning.get<std::string>() << "\n";
+  }
   print_active(status.value("active", json::object()));
   std::cout << "experiment  " << or_dash(text(experiment, "id")) << "  " << text(experiment, "name")
             << "\n"
@@ -74,6 +77,10 @@ void print_human(const json& status) {
   for (const json& held : status.at("held")) {
     std::cout << "held        " << text(held, "scope") << ": " << text(held, "reason") << "\n";
     if (!text(held, "remedy").empty()) std::cout << "            " << text(held, "remedy") << "\n";
+  }
+  for (const json& relink : status.value("relinks", json::array())) {
+    std::cout << "relinked    " << text(relink, "from") << " -> " << text(relink, "to") << "  "
+              << text(relink, "at") << "\n";
   }
   for (const json& notice : status.value("notices", json::array())) {
     std::cout << "notice      " << notice.get<std::string>() << "\n";

@@ -7,6 +7,8 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -24,7 +26,10 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using Local = asio::local::stream_protocol;
-using Stream = beast::basic_stream<Local>;
+using Tcp = asio::ip::tcp;
+using Protocol = asio::generic::stream_protocol;  // either of the two
+using Stream = beast::basic_stream<Protocol>;
+using Acceptor = asio::basic_socket_acceptor<Protocol>;
 
 namespace {
 
@@ -36,7 +41,7 @@ http::response<http::string_body> to_response(const http::request<http::string_b
                                               ControlReply reply) {
   http::response<http::string_body> response{static_cast<http::status>(reply.status),
                                              request.version()};
-  response.set(http::field::content_type, "application/json");
+  response.set(http::field::content_type, reply.content_type);
   response.keep_alive(request.keep_alive());
   response.body() = std::move(reply.body);
   response.prepare_payload();
@@ -59,7 +64,7 @@ asio::awaitable<ControlReply> handle(std::shared_ptr<Shared> shared, ControlServ
   co_return reply;
 }
 
-asio::awaitable<void> serve(std::shared_ptr<Shared> shared, Local::socket socket) {
+asio::awaitable<void> serve(std::shared_ptr<Shared> shared, Protocol::socket socket) {
   Stream stream(std::move(socket));
   beast::flat_buffer buffer;
   for (bool keep_alive = true; keep_alive;) {
@@ -90,37 +95,54 @@ void rethrow(std::exception_ptr error) {
 
 class ControlServerImpl final : public ControlServer {
  public:
-  ControlServerImpl(asio::io_context& io, std::string path, Handler handler)
-      : acceptor_(io),
-        path_(std::move(path)),
-        shared_(std::make_shared<Shared>(std::move(handler))) {}
+  ControlServerImpl(asio::io_context& io, Handler handler)
+      : acceptor_(io), shared_(std::make_shared<Shared>(std::move(handler))) {}
 
-  Result<void> listen() {
-    if (path_.size() >= sizeof(sockaddr_un::sun_path)) {
-      return Error{ErrorCode::invalid, "control.socket '" + path_ + "' is longer than " +
+  Result<void> listen_local(const std::string& path) {
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+      return Error{ErrorCode::invalid, "control.socket '" + path + "' is longer than " +
                                            std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
                                            " bytes"};
     }
-    ::unlink(path_.c_str());
-    beast::error_code error;
-    acceptor_.open(Local(), error);
+    ::unlink(path.c_str());
     const mode_t previous = ::umask(0177);
-    if (!error) acceptor_.bind(Local::endpoint(path_), error);
+    const beast::error_code error = listen(Local::endpoint(path));
     ::umask(previous);
-    if (!error) acceptor_.listen(Local::socket::max_listen_connections, error);
-    if (error) return Error{ErrorCode::io, "control.socket " + path_ + ": " + error.message()};
-    asio::co_spawn(acceptor_.get_executor(), accept(), rethrow);
+    if (error) return Error{ErrorCode::io, "control.socket " + path + ": " + error.message()};
+    path_ = path;
+    return {};
+  }
+
+  Result<void> listen_tcp(const std::string& address) {
+    const std::size_t colon = address.rfind(':');
+    std::string host = address.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    beast::error_code error;
+    const auto found =
+        Tcp::resolver(acceptor_.get_executor()).resolve(host, address.substr(colon + 1), error);
+    if (!error) error = listen(found.begin()->endpoint());
+    if (error) return Error{ErrorCode::io, "control.http " + address + ": " + error.message()};
     return {};
   }
 
   void stop() override {
     beast::error_code ignored;
     acceptor_.close(ignored);
-    ::unlink(path_.c_str());
+    if (!path_.empty()) ::unlink(path_.c_str());
     shared_->worker.join();
   }
 
  private:
+  beast::error_code listen(const Protocol::endpoint& endpoint) {
+    beast::error_code error;
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(Acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(Protocol::socket::max_listen_connections, error);
+    if (!error) asio::co_spawn(acceptor_.get_executor(), accept(), rethrow);
+    return error;
+  }
+
   asio::awaitable<void> accept() {
     while (acceptor_.is_open()) {
       auto [error, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
@@ -135,8 +157,8 @@ class ControlServerImpl final : public ControlServer {
     }
   }
 
-  Local::acceptor acceptor_;
-  std::string path_;
+  Acceptor acceptor_;
+  std::string path_;  // of a Unix socket
   std::shared_ptr<Shared> shared_;
 };
 
@@ -144,8 +166,16 @@ class ControlServerImpl final : public ControlServer {
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& io, std::string path,
                                                            Handler handler) {
-  auto server = std::make_unique<ControlServerImpl>(io, std::move(path), std::move(handler));
-  if (auto listening = server->listen(); !listening) return std::move(listening).error();
+  auto server = std::make_unique<ControlServerImpl>(io, std::move(handler));
+  if (auto listening = server->listen_local(path); !listening) return std::move(listening).error();
+  return std::unique_ptr<ControlServer>(std::move(server));
+}
+
+Result<std::unique_ptr<ControlServer>> ControlServer::open_tcp(asio::io_context& io,
+                                                               const std::string& address,
+                                                               Handler handler) {
+  auto server = std::make_unique<ControlServerImpl>(io, std::move(handler));
+  if (auto listening = server->listen_tcp(address); !listening) return std::move(listening).error();
   return std::unique_ptr<ControlServer>(std::move(server));
 }
 

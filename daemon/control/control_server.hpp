@@ -19,11 +19,13 @@ struct ControlRequest {
 
 struct ControlReply {
   int status = 200;
-  std::string body;  // JSON
+  std::string body;
+  std::string content_type = "application/json";
 };
 
-// The daemon's HTTP/1.1 + JSON side for `tracelink` (docs/control-api.md), on a Unix socket of mode
-// 0600: root and the daemon's user.
+// One HTTP/1.1 side of the daemon: for `tracelink` on a Unix socket of mode 0600 (root and the
+// daemon's user, docs/control-api.md), or for metrics and probes on a TCP address
+// (docs/metrics.md).
 //
 // Threads: lives on the io_context's thread. `handler` is called there and takes what it needs of
 // that thread's state; the work that it returns (reading files, building JSON) runs on a thread of
@@ -37,6 +39,10 @@ class ControlServer {
   // lock). Errors: `invalid` (path too long), `io`.
   static Result<std::unique_ptr<ControlServer>> open(boost::asio::io_context& io, std::string path,
                                                      Handler handler);
+  // The same on "host:port", the form that the configuration has checked. Errors: `io`.
+  static Result<std::unique_ptr<ControlServer>> open_tcp(boost::asio::io_context& io,
+                                                         const std::string& address,
+                                                         Handler handler);
   virtual ~ControlServer() = default;
 
   // Closes the listener and every connection, removes the socket file, waits for a running handler.

@@ -56,6 +56,8 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
   Open& open = at->second;
   if (is_new) {
     open.work = begin_work(stored, choice);
+    open.late_at = arrived + options_.trace_grace;
+    open.ready_at = SteadyTime::max();
   } else {
     due_.erase({open.ready_at, id});
     strengthen(open.work, choice);
@@ -64,7 +66,7 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
   add_part(open.work, stored);
   if (known && known->delivered) {
     open.work.root_seen |= stored.record.slice.root_seen;
-    open.ready_at = arrived + options_.trace_grace;
+    open.ready_at = std::min(open.ready_at, open.late_at);
   } else if (!open.work.root_seen) {
     open.work.root_seen = stored.record.slice.root_seen;
     open.ready_at = arrived + (open.work.root_seen ? options_.trace_grace : options_.trace_idle);
@@ -77,7 +79,7 @@ void Assembler::put_back(TraceWork work) {
   const SteadyTime now = clock_.steady();
   busy_.erase(id);
   records_ += work.parts.size();
-  open_.insert_or_assign(id, Open{std::move(work), now});
+  open_.insert_or_assign(id, Open{std::move(work), now, now});
   due_.emplace(now, id);
 }
 
@@ -128,10 +130,18 @@ void Assembler::add_links(LinkSet& to) const {
   for (const auto& [id, open] : open_) to.insert(open.work.group.link);
 }
 
+void Assembler::for_each(const std::function<void(TraceWork&)>& change) {
+  for (auto& [id, open] : open_) change(open.work);
+}
+
 void Assembler::finished(const TraceId& id) {
   busy_.erase(id);
   const auto found = open_.find(id);
-  if (found != open_.end()) due_.emplace(found->second.ready_at, id);
+  if (found == open_.end()) return;
+  Open& open = found->second;
+  due_.erase({open.ready_at, id});
+  open.ready_at = std::min(open.ready_at, open.late_at);
+  due_.emplace(open.ready_at, id);
 }
 
 std::optional<SteadyTime> Assembler::next_ready() const {

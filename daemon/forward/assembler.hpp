@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -19,7 +20,8 @@ namespace tracelink {
 void fix_link(TraceWork& work, const RecentTrace& known);
 
 // Groups records by trace until a trace is ready: its root is there and `trace_grace` passed since,
-// or nothing came for `trace_idle`. Late spans of a delivered trace wait for `trace_grace` only.
+// or nothing came for `trace_idle`. Late spans, which come after the trace was given out, wait for
+// `trace_grace` only, counted from the first of them.
 //
 // A record's arrival is its acceptance, so that waiting goes on over a restart. While the reader is
 // behind, time stands at the last record read: a trace is not cut because its other half is still
@@ -49,6 +51,8 @@ class Assembler {
   // At once, whatever is missing: the one that is ready soonest (when memory is needed).
   std::optional<TraceWork> take_soonest();
 
+  // Every trace in assembly. `change` leaves alone what they are ordered by.
+  void for_each(const std::function<void(TraceWork&)>& change);
   void finished(const TraceId& id);  // delivered or given up: late spans may go
 
   // The link accepted with the first part, if the trace is in assembly.
@@ -64,6 +68,7 @@ class Assembler {
   struct Open {
     TraceWork work;
     SteadyTime ready_at{};
+    SteadyTime late_at{};  // ready_at of late spans
   };
   using Due = std::set<std::pair<SteadyTime, TraceId>>;
 

@@ -61,6 +61,10 @@ void DeadLetterDesk::retry_due() {
   }
 }
 
+void DeadLetterDesk::for_each(const std::function<void(TraceWork&)>& change) {
+  for (Burial& burial : parked_) change(burial.work);
+}
+
 Result<void> DeadLetterDesk::try_to_bury(Burial& burial) {
   auto remains = remains_of(burial.work);
   if (!remains && remains.error().code == ErrorCode::closed) {

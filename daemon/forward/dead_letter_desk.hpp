@@ -30,6 +30,8 @@ class DeadLetterDesk {
   // With an isolation in `work` its bad spans, the others being delivered; else all its spans.
   void bury(TraceWork work, std::string reason, Failure answer);
   void retry_due();
+  // Every parked trace.
+  void for_each(const std::function<void(TraceWork&)>& change);
 
   std::optional<SteadyTime> next_due() const;
   std::size_t parked_traces() const { return parked_.size(); }

@@ -1,8 +1,14 @@
 #include "daemon/forward/dead_letter_json.hpp"
 
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 #include "daemon/codec/otlp_json.hpp"
+#include "daemon/codec/text_forms.hpp"
 #include "daemon/forward/utc_text.hpp"
 #include "daemon/mlflow/text_limits.hpp"
 
@@ -19,19 +25,40 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * bytes.size());
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
+std::string cut(std::string_view text) { return cut_with_dots(text, kLongestText); }
+
+Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
+
+std::string text_at(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-std::string cut(std::string_view text) { return cut_with_dots(text, kLongestText); }
+template <class Id>
+std::optional<Id> id_at(const Json& json, const char* key) {
+  const auto bytes = parse_hex(text_at(json, key));
+  return bytes ? Id::from_bytes(*bytes) : std::nullopt;
+}
+
+std::uint32_t number_at(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint32_t>() : 0;
+}
+
+Peer peer_of(const Json& json) {
+  return {
+      .pid = number_at(json, "pid"), .uid = number_at(json, "uid"), .gid = number_at(json, "gid")};
+}
+
+Result<std::string> otlp_of(const Json& json) {
+  const auto otlp = json.find("otlp");
+  if (otlp != json.end()) {
+    return otlp_json_to_protobuf(dump(*otlp), std::numeric_limits<std::size_t>::max());
+  }
+  auto bytes = parse_hex(text_at(json, "otlp_hex"));
+  if (!bytes || bytes->empty()) return invalid("there are no spans: otlp is missing");
+  return *std::move(bytes);
+}
 
 Json facts(const DeadLetter& letter) {
   return {{"id", letter.id()},
@@ -58,7 +85,9 @@ std::string write_dead_letter(const DeadLetter& letter) {
   if (const auto otlp = otlp_protobuf_to_json(letter.otlp)) {
     text += ",\n\"otlp\":" + *otlp;
   } else {
-    text += ",\n\"otlp_hex\":\"" + hex(letter.otlp) + "\"";
+    text += ",\n\"otlp_hex\":\"";
+    append_hex(text, letter.otlp);
+    text += "\"";
   }
   return text + "}\n";
 }
@@ -69,6 +98,42 @@ Result<std::string> dead_letter_facts(std::string_view text) {
   const auto parsed = Json::parse(std::string(text.substr(0, end)) + "}", nullptr, false);
   if (!parsed.is_object()) return Error{ErrorCode::corrupt, "the first line is not JSON"};
   return dump(parsed);
+}
+
+Result<std::uint32_t> dead_letter_spans(const std::string& text) {
+  const auto first_line = dead_letter_facts(text);
+  for (const std::string& json : {first_line ? *first_line : std::string(), text}) {
+    const Json letter = Json::parse(json, nullptr, false);
+    if (letter.is_object() && number_at(letter, "spans") > 0) return number_at(letter, "spans");
+  }
+  return invalid("the number of its spans cannot be read");
+}
+
+Result<DeadLetter> read_dead_letter(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return invalid("it is not JSON");
+  DeadLetter letter;
+  const auto trace_id = id_at<TraceId>(json, "trace_id");
+  const auto accepted_at = parse_utc_iso(text_at(json, "accepted_at"));
+  letter.spans = number_at(json, "spans");
+  if (!trace_id || !accepted_at || letter.spans == 0) {
+    return invalid("trace_id, accepted_at and spans are needed");
+  }
+  letter.trace_id = *trace_id;
+  letter.accepted_at = *accepted_at;
+  if (!text_at(json, "link").empty()) {
+    const auto link = id_at<LinkHash>(json, "link");
+    if (!link) return invalid("link is not 32 hex digits");
+    letter.link = *link;
+  }
+  letter.model = text_at(json, "model");
+  letter.experiment = text_at(json, "experiment");
+  letter.service = text_at(json, "service");
+  letter.peer = peer_of(json.value("peer", Json()));
+  auto otlp = otlp_of(json);
+  if (!otlp) return std::move(otlp).error();
+  letter.otlp = *std::move(otlp);
+  return letter;
 }
 
 std::string unreadable_facts(const std::string& id, const std::string& reason) {

@@ -12,11 +12,22 @@ namespace {
 
 constexpr std::string_view kSuffix = ".json";
 
+std::string place_of(std::uint64_t segment_id, std::uint64_t offset) {
+  return std::to_string(segment_id) + "-" + std::to_string(offset);
+}
+
+// The end of an id.
+std::string place_of(std::string_view id) {
+  const auto last = id.rfind('-');
+  if (last == std::string_view::npos || last == 0) return {};
+  const auto before = id.rfind('-', last - 1);
+  return std::string(id.substr(before == std::string_view::npos ? 0 : before + 1));
+}
+
 }  // namespace
 
 std::string DeadLetter::id() const {
-  return utc_compact(accepted_at) + "-" + trace_id.hex() + "-" + std::to_string(segment_id) + "-" +
-         std::to_string(offset);
+  return utc_compact(accepted_at) + "-" + trace_id.hex() + "-" + place_of(segment_id, offset);
 }
 
 Result<std::unique_ptr<DeadLetterStore>> DeadLetterStore::open(FileSystem& fs,
@@ -32,15 +43,26 @@ Result<void> DeadLetterStore::load() {
   const auto names = fs_.list(directory_);
   if (!names) return names.error();
   for (const std::string& name : *names) {
-    if (!name.ends_with(kSuffix)) continue;
     const auto file = fs_.open_read_only(directory_ / name);
     if (!file) return file.error();
     const auto size = (*file)->size();
     if (!size) return size.error();
-    sizes_[name.substr(0, name.size() - kSuffix.size())] = *size;
-    bytes_ += *size;
+    load_file(name, *size);
   }
   return {};
+}
+
+void DeadLetterStore::load_file(const std::string& name, std::uint64_t bytes) {
+  if (auto withdrawal = parse_withdrawal(name)) {
+    under_way_ = std::move(withdrawal);
+    bytes_under_way_ = bytes;
+    bytes_ += bytes;
+  } else if (name.ends_with(kSuffix)) {
+    const std::string id = name.substr(0, name.size() - kSuffix.size());
+    sizes_[id] = bytes;
+    earlier_.emplace(place_of(id), id);
+    bytes_ += bytes;
+  }
 }
 
 Result<void> DeadLetterStore::write(const DeadLetter& letter) {
@@ -88,6 +110,22 @@ Result<std::string> DeadLetterStore::read_json(const std::string& id) const {
     if (!sizes_.contains(id)) return Error{ErrorCode::invalid, "no dead letter has the id " + id};
   }
   return read_file(fs_, path(id));
+}
+
+Result<bool> DeadLetterStore::retract(std::uint64_t segment_id, std::uint64_t offset) {
+  const std::lock_guard lock(mutex_);
+  if (earlier_.empty()) return false;
+  const auto earlier = earlier_.find(place_of(segment_id, offset));
+  if (earlier == earlier_.end()) return false;
+  const auto known = sizes_.find(earlier->second);
+  if (known != sizes_.end()) {
+    if (auto removed = fs_.remove(path(known->first)); !removed) return removed.error();
+    if (auto synced = fs_.sync_directory(directory_); !synced) return synced.error();
+    bytes_ -= known->second;
+    sizes_.erase(known);
+  }
+  earlier_.erase(earlier);
+  return true;
 }
 
 std::uint64_t DeadLetterStore::bytes() const {

@@ -39,7 +39,8 @@ struct Outcome {
   Failure failure;  // unless delivered
   bool batch =
       false;  // the refusal was of a request that held other traces too: split before judging
-  bool info_stored = false;  // the trace info step of this trace succeeded in this attempt
+  bool info_stored = false;   // the trace info step of this trace succeeded in this attempt
+  bool spans_stored = false;  // all of them; what failed is what had to be told after them
 };
 
 // What a destination knows about the other side.

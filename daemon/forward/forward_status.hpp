@@ -48,6 +48,7 @@ struct ForwardStatus {
   std::size_t dead_letters = 0;
   std::uint64_t dead_letter_bytes = 0;
   ForwardCounters counters;
+  SteadyTime stepped_at{};  // the last round of the loop
 };
 
 }  // namespace tracelink

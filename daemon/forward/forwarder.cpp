@@ -25,11 +25,13 @@ DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
 }  // namespace
 
 Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
-                     DeadLetterStore& dead_letters, const Clock& clock, RandomSource& random)
+                     DeadLetterStore& dead_letters, Relinks& relinks, const Clock& clock,
+                     RandomSource& random)
     : options_(options),
       source_(source),
       destination_(destination),
       dead_letters_(dead_letters),
+      relinks_(relinks),
       clock_(clock),
       reporter_(clock),
       ledger_(source, clock),
@@ -100,7 +102,7 @@ void Forwarder::read() {
   for (int n = 0; n < kReadsPerStep; ++n) {
     caught_up_ = window_full_ = !has_room();
     if (caught_up_) return;
-    const auto stored = source_.next();
+    auto stored = source_.next();
     if (!stored) {
       reporter_.failure("queue", stored.error().message, "");
       if (stored.error().code == ErrorCode::corrupt) continue;  // stepped over and counted
@@ -110,18 +112,41 @@ void Forwarder::read() {
     caught_up_ = !*stored;
     ledger_.read_up_to(caught_up_ ? clock_.wall() : (*stored)->record.accepted_at);
     if (caught_up_) return;
-    add_to_assembly(**stored);
+    retract_letter((*stored)->position);
+    add_to_assembly(*std::move(*stored));
   }
 }
 
-void Forwarder::add_to_assembly(const StoredRecord& stored) {
-  const TraceId& id = stored.record.slice.trace_id;
+// Written before a crash that took the journal's entry: the record is still queued.
+void Forwarder::retract_letter(Position position) {
+  const auto retracted = dead_letters_.retract(position.segment_id, position.offset);
+  if (!retracted) {
+    reporter_.failure("dead letters", retracted.error().message, "");
+  } else if (*retracted) {
+    source_.set_external_bytes(dead_letters_.bytes());
+  }
+}
+
+void Forwarder::add_to_assembly(StoredRecord stored) {
+  Record& record = stored.record;
+  const TraceId& id = record.slice.trace_id;
+  record.link = relinks_.resolve(record.link, record.accepted_at);
   // The new part may bring a link that the trace can be sent with.
   if (auto waiting = unlinked_.take(id)) assembler_.put_back(*std::move(waiting));
-  const auto known = ledger_.recent(id);
-  const LinkHash accepted = assembler_.accepted_link(id).value_or(stored.record.link);
-  const LinkHash& base = known ? known->link : accepted;
-  assembler_.add(stored, known, links_.choose(stored.record.slice.otlp, base));
+  const auto fixed = known(id);
+  const LinkHash accepted = assembler_.accepted_link(id).value_or(record.link);
+  const LinkHash base = fixed ? fixed->link : accepted;
+  assembler_.add(stored, fixed, choose_link(record.slice.otlp, base, record.accepted_at));
+}
+
+LinkChoice Forwarder::choose_link(std::string_view traces_data, const LinkHash& base,
+                                  WallTime accepted_at) {
+  LinkChoice choice = links_.choose(traces_data, base);
+  const LinkHash link = relinks_.resolve(choice.link, accepted_at);
+  if (link == choice.link) return choice;
+  choice.link = link;  // also in place of one that could not be had
+  choice.obstacle = LinkObstacle::none;
+  return choice;
 }
 
 std::size_t Forwarder::held_records() const {
@@ -146,7 +171,7 @@ bool Forwarder::has_room() const {
 void Forwarder::admit(std::vector<TraceWork> works) {
   for (TraceWork& work : works) {
     // Its link may have been fixed by an earlier part of the trace while this one waited.
-    if (const auto known = ledger_.recent(work.trace_id)) fix_link(work, *known);
+    if (const auto fixed = known(work.trace_id)) fix_link(work, *fixed);
     if (work.link_obstacle == LinkObstacle::none) {
       backlog_.add(std::move(work));
     } else {
@@ -278,7 +303,10 @@ void Forwarder::settle(Flight flight, const std::vector<Outcome>& outcomes) {
   --flights_;
   in_flight_traces_ -= flight.items.size();
   in_flight_records_ -= flight.records();
+  const ScopeKey link{FailureScope::link, flight.group.link, {}};
+  const bool relinked = relink_returned(flight, outcomes);
   settler_.settle(std::move(flight), outcomes);
+  if (relinked) forget_if_unused(link);
 }
 
 void Forwarder::sync_if_due() {

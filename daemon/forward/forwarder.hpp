@@ -8,6 +8,8 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/forward/assembler.hpp"
@@ -19,6 +21,7 @@
 #include "daemon/forward/destination.hpp"
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/record_source.hpp"
+#include "daemon/forward/relinks.hpp"
 #include "daemon/forward/reporter.hpp"
 #include "daemon/forward/scope_gates.hpp"
 #include "daemon/forward/settler.hpp"
@@ -54,7 +57,8 @@ struct ForwarderOptions {
 class Forwarder {
  public:
   Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
-            DeadLetterStore& dead_letters, const Clock& clock, RandomSource& random);
+            DeadLetterStore& dead_letters, Relinks& relinks, const Clock& clock,
+            RandomSource& random);
 
   // Until `stop` is requested, or drain() has ended. What is in flight is then cancelled, what is
   // done is durable; the rest stays in the queue.
@@ -72,13 +76,24 @@ class Forwarder {
   // will. Any thread.
   bool post(std::function<void()> work);
 
+  // Gives the traces kept under a link another one: those read already now (their number is the
+  // result), the others when they are read. What is delivered, in part too, keeps its link; a
+  // delivery under way may still succeed under the old one. Forwarder thread. Errors of Relinks.
+  Result<std::size_t> relink(const Relink& relink);
+
   ForwardStatus status() const;
 
  private:
   void run_posted();
+  std::optional<RecentTrace> known(const TraceId& id) const;
+  bool is_delivered(const TraceWork& work) const;
+  bool relink_returned(Flight& flight, const std::vector<Outcome>& outcomes);
+  void forget_if_unused(const ScopeKey& key);
 
   void read();
-  void add_to_assembly(const StoredRecord& stored);
+  void add_to_assembly(StoredRecord stored);
+  LinkChoice choose_link(std::string_view traces_data, const LinkHash& base, WallTime accepted_at);
+  void retract_letter(Position position);
   bool has_room() const;
   void admit(std::vector<TraceWork> works);
   void admit_ready();
@@ -107,6 +122,7 @@ class Forwarder {
   RecordSource& source_;
   Destination& destination_;
   DeadLetterStore& dead_letters_;
+  Relinks& relinks_;
   const Clock& clock_;
   Reporter reporter_;
   DeliveryLedger ledger_;

@@ -61,9 +61,9 @@ void Forwarder::retry_unlinked() {
 
 // Only the records say what a trace names.
 void Forwarder::choose_again(TraceWork& work, const std::vector<std::string>& slices) {
-  LinkChoice strongest = links_.choose(slices.front(), work.accepted_link);
+  LinkChoice strongest = choose_link(slices.front(), work.accepted_link, work.accepted_at);
   for (std::size_t i = 1; i < slices.size(); ++i) {
-    const LinkChoice choice = links_.choose(slices[i], work.accepted_link);
+    const LinkChoice choice = choose_link(slices[i], work.accepted_link, work.accepted_at);
     if (choice.rank > strongest.rank) strongest = choice;
   }
   work.group.link = strongest.link;
@@ -91,6 +91,7 @@ void Forwarder::give_up_overdue_holds() {
       return is_overdue(work) && scope_key(hold.key.scope, work.group) == hold.key;
     }),
             hold.failure);
+    forget_if_unused(hold.key);
   }
   for (const auto& [group, waiting] : waiting_) {
     // A failure of the experiment is about one that the operator chose.

@@ -13,6 +13,7 @@ ForwardStatus Forwarder::status() const {
 
 void Forwarder::publish_status() {
   ForwardStatus status;
+  status.stepped_at = clock_.steady();
   status.held = held_scopes();
   status.last_delivery_at = settler_.last_delivery_at();
   status.last_error = reporter_.last_error();

@@ -8,9 +8,6 @@ namespace tracelink {
 
 namespace {
 
-constexpr const char* kModelId = "mlflow.modelId";
-constexpr const char* kTokenUsage = "mlflow.trace.tokenUsage";
-
 OutcomeKind kind_of(FailureClass failure_class) {
   switch (failure_class) {
     case FailureClass::transient:
@@ -25,10 +22,9 @@ OutcomeKind kind_of(FailureClass failure_class) {
   return OutcomeKind::unknown;
 }
 
-Outcome stored() {
-  Outcome outcome;
-  outcome.info_stored = true;
-  return outcome;
+// Something of the trace was delivered before.
+bool is_late(DeliveryMode mode) {
+  return mode == DeliveryMode::spans_only || mode == DeliveryMode::final_info;
 }
 
 // The next trace would meet it too.
@@ -47,6 +43,8 @@ MlflowDelivery::MlflowDelivery(Context context, std::vector<TraceDelivery> batch
     Item item;
     item.delivery = std::move(delivery);
     item.experiment_id = context_.experiment_id;
+    item.in_several_posts = item.delivery.trace.otlp.size() > context_.max_post_bytes;
+    item.joins_others = is_late(item.delivery.mode);
     if (item.delivery.mode == DeliveryMode::final_info) {
       // They are about the late spans, not about the trace.
       item.delivery.trace.info.metadata.erase("mlflow.trace.sizeStats");
@@ -75,9 +73,9 @@ bool MlflowDelivery::look_first(const TraceDelivery& delivery) const {
 // The server sums what it knows better (gen_ai.usage.* and others), if it sees the whole trace in
 // one POST. A late root's own sum is not that of the trace.
 bool MlflowDelivery::gives_token_usage(const TraceDelivery& delivery) const {
-  if (delivery.mode == DeliveryMode::final_info) return false;
+  if (delivery.mode == DeliveryMode::final_info || !delivery.trace.info.token_usage) return false;
   if (!context_.capabilities.token_usage_in_start_trace) return false;
-  return delivery.trace.info.token_usage_from_mlflow ||
+  return delivery.trace.info.token_usage_from_mlflow || !context_.capabilities.sums_over_tree ||
          delivery.trace.otlp.size() > context_.max_post_bytes;
 }
 
@@ -97,53 +95,52 @@ void MlflowDelivery::send_info(std::size_t index) {
 
 void MlflowDelivery::look_up(std::size_t index) {
   const auto self = shared_from_this();
+  items_[index].looked_up = true;
   const TraceId id = items_[index].delivery.trace.info.trace_id;
   context_.client.get_trace(id, [self, index](const Answer<std::optional<std::string>>& answer) {
     if (const auto* failure = std::get_if<Failure>(&answer)) {
-      return self->info_answered(index, *failure);
+      return self->info_failed(index, *failure);
     }
+    if (self->aborted_) return self->info_failed(index, *self->aborted_);
     const auto& experiment = std::get<std::optional<std::string>>(answer);
-    if (self->aborted_) return self->info_answered(index, *self->aborted_);
-    if (!experiment) return self->start_trace(index);
-    if (self->items_[index].delivery.mode != DeliveryMode::without_root) {
-      return self->end_trace(index);
-    }
-    self->items_[index].experiment_id = *experiment;
-    self->info_answered(index, std::monostate{});
+    experiment ? self->found(index, *experiment) : self->start_trace(index);
   });
+}
+
+// Only the daemon that holds the root writes state, times and link of a trace that is there.
+void MlflowDelivery::found(std::size_t index, const std::string& experiment_id) {
+  Item& item = items_[index];
+  item.experiment_id = experiment_id;
+  item.joins_others = true;
+  item.ends_after_spans = item.delivery.mode != DeliveryMode::without_root;
+  info_stored(index);
 }
 
 void MlflowDelivery::start_trace(std::size_t index) {
   const auto self = shared_from_this();
-  const TraceDelivery& delivery = items_[index].delivery;
+  Item& item = items_[index];
+  item.gave_token_usage = gives_token_usage(item.delivery);
   context_.client.start_trace(
-      delivery.trace.info, context_.experiment_id, context_.model_id, gives_token_usage(delivery),
-      context_.metadata,
-      [self, index](const Answer<std::monostate>& answer) { self->info_answered(index, answer); });
+      item.delivery.trace.info, context_.experiment_id, context_.model_id, item.gave_token_usage,
+      context_.metadata, [self, index](const Answer<bool>& answer) {
+        Item& started = self->items_[index];
+        if (const auto* failure = std::get_if<Failure>(&answer)) {
+          const bool exists = says_trace_exists(*failure) && !started.looked_up;
+          return exists ? self->look_up(index) : self->info_failed(index, *failure);
+        }
+        started.joins_others |= std::get<bool>(answer);
+        self->info_stored(index);
+      });
 }
 
-void MlflowDelivery::end_trace(std::size_t index) {
-  const auto self = shared_from_this();
-  const TraceInfo& info = items_[index].delivery.trace.info;
-  context_.client.end_trace(
-      info, end_metadata(info),
-      [self, index](const Answer<std::monostate>& answer) { self->info_answered(index, answer); });
+void MlflowDelivery::info_failed(std::size_t index, const Failure& failure) {
+  if (!aborted_ && concerns_every_trace(failure)) aborted_ = failure;
+  fail(index, failure, false);
+  info_finished();
 }
 
-std::map<std::string, std::string> MlflowDelivery::end_metadata(const TraceInfo& info) const {
-  auto metadata = info.metadata;
-  metadata.insert(context_.metadata.begin(), context_.metadata.end());
-  if (!context_.model_id.empty()) metadata[kModelId] = context_.model_id;
-  return metadata;
-}
-
-void MlflowDelivery::info_answered(std::size_t index, const Answer<std::monostate>& answer) {
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    if (!aborted_ && concerns_every_trace(*failure)) aborted_ = *failure;
-    fail(index, *failure, false);
-  } else {
-    items_[index].info_stored = true;
-  }
+void MlflowDelivery::info_stored(std::size_t index) {
+  items_[index].info_stored = true;
   info_finished();
 }
 
@@ -230,8 +227,12 @@ void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
   const auto self = shared_from_this();
   if (const auto* failure = std::get_if<Failure>(&answer)) {
     if (failure->http_status == 0) aborted_ = *failure;
+    const bool alone = post->items.size() == 1;
+    if (alone && says_trace_exists(*failure) && !items_[post->items.front()].looked_up) {
+      return post_where_it_lives(post, *failure);
+    }
     context_.gate.release();
-    for (const std::size_t i : post->items) fail(i, *failure, post->items.size() > 1);
+    for (const std::size_t i : post->items) fail(i, *failure, !alone);
     return;
   }
   if (post->next_body < post->bodies.size()) return send_post(post);
@@ -239,33 +240,33 @@ void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
   for (const std::size_t i : post->items) spans_stored(i);
 }
 
-void MlflowDelivery::spans_stored(std::size_t index) {
-  const TraceDelivery& delivery = items_[index].delivery;
-  const TraceInfo& info = delivery.trace.info;
-  const bool repair = !context_.capabilities.token_usage_in_start_trace && info.token_usage &&
-                      delivery.mode == DeliveryMode::whole;
-  if (!repair) return finish(index, stored());
-  context_.gate.enter([self = shared_from_this(), index] {
-    const TraceInfo& repaired = self->items_[index].delivery.trace.info;
-    const auto answered = [self, index](const Answer<std::monostate>& answer) {
-      self->context_.gate.release();
-      if (const auto* failure = std::get_if<Failure>(&answer)) {
-        return self->fail(index, *failure, false);
-      }
-      self->finish(index, stored());
-    };
-    if (self->aborted_) return answered(*self->aborted_);
-    auto metadata = self->end_metadata(repaired);
-    metadata[kTokenUsage] = repaired.token_usage->to_json();
-    self->context_.client.end_trace(repaired, std::move(metadata), answered);
-  });
+// Late spans whose client names another experiment than that of the trace.
+void MlflowDelivery::post_where_it_lives(const std::shared_ptr<Post>& post,
+                                         const Failure& refusal) {
+  const auto self = shared_from_this();
+  Item& item = items_[post->items.front()];
+  item.looked_up = true;
+  const TraceId id = item.delivery.trace.info.trace_id;
+  context_.client.get_trace(
+      id, [self, post, refusal](const Answer<std::optional<std::string>>& answer) {
+        if (const auto* failure = std::get_if<Failure>(&answer)) {
+          return self->post_answered(post, *failure);
+        }
+        const auto& experiment = std::get<std::optional<std::string>>(answer);
+        if (!experiment) return self->post_answered(post, refusal);
+        post->experiment_id = *experiment;
+        post->bodies.clear();
+        post->next_body = 0;
+        self->send_post(post);
+      });
 }
 
 void MlflowDelivery::fail(std::size_t index, const Failure& failure, bool batch) {
   finish(index, {.kind = kind_of(failure.failure_class),
                  .failure = failure,
                  .batch = batch,
-                 .info_stored = items_[index].info_stored});
+                 .info_stored = items_[index].info_stored || items_[index].spans_stored,
+                 .spans_stored = items_[index].spans_stored});
 }
 
 void MlflowDelivery::finish(std::size_t index, Outcome outcome) {

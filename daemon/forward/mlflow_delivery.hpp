@@ -16,7 +16,8 @@
 namespace tracelink {
 
 // One batch on its way to MLflow: the info step of every trace, then the spans of all whose info is
-// stored, then the repair of token sums where the server needs it.
+// stored, then what can be told only after them: the end of a trace whose info is not repeatable
+// there, and the token sum where the server's own is not that of the whole trace.
 //
 // A failed info step concerns its trace alone, a refused POST all that were in it. After a failure
 // that every trace would meet, what was not sent yet is not sent.
@@ -44,6 +45,12 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
     TraceDelivery delivery;
     std::string experiment_id;  // where its spans go
     bool info_stored = false;
+    bool gave_token_usage = false;  // with StartTraceV3
+    bool in_several_posts = false;
+    bool joins_others = false;  // the server holds spans of the trace that are not of this delivery
+    bool ends_after_spans = false;  // by EndTrace, in place of StartTraceV3
+    bool looked_up = false;
+    bool spans_stored = false;
     std::optional<Outcome> outcome;
   };
   // One or more requests in a row for the spans of some traces of one experiment.
@@ -56,9 +63,10 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
 
   void send_info(std::size_t index);
   void look_up(std::size_t index);
+  void found(std::size_t index, const std::string& experiment_id);
   void start_trace(std::size_t index);
-  void end_trace(std::size_t index);
-  void info_answered(std::size_t index, const Answer<std::monostate>& answer);
+  void info_failed(std::size_t index, const Failure& failure);
+  void info_stored(std::size_t index);
   void info_finished();
 
   void post_all();
@@ -66,11 +74,19 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   void fill_bodies(Post& post);
   void send_post(std::shared_ptr<Post> post);
   void post_answered(const std::shared_ptr<Post>& post, const Answer<std::monostate>& answer);
+  void post_where_it_lives(const std::shared_ptr<Post>& post, const Failure& refusal);
+
+  using Metadata = std::map<std::string, std::string>;
   void spans_stored(std::size_t index);
+  void sum_stored_tokens(std::size_t index);
+  void write_after_spans(std::size_t index, const std::optional<StoredTrace>& stored);
+  void after_spans_failed(std::size_t index, const Failure& failure);
 
   bool look_first(const TraceDelivery& delivery) const;
   bool gives_token_usage(const TraceDelivery& delivery) const;
-  std::map<std::string, std::string> end_metadata(const TraceInfo& info) const;
+  bool needs_stored_sum(const Item& item) const;
+  bool needs_own_sum(const Item& item) const;
+  Metadata end_metadata(const Item& item) const;
   void finish(std::size_t index, Outcome outcome);
   void fail(std::size_t index, const Failure& failure, bool batch);
 

@@ -56,6 +56,8 @@ class ScopeGates {
   // Opens the scopes of the group; gives those that were closed.
   std::vector<ScopeKey> succeeded(const GroupKey& group);
 
+  void forget(const ScopeKey& key) { closed_.erase(key); }  // nothing of it is left to send
+
   std::optional<SteadyTime> next_probe() const;
   std::vector<Hold> holds() const;
   // Held by its link or experiment, not by the server as a whole.

@@ -137,6 +137,8 @@ void Settler::delivered(Item item) {
 }
 
 void Settler::refused_alone(Item item, const Outcome& outcome) {
+  // A token sum that the server does not take is no reason to give up what it has.
+  if (outcome.spans_stored) return delivered(std::move(item));
   const bool of_spans = spans_were_refused(item, outcome);
   if (item.work.isolation && of_spans) {
     item.work.isolation->refusal = outcome.failure;
@@ -175,7 +177,8 @@ void Settler::continue_isolation(TraceWork work) {
 void Settler::doubted_alone(Item item, const Outcome& outcome) {
   TraceWork& work = item.work;
   if (!spans_were_refused(item, outcome)) return again_after(std::move(work), outcome.failure);
-  if (work.isolation && work.isolation->search.current()->size() > 1) {
+  const bool halves = work.isolation && work.isolation->search.current()->size() > 1;
+  if (halves && !outcome.spans_stored) {
     work.isolation->search.current_refused();
     return again_after(std::move(work), outcome.failure);
   }

@@ -30,6 +30,20 @@ std::string utc_iso(WallTime at) {
   return format(at, "%Y-%m-%dT%H:%M:%S") + fraction.data();
 }
 
+std::optional<WallTime> parse_utc_iso(const std::string& text) {
+  std::tm parts{};
+  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return std::nullopt;
+  int milliseconds = 0;
+  int used = 0;
+  if (std::sscanf(rest, ".%3dZ%n", &milliseconds, &used) != 1 || used != 5) {
+    milliseconds = 0;
+    used = *rest == 'Z' ? 1 : 0;
+  }
+  if (used == 0 || rest[used] != '\0' || milliseconds < 0) return std::nullopt;
+  return WallTime(std::chrono::seconds(timegm(&parts))) + std::chrono::milliseconds(milliseconds);
+}
+
 std::string utc_compact(WallTime at) { return format(at, "%Y%m%dT%H%M%S"); }
 
 std::string utc_day(WallTime at) { return format(at, "%Y-%m-%d"); }

@@ -18,6 +18,7 @@ constexpr Since kSince[] = {
     {3, 7, &Capabilities::gzip},
     {3, 12, &Capabilities::token_usage_in_start_trace},
     {3, 13, &Capabilities::start_trace_after_spans},
+    {3, 15, &Capabilities::sums_over_tree},
 };
 
 // Reads digits at the front of `text` and takes them off.

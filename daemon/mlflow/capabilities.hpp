@@ -26,6 +26,7 @@ struct Capabilities {
   bool gzip = false;                        // of /v1/traces bodies
   bool token_usage_in_start_trace = false;  // else by EndTrace after the spans
   bool start_trace_after_spans = false;     // else EndTrace
+  bool sums_over_tree = false;  // a parent's tokens contain its children's; else a flat sum
 };
 Capabilities capabilities_of(const ServerVersion& version);
 

@@ -188,6 +188,11 @@ bool refuses_model_name(const Failure& failure) {
          failure.message.starts_with("Invalid model name");
 }
 
+bool says_trace_exists(const Failure& failure) {
+  return matches(failure.message, "Dependency rule on column *trace_info.request_id*") ||
+         matches(failure.message, "*already exists in another experiment");
+}
+
 bool is_missing_route(const HttpResponse& response) {
   if (response.status == 405) return true;
   if (response.status != 404) return false;

@@ -35,6 +35,9 @@ Failure unexpected_answer(const HttpResponse& response, std::string message);
 
 // The server refuses the *name* of a model (DESIGN section 6, name policy).
 bool refuses_model_name(const Failure& failure);
+// StartTraceV3 or the spans were refused because the trace is there already, in a state or place
+// that they do not go with (MLFLOW section 0): EndTrace, and spans where it lives, are accepted.
+bool says_trace_exists(const Failure& failure);
 // No route of MLflow answers under this address.
 bool is_missing_route(const HttpResponse& response);
 

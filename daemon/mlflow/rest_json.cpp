@@ -51,7 +51,8 @@ std::int64_t number_at(const Json& object, const char* key) {
 }
 
 std::string create_model_body(const CreateModel& request) {
-  Json body = {{"experiment_id", request.experiment_id}, {"name", request.name}};
+  Json body = {{"experiment_id", request.experiment_id}};
+  if (!request.name.empty()) body["name"] = request.name;
   if (!request.model_type.empty()) body["model_type"] = request.model_type;
   if (!request.source_run_id.empty()) body["source_run_id"] = request.source_run_id;
   if (!request.params.empty()) body["params"] = key_values(request.params);

@@ -1,6 +1,7 @@
 #include "daemon/mlflow/token_usage.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -146,9 +147,25 @@ bool is_token_key(std::string_view key) {
   });
 }
 
+bool may_report_tokens(const SpanView& span) {
+  const auto speaks_of_tokens = [](const KeyValue& attribute) {
+    std::string key(attribute.key);
+    std::transform(key.begin(), key.end(), key.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return key.find("token") != std::string::npos || key.find("usage") != std::string::npos;
+  };
+  return std::any_of(span.attributes.begin(), span.attributes.end(), speaks_of_tokens);
+}
+
 std::optional<SpanUsage> roll_up_usage(const std::vector<SpanView>& spans) {
+  std::vector<UsageNode> nodes;
+  for (const SpanView& span : spans) nodes.push_back({span.id, span.parent, usage_of(span)});
+  return roll_up_usage(nodes);
+}
+
+std::optional<SpanUsage> roll_up_usage(const std::vector<UsageNode>& spans) {
   Children children;
-  for (const SpanView& span : spans) children[span.id];
+  for (const UsageNode& span : spans) children[span.id];
   std::vector<std::size_t> open;  // spans to look at: no ancestor of theirs reports tokens
   for (std::size_t i = 0; i < spans.size(); ++i) {
     const auto parent = spans[i].parent ? children.find(*spans[i].parent) : children.end();
@@ -156,12 +173,12 @@ std::optional<SpanUsage> roll_up_usage(const std::vector<SpanView>& spans) {
   }
   std::optional<SpanUsage> sum;
   while (!open.empty()) {
-    const SpanView& span = spans[open.back()];
+    const UsageNode& span = spans[open.back()];
     open.pop_back();
-    if (const auto usage = usage_of(span)) {
+    if (span.usage) {
       if (!sum) sum.emplace();
-      add(sum->tokens, usage->tokens);
-      sum->from_mlflow |= usage->from_mlflow;
+      add(sum->tokens, span.usage->tokens);
+      sum->from_mlflow |= span.usage->from_mlflow;
     } else {
       const auto& below = children[span.id];
       open.insert(open.end(), below.begin(), below.end());

@@ -25,8 +25,20 @@ std::optional<SpanUsage> usage_of(const SpanView& span);
 // Whether MLflow reads the attribute as a token count, and so must be able to hold it.
 bool is_token_key(std::string_view key);
 
+// Whether the span looks as if it reported tokens, in whatever convention: MLflow reads more of
+// them than usage_of().
+bool may_report_tokens(const SpanView& span);
+
+// What the sum over a trace needs of a span.
+struct UsageNode {
+  SpanId id;
+  std::optional<SpanId> parent;
+  std::optional<SpanUsage> usage;
+};
+
 // The sum over the spans none of whose ancestors reports tokens: a parent's usage contains its
 // children's. Saturates. Nothing if no span reports any.
+std::optional<SpanUsage> roll_up_usage(const std::vector<UsageNode>& spans);
 std::optional<SpanUsage> roll_up_usage(const std::vector<SpanView>& spans);
 
 }  // namespace tracelink

@@ -146,6 +146,7 @@ TraceInfo info_of(TraceId trace_id, const std::vector<SpanView>& spans) {
     info.token_usage = usage->tokens;
     info.token_usage_from_mlflow = usage->from_mlflow;
   }
+  info.may_report_tokens = std::any_of(spans.begin(), spans.end(), may_report_tokens);
   if (root != nullptr && is_whole(spans)) {
     const SizeStats stats = size_stats(info, spans);
     info.metadata["mlflow.trace.sizeStats"] = stats.to_json();

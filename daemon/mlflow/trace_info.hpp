@@ -43,6 +43,7 @@ struct TraceInfo {
   std::optional<TokenUsage> token_usage;    // rolled up over the tree
   bool token_usage_from_mlflow = false;     // mlflow.chat.tokenUsage was present (false: gen_ai.*
                                             // only; newer servers sum these themselves)
+  bool may_report_tokens = false;  // some span seems to, perhaps in a way that only servers read
 };
 
 // A trace made ready to send: the slices of all its records, merged, spans of equal resource and

@@ -14,6 +14,7 @@
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/capabilities.hpp"
 #include "daemon/mlflow/failure.hpp"
+#include "daemon/mlflow/stored_trace.hpp"
 #include "daemon/mlflow/trace_info.hpp"
 
 namespace tracelink {
@@ -48,7 +49,9 @@ template <class T>
 using AnswerHandler = std::function<void(Answer<T>)>;
 
 struct CreateModel {
-  std::string experiment_id, name, model_type, source_run_id;
+  std::string experiment_id;
+  std::string name;  // empty: the server chooses a random one
+  std::string model_type, source_run_id;
   std::map<std::string, std::string> params, tags;
 };
 
@@ -88,18 +91,21 @@ class TrackingClient {
   // Whether any trace of the experiment is linked to the model.
   void has_traces(std::string experiment_id, std::string model_id, AnswerHandler<bool> handler);
 
-  // StartTraceV3. Success only if the answer echoes `model_id` (else Failure unknown); model_id
+  // StartTraceV3. The answer: whether spans of the trace are stored already (3.6 cannot tell, and
+  // says yes). Success only if the answer echoes `model_id` (else Failure unknown); model_id
   // empty: no link. `extra_metadata` (mlflow.source.* and the like) gives way to the trace's own.
   // Precondition: experiment_id is not empty (here and in post_spans: the server would choose one).
   void start_trace(const TraceInfo& info, std::string experiment_id, std::string model_id,
                    bool with_token_usage, const std::map<std::string, std::string>& extra_metadata,
-                   AnswerHandler<std::monostate> handler);
+                   AnswerHandler<bool> handler);
   // V2 EndTrace: additive and repeatable on every version (MLFLOW section 3.3). Sets `metadata`,
   // the tags, state, and the duration; not the metadata of `info`.
   void end_trace(const TraceInfo& info, std::map<std::string, std::string> metadata,
                  AnswerHandler<std::monostate> handler);
   // The experiment a trace lives in; nothing: no such trace.
   void get_trace(TraceId trace_id, AnswerHandler<std::optional<std::string>> handler);
+  // With its spans; nothing: no such trace, or not all of it is stored yet.
+  void read_trace(TraceId trace_id, AnswerHandler<std::optional<StoredTrace>> handler);
   // POST /v1/traces: below the static prefix or, as older servers have it, at the root.
   void post_spans(std::string experiment_id, std::string otlp,
                   AnswerHandler<std::monostate> handler);

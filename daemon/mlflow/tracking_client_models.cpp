@@ -32,9 +32,9 @@ bool holds_all(const std::map<std::string, std::string>& stored,
 
 // The server may drop the rest of a body silently (MLFLOW section 3.5).
 bool is_as_asked(const LoggedModel& model, const CreateModel& asked) {
-  return model.name == asked.name && model.experiment_id == asked.experiment_id &&
-         model.model_type == asked.model_type && holds_all(model.params, asked.params) &&
-         holds_all(model.tags, asked.tags);
+  return (asked.name.empty() || model.name == asked.name) &&
+         model.experiment_id == asked.experiment_id && model.model_type == asked.model_type &&
+         holds_all(model.params, asked.params) && holds_all(model.tags, asked.tags);
 }
 
 }  // namespace

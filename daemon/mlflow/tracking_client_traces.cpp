@@ -12,6 +12,7 @@ namespace {
 
 constexpr char kModelId[] = "mlflow.modelId";
 constexpr char kTokenUsage[] = "mlflow.trace.tokenUsage";
+constexpr char kSpansLocation[] = "mlflow.trace.spansLocation";  // a tag that comes with the spans
 constexpr char kSpansPath[] = "/v1/traces";
 constexpr std::size_t kEchoCharacters = 250;  // answers show no more of a value
 
@@ -28,12 +29,12 @@ std::string_view first_characters(std::string_view text, std::size_t count) {
 
 // A link counts only if the server repeats it: it answers 200 to bodies that it read in part
 // (MLFLOW section 3.5).
-Answer<std::monostate> check_link(const HttpResponse& response, const Metadata& sent,
+std::optional<Failure> check_link(const HttpResponse& response, const Metadata& sent,
                                   const std::string& stored) {
   const auto asked = sent.find(kModelId);
   if (asked == sent.end() || first_characters(asked->second, kEchoCharacters) ==
                                  first_characters(stored, kEchoCharacters)) {
-    return std::monostate{};
+    return std::nullopt;
   }
   return unexpected_answer(response, "the server did not store the trace's model");
 }
@@ -49,22 +50,22 @@ std::optional<std::string> read_trace_experiment(const Json& json) {
 
 void TrackingClient::start_trace(const TraceInfo& info, std::string experiment_id,
                                  std::string model_id, bool with_token_usage,
-                                 const Metadata& extra_metadata,
-                                 AnswerHandler<std::monostate> handler) {
+                                 const Metadata& extra_metadata, AnswerHandler<bool> handler) {
   if (experiment_id.empty()) std::abort();
   Metadata metadata = info.metadata;
   metadata.insert(extra_metadata.begin(), extra_metadata.end());
   if (!model_id.empty()) metadata[kModelId] = std::move(model_id);
   if (with_token_usage && info.token_usage) metadata[kTokenUsage] = info.token_usage->to_json();
   std::string body = start_trace_body(info, experiment_id, metadata);
-  send(
-      request("POST", "/api/3.0/mlflow/traces", std::move(body)),
-      [metadata, handler](const Result<HttpResponse>& answer) {
-        const auto json = read_json(Operation::start_trace, answer);
-        if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
-        const Json& stored = member(member(std::get<Json>(json), "trace"), "trace_info");
-        handler(check_link(*answer, metadata, text_at(member(stored, "trace_metadata"), kModelId)));
-      });
+  send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
+       [metadata, handler](const Result<HttpResponse>& answer) {
+         const auto json = read_json(Operation::start_trace, answer);
+         if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
+         const Json& stored = member(member(std::get<Json>(json), "trace"), "trace_info");
+         const std::string link = text_at(member(stored, "trace_metadata"), kModelId);
+         if (auto failure = check_link(*answer, metadata, link)) return handler(*failure);
+         handler(!text_at(member(stored, "tags"), kSpansLocation).empty());
+       });
 }
 
 void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
@@ -75,8 +76,9 @@ void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
          const auto json = read_json(Operation::end_trace, answer);
          if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
          const Json& stored = member(std::get<Json>(json), "trace_info");
-         handler(check_link(*answer, metadata,
-                            read_key_values(member(stored, "request_metadata"))[kModelId]));
+         const std::string link = read_key_values(member(stored, "request_metadata"))[kModelId];
+         if (auto failure = check_link(*answer, metadata, link)) return handler(*failure);
+         handler(std::monostate{});
        });
 }
 
@@ -87,6 +89,15 @@ void TrackingClient::get_trace(TraceId trace_id,
          if (is_unknown_resource(answer)) return handler(std::optional<std::string>());
          handler(optional_of(
              read_answer<std::string>(Operation::get_trace, answer, read_trace_experiment)));
+       });
+}
+
+void TrackingClient::read_trace(TraceId trace_id,
+                                AnswerHandler<std::optional<StoredTrace>> handler) {
+  send(request("GET", "/api/3.0/mlflow/traces/batchGet?trace_ids=" + trace_name(trace_id)),
+       [trace_id, handler](const Result<HttpResponse>& answer) {
+         if (!is_success(answer)) return handler(classify(Operation::get_trace, answer));
+         handler(read_stored_trace(trace_id, answer->body));
        });
 }
 

@@ -9,7 +9,8 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kMagic = "TLCHKPNT";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kOldestVersion = 1;
 constexpr std::size_t kHeadBytes = 16;  // magic, version, payload length
 constexpr std::size_t kChecksumBytes = 4;
 
@@ -37,10 +38,11 @@ std::string encode_payload(const Checkpoint& checkpoint) {
     append_le(out, id);
     append_le(out, offset);
   }
+  append_le(out, checkpoint.retired.replayed);
   return out;
 }
 
-std::optional<Checkpoint> decode_payload(std::string_view payload) {
+std::optional<Checkpoint> decode_payload(std::string_view payload, std::uint32_t version) {
   LittleEndianReader in(payload);
   Checkpoint checkpoint;
   for_each_term(checkpoint.retired, [&](std::uint64_t& term) { term = in.take<std::uint64_t>(); });
@@ -55,6 +57,7 @@ std::optional<Checkpoint> decode_payload(std::string_view payload) {
     const auto id = in.take<std::uint64_t>();
     checkpoint.sealed_at[id] = in.take<std::uint64_t>();
   }
+  if (version >= 2) checkpoint.retired.replayed = in.take<std::uint64_t>();
   if (!in.ok()) return std::nullopt;
   return checkpoint;
 }
@@ -66,9 +69,10 @@ std::optional<Checkpoint> decode_copy(std::string_view copy) {
     return std::nullopt;
   }
   LittleEndianReader in(covered.substr(kMagic.size()));
-  if (in.take<std::uint32_t>() != kVersion) return std::nullopt;
+  const auto version = in.take<std::uint32_t>();
+  if (version < kOldestVersion || version > kVersion) return std::nullopt;
   if (in.take<std::uint32_t>() != in.rest().size()) return std::nullopt;
-  return decode_payload(in.rest());
+  return decode_payload(in.rest(), version);
 }
 
 }  // namespace

@@ -82,6 +82,15 @@ Result<void> LinkStore::forget(const LinkHash& hash) {
   return fs_.remove(directory_ / hash.hex());
 }
 
+std::map<LinkHash, LinkDefinition> LinkStore::all() const {
+  const std::lock_guard lock(mutex_);
+  std::map<LinkHash, LinkDefinition> all;
+  for (const auto& [hash, bytes] : links_) {
+    if (auto link = decode_link(*bytes)) all.emplace(hash, *std::move(link));
+  }
+  return all;
+}
+
 std::shared_ptr<const std::string> LinkStore::encoded(const LinkHash& hash) const {
   const std::lock_guard lock(mutex_);
   const auto found = links_.find(hash);

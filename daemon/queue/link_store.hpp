@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -32,6 +33,7 @@ class LinkStore {
   Result<void> learn(std::string_view encoded);
 
   Result<LinkDefinition> find(const LinkHash& hash) const;  // `invalid` if unknown
+  std::map<LinkHash, LinkDefinition> all() const;
   // Those with `named_by_trace`; they, and no others, can be forgotten.
   std::vector<LinkHash> named_by_traces() const;
   Result<void> forget(const LinkHash& hash);

@@ -33,6 +33,7 @@ class DurableQueue final : public Queue {
   Result<LinkDefinition> link(const LinkHash& hash) const override {
     return core_.links.find(hash);
   }
+  std::map<LinkHash, LinkDefinition> links() const override { return core_.links.all(); }
   std::vector<LinkHash> links_named_by_traces() const override {
     return core_.links.named_by_traces();
   }

@@ -70,6 +70,7 @@ struct QueueStats {
   // Spans, for the life of the state directory (promise P2).
   std::uint64_t accepted = 0, delivered = 0, dead_lettered = 0, duplicate = 0, damaged = 0;
   std::uint64_t dropped_policy = 0, dropped_age = 0, dropped_removed = 0;
+  std::uint64_t replayed = 0;  // ever moved from dead letters back to queued
   std::uint64_t queued_spans = 0, queued_records = 0, queued_bytes = 0;
   std::uint64_t disk_bytes = 0;  // what counts against max_bytes
   std::optional<WallTime> oldest_accepted_at;
@@ -113,6 +114,7 @@ class Queue {
   // to it.
   virtual Result<LinkHash> remember_link(const LinkDefinition& link) = 0;
   virtual Result<LinkDefinition> link(const LinkHash& hash) const = 0;  // `invalid` if unknown
+  virtual std::map<LinkHash, LinkDefinition> links() const = 0;         // every one remembered
   // The definitions with `named_by_trace`. No record refers to them, notes do.
   virtual std::vector<LinkHash> links_named_by_traces() const = 0;
   // Removes one of these; anything else stays.

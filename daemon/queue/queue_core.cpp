@@ -55,6 +55,7 @@ void Segment::add_done(const JournalEntry& entry) {
 void Segment::set_counts(const SegmentCounts& now) {
   totals.accepted += (now.spans - now.replayed_spans) - (counts.spans - counts.replayed_spans);
   totals.dead_lettered -= now.replayed_spans - counts.replayed_spans;
+  totals.replayed += now.replayed_spans - counts.replayed_spans;
   counts = now;
 }
 
@@ -364,6 +365,7 @@ QueueStats QueueCore::stats() const {
   stats.dropped_policy = totals.dropped_policy;
   stats.dropped_age = totals.dropped_age;
   stats.dropped_removed = totals.dropped_removed;
+  stats.replayed = totals.replayed;
   stats.queued_spans = totals.queued();
   stats.disk_bytes = used_bytes_lock_held();
   stats.quarantine_files = quarantine.files();

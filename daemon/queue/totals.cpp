@@ -11,6 +11,7 @@ Totals& Totals::operator+=(const Totals& other) {
   dropped_age += other.dropped_age;
   dropped_removed += other.dropped_removed;
   damaged += other.damaged;
+  replayed += other.replayed;
   return *this;
 }
 

@@ -15,6 +15,7 @@ struct Totals {
   std::uint64_t dropped_age = 0;
   std::uint64_t dropped_removed = 0;
   std::uint64_t damaged = 0;
+  std::uint64_t replayed = 0;  // ever came back from dead letters; no term of the sum
 
   Totals& operator+=(const Totals& other);
   // What is neither delivered nor explained: still to be sent.

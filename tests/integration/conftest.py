@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import pathlib
 import shutil
 import subprocess
@@ -7,9 +8,10 @@ import tempfile
 
 import pytest
 
+from harness import results
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template
-from harness.places import APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, clean_environment
+from harness.places import APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, clean_environment, versions
 from harness.postgres import Postgres
 
 log = logging.getLogger("test")
@@ -20,16 +22,16 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--long"):
-        skip = pytest.mark.skip(reason="long: scripts/test --all")
-        for item in items:
-            if item.get_closest_marker("long"):
-                item.add_marker(skip)
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
 
 
 def pytest_sessionstart(session):
     long = session.config.getoption("--long")
-    versions = [version for version in ENVIRONMENTS if long or version not in OTHER_SERVERS]
+    versions = [version for version in ENVIRONMENTS if long or version == NEWEST or version not in OTHER_SERVERS]
     for needed in (BIN / "tracelinkd", BIN / "tracelink", *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions)):
         if not needed.exists():
             setup = "scripts/setup " + ("--all" if long else "--dev")
@@ -40,6 +42,11 @@ def pytest_sessionstart(session):
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     setattr(item, "report_" + report.when, report)
+    results.add(item, report)
+
+
+def pytest_sessionfinish(session):
+    results.save()
 
 
 @pytest.fixture
@@ -64,19 +71,20 @@ def templates():
             CACHE.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="tl-") as folder:
                 made = make_template(version, pathlib.Path(folder) / "server")
-                shutil.copy(made, kept.with_suffix(".tmp"))
-            kept.with_suffix(".tmp").rename(kept)
+                copied = kept.with_suffix(f".{os.getpid()}")
+                shutil.copy(made, copied)
+            copied.rename(kept)
         return kept
     return template
 
 
 @pytest.fixture
 def make_server(folder, templates):
-    """make_server(version): a server with an empty database, not started."""
+    """make_server(version): a server with an empty database, not started. More options are MlflowServer's."""
     servers = []
 
-    def make(version: str) -> MlflowServer:
-        servers.append(MlflowServer(version, folder / f"server{len(servers)}", templates(version)))
+    def make(version: str, **options) -> MlflowServer:
+        servers.append(MlflowServer(version, folder / f"server{len(servers)}", templates(version), **options))
         return servers[-1]
     yield make
     for server in servers:
@@ -87,6 +95,16 @@ def make_server(folder, templates):
 def server(request, make_server):
     """A server of each tested version, not started: tests say when it is up."""
     return make_server(request.param)
+
+
+@pytest.fixture(scope="session", params=versions(NEWEST, OLDER))
+def shared_server(request, templates):
+    """A running server of each version (without --long: of the tested two), for tests that leave it as it is."""
+    with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as folder:
+        server = MlflowServer(request.param, pathlib.Path(folder), templates(request.param))
+        server.start()
+        yield server
+        server.kill()
 
 
 @pytest.fixture

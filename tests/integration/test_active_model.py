@@ -1,8 +1,10 @@
 """The active model is switched at runtime: what was accepted keeps its version, what comes after gets the new one."""
 
+import json
 import threading
 import time
 
+from harness import unix_http
 from harness.expect import linked_once
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.waiting import wait_until
@@ -84,6 +86,8 @@ def test_a_switch_in_the_middle_of_a_stream(server, daemon_for):
     assert status["active"]["override"]["id"] in server.model_ids(experiment, "agent-v2")
     assert status["model"]["name"] == "agent-v1", "what is configured is still shown"
     assert "agent-v2" in daemon.tracelink("status").out
+    shown = json.loads(unix_http.request(daemon.socket, "GET", "/").body)
+    assert shown["model"]["name"] == "agent-v2", "what applications are told"
 
 
 def test_a_switch_survives_sigkill_and_is_cleared(newest_server, daemon_for):
@@ -172,3 +176,59 @@ def test_a_cut_id_is_refused(newest_server, daemon_for):
     assert daemon.tracelink("models", "set-active", "agent-v2", "--for", "").code == USAGE
     assert daemon.status()["active"]["override"] is None
     assert daemon.tracelink("models", "clear-active").code == DONE, "nothing to clear is not a failure"
+
+
+def test_traces_held_under_a_wrong_id_are_delivered_under_another_model(server, make_daemon):
+    wrong = "m-" + 32 * "7"
+    config = {"experiment": {"name": "support"}, "tracking": {"uri": server.uri}}
+    daemon = make_daemon(config | {"model": {"id": wrong}})
+    daemon.start()
+    early = send(daemon, 2)
+    server.start()
+    wait_until("the wrong id is held", lambda: [held for held in daemon.status()["held"] if wrong in held["scope"]],
+               state=daemon.status)
+    late = send(daemon, 3)
+    answer = daemon.tracelink("models", "relink", wrong, "agent-v2", "--json").json()
+    assert answer["still_active"], "the configuration is still wrong"
+    daemon.wait_for_spans(delivered=5 * SPANS_PER_TRACE, queued=0)
+    experiment = server.experiment_id("support")
+    [model] = server.model_ids(experiment, "agent-v2")
+    linked_once(server, experiment, model, early + late)
+
+    [relinked] = daemon.status()["relinks"]
+    assert (relinked["from"], relinked["to"]) == (wrong, "agent-v2") and relinked["at"]
+    assert wrong in daemon.tracelink("status").out
+    assert not daemon.status()["held"], "nothing is left of it"
+    send(daemon, 1)
+    wait_until("what comes after is held again", lambda: daemon.status()["held"])
+    assert daemon.spans()["queued"] == SPANS_PER_TRACE
+
+
+def test_a_relink_survives_sigkill_and_reaches_what_is_not_read_yet(newest_server, make_daemon):
+    wrong = "m-" + 32 * "7"
+    daemon = make_daemon({"experiment": {"name": "support"}, "tracking": {"uri": newest_server.uri}, "model": {"id": wrong}})
+    daemon.start()
+    traces = send(daemon, 20)
+    assert daemon.tracelink("models", "relink", wrong, "agent-v2").code == DONE
+    assert daemon.tracelink("models", "relink", "agent-v2", "agent-v3").code == DONE
+    daemon.sigkill()
+    newest_server.start()
+    daemon.start()
+    daemon.wait_for_spans(delivered=20 * SPANS_PER_TRACE, queued=0)
+    experiment = newest_server.experiment_id("support")
+    [model] = newest_server.model_ids(experiment, "agent-v3")
+    linked_once(newest_server, experiment, model, traces)
+
+
+def test_relink_wants_a_link_that_exists(newest_server, daemon_for):
+    daemon = daemon_for(newest_server, "v1")
+    daemon.start()
+    for old, new in (("nobody", "agent-v2"), ("agent-v1", "m-777"), ("agent-v1", "agent-v1")):
+        refused = daemon.tracelink("models", "relink", old, new)
+        assert refused.code == FAILED and refused.err, (old, new)
+    assert daemon.tracelink("models", "relink", "agent-v1").code == USAGE
+    daemon.configure({"model": {"name": "agent", "version": "v1", "params": {"llm": "gpt-5"}}})
+    daemon.restart()
+    ambiguous = daemon.tracelink("models", "relink", "agent-v1", "agent-v2")
+    assert ambiguous.code == FAILED and "llm=gpt-5" in ambiguous.err
+    assert daemon.status()["relinks"] == []

@@ -43,8 +43,9 @@ def test_wrong_usage_is_exit_code_2(daemon, command):
 
 @pytest.mark.parametrize("command", [["status"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
                                      ["models", "create"], ["models", "get"], ["models", "list"],
-                                     ["models", "set-active"], ["models", "clear-active"],
-                                     ["dead-letters", "ls"], ["dead-letters", "show"]])
+                                     ["models", "set-active"], ["models", "clear-active"], ["models", "relink"],
+                                     ["dead-letters", "ls"], ["dead-letters", "show"], ["dead-letters", "replay"],
+                                     ["dead-letters", "rm"]])
 def test_help_has_an_example(daemon, command):
     result = daemon.tracelink(*command, "--help")
     assert result.code == DONE and "Example" in result.out
@@ -120,7 +121,8 @@ def test_models_work_without_a_daemon(server, make_daemon):
         assert daemon.tracelink("models", "get", key, "--json").json()["model_id"] == created["model_id"]
     listed = daemon.tracelink("models", "list", "--experiment-name", "ci", "--json").json()
     assert [model["name"] for model in listed] == ["release-7"]
-    refused = daemon.tracelink("models", "create", "--name", "a/b", "--experiment-name", "ci")
+    refused = daemon.tracelink("models", "create", "--name", "a/b", "--experiment-name", "ci",
+                               TRACELINK_MODEL__NAME_POLICY="exact")
     assert refused.code == FAILED and "a/b" in refused.err
     server.kill()
     assert daemon.tracelink("models", "list", "--experiment-name", "ci").code == UNREACHABLE

@@ -3,9 +3,11 @@
 import pytest
 
 from harness.expect import assert_shown
+from harness.places import NEWEST, OLDER, versions
 
 
 @pytest.mark.parametrize("app", ["otel_agent.py", "mlflow_agent.py"])
+@pytest.mark.parametrize("server", versions(NEWEST, OLDER), indirect=True)
 def test_traces_are_shown_linked_and_right(server, daemon_for, run_app, app):
     server.start()
     daemon = daemon_for(server)
@@ -18,6 +20,7 @@ def test_traces_are_shown_linked_and_right(server, daemon_for, run_app, app):
     assert_shown(server.search_traces(status["experiment"]["id"], status["model"]["id"]), sent, status["model"]["id"])
 
 
+@pytest.mark.parametrize("server", versions(NEWEST, OLDER), indirect=True)
 def test_the_model_is_an_external_ready_logged_model(server, make_daemon):
     server.start()
     daemon = make_daemon({

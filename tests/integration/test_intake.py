@@ -5,9 +5,11 @@ import json
 import subprocess
 
 import pytest
+import requests
 
 from harness import unix_http
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
+from harness.ports import free_port
 
 
 @pytest.fixture
@@ -89,3 +91,18 @@ def test_a_request_over_the_limit_is_answered_with_413(make_daemon):
     assert status == 413
     status, _ = post(daemon, gzip.compress(bytes(2 * 1024 * 1024)), "application/x-protobuf", "Content-Encoding: gzip")
     assert status == 413, "the limit holds after decompression too"
+
+
+def test_metrics_and_probes_are_served_where_the_operator_asks(make_daemon):
+    address = f"127.0.0.1:{free_port()}"
+    daemon = make_daemon({"model": {"name": "agent"}})
+    daemon.config["control"]["http"] = address
+    daemon.configure({})
+    daemon.start()
+    daemon.post(make_trace().request)
+    metrics = requests.get(f"http://{address}/metrics", timeout=30)
+    assert metrics.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert f"tracelink_spans_accepted_total {SPANS_PER_TRACE}\n" in metrics.text
+    assert requests.get(f"http://{address}/healthz", timeout=30).status_code == 200
+    assert requests.get(f"http://{address}/readyz", timeout=30).status_code == 200
+    assert requests.get(f"http://{address}/status", timeout=30).status_code == 404

@@ -1,7 +1,10 @@
 """The tracking server and the daemon die at bad moments; no acknowledged trace is lost, doubled or unlinked."""
 
+import pytest
+
 from harness.expect import assert_shown, complete, linked_once
 from harness.otlp import SPANS_PER_TRACE, make_trace
+from harness.places import NEWEST, OLDER, versions
 from harness.waiting import wait_until
 
 
@@ -44,6 +47,7 @@ def test_a_killed_daemon_delivers_what_it_acknowledged(server, daemon_for):
     complete(server, status["experiment"]["id"], status["model"]["id"])
 
 
+@pytest.mark.parametrize("server", versions(NEWEST, OLDER), indirect=True)
 def test_a_daemon_killed_while_delivering_sends_nothing_twice(server, daemon_for):
     server.start()
     daemon = daemon_for(server)
@@ -60,6 +64,7 @@ def test_a_daemon_killed_while_delivering_sends_nothing_twice(server, daemon_for
     complete(server, status["experiment"]["id"], status["model"]["id"])
 
 
+@pytest.mark.parametrize("server", versions(NEWEST, OLDER), indirect=True)
 def test_a_server_killed_while_it_stores_gets_every_trace_once(server, daemon_for):
     server.start()
     daemon = daemon_for(server)

@@ -4,6 +4,7 @@ import json
 
 from harness.expect import linked_once
 from harness.otlp import SPANS_PER_TRACE, make_refused_trace, make_trace
+from harness.waiting import wait_until
 
 
 def test_what_is_refused_among_a_hundred_traces_becomes_a_dead_letter(server, daemon_for):
@@ -60,3 +61,59 @@ def test_a_client_may_choose_its_experiment(newest_server, daemon_for):
     daemon.post(trace.request, headers={"x-mlflow-experiment-id": other})
     daemon.wait_for_spans(delivered=SPANS_PER_TRACE)
     linked_once(newest_server, other, daemon.status()["model"]["id"], [trace])
+
+
+def test_a_dead_letter_is_replayed_when_its_cause_is_gone(newest_server, daemon_for):
+    daemon = daemon_for(newest_server)
+    daemon.start()
+    newest_server.start()
+    refused = make_refused_trace()
+    daemon.post(refused.request)
+    daemon.wait_for_spans(limit_s=600, dead_lettered=SPANS_PER_TRACE, queued=0)
+
+    # The server still refuses it: it comes back as another dead letter.
+    [first] = daemon.tracelink("dead-letters", "ls", "--json").json()
+    replayed = daemon.tracelink("dead-letters", "replay", first["id"], "--json").json()
+    assert replayed == {"replayed": [first["id"]]}
+
+    def buried_again():
+        letters = daemon.tracelink("dead-letters", "ls", "--json").json()
+        return letters[0] if letters and letters[0]["id"] != first["id"] else None
+    second = wait_until("it is refused again", buried_again, limit_s=600, state=daemon.status)
+    assert second | {"id": ""} == first | {"id": ""}, "nothing of it has changed"
+    assert daemon.spans()["dead_lettered"] == SPANS_PER_TRACE
+
+    # The cause is what the span says: a person corrects it, and the daemon is killed right after the command.
+    path = daemon.folder / "state/dead-letters" / (second["id"] + ".json")
+    letter = json.loads(path.read_text())
+    for span in letter["otlp"]["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        span["attributes"] = [item for item in span.get("attributes", []) if item["key"] != "mlflow.spanType"]
+    path.write_text(json.dumps(letter, indent=1))
+    assert daemon.tracelink("dead-letters", "replay", "--all").code == 0
+    daemon.sigkill()
+    daemon.start()
+    daemon.wait_for_spans(accepted=SPANS_PER_TRACE, delivered=SPANS_PER_TRACE, dead_lettered=0, queued=0)
+    assert daemon.tracelink("dead-letters", "ls", "--json").json() == []
+    status = daemon.status()
+    linked_once(newest_server, status["experiment"]["id"], status["model"]["id"], [refused])
+
+
+def test_removed_dead_letters_are_counted_for_ever(newest_server, daemon_for):
+    newest_server.start()
+    daemon = daemon_for(newest_server)
+    daemon.start()
+    for _ in range(2):
+        daemon.post(make_refused_trace().request)
+    daemon.wait_for_spans(limit_s=600, dead_lettered=2 * SPANS_PER_TRACE, queued=0)
+    one, other = (letter["id"] for letter in daemon.tracelink("dead-letters", "ls", "--json").json())
+    assert daemon.tracelink("dead-letters", "rm", one).code == 0
+    daemon.sigkill()
+    daemon.start()
+    assert [letter["id"] for letter in daemon.tracelink("dead-letters", "ls", "--json").json()] == [other]
+    spans = daemon.spans()
+    assert spans["dead_lettered"] == spans["dropped"]["removed"] == SPANS_PER_TRACE
+    again = daemon.tracelink("dead-letters", "rm", one)
+    assert again.code == 1 and one in again.err
+    assert daemon.tracelink("dead-letters", "rm", "--all").code == 0
+    assert daemon.spans()["dropped"]["removed"] == 2 * SPANS_PER_TRACE
+    assert daemon.tracelink("dead-letters", "rm").code == 2

@@ -10,7 +10,8 @@ import pytest
 
 from harness.machine import Machine
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="systemd-nspawn needs root")
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="systemd-nspawn needs root"),
+              pytest.mark.xdist_group("systemd")]  # one machine for all
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 import time
 
 import mlflow
-from mlflow.entities import Document, SpanEvent, SpanType
+from mlflow.entities import Document, Link, SpanEvent, SpanType
 from mlflow.entities.span_status import SpanStatus, SpanStatusCode
 
 QUESTION = "Which ones are 高い?"
@@ -57,7 +57,8 @@ def case(**truth):
             print(json.dumps({
                 "case": function.__name__, "trace_id": f"tr-{root._span.context.trace_id:032x}",
                 "name": name, "state": "OK", "tokens": None, "session": None, "user": None, "tags": {},
-                "times": {span.name: [span.start_time_ns, span.end_time_ns] for span in made.spans}} | truth))
+                "times": {span.name: [span.start_time_ns, span.end_time_ns] for span in made.spans},
+                "span_ids": {span.name: span.span_id for span in made.spans}} | truth))
         cases[function.__name__] = run
     return register
 
@@ -326,6 +327,30 @@ def decorated_function(made, root):
         return f"{a}{b['c']}"
     root.set_inputs({"a": 1, "b": {"c": "d"}})
     root.set_outputs(join(1, b={"c": "d"}))
+
+
+@case()
+def set_on_the_trace(made, root):
+    """What MLflow's SDK keeps for itself in OTLP mode."""
+    mlflow.update_current_trace(metadata={"environment": "production"}, client_request_id="request-1", session_id="s-1",
+                                user="u-1", request_preview="by hand", response_preview="by hand")
+    root.set_inputs("the input")
+    root.set_outputs("the output")
+
+
+@case()
+def a_child_that_outlives_its_root(made, root):
+    child = mlflow.start_span_no_context("background", parent_span=root)
+    made.spans.append(child)
+    child.end(end_time_ns=child.start_time_ns + 10**10)
+
+
+@case()
+def links(made, root):
+    with made.span("first") as first:
+        pass
+    with made.span("second") as second:
+        second.add_link(Link(trace_id=first.trace_id, span_id=first.span_id, attributes={"why": "follows", "n": 1}))
 
 
 for chosen in sys.argv[1:] or cases:

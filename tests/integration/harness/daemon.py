@@ -32,6 +32,7 @@ class Daemon:
         self.socket = folder / "t.sock"
         self.control = folder / "c.sock"
         self.config_file = folder / "tracelinkd.yaml"
+        self.variables: dict[str, str] = {}  # of the deployment: more environment for the daemon and its commands
         self.log_file = folder / "tracelinkd.log"
         self._process: Process | None = None
         self.config = {
@@ -50,7 +51,7 @@ class Daemon:
 
     @property
     def environment(self) -> dict[str, str]:
-        return clean_environment(HOME=str(self.folder))
+        return clean_environment(HOME=str(self.folder)) | self.variables
 
     def start(self) -> None:
         assert not self.is_running(), "already running"

@@ -4,34 +4,35 @@ import json
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 
 import requests
 
 from .places import APPS, ENVIRONMENTS, clean_environment
+from .ports import free_port
 from .processes import Process
 from .waiting import wait_until
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class MlflowServer:
-    """On a copy of the SQLite file `template`, or on the database of the URI `store`."""
+    """On a copy of the SQLite file `template`, or on the store of the URI `store`.
 
-    def __init__(self, version: str, folder: pathlib.Path, template: pathlib.Path | None = None,
-                 store: str | None = None, workers: int = 1):
+    arguments and environment are more of `mlflow server`'s own, prefix is its --static-prefix; auth is what request() says.
+    """
+
+    def __init__(self, version: str, folder: pathlib.Path, template: pathlib.Path | None = None, store: str | None = None,
+                 workers: int = 1, arguments: tuple[str, ...] = (), prefix: str = "", auth: tuple[str, str] | None = None,
+                 **environment: str):
         self.version = version
+        self.auth = auth
         self._workers = workers
+        self._arguments = [*arguments, *(["--static-prefix", prefix] if prefix else [])]
+        self._environment = environment
         self._folder = folder
         self.database = folder / "mlflow.db"
         self.store = store or f"sqlite:///{self.database}"
-        self.port = _free_port()
-        self.uri = f"http://127.0.0.1:{self.port}"
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}{prefix}"
         self._process: Process | None = None
         folder.mkdir(parents=True, exist_ok=True)
         if template:
@@ -42,9 +43,9 @@ class MlflowServer:
             [ENVIRONMENTS[self.version] / "bin/mlflow", "server",
              "--backend-store-uri", self.store,
              "--artifacts-destination", self._folder / "artifacts",
-             "--host", "127.0.0.1", "--port", self.port, "--workers", self._workers],
+             "--host", "127.0.0.1", "--port", self.port, "--workers", self._workers, *self._arguments],
             clean_environment(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
-                              MLFLOW_ENABLE_OTLP_EXPORTER="false", GIT_PYTHON_REFRESH="quiet"),
+                              MLFLOW_ENABLE_OTLP_EXPORTER="false", GIT_PYTHON_REFRESH="quiet") | self._environment,
             self._folder / "server.log", cwd=self._folder)
         wait_until(f"mlflow {self.version} answers", self._answers, state=self._process.log_tail)
 
@@ -71,7 +72,7 @@ class MlflowServer:
         return self._process.log_tail() if self._process else "(not running)"
 
     def request(self, method: str, path: str, **options):
-        answer = requests.request(method, self.uri + path, timeout=60, **options)
+        answer = requests.request(method, self.uri + path, timeout=60, auth=self.auth, **options)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 
@@ -122,6 +123,9 @@ class MlflowServer:
 def make_template(version: str, folder: pathlib.Path, store: str | None = None) -> pathlib.Path:
     """A migrated, empty database: the first start of a server takes many seconds, a copy none."""
     server = MlflowServer(version, folder, store=store)
-    server.start()
-    server.stop()
+    try:
+        server.start()
+        server.stop()
+    finally:
+        server.kill()
     return server.database

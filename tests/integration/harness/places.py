@@ -3,18 +3,26 @@
 import os
 import pathlib
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 APPS = ROOT / "tests/integration/apps"
 CACHE = ROOT / ".cache"
 NEWEST = "3.17.2"
 OLDER = "3.11.1"
 UNSUPPORTED = "3.4.0"
-# Of scripts/test; the others run with --long.
-USUAL_SERVERS = ("3.6.0", OLDER, "3.14.0", NEWEST)
-OTHER_SERVERS = ("3.7.0", "3.9.0", "3.10.1", "3.12.0", "3.13.0", "3.15.2", "3.16.1", "3.18.0")
-ENVIRONMENTS = {NEWEST: ROOT / ".venv/main"} | {
-    version: ROOT / f".venv/mlflow-{version}" for version in (UNSUPPORTED, *USUAL_SERVERS, *OTHER_SERVERS)
-    if version != NEWEST}
+LATEST = "3.18.0"
+# Where there is an environment; those of OTHER_SERVERS are used with --long only.
+SERVERS = ("3.6.0", "3.7.0", "3.9.0", "3.10.1", OLDER, "3.12.0", "3.13.0", "3.14.0", "3.15.2", "3.16.1", NEWEST, LATEST)
+OTHER_SERVERS = tuple(version for version in SERVERS if version not in ("3.6.0", OLDER, "3.14.0", LATEST))
+ENVIRONMENTS = {version: ROOT / f".venv/mlflow-{version}" for version in (UNSUPPORTED, *SERVERS)} | {NEWEST: ROOT / ".venv/main"}
+CLIENT = ROOT / ".venv/client"
+
+
+def versions(*usual: str) -> list:
+    """Parameters of a test that runs on every version with --long, and on the usual ones always."""
+    return [version if version in usual else pytest.param(version, marks=pytest.mark.long) for version in SERVERS]
+
 
 # What is tested: TRACELINK_TEST_BIN, for a packager's build, else the release preset.
 BIN = pathlib.Path(os.environ.get("TRACELINK_TEST_BIN", ROOT / "build/release/bin"))

@@ -6,12 +6,12 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 
 import psycopg2
 
+from .ports import free_port
 from .processes import Process
 from .waiting import wait_until
 
@@ -32,9 +32,7 @@ class Postgres:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tl-pg-"))
         self._owner = _account().get("user", getpass.getuser())
         os.chown(self.folder, pwd.getpwnam(self._owner).pw_uid, -1)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._process: Process | None = None
         self._data = self.folder / "data"
         subprocess.run([PROGRAMS / "initdb", "--pgdata", self._data, "--auth", "trust", "--encoding", "UTF8",

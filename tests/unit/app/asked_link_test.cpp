@@ -64,5 +64,57 @@ TEST(AskedLink, WithAnIdConfiguredANameIsLookedForInTheModelsExperiment) {
   EXPECT_EQ(link->experiment.id, "12");
 }
 
+class MeantLink : public testing::Test {
+ protected:
+  static LinkHash hash(char fill) {
+    LinkHash link;
+    link.bytes.fill(static_cast<std::uint8_t>(fill));
+    return link;
+  }
+  MeantLink() {
+    LinkDefinition v1 = configured_name();
+    LinkDefinition other_params = v1;
+    other_params.params["llm"] = "gpt-5";
+    LinkDefinition wrong_id;
+    wrong_id.id = kId;
+    LinkDefinition dotted;
+    dotted.name = "agent.v2";
+    links = {{hash('a'), v1, {}},
+             {hash('b'), other_params, {}},
+             {hash('c'), wrong_id, {}},
+             {hash('d'), dotted,
+              ResolvedModel{"m-" + std::string(32, '7'), "agent-v2", "0", "Default"}}};
+  }
+  std::vector<KnownLink> links;
+};
+
+TEST_F(MeantLink, IsNamedByHashIdNameOrItsModel) {
+  EXPECT_EQ(*meant_link(hash('a').hex(), links), hash('a'));
+  EXPECT_EQ(*meant_link(kId, links), hash('c'));
+  EXPECT_EQ(*meant_link("agent.v2", links), hash('d'));
+  EXPECT_EQ(*meant_link("agent-v2", links), hash('d')) << "its name on the server";
+  EXPECT_EQ(*meant_link("m-" + std::string(32, '7'), links), hash('d'));
+}
+
+TEST_F(MeantLink, SeveralAreListedWithWhatTellsThemApart) {
+  const auto link = meant_link("agent-v1", links);
+  ASSERT_FALSE(link);
+  EXPECT_EQ(link.error().code, ErrorCode::invalid);
+  for (const std::string& part : {hash('a').hex(), hash('b').hex(), std::string("llm=gpt-5"),
+                                  std::string("llm=gpt-4o"), std::string("experiment support")}) {
+    EXPECT_NE(link.error().message.find(part), std::string::npos) << link.error().message;
+  }
+  EXPECT_EQ(link.error().message.find(hash('c').hex()), std::string::npos);
+}
+
+TEST_F(MeantLink, AnUnknownWordAndNoWordAreErrors) {
+  EXPECT_FALSE(meant_link("nobody", links));
+  EXPECT_FALSE(meant_link("", links)) << "an id link has no name";
+}
+
+TEST_F(MeantLink, NoneIsTheLinkOfTracesWithoutAModel) {
+  EXPECT_TRUE(meant_link("none", links)->is_zero());
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -82,6 +82,12 @@ TEST_F(ConfigSource, IsNeededForVersionGit) {
             "user may not enter it (model.version is git)\n");
 }
 
+TEST_F(ConfigSource, IsNotNeededWhereNoModelIs) {
+  file("model: {name: agent, version: git}\n");
+  context_.model_required = false;
+  EXPECT_EQ(errors(), "");
+}
+
 TEST_F(ConfigSource, ThatCannotBeReadIsAWarningElse) {
   file("model: {name: agent, git: /no/such/folder}\n");
   EXPECT_EQ(warnings(),

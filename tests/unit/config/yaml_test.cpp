@@ -85,12 +85,14 @@ TEST_F(ConfigFile, KeepsParamsAsTheirText) {
 
 TEST_F(ConfigFile, RefusesParamsThatAreNoSingleValue) {
   EXPECT_EQ(errors_of("model:\n  params:\n    a: [1]\n    b: {c: d}\n    e:\n    f: ~\n"),
-            "FILE:3:8: model.params.a: found a list, allowed: a single value, kept as its text\n"
-            "FILE:4:8: model.params.b: found a map, allowed: a single value, kept as its text\n"
+            "FILE:3:8: model.params.a: found a list, allowed: a single value, kept as its text, "
+            "such as a: '[\"x\", \"y\"]'\n"
+            "FILE:4:8: model.params.b: found a map, allowed: a single value, kept as its text, "
+            "such as b: '{\"x\": 1}'\n"
             "FILE:5:5: model.params.e: found nothing (null), allowed: a single value, kept as its "
-            "text\n"
+            "text, such as e: \"0.7\"\n"
             "FILE:6:5: model.params.f: found nothing (null), allowed: a single value, kept as its "
-            "text\n");
+            "text, such as f: \"0.7\"\n");
 }
 
 TEST_F(ConfigFile, MayBeEmptyOrHaveEmptySections) {

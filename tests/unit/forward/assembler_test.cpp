@@ -125,6 +125,24 @@ TEST_F(AssemblerTest, LateSpansOfADeliveredTraceWaitForTheGraceOnly) {
   EXPECT_EQ(ready(), ids({1}));
 }
 
+TEST_F(AssemblerTest, AStreamOfLateSpansDoesNotStretchTheGrace) {
+  const RecentTrace delivered{.link = link_of('a'), .delivered = true};
+  for (int n = 0; n < 3; ++n, clock.advance(seconds(1))) add(1, false, {.known = delivered});
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, WhatCameForATraceOnItsWayIsLateOnceThatIsFinished) {
+  add(1, true);
+  clock.advance(seconds(2));
+  ASSERT_EQ(ready(), ids({1}));
+  add(1, false);
+  clock.advance(seconds(1));
+  assembler.finished(trace_id(1));
+  EXPECT_EQ(ready(), ids({}));
+  clock.advance(seconds(1));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
 TEST_F(AssemblerTest, WaitingGoesOnOverARestart) {
   add(1, false, {.age = minutes(9)});
   clock.advance(minutes(1));

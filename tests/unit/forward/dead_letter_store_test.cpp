@@ -147,5 +147,45 @@ TEST_F(DeadLetterStoreTest, SurvivesEveryFailure) {
   }
 }
 
+TEST_F(DeadLetterStoreTest, ALetterOfAnEarlierRunIsRetractedWhenItsRecordIsStillQueued) {
+  open();
+  DeadLetter early = letter(1);
+  early.segment_id = 3;
+  early.offset = 64;
+  ASSERT_TRUE(store->write(early));
+  EXPECT_FALSE(*store->retract(3, 64)) << "of this run: its record is done";
+  open();
+  EXPECT_FALSE(*store->retract(3, 65));
+  EXPECT_FALSE(*store->retract(13, 64));
+  EXPECT_TRUE(*store->retract(3, 64));
+  EXPECT_EQ(*store->list_json(), "[]");
+  EXPECT_EQ(store->bytes(), 0u);
+  fs->crash();
+  open();
+  EXPECT_EQ(store->count(), 0u);
+}
+
+TEST_F(DeadLetterStoreTest, AWithdrawalIsSeenAfterACrash) {
+  open();
+  ASSERT_TRUE(store->write(letter(1)));
+  const std::uint64_t bytes = store->bytes();
+  const Withdrawal removal{letter(1).id(), Withdrawal::Kind::removal, 17};
+  ASSERT_TRUE(store->begin(removal));
+  EXPECT_EQ(*store->list_json(), "[]");
+  EXPECT_FALSE(store->begin(removal)) << "one at a time";
+  fs->crash();
+  open();
+  ASSERT_EQ(store->under_way(), removal);
+  EXPECT_EQ(store->bytes(), bytes) << "it still takes its room";
+  ASSERT_TRUE(store->give_up());
+  EXPECT_EQ(listed(), std::vector<std::string>{trace_id(1).hex()});
+  ASSERT_TRUE(store->begin({letter(1).id(), Withdrawal::Kind::replay, 3}));
+  ASSERT_TRUE(store->finish());
+  fs->crash();
+  open();
+  EXPECT_EQ(store->bytes(), 0u);
+  EXPECT_FALSE(store->under_way());
+}
+
 }  // namespace
 }  // namespace tracelink

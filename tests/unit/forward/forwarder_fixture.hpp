@@ -47,7 +47,13 @@ class ForwarderFixture : public ::testing::Test {
       ASSERT_TRUE(opened);
       store = *std::move(opened);
     }
-    forwarder = std::make_unique<Forwarder>(options, source, destination, *store, clock, random);
+    if (!relinks) {
+      auto opened = Relinks::open(fs, "/models/relinks.json");
+      ASSERT_TRUE(opened);
+      relinks = *std::move(opened);
+    }
+    forwarder =
+        std::make_unique<Forwarder>(options, source, destination, *store, *relinks, clock, random);
   }
   void restart() {
     forwarder->stop();
@@ -165,6 +171,7 @@ class ForwarderFixture : public ::testing::Test {
   FakeSource source;
   ScriptedDestination destination{clock};
   std::unique_ptr<DeadLetterStore> store;
+  std::unique_ptr<Relinks> relinks;
   std::unique_ptr<Forwarder> forwarder;
 
  private:
@@ -172,6 +179,7 @@ class ForwarderFixture : public ::testing::Test {
     destination.drop_pending();
     forwarder.reset();
     store.reset();
+    relinks.reset();
     fs.crash();
     source.restart(crash);
   }

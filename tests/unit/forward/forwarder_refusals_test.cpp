@@ -77,6 +77,21 @@ TEST_F(ForwarderRefusalsTest, TheInfoOfATraceWithABadSpanIsCorrected) {
   EXPECT_EQ(source.totals().dead_lettered, 1u);
 }
 
+// The crash falls between the letter's file and the journal, and now the server takes the trace.
+TEST_F(ForwarderRefusalsTest, ALetterWhoseRecordIsStillQueuedIsRetracted) {
+  all_fails(failed(OutcomeKind::poison, FailureClass::poison));
+  accept(1);
+  run_for(milliseconds(2'500));
+  ASSERT_EQ(letters().size(), 1u);
+  ASSERT_EQ(source.unsynced(), 1u);
+  crash();
+  all_works();
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 1, .delivered = 1}));
+  EXPECT_TRUE(letters().empty());
+  EXPECT_EQ(source.external_bytes(), 0u);
+}
+
 TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedWhileItsSpansAreTriedIsADeadLetterWhole) {
   accept(1, 1, 3);
   destination.follow([](const ScriptedDestination::Batch& batch) {
@@ -97,6 +112,19 @@ TEST_F(ForwarderRefusalsTest, SeveralBadSpansDieAndNothingElse) {
   EXPECT_EQ(source.totals(), (Totals{.accepted = 100, .delivered = 96, .dead_lettered = 4}));
   EXPECT_EQ(destination.delivered_spans(trace_id(3)), span_set(3, {2, 3, 4}));
   EXPECT_EQ(letters().size(), 3u);
+}
+
+TEST_F(ForwarderRefusalsTest, ATraceThatLosesARecordInTheSearchIsSearchedAnew) {
+  const Position first = accept(1, 1, 2);
+  accept(1, 3, 4);
+  destination.follow(refusing(OutcomeKind::poison, {span(1, 4)}));
+  run_for(seconds(2));
+  while (destination.batches().size() < 2) forwarder->step(seconds(1));
+  source.lose(first);
+  run();
+  EXPECT_EQ(source.totals(),
+            (Totals{.accepted = 4, .delivered = 1, .dead_lettered = 1, .damaged = 2}));
+  EXPECT_TRUE(destination.delivered_spans(trace_id(1)).contains(span_id(span(1, 3))));
 }
 
 TEST_F(ForwarderRefusalsTest, LateSpansOfATraceWithABadSpanStillCome) {
@@ -271,7 +299,7 @@ TEST_F(ForwarderRefusalsTest, AnOldTraceIsNotGivenUpAtTheFirstRefusal) {
   fail_in_experiment_seven(misconfigured(FailureScope::experiment));
   accept(1, {.experiment = "7"});
   clock.advance(hours(48));  // the daemon was down
-  run_for(minutes(1));
+  run_for(seconds(90));
   EXPECT_EQ(source.totals().queued, 1u);
   run_for(minutes(10));
   EXPECT_EQ(source.totals().dead_lettered, 1u);

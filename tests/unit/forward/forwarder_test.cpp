@@ -159,6 +159,18 @@ TEST_F(ForwarderTest, TheLinkIsTheOneThatWasActiveFirst) {
   EXPECT_EQ(batch(0)[0].link, link_of('a'));
 }
 
+TEST_F(ForwarderTest, WhatCameBeforeTheFirstPartWasSentTakesItsLink) {
+  destination.refuse([](auto&&...) { return true; }, {});
+  accept(1, {.link = 'a'});
+  run();
+  accept(1, 2, 2, {.link = 'b'});
+  run();
+  destination.refuse(nullptr, {});
+  run();
+  ASSERT_EQ(destination.batches().size(), 2u);
+  EXPECT_EQ(batch(1)[0].link, link_of('a'));
+}
+
 TEST_F(ForwarderTest, TheLinkStaysFixedOverARestart) {
   accept(1, 2, 2, {.link = 'a'});
   run_for(minutes(11));

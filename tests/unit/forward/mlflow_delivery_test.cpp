@@ -50,6 +50,27 @@ class MlflowDeliveryTest : public ::testing::Test {
     server.traces[std::to_string(trace)].experiment = experiment;
   }
 
+  // Among them a span that reports so many input tokens.
+  void store_spans(std::uint64_t trace, int input_tokens) {
+    store(trace, "5");
+    MlflowServer::Trace& stored = server.traces[std::to_string(trace)];
+    stored.state = "ERROR";
+    stored.request_time = "2026-11-23T11:54:31.043Z";
+    stored.execution_duration = "1.500s";
+    const std::string usage = R"({"input_tokens": )" + std::to_string(input_tokens) + "}";
+    stored.spans = nlohmann::json::array(
+        {{{"span_id", "AAAAAAAAAAE="},
+          {"attributes",
+           {{{"key", "mlflow.chat.tokenUsage"}, {"value", {{"string_value", usage}}}}}}}});
+  }
+  static std::string input_tokens_json(int input_tokens) {
+    return R"({"input_tokens": )" + std::to_string(input_tokens) +
+           R"(, "output_tokens": 0, "total_tokens": 0})";
+  }
+  nlohmann::json stored_tokens(std::uint64_t trace) {
+    return server.traces[std::to_string(trace)].metadata.value("mlflow.trace.tokenUsage", "");
+  }
+
   void begin(std::vector<TraceDelivery> batch) {
     MlflowDelivery::Context context{.client = client,
                                     .gate = gate,
@@ -174,6 +195,12 @@ TEST_F(MlflowDeliveryTest, NewServersCountTheTokensOfOthersThemselves) {
   EXPECT_EQ(tokens_of(0), "");
 }
 
+TEST_F(MlflowDeliveryTest, ServersThatSumWithoutRegardToParentsAreGivenAllTokens) {
+  server_is(3, 14);
+  deliver(with_tokens(delivery(1), false));
+  EXPECT_NE(tokens_of(0), "");
+}
+
 TEST_F(MlflowDeliveryTest, NoServerCanCountTheTokensOfATraceInSeveralPosts) {
   max_post_bytes = delivery(1).trace.otlp.size() * 2;
   deliver(with_tokens(delivery(1, Mode::whole, 5), false));
@@ -216,7 +243,7 @@ TEST_F(MlflowDeliveryTest, OldServersAreAskedBeforeAnInfoIsRepeated) {
   server_is(3, 12);
   store(1, "5");
   deliver({repeated(delivery(1)), repeated(delivery(2))});
-  EXPECT_EQ(server.calls, (Calls{"get 1", "get 2", "end 1", "start 2", "post 1 2"}));
+  EXPECT_EQ(server.calls, (Calls{"get 1", "get 2", "start 2", "post 1 2", "end 1"}));
   EXPECT_EQ(server.traces["1"].metadata["mlflow.modelId"], "m-1");
   expect_delivered();
 }
@@ -256,9 +283,92 @@ TEST_F(MlflowDeliveryTest, ALateRootEndsTheTraceOnOldServers) {
   server_is(3, 9);
   store(1, "5");
   deliver(delivery(1, Mode::final_info));
-  EXPECT_EQ(server.calls, (Calls{"get 1", "end 1", "post 1"}));
+  EXPECT_EQ(server.calls, (Calls{"get 1", "post 1", "end 1"}));
   EXPECT_EQ(server.traces["1"].state, "OK");
   EXPECT_EQ(server.traces["1"].metadata["mlflow.modelId"], "m-1");
+}
+
+TEST_F(MlflowDeliveryTest, LateTokensBringTheSumOverAllStoredSpans) {
+  store_spans(1, 40);
+  deliver(with_tokens(delivery(1, Mode::spans_only)));
+  EXPECT_EQ(server.calls, (Calls{"post 1", "read 1", "end 1"}));
+  EXPECT_EQ(stored_tokens(1), input_tokens_json(40));
+  EXPECT_EQ(server.traces["1"].state, "ERROR") << "the state is the trace's, not that of the spans";
+  EXPECT_EQ(server.bodies.back()["timestamp_ms"], 1'795'434'871'043 + 1'500);
+  expect_delivered();
+}
+
+TEST_F(MlflowDeliveryTest, TokensInAWayThatOnlyServersReadAreLookedForToo) {
+  store_spans(1, 40);
+  TraceDelivery late = delivery(1, Mode::spans_only);
+  late.trace.info.may_report_tokens = true;
+  deliver(std::move(late));
+  EXPECT_EQ(stored_tokens(1), input_tokens_json(40));
+}
+
+TEST_F(MlflowDeliveryTest, ASumThatIsRightAlreadyIsNotWritten) {
+  store_spans(1, 40);
+  server.traces["1"].metadata["mlflow.trace.tokenUsage"] = input_tokens_json(40);
+  deliver(with_tokens(delivery(1, Mode::spans_only)));
+  EXPECT_EQ(server.calls, (Calls{"post 1", "read 1"}));
+  expect_delivered();
+}
+
+TEST_F(MlflowDeliveryTest, ASumThatCannotBeReadIsLeftAsItIs) {
+  store_spans(1, 40);
+  server.refuse("read 1", MlflowServer::error(403, "PERMISSION_DENIED", "no"));
+  deliver(with_tokens(delivery(1, Mode::spans_only)));
+  EXPECT_EQ(server.calls, (Calls{"post 1", "read 1"}));
+  expect_delivered();
+}
+
+TEST_F(MlflowDeliveryTest, AFailureAfterTheSpansSaysThatTheyAreStored) {
+  store_spans(1, 40);
+  server.refuse("read 1", {503, {}, ""});
+  deliver(with_tokens(delivery(1, Mode::spans_only)));
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::transient);
+  EXPECT_TRUE(outcomes[0].info_stored);
+  EXPECT_TRUE(outcomes[0].spans_stored);
+}
+
+TEST_F(MlflowDeliveryTest, ALateRootBringsTheSumOverAllStoredSpans) {
+  store_spans(1, 40);
+  deliver(with_tokens(delivery(1, Mode::final_info)));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "post 1", "read 1", "end 1"}));
+  EXPECT_EQ(tokens_of(0), "") << "its own tokens are not those of the trace";
+  EXPECT_EQ(stored_tokens(1), input_tokens_json(40));
+  EXPECT_EQ(server.traces["1"].state, "OK") << "the state is that of the root";
+}
+
+TEST_F(MlflowDeliveryTest, ATraceOfWhichAnotherDaemonSentSpansHasTheSumOfBoth) {
+  store_spans(1, 40);
+  deliver(with_tokens(delivery(1)));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "post 1", "read 1", "end 1"}));
+  EXPECT_EQ(stored_tokens(1), input_tokens_json(40));
+}
+
+TEST_F(MlflowDeliveryTest, AnInfoThatGoesWithTheStoredTraceNoMoreEndsItInstead) {
+  store_spans(1, 0);
+  server.traces["1"].experiment = "7";
+  server.refuse("start 1", MlflowServer::error(400, "INVALID_PARAMETER_VALUE",
+                                               "Trace with ID 'tr-1' already exists in another "
+                                               "experiment."));
+  deliver(delivery(1));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "get 1", "post 1", "end 1"}));
+  EXPECT_EQ(server.post_experiments, Calls{"7"});
+  EXPECT_EQ(server.traces["1"].metadata["mlflow.modelId"], "m-1");
+  expect_delivered();
+}
+
+TEST_F(MlflowDeliveryTest, LateSpansGoWhereTheirTraceLives) {
+  store(1, "7");
+  server.refuse_once("post 1", MlflowServer::error(400, "INVALID_PARAMETER_VALUE",
+                                                   "Trace with ID 'tr-1' already exists in another "
+                                                   "experiment."));
+  deliver(delivery(1, Mode::spans_only));
+  EXPECT_EQ(server.calls, (Calls{"post 1", "get 1", "post 1"}));
+  EXPECT_EQ(server.post_experiments, (Calls{"5", "7"}));
+  expect_delivered();
 }
 
 TEST_F(MlflowDeliveryTest, ARefusedInfoConcernsItsTraceAlone) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +25,8 @@ inline TrackingOptions tracking_options() {
 }
 
 // As much of an MLflow server as deliveries see, for FakeHttpClient. Remembers what it was asked in
-// short: "start 1", "get 1", "end 1", "post 1 2" (traces by number, in the order of the body).
+// short: "start 1", "get 1", "read 1", "end 1", "post 1 2" (traces by number, in the order of the
+// body).
 class MlflowServer {
  public:
   using Json = nlohmann::json;
@@ -32,6 +34,8 @@ class MlflowServer {
     std::string experiment;
     Json metadata = Json::object();
     std::string state;
+    Json spans = Json::array();  // as a server shows them
+    std::string request_time, execution_duration;
   };
 
   std::string version = "3.18.0";
@@ -44,6 +48,10 @@ class MlflowServer {
 
   // Answers that call otherwise than it would.
   void refuse(const std::string& call, HttpResponse answer) { refusals_[call] = std::move(answer); }
+  void refuse_once(const std::string& call, HttpResponse answer) {
+    refuse(call, std::move(answer));
+    once_.insert(call);
+  }
   void forgive() { refusals_.clear(); }
   static HttpResponse error(int status, const std::string& code, const std::string& message) {
     return {status, {}, Json{{"error_code", code}, {"message", message}}.dump()};
@@ -55,6 +63,8 @@ class MlflowServer {
     if (path.starts_with("/api/2.0/mlflow/logged-models/")) return model(path);
     if (path.starts_with("/api/2.0/mlflow/experiments/get")) return experiment();
     if (path == "/v1/traces") return post(request);
+    if (path.find("/batchGet?") != std::string::npos)
+      return read(number(path.substr(path.find("tr-"))));
     if (request.method == "POST") return start(Json::parse(request.body));
     const std::string trace = number(path.substr(path.find("tr-")));
     return request.method == "GET" ? get(trace) : end(trace, Json::parse(request.body));
@@ -70,7 +80,10 @@ class MlflowServer {
   HttpResponse special(const std::string& call, HttpResponse usual) {
     calls.push_back(call);
     const auto refusal = refusals_.find(call);
-    return refusal == refusals_.end() ? std::move(usual) : refusal->second;
+    if (refusal == refusals_.end()) return usual;
+    usual = refusal->second;
+    if (once_.erase(call) > 0) refusals_.erase(refusal);
+    return usual;
   }
   bool refused(const std::string& call) const { return refusals_.contains(call); }
 
@@ -92,13 +105,17 @@ class MlflowServer {
     const std::string trace = number(info["trace_id"]);
     const std::string call = "start " + trace;
     bodies.push_back(info);
+    Json echo = body;
+    if (traces.contains(trace) && !traces[trace].spans.empty()) {
+      echo["trace"]["trace_info"]["tags"]["mlflow.trace.spansLocation"] = "TRACKING_STORE";
+    }
     if (!refused(call)) {
       Trace& stored = traces[trace];
       stored.experiment = info["trace_location"]["mlflow_experiment"]["experiment_id"];
       stored.metadata.update(info["trace_metadata"]);
       stored.state = info["state"];
     }
-    return special(call, {200, {}, body.dump()});
+    return special(call, {200, {}, echo.dump()});
   }
   HttpResponse end(const std::string& trace, const Json& body) {
     bodies.push_back(body);
@@ -118,6 +135,17 @@ class MlflowServer {
     answer["trace"]["trace_info"]["trace_location"]["mlflow_experiment"]["experiment_id"] =
         found->second.experiment;
     return special("get " + trace, {200, {}, answer.dump()});
+  }
+  HttpResponse read(const std::string& trace) {
+    const auto found = traces.find(trace);
+    if (found == traces.end()) return special("read " + trace, {200, {}, "{}"});
+    const Json info = {{"state", found->second.state},
+                       {"request_time", found->second.request_time},
+                       {"execution_duration", found->second.execution_duration},
+                       {"trace_metadata", found->second.metadata}};
+    Json answer;
+    answer["traces"] = {{{"trace_info", info}, {"spans", found->second.spans}}};
+    return special("read " + trace, {200, {}, answer.dump()});
   }
   HttpResponse post(const HttpRequest& request) {
     std::string body = request.body;
@@ -150,6 +178,7 @@ class MlflowServer {
   }
 
   std::map<std::string, HttpResponse> refusals_;  // by call
+  std::set<std::string> once_;
 };
 
 }  // namespace tracelink

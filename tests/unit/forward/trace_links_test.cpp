@@ -38,9 +38,7 @@ class TraceLinksTest : public ::testing::Test {
     EXPECT_EQ(choice.obstacle, LinkObstacle::none);
     return *source.link(choice.link);
   }
-  void forget_unused() {
-    links->forget_unused({in_use});
-  }
+  void forget_unused() { links->forget_unused({in_use}); }
 
   LinkDefinition configured{.id = {},
                             .name = "agent",

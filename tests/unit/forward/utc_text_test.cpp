@@ -31,5 +31,15 @@ TEST(UtcText, WritesDaysSecondsAndMilliseconds) {
   }
 }
 
+TEST(UtcText, ReadsWhatItWrites) {
+  const WallTime at{std::chrono::milliseconds(1'795'434'871'043)};
+  EXPECT_EQ(parse_utc_iso(utc_iso(at)), at);
+  EXPECT_EQ(parse_utc_iso("2026-11-23T11:54:31Z"), std::chrono::floor<std::chrono::seconds>(at));
+  for (const char* wrong : {"", "2026-11-23", "2026-11-23T11:54:31", "2026-11-23T11:54:31.043",
+                            "2026-11-23T11:54:31.043Z ", "2026-11-23T11:54:31.04Z", "now"}) {
+    EXPECT_FALSE(parse_utc_iso(wrong)) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace tracelink

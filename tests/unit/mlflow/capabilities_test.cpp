@@ -10,17 +10,17 @@ namespace {
 TEST(Capabilities, FollowTheMeasuredMatrix) {
   struct Row {
     const char* version;
-    bool otlp, gzip, token_usage_in_start_trace, start_trace_after_spans;
+    bool otlp, gzip, token_usage_in_start_trace, start_trace_after_spans, sums_over_tree;
   };
   constexpr Row kRows[] = {
-      {"3.4.0", false, false, false, false}, {"3.5.1", false, false, false, false},
-      {"3.6.0", true, false, false, false},  {"3.7.0", true, true, false, false},
-      {"3.9.0", true, true, false, false},   {"3.10.1", true, true, false, false},
-      {"3.11.1", true, true, false, false},  {"3.12.0", true, true, true, false},
-      {"3.13.0", true, true, true, true},    {"3.14.0", true, true, true, true},
-      {"3.15.2", true, true, true, true},    {"3.16.1", true, true, true, true},
-      {"3.17.2", true, true, true, true},    {"3.18.0", true, true, true, true},
-      {"4.0.0", true, true, true, true},     {"2.22.0", false, false, false, false},
+      {"3.4.0", false, false, false, false, false}, {"3.5.1", false, false, false, false, false},
+      {"3.6.0", true, false, false, false, false},  {"3.7.0", true, true, false, false, false},
+      {"3.9.0", true, true, false, false, false},   {"3.10.1", true, true, false, false, false},
+      {"3.11.1", true, true, false, false, false},  {"3.12.0", true, true, true, false, false},
+      {"3.13.0", true, true, true, true, false},    {"3.14.0", true, true, true, true, false},
+      {"3.15.2", true, true, true, true, true},     {"3.16.1", true, true, true, true, true},
+      {"3.17.2", true, true, true, true, true},     {"3.18.0", true, true, true, true, true},
+      {"4.0.0", true, true, true, true, true},      {"2.22.0", false, false, false, false, false},
   };
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.version);
@@ -31,6 +31,7 @@ TEST(Capabilities, FollowTheMeasuredMatrix) {
     EXPECT_EQ(can.gzip, row.gzip);
     EXPECT_EQ(can.token_usage_in_start_trace, row.token_usage_in_start_trace);
     EXPECT_EQ(can.start_trace_after_spans, row.start_trace_after_spans);
+    EXPECT_EQ(can.sums_over_tree, row.sums_over_tree);
     EXPECT_EQ(unsupported_server(*version).has_value(), !row.otlp);
   }
 }

@@ -280,5 +280,16 @@ TEST(MissingRoute, IsToldFromAMissingThing) {
   EXPECT_FALSE(is_missing_route(text_answer(500, "")));
 }
 
+TEST(Failure, ATraceThatIsThereAlreadyIsTold) {
+  EXPECT_TRUE(says_trace_exists(classify(
+      kStart, mlflow_error(500, "INTERNAL_ERROR",
+                           "Dependency rule on column 'trace_info.request_id' tried to blank-out "
+                           "primary key column 'trace_request_metadata.request_id'"))));
+  EXPECT_TRUE(says_trace_exists(
+      classify(kOtlp, mlflow_error(400, "INVALID_PARAMETER_VALUE",
+                                   "Trace with ID 'tr-1' already exists in another experiment."))));
+  EXPECT_FALSE(says_trace_exists(classify(kStart, mlflow_error(500, "INTERNAL_ERROR", "oops"))));
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -29,6 +29,9 @@ TEST(CreateModelBody, LeavesOutWhatIsNotSaid) {
                                .params = {},
                                .tags = {}}),
             R"({"experiment_id":"0","name":"a \"b\"\n"})");
+  CreateModel random_name;
+  random_name.experiment_id = "0";
+  EXPECT_EQ(create_model_body(random_name), R"({"experiment_id":"0"})");
 }
 
 TEST(SearchModelsBody, AsksForTheOldestFirst) {

@@ -55,6 +55,17 @@ TEST(TokenUsage, AParentsUsageContainsItsDescendants) {
   EXPECT_TRUE(usage->from_mlflow);
 }
 
+TEST(TokenUsage, ASpanMayReportTokensInAWayThatOnlyServersRead) {
+  const auto may = [](const SpanBuilder& span) {
+    return may_report_tokens(*read_span(span.build()));
+  };
+  EXPECT_TRUE(may(span_with('a', usage_json(1))));
+  EXPECT_TRUE(may(SpanBuilder('a').attribute("ai.usage.promptTokens", int_value(1))));
+  EXPECT_TRUE(may(SpanBuilder('a').attribute("inputTokenCount", int_value(1))));
+  EXPECT_FALSE(may(SpanBuilder('a').text("mlflow.spanInputs", "tokens and usage")));
+  EXPECT_FALSE(may(SpanBuilder('a')));
+}
+
 TEST(TokenUsage, MixedConventionsAreSummedAndCountAsMlflows) {
   const auto usage = roll_up(
       {SpanBuilder('r').build(), span_with('a', usage_json(1)).parent('r').build(),

@@ -131,11 +131,14 @@ TEST_F(QueueTest, ReplayedSpansMoveFromDeadLettersToQueued) {
     EXPECT_EQ(stats.accepted, 3u);
     EXPECT_EQ(stats.dead_lettered, 0u);
     EXPECT_EQ(stats.queued_spans, 3u);
+    EXPECT_EQ(stats.replayed, 3u);
     reopen();
   }
   deliver(drain().at(0));
   reopen();
+  EXPECT_TRUE(files(".segment").empty());
   EXPECT_EQ(queue->stats().delivered, 3u);
+  EXPECT_EQ(queue->stats().replayed, 3u) << "remembered without the segment";
   expect_conservation();
 }
 
@@ -187,6 +190,7 @@ TEST_F(QueueTest, KeepsLinksInModelsAndInEachSegment) {
   EXPECT_FALSE(queue->link(*hash));
   ASSERT_EQ(drain().at(0).record, linked);
   const auto found = queue->link(*hash);
+  EXPECT_EQ(queue->links().at(*hash), *found);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->model_name(), "agent-1");
   reopen();

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/base/crc32c.hpp"
 #include "daemon/queue/checkpoint.hpp"
+#include "daemon/queue/little_endian.hpp"
 #include "tests/support/queue_harness.hpp"
 
 namespace tracelink {
@@ -92,7 +94,7 @@ TEST(QueueFormat, RefusesTornEnvelopesAndFooters) {
 }
 
 TEST(QueueFormat, RoundTripsTheCheckpoint) {
-  const Checkpoint checkpoint{.retired = {1, 2, 3, 4, 5, 6, 7, 8},
+  const Checkpoint checkpoint{.retired = {1, 2, 3, 4, 5, 6, 7, 8, 15},
                               .next_segment_id = 9,
                               .next_sequence = 10,
                               .retired_ids = {11, 12},
@@ -101,6 +103,22 @@ TEST(QueueFormat, RoundTripsTheCheckpoint) {
   ASSERT_TRUE(decoded);
   EXPECT_EQ(*decoded, checkpoint);
   EXPECT_EQ(decode_checkpoint("").error().code, ErrorCode::corrupt);
+}
+
+// Written before replays were counted: they were not there yet.
+TEST(QueueFormat, ReadsACheckpointOfVersion1) {
+  Checkpoint checkpoint;
+  checkpoint.retired = {1, 2, 3, 4, 5, 6, 7, 8, 15};
+  checkpoint.next_segment_id = 9;
+  std::string copy = encode_checkpoint(checkpoint);
+  copy.resize(copy.size() / 2 - sizeof(std::uint64_t) - sizeof(std::uint32_t));
+  copy[8] = 1;
+  copy[12] = static_cast<char>(copy[12] - static_cast<char>(sizeof(std::uint64_t)));
+  append_le(copy, crc32c(0, copy));
+  const auto decoded = decode_checkpoint(copy + copy);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->retired, (Totals{1, 2, 3, 4, 5, 6, 7, 8, 0}));
+  EXPECT_EQ(decoded->next_segment_id, 9u);
 }
 
 }  // namespace

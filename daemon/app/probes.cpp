@@ -1,0 +1,33 @@
+#include "daemon/app/probes.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace tracelink {
+
+namespace {
+
+// The forwarder does a round each second; much longer than that is a thread that hangs.
+constexpr std::chrono::seconds kLongestRound{60};
+
+ControlReply text_reply(int status, std::string body) {
+  return {status, std::move(body), "text/plain; version=0.0.4; charset=utf-8"};
+}
+
+}  // namespace
+
+ControlReply handle_probe(const ControlRequest& request, const ProbeInputs& inputs) {
+  if (request.method != "GET") return text_reply(405, "only GET is known here\n");
+  if (request.target == "/metrics") return text_reply(200, metrics_text(inputs.metrics));
+  if (request.target == "/readyz") {
+    return inputs.serving ? text_reply(200, "ok\n") : text_reply(503, "the socket is closed\n");
+  }
+  if (request.target == "/healthz") {
+    const bool hangs =
+        inputs.delivers && inputs.now - inputs.metrics.forward.stepped_at > kLongestRound;
+    return hangs ? text_reply(503, "the forwarder thread hangs\n") : text_reply(200, "ok\n");
+  }
+  return text_reply(404, "known are /metrics, /healthz and /readyz\n");
+}
+
+}  // namespace tracelink

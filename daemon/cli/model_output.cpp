@@ -1,0 +1,34 @@
+#include "daemon/cli/model_output.hpp"
+
+#include <iomanip>
+#include <iostream>
+
+namespace tracelink::cli {
+
+nlohmann::ordered_json to_json(const LoggedModel& model) {
+  return {{"model_id", model.model_id},
+          {"name", model.name},
+          {"experiment_id", model.experiment_id},
+          {"creation_timestamp", model.creation_timestamp},
+          {"last_updated_timestamp", model.last_updated_timestamp},
+          {"model_type", model.model_type},
+          {"source_run_id", model.source_run_id},
+          {"status", model.status},
+          {"tags", model.tags},
+          {"params", model.params},
+          {"model_uri", model.model_uri()}};
+}
+
+void print_model(const Context& context, const LoggedModel& model) {
+  const nlohmann::ordered_json json = to_json(model);
+  if (context.json) {
+    std::cout << json.dump(2) << "\n";
+    return;
+  }
+  for (const auto& [key, value] : json.items()) {
+    std::cout << std::left << std::setw(24) << key
+              << (value.is_string() ? value.get<std::string>() : value.dump()) << "\n";
+  }
+}
+
+}  // namespace tracelink::cli

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/file_system.hpp"
+#include "daemon/base/result.hpp"
+#include "daemon/types/ids.hpp"
+
+namespace tracelink {
+
+// An operator's decision: traces kept under `from` and accepted up to `at` belong to `to`.
+struct Relink {
+  LinkHash from;
+  LinkHash to;
+  WallTime at{};
+  bool operator==(const Relink&) const = default;
+};
+
+// Every such decision, in order, on record in state_dir/models/relinks.json: records keep the link
+// that they were accepted with, and get another one here when they are read.
+//
+// Durability: a relink is on stable storage when add() returns success; after an error it does not
+// hold for this process, and a restart may find it or not. Threads: one.
+class Relinks {
+ public:
+  // A damaged file is set aside, and notices() says so. Error: `io`.
+  static Result<std::unique_ptr<Relinks>> open(FileSystem& fs, std::filesystem::path file);
+
+  Result<void> add(const Relink& relink);
+  // What a link that a trace got at `since` (accepted, or fixed later) stands for now. Each
+  // decision made after that counts once, in their order: chains end where the last one leads, and
+  // a later one may undo an earlier one.
+  LinkHash resolve(LinkHash link, WallTime since) const;
+
+  const std::vector<Relink>& all() const { return relinks_; }
+  const std::vector<std::string>& notices() const { return notices_; }
+
+ private:
+  Relinks(FileSystem& fs, std::filesystem::path file) : fs_(fs), file_(std::move(file)) {}
+  Result<void> load();
+
+  FileSystem& fs_;
+  const std::filesystem::path file_;
+  std::vector<Relink> relinks_;
+  std::vector<std::string> notices_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,58 @@
+#include "daemon/app/probes.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tracelink {
+namespace {
+
+class ProbesTest : public testing::Test {
+ protected:
+  ProbesTest() {
+    inputs.now = SteadyTime(std::chrono::hours(1));
+    inputs.metrics.forward.stepped_at = inputs.now;
+    inputs.serving = inputs.delivers = true;
+  }
+  int status(const std::string& target, const std::string& method = "GET") const {
+    return handle_probe({method, target, ""}, inputs).status;
+  }
+
+  ProbeInputs inputs;
+};
+
+TEST_F(ProbesTest, AreGreenWhileTheDaemonWorks) {
+  EXPECT_EQ(status("/healthz"), 200);
+  EXPECT_EQ(status("/readyz"), 200);
+  EXPECT_EQ(status("/metrics"), 200);
+}
+
+TEST_F(ProbesTest, HealthTurnsRedWhenTheForwarderHangs) {
+  inputs.metrics.forward.stepped_at = inputs.now - std::chrono::seconds(61);
+  EXPECT_EQ(status("/healthz"), 503);
+  EXPECT_EQ(status("/readyz"), 200);
+}
+
+TEST_F(ProbesTest, HealthNeedsNoForwarderWhereThereIsNone) {
+  inputs.delivers = false;
+  inputs.metrics.forward.stepped_at = SteadyTime();
+  EXPECT_EQ(status("/healthz"), 200);
+}
+
+TEST_F(ProbesTest, AFullQueueAndAServerThatIsDownTurnNothingRed) {
+  inputs.metrics.queue.full = true;
+  inputs.metrics.forward.server.state = ServerStatus::State::down;
+  EXPECT_EQ(status("/healthz"), 200);
+  EXPECT_EQ(status("/readyz"), 200);
+}
+
+TEST_F(ProbesTest, ReadinessEndsWithTheSocket) {
+  inputs.serving = false;
+  EXPECT_EQ(status("/readyz"), 503);
+}
+
+TEST_F(ProbesTest, AreReadOnly) {
+  EXPECT_EQ(status("/metrics", "POST"), 405);
+  EXPECT_EQ(status("/status"), 404);
+}
+
+}  // namespace
+}  // namespace tracelink
