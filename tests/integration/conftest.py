@@ -11,8 +11,7 @@ import pytest
 from harness import results
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template
-from harness.places import (APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, USUAL_SERVERS,
-                            clean_environment)
+from harness.places import APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, clean_environment, versions
 from harness.postgres import Postgres
 
 log = logging.getLogger("test")
@@ -98,12 +97,7 @@ def server(request, make_server):
     return make_server(request.param)
 
 
-def _every_version():
-    return [pytest.param(version, marks=[] if version in (NEWEST, OLDER) else pytest.mark.long)
-            for version in (*USUAL_SERVERS, *OTHER_SERVERS)]
-
-
-@pytest.fixture(scope="session", params=_every_version())
+@pytest.fixture(scope="session", params=versions(NEWEST, OLDER))
 def shared_server(request, templates):
     """A running server of each version (without --long: of the tested two), for tests that leave it as it is."""
     with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as folder:

@@ -19,7 +19,6 @@ ENVIRONMENTS = {version: ROOT / f".venv/mlflow-{version}" for version in (UNSUPP
 CLIENT = ROOT / ".venv/client"
 
 
-
 def versions(*usual: str) -> list:
     """Parameters of a test that runs on every version with --long, and on the usual ones always."""
     return [version if version in usual else pytest.param(version, marks=pytest.mark.long) for version in SERVERS]

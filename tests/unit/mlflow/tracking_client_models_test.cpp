@@ -57,6 +57,12 @@ TEST_F(ClientModelsTest, CreateSendsTheModel) {
   EXPECT_EQ(sent_body(), create_model_body(asked));
 }
 
+TEST_F(ClientModelsTest, CreateWithoutANameTakesTheServers) {
+  asked.name.clear();
+  will_answer_model(stored());
+  EXPECT_EQ(value_of<LoggedModel>(kCreate, asked).name, "agent");
+}
+
 TEST_F(ClientModelsTest, CreateSeesABodyThatTheServerDroppedInPart) {
   Json without_params = stored(), without_tag = stored(), other_value = stored(),
        without_type = stored(), other_name = stored(), elsewhere = stored();
