@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/forward/scope_name.hpp"
 #include "daemon/forward/tally.hpp"
 #include "daemon/forward/trace_loader.hpp"
 
@@ -190,14 +191,25 @@ void Forwarder::give_up_overdue_holds() {
 }
 
 bool Forwarder::may_send(const GroupKey& group) {
+  const auto subject = [&](const Failure& failure) {
+    return scope_name(scope_key(failure.scope, group), source_);
+  };
   Failure hold;
   if (destination_.accepts(group.link, group.experiment, &hold)) {
-    waiting_.erase(group);
+    if (const auto ended = waiting_.extract(group)) {
+      reporter_.recovered(subject(ended.mapped().failure));
+    }
     return gates_.permit(group) != ScopeGates::Permit::no;
   }
   auto [at, is_new] = waiting_.try_emplace(group);
   if (is_new) at->second.since = clock_.wall();
+  const bool changed = is_new || at->second.failure.message != hold.message;
   at->second.failure = std::move(hold);
+  // What has no remedy passes by itself, e.g. a model that is being registered.
+  const Failure& failure = at->second.failure;
+  if (changed && !failure.remedy.empty()) {
+    reporter_.failure(subject(failure), failure.message, failure.remedy);
+  }
   return false;
 }
 
