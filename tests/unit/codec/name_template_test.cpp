@@ -58,8 +58,11 @@ TEST(NameTemplate, OfALinkIsInNameOrVersionUnlessATraceNamedIt) {
   EXPECT_TRUE(is_template(link));
   link.named_by_trace = true;
   EXPECT_FALSE(is_template(link));
-  EXPECT_TRUE(is_template({.id = {}, .name = "{service.name}"}));
-  EXPECT_FALSE(is_template({.id = {}, .name = "{no template"}));
+  LinkDefinition unversioned;
+  unversioned.name = "{service.name}";
+  EXPECT_TRUE(is_template(unversioned));
+  unversioned.name = "{no template";
+  EXPECT_FALSE(is_template(unversioned));
 }
 
 }  // namespace
