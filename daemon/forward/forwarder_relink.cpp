@@ -14,6 +14,7 @@ Result<std::size_t> Forwarder::relink(const Relink& relink) {
   const auto move = [&](TraceWork& work) {
     if (!is_concerned(work)) return;
     work.group.link = relink.to;
+    if (work.accepted_link == relink.from) work.accepted_link = relink.to;
     work.link_obstacle = LinkObstacle::none;
     ++moved;
   };
