@@ -33,7 +33,8 @@ Result<void> ActiveLinks::load(const LinkDefinition& configured) {
   ActiveOverrides none;
   none.configured = identity_of(configured);
   overrides_ = std::make_shared<const ActiveOverrides>(none);
-  if (!configured.empty()) {
+  // Also without a model: what traces name is looked for in the experiment.
+  if (configured != LinkDefinition()) {
     const auto link = remember_(configured);
     if (!link) return link.error();
     configured_link_ = *link;

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "config/model_id.hpp"
 #include "daemon/mlflow/model_choice.hpp"
 #include "daemon/mlflow/model_name.hpp"
 #include "daemon/mlflow/model_upkeep.hpp"
+#include "daemon/types/model_id.hpp"
 
 namespace tracelink::cli {
 

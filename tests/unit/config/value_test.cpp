@@ -77,7 +77,7 @@ TEST(ConfigValue, RefusesTheRestAndSaysWhatIsAllowed) {
       {"control.http", "9464", "wrong: found \"9464\", allowed: host:port"},
       {"control.http", "::1:9464", "wrong: found \"::1:9464\", allowed: host:port"},
       {"control.http", "a:65536", "wrong: found \"a:65536\", allowed: host:port"},
-      {"model.name", "\xff", "wrong: found bytes that are not UTF-8, allowed: text"},
+      {"model.type", "\xff", "wrong: found bytes that are not UTF-8, allowed: text"},
   };
   for (const Case& c : cases) EXPECT_EQ(outcome(c.key, c.text), c.outcome) << c.key;
 }

@@ -1,0 +1,61 @@
+#include "daemon/cli/resource_attributes.hpp"
+
+#include <algorithm>
+
+#include "daemon/mlflow/model_naming.hpp"
+#include "daemon/types/model_id.hpp"
+
+namespace tracelink::cli {
+
+namespace {
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kUnreserved =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string encoded;
+  for (const char c : text) {
+    if (kUnreserved.find(c) != std::string_view::npos) {
+      encoded += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    encoded += '%';
+    encoded += kDigits[byte >> 4];
+    encoded += kDigits[byte & 15];
+  }
+  return encoded;
+}
+
+// Not one that names a model. An entry without a value is nothing to an SDK, except that MLflow's
+// then ignores all entries.
+bool is_kept(std::string_view entry) {
+  const auto equals = entry.find('=');
+  if (equals == std::string_view::npos) return false;
+  std::string_view key = entry.substr(0, equals);
+  key.remove_prefix(std::min(key.find_first_not_of(' '), key.size()));
+  key = key.substr(0, key.find_last_not_of(' ') + 1);
+  return key != kModelIdAttribute && key != kModelNameAttribute;
+}
+
+}  // namespace
+
+Result<std::string> name_model(std::string_view current, std::string_view model) {
+  if (model.empty()) return Error{ErrorCode::invalid, "--model needs a name or an id"};
+  const bool by_id = is_model_id(model);
+  if (!by_id && looks_like_model_id(model)) {
+    return Error{ErrorCode::invalid, "'" + std::string(model) +
+                                         "' is neither a model id (m- and 32 lower-case hex "
+                                         "digits; was it cut?) nor taken as a name"};
+  }
+  std::string attributes;
+  while (!current.empty()) {
+    const std::string_view entry = current.substr(0, current.find(','));
+    current.remove_prefix(std::min(entry.size() + 1, current.size()));
+    if (is_kept(entry)) attributes += std::string(entry) + ",";
+  }
+  attributes += by_id ? kModelIdAttribute : kModelNameAttribute;
+  return attributes + "=" + percent_encoded(model);
+}
+
+}  // namespace tracelink::cli

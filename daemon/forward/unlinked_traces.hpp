@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/forward/forward_status.hpp"
+#include "daemon/forward/record_source.hpp"
+#include "daemon/forward/trace_work.hpp"
+#include "daemon/mlflow/failure.hpp"
+
+namespace tracelink {
+
+// The traces that cannot be sent because of their link (LinkObstacle), until that has passed, a
+// later part of the trace brings a better link, or they have waited too long. Threads: one.
+class UnlinkedTraces {
+ public:
+  explicit UnlinkedTraces(const Clock& clock) : clock_(clock) {}
+
+  void add(TraceWork work);  // precondition: it has an obstacle, and no other part is here
+  std::optional<TraceWork> take(const TraceId& id);
+  std::vector<TraceWork> take_if(const std::function<bool(const TraceWork&)>& wanted);
+  // The one accepted first of those whose obstacle may pass.
+  std::optional<TraceWork> take_oldest_that_may_pass();
+
+  std::size_t traces() const { return works_.size(); }
+  std::size_t records() const { return records_; }
+  std::vector<HeldScope> held(const RecordSource& source) const;
+
+ private:
+  // What its message depends on.
+  using Reason = std::pair<LinkObstacle, LinkHash>;  // the accepted link
+  struct Waiting {
+    WallTime since{};
+    std::size_t traces = 0;
+  };
+  using Works = std::map<std::uint64_t, TraceWork>;  // by sequence
+  TraceWork remove(Works::iterator at);
+
+  const Clock& clock_;
+  Works works_;
+  std::unordered_map<TraceId, std::uint64_t, IdHash> sequence_of_;
+  std::map<Reason, Waiting> reasons_;
+  std::size_t records_ = 0;
+};
+
+// What a person is told about a trace that has an obstacle: message and remedy.
+Failure link_failure(LinkObstacle obstacle, const LinkHash& accepted, const RecordSource& source);
+
+}  // namespace tracelink
