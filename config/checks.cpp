@@ -84,6 +84,13 @@ bool has_error_in(const Draft& draft, std::string_view section) {
       draft.errors, [&](const ConfigProblem& error) { return error.key.starts_with(section); });
 }
 
+// Only where the operator says so: a model that was forgotten is an error, not a daemon that holds
+// every trace.
+bool may_name_theirs(const Draft& draft) {
+  return draft.settings.contains("model.from_traces") &&
+         draft.loaded.config.model.from_traces != "off";
+}
+
 void check_model(Draft& draft, bool required) {
   const Config& config = draft.loaded.config;
   if (has_error_in(draft, "model") || has_error_in(draft, "destination")) return;
@@ -92,17 +99,11 @@ void check_model(Draft& draft, bool required) {
          "a version without a name: the identity is taken whole from the strongest source that "
          "sets part of it; set model.name (TRACELINK_MODEL__NAME) there too");
   } else if (required && config.destination == "mlflow" && config.model.id.empty() &&
-             config.model.name.empty()) {
-    if (config.model.from_traces == "off") {
-      fail(draft, "model.name",
-           "no model: traces are linked to a model version; set model.name or model.id in the "
-           "file, TRACELINK_MODEL__NAME, or MLFLOW_ACTIVE_MODEL_ID (or destination: file, or let "
-           "traces name their own by model.from_traces)");
-    } else {
-      warn(draft, "model.name",
-           "no model: only traces that name theirs (tracelink run --model NAME) are delivered; set "
-           "model.name or model.id for the others");
-    }
+             config.model.name.empty() && !may_name_theirs(draft)) {
+    fail(draft, "model.name",
+         "no model: traces are linked to a model version; set model.name or model.id in the file, "
+         "TRACELINK_MODEL__NAME, or MLFLOW_ACTIVE_MODEL_ID (or destination: file, or say that "
+         "traces name theirs: model.from_traces: names)");
   }
   const auto name = draft.settings.find("model.name");
   if (name != draft.settings.end() && name->second.place.source == "MLFLOW_ACTIVE_MODEL_ID") {

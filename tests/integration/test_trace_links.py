@@ -92,7 +92,7 @@ def test_traces_name_nothing_that_the_operator_does_not_want(newest_server, daem
 
 def test_what_cannot_be_linked_is_held_with_its_remedy(newest_server, make_daemon):
     newest_server.start()
-    daemon = make_daemon({"model": {"max_names": 2}, "experiment": {"name": "support"},
+    daemon = make_daemon({"model": {"from_traces": "names", "max_names": 2}, "experiment": {"name": "support"},
                           "tracking": {"uri": newest_server.uri}})
     daemon.start()
     assert daemon.status()["model"]["state"] == "none"
@@ -115,7 +115,7 @@ def test_what_cannot_be_linked_is_held_with_its_remedy(newest_server, make_daemo
     assert daemon.spans()["queued"] == 3 * SPANS_PER_TRACE
 
     daemon.sigterm()  # the operator follows the remedies
-    daemon.configure({"model": {"max_names": 3}})
+    daemon.configure({"model": {"from_traces": "names", "max_names": 3}})
     daemon.start()
     delivered(daemon, 4)
     assert models(daemon).keys() >= {"three"}

@@ -12,19 +12,23 @@ class ConfigModel : public LoadTest {
   }
 };
 
-TEST_F(ConfigModel, IsNeededUnlessTracesNameTheirsOrGoToFiles) {
-  EXPECT_EQ(errors(), "");
-  EXPECT_EQ(warnings(),
-            "configuration: model.name: no model: only traces that name theirs (tracelink run "
-            "--model NAME) are delivered; set model.name or model.id for the others\n");
-  env("TRACELINK_MODEL__FROM_TRACES", "off");
+TEST_F(ConfigModel, IsNeededUnlessTracesGoToFiles) {
   EXPECT_EQ(errors(),
             "configuration: model.name: no model: traces are linked to a model version; set "
             "model.name or model.id in the file, TRACELINK_MODEL__NAME, or MLFLOW_ACTIVE_MODEL_ID "
-            "(or destination: file, or let traces name their own by model.from_traces)\n");
+            "(or destination: file, or say that traces name theirs: model.from_traces: names)\n");
   env("TRACELINK_DESTINATION", "file");
   EXPECT_EQ(errors(), "");
-  EXPECT_EQ(warnings(), "");
+}
+
+TEST_F(ConfigModel, IsNotNeededWhereTracesAreSaidToNameTheirs) {
+  env("TRACELINK_MODEL__FROM_TRACES", "off");
+  EXPECT_TRUE(error_says("no model"));
+  for (const char* word : {"names", "ids"}) {
+    env("TRACELINK_MODEL__FROM_TRACES", word);
+    EXPECT_EQ(errors(), "");
+    EXPECT_EQ(warnings(), "");
+  }
 }
 
 TEST_F(ConfigModel, MayBeMadeOfAttributes) {
