@@ -93,16 +93,9 @@ void check_model(Draft& draft, bool required) {
          "sets part of it; set model.name (TRACELINK_MODEL__NAME) there too");
   } else if (required && config.destination == "mlflow" && config.model.id.empty() &&
              config.model.name.empty()) {
-    if (config.model.from_traces == "off") {
-      fail(draft, "model.name",
-           "no model: traces are linked to a model version; set model.name or model.id in the "
-           "file, TRACELINK_MODEL__NAME, or MLFLOW_ACTIVE_MODEL_ID (or destination: file, or let "
-           "traces name their own by model.from_traces)");
-    } else {
-      warn(draft, "model.name",
-           "no model: only traces that name theirs (tracelink run --model NAME) are delivered; set "
-           "model.name or model.id for the others");
-    }
+    fail(draft, "model.name",
+         "no model: traces are linked to a model version; set model.name or model.id in the file, "
+         "TRACELINK_MODEL__NAME, or MLFLOW_ACTIVE_MODEL_ID (or destination: file)");
   }
   const auto name = draft.settings.find("model.name");
   if (name != draft.settings.end() && name->second.place.source == "MLFLOW_ACTIVE_MODEL_ID") {

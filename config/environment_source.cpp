@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "config/key_table.hpp"
+#include "config/model_id.hpp"
 #include "config/text.hpp"
-#include "daemon/types/model_id.hpp"
 
 namespace tracelink {
 namespace {

@@ -46,9 +46,9 @@ constexpr auto kKeys = std::to_array<Key>({
     {"model.id", Syntax::text, kModel<&ModelConfig::id>, "", false,
      "Id of an existing LoggedModel (`m-` and 32 hex digits); checked against the server. Not "
      "together with `model.name`."},
-    {"model.name", Syntax::name_template, kModel<&ModelConfig::name>, "", false,
+    {"model.name", Syntax::text, kModel<&ModelConfig::name>, "", false,
      "Name of the LoggedModel that traces are linked to; found, or created."},
-    {"model.version", Syntax::name_template, kModel<&ModelConfig::version>, "", false,
+    {"model.version", Syntax::text, kModel<&ModelConfig::version>, "", false,
      "The model is then called `<name>-<version>`; `git` stands for `git-` and the first 8 digits "
      "of the commit."},
     {"model.git", Syntax::word_or_path, kModel<&ModelConfig::git>, "auto | off", false,
@@ -65,12 +65,6 @@ constexpr auto kKeys = std::to_array<Key>({
      "auto | exact | portable", false,
      "What to do when the server refuses the characters of the name: `auto` then uses the "
      "portable name, `exact` fails, `portable` never tries the exact one."},
-    {"model.from_traces", Syntax::word, kModel<&ModelConfig::from_traces>, "names | ids | off",
-     false,
-     "Whether traces may name their own model by `mlflow.modelName` and `mlflow.modelId`: `ids` "
-     "takes the id of an existing one only, `off` neither."},
-    {"model.max_names", Syntax::count, kModel<&ModelConfig::max_names>, "", false,
-     "Models in use at a time whose name or id comes from traces; more are held."},
     {"experiment.id", Syntax::text, kExperiment<&ExperimentConfig::id>, "", false,
      "Id of an existing experiment. Not together with `experiment.name`."},
     {"experiment.name", Syntax::text, kExperiment<&ExperimentConfig::name>, "", false,
@@ -183,8 +177,6 @@ std::string expected(const Key& key) {
   switch (key.syntax) {
     case Syntax::text:
       return "text";
-    case Syntax::name_template:
-      return "text, with {attribute} for an attribute of the traces' resource";
     case Syntax::word:
       return std::string(key.words);
     case Syntax::word_or_path:

@@ -16,9 +16,8 @@ namespace tracelink {
 // How the text of a value is read; see expected().
 enum class Syntax {
   text,
-  name_template,  // text with {attribute}
-  word,           // one of `words`
-  word_or_path,   // one of `words`, or an absolute path
+  word,          // one of `words`
+  word_or_path,  // one of `words`, or an absolute path
   boolean,
   count,  // an integer from 1
   size,

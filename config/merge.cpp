@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "config/model_id.hpp"
 #include "config/text.hpp"
-#include "daemon/types/model_id.hpp"
 
 namespace tracelink {
 namespace {

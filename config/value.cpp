@@ -5,7 +5,6 @@
 
 #include "config/nearest.hpp"
 #include "config/text.hpp"
-#include "daemon/codec/name_template.hpp"
 
 namespace tracelink {
 namespace {
@@ -45,8 +44,6 @@ bool is_address(std::string_view text, bool loopback_only) {
 
 bool is_text_of(const Key& key, std::string_view text) {
   switch (key.syntax) {
-    case Syntax::name_template:
-      return NameTemplate::parse(text).has_value();
     case Syntax::word:
       return is_word(key, text);
     case Syntax::word_or_path:

@@ -24,13 +24,6 @@ std::string_view shape(const YAML::Node& node) {
   }
 }
 
-// For a value that is no scalar.
-std::string_view hint(const Key& key, const YAML::Node& value) {
-  if (value.IsNull()) return "; write \"\" for an empty text";
-  const bool unquoted = value.IsMap() && key.syntax == Syntax::name_template;
-  return unquoted ? "; a value that begins with { needs quotes: \"{service.name}\"" : "";
-}
-
 // How to write, as the text that a param or tag is, what was written as something else.
 std::string text_form(const YAML::Node& node) {
   if (node.IsSequence()) return ": '[\"x\", \"y\"]'";
@@ -94,9 +87,9 @@ class Reader {
     } else if (value.IsScalar()) {
       setting.value = read_scalar(value, setting.key, setting);
     } else {
-      errors_.push_back(setting.place.problem(setting.key, "found " + std::string(shape(value)) +
-                                                               ", allowed: " + expected(key) +
-                                                               std::string(hint(key, value))));
+      errors_.push_back(setting.place.problem(
+          setting.key, "found " + std::string(shape(value)) + ", allowed: " + expected(key) +
+                           (value.IsNull() ? "; write \"\" for an empty text" : "")));
     }
     if (errors_.size() == errors_before) settings.push_back(std::move(setting));
   }

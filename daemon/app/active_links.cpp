@@ -33,8 +33,7 @@ Result<void> ActiveLinks::load(const LinkDefinition& configured) {
   ActiveOverrides none;
   none.configured = identity_of(configured);
   overrides_ = std::make_shared<const ActiveOverrides>(none);
-  // Also without a model: what traces name is looked for in the experiment.
-  if (configured != LinkDefinition()) {
+  if (!configured.empty()) {
     const auto link = remember_(configured);
     if (!link) return link.error();
     configured_link_ = *link;

@@ -46,7 +46,7 @@ class ActiveLinks {
   Result<bool> clear(const std::string& service);
 
   std::shared_ptr<const ActiveOverrides> overrides() const;
-  LinkHash configured() const { return configured_link_; }  // zero: nothing is configured
+  LinkHash configured() const { return configured_link_; }  // zero: no model is configured
   const std::vector<std::string>& notices() const { return notices_; }
 
  private:

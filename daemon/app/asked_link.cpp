@@ -1,7 +1,6 @@
 #include "daemon/app/asked_link.hpp"
 
-#include "daemon/codec/name_template.hpp"
-#include "daemon/types/model_id.hpp"
+#include "config/model_id.hpp"
 
 namespace tracelink {
 
@@ -13,7 +12,6 @@ Error invalid(std::string message) { return {ErrorCode::invalid, std::move(messa
 
 bool is_meant(const std::string& word, const KnownLink& known) {
   const LinkDefinition& link = known.definition;
-  if (word == kNoModel && link.empty()) return true;  // an experiment alone
   if (word == known.link.hex() || word == link.id) return true;
   if (!link.name.empty() && word == link.model_name()) return true;
   return known.model && (word == known.model->model_id || word == known.model->name);
@@ -52,7 +50,6 @@ Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition&
                    "' is neither a model id (m- and 32 lower-case hex digits; this has " +
                    std::to_string(word.size() - 2) + ": was it cut?) nor taken as a name");
   }
-  if (const auto name = NameTemplate::parse(word); !name) return name.error();
   link.name = word;
   link.name_policy = configured.name_policy;
   if (!link.experiment.empty() || configured.id.empty()) return link;

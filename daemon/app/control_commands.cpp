@@ -14,7 +14,6 @@
 #include "daemon/app/asked_link.hpp"
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
-#include "daemon/codec/name_template.hpp"
 #include "daemon/forward/utc_text.hpp"
 
 namespace tracelink {
@@ -129,9 +128,6 @@ ControlReply relink(const Body& body, const ControlParts& parts) {
   if (!from) return reply_of(from.error());
   const auto definition = link_asked_for(to_word->second, parts);
   if (!definition) return reply_of(definition.error());
-  if (is_template(*definition)) {
-    return error_reply(400, "'" + to_word->second + "' is made of attributes: name one model");
-  }
   const auto to = parts.queue.remember_link(*definition);
   if (!to) return reply_of(to.error());
   if (*from == *to) return error_reply(400, "the traces have that link already");

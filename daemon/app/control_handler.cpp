@@ -8,7 +8,6 @@
 
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
-#include "daemon/codec/name_template.hpp"
 #include "daemon/types/version.hpp"
 
 namespace tracelink {
@@ -122,7 +121,6 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"pid", ::getpid()},
       {"uptime_s", seconds(inputs.uptime)},
       {"model", model_json(link_of(inputs.config), registration)},
-      {"models", models_json(inputs.delivery.registrations())},
       {"active", active_json(inputs.active, inputs.delivery)},
       {"experiment", experiment_json(inputs.config, registration)},
       {"server",
@@ -182,7 +180,6 @@ std::string describe_intake(const Config& config, const ActiveLinks& active,
   const LinkDefinition asked = overrides->all ? overrides->all->definition : link_of(config);
   const auto registration = delivery.registration(link);
   const bool ready = registration && registration->model;
-  const std::string name = is_template(asked) ? std::string() : asked.model_name();
   return ordered_json{{"name", "tracelinkd"},
                       {"version", kVersion},
                       {"endpoints",
@@ -191,7 +188,7 @@ std::string describe_intake(const Config& config, const ActiveLinks& active,
                       {"tracking_uri", config.tracking.uri},
                       {"model",
                        {{"id", ready ? registration->model->model_id : asked.id},
-                        {"name", ready ? registration->model->name : name}}}}
+                        {"name", ready ? registration->model->name : asked.model_name()}}}}
       .dump(2);
 }
 

@@ -12,7 +12,6 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/app/options.hpp"
-#include "daemon/codec/name_template.hpp"
 #include "daemon/forward/dead_letter_commands.hpp"
 #include "daemon/forward/file_destination.hpp"
 #include "daemon/forward/forwarder.hpp"
@@ -105,7 +104,7 @@ class DeliveryImpl final : public Delivery {
   }
 
   void want(const LinkHash& link, const LinkDefinition& definition) override {
-    if (!registrar_ || definition.empty() || is_template(definition)) return;
+    if (!registrar_) return;
     // After the end of delivery nothing is registered any more.
     (void)forwarder_->post([this, link, definition] {
       registrar_->want(link, definition);
@@ -118,13 +117,6 @@ class DeliveryImpl final : public Delivery {
     const auto found = registrations_.find(link);
     if (found == registrations_.end()) return std::nullopt;
     return found->second;
-  }
-
-  std::vector<RegistrationStatus> registrations() const override {
-    std::vector<RegistrationStatus> all;
-    const std::lock_guard lock(mutex_);
-    for (const auto& [link, status] : registrations_) all.push_back(status);
-    return all;
   }
 
   Result<void> call(std::function<void()> work) override {
@@ -176,9 +168,7 @@ class DeliveryImpl final : public Delivery {
     registrar_ =
         std::make_unique<Registrar>(registrar_options_of(config_), *client_, fs_, clock_, random_);
     registrar_->set_on_change([this](const RegistrationStatus& status) { registered(status); });
-    registrar_->set_on_forget([this](const LinkHash& link) { forgotten(link); });
-    auto unreadable =
-        registrar_->load([this](const LinkHash& link) { return queue_.link(link).has_value(); });
+    auto unreadable = registrar_->load();
     if (!unreadable) return std::move(unreadable).error().within("models");
     for (const std::string& file : *unreadable) {
       spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
@@ -215,11 +205,6 @@ class DeliveryImpl final : public Delivery {
     log_warnings(status);
     const std::lock_guard lock(mutex_);
     registrations_.insert_or_assign(status.link, status);
-  }
-
-  void forgotten(const LinkHash& link) {
-    const std::lock_guard lock(mutex_);
-    registrations_.erase(link);
   }
 
   const Config& config_;

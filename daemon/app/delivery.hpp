@@ -43,12 +43,10 @@ class Delivery {
 
   virtual ForwardStatus forward_status() const = 0;
   // Finds or creates the link's model now, not when its first trace comes. Nothing with destination
-  // `file`, or if the definition stands for no model or for several (a template).
+  // `file`.
   virtual void want(const LinkHash& link, const LinkDefinition& definition) = 0;
   // Nothing if the link is not wanted, or with destination `file`.
   virtual std::optional<RegistrationStatus> registration(const LinkHash& link) const = 0;
-  // Of every link in use: configured, set at runtime, named by traces.
-  virtual std::vector<RegistrationStatus> registrations() const = 0;
   // Runs `work` on the forwarder thread between two rounds (here, if there is none) and waits for
   // it. `closed`: it was not run; `timeout`: it may still be. What it uses is shared with it.
   virtual Result<void> call(std::function<void()> work) = 0;

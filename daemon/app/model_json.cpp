@@ -1,10 +1,5 @@
 #include "daemon/app/model_json.hpp"
 
-#include <algorithm>
-#include <utility>
-
-#include "daemon/codec/name_template.hpp"
-
 namespace tracelink {
 
 using nlohmann::ordered_json;
@@ -31,8 +26,7 @@ const char* word(RegistrationState state) {
 
 ordered_json model_json(const LinkDefinition& link,
                         const std::optional<RegistrationStatus>& status) {
-  const bool is_one_model = !link.empty() && !is_template(link);
-  ordered_json json{{"state", is_one_model ? "unresolved" : "none"},
+  ordered_json json{{"state", link.empty() ? "none" : "unresolved"},
                     {"id", link.id},
                     {"name", ""},
                     {"requested_name", link.model_name()},
@@ -47,20 +41,6 @@ ordered_json model_json(const LinkDefinition& link,
   if (status->failure) json["error"] = text_of(*status->failure);
   json["warnings"] = status->warnings;
   return json;
-}
-
-ordered_json models_json(std::vector<RegistrationStatus> statuses) {
-  std::ranges::sort(statuses, {}, [](const RegistrationStatus& status) {
-    return std::pair(status.requested_name, status.link);
-  });
-  ordered_json models = ordered_json::array();
-  for (const RegistrationStatus& status : statuses) {
-    ordered_json json = model_json(status.definition, status);
-    json["link"] = status.link.hex();
-    json["named_by"] = status.definition.named_by_trace ? "traces" : "operator";
-    models.push_back(std::move(json));
-  }
-  return models;
 }
 
 ordered_json override_json(const ActiveOverride& entry, const Delivery& delivery) {

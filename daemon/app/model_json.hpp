@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -17,8 +16,6 @@ namespace tracelink {
 // How models look in the answers of the control socket (docs/control-api.md).
 nlohmann::ordered_json model_json(const LinkDefinition& link,
                                   const std::optional<RegistrationStatus>& status);
-// Every model in use, by name.
-nlohmann::ordered_json models_json(std::vector<RegistrationStatus> statuses);
 // The models set at runtime.
 nlohmann::ordered_json active_json(const ActiveLinks& active, const Delivery& delivery);
 // One of them.

@@ -20,11 +20,6 @@ NamePolicy name_policy_of(const std::string& word) {
   return NamePolicy::automatic;
 }
 
-FromTraces from_traces_of(const std::string& word) {
-  if (word == "off") return FromTraces::off;
-  return word == "ids" ? FromTraces::ids : FromTraces::names;
-}
-
 OnFull on_full_of(const std::string& word) {
   if (word == "reject") return OnFull::reject;
   if (word == "drop_oldest") return OnFull::drop_oldest;
@@ -87,10 +82,7 @@ ForwarderOptions forwarder_options_of(const Config& config) {
           .max_traces_per_batch = config.forward.max_traces_per_batch,
           .max_batch_bytes = config.forward.max_batch_bytes,
           .trace_grace = config.forward.trace_grace,
-          .trace_idle = config.forward.trace_idle,
-          .links = {.from_traces = from_traces_of(config.model.from_traces),
-                    .max_names = config.model.max_names,
-                    .model_required = config.destination == "mlflow"}};
+          .trace_idle = config.forward.trace_idle};
 }
 
 ServerOptions server_options_of(const Config& config) {

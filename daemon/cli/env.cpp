@@ -5,7 +5,6 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +13,6 @@
 #include <unistd.h>
 
 #include "daemon/cli/commands.hpp"
-#include "daemon/cli/resource_attributes.hpp"
 #include "ipc/client/unix_http.hpp"
 
 namespace tracelink::cli {
@@ -23,17 +21,9 @@ namespace {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-constexpr const char* kResourceAttributes = "OTEL_RESOURCE_ATTRIBUTES";
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : value;
-}
-
-// What an application needs to send its traces, as the version `model` if that is not null, to the
-// daemon behind the intake socket. Asks the socket itself, so that any user who may send may also
-// ask.
-Result<Variables> application_environment(const Context& context, const std::string* model) {
+// What an application needs to send its traces to the daemon behind the intake socket. Asks the
+// socket itself, so that any user who may send may also ask.
+Result<Variables> application_environment(const Context& context) {
   const std::string socket = sockets_of(context).intake;
   auto reply = unix_http_request(socket, "GET", "/", "", "", std::chrono::seconds{10});
   if (!reply) return std::move(reply).error();
@@ -48,16 +38,11 @@ Result<Variables> application_environment(const Context& context, const std::str
   if (const std::string uri = about.value("tracking_uri", ""); !uri.empty()) {
     variables.emplace_back("MLFLOW_TRACKING_URI", uri);
   }
-  if (model != nullptr) {
-    auto attributes = name_model(variable(kResourceAttributes), *model);
-    if (!attributes) return std::move(attributes).error();
-    variables.emplace_back(kResourceAttributes, *std::move(attributes));
-  }
   return variables;
 }
 
-int print_environment(const Context& context, const std::string* model) {
-  const auto variables = application_environment(context, model);
+int print_environment(const Context& context) {
+  const auto variables = application_environment(context);
   if (!variables) return fail(variables.error());
   if (context.json) {
     std::cout << nlohmann::json(
@@ -70,9 +55,8 @@ int print_environment(const Context& context, const std::string* model) {
   return kDone;
 }
 
-int run_program(const Context& context, const std::string* model,
-                const std::vector<std::string>& command) {
-  const auto variables = application_environment(context, model);
+int run_program(const Context& context, const std::vector<std::string>& command) {
+  const auto variables = application_environment(context);
   if (!variables) return fail(variables.error());
   for (const auto& [name, value] : *variables) ::setenv(name.c_str(), value.c_str(), 1);
 
@@ -85,42 +69,23 @@ int run_program(const Context& context, const std::string* model,
   return fail(kFailed, command[0] + ": " + std::strerror(errno));
 }
 
-// The option of both commands.
-using Model = std::optional<std::string>;
-std::shared_ptr<Model> add_model_option(CLI::App& command) {
-  auto model = std::make_shared<Model>();
-  command
-      .add_option("--model", *model,
-                  "The program's model version, by name or id, in place of the daemon's")
-      ->check([](const std::string& text) {
-        const auto named = name_model("", text);
-        return named ? std::string() : named.error().message;
-      });
-  return model;
-}
-const std::string* given(const Model& model) { return model ? &*model : nullptr; }
-
 }  // namespace
 
 void add_env(CLI::App& app, const Context& context, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "env", "Print the environment variables that point an OpenTelemetry SDK at the daemon");
   command->footer("Example:\n  export $(tracelink env); python app.py");
-  const auto model = add_model_option(*command);
-  command->callback(
-      [&context, &exit_code, model] { exit_code = print_environment(context, given(*model)); });
+  command->callback([&context, &exit_code] { exit_code = print_environment(context); });
 }
 
 void add_run(CLI::App& app, const Context& context, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("run", "Start a program with the variables of `tracelink env`");
-  command->footer("Example:\n  tracelink run --model my-agent-v2 -- python app.py --port 8080");
-  const auto model = add_model_option(*command);
+  command->footer("Example:\n  tracelink run -- python app.py --port 8080");
   auto program = std::make_shared<std::vector<std::string>>();
   command->add_option("PROGRAM", *program, "The program and its arguments, after --")->required();
-  command->callback([&context, &exit_code, model, program] {
-    exit_code = run_program(context, given(*model), *program);
-  });
+  command->callback(
+      [&context, &exit_code, program] { exit_code = run_program(context, *program); });
 }
 
 }  // namespace tracelink::cli

@@ -24,7 +24,6 @@ enum Field : protozero::pbf_tag_type {
   kExperimentId = 9,
   kExperimentName = 10,
   kSourceTag = 11,
-  kNamedByTrace = 12,
 };
 enum PairField : protozero::pbf_tag_type { kKey = 1, kValue = 2 };
 
@@ -68,9 +67,8 @@ void read_pair(protozero::pbf_reader in, std::map<std::string, std::string>& val
 }
 
 void read_field(protozero::pbf_reader& in, LinkDefinition& link) {
-  const bool is_number = in.tag() == kNamePolicy || in.tag() == kNamedByTrace;
-  const auto type =
-      is_number ? protozero::pbf_wire_type::varint : protozero::pbf_wire_type::length_delimited;
+  const auto type = in.tag() == kNamePolicy ? protozero::pbf_wire_type::varint
+                                            : protozero::pbf_wire_type::length_delimited;
   if (!has_type(in, type)) {
     in.skip();
     return;
@@ -109,9 +107,6 @@ void read_field(protozero::pbf_reader& in, LinkDefinition& link) {
     case kSourceTag:
       read_pair(in.get_message(), link.source_tags);
       break;
-    case kNamedByTrace:
-      link.named_by_trace = in.get_bool();
-      break;
     default:
       in.skip();
   }
@@ -135,7 +130,6 @@ std::string encode_link(const LinkDefinition& link) {
   add_text(out, kExperimentId, link.experiment.id);
   add_text(out, kExperimentName, link.experiment.name);
   add_map(out, kSourceTag, link.source_tags);
-  if (link.named_by_trace) out.add_bool(kNamedByTrace, true);
   return bytes;
 }
 

@@ -6,24 +6,14 @@ namespace tracelink {
 
 namespace {
 
-TraceWork begin_work(const StoredRecord& stored, const LinkChoice& choice) {
+TraceWork begin_work(const StoredRecord& stored, const std::optional<RecentTrace>& known) {
   TraceWork work;
   work.trace_id = stored.record.slice.trace_id;
-  work.group = {choice.link, stored.record.experiment};
-  work.link_rank = choice.rank;
-  work.link_obstacle = choice.obstacle;
-  work.accepted_link = stored.record.link;
+  work.group = {known ? known->link : stored.record.link, stored.record.experiment};
   work.sequence = stored.sequence;
   work.accepted_at = stored.record.accepted_at;
   work.peer = stored.record.peer;
   return work;
-}
-
-void strengthen(TraceWork& work, const LinkChoice& choice) {
-  if (choice.rank <= work.link_rank) return;
-  work.group.link = choice.link;
-  work.link_rank = choice.rank;
-  work.link_obstacle = choice.obstacle;
 }
 
 void add_part(TraceWork& work, const StoredRecord& stored) {
@@ -35,19 +25,12 @@ void add_part(TraceWork& work, const StoredRecord& stored) {
 
 }  // namespace
 
-void fix_link(TraceWork& work, const RecentTrace& known) {
-  if (!known.root_delivered && work.link_rank >= LinkRank::root_resource) return;
-  work.group.link = known.link;
-  work.link_obstacle = LinkObstacle::none;
-}
-
 SteadyTime Assembler::arrival(WallTime accepted_at) const {
   const auto age = std::max(WallTime::duration::zero(), clock_.wall() - accepted_at);
   return clock_.steady() - age;
 }
 
-void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>& known,
-                    const LinkChoice& choice) {
+void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>& known) {
   const TraceId id = stored.record.slice.trace_id;
   const SteadyTime arrived = arrival(stored.record.accepted_at);
   read_up_to_ = std::max(read_up_to_, arrived);
@@ -55,14 +38,12 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
   auto [at, is_new] = open_.try_emplace(id);
   Open& open = at->second;
   if (is_new) {
-    open.work = begin_work(stored, choice);
+    open.work = begin_work(stored, known);
     open.late_at = arrived + options_.trace_grace;
     open.ready_at = SteadyTime::max();
   } else {
     due_.erase({open.ready_at, id});
-    strengthen(open.work, choice);
   }
-  if (known) fix_link(open.work, *known);
   add_part(open.work, stored);
   if (known && known->delivered) {
     open.work.root_seen |= stored.record.slice.root_seen;
@@ -72,15 +53,6 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
     open.ready_at = arrived + (open.work.root_seen ? options_.trace_grace : options_.trace_idle);
   }
   if (!busy_.contains(id)) due_.emplace(open.ready_at, id);
-}
-
-void Assembler::put_back(TraceWork work) {
-  const TraceId id = work.trace_id;
-  const SteadyTime now = clock_.steady();
-  busy_.erase(id);
-  records_ += work.parts.size();
-  open_.insert_or_assign(id, Open{std::move(work), now, now});
-  due_.emplace(now, id);
 }
 
 TraceWork Assembler::take(TraceId id) {
@@ -118,16 +90,6 @@ bool Assembler::has_root() const {
 std::optional<TraceWork> Assembler::take_soonest() {
   if (due_.empty()) return std::nullopt;
   return take(due_.begin()->second);
-}
-
-std::optional<LinkHash> Assembler::accepted_link(const TraceId& id) const {
-  const auto found = open_.find(id);
-  if (found == open_.end()) return std::nullopt;
-  return found->second.work.accepted_link;
-}
-
-void Assembler::add_links(LinkSet& to) const {
-  for (const auto& [id, open] : open_) to.insert(open.work.group.link);
 }
 
 void Assembler::for_each(const std::function<void(TraceWork&)>& change) {

@@ -15,10 +15,6 @@
 
 namespace tracelink {
 
-// A trace that was sent, or began to be, keeps its link, unless its root comes late and names
-// another.
-void fix_link(TraceWork& work, const RecentTrace& known);
-
 // Groups records by trace until a trace is ready: its root is there and `trace_grace` passed since,
 // or nothing came for `trace_idle`. Late spans, which come after the trace was given out, wait for
 // `trace_grace` only, counted from the first of them.
@@ -35,14 +31,8 @@ class Assembler {
   };
   Assembler(Options options, const Clock& clock) : options_(options), clock_(clock) {}
 
-  // `known`: the trace's entry among the recent ones. `choice`: the trace's link as far as this
-  // record tells; the strongest of all records counts, the first of equal ones (fix_link() says
-  // what is left of that for a known trace).
-  void add(const StoredRecord& stored, const std::optional<RecentTrace>& known,
-           const LinkChoice& choice);
-  // A trace that take_*() gave comes back to meet another part of it. Precondition: no part of it
-  // is in assembly.
-  void put_back(TraceWork work);
+  // `known`: the trace's entry among the recent ones; its link wins over the record's.
+  void add(const StoredRecord& stored, const std::optional<RecentTrace>& known);
 
   // In the order of readiness. `caught_up`: nothing was left to read at the last look.
   std::vector<TraceWork> take_ready(bool caught_up);
@@ -54,10 +44,6 @@ class Assembler {
   // Every trace in assembly. `change` leaves alone what they are ordered by.
   void for_each(const std::function<void(TraceWork&)>& change);
   void finished(const TraceId& id);  // delivered or given up: late spans may go
-
-  // The link accepted with the first part, if the trace is in assembly.
-  std::optional<LinkHash> accepted_link(const TraceId& id) const;
-  void add_links(LinkSet& to) const;  // of the traces in assembly
 
   std::optional<SteadyTime> next_ready() const;
   std::size_t records() const { return records_; }  // in assembly

@@ -100,10 +100,6 @@ std::size_t Backlog::traces_in(const std::function<bool(const GroupKey&)>& wante
   return traces;
 }
 
-void Backlog::add_links(LinkSet& to) const {
-  for (const auto& [key, group] : groups_) to.insert(key.link);
-}
-
 std::size_t Backlog::records_in(const std::function<bool(const GroupKey&)>& wanted) const {
   std::size_t records = 0;
   for (const auto& [key, group] : groups_) {

@@ -35,7 +35,6 @@ class Backlog {
   std::size_t records() const { return records_; }
   std::size_t traces() const;
   std::size_t traces_in(const std::function<bool(const GroupKey&)>& wanted) const;
-  void add_links(LinkSet& to) const;  // of the traces that wait
   std::size_t records_in(const std::function<bool(const GroupKey&)>& wanted) const;
 
  private:

@@ -73,9 +73,7 @@ Result<void> DeadLetterDesk::try_to_bury(Burial& burial) {
   }
   if (!remains) return std::move(remains).error();
   // It may never have been sent; what comes late for the trace must not choose another link.
-  if (burial.work.link_obstacle == LinkObstacle::none) {
-    if (auto fixed = ledger_.fix_links({&burial.work}); !fixed) return fixed;
-  }
+  if (auto fixed = ledger_.fix_links({&burial.work}); !fixed) return fixed;
   if (remains->spans > 0) {
     if (auto written = store_.write(letter(burial, *remains)); !written) return written;
     source_.set_external_bytes(store_.bytes());
@@ -122,7 +120,7 @@ DeadLetter DeadLetterDesk::letter(const Burial& burial, Remains& remains) const 
           .reason = burial.reason,
           .answer = burial.answer,
           .model = link_name(work.group.link, source_),
-          .link = work.accepted_link,
+          .link = work.group.link,
           .experiment = work.group.experiment,
           .accepted_at = work.accepted_at,
           .service = remains.service,
@@ -143,10 +141,6 @@ std::optional<SteadyTime> DeadLetterDesk::next_due() const {
     if (!next || burial.due < *next) next = burial.due;
   }
   return next;
-}
-
-void DeadLetterDesk::add_links(LinkSet& to) const {
-  for (const Burial& burial : parked_) to.insert(burial.work.group.link);
 }
 
 std::size_t DeadLetterDesk::parked_records() const {

@@ -36,7 +36,6 @@ class DeadLetterDesk {
   std::optional<SteadyTime> next_due() const;
   std::size_t parked_traces() const { return parked_.size(); }
   std::size_t parked_records() const;
-  void add_links(LinkSet& to) const;  // of the parked traces
   std::uint64_t buried() const { return buried_; }
 
  private:

@@ -27,7 +27,7 @@ struct DeadLetter {
   std::string reason;
   Failure answer;
   std::string model;       // the name or id that the link asks for
-  LinkHash link;           // as accepted: names the definition in models/links/
+  LinkHash link;           // names the definition in models/links/
   std::string experiment;  // asked for by the client, or empty
   WallTime accepted_at{};
   std::string service;

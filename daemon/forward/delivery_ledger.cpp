@@ -30,21 +30,12 @@ TraceNote DeliveryLedger::note(const TraceWork& work, TraceNote::Step step) cons
 
 Result<void> DeliveryLedger::fix_links(const std::vector<const TraceWork*>& works) {
   std::vector<TraceNote> notes;
-  bool changes_delivered = false;
   for (const TraceWork* work : works) {
     const auto known = recent(work->trace_id);
-    if (known && known->link == work->group.link) continue;
+    if (known && (known->delivered || known->link == work->group.link)) continue;
     notes.push_back(note(*work, TraceNote::Step::linked));
-    if (!known || !known->delivered) continue;
-    notes.back().step = TraceNote::Step::delivered;
-    notes.back().root_delivered = known->root_delivered;
-    changes_delivered = true;
   }
   if (notes.empty()) return {};
-  // The new note says "delivered" too, so all of that must be durable first.
-  if (changes_delivered) {
-    if (auto synced = sync(); !synced) return synced;
-  }
   if (auto saved = source_.note(notes); !saved) return saved;
   for (const TraceNote& linked : notes) recent_.remember(linked, read_up_to_);
   return {};

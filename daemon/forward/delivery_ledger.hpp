@@ -22,10 +22,8 @@ class DeliveryLedger {
   // What is read next was accepted then, or later. The traces of the hour before are known.
   void read_up_to(WallTime accepted_at) { read_up_to_ = accepted_at; }
   std::optional<RecentTrace> recent(const TraceId& id) const;
-  void add_links(LinkSet& to) const { recent_.add_links(read_up_to_, to); }  // of these
 
-  // The links of `works` are durable when it returns success, one sync for all that are new or
-  // changed.
+  // The links of `works` are durable when it returns success, one sync for all that are new.
   Result<void> fix_links(const std::vector<const TraceWork*>& works);
   void complete(const std::vector<Completion>& completions);
   // Trace info and the spans so far are stored at the destination.

@@ -105,7 +105,7 @@ FileDestination::Lines FileDestination::lines_of(const std::vector<TraceDelivery
     if (json) {
       const auto link = lookup_(delivery.link);
       const nlohmann::ordered_json ours = {
-          {"link", link && !link->empty() ? link_json(*link) : nlohmann::ordered_json(nullptr)},
+          {"link", link ? link_json(*link) : nlohmann::ordered_json(nullptr)},
           {"accepted_at", utc_iso(delivery.accepted_at)}};
       json->pop_back();  // the closing brace
       if (json->back() != '{') *json += ',';

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/forward/scope_name.hpp"
 #include "daemon/forward/tally.hpp"
 #include "daemon/forward/trace_loader.hpp"
 
@@ -14,6 +15,10 @@ constexpr int kReadsPerStep = 256;
 constexpr auto kReadRetry = std::chrono::seconds(1);
 constexpr auto kLongestWait = std::chrono::seconds(1);
 constexpr auto kConfigurationProbe = std::chrono::minutes(1);
+constexpr auto kHoldCheck = std::chrono::minutes(1);
+// Probes in a row that confirm a hold, so that a trace that is old for another reason is not given
+// up at the first refusal.
+constexpr int kHoldProbes = 3;
 
 DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
   const bool root_delivered = known && known->delivered && known->root_delivered;
@@ -35,9 +40,7 @@ Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination
       clock_(clock),
       reporter_(clock),
       ledger_(source, clock),
-      links_(options.links, source, reporter_, clock),
       assembler_({options.trace_grace, options.trace_idle}, clock),
-      unlinked_(clock),
       gates_(RetryDelay{}, kConfigurationProbe, clock, random),
       batch_size_(options.max_traces_per_batch),
       desk_(source, dead_letters, ledger_, reporter_, clock,
@@ -56,7 +59,7 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
   read();
   admit_ready();
   desk_.retry_due();
-  check_holds();
+  give_up_overdue_holds();
   dispatch();
   sync_if_due();
   publish_status();
@@ -113,7 +116,9 @@ void Forwarder::read() {
     ledger_.read_up_to(caught_up_ ? clock_.wall() : (*stored)->record.accepted_at);
     if (caught_up_) return;
     retract_letter((*stored)->position);
-    add_to_assembly(*std::move(*stored));
+    Record& record = (*stored)->record;
+    record.link = relinks_.resolve(record.link, record.accepted_at);
+    assembler_.add(**stored, known(record.slice.trace_id));
   }
 }
 
@@ -127,28 +132,6 @@ void Forwarder::retract_letter(Position position) {
   }
 }
 
-void Forwarder::add_to_assembly(StoredRecord stored) {
-  Record& record = stored.record;
-  const TraceId& id = record.slice.trace_id;
-  record.link = relinks_.resolve(record.link, record.accepted_at);
-  // The new part may bring a link that the trace can be sent with.
-  if (auto waiting = unlinked_.take(id)) assembler_.put_back(*std::move(waiting));
-  const auto fixed = known(id);
-  const LinkHash accepted = assembler_.accepted_link(id).value_or(record.link);
-  const LinkHash base = fixed ? fixed->link : accepted;
-  assembler_.add(stored, fixed, choose_link(record.slice.otlp, base, record.accepted_at));
-}
-
-LinkChoice Forwarder::choose_link(std::string_view traces_data, const LinkHash& base,
-                                  WallTime accepted_at) {
-  LinkChoice choice = links_.choose(traces_data, base);
-  const LinkHash link = relinks_.resolve(choice.link, accepted_at);
-  if (link == choice.link) return choice;
-  choice.link = link;  // also in place of one that could not be had
-  choice.obstacle = LinkObstacle::none;
-  return choice;
-}
-
 std::size_t Forwarder::held_records() const {
   const auto is_held = [this](const GroupKey& group) {
     const auto waiting = waiting_.find(group);
@@ -157,12 +140,12 @@ std::size_t Forwarder::held_records() const {
     }
     return gates_.is_held_alone(group);
   };
-  return backlog_.records_in(is_held) + unlinked_.records() + desk_.parked_records();
+  return backlog_.records_in(is_held) + desk_.parked_records();
 }
 
 bool Forwarder::has_room() const {
-  const std::size_t all = assembler_.records() + unlinked_.records() + backlog_.records() +
-                          desk_.parked_records() + in_flight_records_;
+  const std::size_t all =
+      assembler_.records() + backlog_.records() + desk_.parked_records() + in_flight_records_;
   if (all < options_.window_records) return true;
   const std::size_t held = held_records();
   return held < options_.held_records && all - held < options_.window_records;
@@ -171,12 +154,8 @@ bool Forwarder::has_room() const {
 void Forwarder::admit(std::vector<TraceWork> works) {
   for (TraceWork& work : works) {
     // Its link may have been fixed by an earlier part of the trace while this one waited.
-    if (const auto fixed = known(work.trace_id)) fix_link(work, *fixed);
-    if (work.link_obstacle == LinkObstacle::none) {
-      backlog_.add(std::move(work));
-    } else {
-      unlinked_.add(std::move(work));
-    }
+    if (const auto fixed = known(work.trace_id)) work.group.link = fixed->link;
+    backlog_.add(std::move(work));
   }
 }
 
@@ -193,15 +172,44 @@ void Forwarder::admit_ready() {
   }
 }
 
+void Forwarder::give_up_overdue_holds() {
+  if (clock_.steady() < next_hold_check_) return;
+  next_hold_check_ = clock_.steady() + kHoldCheck;
+  const WallTime accepted_before = clock_.wall() - options_.hold_max;
+  for (const ScopeGates::Hold& hold : gates_.holds()) {
+    if (!is_peer_chosen(hold.key) || hold.failures < kHoldProbes) continue;
+    if (hold.failure.failure_class != FailureClass::configuration) continue;
+    auto overdue = backlog_.take_if([&](const TraceWork& work) {
+      return work.group.experiment == hold.key.experiment && work.accepted_at < accepted_before;
+    });
+    for (TraceWork& work : overdue) {
+      work.isolation.reset();
+      desk_.bury(std::move(work), "held too long: " + hold.failure.message, hold.failure);
+    }
+    forget_if_unused(hold.key);
+  }
+}
+
 bool Forwarder::may_send(const GroupKey& group) {
+  const auto subject = [&](const Failure& failure) {
+    return scope_name(scope_key(failure.scope, group), source_);
+  };
   Failure hold;
   if (destination_.accepts(group.link, group.experiment, &hold)) {
-    waiting_.erase(group);
+    if (const auto ended = waiting_.extract(group)) {
+      reporter_.recovered(subject(ended.mapped().failure));
+    }
     return gates_.permit(group) != ScopeGates::Permit::no;
   }
   auto [at, is_new] = waiting_.try_emplace(group);
   if (is_new) at->second.since = clock_.wall();
+  const bool changed = is_new || at->second.failure.message != hold.message;
   at->second.failure = std::move(hold);
+  // What has no remedy passes by itself, e.g. a model that is being registered.
+  const Failure& failure = at->second.failure;
+  if (changed && !failure.remedy.empty()) {
+    reporter_.failure(subject(failure), failure.message, failure.remedy);
+  }
   return false;
 }
 

@@ -8,8 +8,6 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "daemon/forward/assembler.hpp"
@@ -25,8 +23,6 @@
 #include "daemon/forward/reporter.hpp"
 #include "daemon/forward/scope_gates.hpp"
 #include "daemon/forward/settler.hpp"
-#include "daemon/forward/trace_links.hpp"
-#include "daemon/forward/unlinked_traces.hpp"
 
 namespace tracelink {
 
@@ -36,9 +32,7 @@ struct ForwarderOptions {
   std::uint64_t max_batch_bytes = 8u << 20;
   std::chrono::milliseconds trace_grace{2'000};
   std::chrono::milliseconds trace_idle{600'000};
-  TraceLinks::Options links;
-  // What a peer chose (an experiment id, a model) is held at most so long, then its traces are dead
-  // letters.
+  // What a peer chose (an experiment id) is held at most so long, then its traces are dead letters.
   std::chrono::milliseconds hold_max = std::chrono::hours(24);
   // Records known at a time (positions, not payloads). Reading stops at the bound; records that
   // wait for their link or experiment alone have a bound of their own, so that they do not stop the
@@ -91,19 +85,11 @@ class Forwarder {
   void forget_if_unused(const ScopeKey& key);
 
   void read();
-  void add_to_assembly(StoredRecord stored);
-  LinkChoice choose_link(std::string_view traces_data, const LinkHash& base, WallTime accepted_at);
   void retract_letter(Position position);
   bool has_room() const;
   void admit(std::vector<TraceWork> works);
   void admit_ready();
-  void check_holds();
-  void forget_unused_links();
-  void retry_unlinked();
-  void choose_again(TraceWork& work, const std::vector<std::string>& slices);
-  void admit_known();
   void give_up_overdue_holds();
-  void give_up(std::vector<TraceWork> overdue, const Failure& failure);
   void dispatch();
   bool may_send(const GroupKey& group);
   bool send_one(const GroupKey& group);
@@ -126,9 +112,7 @@ class Forwarder {
   const Clock& clock_;
   Reporter reporter_;
   DeliveryLedger ledger_;
-  TraceLinks links_;
   Assembler assembler_;
-  UnlinkedTraces unlinked_;
   Backlog backlog_;
   ScopeGates gates_;
   BatchSize batch_size_;

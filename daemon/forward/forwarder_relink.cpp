@@ -14,7 +14,6 @@ Result<std::size_t> Forwarder::relink(const Relink& relink) {
   const auto move = [&](TraceWork& work) {
     if (!is_concerned(work)) return;
     work.group.link = relink.to;
-    work.link_obstacle = LinkObstacle::none;
     ++moved;
   };
   assembler_.for_each(move);
@@ -23,9 +22,6 @@ Result<std::size_t> Forwarder::relink(const Relink& relink) {
     move(work);
     backlog_.add(std::move(work));
   }
-  auto unlinked = unlinked_.take_if(is_concerned);
-  for (TraceWork& work : unlinked) move(work);
-  admit(std::move(unlinked));
   forget_if_unused({FailureScope::link, relink.from, {}});
   return moved;
 }

@@ -19,7 +19,7 @@ void Forwarder::publish_status() {
   status.last_error = reporter_.last_error();
   status.server = destination_.server();
   status.assembling_traces = assembler_.traces();
-  status.waiting_traces = backlog_.traces() + unlinked_.traces();
+  status.waiting_traces = backlog_.traces();
   status.in_flight_traces = in_flight_traces_;
   status.parked_traces = desk_.parked_traces();
   status.dead_letters = dead_letters_.count();
@@ -52,7 +52,6 @@ std::vector<HeldScope> Forwarder::held_scopes() const {
       same->traces += traces;
     }
   }
-  for (HeldScope& scope : unlinked_.held(source_)) scopes.push_back(std::move(scope));
   return scopes;
 }
 

@@ -25,14 +25,11 @@ Failure transient(std::string message) {
   return failure;
 }
 
-Failure registration_hold(const std::optional<RegistrationStatus>& status,
-                          const std::string& asked_experiment) {
+Failure registration_hold(const std::optional<RegistrationStatus>& status) {
   Failure failure = transient("the model is being registered");
   if (status && status->failure) failure = *status->failure;
   // The experiment that failed is the link's own, not one that a client asked for.
-  if (failure.scope == FailureScope::experiment && !asked_experiment.empty()) {
-    failure.scope = FailureScope::link;
-  }
+  if (failure.scope == FailureScope::experiment) failure.scope = FailureScope::link;
   if (!status || !status->failure) failure.scope = FailureScope::link;
   return failure;
 }
@@ -79,7 +76,7 @@ std::optional<MlflowDestination::Target> MlflowDestination::target(const LinkHas
     }
     const ResolvedModel* model = registrar_.ready(link);
     if (model == nullptr) {
-      *hold = registration_hold(registrar_.status(link), experiment);
+      *hold = registration_hold(registrar_.status(link));
       return std::nullopt;
     }
     target.model_id = model->model_id;

@@ -15,13 +15,6 @@ class QueueSource final : public RecordSource {
   Result<void> note(const std::vector<TraceNote>& notes) override { return queue_.note(notes); }
   std::vector<TraceNote> recent_notes() const override { return queue_.recent_notes(); }
   Result<LinkDefinition> link(const LinkHash& hash) const override { return queue_.link(hash); }
-  Result<LinkHash> remember_link(const LinkDefinition& link) override {
-    return queue_.remember_link(link);
-  }
-  std::vector<LinkHash> links_named_by_traces() const override {
-    return queue_.links_named_by_traces();
-  }
-  Result<void> forget_link(const LinkHash& hash) override { return queue_.forget_link(hash); }
   Result<void> sync_journal() override { return queue_.sync_journal(); }
   void set_external_bytes(std::uint64_t bytes) override { queue_.set_external_bytes(bytes); }
 

@@ -24,12 +24,6 @@ std::optional<RecentTrace> RecentTraces::find(const TraceId& id, WallTime now) c
   return found->second;
 }
 
-void RecentTraces::add_links(WallTime now, LinkSet& to) const {
-  for (const auto& [id, trace] : traces_) {
-    if (now - trace.at <= kKeep) to.insert(trace.link);
-  }
-}
-
 void RecentTraces::forget_old(WallTime now) {
   while (!order_.empty() && (order_.size() > capacity_ || now - order_.front().first > kKeep)) {
     const auto& [at, id] = order_.front();

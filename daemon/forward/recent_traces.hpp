@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "daemon/base/clock.hpp"
-#include "daemon/forward/link_choice.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/ids.hpp"
 
@@ -15,7 +14,7 @@ namespace tracelink {
 
 // What is known of a trace that was sent, or began to be sent.
 struct RecentTrace {
-  LinkHash link;
+  LinkHash link;  // fixed by the first record
   bool delivered = false;
   bool root_delivered = false;
   WallTime at{};
@@ -32,7 +31,6 @@ class RecentTraces {
   void remember(const TraceNote& note, WallTime now);
   // Nothing if unknown, or older than an hour.
   std::optional<RecentTrace> find(const TraceId& id, WallTime now) const;
-  void add_links(WallTime now, LinkSet& to) const;  // of those that find() would give
   std::size_t size() const { return traces_.size(); }
 
  private:

@@ -22,9 +22,6 @@ class RecordSource {
   virtual Result<void> note(const std::vector<TraceNote>& notes) = 0;
   virtual std::vector<TraceNote> recent_notes() const = 0;
   virtual Result<LinkDefinition> link(const LinkHash& hash) const = 0;
-  virtual Result<LinkHash> remember_link(const LinkDefinition& link) = 0;
-  virtual std::vector<LinkHash> links_named_by_traces() const = 0;
-  virtual Result<void> forget_link(const LinkHash& hash) = 0;
   virtual Result<void> sync_journal() = 0;
   virtual void set_external_bytes(std::uint64_t bytes) = 0;
 };

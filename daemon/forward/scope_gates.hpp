@@ -24,6 +24,8 @@ struct ScopeKey {
 };
 
 ScopeKey scope_key(FailureScope scope, const GroupKey& group);
+// Named by a client and not by the operator: not held without limit.
+inline bool is_peer_chosen(const ScopeKey& key) { return key.scope == FailureScope::experiment; }
 
 // Circuit breakers, one a scope: after a failure of the scope nothing of it is sent until the
 // back-off is over, then one probe at a time until one succeeds. A configuration failure is probed

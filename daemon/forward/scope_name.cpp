@@ -8,12 +8,6 @@ std::string link_name(const LinkHash& link, const RecordSource& source) {
   return definition->id.empty() ? definition->model_name() : definition->id;
 }
 
-bool is_peer_chosen(const ScopeKey& key, const RecordSource& source) {
-  if (key.scope != FailureScope::link) return key.scope == FailureScope::experiment;
-  const auto definition = source.link(key.link);
-  return definition && definition->named_by_trace;
-}
-
 std::string scope_name(const ScopeKey& key, const RecordSource& source) {
   switch (key.scope) {
     case FailureScope::server:

@@ -9,8 +9,6 @@ namespace tracelink {
 
 // For people: "server", "experiment 12", "link my-app-1.0".
 std::string scope_name(const ScopeKey& key, const RecordSource& source);
-// Named by a client and not by the operator: not held without limit.
-bool is_peer_chosen(const ScopeKey& key, const RecordSource& source);
 // The name or id that a link asks for; empty if it is not known.
 std::string link_name(const LinkHash& link, const RecordSource& source);
 

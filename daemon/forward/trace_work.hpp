@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "daemon/base/clock.hpp"
-#include "daemon/forward/link_choice.hpp"
 #include "daemon/forward/span_isolation.hpp"
 #include "daemon/mlflow/failure.hpp"
 #include "daemon/queue/queue.hpp"
@@ -46,13 +45,10 @@ struct Isolation {
 struct TraceWork {
   TraceId trace_id;
   GroupKey group;
-  LinkRank link_rank = LinkRank::accepted;          // of the group's link
-  LinkObstacle link_obstacle = LinkObstacle::none;  // it cannot be sent with that link
-  LinkHash accepted_link;                           // of the first part
-  std::vector<Part> parts;                          // in the order of acceptance
-  std::uint64_t sequence = 0;                       // of the first part: the order of delivery
-  WallTime accepted_at{};                           // of the first part
-  Peer peer;                                        // of the first part
+  std::vector<Part> parts;     // in the order of acceptance
+  std::uint64_t sequence = 0;  // of the first part: the order of delivery
+  WallTime accepted_at{};      // of the first part
+  Peer peer;                   // of the first part
   bool root_seen = false;
   std::uint64_t bytes = 0;
 

@@ -38,6 +38,7 @@ struct MessageRule {
 
 // MLflow's own words, whatever the status: 400, 404, 422, 500 differ between versions.
 constexpr MessageRule kMessages[] = {
+    {"Workspace '*' not found", hold_server(remedy::kWorkspace)},
     {"No Experiment with id", hold_experiment(remedy::kUnknownExperiment)},
     {"Could not find experiment with", hold_experiment(remedy::kUnknownExperiment)},
     {"Invalid experiment ID", hold_experiment(remedy::kUnknownExperiment)},
@@ -120,6 +121,7 @@ Verdict judge(Operation operation, int status, const AnswerText& text) {
                                                              : hold_experiment(remedy::kPermission);
     case 404:
       if (text.message.starts_with("No Experiment with id")) break;
+      if (text.message.starts_with("Workspace '")) break;
       return judge_not_found(operation, text);
     case 405:
       return hold_server(remedy::kRoute);

@@ -36,7 +36,6 @@ class LinkRegistration {
   const RegistrationStatus& status() const { return status_; }
   const ResolvedModel* ready() const;
   std::optional<SteadyTime> due() const { return due_; }
-  bool is_waiting_for_answer() const { return running_; }  // then it must not be destroyed
 
   void advance();       // if something is due
   void verify_again();  // before ready() gives the model again

@@ -58,13 +58,8 @@ Result<ModelStore::Loaded> ModelStore::load() {
 }
 
 Result<void> ModelStore::save(const LinkHash& link, const StoredRegistration& registration) {
-  return write_file_durably(fs_, path(link), encode_registration(registration));
-}
-
-Result<void> ModelStore::remove(const LinkHash& link) { return fs_.remove(path(link)); }
-
-std::filesystem::path ModelStore::path(const LinkHash& link) const {
-  return directory_ / (link.hex() + std::string(kSuffix));
+  const auto path = directory_ / (link.hex() + std::string(kSuffix));
+  return write_file_durably(fs_, path, encode_registration(registration));
 }
 
 std::string encode_registration(const StoredRegistration& registration) {

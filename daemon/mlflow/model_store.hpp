@@ -34,11 +34,8 @@ class ModelStore {
   Result<Loaded> load();
   // Durable when it returns.
   Result<void> save(const LinkHash& link, const StoredRegistration& registration);
-  Result<void> remove(const LinkHash& link);
 
  private:
-  std::filesystem::path path(const LinkHash& link) const;
-
   FileSystem& fs_;
   std::filesystem::path directory_;
 };

@@ -9,41 +9,10 @@
 
 namespace tracelink {
 
-namespace {
-
-constexpr auto kForgetCheck = std::chrono::minutes(1);
-
-}  // namespace
-
 struct Registrar::Impl {
   LinkRegistration::Environment environment;
   std::map<LinkHash, StoredRegistration> stored;  // of links not wanted yet
   std::map<LinkHash, LinkRegistration> registrations;
-  std::map<LinkHash, SteadyTime> last_asked;  // of links that traces named
-  std::function<void(const LinkHash&)> on_forget;
-  SteadyTime next_forget_check = SteadyTime::min();
-
-  void asked(const LinkHash& hash) {
-    const auto found = last_asked.find(hash);
-    if (found != last_asked.end()) found->second = environment.clock.steady();
-  }
-
-  void forget_unasked() {
-    const SteadyTime now = environment.clock.steady();
-    if (now < next_forget_check) return;
-    next_forget_check = now + kForgetCheck;
-    for (auto at = last_asked.begin(); at != last_asked.end();) {
-      const auto entry = at++;
-      if (now - entry->second < environment.options.forget_named) continue;
-      const LinkHash hash = entry->first;
-      if (find(hash)->is_waiting_for_answer()) continue;
-      registrations.erase(hash);
-      last_asked.erase(entry);
-      // A file that stays is removed at a later start: its link is not known then.
-      (void)environment.store.remove(hash).has_value();
-      if (on_forget) on_forget(hash);
-    }
-  }
 
   LinkRegistration* find(const LinkHash& hash) {
     const auto found = registrations.find(hash);
@@ -53,25 +22,15 @@ struct Registrar::Impl {
 
 Registrar::Registrar(Options options, TrackingClient& client, FileSystem& fs, const Clock& clock,
                      RandomSource& random)
-    : impl_(new Impl{{options, client, ModelStore(fs, options.directory), clock, random, {}},
-                     {},
-                     {},
-                     {},
-                     {}}) {}
+    : impl_(new Impl{
+          {options, client, ModelStore(fs, options.directory), clock, random, {}}, {}, {}}) {}
 
 Registrar::~Registrar() = default;
 
-Result<std::vector<std::string>> Registrar::load(
-    const std::function<bool(const LinkHash&)>& is_known) {
+Result<std::vector<std::string>> Registrar::load() {
   auto loaded = impl_->environment.store.load();
   if (!loaded) return std::move(loaded).error();
-  for (auto& [hash, registration] : loaded->registrations) {
-    if (is_known(hash)) {
-      impl_->stored.emplace(hash, std::move(registration));
-    } else {
-      (void)impl_->environment.store.remove(hash).has_value();
-    }
-  }
+  impl_->stored = std::move(loaded->registrations);
   return std::move(loaded->damaged);
 }
 
@@ -80,11 +39,9 @@ void Registrar::want(const LinkHash& hash, const LinkDefinition& link) {
   StoredRegistration stored;
   if (auto node = impl_->stored.extract(hash)) stored = std::move(node.mapped());
   impl_->registrations.try_emplace(hash, impl_->environment, hash, link, std::move(stored));
-  if (link.named_by_trace) impl_->last_asked.emplace(hash, impl_->environment.clock.steady());
 }
 
-const ResolvedModel* Registrar::ready(const LinkHash& hash) {
-  impl_->asked(hash);
+const ResolvedModel* Registrar::ready(const LinkHash& hash) const {
   const auto* registration = impl_->find(hash);
   return registration == nullptr ? nullptr : registration->ready();
 }
@@ -110,7 +67,6 @@ void Registrar::model_gone(const LinkHash& hash) {
 }
 
 void Registrar::advance() {
-  impl_->forget_unasked();
   for (auto& entry : impl_->registrations) entry.second.advance();
 }
 
@@ -125,10 +81,6 @@ std::optional<SteadyTime> Registrar::next_due() const {
 
 void Registrar::set_on_change(std::function<void(const RegistrationStatus&)> callback) {
   impl_->environment.on_change = std::move(callback);
-}
-
-void Registrar::set_on_forget(std::function<void(const LinkHash&)> callback) {
-  impl_->on_forget = std::move(callback);
 }
 
 }  // namespace tracelink

@@ -41,8 +41,7 @@ struct RegistrationStatus {
 // Nothing is created before our instance tag is durable, and a chain that fails at any step starts
 // again from the beginning, so that a crash or a lost answer at any step ends with one READY model.
 // Transient failures are retried with capped jittered back-off for ever, permanent ones each
-// minute. A model that is ready never changes, unless it is gone from the server. Links that traces
-// named are forgotten when nobody asked for them for `forget_named`.
+// minute. A model that is ready never changes, unless it is gone from the server.
 // Threads: one (the HttpClient's owner). Lifetime: like TrackingClient's.
 class Registrar {
  public:
@@ -50,21 +49,18 @@ class Registrar {
     std::filesystem::path directory;               // state_dir/models
     std::chrono::milliseconds settle_time{2'000};  // plus up to half; twins show up meanwhile
     bool delete_twins = true;                      // own PENDING ones that lost and have no traces
-    std::chrono::minutes forget_named{120};
   };
   Registrar(Options options, TrackingClient& client, FileSystem& fs, const Clock& clock,
             RandomSource& random);
   ~Registrar();
 
-  // What earlier runs resolved; call once, before want(). Where `is_known` says no, what is stored
-  // of the link is removed. Gives the names of files that could not be read: they are set aside and
-  // their links registered again.
-  Result<std::vector<std::string>> load(const std::function<bool(const LinkHash&)>& is_known =
-                                            [](const LinkHash&) { return true; });
+  // What earlier runs resolved; call once, before want(). Gives the names of files that could not
+  // be read: they are set aside and their links registered again.
+  Result<std::vector<std::string>> load();
   void want(const LinkHash& hash, const LinkDefinition& link);  // idempotent
   // The model once traces may be sent to it (ready and verified against this server), else nothing.
   // Valid until the next call.
-  const ResolvedModel* ready(const LinkHash& hash);
+  const ResolvedModel* ready(const LinkHash& hash) const;
   std::optional<RegistrationStatus> status(const LinkHash& hash) const;  // nothing: not wanted
   std::vector<RegistrationStatus> all() const;                           // of every wanted link
   void server_changed();  // after a reconnection: verify again before the next delivery
@@ -73,8 +69,6 @@ class Registrar {
   std::optional<SteadyTime> next_due() const;  // when advance() has something to start
   // Called after each change of a status, from advance() or the HttpClient's poll().
   void set_on_change(std::function<void(const RegistrationStatus&)> callback);
-  // Called when a link is forgotten, from advance().
-  void set_on_forget(std::function<void(const LinkHash&)> callback);
 
  private:
   struct Impl;

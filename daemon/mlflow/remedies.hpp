@@ -13,6 +13,9 @@ inline constexpr std::string_view kPermission =
 inline constexpr std::string_view kAllowedHosts =
     "The server does not accept the host name in tracking.uri: start it with --allowed-hosts (or "
     "MLFLOW_SERVER_ALLOWED_HOSTS) naming that host with its port, or use an address it accepts.";
+inline constexpr std::string_view kWorkspace =
+    "The server has no such workspace: correct tracking.workspace (MLFLOW_WORKSPACE), or create "
+    "it.";
 inline constexpr std::string_view kUnknownExperiment =
     "The experiment does not exist on this server: correct experiment.id, or set experiment.name, "
     "which is created when missing.";

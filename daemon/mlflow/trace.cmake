@@ -5,7 +5,6 @@ tracelink_library(
     any_value.cpp
     json_to_any_value.cpp
     mlflow_attributes.cpp
-    model_naming.cpp
     preview.cpp
     python_json.cpp
     size_stats.cpp

@@ -3,14 +3,6 @@
 #include "daemon/codec/link_codec.hpp"
 
 namespace tracelink {
-namespace {
-
-bool is_named_by_trace(const std::string& encoded) {
-  const auto link = decode_link(encoded);
-  return link && link->named_by_trace;
-}
-
-}  // namespace
 
 LinkStore::LinkStore(FileSystem& fs, std::filesystem::path directory, Quarantine& quarantine)
     : fs_(fs), directory_(std::move(directory)), quarantine_(quarantine) {}
@@ -62,24 +54,6 @@ Result<LinkDefinition> LinkStore::find(const LinkHash& hash) const {
   const auto bytes = encoded(hash);
   if (!bytes) return Error{ErrorCode::invalid, "unknown link " + hash.hex()};
   return decode_link(*bytes);
-}
-
-std::vector<LinkHash> LinkStore::named_by_traces() const {
-  std::vector<LinkHash> named;
-  const std::lock_guard lock(mutex_);
-  for (const auto& [hash, bytes] : links_) {
-    if (is_named_by_trace(*bytes)) named.push_back(hash);
-  }
-  return named;
-}
-
-// A file that stays after a failure is loaded, and forgotten, again.
-Result<void> LinkStore::forget(const LinkHash& hash) {
-  const std::lock_guard lock(mutex_);
-  const auto found = links_.find(hash);
-  if (found == links_.end() || !is_named_by_trace(*found->second)) return {};
-  links_.erase(found);
-  return fs_.remove(directory_ / hash.hex());
 }
 
 std::map<LinkHash, LinkDefinition> LinkStore::all() const {

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "daemon/base/file_system.hpp"
 #include "daemon/queue/quarantine.hpp"
@@ -18,7 +17,7 @@ namespace tracelink {
 // The link definitions, one file each in models/links/, named by their hash. The segments hold
 // further copies; learn() brings one back from there.
 //
-// Memory: every definition (a few hundred bytes each; whoever names them bounds their number).
+// Memory: every definition (a few hundred bytes each; their number is bounded by who names them).
 // Threads: any.
 class LinkStore {
  public:
@@ -34,9 +33,6 @@ class LinkStore {
 
   Result<LinkDefinition> find(const LinkHash& hash) const;  // `invalid` if unknown
   std::map<LinkHash, LinkDefinition> all() const;
-  // Those with `named_by_trace`; they, and no others, can be forgotten.
-  std::vector<LinkHash> named_by_traces() const;
-  Result<void> forget(const LinkHash& hash);
   // The stored form; null if unknown.
   std::shared_ptr<const std::string> encoded(const LinkHash& hash) const;
 

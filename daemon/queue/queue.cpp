@@ -34,10 +34,6 @@ class DurableQueue final : public Queue {
     return core_.links.find(hash);
   }
   std::map<LinkHash, LinkDefinition> links() const override { return core_.links.all(); }
-  std::vector<LinkHash> links_named_by_traces() const override {
-    return core_.links.named_by_traces();
-  }
-  Result<void> forget_link(const LinkHash& hash) override { return core_.links.forget(hash); }
 
   Result<std::optional<StoredRecord>> next() override { return reader_.next(); }
   Result<StoredRecord> read(Position position) const override { return reader_.read(position); }

@@ -115,10 +115,6 @@ class Queue {
   virtual Result<LinkHash> remember_link(const LinkDefinition& link) = 0;
   virtual Result<LinkDefinition> link(const LinkHash& hash) const = 0;  // `invalid` if unknown
   virtual std::map<LinkHash, LinkDefinition> links() const = 0;         // every one remembered
-  // The definitions with `named_by_trace`. No record refers to them, notes do.
-  virtual std::vector<LinkHash> links_named_by_traces() const = 0;
-  // Removes one of these; anything else stays.
-  virtual Result<void> forget_link(const LinkHash& hash) = 0;
 
   // The next record not completed and not yet returned, at or below the durable offset. Nothing: no
   // more for now. `corrupt`: damaged records were skipped and counted; call again. `io`: nothing

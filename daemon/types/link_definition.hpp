@@ -31,9 +31,6 @@ struct LinkDefinition {
   // wins.
   std::map<std::string, std::string> source_tags = {};
   ExperimentRef experiment;
-  // A trace named it, or an attribute of a trace is part of its name: a peer's choice, which is not
-  // held without limit, and whose `name` and `version` are never a template.
-  bool named_by_trace = false;
 
   bool operator==(const LinkDefinition&) const = default;
 

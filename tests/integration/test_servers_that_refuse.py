@@ -6,6 +6,8 @@ from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import LATEST, NEWEST, OLDER, UNSUPPORTED
 from harness.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 ADMIN, USER = ("admin", "the admin's password"), ("ada", "ada's own password")
 
 

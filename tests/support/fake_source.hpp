@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,7 +9,6 @@
 
 #include <gtest/gtest.h>
 
-#include "daemon/codec/link_codec.hpp"
 #include "daemon/forward/record_source.hpp"
 
 namespace tracelink {
@@ -113,34 +111,10 @@ class FakeSource final : public RecordSource {
     return {};
   }
   std::vector<TraceNote> recent_notes() const override { return notes_; }
-  // From now on the hash stands for this definition.
-  LinkHash define(const LinkDefinition& link) {
-    const LinkHash hash = hash_link(encode_link(link));
-    links_[hash] = link;
-    return hash;
-  }
-  bool knows(const LinkHash& hash) const { return links_.contains(hash); }
-
   Result<LinkDefinition> link(const LinkHash& hash) const override {
-    if (const auto found = links_.find(hash); found != links_.end()) return found->second;
     LinkDefinition link;
     link.name = std::string("model-") + static_cast<char>(hash.bytes[0]);
     return link;
-  }
-  Result<LinkHash> remember_link(const LinkDefinition& link) override {
-    if (notes_fail_) return Error{ErrorCode::io, "the link cannot be written"};
-    return define(link);
-  }
-  std::vector<LinkHash> links_named_by_traces() const override {
-    std::vector<LinkHash> named;
-    for (const auto& [hash, link] : links_) {
-      if (link.named_by_trace) named.push_back(hash);
-    }
-    return named;
-  }
-  Result<void> forget_link(const LinkHash& hash) override {
-    links_.erase(hash);
-    return {};
   }
   Result<void> sync_journal() override {
     if (journal_fails_) return Error{ErrorCode::io, "the journal cannot be written"};
@@ -163,7 +137,6 @@ class FakeSource final : public RecordSource {
   std::size_t next_ = 0;
   std::deque<Error> next_failures_;
   bool reads_fail_ = false;
-  std::map<LinkHash, LinkDefinition> links_;
   std::vector<TraceNote> notes_;
   bool notes_fail_ = false;
   bool journal_fails_ = false;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <protozero/pbf_writer.hpp>
@@ -28,22 +27,6 @@ inline LinkHash link_of(char name) {
   LinkHash hash;
   hash.bytes.fill(static_cast<std::uint8_t>(name));
   return hash;
-}
-
-using Attributes = std::vector<std::pair<std::string, std::string>>;  // texts
-
-// As a field of a span (9), or of a resource (1).
-inline std::string encode_attributes(const Attributes& attributes, std::uint32_t field = 9) {
-  std::string bytes;
-  for (const auto& [key, text] : attributes) {
-    std::string value, pair;
-    protozero::pbf_writer(value).add_string(1, text);
-    protozero::pbf_writer writer(pair);
-    writer.add_string(1, key);
-    writer.add_message(2, value);
-    protozero::pbf_writer(bytes).add_message(field, pair);
-  }
-  return bytes;
 }
 
 struct TestSpan {
@@ -72,13 +55,11 @@ inline std::string encode_span(const TraceId& trace, const TestSpan& span) {
 }
 
 // A TracesData message of one resource and scope.
-inline std::string encode_spans(const TraceId& trace, const std::vector<TestSpan>& spans,
-                                const Attributes& resource = {}) {
+inline std::string encode_spans(const TraceId& trace, const std::vector<TestSpan>& spans) {
   std::string scope_spans, resource_spans, all;
   for (const TestSpan& span : spans) {
     protozero::pbf_writer(scope_spans).add_message(2, encode_span(trace, span));
   }
-  protozero::pbf_writer(resource_spans).add_message(1, encode_attributes(resource, 1));
   protozero::pbf_writer(resource_spans).add_message(2, scope_spans);
   protozero::pbf_writer(all).add_message(1, resource_spans);
   return all;

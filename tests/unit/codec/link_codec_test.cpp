@@ -15,8 +15,7 @@ LinkDefinition full_link() {
           .params = {{"llm", "gpt"}, {"temperature", "0.7"}},
           .tags = {{"team", ""}},
           .source_tags = {{"git_commit", "01234567"}},
-          .experiment = {.id = {}, .name = "/Shared/x"},
-          .named_by_trace = true};
+          .experiment = {.id = {}, .name = "/Shared/x"}};
 }
 
 TEST(LinkCodec, RoundTripsEveryField) {

@@ -12,44 +12,13 @@ class ConfigModel : public LoadTest {
   }
 };
 
-TEST_F(ConfigModel, IsNeededUnlessTracesNameTheirsOrGoToFiles) {
-  EXPECT_EQ(errors(), "");
-  EXPECT_EQ(warnings(),
-            "configuration: model.name: no model: only traces that name theirs (tracelink run "
-            "--model NAME) are delivered; set model.name or model.id for the others\n");
-  env("TRACELINK_MODEL__FROM_TRACES", "off");
+TEST_F(ConfigModel, IsNeededUnlessTracesGoToFiles) {
   EXPECT_EQ(errors(),
             "configuration: model.name: no model: traces are linked to a model version; set "
             "model.name or model.id in the file, TRACELINK_MODEL__NAME, or MLFLOW_ACTIVE_MODEL_ID "
-            "(or destination: file, or let traces name their own by model.from_traces)\n");
+            "(or destination: file)\n");
   env("TRACELINK_DESTINATION", "file");
   EXPECT_EQ(errors(), "");
-  EXPECT_EQ(warnings(), "");
-}
-
-TEST_F(ConfigModel, MayBeMadeOfAttributes) {
-  file("model: {name: \"shop-{service.name}\", version: \"{service.version}\"}\n");
-  EXPECT_EQ(load().config.model.name, "shop-{service.name}");
-  env("TRACELINK_MODEL__NAME", "{service.name}");
-  EXPECT_EQ(load().config.model.name, "{service.name}");
-  EXPECT_EQ(warnings(), "");
-}
-
-TEST_F(ConfigModel, RefusesBracesThatDoNotMatch) {
-  file("model:\n  name: \"shop-{service.name\"\n  version: v{}\n");
-  EXPECT_EQ(errors(),
-            "FILE:2:9: model.name: found \"shop-{service.name\", allowed: text, with {attribute} "
-            "for an attribute of the traces' resource\n"
-            "FILE:3:12: model.version: found \"v{}\", allowed: text, with {attribute} for an "
-            "attribute of the traces' resource\n");
-}
-
-TEST_F(ConfigModel, SaysThatAttributesNeedQuotes) {
-  file("model:\n  name: {service.name}\n");
-  EXPECT_EQ(errors(),
-            "FILE:2:9: model.name: found a map, allowed: text, with {attribute} for an attribute "
-            "of the traces' resource; a value that begins with { needs quotes: "
-            "\"{service.name}\"\n");
 }
 
 TEST_F(ConfigModel, IsTakenWholeFromTheStrongestSource) {

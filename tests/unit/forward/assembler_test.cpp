@@ -22,7 +22,6 @@ class AssemblerTest : public ::testing::Test {
     char link = 'a';
     seconds age{0};  // how long ago it was accepted
     std::optional<RecentTrace> known{};
-    LinkChoice choice{};
   };
   void add(std::uint64_t trace, bool root, Options options) {
     StoredRecord stored;
@@ -31,9 +30,7 @@ class AssemblerTest : public ::testing::Test {
     stored.record.link = link_of(options.link);
     stored.position = {1, sequence_};
     stored.sequence = sequence_;
-    LinkChoice choice = options.choice;
-    choice.link = stored.record.link;
-    assembler.add(stored, options.known, choice);
+    assembler.add(stored, options.known);
   }
   void add(std::uint64_t trace, bool root) { add(trace, root, Options{}); }
 

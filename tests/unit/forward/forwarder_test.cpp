@@ -282,6 +282,22 @@ TEST_F(ForwarderTest, ALinkThatIsStillBeingRegisteredIsWaitedFor) {
   EXPECT_TRUE(forwarder->status().held.empty());
 }
 
+TEST_F(ForwarderTest, ADestinationThatWaitsForAPersonIsTheLastError) {
+  Failure hold;
+  hold.message = "the model is being registered";
+  destination.refuse([](auto&&...) { return true; }, hold);
+  accept(1);
+  run();
+  EXPECT_FALSE(forwarder->status().last_error);
+  hold.message = "You are not authenticated.";
+  hold.remedy = "set tracking.password";
+  destination.refuse([](auto&&...) { return true; }, hold);
+  run();
+  ASSERT_TRUE(forwarder->status().last_error);
+  EXPECT_EQ(forwarder->status().last_error->message, "server: You are not authenticated.");
+  EXPECT_EQ(forwarder->status().last_error->remedy, "set tracking.password");
+}
+
 TEST_F(ForwarderTest, StatusTellsWhereTracesAre) {
   destination.hold_answers(true);
   options.connections = 1;

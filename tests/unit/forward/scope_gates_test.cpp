@@ -135,6 +135,8 @@ TEST_F(ScopeGatesTest, TheServerAsAWholeIsNotHeldAlone) {
 TEST_F(ScopeGatesTest, AnExperimentThatNobodyAskedForIsTheLinks) {
   const ScopeKey key = scope_key(FailureScope::experiment, kGroup);
   EXPECT_EQ(key, scope_key(FailureScope::link, kGroup));
+  EXPECT_FALSE(is_peer_chosen(key));
+  EXPECT_TRUE(is_peer_chosen(scope_key(FailureScope::experiment, kInSeven)));
 }
 
 TEST_F(ScopeGatesTest, ANarrowerFailureOpensTheServer) {

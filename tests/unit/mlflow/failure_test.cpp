@@ -96,6 +96,12 @@ TEST(Failure, ARefusedHostNameHoldsTheServer) {
       {{kOtlp, text_answer(403, "Invalid Host header - possible DNS rebinding attack detected")}});
 }
 
+TEST(Failure, AnUnknownWorkspaceHoldsTheServer) {
+  const auto answer =
+      mlflow_error(404, "RESOURCE_DOES_NOT_EXIST", "Workspace 'no-such-team' not found");
+  expect_held(FailureScope::server, remedy::kWorkspace, {{kOtlp, answer}, {kModel, answer}});
+}
+
 TEST(Failure, AnUnknownExperimentHoldsTheExperiment) {
   const auto header_missing = nlohmann::json::parse(
       R"({"detail":[{"type":"missing","loc":["header","x-mlflow-experiment-id"],

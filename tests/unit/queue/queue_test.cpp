@@ -207,23 +207,6 @@ TEST_F(QueueTest, ADamagedLinkFileIsSetAside) {
   EXPECT_TRUE(queue->remember_link(link("agent")));
 }
 
-TEST_F(QueueTest, ForgetsOnlyLinksNamedByTraces) {
-  LinkDefinition named = link("cart");
-  named.named_by_trace = true;
-  const auto configured_hash = queue->remember_link(link("cart"));
-  const auto named_hash = queue->remember_link(named);
-  ASSERT_TRUE(configured_hash && named_hash);
-  EXPECT_NE(*named_hash, *configured_hash);
-  reopen();
-  EXPECT_EQ(queue->links_named_by_traces(), std::vector<LinkHash>{*named_hash});
-  EXPECT_TRUE(queue->forget_link(*named_hash));
-  EXPECT_TRUE(queue->forget_link(*configured_hash));
-  reopen();
-  EXPECT_TRUE(queue->links_named_by_traces().empty());
-  EXPECT_FALSE(queue->link(*named_hash));
-  EXPECT_TRUE(queue->link(*configured_hash));
-}
-
 TEST_F(QueueTest, RefusesARecordWithAnUnknownLink) {
   auto linked = record(0);
   linked.link.bytes[0] = 7;
