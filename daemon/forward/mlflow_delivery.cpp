@@ -193,8 +193,22 @@ std::vector<MlflowDelivery::Post> MlflowDelivery::plan_posts() {
   return posts;
 }
 
+// From 3.12 on, spans with tokens do not move the times of a trace that StartTraceV3 began.
+std::string MlflowDelivery::roots_for_times(const Post& post) const {
+  std::string roots;
+  if (!context_.capabilities.token_usage_in_start_trace) return roots;
+  for (const std::size_t i : post.items) {
+    if (!items_[i].ends_after_spans) continue;
+    if (const auto root = bare_root(items_[i].delivery.trace.otlp)) roots += *root;
+  }
+  return roots;
+}
+
 void MlflowDelivery::fill_bodies(Post& post) {
   std::string body;
+  if (std::string roots = roots_for_times(post); !roots.empty()) {
+    post.bodies.push_back(std::move(roots));
+  }
   const std::string& first = items_[post.items.front()].delivery.trace.otlp;
   const auto spans = first.size() > context_.max_post_bytes
                          ? split_into_spans(first)

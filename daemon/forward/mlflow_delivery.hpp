@@ -71,6 +71,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
 
   void post_all();
   std::vector<Post> plan_posts();
+  std::string roots_for_times(const Post& post) const;
   void fill_bodies(Post& post);
   void send_post(std::shared_ptr<Post> post);
   void post_answered(const std::shared_ptr<Post>& post, const Answer<std::monostate>& answer);

@@ -190,11 +190,38 @@ Result<PreparedTrace> prepare(TraceId trace_id, const std::vector<std::string_vi
   return trace;
 }
 
+// Of a span: attributes, events and links, and their counts.
+std::string without_details(std::string_view span) {
+  std::string bare;
+  protozero::pbf_reader reader = reader_of(span);
+  for (const char* begin = span.data(); reader.next(); begin = reader.data().data()) {
+    const std::uint32_t field = reader.tag();
+    reader.skip();
+    if (field < 9 || field > 14) bare.append(begin, reader.data().data());
+  }
+  return bare;
+}
+
 }  // namespace
 
 Result<PreparedTrace> prepare_trace(TraceId trace_id, const std::vector<std::string_view>& slices) {
   try {
     return prepare(trace_id, slices);
+  } catch (const protozero::exception& error) {
+    return Error{ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
+  }
+}
+
+Result<std::string> bare_root(std::string_view otlp) {
+  try {
+    SpanSet set;
+    read_traces_data(otlp, set);
+    const auto spans = distinct_spans(set.spans);
+    const SpanView* root = spans ? find_root(spans->views) : nullptr;
+    if (root == nullptr) return std::string();
+    TracesDataBuilder builder;
+    builder.add("", "", without_details(root->encoded));
+    return builder.build();
   } catch (const protozero::exception& error) {
     return Error{ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
   }

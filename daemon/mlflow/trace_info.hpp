@@ -65,6 +65,10 @@ struct PreparedTrace {
 // `corrupt` if a slice does not parse.
 Result<PreparedTrace> prepare_trace(TraceId trace_id, const std::vector<std::string_view>& slices);
 
+// The root of `otlp` alone and without attributes, events and links: a server that takes a trace's
+// times from what has no tokens takes them from this. Empty without a root. Errors: `corrupt`.
+Result<std::string> bare_root(std::string_view otlp);
+
 // One TracesData per span, each with its resource and scope, for isolating a poison span. Errors:
 // `corrupt` if `otlp` does not parse.
 Result<std::vector<std::string>> split_into_spans(std::string_view otlp);

@@ -102,9 +102,11 @@ def shared_server(request, templates):
     """A running server of each version (without --long: of the tested two), for tests that leave it as it is."""
     with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as folder:
         server = MlflowServer(request.param, pathlib.Path(folder), templates(request.param))
-        server.start()
-        yield server
-        server.kill()
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
 
 
 @pytest.fixture

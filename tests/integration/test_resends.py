@@ -66,7 +66,7 @@ def test_a_failure_at_any_step_of_a_delivery(shared_server, make_proxied):
     proxied = [make_proxied(f"deliveries {fault.name}") for fault in Fault]
     for fault, spoiled in zip(Fault, side_by_side(run, Fault, proxied)):
         print(fault.name, *spoiled, sep="\n    ")
-        assert 12 <= len(spoiled) < MORE_STEPS_THAN_THERE_ARE
+        assert 10 <= len(spoiled) < MORE_STEPS_THAN_THERE_ARE
 
 
 def test_a_failure_at_any_step_of_the_registration(shared_server, make_proxied):

@@ -197,6 +197,23 @@ TEST(PrepareTrace, NoSlicesAreATraceWithoutSpans) {
   EXPECT_EQ(trace->otlp, "");
 }
 
+TEST(BareRoot, IsTheRootWithoutDetailsAndResource) {
+  const auto bare = bare_root(traces_data({child(), root().status(2).text("k", "v")}));
+  ASSERT_TRUE(bare);
+  std::string spans, scope, all;
+  protozero::pbf_writer(spans).add_message(2, root().status(2).build());
+  protozero::pbf_writer(scope).add_message(2, spans);
+  protozero::pbf_writer(all).add_message(1, scope);
+  EXPECT_EQ(*bare, all);
+}
+
+TEST(BareRoot, IsEmptyWithoutOne) {
+  const auto bare = bare_root(traces_data({child()}));
+  ASSERT_TRUE(bare);
+  EXPECT_EQ(*bare, "");
+  EXPECT_FALSE(bare_root("\x0A\xFF\xFF"));
+}
+
 TEST(SplitIntoSpans, EachSpanKeepsItsResource) {
   const auto parts =
       split_into_spans(traces_data({root(), child()}) + traces_data({SpanBuilder('x')}, "other"));
