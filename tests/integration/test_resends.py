@@ -7,8 +7,6 @@ import pytest
 from harness.fault_proxy import Fault, FaultProxy
 from harness.parts import PartsSender, TraceInParts
 
-pytestmark = pytest.mark.long
-
 FORWARD = {"trace_grace": "50ms", "trace_idle": "100ms"}
 MORE_STEPS_THAN_THERE_ARE = 40
 

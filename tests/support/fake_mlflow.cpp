@@ -249,9 +249,8 @@ HttpResponse FakeMlflow::answer(const HttpRequest& request) {
 FakeMlflow::Model& FakeMlflow::insert(Model model) {
   const std::string number = std::to_string(models.size());
   model.id = "m-" + std::string(32 - number.size(), '0') + number;
-  model.created_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wall().time_since_epoch())
-          .count();
+  const auto created = clock_.wall().time_since_epoch() - commit_time();
+  model.created_ms = std::chrono::duration_cast<std::chrono::milliseconds>(created).count();
   return models.emplace_back(std::move(model));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -43,6 +44,10 @@ class FakeMlflow {
   std::vector<std::string> linked_models;  // ids that traces have
   std::size_t page_size = 50;              // of searches, if smaller than asked
   std::vector<std::string> calls;          // "PATCH logged-models/*/tags"
+  // How long before a model becomes visible its timestamp is taken.
+  std::function<std::chrono::milliseconds()> commit_time = [] {
+    return std::chrono::milliseconds(0);
+  };
 
   // What happens just before a call is done, and which are answered otherwise.
   std::function<void(const std::string& call)> before = [](const std::string&) {};

@@ -132,6 +132,7 @@ struct RegistrarRaceTest : testing::TestWithParam<std::uint32_t> {
   std::vector<std::unique_ptr<Replica>> replicas;
 
   RegistrarRaceTest() {
+    mlflow.commit_time = [this] { return std::chrono::milliseconds(random() % 1'500); };
     for (std::size_t i = 0; i < kReplicas; ++i) {
       replicas.push_back(std::make_unique<Replica>(mlflow, clock, GetParam() * kReplicas + i));
     }

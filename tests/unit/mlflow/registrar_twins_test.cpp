@@ -65,6 +65,14 @@ TEST_F(RegistrarTwinsTest, TheSettleTakesItsTimeAndHalfMoreAtMost) {
   }
 }
 
+TEST_F(RegistrarTwinsTest, AfterAFailureItSettlesAgain) {
+  constexpr std::size_t kFinalize = 4;
+  replica.http().fail_request(kFinalize, FakeHttpClient::Fault::not_done);
+  const SteadyTime start = clock.steady();
+  replica.run_until_ready();
+  EXPECT_GE(clock.steady() - start, 2 * replica.options.settle_time);
+}
+
 TEST_F(RegistrarTwinsTest, ALoserDeletesItsOwnPendingTwin) {
   for (const std::string status : {"READY", "PENDING"}) {
     FakeMlflow server(clock);
