@@ -6,7 +6,6 @@
 namespace tracelink {
 namespace {
 
-constexpr int kReadAttempts = 3;
 // Added to the highest id seen when the record of used ids is lost.
 constexpr std::uint64_t kIdJump = std::uint64_t{1} << 32;
 

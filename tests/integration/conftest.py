@@ -8,6 +8,8 @@ import tempfile
 
 import pytest
 
+pytest.register_assert_rewrite("harness.expect")
+
 from harness import results
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template

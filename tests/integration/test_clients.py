@@ -17,7 +17,10 @@ def test_traces_are_shown_linked_and_right(server, daemon_for, run_app, app):
     status = daemon.status()
     assert status["model"]["state"] == "ready"
     assert status["server"] == status["server"] | {"version": server.version, "state": "up"}
-    assert_shown(server.search_traces(status["experiment"]["id"], status["model"]["id"]), sent, status["model"]["id"])
+    # 3.6 does not read JSON text back; what the SDK of MLflow sends is typed on the way.
+    json_as_text = (server.version, app) == ("3.6.0", "otel_agent.py")
+    stored = server.search_traces(status["experiment"]["id"], status["model"]["id"])
+    assert_shown(stored, sent, status["model"]["id"], json_as_text=json_as_text)
 
 
 @pytest.mark.parametrize("server", versions(NEWEST, OLDER), indirect=True)

@@ -7,11 +7,16 @@ from . import otlp
 MODEL_ID = "mlflow.modelId"
 
 
-def assert_shown(stored: list[dict], sent: list[dict], model_id: str) -> None:
-    """stored: of MlflowServer.search_traces; sent: printed by an application of apps/."""
+def assert_shown(stored: list[dict], sent: list[dict], model_id: str, *, json_as_text: bool = False) -> None:
+    """stored: of MlflowServer.search_traces; sent: printed by an application of apps/.
+
+    json_as_text: the server shows inputs and outputs that came as JSON text as that text.
+    """
     by_id = {trace["trace_id"]: trace for trace in stored}
     assert len(by_id) == len(stored) and by_id.keys() == {trace["trace_id"] for trace in sent}
     for trace in sent:
+        if json_as_text:
+            trace = trace | {key: trace[key] and json.dumps(trace[key]) for key in ("inputs", "outputs")}
         _assert_trace(by_id[trace["trace_id"]], trace, model_id)
 
 

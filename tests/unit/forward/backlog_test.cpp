@@ -51,20 +51,20 @@ class BacklogTest : public ::testing::Test {
 };
 
 TEST_F(BacklogTest, GivesTheOldestFirstWhateverTheOrderOfArrival) {
-  for (const std::uint64_t n : {3, 1, 2}) add(n);
+  for (const std::uint64_t n : {3u, 1u, 2u}) add(n);
   EXPECT_EQ(batch(), (Sequences{1, 2, 3}));
   EXPECT_EQ(backlog.traces(), 0u);
   EXPECT_EQ(backlog.records(), 0u);
 }
 
 TEST_F(BacklogTest, ABatchIsBoundedInTraces) {
-  for (const std::uint64_t n : {1, 2, 3}) add(n);
+  for (const std::uint64_t n : {1u, 2u, 3u}) add(n);
   EXPECT_EQ(batch({.max_traces = 2, .max_bytes = 1000}), (Sequences{1, 2}));
   EXPECT_EQ(backlog.records(), 2u);
 }
 
 TEST_F(BacklogTest, ABatchIsBoundedInBytes) {
-  for (const std::uint64_t n : {1, 2, 3}) add(n, {.bytes = 40});
+  for (const std::uint64_t n : {1u, 2u, 3u}) add(n, {.bytes = 40});
   EXPECT_EQ(batch({.max_traces = 50, .max_bytes = 80}), (Sequences{1, 2}));
 }
 

@@ -60,7 +60,7 @@ class DeadLetterStoreTest : public ::testing::Test {
 TEST_F(DeadLetterStoreTest, ListsOldestFirstAndReadsOne) {
   open();
   EXPECT_EQ(*store->list_json(), "[]");
-  for (const std::uint64_t n : {1, 2, 3}) ASSERT_TRUE(store->write(letter(n)));
+  for (const std::uint64_t n : {1u, 2u, 3u}) ASSERT_TRUE(store->write(letter(n)));
   EXPECT_EQ(listed(),
             (std::vector<std::string>{trace_id(3).hex(), trace_id(2).hex(), trace_id(1).hex()}));
   const auto whole = store->read_json(letter(2).id());
@@ -128,7 +128,7 @@ TEST_F(DeadLetterStoreTest, SurvivesEveryFailure) {
     fs->fail_operation(n);
     std::vector<std::string> written;
     if (try_open()) {
-      for (const std::uint64_t i : {3, 2, 1}) {
+      for (const std::uint64_t i : {3u, 2u, 1u}) {
         if (store->write(letter(i))) written.push_back(trace_id(i).hex());
       }
       ASSERT_GE(written.size(), 2u) << "one failure costs one letter at most";

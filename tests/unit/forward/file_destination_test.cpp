@@ -189,7 +189,7 @@ TEST_F(FileDestinationTest, SurvivesEveryFailure) {
     fs = std::make_unique<FakeFileSystem>();
     begin();
     fs->fail_operation(n);
-    for (const std::uint64_t trace : {1, 3, 5}) {
+    for (const std::uint64_t trace : {1u, 3u, 5u}) {
       int attempts = 1;
       while (deliver({trace, trace + 1})[0].kind != OutcomeKind::delivered) ++attempts;
       EXPECT_LE(attempts, 2);
@@ -210,7 +210,7 @@ TEST_F(FileDestinationTest, SurvivesEveryPowerCut) {
     begin();
     fs->lose_power_at(n);
     std::set<std::string> delivered;
-    for (const std::uint64_t trace : {1, 3, 5}) {
+    for (const std::uint64_t trace : {1u, 3u, 5u}) {
       if (deliver({trace, trace + 1})[0].kind != OutcomeKind::delivered) continue;
       delivered.insert({std::to_string(trace), std::to_string(trace + 1)});
     }

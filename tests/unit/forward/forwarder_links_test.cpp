@@ -167,7 +167,7 @@ TEST_F(ForwarderLinksTest, WhatAPeerChoseIsGivenUpAfterHoldMax) {
   accept_span(3, true, {{"mlflow.modelId", "m-cut"}});  // no id
   run();
   EXPECT_EQ(forwarder->status().held.size(), 2u);
-  for (int hour = 0; hour < 24; ++hour) {
+  for (std::uint64_t hour = 0; hour < 24; ++hour) {
     run_for(hours(1));
     accept_named(100 + hour, "a");
   }
