@@ -78,8 +78,8 @@ def locked_server(make_server, folder):
     return server
 
 
-def let_ada(server, experiment_id: str, permission: str) -> None:
-    server.request("POST", "/api/3.0/mlflow/users/permissions/grant", json={
+def let_ada(server, experiment_id: str, permission: str, how: str = "grant") -> None:
+    server.request("POST", f"/api/3.0/mlflow/users/permissions/{how}", json={
         "username": USER[0], "resource_type": "experiment", "resource_id": experiment_id, "permission": permission})
 
 
@@ -107,7 +107,7 @@ def test_a_permission_that_is_taken_away_holds_what_comes_then(locked_server, st
     let_ada(locked_server, experiment, "EDIT")
     daemon = start(locked_server, username=USER[0], password=USER[1])
     daemon.wait_for_spans(delivered=SPANS_PER_TRACE)
-    let_ada(locked_server, experiment, "READ")
+    let_ada(locked_server, experiment, "EDIT", how="revoke")
     daemon.post(make_trace().request)
     held = wait_until("a hold", lambda: daemon.status()["held"], 60, daemon.log_tail)
     assert "EDIT permission on the experiment" in held[0]["remedy"]
