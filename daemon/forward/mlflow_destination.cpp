@@ -59,7 +59,10 @@ bool MlflowDestination::accepts(const LinkHash& link, const std::string& experim
     *hold = probe_.failure();
     return false;
   }
-  return target(link, experiment, hold).has_value();
+  if (target(link, experiment, hold)) return true;
+  const bool needs_a_person = hold->failure_class == FailureClass::configuration;
+  if (hold->scope == FailureScope::server && needs_a_person) probe_.refused(*hold);
+  return false;
 }
 
 std::optional<MlflowDestination::Target> MlflowDestination::target(const LinkHash& link,

@@ -6,8 +6,6 @@ from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import LATEST, NEWEST, OLDER, UNSUPPORTED
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.long
-
 ADMIN, USER = ("admin", "the admin's password"), ("ada", "ada's own password")
 
 
@@ -116,9 +114,8 @@ def test_a_permission_that_is_taken_away_holds_what_comes_then(locked_server, st
     daemon.wait_for_spans(delivered=2 * SPANS_PER_TRACE, queued=0)
 
 
-@pytest.mark.parametrize("version", [OLDER, LATEST])
-def test_a_static_prefix_is_part_of_the_address(make_server, start, version):
-    server = make_server(version, prefix="/mlflow")
+def test_a_static_prefix_is_part_of_the_address(make_server, start):
+    server = make_server(LATEST, prefix="/mlflow")
     server.start()
     daemon = start(server, uri=server.uri.removesuffix("/mlflow"))
     status = wait_for_hold(daemon, "--static-prefix")
