@@ -3,29 +3,12 @@
 #include <algorithm>
 
 #include "daemon/mlflow/model_naming.hpp"
+#include "daemon/mlflow/uri.hpp"
 #include "daemon/types/model_id.hpp"
 
 namespace tracelink::cli {
 
 namespace {
-
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kUnreserved =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    if (kUnreserved.find(c) != std::string_view::npos) {
-      encoded += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    encoded += '%';
-    encoded += kDigits[byte >> 4];
-    encoded += kDigits[byte & 15];
-  }
-  return encoded;
-}
 
 // Not one that names a model. An entry without a value is nothing to an SDK, except that MLflow's
 // then ignores all entries.
@@ -55,7 +38,7 @@ Result<std::string> name_model(std::string_view current, std::string_view model)
     if (is_kept(entry)) attributes += std::string(entry) + ",";
   }
   attributes += by_id ? kModelIdAttribute : kModelNameAttribute;
-  return attributes + "=" + percent_encoded(model);
+  return attributes + "=" + percent_encode(model);
 }
 
 }  // namespace tracelink::cli
