@@ -8,7 +8,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kFilePrefix = "file:";
-constexpr std::size_t kMaxFileBytes = 64 * 1024;
+constexpr std::size_t kMaxFileBytes = 64u << 10;
 
 Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
 

@@ -11,9 +11,9 @@ namespace {
 
 using Identity = std::vector<std::string_view>;  // its keys; the id first, then the name
 const std::array<Identity, 2>& identities() {
-  static const std::array<Identity, 2> kIdentities{
+  static const std::array<Identity, 2> all{
       {{"model.id", "model.name", "model.version"}, {"experiment.id", "experiment.name"}}};
-  return kIdentities;
+  return all;
 }
 
 const Identity* identity_of(std::string_view key) {

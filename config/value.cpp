@@ -85,8 +85,7 @@ struct Assign {
   }
   Message operator()(std::uint32_t& field) const {
     std::uint64_t wide = 0;
-    const auto message = (*this)(wide);
-    if (message) return message;
+    if (auto message = (*this)(wide)) return message;
     if (wide > std::numeric_limits<std::uint32_t>::max()) return wrong(key, setting, text);
     field = static_cast<std::uint32_t>(wide);
     return {};

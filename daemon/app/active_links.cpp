@@ -46,14 +46,14 @@ Result<void> ActiveLinks::load(const LinkDefinition& configured) {
   if (!text) return text.error();
   auto stored = decode_overrides(*text);
   if (!stored) {
-    notices_.push_back(
+    notices_.emplace_back(
         "models/active.json is damaged and set aside: traces get the configured "
         "model; set others again with 'tracelink models set-active'");
     return fs_.rename(file_, file_.string() + ".damaged");
   }
   if (stored->configured != none.configured) {
     if (!stored->empty()) {
-      notices_.push_back(
+      notices_.emplace_back(
           "the configured model or experiment has changed: the active model set at "
           "runtime is dropped (" +
           describe(*stored) + ")");

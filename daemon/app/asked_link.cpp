@@ -21,7 +21,7 @@ bool is_meant(const std::string& word, const KnownLink& known) {
 
 std::string pairs(const std::map<std::string, std::string>& map) {
   std::string text;
-  for (const auto& [key, value] : map) text += " " + key + "=" + value;
+  for (const auto& [key, value] : map) text.append(" ").append(key).append("=").append(value);
   return text;
 }
 

@@ -115,8 +115,8 @@ bool is_active(const LinkHash& link, const ActiveLinks& active) {
   const auto overrides = active.overrides();
   const auto entries = overrides->entries();
   return link == (overrides->all ? overrides->all->link : active.configured()) ||
-         std::any_of(entries.begin(), entries.end(),
-                     [&](const ActiveOverride* entry) { return entry->link == link; });
+         std::ranges::any_of(entries,
+                             [&](const ActiveOverride* entry) { return entry->link == link; });
 }
 
 ControlReply relink(const Body& body, const ControlParts& parts) {

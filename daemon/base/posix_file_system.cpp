@@ -180,7 +180,7 @@ Result<std::vector<std::string>> PosixFileSystem::list(
     if (entry->is_regular_file(ignored)) names.push_back(entry->path().filename().string());
   }
   if (error) return os_error("list", directory, error.value());
-  std::sort(names.begin(), names.end());
+  std::ranges::sort(names);
   return names;
 }
 

@@ -31,12 +31,10 @@ Answer<std::string> experiment_id_by_name(TrackingSession& session, const std::s
   }
   if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
   if (const Found& experiment = std::get<Found>(found)) return experiment->id;
-  Failure missing;
-  missing.failure_class = FailureClass::configuration;
-  missing.scope = FailureScope::experiment;
+  Failure missing =
+      configuration_failure(FailureScope::experiment, "there is no experiment named '" + name + "'",
+                            "check the name, or create the experiment first");
   missing.http_status = 404;
-  missing.message = "there is no experiment named '" + name + "'";
-  missing.remedy = "check the name, or create the experiment first";
   return missing;
 }
 

@@ -111,8 +111,8 @@ std::vector<TraceWork> Assembler::take_with_root() {
 }
 
 bool Assembler::has_root() const {
-  return std::any_of(due_.begin(), due_.end(),
-                     [&](const auto& entry) { return open_.at(entry.second).work.root_seen; });
+  return std::ranges::any_of(
+      due_, [&](const auto& entry) { return open_.at(entry.second).work.root_seen; });
 }
 
 std::optional<TraceWork> Assembler::take_soonest() {

@@ -17,12 +17,11 @@ void Backlog::add(TraceWork work) {
 std::vector<GroupKey> Backlog::due_groups(SteadyTime now) const {
   std::vector<std::pair<std::uint64_t, GroupKey>> due;
   for (const auto& [key, group] : groups_) {
-    const auto first = std::find_if(group.works.begin(), group.works.end(), [&](const auto& entry) {
-      return entry.second.not_before <= now;
-    });
+    const auto first = std::ranges::find_if(
+        group.works, [&](const auto& entry) { return entry.second.not_before <= now; });
     if (first != group.works.end()) due.emplace_back(first->first, key);
   }
-  std::sort(due.begin(), due.end());
+  std::ranges::sort(due);
   std::vector<GroupKey> keys;
   for (auto& [sequence, key] : due) keys.push_back(std::move(key));
   return keys;

@@ -53,9 +53,9 @@ void DeadLetterDesk::retry_due() {
   const SteadyTime now = clock_.steady();
   std::vector<Burial> due;
   const auto waits = [&](const Burial& burial) { return burial.due > now; };
-  const auto first_due = std::stable_partition(parked_.begin(), parked_.end(), waits);
-  std::move(first_due, parked_.end(), std::back_inserter(due));
-  parked_.erase(first_due, parked_.end());
+  const auto overdue = std::ranges::stable_partition(parked_, waits);
+  std::ranges::move(overdue, std::back_inserter(due));
+  parked_.erase(overdue.begin(), overdue.end());
   for (Burial& burial : due) {
     if (auto done = try_to_bury(burial); !done) park(std::move(burial), done.error());
   }

@@ -43,8 +43,8 @@ std::vector<HeldScope> Forwarder::held_scopes() const {
     const std::string name = scope_name(scope_key(waiting.failure.scope, group), source_);
     const std::size_t traces =
         backlog_.traces_in([&](const GroupKey& other) { return other == group; });
-    const auto same = std::find_if(scopes.begin(), scopes.end(),
-                                   [&](const HeldScope& scope) { return scope.scope == name; });
+    const auto same =
+        std::ranges::find_if(scopes, [&](const HeldScope& scope) { return scope.scope == name; });
     if (same == scopes.end()) {
       scopes.push_back(
           {name, waiting.failure.message, waiting.failure.remedy, waiting.since, traces});

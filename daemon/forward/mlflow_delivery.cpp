@@ -171,7 +171,7 @@ std::vector<MlflowDelivery::Post> MlflowDelivery::plan_posts() {
   for (std::size_t i = 0; i < items_.size(); ++i) {
     if (!items_[i].outcome) open.push_back(i);
   }
-  std::sort(open.begin(), open.end(), [this](std::size_t a, std::size_t b) {
+  std::ranges::sort(open, [this](std::size_t a, std::size_t b) {
     return items_[a].delivery.trace.info.trace_id < items_[b].delivery.trace.info.trace_id;
   });
   std::vector<Post> posts;

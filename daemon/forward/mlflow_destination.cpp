@@ -10,15 +10,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kShortestWait{10};
 
-Failure configuration(FailureScope scope, std::string message, std::string remedy) {
-  Failure failure;
-  failure.failure_class = FailureClass::configuration;
-  failure.scope = scope;
-  failure.message = std::move(message);
-  failure.remedy = std::move(remedy);
-  return failure;
-}
-
 Failure transient(std::string message) {
   Failure failure;
   failure.message = std::move(message);
@@ -73,9 +64,9 @@ std::optional<MlflowDestination::Target> MlflowDestination::target(const LinkHas
     if (!registrar_.status(link)) {
       const auto definition = lookup_(link);
       if (!definition) {
-        *hold = configuration(FailureScope::link,
-                              "the link's definition is lost: " + definition.error().message,
-                              "restore state_dir/models/links/" + link.hex());
+        *hold = configuration_failure(
+            FailureScope::link, "the link's definition is lost: " + definition.error().message,
+            "restore state_dir/models/links/" + link.hex());
         return std::nullopt;
       }
       registrar_.want(link, *definition);
@@ -89,8 +80,9 @@ std::optional<MlflowDestination::Target> MlflowDestination::target(const LinkHas
     if (experiment.empty()) target.experiment_id = model->experiment_id;
   }
   if (target.experiment_id.empty()) {
-    *hold = configuration(FailureScope::link, "the traces name neither a model nor an experiment",
-                          "set model.name, or experiment.name");
+    *hold = configuration_failure(FailureScope::link,
+                                  "the traces name neither a model nor an experiment",
+                                  "set model.name, or experiment.name");
     return std::nullopt;
   }
   return target;

@@ -36,8 +36,8 @@ bool server_is_well(const Outcome& outcome) {
 }
 
 bool any(const std::vector<Outcome>& outcomes, OutcomeKind kind) {
-  return std::any_of(outcomes.begin(), outcomes.end(),
-                     [&](const Outcome& outcome) { return outcome.kind == kind; });
+  return std::ranges::any_of(outcomes,
+                             [&](const Outcome& outcome) { return outcome.kind == kind; });
 }
 
 // What says most about the scope: a configuration failure, else the first one; null if there is
@@ -89,7 +89,7 @@ void Settler::settle(Flight flight, const std::vector<Outcome>& outcomes) {
 }
 
 void Settler::settle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes) {
-  const bool well = std::any_of(outcomes.begin(), outcomes.end(), server_is_well);
+  const bool well = std::ranges::any_of(outcomes, server_is_well);
   const Failure* failure = decisive_failure(outcomes);
   if (failure != nullptr) {
     const ScopeKey key = scope_key(failure->scope, group);
@@ -202,8 +202,8 @@ void Settler::misconfigured(TraceWork work) {
 }
 
 void Settler::split(std::vector<TraceWork> works, std::chrono::milliseconds wait) {
-  std::sort(works.begin(), works.end(),
-            [](const TraceWork& a, const TraceWork& b) { return a.sequence < b.sequence; });
+  std::ranges::sort(works,
+                    [](const TraceWork& a, const TraceWork& b) { return a.sequence < b.sequence; });
   const std::size_t middle = works.size() / 2;
   const std::uint64_t first = ++last_cohort_;
   const std::uint64_t second = ++last_cohort_;

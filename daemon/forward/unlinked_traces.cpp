@@ -25,13 +25,8 @@ std::string scope_of(LinkObstacle obstacle) {
   return "link";
 }
 
-Failure failure(std::string message, std::string remedy) {
-  Failure failure;
-  failure.failure_class = FailureClass::configuration;
-  failure.scope = FailureScope::link;
-  failure.message = std::move(message);
-  failure.remedy = std::move(remedy);
-  return failure;
+Failure failure(std::string message, std::string_view remedy) {
+  return configuration_failure(FailureScope::link, std::move(message), remedy);
 }
 
 }  // namespace
@@ -102,9 +97,8 @@ std::vector<TraceWork> UnlinkedTraces::take_if(
 }
 
 std::optional<TraceWork> UnlinkedTraces::take_oldest_that_may_pass() {
-  const auto oldest = std::find_if(works_.begin(), works_.end(), [](const auto& entry) {
-    return may_pass(entry.second.link_obstacle);
-  });
+  const auto oldest = std::ranges::find_if(
+      works_, [](const auto& entry) { return may_pass(entry.second.link_obstacle); });
   if (oldest == works_.end()) return std::nullopt;
   return remove(oldest);
 }

@@ -8,7 +8,7 @@ namespace tracelink {
 namespace {
 
 bool has_control_characters(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
+  return std::ranges::any_of(text, [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return (byte < 0x20 && c != '\t') || byte == 0x7f;
   });
@@ -160,7 +160,7 @@ void CurlTransfer::take_header_line(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
   std::string name(trimmed(line.substr(0, colon)));
-  std::transform(name.begin(), name.end(), name.begin(), lower);
+  std::ranges::transform(name, name.begin(), lower);
   response_.headers.emplace_back(std::move(name), std::string(trimmed(line.substr(colon + 1))));
 }
 

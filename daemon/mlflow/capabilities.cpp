@@ -67,12 +67,8 @@ Capabilities capabilities_of(const ServerVersion& version) {
 
 std::optional<Failure> unsupported_server(const ServerVersion& version) {
   if (capabilities_of(version).otlp) return std::nullopt;
-  Failure failure;
-  failure.failure_class = FailureClass::configuration;
-  failure.scope = FailureScope::server;
-  failure.message = "the MLflow server is version " + version.text;
-  failure.remedy = remedy::kServerTooOld;
-  return failure;
+  return configuration_failure(FailureScope::server, "the MLflow server is version " + version.text,
+                               remedy::kServerTooOld);
 }
 
 }  // namespace tracelink

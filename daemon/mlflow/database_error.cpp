@@ -110,13 +110,12 @@ bool matches(std::string_view text, std::string_view pattern) {
 }
 
 std::optional<Verdict> judge_database_error(std::string_view text) {
-  const auto by_text = std::find_if(std::begin(kTexts), std::end(kTexts),
-                                    [&](const auto& rule) { return matches(text, rule.pattern); });
+  const auto by_text =
+      std::ranges::find_if(kTexts, [&](const auto& rule) { return matches(text, rule.pattern); });
   if (by_text != std::end(kTexts)) return by_text->verdict;
   const std::string_view name = driver_class(text);
-  const auto by_class =
-      std::find_if(std::begin(kClasses), std::end(kClasses),
-                   [&](const auto& rule) { return !name.empty() && rule.name == name; });
+  const auto by_class = std::ranges::find_if(
+      kClasses, [&](const auto& rule) { return !name.empty() && rule.name == name; });
   if (by_class != std::end(kClasses)) return by_class->verdict;
   return std::nullopt;
 }

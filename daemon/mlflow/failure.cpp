@@ -63,9 +63,9 @@ bool says_busy_database(std::string_view message) {
     const auto start = std::find_if(at, message.end(), is_letter);
     at = std::find_if_not(start, message.end(), is_letter);
     std::string word(start, at);
-    std::transform(word.begin(), word.end(), word.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords)) return true;
+    std::ranges::transform(word, word.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (std::ranges::find(kWords, word) != std::end(kWords)) return true;
   }
   return false;
 }
@@ -168,6 +168,15 @@ Failure no_answer(Operation operation, const Error& error) {
 }
 
 }  // namespace
+
+Failure configuration_failure(FailureScope scope, std::string message, std::string_view remedy) {
+  Failure failure;
+  failure.failure_class = FailureClass::configuration;
+  failure.scope = scope;
+  failure.message = std::move(message);
+  failure.remedy = remedy;
+  return failure;
+}
 
 Failure classify(Operation operation, const Result<HttpResponse>& answer) {
   if (!answer) return no_answer(operation, answer.error());

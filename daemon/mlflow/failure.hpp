@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "daemon/base/result.hpp"
 #include "daemon/http/http_client.hpp"
@@ -23,6 +24,9 @@ struct Failure {
   std::string remedy;      // for people; empty when waiting is all there is to do
   std::optional<std::chrono::milliseconds> retry_after;
 };
+
+// What the configuration makes impossible, without an answer that says so.
+Failure configuration_failure(FailureScope scope, std::string message, std::string_view remedy);
 
 enum class Operation { logged_model, experiment, start_trace, end_trace, get_trace, otlp };
 

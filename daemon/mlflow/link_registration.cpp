@@ -16,12 +16,7 @@ constexpr char kExternalTag[] = "mlflow.model.isExternal";
 constexpr char kDefaultExperiment[] = "0";
 
 Failure link_failure(std::string message, std::string_view remedy) {
-  Failure failure;
-  failure.failure_class = FailureClass::configuration;
-  failure.scope = FailureScope::link;
-  failure.message = std::move(message);
-  failure.remedy = remedy;
-  return failure;
+  return configuration_failure(FailureScope::link, std::move(message), remedy);
 }
 
 Failure passing_failure(FailureClass failure_class, std::string message) {
@@ -268,7 +263,7 @@ std::vector<LoggedModel> LinkRegistration::counting(std::vector<LoggedModel> hit
     const auto tag = model.tags.find(kModelNameTag);
     return tag == model.tags.end() || tag->second != asked;
   };
-  portable_name_taken_ = std::any_of(hits.begin(), hits.end(), is_anothers);
+  portable_name_taken_ = std::ranges::any_of(hits, is_anothers);
   std::erase_if(hits, is_anothers);
   return hits;
 }

@@ -33,8 +33,8 @@ bool has_nul(std::string_view text) { return text.find('\0') != std::string_view
 std::optional<std::string> fitting_text(std::string_view key, const AnyValue& value) {
   if (value.kind != ValueKind::string) return std::nullopt;
   const bool tag = key.starts_with(kTraceTag);  // servers cut the values of others themselves
-  const auto column = std::find_if(kColumns.begin(), kColumns.end(),
-                                   [&](const Column& candidate) { return candidate.key == key; });
+  const auto column =
+      std::ranges::find_if(kColumns, [&](const Column& candidate) { return candidate.key == key; });
   if (column == kColumns.end() && !tag) return std::nullopt;
   const std::string text = tag ? std::string(value.data) : plain_text(value);
   std::string fit = fit_column(text, column == kColumns.end() ? text.size() : column->code_points);
@@ -168,12 +168,12 @@ bool value_has_nul(const AnyValue& value) {
       return has_nul(value.data);
     case ValueKind::array: {
       const auto items = read_array(value.data);
-      return std::any_of(items.begin(), items.end(),
-                         [](std::string_view item) { return value_has_nul(read_any_value(item)); });
+      return std::ranges::any_of(
+          items, [](std::string_view item) { return value_has_nul(read_any_value(item)); });
     }
     case ValueKind::key_values: {
       const auto pairs = read_key_values(value.data);
-      return std::any_of(pairs.begin(), pairs.end(), [](const KeyValue& pair) {
+      return std::ranges::any_of(pairs, [](const KeyValue& pair) {
         return has_nul(pair.key) || value_has_nul(read_any_value(pair.value));
       });
     }

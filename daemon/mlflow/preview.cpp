@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <ranges>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -23,8 +24,7 @@ constexpr std::array<std::string_view, 10> kKeys = {"messages", "choices", "mess
 Json parse_known_keys(std::string_view json) {
   const auto keep = [](int, Json::parse_event_t event, Json& parsed) {
     return event != Json::parse_event_t::key ||
-           std::find(kKeys.begin(), kKeys.end(), parsed.get_ref<const std::string&>()) !=
-               kKeys.end();
+           std::ranges::find(kKeys, parsed.get_ref<const std::string&>()) != kKeys.end();
   };
   return Json::parse(json, keep, /*allow_exceptions=*/false);
 }
@@ -66,11 +66,12 @@ Messages find_messages(const Json& object) {
 }
 
 const Json& last_of_role(const Messages& messages, std::string_view role) {
-  const auto found = std::find_if(messages.rbegin(), messages.rend(), [&](const Json* message) {
+  const auto newest_first = messages | std::views::reverse;
+  const auto found = std::ranges::find_if(newest_first, [&](const Json* message) {
     const Json& actual = message->at("role");
     return actual.is_string() && actual.get_ref<const std::string&>() == role;
   });
-  return found == messages.rend() ? *messages.back() : **found;
+  return found == newest_first.end() ? *messages.back() : **found;
 }
 
 bool is_text_part(const Json& part) {

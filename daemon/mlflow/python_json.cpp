@@ -182,7 +182,7 @@ std::string replace_python_constants(std::string_view json, const PythonConstant
   std::string out;
   bool in_string = false;
   for (std::size_t i = 0; i < json.size(); ++i) {
-    const auto constant = std::find_if(constants.begin(), constants.end(), [&](const auto& pair) {
+    const auto constant = std::ranges::find_if(constants, [&](const auto& pair) {
       return !in_string && json.substr(i).starts_with(pair.first);
     });
     if (constant != constants.end()) {

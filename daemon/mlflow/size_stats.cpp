@@ -146,7 +146,7 @@ std::uint64_t span_json_size(const SpanView& span) {
 SizeStats size_stats(const TraceInfo& info, const std::vector<SpanView>& spans) {
   std::vector<std::uint64_t> sizes;
   for (const SpanView& span : spans) sizes.push_back(span_json_size(span));
-  std::sort(sizes.begin(), sizes.end());
+  std::ranges::sort(sizes);
   SizeStats stats;
   stats.num_spans = sizes.size();
   stats.max = sizes.back();

@@ -72,8 +72,8 @@ void read_status(std::string_view encoded, SpanView& span) {
 }  // namespace
 
 std::optional<AnyValue> SpanView::attribute(std::string_view key) const {
-  const auto found = std::find_if(attributes.begin(), attributes.end(),
-                                  [&](const KeyValue& pair) { return pair.key == key; });
+  const auto found =
+      std::ranges::find_if(attributes, [&](const KeyValue& pair) { return pair.key == key; });
   if (found == attributes.end()) return std::nullopt;
   return read_any_value(found->value);
 }

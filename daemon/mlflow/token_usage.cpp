@@ -141,7 +141,7 @@ std::optional<SpanUsage> usage_of(const SpanView& span) {
 bool is_token_key(std::string_view key) {
   if (key.empty()) return false;
   if (key == kMlflowTokenUsage) return true;
-  return std::any_of(kConventions.begin(), kConventions.end(), [&](const Convention& c) {
+  return std::ranges::any_of(kConventions, [&](const Convention& c) {
     return key == c.input || key == c.output || key == c.total || key == c.cache_read ||
            key == c.cache_creation || key == c.older_cache_creation;
   });
@@ -150,11 +150,11 @@ bool is_token_key(std::string_view key) {
 bool may_report_tokens(const SpanView& span) {
   const auto speaks_of_tokens = [](const KeyValue& attribute) {
     std::string key(attribute.key);
-    std::transform(key.begin(), key.end(), key.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::ranges::transform(key, key.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return key.find("token") != std::string::npos || key.find("usage") != std::string::npos;
   };
-  return std::any_of(span.attributes.begin(), span.attributes.end(), speaks_of_tokens);
+  return std::ranges::any_of(span.attributes, speaks_of_tokens);
 }
 
 std::optional<SpanUsage> roll_up_usage(const std::vector<SpanView>& spans) {

@@ -37,8 +37,8 @@ std::optional<Spans> distinct_spans(const std::vector<LocatedSpan>& all) {
     spans.located.push_back(*located);
     spans.views.push_back(*view);
   }
-  std::reverse(spans.located.begin(), spans.located.end());
-  std::reverse(spans.views.begin(), spans.views.end());
+  std::ranges::reverse(spans.located);
+  std::ranges::reverse(spans.views);
   return spans;
 }
 
@@ -53,9 +53,8 @@ const SpanView* find_root(const std::vector<SpanView>& spans) {
 bool is_whole(const std::vector<SpanView>& spans) {
   std::unordered_set<SpanId, IdHash> ids;
   for (const SpanView& span : spans) ids.insert(span.id);
-  return std::all_of(spans.begin(), spans.end(), [&](const SpanView& span) {
-    return !span.parent || ids.contains(*span.parent);
-  });
+  return std::ranges::all_of(
+      spans, [&](const SpanView& span) { return !span.parent || ids.contains(*span.parent); });
 }
 
 // The JSON text of the root's inputs or outputs, as its application wrote it.
@@ -146,7 +145,7 @@ TraceInfo info_of(TraceId trace_id, const std::vector<SpanView>& spans) {
     info.token_usage = usage->tokens;
     info.token_usage_from_mlflow = usage->from_mlflow;
   }
-  info.may_report_tokens = std::any_of(spans.begin(), spans.end(), may_report_tokens);
+  info.may_report_tokens = std::ranges::any_of(spans, may_report_tokens);
   if (root != nullptr && is_whole(spans)) {
     const SizeStats stats = size_stats(info, spans);
     info.metadata["mlflow.trace.sizeStats"] = stats.to_json();

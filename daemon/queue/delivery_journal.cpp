@@ -132,10 +132,9 @@ Result<std::vector<JournalEntry>> DeliveryJournal::load(const FileSystem& fs,
   }
   // A record that was delivered may be part of a stretch damaged later: both entries count.
   const auto key = [](const JournalEntry& e) { return std::pair(e.offset, e.damaged > 0); };
-  std::stable_sort(entries.begin(), entries.end(),
-                   [&](const auto& a, const auto& b) { return key(a) < key(b); });
-  const auto repeated = [&](const auto& a, const auto& b) { return key(a) == key(b); };
-  entries.erase(std::unique(entries.begin(), entries.end(), repeated), entries.end());
+  std::ranges::stable_sort(entries, {}, key);
+  const auto repeated = std::ranges::unique(entries, {}, key);
+  entries.erase(repeated.begin(), repeated.end());
   return entries;
 }
 

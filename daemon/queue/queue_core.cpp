@@ -246,9 +246,8 @@ void QueueCore::delete_files(const std::vector<std::shared_ptr<Segment>>& retire
 bool QueueCore::drop_oldest_segment() {
   {
     const std::lock_guard lock(mutex);
-    const auto oldest = std::find_if(segments.begin(), segments.end(), [](const auto& entry) {
-      return entry.second->closed && !entry.second->done();
-    });
+    const auto oldest = std::ranges::find_if(
+        segments, [](const auto& entry) { return entry.second->closed && !entry.second->done(); });
     if (oldest == segments.end()) return false;
     auto& segment = *oldest->second;
     segment.totals.dropped_policy += segment.totals.queued();

@@ -65,15 +65,13 @@ void QueueReader::move_to(std::uint64_t offset) {
 }
 
 bool QueueReader::is_done(std::uint64_t offset) const {
-  const auto at =
-      std::lower_bound(done_.begin(), done_.end(), offset,
-                       [](const auto& entry, auto value) { return entry.offset < value; });
+  const auto at = std::ranges::lower_bound(done_, offset, {}, &JournalEntry::offset);
   return at != done_.end() && at->offset == offset;
 }
 
 bool QueueReader::skip_known_gap() {
-  const auto gap = std::find_if(gaps_.begin(), gaps_.end(),
-                                [&](const Gap& known) { return known.begin == offset_; });
+  const auto gap =
+      std::ranges::find_if(gaps_, [&](const Gap& known) { return known.begin == offset_; });
   if (gap == gaps_.end()) return false;
   spans_ += gap->spans;
   sequence_ += gap->records;

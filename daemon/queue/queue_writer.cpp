@@ -231,11 +231,10 @@ void QueueWriter::handle_full(Error cause) {
 
 QueueWriter::Group QueueWriter::take_expired_lock_held() {
   const auto now = core_.clock.steady();
-  const auto expired =
-      std::stable_partition(waiting_.begin(), waiting_.end(),
-                            [&](const Append& append) { return append.deadline > now; });
-  Group group(std::make_move_iterator(expired), std::make_move_iterator(waiting_.end()));
-  waiting_.erase(expired, waiting_.end());
+  const auto expired = std::ranges::stable_partition(
+      waiting_, [&](const Append& append) { return append.deadline > now; });
+  Group group(std::make_move_iterator(expired.begin()), std::make_move_iterator(expired.end()));
+  waiting_.erase(expired.begin(), expired.end());
   return group;
 }
 

@@ -104,7 +104,7 @@ Result<void> Recovery::delete_leftovers() {
   const auto& retired = core_.retired_ids_;
   bool deleted = false;
   for (auto& [id, found] : found_) {
-    const bool counted = std::find(retired.begin(), retired.end(), id) != retired.end();
+    const bool counted = std::ranges::find(retired, id) != retired.end();
     if (found.segment && !counted) continue;
     found.segment = false;
     deleted = true;

@@ -23,8 +23,8 @@ bool PeerPolicy::allows(const Peer& peer, const std::vector<std::uint32_t>& grou
     return std::find(list.begin(), list.end(), id) != list.end();
   };
   if (listed(allow_uids, peer.uid) || listed(allow_gids, peer.gid)) return true;
-  return std::any_of(groups.begin(), groups.end(),
-                     [&](std::uint32_t group) { return listed(allow_gids, group); });
+  return std::ranges::any_of(groups,
+                             [&](std::uint32_t group) { return listed(allow_gids, group); });
 }
 
 std::vector<std::uint32_t> groups_of(int socket) {
