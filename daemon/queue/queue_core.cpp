@@ -102,7 +102,8 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t byt
     seals_unsaved = !unsaved_seals_.empty();
     header = {.segment_id = next_segment_id++,
               .first_sequence = next_sequence,
-              .created_at = clock.wall()};
+              .created_at = clock.wall(),
+              .first_span = next_span};
   }
   if (seals_unsaved) {
     if (auto saved = save_checkpoint(); !saved) return std::move(saved).error();
@@ -115,6 +116,7 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t byt
   auto segment = std::make_shared<Segment>();
   segment->id = header.segment_id;
   segment->charged_bytes = charge;
+  segment->first_span = header.first_span;
   segment->next_sequence = header.first_sequence;
   segment->journal = std::make_unique<DeliveryJournal>(fs, paths, header.segment_id, 0);
   const std::lock_guard lock(mutex);
@@ -129,6 +131,7 @@ void QueueCore::publish(const SegmentWriter& writer, std::uint64_t failed_attemp
   segment.set_counts(writer.counts());
   segment.next_sequence = writer.next_sequence();
   segment.spans_end = writer.counts().spans;
+  next_span = segment.first_span + segment.counts.spans;
   ++syncs_;
   write_failures_ += failed_attempts;
   full = false;

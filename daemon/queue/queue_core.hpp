@@ -29,6 +29,7 @@ struct Segment {
   bool closed = false;                      // nothing is appended any more
   bool dropped = false;                     // given up for room; what is still in flight is ignored
   SegmentCounts counts;                     // lost records and spans included
+  std::uint64_t first_span = 0;             // spans in earlier segments
   std::uint64_t next_sequence = 0;
   std::uint64_t spans_end = 0;
   std::vector<Gap> gaps;  // found by recovery and accounted for
@@ -111,6 +112,7 @@ class QueueCore {
   WallTime cursor_accepted_at;  // of the record before it
   std::uint64_t next_segment_id = 1;
   std::uint64_t next_sequence = 1;
+  std::uint64_t next_span = 0;  // spans ever stored
   std::uint64_t external_bytes = 0;
   bool full = false;
   bool maintenance_due = false;

@@ -44,6 +44,7 @@ std::string encode_segment_header(const SegmentHeader& header) {
   append_le(out, header.segment_id);
   append_le(out, header.first_sequence);
   append_le(out, to_unix_ns(header.created_at));
+  append_le(out, header.first_span);
   out.resize(kSegmentHeaderBytes - sizeof(std::uint32_t));
   append_le(out, crc32c(0, out));
   return out;
@@ -68,6 +69,7 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   header.segment_id = in.take<std::uint64_t>();
   header.first_sequence = in.take<std::uint64_t>();
   header.created_at = from_unix_ns(in.take<std::uint64_t>());
+  header.first_span = in.take<std::uint64_t>();
   return header;
 }
 

@@ -28,6 +28,7 @@ struct SegmentHeader {
   std::uint64_t segment_id = 0;
   std::uint64_t first_sequence = 0;
   WallTime created_at{};
+  std::uint64_t first_span = 0;  // how many spans the earlier segments of the state directory held
   bool operator==(const SegmentHeader&) const = default;
 };
 

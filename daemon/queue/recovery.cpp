@@ -74,6 +74,7 @@ Result<void> Recovery::load_checkpoint() {
     return core_.quarantine.set_aside(path);
   }
   core_.retired_ = checkpoint->retired;
+  core_.next_span = checkpoint->retired.accepted + checkpoint->retired.replayed;
   core_.next_segment_id = checkpoint->next_segment_id;
   core_.next_sequence = checkpoint->next_sequence;
   core_.retired_ids_ = std::move(checkpoint->retired_ids);
@@ -125,16 +126,21 @@ Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations)
   if (!journal) journal = std::vector<JournalEntry>();
   auto content = read_content(id);
   if (!content && content.error().code == ErrorCode::invalid) {
+    scanned_ = nullptr;
     return core_.quarantine.set_aside(core_.paths.segment(id));
   }
   if (!content) return std::move(content).error();
+  if (content->header) account_lost_tail(*content->header);
 
   auto segment = std::make_shared<Segment>();
   segment->id = id;
   segment->closed = true;
+  segment->first_span = core_.next_span;
   segment->journal = std::make_unique<DeliveryJournal>(core_.fs, core_.paths, id, generations);
   account(*segment, *content, *journal);
+  core_.next_span += segment->counts.spans;
   core_.next_sequence = std::max(core_.next_sequence, content->next_sequence);
+  scanned_ = content->closed ? nullptr : segment.get();
   core_.segments.emplace(id, std::move(segment));
   return {};
 }
@@ -149,10 +155,14 @@ Result<SegmentContent> Recovery::read_content(std::uint64_t id) {
   const auto header = decode_segment_header(reader.raw_bytes(0, kSegmentHeaderBytes));
   if (!header && header.error().code == ErrorCode::invalid) return header.error();
 
+  const auto keep_header = [&](SegmentContent content) {
+    if (header) content.header = *header;
+    return content;
+  };
   const auto sealed = core_.sealed_at_.find(id);
   const bool was_sealed = sealed != core_.sealed_at_.end();
   if (!was_sealed) {
-    if (auto content = read_footer(reader, *size)) return *std::move(content);
+    if (auto content = read_footer(reader, *size)) return keep_header(*std::move(content));
     harden(id, *size);
   }
   const auto end = was_sealed ? std::min(sealed->second, *size) : *size;
@@ -163,7 +173,9 @@ Result<SegmentContent> Recovery::read_content(std::uint64_t id) {
   for (const auto& gap : content.gaps) {
     if (!gap.torn) keep_damaged_bytes(reader, gap);
   }
-  return content;
+  const bool newest = id == found_.rbegin()->first;
+  if (!header && newest && content.counts.records == 0) keep_unless_blank(reader, *size);
+  return keep_header(std::move(content));
 }
 
 void Recovery::harden(std::uint64_t id, std::uint64_t file_bytes) {
@@ -176,6 +188,38 @@ void Recovery::keep_damaged_bytes(SegmentReader& reader, const Gap& gap) {
   const auto bytes = reader.raw_bytes(gap.begin, static_cast<std::size_t>(gap.end - gap.begin));
   const auto name = QueuePaths::hex16(reader.segment_id()) + "-" + std::to_string(gap.begin);
   if (!core_.quarantine.keep(name, bytes)) core_.count_failure();
+}
+
+void Recovery::keep_unless_blank(SegmentReader& reader, std::uint64_t file_bytes) {
+  const auto bytes = reader.raw_bytes(0, static_cast<std::size_t>(file_bytes));
+  if (bytes.find_first_not_of('\0') == std::string::npos) return;  // a crash while it was created
+  keep_damaged_bytes(reader, {.begin = 0, .end = file_bytes});
+}
+
+// What a segment without a footer lost at its end looks like a torn group, until the next segment
+// tells how many spans had been stored.
+void Recovery::account_lost_tail(const SegmentHeader& next) {
+  const auto known = std::exchange(core_.next_span, std::max(core_.next_span, next.first_span));
+  if (!scanned_ || known >= next.first_span) return;
+  const auto records =
+      scanned_->next_sequence == 0 ? 1 : next.first_sequence - scanned_->next_sequence;
+  auto counts = scanned_->counts;
+  counts.spans += next.first_span - known;
+  counts.records += records;
+  scanned_->set_counts(counts);
+  count_damaged(*scanned_, {.offset = scanned_->end,
+                            .damaged = static_cast<std::uint32_t>(next.first_span - known),
+                            .records = static_cast<std::uint32_t>(records)});
+  keep_lost_tail(*scanned_);
+}
+
+void Recovery::keep_lost_tail(const Segment& segment) {
+  auto file = core_.fs.open_read_only(core_.paths.segment(segment.id));
+  const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
+  if (!size) return core_.count_failure();
+  if (*size <= segment.end) return;
+  SegmentReader reader(*std::move(file), segment.id);
+  keep_damaged_bytes(reader, {.begin = segment.end, .end = *size});
 }
 
 void Recovery::account(Segment& segment, const SegmentContent& content,
@@ -213,6 +257,10 @@ void Recovery::account_gap(Segment& segment, const Gap& gap,
       .damaged = static_cast<std::uint32_t>(gap.spans - std::min(done.spans, gap.spans)),
       .records = static_cast<std::uint32_t>(gap.records - std::min(done.records, gap.records)),
       .bytes = 0};
+  count_damaged(segment, entry);
+}
+
+void Recovery::count_damaged(Segment& segment, const JournalEntry& entry) {
   segment.add_done(entry);
   segment.unsaved.push_back(entry);
   ++core_.unsaved_entries_;

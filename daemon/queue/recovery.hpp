@@ -34,11 +34,16 @@ class Recovery {
   void account(Segment& segment, const SegmentContent& content,
                const std::vector<JournalEntry>& journal);
   void account_gap(Segment& segment, const Gap& gap, const std::vector<JournalEntry>& journal);
+  void account_lost_tail(const SegmentHeader& next);
+  void count_damaged(Segment& segment, const JournalEntry& entry);
   void keep_damaged_bytes(SegmentReader& reader, const Gap& gap);
+  void keep_unless_blank(SegmentReader& reader, std::uint64_t file_bytes);
+  void keep_lost_tail(const Segment& segment);
 
   QueueCore& core_;
   bool checkpoint_lost_ = false;
   std::map<std::uint64_t, Found> found_;
+  Segment* scanned_ = nullptr;  // the segment before, if it has no footer
 };
 
 }  // namespace tracelink

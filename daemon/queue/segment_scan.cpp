@@ -88,7 +88,8 @@ std::optional<SegmentContent> read_footer(SegmentReader& reader, std::uint64_t f
   if (!record || record->header.type != RecordType::footer) return std::nullopt;
   const auto counts = decode_footer(record->body);
   if (!counts || record->header.durable_end != offset) return std::nullopt;
-  return SegmentContent{.counts = *counts,
+  return SegmentContent{.header = std::nullopt,
+                        .counts = *counts,
                         .end = offset,
                         .next_sequence = record->header.sequence,
                         .spans_end = record->header.spans_before,

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "daemon/queue/record_format.hpp"
@@ -19,6 +20,7 @@ struct Gap {
 };
 
 struct SegmentContent {
+  std::optional<SegmentHeader> header;      // nothing if it is damaged
   SegmentCounts counts;                     // of the valid records
   std::uint64_t end = kSegmentHeaderBytes;  // behind the last valid record
   std::uint64_t next_sequence = 0;          // behind the last valid record

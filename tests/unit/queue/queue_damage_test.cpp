@@ -77,6 +77,74 @@ TEST_F(QueueDamageTest, EveryDamagedByteOfAClosedSegmentIsCountedAndTheRestIsUse
   }
 }
 
+TEST_F(QueueDamageTest, WhatASegmentLostAtItsEndIsCountedByTheNextOne) {
+  struct Loss {
+    std::string (*damage)(const std::string& whole);
+    std::uint32_t first_lost;
+  };
+  const Loss losses[] = {
+      {[](const std::string& whole) { return std::string(whole.size(), '\x5a'); }, 0},
+      {[](const std::string& whole) { return std::string(whole.size(), '\0'); }, 0},
+      {[](const std::string&) { return std::string(); }, 0},
+      {[](const std::string& whole) { return whole.substr(0, 100); }, 0},
+      {[](const std::string& whole) {
+         return whole.substr(0, kSegmentHeaderBytes) + std::string(whole.size(), '\x5a');
+       },
+       0},
+      {[](const std::string& whole) { return whole.substr(0, whole.size() - 100); }, 2},
+  };
+  for (const bool with_footer : {true, false}) {
+    for (const auto& loss : losses) {
+      options.state_dir += "x";
+      open();
+      must_append(0, 3);
+      with_footer ? close() : crash(Crash::keep_all);
+      reopen();
+      must_append(3, 5);
+      close();
+      const auto path = segment_path(0);
+      const auto left = loss.damage(fs.content(path).substr(0, offset_of(3)));
+      fs.set_content(path, left);
+      auto expected = numbers(0, loss.first_lost);
+      for (const auto n : numbers(3, 5)) expected.push_back(n);
+      for (int life = 0; life < 3; ++life) {
+        open();
+        EXPECT_EQ(drain_numbers(), expected) << left.size();
+        EXPECT_EQ(queue->stats().damaged, spans(loss.first_lost, 3)) << left.size();
+        EXPECT_EQ(queue->stats().accepted, spans(0, 5)) << left.size();
+        EXPECT_EQ(queue->stats().queued_records, expected.size()) << left.size();
+        EXPECT_EQ(queue->stats().quarantine_files > 0, !left.empty()) << left.size();
+        expect_conservation();
+        life == 0 ? crash(Crash::keep_all) : close();
+      }
+    }
+  }
+}
+
+TEST_F(QueueDamageTest, ATornTailStaysOneWhenTheNextSegmentIsThere) {
+  open();
+  must_append(0, 3);
+  crash(Crash::keep_all);
+  fs.set_content(segment_path(0), bytes_of(0).substr(0, offset_of(3) - 8));
+  open();
+  must_append(3, 5);
+  reopen();
+  EXPECT_EQ(drain_numbers(), (std::vector<std::uint32_t>{0, 1, 3, 4}));
+  EXPECT_EQ(queue->stats().damaged, 0u);
+  expect_conservation();
+}
+
+TEST_F(QueueDamageTest, TheNewestSegmentIsKeptForPeopleIfNothingOfItIsASegment) {
+  open();
+  must_append(0, 3);
+  close();
+  fs.set_content(segment_path(0), std::string(5000, '\x5a'));
+  open();
+  EXPECT_EQ(drain_numbers(), numbers(0, 0));
+  EXPECT_EQ(queue->stats().quarantine_bytes, 5000u);
+  expect_conservation();
+}
+
 TEST_F(QueueDamageTest, DamageIsCountedOnceOverManyLives) {
   open();
   must_append(0, 5);
