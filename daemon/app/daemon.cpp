@@ -19,11 +19,12 @@
 #include "daemon/app/control_commands.hpp"
 #include "daemon/app/control_handler.hpp"
 #include "daemon/app/delivery.hpp"
+#include "daemon/app/directories.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
-#include "daemon/app/state_lock.hpp"
 #include "daemon/base/clock.hpp"
+#include "daemon/base/file_lock.hpp"
 #include "daemon/base/posix_file_system.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/control/control_server.hpp"
@@ -42,16 +43,6 @@ namespace {
 constexpr std::chrono::milliseconds kDrainCheck{50};
 // What was read is answered before the connections close: longer than the server holds a reply.
 constexpr std::chrono::milliseconds kCloseGrace{8'500};
-
-Result<void> make_parent(const std::string& key, const std::string& path) {
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  std::error_code error;
-  if (std::filesystem::create_directories(parent, error)) {
-    std::filesystem::permissions(parent, std::filesystem::perms::owner_all, error);
-  }
-  if (error) return Error{ErrorCode::io, key + ": " + parent.string() + ": " + error.message()};
-  return {};
-}
 
 // What an operator should know about where the state lives; empty when there is nothing to say.
 std::string storage_notice(const std::string& state_dir) {
@@ -97,10 +88,7 @@ class DaemonImpl final : public Daemon {
   const Config& config() const { return loaded_.config; }
 
   Result<void> open_state() {
-    auto lock = StateLock::acquire(config().state_dir);
-    if (!lock) return std::move(lock).error();
-    lock_.emplace(std::move(*lock));
-
+    if (auto locked = lock_state(); !locked) return std::move(locked).error().within("state_dir");
     auto queue = Queue::open(queue_options_of(config()), fs_, clock_);
     if (!queue) return std::move(queue).error().within("queue");
     queue_ = std::move(*queue);
@@ -118,6 +106,19 @@ class DaemonImpl final : public Daemon {
     return {};
   }
 
+  Result<void> lock_state() {
+    const std::filesystem::path state_dir = config().state_dir;
+    if (auto made = make_private_directory(state_dir); !made) return made;
+    auto lock = FileLock::acquire(state_dir / "lock");
+    if (lock) {
+      lock_.emplace(*std::move(lock));
+      return {};
+    }
+    if (lock.error().code != ErrorCode::rejected) return std::move(lock).error();
+    return Error{ErrorCode::rejected,
+                 std::move(lock).error().message + "; stop it, or give this one its own state_dir"};
+  }
+
   void want_active_models() {
     if (!active_->configured().is_zero()) {
       delivery_->want(active_->configured(), link_of(config()));
@@ -133,8 +134,8 @@ class DaemonImpl final : public Daemon {
     ServerOptions options = server_options_of(config());
     if (!descriptors->empty()) {
       options.listening_fd = descriptors->front();
-    } else if (auto made = make_parent("listen.socket.path", options.socket.path); !made) {
-      return made;
+    } else if (auto made = make_socket_directory(options.socket.path); !made) {
+      return std::move(made).error().within("listen.socket.path");
     }
     socket_activated_ = !descriptors->empty();
     options.describe = [this] { return describe_intake(config(), *active_, *delivery_); };
@@ -143,7 +144,9 @@ class DaemonImpl final : public Daemon {
     if (!server) return std::move(server).error();
     server_ = std::move(*server);
 
-    if (auto made = make_parent("control.socket", config().control.socket); !made) return made;
+    if (auto made = make_socket_directory(config().control.socket); !made) {
+      return std::move(made).error().within("control.socket");
+    }
     auto control = ControlServer::open(
         io_, config().control.socket,
         [this](ControlRequest request) { return control_work(std::move(request)); });
@@ -287,7 +290,7 @@ class DaemonImpl final : public Daemon {
   bool stopping_ = false;
   SteadyTime drain_until_{};
 
-  std::optional<StateLock> lock_;
+  std::optional<FileLock> lock_;
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -16,9 +17,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <fcntl.h>
+
+#include "daemon/base/listening_socket.hpp"
 
 namespace tracelink {
 
@@ -99,17 +100,14 @@ class ControlServerImpl final : public ControlServer {
       : acceptor_(io), shared_(std::make_shared<Shared>(std::move(handler))) {}
 
   Result<void> listen_local(const std::string& path) {
-    if (path.size() >= sizeof(sockaddr_un::sun_path)) {
-      return Error{ErrorCode::invalid, "control.socket '" + path + "' is longer than " +
-                                           std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
-                                           " bytes"};
-    }
-    ::unlink(path.c_str());
-    const mode_t previous = ::umask(0177);
-    const beast::error_code error = listen(Local::endpoint(path));
-    ::umask(previous);
-    if (error) return Error{ErrorCode::io, "control.socket " + path + ": " + error.message()};
-    path_ = path;
+    auto opened =
+        ListeningSocket::open_unix({.path = path, .mode = 0600, .owner = {}, .group = {}});
+    if (!opened) return std::move(opened).error();
+    local_.emplace(*std::move(opened));
+    beast::error_code error;
+    acceptor_.assign(Local(), ::fcntl(local_->fd(), F_DUPFD_CLOEXEC, 0), error);
+    if (error) return Error{ErrorCode::io, path + ": " + error.message()};
+    asio::co_spawn(acceptor_.get_executor(), accept(), rethrow);
     return {};
   }
 
@@ -128,7 +126,7 @@ class ControlServerImpl final : public ControlServer {
   void stop() override {
     beast::error_code ignored;
     acceptor_.close(ignored);
-    if (!path_.empty()) ::unlink(path_.c_str());
+    local_.reset();
     shared_->worker.join();
   }
 
@@ -158,7 +156,7 @@ class ControlServerImpl final : public ControlServer {
   }
 
   Acceptor acceptor_;
-  std::string path_;  // of a Unix socket
+  std::optional<ListeningSocket> local_;
   std::shared_ptr<Shared> shared_;
 };
 
@@ -167,7 +165,9 @@ class ControlServerImpl final : public ControlServer {
 Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& io, std::string path,
                                                            Handler handler) {
   auto server = std::make_unique<ControlServerImpl>(io, std::move(handler));
-  if (auto listening = server->listen_local(path); !listening) return std::move(listening).error();
+  if (auto listening = server->listen_local(path); !listening) {
+    return std::move(listening).error().within("control.socket");
+  }
   return std::unique_ptr<ControlServer>(std::move(server));
 }
 

@@ -35,8 +35,7 @@ class ControlServer {
   using Work = std::function<ControlReply()>;
   using Handler = std::function<Work(ControlRequest)>;  // gives the work that makes the reply
 
-  // Binds and listens; a stale socket file is replaced (the caller holds the state directory's
-  // lock). Errors: `invalid` (path too long), `io`.
+  // Binds and listens; a stale socket file is replaced. Errors as ListeningSocket::open_unix().
   static Result<std::unique_ptr<ControlServer>> open(boost::asio::io_context& io, std::string path,
                                                      Handler handler);
   // The same on "host:port", the form that the configuration has checked. Errors: `io`.

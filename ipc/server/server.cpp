@@ -71,9 +71,13 @@ Server::~Server() {
 Result<void> Server::listen() {
   auto first = options_.listening_fd ? ListeningSocket::adopt(*options_.listening_fd)
                                      : ListeningSocket::open_unix(options_.socket);
-  if (auto ok = add_listener(std::move(first)); !ok) return ok;
+  if (auto ok = add_listener(std::move(first)); !ok) {
+    return std::move(ok).error().within("listen.socket");
+  }
   if (options_.tcp_address.empty()) return {};
-  return add_listener(ListeningSocket::open_tcp(options_.tcp_address));
+  auto ok = add_listener(ListeningSocket::open_tcp(options_.tcp_address));
+  if (!ok) return std::move(ok).error().within("listen.tcp");
+  return {};
 }
 
 Result<void> Server::add_listener(Result<ListeningSocket> opened) {

@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "daemon/base/listening_socket.hpp"
 #include "ipc/server/client_connection.hpp"
-#include "ipc/server/listening_socket.hpp"
 #include "ipc/server/peer.hpp"
 #include "ipc/server/record_sink.hpp"
 

@@ -1,4 +1,4 @@
-#include "ipc/server/listening_socket.hpp"
+#include "daemon/base/listening_socket.hpp"
 
 #include <fstream>
 
@@ -62,8 +62,8 @@ TEST_F(ListeningSocketTest, LeavesASocketThatSomebodyServes) {
   ASSERT_TRUE(socket);
   const auto locked = open();
   ASSERT_FALSE(locked);
-  EXPECT_EQ(locked.error().code, ErrorCode::unavailable);
-  EXPECT_NE(locked.error().message.find("locked"), std::string::npos);
+  EXPECT_EQ(locked.error().code, ErrorCode::rejected);
+  EXPECT_NE(locked.error().message.find("pid " + std::to_string(::getpid())), std::string::npos);
 
   std::filesystem::remove(path() + ".lock");  // served, but its lock is gone
   const auto answered = open();

@@ -5,7 +5,6 @@
 #include <future>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -17,23 +16,9 @@
 #include "tests/support/grpc_test_client.hpp"
 #include "tests/support/otlp_builder.hpp"
 #include "tests/support/raw_client.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace tracelink {
-
-// A directory of its own, short enough for a socket's path.
-class TempDirectory {
- public:
-  TempDirectory() {
-    std::string pattern = "/tmp/tl-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = pattern;
-  }
-  ~TempDirectory() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 // A running server on a socket of its own, with its io thread.
 class ServerTest : public testing::Test {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "daemon/base/file_lock.hpp"
 #include "daemon/base/result.hpp"
 
 namespace tracelink {
@@ -19,8 +21,8 @@ struct UnixSocketOptions {
 // never removed: another process may hold it open. Close removes the socket file that we made.
 class ListeningSocket {
  public:
-  // Errors: `invalid` (path too long, not a socket, unknown owner), `unavailable` (somebody else
-  // serves it), `io`.
+  // Errors: `invalid` (path too long, not a socket, unknown owner), `rejected` (another daemon has
+  // the lock), `unavailable` (somebody else answers on it), `io`.
   static Result<ListeningSocket> open_unix(const UnixSocketOptions& options);
   // "127.0.0.1:4318", "[::1]:4318" or "localhost:4318"; `invalid` for anything that is not
   // loopback.
@@ -39,8 +41,8 @@ class ListeningSocket {
  private:
   ListeningSocket() = default;
 
+  std::optional<FileLock> lock_;  // outlives the file, which it guards
   int fd_ = -1;
-  int lock_fd_ = -1;
   std::string path_;  // removed at the end; empty: not ours
 };
 

@@ -1,4 +1,4 @@
-#include "ipc/server/listening_socket.hpp"
+#include "daemon/base/listening_socket.hpp"
 
 #include <cerrno>
 #include <charconv>
@@ -11,7 +11,6 @@
 #include <grp.h>
 #include <netinet/in.h>
 #include <pwd.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -43,18 +42,6 @@ Result<sockaddr_un> unix_address(const std::string& path) {
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
-}
-
-// Exclusive while the descriptor is open.
-Result<int> take_lock(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return system_error(path);
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-  const int error = errno;
-  ::close(fd);
-  errno = error;
-  if (error != EWOULDBLOCK) return system_error(path);
-  return Error{ErrorCode::unavailable, path + " is locked: another daemon serves this socket"};
 }
 
 // Makes sure that nothing is in the way at `path`. Precondition: we hold the lock.
@@ -158,10 +145,10 @@ std::optional<TcpAddress> loopback_address(std::string_view text) {
 Result<ListeningSocket> ListeningSocket::open_unix(const UnixSocketOptions& options) {
   const auto address = unix_address(options.path);
   if (!address) return address.error();
-  const auto lock = take_lock(options.path + ".lock");
-  if (!lock) return lock.error();
+  auto lock = FileLock::acquire(options.path + ".lock");
+  if (!lock) return std::move(lock).error();
   ListeningSocket socket;
-  socket.lock_fd_ = *lock;
+  socket.lock_.emplace(*std::move(lock));
   if (auto ok = remove_stale(options.path, *address); !ok) return std::move(ok).error();
   socket.fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (socket.fd_ < 0) return system_error("socket");
@@ -206,14 +193,13 @@ Result<ListeningSocket> ListeningSocket::adopt(int fd) {
 }
 
 ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      lock_fd_(std::exchange(other.lock_fd_, -1)),
+    : lock_(std::move(other.lock_)),
+      fd_(std::exchange(other.fd_, -1)),
       path_(std::exchange(other.path_, {})) {}
 
 ListeningSocket::~ListeningSocket() {
   if (!path_.empty()) ::unlink(path_.c_str());
   if (fd_ >= 0) ::close(fd_);
-  if (lock_fd_ >= 0) ::close(lock_fd_);  // last: it guards the file
 }
 
 int ListeningSocket::family() const {
