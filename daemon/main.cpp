@@ -7,6 +7,7 @@
 #include "config/load.hpp"
 #include "daemon/app/daemon.hpp"
 #include "daemon/app/logging.hpp"
+#include "daemon/app/options.hpp"
 #include "daemon/types/version.hpp"
 
 namespace {
@@ -51,7 +52,12 @@ int main(int argc, char** argv) {
 
   std::signal(SIGPIPE, SIG_IGN);
   set_up_logging(result.loaded->config.log.level, result.loaded->config.log.format);
-  auto daemon = Daemon::open(std::move(*result.loaded));
+  const auto read_credentials = [context]() -> std::optional<Credentials> {
+    const LoadResult again = load_config(context);
+    if (!again.loaded) return std::nullopt;
+    return credentials_of(again.loaded->config);
+  };
+  auto daemon = Daemon::open(std::move(*result.loaded), read_credentials);
   if (!daemon) {
     std::cerr << "tracelinkd: " << daemon.error().message << "\n";
     return 1;

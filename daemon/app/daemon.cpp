@@ -61,7 +61,8 @@ void tell_systemd(const Result<void>& told) {
 
 class DaemonImpl final : public Daemon {
  public:
-  explicit DaemonImpl(LoadedConfig loaded) : loaded_(std::move(loaded)) {}
+  DaemonImpl(LoadedConfig loaded, CredentialsReader read_credentials)
+      : loaded_(std::move(loaded)), read_credentials_(std::move(read_credentials)) {}
 
   Result<void> open() {
     if (auto opened = open_state(); !opened) return opened;
@@ -98,7 +99,7 @@ class DaemonImpl final : public Daemon {
         [this](const LinkDefinition& definition) { return queue_->remember_link(definition); });
     if (!active) return std::move(active).error().within("models");
     active_ = std::move(*active);
-    auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_);
+    auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_, read_credentials_);
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();
@@ -276,6 +277,7 @@ class DaemonImpl final : public Daemon {
   }
 
   LoadedConfig loaded_;
+  CredentialsReader read_credentials_;
   SystemClock clock_;
   SystemRandomSource random_;
   PosixFileSystem fs_;
@@ -302,8 +304,9 @@ class DaemonImpl final : public Daemon {
 
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::open(LoadedConfig loaded) {
-  auto daemon = std::make_unique<DaemonImpl>(std::move(loaded));
+Result<std::unique_ptr<Daemon>> Daemon::open(LoadedConfig loaded,
+                                             CredentialsReader read_credentials) {
+  auto daemon = std::make_unique<DaemonImpl>(std::move(loaded), std::move(read_credentials));
   if (auto opened = daemon->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<Daemon>(std::move(daemon));
 }

@@ -4,6 +4,7 @@
 
 #include "config/load.hpp"
 #include "daemon/base/result.hpp"
+#include "daemon/mlflow/tracking_client.hpp"
 
 namespace tracelink {
 
@@ -12,8 +13,9 @@ namespace tracelink {
 class Daemon {
  public:
   // Takes the state lock, recovers the queue, opens the sockets. Needs no server. After an error
-  // nothing is left open.
-  static Result<std::unique_ptr<Daemon>> open(LoadedConfig loaded);
+  // nothing is left open. `read_credentials` is called on the forwarder thread.
+  static Result<std::unique_ptr<Daemon>> open(LoadedConfig loaded,
+                                              CredentialsReader read_credentials);
   virtual ~Daemon() = default;
 
   // Serves until SIGTERM or SIGINT; returns the process's exit code. Everything acknowledged is on

@@ -31,8 +31,14 @@ constexpr std::chrono::seconds kCallTimeout{5};
 class DeliveryImpl final : public Delivery {
  public:
   DeliveryImpl(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
-               RandomSource& random)
-      : config_(config), queue_(queue), source_(queue), fs_(fs), clock_(clock), random_(random) {}
+               RandomSource& random, CredentialsReader read_credentials)
+      : config_(config),
+        queue_(queue),
+        source_(queue),
+        fs_(fs),
+        clock_(clock),
+        random_(random),
+        read_credentials_(std::move(read_credentials)) {}
 
   Result<void> open() {
     const std::filesystem::path state_dir = config_.state_dir;
@@ -172,7 +178,9 @@ class DeliveryImpl final : public Delivery {
     }
     if (config_.tracking.uri.empty()) return {};
     http_ = std::make_unique<CurlHttpClient>(curl_options_of(config_));
-    client_ = std::make_unique<TrackingClient>(tracking_options_of(config_), *http_);
+    TrackingOptions tracking = tracking_options_of(config_);
+    tracking.read_credentials = read_credentials_;
+    client_ = std::make_unique<TrackingClient>(std::move(tracking), *http_);
     registrar_ =
         std::make_unique<Registrar>(registrar_options_of(config_), *client_, fs_, clock_, random_);
     registrar_->set_on_change([this](const RegistrationStatus& status) { registered(status); });
@@ -228,6 +236,7 @@ class DeliveryImpl final : public Delivery {
   FileSystem& fs_;
   const Clock& clock_;
   RandomSource& random_;
+  const CredentialsReader read_credentials_;
 
   std::unique_ptr<DeadLetterStore> dead_letters_;
   std::optional<DeadLetterCommands> letter_commands_;
@@ -249,8 +258,10 @@ class DeliveryImpl final : public Delivery {
 }  // namespace
 
 Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, Queue& queue, FileSystem& fs,
-                                                 const Clock& clock, RandomSource& random) {
-  auto delivery = std::make_unique<DeliveryImpl>(config, queue, fs, clock, random);
+                                                 const Clock& clock, RandomSource& random,
+                                                 CredentialsReader read_credentials) {
+  auto delivery =
+      std::make_unique<DeliveryImpl>(config, queue, fs, clock, random, std::move(read_credentials));
   if (auto opened = delivery->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<Delivery>(std::move(delivery));
 }

@@ -28,7 +28,8 @@ namespace tracelink {
 class Delivery {
  public:
   static Result<std::unique_ptr<Delivery>> open(const Config& config, Queue& queue, FileSystem& fs,
-                                                const Clock& clock, RandomSource& random);
+                                                const Clock& clock, RandomSource& random,
+                                                CredentialsReader read_credentials);
   virtual ~Delivery() = default;
 
   virtual void start() = 0;

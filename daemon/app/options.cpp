@@ -62,12 +62,17 @@ CurlOptions curl_options_of(const Config& config) {
                      .connections_per_host = static_cast<long>(config.forward.connections)};
 }
 
+Credentials credentials_of(const Config& config) {
+  return {.username = config.tracking.username,
+          .password = config.tracking.password,
+          .token = config.tracking.token};
+}
+
 TrackingOptions tracking_options_of(const Config& config) {
   return TrackingOptions{.uri = config.tracking.uri,
                          .timeout = config.tracking.timeout,
-                         .username = config.tracking.username,
-                         .password = config.tracking.password,
-                         .token = config.tracking.token,
+                         .credentials = credentials_of(config),
+                         .read_credentials = {},
                          .workspace = config.tracking.workspace,
                          .user_agent = std::string("tracelinkd/") + kVersion};
 }

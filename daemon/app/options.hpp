@@ -16,6 +16,7 @@ namespace tracelink {
 LinkDefinition link_of(const Config& config);
 QueueOptions queue_options_of(const Config& config);
 CurlOptions curl_options_of(const Config& config);
+Credentials credentials_of(const Config& config);
 TrackingOptions tracking_options_of(const Config& config);
 Registrar::Options registrar_options_of(const Config& config);
 MlflowDestination::Options mlflow_destination_options_of(const Config& config);

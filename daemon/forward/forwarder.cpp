@@ -198,12 +198,14 @@ bool Forwarder::may_send(const GroupKey& group) {
   const auto subject = [&](const Failure& failure) {
     return scope_name(scope_key(failure.scope, group), source_);
   };
+  const bool is_closed = gates_.permit(group) == ScopeGates::Permit::no;
+  if (is_closed && !waiting_.contains(group)) return false;
   Failure hold;
   if (destination_.accepts(group.link, group.experiment, &hold)) {
     if (const auto ended = waiting_.extract(group)) {
       reporter_.recovered(subject(ended.mapped().failure));
     }
-    return gates_.permit(group) != ScopeGates::Permit::no;
+    return !is_closed;
   }
   auto [at, is_new] = waiting_.try_emplace(group);
   if (is_new) at->second.since = clock_.wall();

@@ -46,6 +46,7 @@ MlflowDestination::~MlflowDestination() = default;
 
 bool MlflowDestination::accepts(const LinkHash& link, const std::string& experiment,
                                 Failure* hold) {
+  probe_.check_after_pause();
   if (!probe_.capabilities()) {
     *hold = probe_.failure();
     return false;
@@ -90,8 +91,9 @@ std::optional<MlflowDestination::Target> MlflowDestination::target(const LinkHas
 
 void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   const LinkHash link = batch.front().link;
+  const std::string experiment = batch.front().experiment;
   Failure hold;
-  const auto to = target(link, batch.front().experiment, &hold);
+  const auto to = target(link, experiment, &hold);
   if (!to || !probe_.capabilities()) std::abort();  // accepts() was not asked
   MlflowDelivery::Context context{.client = client_,
                                   .gate = gate_,
@@ -102,8 +104,8 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
                                   .max_post_bytes = options_.max_batch_bytes};
   const auto delivery = std::make_shared<MlflowDelivery>(
       std::move(context), std::move(batch),
-      [this, link, done = std::move(done)](std::vector<Outcome> outcomes) {
-        learn_from(link, outcomes);
+      [this, link, experiment, done = std::move(done)](std::vector<Outcome> outcomes) {
+        learn_from(link, experiment, outcomes);
         finished_.emplace_back(done, std::move(outcomes));
       });
   std::erase_if(deliveries_, [](const auto& known) { return known.expired(); });
@@ -111,16 +113,20 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   delivery->start();
 }
 
-void MlflowDestination::learn_from(const LinkHash& link, const std::vector<Outcome>& outcomes) {
+void MlflowDestination::learn_from(const LinkHash& link, const std::string& experiment,
+                                   const std::vector<Outcome>& outcomes) {
   for (const Outcome& outcome : outcomes) {
     const Failure& failure = outcome.failure;
+    if (outcome.kind == OutcomeKind::delivered || failure.http_status != 0) probe_.heard();
     if (outcome.kind == OutcomeKind::delivered) {
       probe_.answered();
     } else if (outcome.kind == OutcomeKind::transient && failure.http_status == 0) {
       probe_.connection_lost(failure);
     } else if (outcome.kind == OutcomeKind::configuration) {
       if (failure.scope == FailureScope::server) probe_.refused(failure);
-      if (failure.scope == FailureScope::link) registrar_.model_gone(link);
+      const bool of_link = failure.scope == FailureScope::link ||
+                           (failure.scope == FailureScope::experiment && experiment.empty());
+      if (of_link) registrar_.verify_again(link);
     }
   }
 }

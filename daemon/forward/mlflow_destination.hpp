@@ -53,7 +53,8 @@ class MlflowDestination final : public Destination {
     std::string experiment_id;
   };
   std::optional<Target> target(const LinkHash& link, const std::string& experiment, Failure* hold);
-  void learn_from(const LinkHash& link, const std::vector<Outcome>& outcomes);
+  void learn_from(const LinkHash& link, const std::string& experiment,
+                  const std::vector<Outcome>& outcomes);
   void run_finished();
 
   const Options options_;

@@ -12,8 +12,9 @@
 
 namespace tracelink {
 
-// Knows what server is at the other side: asks its version at the start and after every loss of
-// connection, until it answers. Nothing is sent to a server that is not known.
+// Knows what server is at the other side: asks its version at the start, after every loss of
+// connection, and after a pause, in which the server may have become another one unseen. Nothing is
+// sent to a server that is not known.
 //
 // Threads: the HttpClient's owner. Lifetime: the references outlive this object, and it outlives
 // its request.
@@ -27,11 +28,15 @@ class ServerProbe {
   const Failure& failure() const { return failure_; }
   ServerStatus status() const;
 
+  // Before a delivery. After a pause the server is unknown until it has said its version again.
+  void check_after_pause();
+
   void advance();                                // asks if it is time to
   std::optional<SteadyTime> next_due() const;    // when advance() has something to do
   void connection_lost(const Failure& failure);  // no answer came to another request
   void refused(const Failure& failure);          // a person is needed for the server
-  void answered() { refusing_ = false; }         // a request went through
+  void heard();                                  // an answer came
+  void answered();                               // a request went through
 
  private:
   void received(const Answer<ServerVersion>& answer);
@@ -47,6 +52,8 @@ class ServerProbe {
   bool was_connected_ = false;
   bool refusing_ = false;
   bool asking_ = false;
+  bool paused_ = false;  // unknown because of a pause only
+  SteadyTime heard_at_ = SteadyTime::min();
   int failures_ = 0;
   SteadyTime due_ = SteadyTime::min();
 };

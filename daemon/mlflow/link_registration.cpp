@@ -63,7 +63,8 @@ LinkRegistration::LinkRegistration(Environment& environment, const LinkHash& has
   schedule(std::chrono::milliseconds(0), &LinkRegistration::begin);
 }
 
-const ResolvedModel* LinkRegistration::ready() const {
+const ResolvedModel* LinkRegistration::ready() {
+  if (std::exchange(verify_when_asked_, false) && status_.verified) verify_again();
   return status_.state == RegistrationState::ready && status_.verified ? &*status_.model : nullptr;
 }
 

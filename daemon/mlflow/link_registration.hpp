@@ -34,12 +34,13 @@ class LinkRegistration {
   LinkRegistration& operator=(const LinkRegistration&) = delete;
 
   const RegistrationStatus& status() const { return status_; }
-  const ResolvedModel* ready() const;
+  const ResolvedModel* ready();
   std::optional<SteadyTime> due() const { return due_; }
   bool is_waiting_for_answer() const { return running_; }  // then it must not be destroyed
 
-  void advance();       // if something is due
-  void verify_again();  // before ready() gives the model again
+  void advance();                                          // if something is due
+  void verify_again();                                     // before ready() gives the model again
+  void verify_when_asked() { verify_when_asked_ = true; }  // the same, with the next ready()
 
  private:
   using Step = void (LinkRegistration::*)();
@@ -84,6 +85,7 @@ class LinkRegistration {
   Step next_step_ = &LinkRegistration::begin;
   bool running_ = false;
   bool verify_again_ = false;  // asked for while a chain was running
+  bool verify_when_asked_ = false;
 
   // Of the chain under way.
   Experiment experiment_;

@@ -85,7 +85,7 @@ void Registrar::want(const LinkHash& hash, const LinkDefinition& link) {
 
 const ResolvedModel* Registrar::ready(const LinkHash& hash) {
   impl_->asked(hash);
-  const auto* registration = impl_->find(hash);
+  auto* registration = impl_->find(hash);
   return registration == nullptr ? nullptr : registration->ready();
 }
 
@@ -105,7 +105,11 @@ void Registrar::server_changed() {
   for (auto& entry : impl_->registrations) entry.second.verify_again();
 }
 
-void Registrar::model_gone(const LinkHash& hash) {
+void Registrar::verify_when_asked() {
+  for (auto& entry : impl_->registrations) entry.second.verify_when_asked();
+}
+
+void Registrar::verify_again(const LinkHash& hash) {
   if (auto* registration = impl_->find(hash)) registration->verify_again();
 }
 

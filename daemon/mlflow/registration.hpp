@@ -67,8 +67,9 @@ class Registrar {
   const ResolvedModel* ready(const LinkHash& hash);
   std::optional<RegistrationStatus> status(const LinkHash& hash) const;  // nothing: not wanted
   std::vector<RegistrationStatus> all() const;                           // of every wanted link
-  void server_changed();  // after a reconnection: verify again before the next delivery
-  void model_gone(const LinkHash& hash);       // a delivery found it deleted: verify now
+  void server_changed();     // after a reconnection: verify all again before the next delivery
+  void verify_when_asked();  // it may have changed unseen: each link when ready() is next asked
+  void verify_again(const LinkHash& hash);     // a delivery was refused for its model or experiment
   void advance();                              // starts what is due
   std::optional<SteadyTime> next_due() const;  // when advance() has something to start
   // Called after each change of a status, from advance() or the HttpClient's poll().

@@ -12,20 +12,14 @@ void TrackingClient::set_capabilities(const Capabilities& capabilities) {
   capabilities_ = capabilities;
 }
 
-void TrackingClient::set_credentials(std::string username, std::string password,
-                                     std::string token) {
-  options_.username = std::move(username);
-  options_.password = std::move(password);
-  options_.token = std::move(token);
-}
-
 std::vector<std::pair<std::string, std::string>> TrackingClient::common_headers() const {
   std::vector<std::pair<std::string, std::string>> headers = {{"User-Agent", options_.user_agent}};
-  if (!options_.username.empty()) {
-    const std::string credentials = base64(options_.username + ":" + options_.password);
-    headers.emplace_back("Authorization", "Basic " + credentials);
-  } else if (!options_.token.empty()) {
-    headers.emplace_back("Authorization", "Bearer " + options_.token);
+  const Credentials& credentials = options_.credentials;
+  if (!credentials.username.empty()) {
+    const std::string basic = base64(credentials.username + ":" + credentials.password);
+    headers.emplace_back("Authorization", "Basic " + basic);
+  } else if (!credentials.token.empty()) {
+    headers.emplace_back("Authorization", "Bearer " + credentials.token);
   }
   if (!options_.workspace.empty()) {
     headers.emplace_back("X-MLFLOW-WORKSPACE", options_.workspace);
@@ -46,7 +40,19 @@ HttpRequest TrackingClient::request(std::string method, const std::string& path,
 }
 
 void TrackingClient::send(HttpRequest request, Read read) {
-  http_.send(std::move(request), std::move(read));
+  http_.send(std::move(request),
+             [this, read = std::move(read)](const Result<HttpResponse>& answer) {
+               if (answer && (answer->status == 401 || answer->status == 403))
+                 read_credentials_again();
+               read(answer);
+             });
+}
+
+// They may have been rotated: the request that is repeated brings the new ones.
+void TrackingClient::read_credentials_again() {
+  if (!options_.read_credentials) return;
+  if (auto credentials = options_.read_credentials())
+    options_.credentials = *std::move(credentials);
 }
 
 void TrackingClient::get_version(AnswerHandler<ServerVersion> handler) {

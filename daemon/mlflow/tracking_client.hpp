@@ -19,13 +19,20 @@
 
 namespace tracelink {
 
+struct Credentials {
+  std::string username, password;  // basic; wins over the token when set
+  std::string token;               // bearer
+};
+// Reads them again, from wherever they came; nothing while that is not possible.
+using CredentialsReader = std::function<std::optional<Credentials>()>;
+
 struct TrackingOptions {
   std::string uri;  // http(s)://host[:port][/static-prefix], no trailing slash
   std::chrono::milliseconds timeout{30'000};
-  std::string username, password;  // basic wins over the token when set
-  std::string token;               // bearer
-  std::string workspace;           // X-MLFLOW-WORKSPACE
-  std::string user_agent;          // tracelinkd/<version>
+  Credentials credentials;
+  CredentialsReader read_credentials;  // asked after each 401 and 403; may be empty
+  std::string workspace;               // X-MLFLOW-WORKSPACE
+  std::string user_agent;              // tracelinkd/<version>
 };
 
 // A LoggedModel with the property names of MLflow's documentation.
@@ -66,8 +73,6 @@ class TrackingClient {
 
   // What the server can do, once its version is known; nothing is assumed before.
   void set_capabilities(const Capabilities& capabilities);
-  // For the requests from now on.
-  void set_credentials(std::string username, std::string password, std::string token);
 
   void get_version(AnswerHandler<ServerVersion> handler);
 
@@ -117,6 +122,7 @@ class TrackingClient {
   HttpRequest request(std::string method, const std::string& path, std::string body = {}) const;
   std::vector<std::pair<std::string, std::string>> common_headers() const;
   void send(HttpRequest request, Read read);
+  void read_credentials_again();
   void search_page(std::shared_ptr<ModelSearch> search);
   void send_spans(HttpRequest spans, Read read);
   void change_model(std::string method, const std::string& path, std::string body,

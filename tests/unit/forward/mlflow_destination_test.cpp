@@ -149,7 +149,7 @@ TEST_F(MlflowDestinationTest, AServerThatIsTooOldIsRefusedAndAskedSlowly) {
   EXPECT_FALSE(hold.remedy.empty());
   EXPECT_EQ(std::count(server.calls.begin(), server.calls.end(), "version"), 1);
   server.version = "3.6.0";
-  run_for(seconds(15));
+  run_for(seconds(12));
   EXPECT_TRUE(accepts()) << "it was upgraded";
 }
 
@@ -166,6 +166,54 @@ TEST_F(MlflowDestinationTest, AfterALostConnectionServerAndModelAreAskedAgainFir
   connect();
   EXPECT_EQ(destination.server().version, "3.12.0");
   EXPECT_GT(server.model_requests, models_before) << "it may be another server";
+}
+
+TEST_F(MlflowDestinationTest, AfterAPauseServerAndModelAreAskedAgainFirst) {
+  for (const char* version : {"3.18.0", "3.12.0"}) {
+    connect();
+    deliver({delivery(1)});
+    EXPECT_TRUE(accepts()) << "no pause";
+    clock.advance(seconds(6));
+    server.version = version;
+    const std::size_t models_before = server.model_requests;
+    EXPECT_FALSE(accepts());
+    EXPECT_EQ(destination.server().state, State::up);
+    EXPECT_EQ(hold.failure_class, FailureClass::transient);
+    connect();
+    EXPECT_EQ(destination.server().version, version);
+    EXPECT_GT(server.model_requests, models_before) << "it may be another server";
+  }
+}
+
+TEST_F(MlflowDestinationTest, AServerThatIsGoneAfterAPauseIsDown) {
+  connect();
+  clock.advance(seconds(6));
+  EXPECT_FALSE(accepts());
+  http.will_answer(Error{ErrorCode::unavailable, "connection refused"});
+  for (int n = 0; n < 3; ++n) destination.poll(milliseconds(0));
+  EXPECT_FALSE(accepts());
+  EXPECT_EQ(hold.message, "connection refused");
+  EXPECT_EQ(destination.server().state, State::down);
+}
+
+TEST_F(MlflowDestinationTest, ARefusedExperimentOfTheLinkIsLookedUpAgain) {
+  connect();
+  const auto refusal =
+      MlflowServer::error(404, "RESOURCE_DOES_NOT_EXIST", "No Experiment with id=5 exists");
+  server.refuse("start 1", refusal);
+  std::size_t models_before = server.model_requests;
+  deliver({delivery(1)});
+  ASSERT_EQ(outcomes[0].failure.scope, FailureScope::experiment);
+  run_for(seconds(1));
+  EXPECT_GT(server.model_requests, models_before) << "the database may be another one";
+
+  models_before = server.model_requests;
+  TraceDelivery asked = delivery(1);
+  asked.experiment = "7";
+  deliver({asked});
+  run_for(seconds(1));
+  EXPECT_EQ(server.model_requests, models_before)
+      << "a client's experiment says nothing of the link";
 }
 
 TEST_F(MlflowDestinationTest, AServerThatRefusesSaysSoUntilItDelivers) {

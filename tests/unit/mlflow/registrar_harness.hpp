@@ -107,9 +107,8 @@ class Replica {
     explicit Process(Replica& replica)
         : http([&replica](const HttpRequest& request) { return replica.mlflow_.answer(request); }),
           client({.uri = "http://host:5000",
-                  .username = "",
-                  .password = "",
-                  .token = "",
+                  .credentials = {},
+                  .read_credentials = {},
                   .workspace = "",
                   .user_agent = "test"},
                  http),

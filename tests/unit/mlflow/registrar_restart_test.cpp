@@ -87,7 +87,7 @@ TEST_F(RegistrarRestartTest, AModelThatIsGoneIsRegisteredAgain) {
   replica.run();
   const std::string old = replica.ready_id();
   mlflow.model(old).deleted = true;
-  replica.registrar().model_gone(link_hash());
+  replica.registrar().verify_again(link_hash());
   replica.run_until_ready();
   EXPECT_NE(replica.ready_id(), old);
   EXPECT_EQ(mlflow.ids_with("READY"), Ids{replica.ready_id()});

@@ -13,9 +13,10 @@ const auto kCreateExperiment = &TrackingClient::create_experiment;
 constexpr char kMissing[] = R"({"error_code":"RESOURCE_DOES_NOT_EXIST","message":"none"})";
 
 struct ClientHeadersTest : TrackingClientTest {
-  void send() {
-    http.will_answer(200, "3.17.2");
-    value_of<ServerVersion>(kVersion);
+  void send() { send(200); }
+  void send(int status) {
+    http.will_answer(status, "3.17.2");
+    answer_of<ServerVersion>(kVersion);
   }
 };
 
@@ -28,25 +29,35 @@ TEST_F(ClientHeadersTest, WithoutCredentialsThereAreNone) {
 }
 
 TEST_F(ClientHeadersTest, ATokenIsABearer) {
-  options.token = "t0k";
+  options.credentials.token = "t0k";
   send();
   EXPECT_EQ(header("Authorization"), "Bearer t0k");
 }
 
 TEST_F(ClientHeadersTest, AUserNameWinsOverTheToken) {
-  options.token = "t0k";
-  options.username = "user";
-  options.password = "pass:word";
+  options.credentials.token = "t0k";
+  options.credentials.username = "user";
+  options.credentials.password = "pass:word";
   send();
   EXPECT_EQ(header("Authorization"), "Basic dXNlcjpwYXNzOndvcmQ=");
 }
 
-TEST_F(ClientHeadersTest, NewCredentialsCountFromTheNextRequest) {
-  options.token = "old";
-  send();
-  client().set_credentials("", "", "new");
-  send();
+TEST_F(ClientHeadersTest, CredentialsAreReadAgainAfterARefusal) {
+  options.credentials.token = "old";
+  options.read_credentials = [] { return Credentials{"", "", "new"}; };
+  send(500);
+  send(401);
+  EXPECT_EQ(header("Authorization"), "Bearer old");
+  send(403);
   EXPECT_EQ(header("Authorization"), "Bearer new");
+}
+
+TEST_F(ClientHeadersTest, CredentialsThatCannotBeReadStay) {
+  options.credentials.token = "old";
+  options.read_credentials = [] { return std::optional<Credentials>(); };
+  send(401);
+  send();
+  EXPECT_EQ(header("Authorization"), "Bearer old");
 }
 
 TEST_F(ClientHeadersTest, TheWorkspaceIsAHeader) {

@@ -18,9 +18,8 @@ struct TrackingClientTest : testing::Test {
   using Values = std::map<std::string, std::string>;
 
   TrackingOptions options{.uri = "http://host:5000",
-                          .username = "",
-                          .password = "",
-                          .token = "",
+                          .credentials = {},
+                          .read_credentials = {},
                           .workspace = "",
                           .user_agent = "tracelinkd/1"};
   FakeHttpClient http;
