@@ -115,11 +115,21 @@ LoadResult load_config(const LoadContext& context) {
   apply(draft);
   complete(draft, context);
 
-  if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}};
+  if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}, {}};
   std::ranges::sort(draft.errors, {}, [](const ConfigProblem& problem) {
     return std::tie(problem.line, problem.column, problem.key, problem.message);
   });
-  return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.config)};
+  return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.warnings),
+          std::move(draft.loaded.config)};
+}
+
+std::vector<std::string> lines_of(const LoadResult& result) {
+  std::vector<std::string> lines;
+  for (const ConfigProblem& error : result.errors) lines.push_back("error: " + error.to_string());
+  for (const ConfigProblem& warning : result.warnings) {
+    lines.push_back("warning: " + warning.to_string());
+  }
+  return lines;
 }
 
 LoadContext context_of_process() {

@@ -59,7 +59,7 @@ Result<Config> load_for_tracking(const Context& context) {
   LoadResult result = load_config(load);
   if (result.loaded) return std::move(result.loaded->config);
   std::string message = "the configuration is not valid";
-  for (const ConfigProblem& problem : result.errors) message += "\n  " + problem.to_string();
+  for (const std::string& line : lines_of(result)) message += "\n  " + line;
   return Error{ErrorCode::invalid, std::move(message)};
 }
 

@@ -16,9 +16,7 @@ LoadResult load(const Context& context, const std::string& file) {
 }
 
 int report_errors(const LoadResult& result) {
-  for (const ConfigProblem& problem : result.errors) {
-    std::cerr << "error: " << problem.to_string() << "\n";
-  }
+  for (const std::string& line : lines_of(result)) std::cerr << line << "\n";
   return kFailed;
 }
 

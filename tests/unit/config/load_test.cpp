@@ -112,6 +112,17 @@ TEST_F(LoadConfig, ShowsValuesWithOriginsAndWithoutSecrets) {
   }
 }
 
+TEST_F(LoadConfig, TellsWarningsBesideErrors) {
+  env("TRACELINK_MODEL_NAME", "agent");
+  env("MLFLOW_TRACKING_URI", "http://server");
+  const std::vector<std::string> lines = lines_of(load_config(context_));
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_TRUE(lines[0].starts_with("error: configuration: model.name: no model")) << lines[0];
+  EXPECT_EQ(lines[1],
+            "warning: TRACELINK_MODEL_NAME: model_name: not used: it names no key; did you mean "
+            "TRACELINK_MODEL__NAME?");
+}
+
 TEST(ContextOfProcess, HasTheEnvironment) {
   ASSERT_EQ(setenv("TRACELINK_TEST_ENTRY", "a=b", 1), 0);
   EXPECT_EQ(context_of_process().environment.at("TRACELINK_TEST_ENTRY"), "a=b");
