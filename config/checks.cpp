@@ -29,14 +29,17 @@ void fill(std::string& value, const std::string& fallback) {
   if (value.empty()) value = fallback;
 }
 
-void complete_paths(Draft& draft, const LoadContext& context) {
+void fill_paths(Draft& draft, const LoadContext& context) {
   Config& config = draft.loaded.config;
   const DefaultPaths paths = default_paths(context.environment, context.is_root, context.uid);
   fill(config.listen.socket.path, paths.runtime_dir + "/tracelink.sock");
   fill(config.control.socket, paths.runtime_dir + "/control.sock");
   fill(config.state_dir, paths.state_dir);
   fill(config.archive.dir, config.state_dir + "/archive");
+}
 
+void check_paths(Draft& draft) {
+  const Config& config = draft.loaded.config;
   if (config.state_dir.empty()) {
     fail(draft, "state_dir", "no default: neither HOME nor XDG_STATE_HOME is set; set state_dir");
   }
@@ -179,7 +182,9 @@ void check_credentials(Draft& draft) {
 }  // namespace
 
 void complete(Draft& draft, const LoadContext& context) {
-  complete_paths(draft, context);
+  fill_paths(draft, context);
+  if (draft.file_unknown) return;
+  check_paths(draft);
   complete_source(draft, context);
   check_model(draft, context.model_required);
   complete_uri(draft);

@@ -46,6 +46,7 @@ struct LoadResult {
   std::vector<ConfigProblem> errors;
   std::vector<ConfigProblem> warnings;  // with errors: they may tell why; else `loaded` has them
   Config partial;  // with errors: what could be read, defaults for the rest; to find the sockets
+  bool file_unknown = false;  // the file cannot be read, or is not YAML with keys
 };
 LoadResult load_config(const LoadContext& context);
 LoadContext context_of_process();

@@ -167,22 +167,25 @@ class Reader {
 
 }  // namespace
 
-Settings read_yaml(const std::string& text, const std::string& file_name,
-                   const std::map<std::string, std::string>& environment,
-                   std::vector<ConfigProblem>& errors) {
+std::optional<Settings> read_yaml(const std::string& text, const std::string& file_name,
+                                  const std::map<std::string, std::string>& environment,
+                                  std::vector<ConfigProblem>& errors) {
   Reader reader(file_name, environment, errors);
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() > 1) {
       errors.push_back({file_name, 0, 0, "", "found several YAML documents, allowed: one"});
-    } else if (documents.size() == 1) {
-      reader.read_section(documents.front(), "");
+      return std::nullopt;
     }
+    if (documents.empty()) return Settings{};
+    reader.read_section(documents.front(), "");
+    const bool has_keys = documents.front().IsMap() || documents.front().IsNull();
+    return has_keys ? std::optional(std::move(reader.settings)) : std::nullopt;
   } catch (const YAML::Exception& error) {
     errors.push_back({file_name, error.mark.line + 1, error.mark.column + 1, "",
                       "not valid YAML: " + error.msg});
+    return std::nullopt;
   }
-  return std::move(reader.settings);
 }
 
 }  // namespace tracelink

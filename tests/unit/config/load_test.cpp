@@ -40,9 +40,11 @@ TEST_F(LoadConfig, TakesTheFileOfTheFlagThenOfTheVariableThenTheDefault) {
 
 TEST_F(LoadConfig, RefusesANamedFileThatCannotBeRead) {
   context_.config_flag = (directory_ / "none.yaml").string();
-  EXPECT_NE(errors().find("none.yaml: cannot be read"), std::string::npos);
+  EXPECT_TRUE(errors().starts_with(*context_.config_flag + ": cannot be read")) << errors();
+  EXPECT_EQ(load_config(context_).errors.size(), 1u);
   context_.config_flag = directory_.string();
-  EXPECT_NE(errors().find("cannot be read"), std::string::npos);
+  EXPECT_TRUE(errors().starts_with(*context_.config_flag + ": cannot be read")) << errors();
+  EXPECT_EQ(load_config(context_).errors.size(), 1u);
 }
 
 TEST_F(LoadConfig, PrefersFlagThenTracelinkThenMlflowThenFile) {

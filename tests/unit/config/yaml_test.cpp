@@ -53,6 +53,22 @@ TEST_F(ConfigFile, RefusesWhatIsNotOneYamlDocument) {
             "FILE: found several YAML documents, allowed: one\n");
 }
 
+// What else is missing may be in the file.
+TEST_F(ConfigFile, ThatCannotBeReadIsTheOnlyErrorAboutIt) {
+  env("TRACELINK_QUEUE__ON_FULL", "never");
+  env("MLFLOW_TRACKING_USERNAME", "ada");
+  for (const char* yaml :
+       {"log: {level: info\n", "log: {}\n---\nlog: {}\n", "- model\n", "text\n"}) {
+    file(yaml);
+    const LoadResult result = load_config(context_);
+    EXPECT_EQ(result.errors.size(), 2u) << all(result.errors);
+    EXPECT_EQ(all(result.errors).find("no model"), std::string::npos) << yaml;
+    EXPECT_NE(all(result.errors).find("queue.on_full"), std::string::npos) << yaml;
+    EXPECT_EQ(all(result.warnings), "") << yaml;
+    EXPECT_EQ(result.partial.control.socket, "/run/tracelink/control.sock") << yaml;
+  }
+}
+
 TEST_F(ConfigFile, TellsAllErrorsAtOnceInTheirOrder) {
   EXPECT_EQ(errors_of("queue: {on_full: never}\n"
                       "trackng: {}\n"
