@@ -12,10 +12,18 @@ namespace {
 
 using Message = std::optional<std::string>;
 
+bool is_secret(const Key& key, const Setting& setting) {
+  return key.secret || setting.from_file_expansion;
+}
+
+std::string refusal(const Key& key, const Setting& setting, const std::string& found) {
+  return "found " + (is_secret(key, setting) ? "a secret value" : found) +
+         ", allowed: " + expected(key);
+}
+
 Message wrong(const Key& key, const Setting& setting, const std::string& found) {
-  const bool secret = key.secret || setting.from_file_expansion;
-  std::string message =
-      "found " + (secret ? "a secret value" : quoted(found)) + ", allowed: " + expected(key);
+  const bool secret = is_secret(key, setting);
+  std::string message = refusal(key, setting, quoted(found));
   if (!key.words.empty() && !secret) {
     const auto near = nearest_word(found, split(key.words, "|"));
     if (!near.empty()) message += "; did you mean " + near + "?";
@@ -97,14 +105,16 @@ struct Assign {
   }
   Message operator()(std::vector<std::uint32_t>& field) const {
     field.clear();
+    std::string refused;
     for (const std::string& item : items()) {
       const auto value = parse_number(item);
-      if (!value || *value > std::numeric_limits<std::uint32_t>::max()) {
-        return wrong(key, setting, item);
+      if (value && *value <= std::numeric_limits<std::uint32_t>::max()) {
+        field.push_back(static_cast<std::uint32_t>(*value));
+      } else {
+        refused += (refused.empty() ? "" : ", ") + quoted(item);
       }
-      field.push_back(static_cast<std::uint32_t>(*value));
     }
-    return {};
+    return refused.empty() ? Message() : refusal(key, setting, refused);
   }
   Message operator()(std::map<std::string, std::string>& field) const {
     const auto* map = std::get_if<std::map<std::string, std::string>>(&setting.value);

@@ -70,6 +70,8 @@ TEST(ConfigValue, RefusesTheRestAndSaysWhatIsAllowed) {
       {"listen.socket.mode", "4755", "wrong: found \"4755\", allowed: an octal mode such as 0660"},
       {"listen.socket.path", "a.sock", "wrong: found \"a.sock\", allowed: an absolute path"},
       {"listen.socket.allow_uids", "0,root", "wrong: found \"root\", allowed: a list of numbers"},
+      {"listen.socket.allow_uids", "a, 5, -1,99999999999",
+       "wrong: found \"a\", \"-1\", \"99999999999\", allowed: a list of numbers"},
       {"listen.socket.allow_uids", "4294967296",
        "wrong: found \"4294967296\", allowed: a list of numbers"},
       {"listen.tcp", "0.0.0.0:4318",
