@@ -37,6 +37,13 @@ std::string text_form(const YAML::Node& node) {
   return node.IsMap() ? ": '{\"x\": 1}'" : ": \"0.7\"";
 }
 
+// "a.b" as levels: "a: {b: …}".
+std::string nested(const std::string& dotted) {
+  const auto dot = dotted.find('.');
+  if (dot == std::string::npos) return dotted + ": …";
+  return dotted.substr(0, dot) + ": {" + nested(dotted.substr(dot + 1)) + "}";
+}
+
 class Reader {
  public:
   Reader(const std::string& file_name, const std::map<std::string, std::string>& environment,
@@ -78,6 +85,12 @@ class Reader {
   }
 
   void read_entry(const YAML::Node& key_node, const YAML::Node& value, const std::string& path) {
+    const bool known = find_key(path) != nullptr || is_section(path);
+    const bool dotted = key_node.Scalar().find('.') != std::string::npos;
+    if (known && dotted) {
+      return fail(key_node, path,
+                  "unknown key: a dot makes no level; write " + nested(key_node.Scalar()));
+    }
     if (const Key* key = find_key(path)) return read_value(*key, key_node, value);
     if (is_section(path)) return read_section(value, path);
     const std::string near = nearest_key(path);

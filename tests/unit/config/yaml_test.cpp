@@ -19,6 +19,17 @@ TEST_F(ConfigFile, PointsAtUnknownKeys) {
   EXPECT_EQ(errors_of("colour: red\n"), "FILE:1:1: colour: unknown key\n");
 }
 
+TEST_F(ConfigFile, RefusesDottedKeys) {
+  EXPECT_EQ(errors_of("queue.max_bytes: 5GiB\nlisten:\n  socket.path: /a\n"),
+            "FILE:1:1: queue.max_bytes: unknown key: a dot makes no level; write queue: "
+            "{max_bytes: …}\n"
+            "FILE:3:3: listen.socket.path: unknown key: a dot makes no level; write socket: {path: "
+            "…}\n");
+  EXPECT_EQ(errors_of("queue.max_byte: 5GiB\n"),
+            "FILE:1:1: queue.max_byte: unknown key; did you mean queue.max_bytes?\n");
+  EXPECT_EQ(errors_of("model: {tags: {a.b: c}}\n"), "");
+}
+
 TEST_F(ConfigFile, PointsAtWrongShapes) {
   EXPECT_EQ(errors_of("queue: 10GiB\n"),
             "FILE:1:8: queue: found a single value, but this is a section with keys\n");
