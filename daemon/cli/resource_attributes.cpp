@@ -29,7 +29,8 @@ Result<std::string> name_model(std::string_view current, std::string_view model)
   if (!by_id && looks_like_model_id(model)) {
     return Error{ErrorCode::invalid, "'" + std::string(model) +
                                          "' is neither a model id (m- and 32 lower-case hex "
-                                         "digits; was it cut?) nor taken as a name"};
+                                         "digits; " +
+                                         fault_of_model_id(model) + ") nor taken as a name"};
   }
   std::string attributes;
   while (!current.empty()) {
