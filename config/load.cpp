@@ -135,6 +135,12 @@ std::vector<std::string> lines_of(const LoadResult& result) {
   return lines;
 }
 
+bool names_file(const LoadContext& context) {
+  const auto variable = context.environment.find("TRACELINK_CONFIG");
+  return context.config_flag ||
+         (variable != context.environment.end() && !variable->second.empty());
+}
+
 LoadContext context_of_process() {
   LoadContext context;
   for (char** entry = environ; *entry != nullptr; ++entry) {

@@ -50,6 +50,7 @@ struct LoadResult {
 };
 LoadResult load_config(const LoadContext& context);
 LoadContext context_of_process();
+bool names_file(const LoadContext& context);  // --config or TRACELINK_CONFIG
 // With errors: every problem as one text, "error: …" and then "warning: …".
 std::vector<std::string> lines_of(const LoadResult& result);
 

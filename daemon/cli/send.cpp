@@ -77,10 +77,11 @@ int send_protobuf(const std::string& socket, const std::string& input) {
 int send(const Context& context, const std::string& file) {
   const auto input = read_input(file);
   if (!input) return fail(input.error());
-  const std::string socket = sockets_of(context).intake;
+  const auto socket = intake_socket(context);
+  if (!socket) return fail(socket.error());
   const std::size_t first = input->find_first_not_of(" \t\r\n");
   if (first == std::string::npos) return fail(kFailed, "the input is empty");
-  return (*input)[first] == '{' ? send_json_lines(socket, *input) : send_protobuf(socket, *input);
+  return (*input)[first] == '{' ? send_json_lines(*socket, *input) : send_protobuf(*socket, *input);
 }
 
 }  // namespace
