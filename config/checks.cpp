@@ -125,13 +125,8 @@ void complete_uri(Draft& draft) {
     }
     return;
   }
-  auto parsed = parse_tracking_uri(tracking.uri);
-  if (!parsed) {
-    const bool secret = draft.loaded.secrets.contains("tracking.uri");
-    return fail(draft, "tracking.uri",
-                secret ? "the file's content is not a tracking URI, allowed: http:// or https://"
-                       : parsed.error().message);
-  }
+  const auto parsed = parse_tracking_uri(tracking.uri);
+  if (!parsed) return;  // only a wrong value, which is told already
   auto& origins = draft.loaded.origins;
   tracking.uri = parsed->uri;
   if (tracking.username.empty() && !parsed->username.empty()) {

@@ -5,6 +5,7 @@
 
 #include "config/nearest.hpp"
 #include "config/text.hpp"
+#include "config/tracking_uri.hpp"
 #include "daemon/codec/name_template.hpp"
 
 namespace tracelink {
@@ -74,6 +75,19 @@ bool is_text_of(const Key& key, std::string_view text) {
   }
 }
 
+// What is_text_of() and expected() do not tell well enough.
+Message special_fault(const Key& key, const Setting& setting, const std::string& text) {
+  if (key.syntax == Syntax::header_text && has_control_characters(text)) {
+    return "holds a line break or another control character";
+  }
+  if (key.syntax != Syntax::tracking_uri || text.empty()) return {};
+  const auto parsed = parse_tracking_uri(text);
+  if (parsed) return {};
+  return setting.from_file_expansion
+             ? "the file's content is not a tracking URI, allowed: http:// or https://"
+             : parsed.error().message;
+}
+
 // One overload for each kind of field.
 struct Assign {
   const Key& key;
@@ -82,6 +96,7 @@ struct Assign {
 
   Message operator()(std::string& field) const {
     if (!is_utf8(text)) return "found bytes that are not UTF-8, allowed: " + expected(key);
+    if (auto fault = special_fault(key, setting, text)) return fault;
     if (!is_text_of(key, text)) return wrong(key, setting, text);
     field = text;
     return {};

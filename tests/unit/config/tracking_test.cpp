@@ -84,6 +84,15 @@ TEST_F(ConfigTracking, NamesTheSourceOfAWrongUri) {
             "http:// or https:// of a server\n");
 }
 
+TEST_F(ConfigTracking, ChecksWhatAStrongerSourceMasks) {
+  file("tracking:\n  uri: databricks\n  token: \"s3\\ncret\"\n");
+  env("MLFLOW_TRACKING_TOKEN", "t0ken");
+  EXPECT_EQ(errors(),
+            "FILE:2:8: tracking.uri: Databricks is not supported yet; allowed: http:// or https:// "
+            "of a server\n"
+            "FILE:3:10: tracking.token: holds a line break or another control character\n");
+}
+
 TEST_F(ConfigTracking, NeverShowsAUriThatCameFromAFile) {
   env("TRACELINK_TRACKING__URI", "");
   file("tracking: {uri: \"${file:" + write("secret", "s3cret") + "}\"}\n");
