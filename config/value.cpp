@@ -80,6 +80,9 @@ Message special_fault(const Key& key, const Setting& setting, const std::string&
   if (key.syntax == Syntax::header_text && has_control_characters(text)) {
     return "holds a line break or another control character";
   }
+  if (key.syntax == Syntax::name_template && !text.empty() && trimmed(text).empty()) {
+    return refusal(key, setting, "only blanks");
+  }
   if (key.syntax != Syntax::tracking_uri || text.empty()) return {};
   const auto parsed = parse_tracking_uri(text);
   if (parsed) return {};

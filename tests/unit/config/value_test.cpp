@@ -53,6 +53,9 @@ TEST(ConfigValue, RefusesTheRestAndSaysWhatIsAllowed) {
        "wrong: found \"wiat\", allowed: wait | reject | drop_oldest; did you mean wait?"},
       {"queue.on_full", "block", "wrong: found \"block\", allowed: wait | reject | drop_oldest"},
       {"model.git", "./app", "wrong: found \"./app\", allowed: auto | off | an absolute path"},
+      {"model.name", " \t",
+       "wrong: found only blanks, allowed: text, with {attribute} for an attribute of the traces' "
+       "resource"},
       {"tracking.insecure_tls", "yes", "wrong: found \"yes\", allowed: true | false"},
       {"limits.connections", "0", "wrong: found \"0\", allowed: an integer from 1"},
       {"limits.connections", "2.5", "wrong: found \"2.5\", allowed: an integer from 1"},
