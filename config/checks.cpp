@@ -1,6 +1,8 @@
 #include "config/checks.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "config/default_paths.hpp"
 #include "config/source_facts.hpp"
@@ -111,7 +113,8 @@ void check_model(Draft& draft, bool required) {
   const auto name = draft.settings.find("model.name");
   if (name != draft.settings.end() && name->second.place.source == "MLFLOW_ACTIVE_MODEL_ID") {
     warn(draft, "model.name",
-         quoted(config.model.name) + " is not a model id (m- and 32 hex digits); taken as a name");
+         tracelink::quoted(config.model.name) +
+             " is not a model id (m- and 32 hex digits); taken as a name");
   }
 }
 
@@ -174,6 +177,24 @@ void check_credentials(Draft& draft) {
   }
 }
 
+// Their content is the TLS library's matter, when there is a server to talk to.
+void check_certificates(Draft& draft) {
+  const TrackingConfig& tracking = draft.loaded.config.tracking;
+  for (const auto& [key, path] :
+       {std::pair("tracking.ca_file", tracking.ca_file),
+        std::pair("tracking.client_cert_file", tracking.client_cert_file)}) {
+    std::error_code ignored;
+    if (path.empty() ||
+        (std::ifstream(path).is_open() && !std::filesystem::is_directory(path, ignored))) {
+      continue;
+    }
+    const bool secret = draft.loaded.secrets.contains(key);
+    fail(draft, key,
+         (secret ? "the file that it names" : tracelink::quoted(path)) +
+             " cannot be read: is the file there, and may this user read it?");
+  }
+}
+
 }  // namespace
 
 void complete(Draft& draft, const LoadContext& context) {
@@ -184,6 +205,7 @@ void complete(Draft& draft, const LoadContext& context) {
   check_model(draft, context.model_required);
   complete_uri(draft);
   check_credentials(draft);
+  check_certificates(draft);
 }
 
 }  // namespace tracelink
