@@ -121,6 +121,8 @@ def test_models_work_without_a_daemon(server, make_daemon):
         assert daemon.tracelink("models", "get", key, "--json").json()["model_id"] == created["model_id"]
     listed = daemon.tracelink("models", "list", "--experiment-name", "ci", "--json").json()
     assert [model["name"] for model in listed] == ["release-7"]
+    unknown = daemon.tracelink("models", "list", "--experiment-id", "999")
+    assert unknown.code == FAILED and "999" in unknown.err
     refused = daemon.tracelink("models", "create", "--name", "a/b", "--experiment-name", "ci",
                                TRACELINK_MODEL__NAME_POLICY="exact")
     assert refused.code == FAILED and "a/b" in refused.err
