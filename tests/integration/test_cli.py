@@ -1,5 +1,7 @@
 """tracelink's commands, their JSON and their exit codes."""
 
+import json
+
 import pytest
 
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
@@ -93,8 +95,14 @@ def test_send_takes_json_lines_and_protobuf(daemon):
     request.write_bytes(make_trace().request.SerializeToString())
     assert daemon.tracelink("send", request).code == DONE
     assert daemon.tracelink("send", "-", input=otlp_json(make_trace()).decode()).code == DONE
-    assert daemon.spans()["accepted"] == 4 * SPANS_PER_TRACE
+    pretty = json.dumps(json.loads(otlp_json(make_trace())), indent=2)
+    assert daemon.tracelink("send", "-", input="\ufeff" + pretty).code == DONE
+    assert daemon.spans()["accepted"] == 5 * SPANS_PER_TRACE
     assert daemon.tracelink("send", "-", input="{bad json").code == FAILED
+    cut = daemon.tracelink("send", "-", input=pretty[:-3])
+    assert cut.code == FAILED and cut.err.count("HTTP 400: ") == 1
+    text = daemon.tracelink("send", "-", input="no request")
+    assert text.code == FAILED and "HTTP 400: " in text.err and "sent as a protobuf request" in text.err
 
 
 def test_dead_letters_of_a_healthy_daemon_are_none(daemon):
