@@ -1,6 +1,8 @@
 #include "config/checks.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "config/default_paths.hpp"
 #include "config/source_facts.hpp"
@@ -29,14 +31,17 @@ void fill(std::string& value, const std::string& fallback) {
   if (value.empty()) value = fallback;
 }
 
-void complete_paths(Draft& draft, const LoadContext& context) {
+void fill_paths(Draft& draft, const LoadContext& context) {
   Config& config = draft.loaded.config;
   const DefaultPaths paths = default_paths(context.environment, context.is_root, context.uid);
   fill(config.listen.socket.path, paths.runtime_dir + "/tracelink.sock");
   fill(config.control.socket, paths.runtime_dir + "/control.sock");
   fill(config.state_dir, paths.state_dir);
   fill(config.archive.dir, config.state_dir + "/archive");
+}
 
+void check_paths(Draft& draft) {
+  const Config& config = draft.loaded.config;
   if (config.state_dir.empty()) {
     fail(draft, "state_dir", "no default: neither HOME nor XDG_STATE_HOME is set; set state_dir");
   }
@@ -108,7 +113,8 @@ void check_model(Draft& draft, bool required) {
   const auto name = draft.settings.find("model.name");
   if (name != draft.settings.end() && name->second.place.source == "MLFLOW_ACTIVE_MODEL_ID") {
     warn(draft, "model.name",
-         quoted(config.model.name) + " is not a model id (m- and 32 hex digits); taken as a name");
+         tracelink::quoted(config.model.name) +
+             " is not a model id (m- and 32 hex digits); taken as a name");
   }
 }
 
@@ -122,13 +128,8 @@ void complete_uri(Draft& draft) {
     }
     return;
   }
-  auto parsed = parse_tracking_uri(tracking.uri);
-  if (!parsed) {
-    const bool secret = draft.loaded.secrets.contains("tracking.uri");
-    return fail(draft, "tracking.uri",
-                secret ? "the file's content is not a tracking URI, allowed: http:// or https://"
-                       : parsed.error().message);
-  }
+  const auto parsed = parse_tracking_uri(tracking.uri);
+  if (!parsed) return;  // only a wrong value, which is told already
   auto& origins = draft.loaded.origins;
   tracking.uri = parsed->uri;
   if (tracking.username.empty() && !parsed->username.empty()) {
@@ -176,14 +177,35 @@ void check_credentials(Draft& draft) {
   }
 }
 
+// Their content is the TLS library's matter, when there is a server to talk to.
+void check_certificates(Draft& draft) {
+  const TrackingConfig& tracking = draft.loaded.config.tracking;
+  for (const auto& [key, path] :
+       {std::pair("tracking.ca_file", tracking.ca_file),
+        std::pair("tracking.client_cert_file", tracking.client_cert_file)}) {
+    std::error_code ignored;
+    if (path.empty() ||
+        (std::ifstream(path).is_open() && !std::filesystem::is_directory(path, ignored))) {
+      continue;
+    }
+    const bool secret = draft.loaded.secrets.contains(key);
+    fail(draft, key,
+         (secret ? "the file that it names" : tracelink::quoted(path)) +
+             " cannot be read: is the file there, and may this user read it?");
+  }
+}
+
 }  // namespace
 
 void complete(Draft& draft, const LoadContext& context) {
-  complete_paths(draft, context);
+  fill_paths(draft, context);
+  if (draft.file_unknown) return;
+  check_paths(draft);
   complete_source(draft, context);
   check_model(draft, context.model_required);
   complete_uri(draft);
   check_credentials(draft);
+  check_certificates(draft);
 }
 
 }  // namespace tracelink

@@ -13,10 +13,12 @@ struct Draft {
   LoadedConfig loaded;
   std::map<std::string, Setting> settings;  // where the values that are not defaults come from
   std::vector<ConfigProblem> errors;
+  bool file_unknown = false;  // see LoadResult
 };
 
 // Fills in what depends on the surroundings and checks what depends on several values: default
-// paths, `version: git`, the tracking URI and its credentials, the model.
+// paths, `version: git`, the tracking URI and its credentials, the model. Without the file only the
+// paths: what is missing elsewhere may be in it.
 void complete(Draft& draft, const LoadContext& context);
 
 }  // namespace tracelink

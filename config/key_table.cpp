@@ -78,18 +78,18 @@ constexpr auto kKeys = std::to_array<Key>({
      "by id, else MLflow's `Default`."},
     {"destination", Syntax::word, &at<&Config::destination>, "mlflow | file", false,
      "Where traces go: the tracking server, or files in `archive.dir`."},
-    {"tracking.uri", Syntax::text, kTracking<&TrackingConfig::uri>, "", false,
+    {"tracking.uri", Syntax::tracking_uri, kTracking<&TrackingConfig::uri>, "", false,
      "The MLflow tracking server, `http://` or `https://`. None: traces are accepted and kept "
      "until there is one."},
     {"tracking.timeout", Syntax::positive_duration, kTracking<&TrackingConfig::timeout>, "", false,
      "For one request to the tracking server."},
-    {"tracking.token", Syntax::text, kTracking<&TrackingConfig::token>, "", kSecret,
+    {"tracking.token", Syntax::header_text, kTracking<&TrackingConfig::token>, "", kSecret,
      "Bearer token. Not used when there are a user name and a password."},
-    {"tracking.username", Syntax::text, kTracking<&TrackingConfig::username>, "", false,
+    {"tracking.username", Syntax::header_text, kTracking<&TrackingConfig::username>, "", false,
      "User name for Basic authentication; needs the password too."},
-    {"tracking.password", Syntax::text, kTracking<&TrackingConfig::password>, "", kSecret,
+    {"tracking.password", Syntax::header_text, kTracking<&TrackingConfig::password>, "", kSecret,
      "Password for Basic authentication."},
-    {"tracking.workspace", Syntax::text, kTracking<&TrackingConfig::workspace>, "", false,
+    {"tracking.workspace", Syntax::header_text, kTracking<&TrackingConfig::workspace>, "", false,
      "MLflow workspace, sent with every request."},
     {"tracking.insecure_tls", Syntax::boolean, kTracking<&TrackingConfig::insecure_tls>, "", false,
      "Do not verify the server's certificate. Not together with `tracking.ca_file`."},
@@ -182,6 +182,8 @@ std::string variable_name(const Key& key) {
 std::string expected(const Key& key) {
   switch (key.syntax) {
     case Syntax::text:
+    case Syntax::tracking_uri:
+    case Syntax::header_text:
       return "text";
     case Syntax::name_template:
       return "text, with {attribute} for an attribute of the traces' resource";

@@ -17,6 +17,8 @@ namespace tracelink {
 enum class Syntax {
   text,
   name_template,  // text with {attribute}
+  tracking_uri,   // or empty
+  header_text,    // text without control characters
   word,           // one of `words`
   word_or_path,   // one of `words`, or an absolute path
   boolean,

@@ -48,9 +48,10 @@ std::string file_to_read(const LoadContext& context) {
   return there || unreadable ? context.default_file : "";
 }
 
-Settings read_file(const std::string& file, const LoadContext& context,
-                   std::vector<ConfigProblem>& errors) {
-  if (file.empty()) return {};
+// Nothing, after saying why: what the file sets is not known.
+std::optional<Settings> read_file(const std::string& file, const LoadContext& context,
+                                  std::vector<ConfigProblem>& errors) {
+  if (file.empty()) return Settings{};
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream content;
   const bool is_directory = std::filesystem::is_directory(file);
@@ -58,7 +59,7 @@ Settings read_file(const std::string& file, const LoadContext& context,
     errors.push_back({file, 0, 0, "",
                       "cannot be read: is the file there, and may this user "
                       "read it? (--config, then TRACELINK_CONFIG, name it)"});
-    return {};
+    return std::nullopt;
   }
   return read_yaml(content.str(), file, context.environment, errors);
 }
@@ -106,7 +107,9 @@ LoadResult load_config(const LoadContext& context) {
   sources.push_back(read_flags(context, draft.errors));
   sources.push_back(read_tracelink_variables(context.environment, draft.loaded.warnings));
   sources.push_back(read_mlflow_variables(context.environment));
-  sources.push_back(read_file(draft.loaded.file, context, draft.errors));
+  auto in_file = read_file(draft.loaded.file, context, draft.errors);
+  draft.file_unknown = !in_file;
+  sources.push_back(std::move(in_file).value_or(Settings{}));
   for (Settings& source : sources) {
     check_values(source, draft.errors);
     check_identities(source, draft.errors);
@@ -115,11 +118,27 @@ LoadResult load_config(const LoadContext& context) {
   apply(draft);
   complete(draft, context);
 
-  if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}};
+  if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}, {}, false};
   std::ranges::sort(draft.errors, {}, [](const ConfigProblem& problem) {
     return std::tie(problem.line, problem.column, problem.key, problem.message);
   });
-  return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.config)};
+  return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.warnings),
+          std::move(draft.loaded.config), draft.file_unknown};
+}
+
+std::vector<std::string> lines_of(const LoadResult& result) {
+  std::vector<std::string> lines;
+  for (const ConfigProblem& error : result.errors) lines.push_back("error: " + error.to_string());
+  for (const ConfigProblem& warning : result.warnings) {
+    lines.push_back("warning: " + warning.to_string());
+  }
+  return lines;
+}
+
+bool names_file(const LoadContext& context) {
+  const auto variable = context.environment.find("TRACELINK_CONFIG");
+  return context.config_flag ||
+         (variable != context.environment.end() && !variable->second.empty());
 }
 
 LoadContext context_of_process() {

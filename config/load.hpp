@@ -44,10 +44,15 @@ struct LoadedConfig {
 struct LoadResult {
   std::optional<LoadedConfig> loaded;  // nothing when there are errors
   std::vector<ConfigProblem> errors;
+  std::vector<ConfigProblem> warnings;  // with errors: they may tell why; else `loaded` has them
   Config partial;  // with errors: what could be read, defaults for the rest; to find the sockets
+  bool file_unknown = false;  // the file cannot be read, or is not YAML with keys
 };
 LoadResult load_config(const LoadContext& context);
 LoadContext context_of_process();
+bool names_file(const LoadContext& context);  // --config or TRACELINK_CONFIG
+// With errors: every problem as one text, "error: …" and then "warning: …".
+std::vector<std::string> lines_of(const LoadResult& result);
 
 // Every effective value with its origin, one `key = value   # origin` a line; secrets as
 // "********".

@@ -44,10 +44,9 @@ void check_model_id(const Setting& setting, std::vector<ConfigProblem>& errors) 
   if (is_model_id(id)) return;
   const std::string found = setting.from_file_expansion ? "a secret value" : quoted(id);
   errors.push_back(setting.place.problem(
-      setting.key, "found " + found + ", allowed: m- and 32 lower-case hex digits; " +
-                       (looks_like_model_id(id) ? "this has " + std::to_string(id.size() - 2) +
-                                                      " digits: was the id cut?"
-                                                : "a name belongs in model.name")));
+      setting.key,
+      "found " + found + ", allowed: m- and 32 lower-case hex digits; " +
+          (looks_like_model_id(id) ? fault_of_model_id(id) : "a name belongs in model.name")));
 }
 
 }  // namespace

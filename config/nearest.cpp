@@ -1,6 +1,7 @@
 #include "config/nearest.hpp"
 
 #include <algorithm>
+#include <compare>
 #include <numeric>
 #include <vector>
 
@@ -12,16 +13,23 @@ std::size_t tolerance(std::string_view text) { return (text.size() + 2) / 3; }
 
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('.') + 1); }
 
-template <class Distance>
+// Smaller is nearer: first by edits, then by the whole text.
+struct Distance {
+  std::size_t edits = 0;
+  std::size_t whole = 0;
+  auto operator<=>(const Distance&) const = default;
+};
+
+template <class Measure>
 std::string closest(std::span<const std::string_view> candidates, std::size_t limit,
-                    Distance distance) {
+                    Measure distance) {
   std::string_view best;
+  Distance least{limit + 1, 0};
   for (const std::string_view candidate : candidates) {
-    const std::size_t d = distance(candidate);
-    if (d > limit) continue;
+    const Distance d = distance(candidate);
+    if (d >= least) continue;
     best = candidate;
-    if (d == 0) break;
-    limit = d - 1;
+    least = d;
   }
   return std::string(best);
 }
@@ -44,8 +52,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest_word(std::string_view found, std::span<const std::string_view> candidates) {
-  return closest(candidates, tolerance(found),
-                 [&](std::string_view candidate) { return edit_distance(found, candidate); });
+  return closest(candidates, tolerance(found), [&](std::string_view candidate) {
+    return Distance{edit_distance(found, candidate), 0};
+  });
 }
 
 std::string nearest_path(std::string_view found, std::span<const std::string_view> candidates) {
@@ -53,7 +62,8 @@ std::string nearest_path(std::string_view found, std::span<const std::string_vie
   return closest(candidates, tolerance(found), [&](std::string_view candidate) {
     const std::size_t whole = edit_distance(found, candidate);
     const std::size_t moved = edit_distance(last, last_part(candidate));
-    return moved <= tolerance(last) / 2 ? std::min(whole, moved + 1) : whole;
+    const bool is_moved = moved <= tolerance(last) / 2;
+    return Distance{is_moved ? std::min(whole, moved + 1) : whole, whole};
   });
 }
 

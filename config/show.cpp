@@ -1,5 +1,5 @@
-#include "config/key_table.hpp"
-#include "config/load.hpp"
+#include "config/show.hpp"
+
 #include "config/text.hpp"
 #include "config/value.hpp"
 
@@ -8,12 +8,18 @@ namespace {
 
 std::string shown_value(const Key& key, const LoadedConfig& loaded) {
   const std::string value = display(key, loaded.config);
-  const bool secret = key.secret || loaded.secrets.contains(std::string(key.path));
-  if (secret && !value.empty()) return "********";
+  if (is_masked(key, loaded)) return kMasked;
   const bool is_text = std::holds_alternative<std::string& (*)(Config&)>(key.field);
   const bool plain = !value.empty() && value.find_first_of("\"#\\") == std::string::npos &&
                      !has_control_characters(value) && trimmed(value) == value;
   return is_text && !plain ? quoted(value) : value;
+}
+
+}  // namespace
+
+bool is_masked(const Key& key, const LoadedConfig& loaded) {
+  const bool secret = key.secret || loaded.secrets.contains(std::string(key.path));
+  return secret && !display(key, loaded.config).empty();
 }
 
 std::string shown_origin(const Key& key, const LoadedConfig& loaded) {
@@ -21,8 +27,6 @@ std::string shown_origin(const Key& key, const LoadedConfig& loaded) {
   constexpr std::string_view kFile = "file:";
   return origin.starts_with(kFile) ? loaded.file + ":" + origin.substr(kFile.size()) : origin;
 }
-
-}  // namespace
 
 std::string show_config(const LoadedConfig& loaded) {
   std::string text;

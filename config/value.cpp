@@ -5,6 +5,7 @@
 
 #include "config/nearest.hpp"
 #include "config/text.hpp"
+#include "config/tracking_uri.hpp"
 #include "daemon/codec/name_template.hpp"
 
 namespace tracelink {
@@ -12,10 +13,18 @@ namespace {
 
 using Message = std::optional<std::string>;
 
+bool is_secret(const Key& key, const Setting& setting) {
+  return key.secret || setting.from_file_expansion;
+}
+
+std::string refusal(const Key& key, const Setting& setting, const std::string& found) {
+  return "found " + (is_secret(key, setting) ? "a secret value" : found) +
+         ", allowed: " + expected(key);
+}
+
 Message wrong(const Key& key, const Setting& setting, const std::string& found) {
-  const bool secret = key.secret || setting.from_file_expansion;
-  std::string message =
-      "found " + (secret ? "a secret value" : quoted(found)) + ", allowed: " + expected(key);
+  const bool secret = is_secret(key, setting);
+  std::string message = refusal(key, setting, quoted(found));
   if (!key.words.empty() && !secret) {
     const auto near = nearest_word(found, split(key.words, "|"));
     if (!near.empty()) message += "; did you mean " + near + "?";
@@ -66,6 +75,22 @@ bool is_text_of(const Key& key, std::string_view text) {
   }
 }
 
+// What is_text_of() and expected() do not tell well enough.
+Message special_fault(const Key& key, const Setting& setting, const std::string& text) {
+  if (key.syntax == Syntax::header_text && has_control_characters(text)) {
+    return "holds a line break or another control character";
+  }
+  if (key.syntax == Syntax::name_template && !text.empty() && trimmed(text).empty()) {
+    return refusal(key, setting, "only blanks");
+  }
+  if (key.syntax != Syntax::tracking_uri || text.empty()) return {};
+  const auto parsed = parse_tracking_uri(text);
+  if (parsed) return {};
+  return setting.from_file_expansion
+             ? "the file's content is not a tracking URI, allowed: http:// or https://"
+             : parsed.error().message;
+}
+
 // One overload for each kind of field.
 struct Assign {
   const Key& key;
@@ -74,6 +99,7 @@ struct Assign {
 
   Message operator()(std::string& field) const {
     if (!is_utf8(text)) return "found bytes that are not UTF-8, allowed: " + expected(key);
+    if (auto fault = special_fault(key, setting, text)) return fault;
     if (!is_text_of(key, text)) return wrong(key, setting, text);
     field = text;
     return {};
@@ -97,14 +123,16 @@ struct Assign {
   }
   Message operator()(std::vector<std::uint32_t>& field) const {
     field.clear();
+    std::string refused;
     for (const std::string& item : items()) {
       const auto value = parse_number(item);
-      if (!value || *value > std::numeric_limits<std::uint32_t>::max()) {
-        return wrong(key, setting, item);
+      if (value && *value <= std::numeric_limits<std::uint32_t>::max()) {
+        field.push_back(static_cast<std::uint32_t>(*value));
+      } else {
+        refused += (refused.empty() ? "" : ", ") + quoted(item);
       }
-      field.push_back(static_cast<std::uint32_t>(*value));
     }
-    return {};
+    return refused.empty() ? Message() : refusal(key, setting, refused);
   }
   Message operator()(std::map<std::string, std::string>& field) const {
     const auto* map = std::get_if<std::map<std::string, std::string>>(&setting.value);

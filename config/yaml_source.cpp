@@ -37,6 +37,13 @@ std::string text_form(const YAML::Node& node) {
   return node.IsMap() ? ": '{\"x\": 1}'" : ": \"0.7\"";
 }
 
+// "a.b" as levels: "a: {b: …}".
+std::string nested(const std::string& dotted) {
+  const auto dot = dotted.find('.');
+  if (dot == std::string::npos) return dotted + ": …";
+  return dotted.substr(0, dot) + ": {" + nested(dotted.substr(dot + 1)) + "}";
+}
+
 class Reader {
  public:
   Reader(const std::string& file_name, const std::map<std::string, std::string>& environment,
@@ -78,6 +85,12 @@ class Reader {
   }
 
   void read_entry(const YAML::Node& key_node, const YAML::Node& value, const std::string& path) {
+    const bool known = find_key(path) != nullptr || is_section(path);
+    const bool dotted = key_node.Scalar().find('.') != std::string::npos;
+    if (known && dotted) {
+      return fail(key_node, path,
+                  "unknown key: a dot makes no level; write " + nested(key_node.Scalar()));
+    }
     if (const Key* key = find_key(path)) return read_value(*key, key_node, value);
     if (is_section(path)) return read_section(value, path);
     const std::string near = nearest_key(path);
@@ -167,22 +180,25 @@ class Reader {
 
 }  // namespace
 
-Settings read_yaml(const std::string& text, const std::string& file_name,
-                   const std::map<std::string, std::string>& environment,
-                   std::vector<ConfigProblem>& errors) {
+std::optional<Settings> read_yaml(const std::string& text, const std::string& file_name,
+                                  const std::map<std::string, std::string>& environment,
+                                  std::vector<ConfigProblem>& errors) {
   Reader reader(file_name, environment, errors);
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() > 1) {
       errors.push_back({file_name, 0, 0, "", "found several YAML documents, allowed: one"});
-    } else if (documents.size() == 1) {
-      reader.read_section(documents.front(), "");
+      return std::nullopt;
     }
+    if (documents.empty()) return Settings{};
+    reader.read_section(documents.front(), "");
+    const bool has_keys = documents.front().IsMap() || documents.front().IsNull();
+    return has_keys ? std::optional(std::move(reader.settings)) : std::nullopt;
   } catch (const YAML::Exception& error) {
     errors.push_back({file_name, error.mark.line + 1, error.mark.column + 1, "",
                       "not valid YAML: " + error.msg});
+    return std::nullopt;
   }
-  return std::move(reader.settings);
 }
 
 }  // namespace tracelink

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,10 @@ namespace tracelink {
 
 // The settings of a YAML document, with ${…} expanded. Appends to `errors`: syntax, unknown and
 // duplicate keys, values of the wrong shape, expansions that fail. What is right is returned
-// nevertheless, so that its values can be checked in the same run.
-Settings read_yaml(const std::string& text, const std::string& file_name,
-                   const std::map<std::string, std::string>& environment,
-                   std::vector<ConfigProblem>& errors);
+// nevertheless, so that its values can be checked in the same run. Nothing: the text is not one
+// document of keys.
+std::optional<Settings> read_yaml(const std::string& text, const std::string& file_name,
+                                  const std::map<std::string, std::string>& environment,
+                                  std::vector<ConfigProblem>& errors);
 
 }  // namespace tracelink

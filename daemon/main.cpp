@@ -13,9 +13,7 @@
 namespace {
 
 int report(const tracelink::LoadResult& result) {
-  for (const tracelink::ConfigProblem& problem : result.errors) {
-    std::cerr << "tracelinkd: " << problem.to_string() << "\n";
-  }
+  for (const std::string& line : lines_of(result)) std::cerr << "tracelinkd: " << line << "\n";
   return 1;
 }
 

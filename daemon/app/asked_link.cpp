@@ -48,9 +48,8 @@ Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition&
     return link;
   }
   if (looks_like_model_id(word)) {
-    return invalid("'" + word +
-                   "' is neither a model id (m- and 32 lower-case hex digits; this has " +
-                   std::to_string(word.size() - 2) + ": was it cut?) nor taken as a name");
+    return invalid("'" + word + "' is neither a model id (m- and 32 lower-case hex digits; " +
+                   fault_of_model_id(word) + ") nor taken as a name");
   }
   if (const auto name = NameTemplate::parse(word); !name) return name.error();
   link.name = word;

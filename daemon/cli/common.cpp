@@ -1,5 +1,6 @@
 #include "daemon/cli/common.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -7,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/default_paths.hpp"
+#include "config/key_table.hpp"
 #include "config/load.hpp"
 #include "ipc/client/unix_http.hpp"
 
@@ -31,6 +33,30 @@ std::string or_of_the_system(std::string socket, const char* name, const LoadCon
   if (!is_own_default || std::filesystem::exists(socket, ignored)) return socket;
   const std::string candidate = system + "/" + name;
   return std::filesystem::exists(candidate, ignored) ? candidate : socket;
+}
+
+Error invalid_configuration(const LoadResult& result) {
+  std::string message = "the configuration is not valid";
+  for (const std::string& line : lines_of(result)) message += "\n  " + line;
+  return {ErrorCode::invalid, std::move(message)};
+}
+
+// Whether the error is in the key itself, a section around it, or a misspelling of one of these.
+bool concerns(const ConfigProblem& error, std::string_view key) {
+  const std::string meant = find_key(error.key) ? error.key : nearest_key(error.key);
+  return key == meant || key.starts_with(meant + ".");
+}
+
+// The socket that `key` configures.
+Result<std::string> configured_socket(const Context& context, std::string_view key,
+                                      const char* name, std::string& (*field)(Config&)) {
+  const LoadContext load = load_context(context);
+  LoadResult result = load_config(load);
+  const bool is_wrong = std::ranges::any_of(
+      result.errors, [&](const ConfigProblem& error) { return concerns(error, key); });
+  if (is_wrong || (result.file_unknown && names_file(load))) return invalid_configuration(result);
+  Config& config = result.loaded ? result.loaded->config : result.partial;
+  return or_of_the_system(field(config), name, load);
 }
 
 std::string message_of(const std::string& body) {
@@ -58,25 +84,27 @@ Result<Config> load_for_tracking(const Context& context) {
   load.model_required = false;
   LoadResult result = load_config(load);
   if (result.loaded) return std::move(result.loaded->config);
-  std::string message = "the configuration is not valid";
-  for (const ConfigProblem& problem : result.errors) message += "\n  " + problem.to_string();
-  return Error{ErrorCode::invalid, std::move(message)};
+  return invalid_configuration(result);
 }
 
-Sockets sockets_of(const Context& context) {
-  const LoadContext load = load_context(context);
-  const LoadResult result = load_config(load);
-  const Config& config = result.loaded ? result.loaded->config : result.partial;
-  return {or_of_the_system(config.listen.socket.path, "tracelink.sock", load),
-          or_of_the_system(config.control.socket, "control.sock", load)};
+Result<std::string> intake_socket(const Context& context) {
+  return configured_socket(
+      context, "listen.socket.path", "tracelink.sock",
+      [](Config& config) -> std::string& { return config.listen.socket.path; });
+}
+
+Result<std::string> control_socket(const Context& context) {
+  if (!context.control_socket.empty()) return context.control_socket;
+  return configured_socket(context, "control.socket", "control.sock",
+                           [](Config& config) -> std::string& { return config.control.socket; });
 }
 
 Result<std::string> ask_daemon(const Context& context, std::string_view method,
                                std::string_view target, std::string json) {
-  const std::string socket =
-      context.control_socket.empty() ? sockets_of(context).control : context.control_socket;
+  const auto socket = control_socket(context);
+  if (!socket) return socket.error();
   const std::string_view type = json.empty() ? "" : "application/json";
-  auto reply = unix_http_request(socket, method, target, type, std::move(json), kControlTimeout);
+  auto reply = unix_http_request(*socket, method, target, type, std::move(json), kControlTimeout);
   if (!reply) return std::move(reply).error();
   if (reply->status != 200) return Error{ErrorCode::rejected, message_of(reply->body)};
   return std::move(reply->body);

@@ -30,12 +30,12 @@ int fail(const Error& error);
 // must be valid.
 Result<Config> load_for_tracking(const Context& context);
 
-struct Sockets {
-  std::string intake, control;
-};
 // The daemon's sockets by its configuration; what is wrong elsewhere in it does not matter here. A
-// user who configured none finds the system's daemon where none of their own runs.
-Sockets sockets_of(const Context& context);
+// user who configured none finds the system's daemon where none of their own runs. Errors:
+// `invalid`, when a file that was named cannot be read or the socket's own key is wrong: another
+// daemon may be behind the default socket.
+Result<std::string> intake_socket(const Context& context);
+Result<std::string> control_socket(const Context& context);  // --control, if it is given
 
 // One exchange with the daemon's control socket; the body of a 200. `json`: what to send, or empty.
 // `rejected` carries the daemon's own message.

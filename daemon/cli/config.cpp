@@ -3,6 +3,7 @@
 
 #include "config/load.hpp"
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/config_json.hpp"
 
 namespace tracelink::cli {
 
@@ -16,9 +17,7 @@ LoadResult load(const Context& context, const std::string& file) {
 }
 
 int report_errors(const LoadResult& result) {
-  for (const ConfigProblem& problem : result.errors) {
-    std::cerr << "error: " << problem.to_string() << "\n";
-  }
+  for (const std::string& line : lines_of(result)) std::cerr << line << "\n";
   return kFailed;
 }
 
@@ -37,7 +36,11 @@ int check(const Context& context, const std::string& file) {
 int show(const Context& context, const std::string& file) {
   const LoadResult result = load(context, file);
   if (!result.loaded) return report_errors(result);
-  std::cout << show_config(*result.loaded);
+  if (context.json) {
+    std::cout << config_json(*result.loaded).dump(2) << "\n";
+  } else {
+    std::cout << show_config(*result.loaded);
+  }
   return kDone;
 }
 

@@ -34,15 +34,16 @@ std::string variable(const char* name) {
 // daemon behind the intake socket. Asks the socket itself, so that any user who may send may also
 // ask.
 Result<Variables> application_environment(const Context& context, const std::string* model) {
-  const std::string socket = sockets_of(context).intake;
-  auto reply = unix_http_request(socket, "GET", "/", "", "", std::chrono::seconds{10});
+  const auto socket = intake_socket(context);
+  if (!socket) return socket.error();
+  auto reply = unix_http_request(*socket, "GET", "/", "", "", std::chrono::seconds{10});
   if (!reply) return std::move(reply).error();
   const auto about = nlohmann::json::parse(reply->body, nullptr, false);
   if (reply->status != 200 || !about.is_object()) {
-    return Error{ErrorCode::rejected, socket + " is not a tracelink socket"};
+    return Error{ErrorCode::rejected, *socket + " is not a tracelink socket"};
   }
   Variables variables{{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"},
-                      {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "unix://" + socket},
+                      {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "unix://" + *socket},
                       {"OTEL_EXPORTER_OTLP_TRACES_INSECURE", "true"}};
   // MLflow's slim SDK records nothing without a tracking URI (docs/version-tracking of the SDK).
   if (const std::string uri = about.value("tracking_uri", ""); !uri.empty()) {

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/usage.hpp"
 #include "daemon/types/version.hpp"
 
 int main(int argc, char** argv) {
@@ -33,10 +34,15 @@ int main(int argc, char** argv) {
   add_send(app, context, exit_code);
   add_models(app, context, exit_code);
   add_dead_letters(app, context, exit_code);
+  mention_global_options(app);
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const std::string unknown = unknown_command(app);
+    if (error.get_exit_code() != 0 && !unknown.empty()) {
+      return fail(kUsage, unknown + "\nRun with --help for more information.");
+    }
     return app.exit(error) == 0 ? kDone : kUsage;
   } catch (const std::exception& error) {
     return fail(kFailed, error.what());

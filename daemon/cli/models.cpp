@@ -34,6 +34,11 @@ int list_models(const Context& context, const std::string& experiment_id,
   if (!session) return fail(session.error());
   const auto experiment = experiment_of(**session, *config, experiment_id, experiment_name, false);
   if (const auto* failure = std::get_if<Failure>(&experiment)) return fail(*failure);
+  // A search in an experiment that does not exist finds nothing, without an error.
+  const auto known = (*session)->wait<Experiment>([&](auto done) {
+    (*session)->client().get_experiment(std::get<std::string>(experiment), std::move(done));
+  });
+  if (const auto* failure = std::get_if<Failure>(&known)) return fail(*failure);
   const auto models = (*session)->wait<std::vector<LoggedModel>>([&](auto done) {
     (*session)->client().search_models(std::get<std::string>(experiment), "", std::move(done));
   });

@@ -24,12 +24,15 @@ bool is_kept(std::string_view entry) {
 }  // namespace
 
 Result<std::string> name_model(std::string_view current, std::string_view model) {
-  if (model.empty()) return Error{ErrorCode::invalid, "--model needs a name or an id"};
+  if (model.find_first_not_of(" \t") == std::string_view::npos) {
+    return Error{ErrorCode::invalid, "--model needs a name or an id"};
+  }
   const bool by_id = is_model_id(model);
   if (!by_id && looks_like_model_id(model)) {
     return Error{ErrorCode::invalid, "'" + std::string(model) +
                                          "' is neither a model id (m- and 32 lower-case hex "
-                                         "digits; was it cut?) nor taken as a name"};
+                                         "digits; " +
+                                         fault_of_model_id(model) + ") nor taken as a name"};
   }
   std::string attributes;
   while (!current.empty()) {

@@ -1,7 +1,5 @@
 #include <chrono>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -9,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/send_input.hpp"
 #include "ipc/client/unix_http.hpp"
 
 namespace tracelink::cli {
@@ -18,15 +17,6 @@ namespace {
 constexpr std::chrono::seconds kSendTimeout{15};
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kProtobuf = "application/x-protobuf";
-
-Result<std::string> read_input(const std::string& file) {
-  if (file == "-") {
-    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
-  }
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return Error{ErrorCode::io, file + ": cannot be read"};
-  return std::string(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
-}
 
 // What the daemon said about one request beyond "stored": rejected spans or an error.
 std::string complaint_of(const UnixHttpReply& reply) {
@@ -60,27 +50,45 @@ int send_json_lines(const std::string& socket, const std::string& input) {
   return exit_code;
 }
 
+int send_json_document(const std::string& socket, const std::string& input) {
+  const auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, input, kSendTimeout);
+  if (!reply) return fail(reply.error());
+  if (const std::string complaint = complaint_of(*reply); !complaint.empty()) {
+    return fail(kFailed, complaint);
+  }
+  std::cout << "1 request stored\n";
+  return kDone;
+}
+
 int send_protobuf(const std::string& socket, const std::string& input) {
   const auto reply =
       unix_http_request(socket, "POST", "/v1/traces", kProtobuf, input, kSendTimeout);
   if (!reply) return fail(reply.error());
+  const std::string reason = protobuf_reason(reply->status, reply->body);
   if (reply->status != 200) {
-    return fail(kFailed, "HTTP " + std::to_string(reply->status) +
-                             " (the input is neither OTLP JSON lines nor a protobuf request?)");
+    return fail(kFailed, "HTTP " + std::to_string(reply->status) + ": " + reason +
+                             "\n  (sent as a protobuf request: it does not begin as JSON does)");
   }
   // An empty ExportTraceServiceResponse has no partial_success: everything was stored.
-  if (!reply->body.empty()) return fail(kFailed, "some spans were rejected; see tracelink status");
+  if (!reply->body.empty()) return fail(kFailed, "some spans were rejected: " + reason);
   std::cout << "1 request stored\n";
   return kDone;
 }
 
 int send(const Context& context, const std::string& file) {
-  const auto input = read_input(file);
+  const auto input = read_send_input(file);
   if (!input) return fail(input.error());
-  const std::string socket = sockets_of(context).intake;
-  const std::size_t first = input->find_first_not_of(" \t\r\n");
-  if (first == std::string::npos) return fail(kFailed, "the input is empty");
-  return (*input)[first] == '{' ? send_json_lines(socket, *input) : send_protobuf(socket, *input);
+  const auto socket = intake_socket(context);
+  if (!socket) return fail(socket.error());
+  switch (form_of(*input)) {
+    case InputForm::json_document:
+      return send_json_document(*socket, *input);
+    case InputForm::json_lines:
+      return send_json_lines(*socket, *input);
+    case InputForm::protobuf:
+      break;
+  }
+  return send_protobuf(*socket, *input);
 }
 
 }  // namespace
@@ -88,7 +96,7 @@ int send(const Context& context, const std::string& file) {
 void add_send(CLI::App& app, const Context& context, int& exit_code) {
   auto file = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand(
-      "send", "Send a file of OTLP JSON lines, or one protobuf request, into the socket");
+      "send", "Send a file of OTLP JSON, one document or one a line, or one protobuf request");
   command->add_option("FILE", *file, "The file, or - for standard input")->required();
   command->footer("Example:\n  tracelink send traces.jsonl\n  curl … | tracelink send -");
   command->callback([&context, &exit_code, file] { exit_code = send(context, *file); });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace tracelink {
@@ -15,6 +16,13 @@ inline bool is_model_id(std::string_view text) {
 // An id, or most likely one that was cut or misspelled; never taken as a name.
 inline bool looks_like_model_id(std::string_view text) {
   return text.starts_with("m-") && is_hex(text.substr(2));
+}
+
+// For people: what keeps a text that looks like an id from being one.
+inline std::string fault_of_model_id(std::string_view text) {
+  const bool cut = text.size() != 34;
+  return cut ? "this has " + std::to_string(text.size() - 2) + " digits: was the id cut?"
+             : "write its digits in lower case";
 }
 
 }  // namespace tracelink

@@ -1,5 +1,7 @@
 """tracelink's commands, their JSON and their exit codes."""
 
+import json
+
 import pytest
 
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
@@ -93,8 +95,14 @@ def test_send_takes_json_lines_and_protobuf(daemon):
     request.write_bytes(make_trace().request.SerializeToString())
     assert daemon.tracelink("send", request).code == DONE
     assert daemon.tracelink("send", "-", input=otlp_json(make_trace()).decode()).code == DONE
-    assert daemon.spans()["accepted"] == 4 * SPANS_PER_TRACE
+    pretty = json.dumps(json.loads(otlp_json(make_trace())), indent=2)
+    assert daemon.tracelink("send", "-", input="\ufeff" + pretty).code == DONE
+    assert daemon.spans()["accepted"] == 5 * SPANS_PER_TRACE
     assert daemon.tracelink("send", "-", input="{bad json").code == FAILED
+    cut = daemon.tracelink("send", "-", input=pretty[:-3])
+    assert cut.code == FAILED and cut.err.count("HTTP 400: ") == 1
+    text = daemon.tracelink("send", "-", input="no request")
+    assert text.code == FAILED and "HTTP 400: " in text.err and "sent as a protobuf request" in text.err
 
 
 def test_dead_letters_of_a_healthy_daemon_are_none(daemon):
@@ -121,6 +129,8 @@ def test_models_work_without_a_daemon(server, make_daemon):
         assert daemon.tracelink("models", "get", key, "--json").json()["model_id"] == created["model_id"]
     listed = daemon.tracelink("models", "list", "--experiment-name", "ci", "--json").json()
     assert [model["name"] for model in listed] == ["release-7"]
+    unknown = daemon.tracelink("models", "list", "--experiment-id", "999")
+    assert unknown.code == FAILED and "999" in unknown.err
     refused = daemon.tracelink("models", "create", "--name", "a/b", "--experiment-name", "ci",
                                TRACELINK_MODEL__NAME_POLICY="exact")
     assert refused.code == FAILED and "a/b" in refused.err

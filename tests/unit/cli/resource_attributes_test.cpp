@@ -37,8 +37,11 @@ TEST(NameModel, EncodesWhatSeparates) {
 
 TEST(NameModel, RefusesNothingAndACutId) {
   EXPECT_FALSE(name_model("", ""));
+  EXPECT_FALSE(name_model("", " \t"));
   EXPECT_FALSE(name_model("", "m-0123"));
   EXPECT_TRUE(name_model("", "m-agent"));
+  const auto message = name_model("", "m-0123456789ABCDEF0123456789abcdef").error().message;
+  EXPECT_NE(message.find("digits; write its digits in lower case)"), std::string::npos) << message;
 }
 
 }  // namespace

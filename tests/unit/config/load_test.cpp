@@ -40,9 +40,11 @@ TEST_F(LoadConfig, TakesTheFileOfTheFlagThenOfTheVariableThenTheDefault) {
 
 TEST_F(LoadConfig, RefusesANamedFileThatCannotBeRead) {
   context_.config_flag = (directory_ / "none.yaml").string();
-  EXPECT_NE(errors().find("none.yaml: cannot be read"), std::string::npos);
+  EXPECT_TRUE(errors().starts_with(*context_.config_flag + ": cannot be read")) << errors();
+  EXPECT_EQ(load_config(context_).errors.size(), 1u);
   context_.config_flag = directory_.string();
-  EXPECT_NE(errors().find("cannot be read"), std::string::npos);
+  EXPECT_TRUE(errors().starts_with(*context_.config_flag + ": cannot be read")) << errors();
+  EXPECT_EQ(load_config(context_).errors.size(), 1u);
 }
 
 TEST_F(LoadConfig, PrefersFlagThenTracelinkThenMlflowThenFile) {
@@ -110,6 +112,17 @@ TEST_F(LoadConfig, ShowsValuesWithOriginsAndWithoutSecrets) {
   for (const char* hidden : {"s3cret", "t0ken", "p4ss"}) {
     EXPECT_EQ(shown.find(hidden), std::string::npos) << hidden;
   }
+}
+
+TEST_F(LoadConfig, TellsWarningsBesideErrors) {
+  env("TRACELINK_MODEL_NAME", "agent");
+  env("MLFLOW_TRACKING_URI", "http://server");
+  const std::vector<std::string> lines = lines_of(load_config(context_));
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_TRUE(lines[0].starts_with("error: configuration: model.name: no model")) << lines[0];
+  EXPECT_EQ(lines[1],
+            "warning: TRACELINK_MODEL_NAME: model_name: not used: it names no key; did you mean "
+            "TRACELINK_MODEL__NAME?");
 }
 
 TEST(ContextOfProcess, HasTheEnvironment) {

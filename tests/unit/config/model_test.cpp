@@ -119,6 +119,8 @@ TEST_F(ConfigModel, RefusesWhatIsNoId) {
                  "lower-case hex digits; a name belongs in model.name"));
   env("TRACELINK_MODEL__ID", std::string(kModelId) + "0");
   EXPECT_TRUE(error_says("this has 33 digits: was the id cut?"));
+  env("TRACELINK_MODEL__ID", "m-0123456789ABCDEF0123456789abcdef");
+  EXPECT_TRUE(error_says("hex digits; write its digits in lower case\n"));
 }
 
 TEST_F(ConfigModel, TakesMlflowsActiveModelAsIdOrName) {

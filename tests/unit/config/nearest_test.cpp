@@ -32,6 +32,9 @@ TEST(Nearest, SuggestsKeys) {
   EXPECT_EQ(nearest_key("tracing.uri"), "tracking.uri");
   EXPECT_EQ(nearest_key("uri"), "tracking.uri");
   EXPECT_EQ(nearest_key("forward.on_full"), "queue.on_full");
+  EXPECT_EQ(nearest_key("queu.max_bytes"), "queue.max_bytes");
+  EXPECT_EQ(nearest_key("qeuue.max_bytes"), "queue.max_bytes");
+  EXPECT_EQ(nearest_key("experimnt.name"), "experiment.name");
   EXPECT_EQ(nearest_key("trackng"), "tracking");
   EXPECT_EQ(nearest_key("listen.sokcet"), "listen.socket");
   EXPECT_EQ(nearest_key("colour"), "");

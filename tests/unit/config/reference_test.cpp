@@ -63,11 +63,12 @@ TEST(ConfigReference, NamesAreUniqueAndReadable) {
 
 TEST(ConfigSample, SetsEveryKey) {
   std::vector<ConfigProblem> errors;
-  const Settings sample =
+  const auto sample =
       read_yaml(content_of(TRACELINK_SAMPLE_FILE), TRACELINK_SAMPLE_FILE, {}, errors);
   EXPECT_TRUE(errors.empty());
+  ASSERT_TRUE(sample);
   std::set<std::string> in_sample, in_table;
-  for (const Setting& setting : sample) in_sample.insert(setting.key);
+  for (const Setting& setting : *sample) in_sample.insert(setting.key);
   for (const Key& key : key_table()) in_table.emplace(key.path);
   EXPECT_EQ(in_sample, in_table);
 }

@@ -84,6 +84,15 @@ TEST_F(ConfigTracking, NamesTheSourceOfAWrongUri) {
             "http:// or https:// of a server\n");
 }
 
+TEST_F(ConfigTracking, ChecksWhatAStrongerSourceMasks) {
+  file("tracking:\n  uri: databricks\n  token: \"s3\\ncret\"\n");
+  env("MLFLOW_TRACKING_TOKEN", "t0ken");
+  EXPECT_EQ(errors(),
+            "FILE:2:8: tracking.uri: Databricks is not supported yet; allowed: http:// or https:// "
+            "of a server\n"
+            "FILE:3:10: tracking.token: holds a line break or another control character\n");
+}
+
 TEST_F(ConfigTracking, NeverShowsAUriThatCameFromAFile) {
   env("TRACELINK_TRACKING__URI", "");
   file("tracking: {uri: \"${file:" + write("secret", "s3cret") + "}\"}\n");
@@ -124,10 +133,24 @@ TEST_F(ConfigTracking, PrefersBasicToToken) {
 TEST_F(ConfigTracking, RefusesInsecureTlsWithAuthorities) {
   env("MLFLOW_TRACKING_INSECURE_TLS", "true");
   EXPECT_EQ(errors(), "");
-  env("MLFLOW_TRACKING_SERVER_CERT_PATH", "/ca.pem");
+  env("MLFLOW_TRACKING_SERVER_CERT_PATH", write("ca.pem", ""));
   EXPECT_EQ(errors(),
             "MLFLOW_TRACKING_INSECURE_TLS: tracking.insecure_tls: set together with "
             "tracking.ca_file: either verify by that file, or not at all\n");
+}
+
+TEST_F(ConfigTracking, RefusesCertificatesThatCannotBeRead) {
+  env("MLFLOW_TRACKING_SERVER_CERT_PATH", (directory_ / "none.pem").string());
+  file("tracking: {client_cert_file: " + directory_.string() + "}\n");
+  EXPECT_EQ(errors(), "MLFLOW_TRACKING_SERVER_CERT_PATH: tracking.ca_file: \"" +
+                          (directory_ / "none.pem").string() +
+                          "\" cannot be read: is the file there, and may this user read it?\n"
+                          "FILE:1:30: tracking.client_cert_file: \"" +
+                          directory_.string() +
+                          "\" cannot be read: is the file there, and may this user read it?\n");
+  env("MLFLOW_TRACKING_SERVER_CERT_PATH", write("ca.pem", "x"));
+  env("MLFLOW_TRACKING_CLIENT_CERT_PATH", write("client.pem", "x"));
+  EXPECT_EQ(errors(), "");
 }
 
 TEST_F(ConfigTracking, RefusesCredentialsThatNoHeaderCanHold) {

@@ -53,6 +53,9 @@ TEST(ConfigValue, RefusesTheRestAndSaysWhatIsAllowed) {
        "wrong: found \"wiat\", allowed: wait | reject | drop_oldest; did you mean wait?"},
       {"queue.on_full", "block", "wrong: found \"block\", allowed: wait | reject | drop_oldest"},
       {"model.git", "./app", "wrong: found \"./app\", allowed: auto | off | an absolute path"},
+      {"model.name", " \t",
+       "wrong: found only blanks, allowed: text, with {attribute} for an attribute of the traces' "
+       "resource"},
       {"tracking.insecure_tls", "yes", "wrong: found \"yes\", allowed: true | false"},
       {"limits.connections", "0", "wrong: found \"0\", allowed: an integer from 1"},
       {"limits.connections", "2.5", "wrong: found \"2.5\", allowed: an integer from 1"},
@@ -70,6 +73,8 @@ TEST(ConfigValue, RefusesTheRestAndSaysWhatIsAllowed) {
       {"listen.socket.mode", "4755", "wrong: found \"4755\", allowed: an octal mode such as 0660"},
       {"listen.socket.path", "a.sock", "wrong: found \"a.sock\", allowed: an absolute path"},
       {"listen.socket.allow_uids", "0,root", "wrong: found \"root\", allowed: a list of numbers"},
+      {"listen.socket.allow_uids", "a, 5, -1,99999999999",
+       "wrong: found \"a\", \"-1\", \"99999999999\", allowed: a list of numbers"},
       {"listen.socket.allow_uids", "4294967296",
        "wrong: found \"4294967296\", allowed: a list of numbers"},
       {"listen.tcp", "0.0.0.0:4318",

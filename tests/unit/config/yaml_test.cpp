@@ -19,6 +19,17 @@ TEST_F(ConfigFile, PointsAtUnknownKeys) {
   EXPECT_EQ(errors_of("colour: red\n"), "FILE:1:1: colour: unknown key\n");
 }
 
+TEST_F(ConfigFile, RefusesDottedKeys) {
+  EXPECT_EQ(errors_of("queue.max_bytes: 5GiB\nlisten:\n  socket.path: /a\n"),
+            "FILE:1:1: queue.max_bytes: unknown key: a dot makes no level; write queue: "
+            "{max_bytes: …}\n"
+            "FILE:3:3: listen.socket.path: unknown key: a dot makes no level; write socket: {path: "
+            "…}\n");
+  EXPECT_EQ(errors_of("queue.max_byte: 5GiB\n"),
+            "FILE:1:1: queue.max_byte: unknown key; did you mean queue.max_bytes?\n");
+  EXPECT_EQ(errors_of("model: {tags: {a.b: c}}\n"), "");
+}
+
 TEST_F(ConfigFile, PointsAtWrongShapes) {
   EXPECT_EQ(errors_of("queue: 10GiB\n"),
             "FILE:1:8: queue: found a single value, but this is a section with keys\n");
@@ -51,6 +62,22 @@ TEST_F(ConfigFile, RefusesWhatIsNotOneYamlDocument) {
   EXPECT_NE(errors_of("log: {level: info\n").find("not valid YAML"), std::string::npos);
   EXPECT_EQ(errors_of("log: {}\n---\nlog: {}\n"),
             "FILE: found several YAML documents, allowed: one\n");
+}
+
+// What else is missing may be in the file.
+TEST_F(ConfigFile, ThatCannotBeReadIsTheOnlyErrorAboutIt) {
+  env("TRACELINK_QUEUE__ON_FULL", "never");
+  env("MLFLOW_TRACKING_USERNAME", "ada");
+  for (const char* yaml :
+       {"log: {level: info\n", "log: {}\n---\nlog: {}\n", "- model\n", "text\n"}) {
+    file(yaml);
+    const LoadResult result = load_config(context_);
+    EXPECT_EQ(result.errors.size(), 2u) << all(result.errors);
+    EXPECT_EQ(all(result.errors).find("no model"), std::string::npos) << yaml;
+    EXPECT_NE(all(result.errors).find("queue.on_full"), std::string::npos) << yaml;
+    EXPECT_EQ(all(result.warnings), "") << yaml;
+    EXPECT_EQ(result.partial.control.socket, "/run/tracelink/control.sock") << yaml;
+  }
 }
 
 TEST_F(ConfigFile, TellsAllErrorsAtOnceInTheirOrder) {

@@ -1,0 +1,81 @@
+#include "daemon/cli/send_input.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/codec/wire_reader.hpp"
+
+namespace tracelink::cli {
+
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+constexpr std::string_view kGzip = "\x1f\x8b";
+constexpr std::string_view kBlanks = " \t\r\n";
+
+std::string rest_of(std::istream& stream) {
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+Result<std::string> content_of(const std::string& file) {
+  if (file == "-") return rest_of(std::cin);
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) {
+    return Error{ErrorCode::io, file + ": is a directory; name one file"};
+  }
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return Error{ErrorCode::io, file + ": cannot be read"};
+  return rest_of(stream);
+}
+
+// A line of a document that goes on: of JSON lines each is whole.
+bool goes_on(std::string_view line) {
+  const auto last = line.find_last_not_of(kBlanks);
+  return last != std::string_view::npos && std::string_view("{[,").find(line[last]) != line.npos;
+}
+
+std::string_view bytes_field(std::string_view message, std::uint32_t number) {
+  WireReader reader(message);
+  for (WireField field; reader.next(field);) {
+    if (field.is(number, WireType::bytes)) return field.bytes;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> read_send_input(const std::string& file) {
+  auto input = content_of(file);
+  if (!input) return input;
+  if (input->starts_with(kGzip)) {
+    return Error{ErrorCode::invalid, file + ": is compressed by gzip; decompress it: gzip -dc " +
+                                         (file == "-" ? "FILE" : file) + " | tracelink send -"};
+  }
+  if (input->starts_with(kByteOrderMark)) input->erase(0, kByteOrderMark.size());
+  if (input->find_first_not_of(kBlanks) == std::string::npos) {
+    return Error{ErrorCode::invalid, "the input is empty"};
+  }
+  return input;
+}
+
+InputForm form_of(std::string_view input) {
+  const auto first = input.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos || input[first] != '{') return InputForm::protobuf;
+  input.remove_prefix(first);
+  const bool is_document =
+      goes_on(input.substr(0, input.find('\n'))) || nlohmann::json::accept(input);
+  return is_document ? InputForm::json_document : InputForm::json_lines;
+}
+
+std::string protobuf_reason(int http_status, std::string_view body) {
+  constexpr std::uint32_t kPartialSuccess = 1;
+  constexpr std::uint32_t kMessage = 2;  // of the status, and of the partial success
+  if (http_status == 200) body = bytes_field(body, kPartialSuccess);
+  return std::string(bytes_field(body, kMessage));
+}
+
+}  // namespace tracelink::cli

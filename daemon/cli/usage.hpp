@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace tracelink::cli {
+
+// What CLI11 does not say about the use of commands.
+
+// After a parse that failed: the word in the place of a command that is none, with the nearest; ""
+// when the parse failed for another reason.
+std::string unknown_command(const CLI::App& app);
+
+// Appends to the help of every command, at any depth, where the options are that all have.
+void mention_global_options(CLI::App& app);
+
+}  // namespace tracelink::cli

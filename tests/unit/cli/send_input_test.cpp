@@ -1,0 +1,58 @@
+#include "daemon/cli/send_input.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "ipc/wire/export_response.hpp"
+#include "ipc/wire/rpc_status.hpp"
+
+namespace tracelink::cli {
+namespace {
+
+// What read_send_input() makes of a file with this content.
+std::string read(const std::string& content) {
+  const std::string path = ::testing::TempDir() + "tracelink-send-input";
+  std::ofstream(path, std::ios::binary) << content;
+  const auto input = read_send_input(path);
+  std::filesystem::remove(path);
+  return input ? *input : "error: " + input.error().message;
+}
+
+TEST(SendInput, IsTheFileWithoutAByteOrderMark) {
+  EXPECT_EQ(read("{}\n"), "{}\n");
+  EXPECT_EQ(read("\xef\xbb\xbf{}"), "{}");
+}
+
+TEST(SendInput, SaysWhyItCannotBeSent) {
+  EXPECT_EQ(read(" \n"), "error: the input is empty");
+  EXPECT_NE(read("\x1f\x8b\x08").find("decompress it: gzip -dc "), std::string::npos);
+  EXPECT_NE(read_send_input(::testing::TempDir()).error().message.find(": is a directory"),
+            std::string::npos);
+  EXPECT_NE(read_send_input("no-such-file").error().message.find("cannot be read"),
+            std::string::npos);
+}
+
+TEST(SendInput, HasAForm) {
+  EXPECT_EQ(form_of("{\"resourceSpans\": []}"), InputForm::json_document);
+  EXPECT_EQ(form_of("\n{\n  \"resourceSpans\": []\n}\n"), InputForm::json_document);
+  EXPECT_EQ(form_of("{\n  \"resourceSpans\": [\n"), InputForm::json_document) << "a cut document";
+  EXPECT_EQ(form_of("{}\n{}\n"), InputForm::json_lines);
+  EXPECT_EQ(form_of("{\"cut\": 1\n{}\n"), InputForm::json_lines) << "the other lines are sent";
+  EXPECT_EQ(form_of("\x0a\x02"), InputForm::protobuf);
+}
+
+TEST(SendInput, HasTheDaemonsReasonInProtobuf) {
+  RpcStatus status;
+  status.message = "no spans";
+  EXPECT_EQ(protobuf_reason(400, encode_status_protobuf(status)), "no spans");
+  ExportResponse response;
+  response.rejected_spans = 3;
+  response.message = "no trace id";
+  EXPECT_EQ(protobuf_reason(200, encode_response_protobuf(response)), "no trace id");
+  EXPECT_EQ(protobuf_reason(200, ""), "");
+}
+
+}  // namespace
+}  // namespace tracelink::cli

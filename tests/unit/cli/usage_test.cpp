@@ -1,0 +1,55 @@
+#include "daemon/cli/usage.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tracelink::cli {
+namespace {
+
+// An application like tracelink's.
+class Usage : public ::testing::Test {
+ protected:
+  Usage() {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.add_flag("--json");
+    app_.add_subcommand("status")->footer("Example:\n  tracelink status");
+    CLI::App* models = app_.add_subcommand("models");
+    models->require_subcommand(1);
+    models->add_subcommand("list");
+  }
+  std::string unknown(const std::string& line) {
+    try {
+      app_.parse(line);
+    } catch (const CLI::ParseError&) {
+      return unknown_command(app_);
+    }
+    return "parsed";
+  }
+
+  CLI::App app_;
+};
+
+TEST_F(Usage, NamesTheUnknownCommandAndTheNearest) {
+  EXPECT_EQ(unknown("statsu"), "there is no command 'statsu'; did you mean 'status'?");
+  EXPECT_EQ(unknown("--json bogus"), "there is no command 'bogus'");
+  EXPECT_EQ(unknown("models lst"), "there is no command 'lst'; did you mean 'list'?");
+}
+
+TEST_F(Usage, LeavesOtherMistakesToTheParser) {
+  EXPECT_EQ(unknown(""), "");
+  EXPECT_EQ(unknown("models"), "");
+  EXPECT_EQ(unknown("status more"), "");
+  EXPECT_EQ(unknown("--wrong"), "");
+}
+
+TEST_F(Usage, EveryHelpMentionsTheGlobalOptions) {
+  mention_global_options(app_);
+  const std::string help = app_.get_subcommand("status")->help();
+  EXPECT_NE(help.find("tracelink status\n\n--config, --control, --json"), std::string::npos)
+      << help;
+  EXPECT_NE(app_.get_subcommand("models")->get_subcommand("list")->help().find("tracelink --help"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace tracelink::cli
