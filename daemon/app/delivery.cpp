@@ -32,7 +32,13 @@ class DeliveryImpl final : public Delivery {
  public:
   DeliveryImpl(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
                RandomSource& random)
-      : config_(config), queue_(queue), source_(queue), fs_(fs), clock_(clock), random_(random) {}
+      : config_(config),
+        queue_(queue),
+        source_(queue),
+        fs_(fs),
+        clock_(clock),
+        random_(random),
+        reporter_(clock) {}
 
   Result<void> open() {
     const std::filesystem::path state_dir = config_.state_dir;
@@ -53,7 +59,7 @@ class DeliveryImpl final : public Delivery {
     if (auto opened = open_destination(); !opened) return opened;
     if (!destination_) return {};
     forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), source_, *destination_,
-                                             *dead_letters_, *relinks_, clock_, random_);
+                                             *dead_letters_, *relinks_, reporter_, clock_, random_);
     queue_.set_on_durable([this] { destination_->wakeup(); });
     return {};
   }
@@ -184,9 +190,9 @@ class DeliveryImpl final : public Delivery {
       spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
                    file);
     }
-    destination_ =
-        std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *http_,
-                                            *client_, *registrar_, link_lookup(), clock_, random_);
+    destination_ = std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_),
+                                                       *http_, *client_, *registrar_, link_lookup(),
+                                                       reporter_, clock_, random_);
     return {};
   }
 
@@ -228,6 +234,7 @@ class DeliveryImpl final : public Delivery {
   FileSystem& fs_;
   const Clock& clock_;
   RandomSource& random_;
+  Reporter reporter_;  // of the forwarder thread
 
   std::unique_ptr<DeadLetterStore> dead_letters_;
   std::optional<DeadLetterCommands> letter_commands_;

@@ -1,5 +1,7 @@
 #include "daemon/forward/scope_name.hpp"
 
+#include "daemon/forward/reporter.hpp"
+
 namespace tracelink {
 
 std::string link_name(const LinkHash& link, const RecordSource& source) {
@@ -17,7 +19,7 @@ bool is_peer_chosen(const ScopeKey& key, const RecordSource& source) {
 std::string scope_name(const ScopeKey& key, const RecordSource& source) {
   switch (key.scope) {
     case FailureScope::server:
-      return "server";
+      return kServerSubject;
     case FailureScope::experiment:
       return "experiment " + key.experiment;
     case FailureScope::link:
