@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/app/options.hpp"
+#include "daemon/app/registration_log.hpp"
 #include "daemon/codec/name_template.hpp"
 #include "daemon/forward/dead_letter_commands.hpp"
 #include "daemon/forward/file_destination.hpp"
@@ -207,23 +208,14 @@ class DeliveryImpl final : public Delivery {
     return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
   }
 
-  // The same warnings come back with each verification; they are logged when they change.
-  void log_warnings(const RegistrationStatus& status) {
-    auto& logged = logged_warnings_[status.link];
-    if (logged == status.warnings) return;
-    logged = status.warnings;
-    for (const std::string& warning : logged) {
-      spdlog::warn("model=\"{}\" {}", status.requested_name, warning);
-    }
-  }
-
   void registered(const RegistrationStatus& status) {
-    log_warnings(status);
+    registration_log_.changed(status);
     const std::lock_guard lock(mutex_);
     registrations_.insert_or_assign(status.link, status);
   }
 
   void forgotten(const LinkHash& link) {
+    registration_log_.forgotten(link);
     const std::lock_guard lock(mutex_);
     registrations_.erase(link);
   }
@@ -235,6 +227,7 @@ class DeliveryImpl final : public Delivery {
   const Clock& clock_;
   RandomSource& random_;
   Reporter reporter_;  // of the forwarder thread
+  RegistrationLog registration_log_{reporter_};
 
   std::unique_ptr<DeadLetterStore> dead_letters_;
   std::optional<DeadLetterCommands> letter_commands_;
@@ -245,7 +238,6 @@ class DeliveryImpl final : public Delivery {
   std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<Destination> destination_;
   std::unique_ptr<Forwarder> forwarder_;
-  std::map<LinkHash, std::vector<std::string>> logged_warnings_;
   std::jthread thread_;
 
   mutable std::mutex mutex_;
