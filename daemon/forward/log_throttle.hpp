@@ -11,8 +11,8 @@
 namespace tracelink {
 
 // Keeps a repeating failure from filling the log: a message is due when it differs from the last
-// one of its subject, and else once a minute. Memory: one entry a subject; subjects that were quiet
-// for an hour are forgotten. Threads: one.
+// one of its subject in more than numbers (durations, the name of a file), and else once a minute.
+// Memory: one entry a subject; subjects that were quiet for an hour are forgotten. Threads: one.
 class LogThrottle {
  public:
   explicit LogThrottle(const Clock& clock) : clock_(clock) {}
@@ -25,7 +25,7 @@ class LogThrottle {
 
  private:
   struct Entry {
-    std::string message;
+    std::string message;  // without numbers
     SteadyTime logged_at;
     std::uint64_t count = 0;
   };
