@@ -22,6 +22,7 @@
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
+#include "daemon/app/queue_watch.hpp"
 #include "daemon/app/state_lock.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/posix_file_system.hpp"
@@ -40,6 +41,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds kDrainCheck{50};
+constexpr std::chrono::seconds kQueueCheck{1};
 // What was read is answered before the connections close: longer than the server holds a reply.
 constexpr std::chrono::milliseconds kCloseGrace{8'500};
 
@@ -79,6 +81,7 @@ class DaemonImpl final : public Daemon {
 
   int run() override {
     log_summary();
+    watch_queue();
     queue_->start();
     delivery_->start();
     server_->start();
@@ -114,7 +117,7 @@ class DaemonImpl final : public Daemon {
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();
-    sink_.emplace(*queue_, clock_, *active_);
+    sink_.emplace(*queue_, clock_, *active_, queue_watch_);
     return {};
   }
 
@@ -195,6 +198,7 @@ class DaemonImpl final : public Daemon {
                                 .delivery = *delivery_,
                                 .now = clock_.wall(),
                                 .uptime = clock_.steady() - started_,
+                                .queue_watch = queue_watch_,
                                 .notices = notices_};
       return handle_control(request.target, inputs);
     };
@@ -217,6 +221,14 @@ class DaemonImpl final : public Daemon {
         config().destination, link.id.empty() ? link.model_name() : link.id,
         config().tracking.uri.empty() ? "none" : config().tracking.uri,
         queue_->stats().queued_spans);
+  }
+
+  void watch_queue() {
+    queue_watch_.look(queue_->stats());
+    queue_timer_.expires_after(kQueueCheck);
+    queue_timer_.async_wait([this](auto error) {
+      if (!error) watch_queue();
+    });
   }
 
   // From the io thread: if it hangs, systemd restarts us.
@@ -282,12 +294,14 @@ class DaemonImpl final : public Daemon {
   asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP};
   asio::steady_timer drain_timer_{io_};
   asio::steady_timer watchdog_timer_{io_};
+  asio::steady_timer queue_timer_{io_};
   bool socket_activated_ = false;
   bool serving_ = false;
   bool stopping_ = false;
   SteadyTime drain_until_{};
 
   std::optional<StateLock> lock_;
+  QueueWatch queue_watch_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;
