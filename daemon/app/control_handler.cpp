@@ -144,6 +144,7 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"queue", queue_json(queue, inputs.now)},
       {"spans", spans_json(queue)},
       {"rejected_spans", inputs.intake.rejected_spans},
+      {"repaired_ends", inputs.intake.repaired_ends},
       {"quarantine", {{"files", queue.quarantine_files}, {"bytes", queue.quarantine_bytes}}},
       {"held", held_json(forwarder)},
       {"relinks", relinks_json(inputs)},
