@@ -1,6 +1,7 @@
 #include "daemon/forward/scope_name.hpp"
 
 #include "daemon/forward/reporter.hpp"
+#include "daemon/mlflow/remedies.hpp"
 
 namespace tracelink {
 
@@ -14,6 +15,18 @@ bool is_peer_chosen(const ScopeKey& key, const RecordSource& source) {
   if (key.scope != FailureScope::link) return key.scope == FailureScope::experiment;
   const auto definition = source.link(key.link);
   return definition && definition->named_by_trace;
+}
+
+Failure told_of(const ScopeKey& key, Failure failure) {
+  if (key.scope != FailureScope::experiment || failure.remedy.empty()) return failure;
+  // That remedy names keys of the configuration.
+  if (failure.remedy == remedy::kUnknownExperiment) {
+    failure.remedy = "The experiment does not exist on this server.";
+  }
+  failure.remedy +=
+      " A client chose it by the header x-mlflow-experiment-id: correct it there. Its traces go to "
+      "the dead letters after 24 hours.";
+  return failure;
 }
 
 std::string scope_name(const ScopeKey& key, const RecordSource& source) {
