@@ -28,6 +28,7 @@
 #include "daemon/base/posix_file_system.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/control/control_server.hpp"
+#include "daemon/forward/log_throttle.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/version.hpp"
 #include "ipc/server/server.hpp"
@@ -141,7 +142,7 @@ class DaemonImpl final : public Daemon {
     }
     socket_activated_ = !descriptors->empty();
     options.describe = [this] { return describe_intake(config(), *active_, *delivery_); };
-    options.on_warning = [](const std::string& message) { spdlog::warn("{}", message); };
+    options.on_warning = [this](const std::string& message) { warn_of_client(message); };
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
     server_ = std::move(*server);
@@ -223,6 +224,12 @@ class DaemonImpl final : public Daemon {
         queue_->stats().queued_spans);
   }
 
+  void warn_of_client(const std::string& message) {
+    if (const auto times = client_warnings_.due(message)) {
+      spdlog::warn("{} times={}", message, *times);
+    }
+  }
+
   void watch_queue() {
     queue_watch_.look(queue_->stats());
     queue_timer_.expires_after(kQueueCheck);
@@ -290,6 +297,7 @@ class DaemonImpl final : public Daemon {
   PosixFileSystem fs_;
   SteadyTime started_ = clock_.steady();
   std::vector<std::string> notices_;
+  LogThrottle client_warnings_{clock_};
   asio::io_context io_{1};
   asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP};
   asio::steady_timer drain_timer_{io_};

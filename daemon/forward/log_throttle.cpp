@@ -44,6 +44,10 @@ std::optional<std::uint64_t> LogThrottle::due(const std::string& subject,
   return std::exchange(entry.count, 0);
 }
 
+std::optional<std::uint64_t> LogThrottle::due(const std::string& message) {
+  return due(without_numbers(message), message);
+}
+
 bool LogThrottle::clear(const std::string& subject) { return entries_.erase(subject) > 0; }
 
 void LogThrottle::forget_quiet_ones() {

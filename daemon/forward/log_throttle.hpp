@@ -20,6 +20,8 @@ class LogThrottle {
   // How often `message` happened since it was last due (at least 1) when it is to be logged now,
   // else nothing.
   std::optional<std::uint64_t> due(const std::string& subject, const std::string& message);
+  // The same for messages that have no subject: each kind of message, numbers aside, is one.
+  std::optional<std::uint64_t> due(const std::string& message);
   // The subject is well again; true if something about it had been logged.
   bool clear(const std::string& subject);
 

@@ -46,6 +46,15 @@ TEST_F(LogThrottleTest, AMessageWithOtherNumbersIsTheSame) {
   EXPECT_EQ(throttle.due("queue", "open 0000000c.segment: Input/output error"), 1u);
 }
 
+TEST_F(LogThrottleTest, WithoutASubjectEachKindOfMessageIsOne) {
+  EXPECT_EQ(throttle.due("refused uid 7"), 1u);
+  EXPECT_EQ(throttle.due("pid 3 speaks TLS"), 1u);
+  EXPECT_FALSE(throttle.due("refused uid 8"));
+  EXPECT_FALSE(throttle.due("pid 4 speaks TLS"));
+  clock.advance(seconds(60));
+  EXPECT_EQ(throttle.due("refused uid 9"), 2u);
+}
+
 TEST_F(LogThrottleTest, ClearingTellsWhetherSomethingHadBeenSaid) {
   EXPECT_FALSE(throttle.clear("server"));
   throttle.due("server", "down");
