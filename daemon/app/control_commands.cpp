@@ -86,7 +86,7 @@ ControlReply set_active(const Body& body, const ControlParts& parts) {
   spdlog::info("active model set model=\"{}\" for=\"{}\" link={}", model->second, scope_of(name),
                link->hex());
   register_now(*link, *definition, parts.delivery);
-  ordered_json json{{"service", name}};
+  ordered_json json{{"service", name}, {"destination", parts.config.destination}};
   json.update(override_json({*definition, *link, now}, parts.delivery));
   return json_reply(json);
 }

@@ -113,6 +113,18 @@ ordered_json relinks_json(const StatusInputs& inputs) {
   return relinks;
 }
 
+std::vector<std::string> notices(const StatusInputs& inputs) {
+  std::vector<std::string> all = inputs.queue_watch.notices();
+  all.insert(all.end(), inputs.notices.begin(), inputs.notices.end());
+  return all;
+}
+
+std::optional<LastError> newer(const std::optional<LastError>& a,
+                               const std::optional<LastError>& b) {
+  if (!a || !b) return a ? a : b;
+  return a->at < b->at ? b : a;
+}
+
 ordered_json status_json(const StatusInputs& inputs) {
   const QueueStats queue = inputs.queue.stats();
   const ForwardStatus forwarder = inputs.delivery.forward_status();
@@ -132,16 +144,16 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"queue", queue_json(queue, inputs.now)},
       {"spans", spans_json(queue)},
       {"rejected_spans", inputs.intake.rejected_spans},
+      {"repaired_ends", inputs.intake.repaired_ends},
       {"quarantine", {{"files", queue.quarantine_files}, {"bytes", queue.quarantine_bytes}}},
       {"held", held_json(forwarder)},
       {"relinks", relinks_json(inputs)},
       {"last_error", nullptr},
       {"last_delivery_at", nullptr},
-      {"notices", inputs.notices}};
-  if (forwarder.last_error) {
-    json["last_error"] = {{"message", forwarder.last_error->message},
-                          {"remedy", forwarder.last_error->remedy},
-                          {"at", timestamp(forwarder.last_error->at)}};
+      {"notices", notices(inputs)}};
+  if (const auto error = newer(forwarder.last_error, inputs.queue_watch.last_error())) {
+    json["last_error"] = {
+        {"message", error->message}, {"remedy", error->remedy}, {"at", timestamp(error->at)}};
   }
   if (forwarder.last_delivery_at) json["last_delivery_at"] = timestamp(*forwarder.last_delivery_at);
   return json;

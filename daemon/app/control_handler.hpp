@@ -8,6 +8,7 @@
 #include "config/config.hpp"
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
+#include "daemon/app/queue_watch.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/control/control_server.hpp"
 #include "daemon/queue/queue.hpp"
@@ -24,7 +25,8 @@ struct StatusInputs {
   const Delivery& delivery;
   WallTime now;
   std::chrono::steady_clock::duration uptime;
-  const std::vector<std::string>& notices;
+  const QueueWatch& queue_watch;
+  const std::vector<std::string>& notices;  // of the start
 };
 
 // Answers a GET of the control socket (docs/control-api.md). Threads: any.

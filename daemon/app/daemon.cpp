@@ -23,11 +23,13 @@
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
+#include "daemon/app/queue_watch.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_lock.hpp"
 #include "daemon/base/posix_file_system.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/control/control_server.hpp"
+#include "daemon/forward/log_throttle.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/version.hpp"
 #include "ipc/server/server.hpp"
@@ -41,6 +43,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds kDrainCheck{50};
+constexpr std::chrono::seconds kQueueCheck{1};
 // What was read is answered before the connections close: longer than the server holds a reply.
 constexpr std::chrono::milliseconds kCloseGrace{8'500};
 
@@ -71,6 +74,7 @@ class DaemonImpl final : public Daemon {
 
   int run() override {
     log_summary();
+    watch_queue();
     queue_->start();
     delivery_->start();
     server_->start();
@@ -103,7 +107,7 @@ class DaemonImpl final : public Daemon {
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();
-    sink_.emplace(*queue_, clock_, *active_);
+    sink_.emplace(*queue_, clock_, *active_, queue_watch_);
     return {};
   }
 
@@ -140,7 +144,7 @@ class DaemonImpl final : public Daemon {
     }
     socket_activated_ = !descriptors->empty();
     options.describe = [this] { return describe_intake(config(), *active_, *delivery_); };
-    options.on_warning = [](const std::string& message) { spdlog::warn("{}", message); };
+    options.on_warning = [this](const std::string& message) { warn_of_client(message); };
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
     server_ = std::move(*server);
@@ -199,6 +203,7 @@ class DaemonImpl final : public Daemon {
                                 .delivery = *delivery_,
                                 .now = clock_.wall(),
                                 .uptime = clock_.steady() - started_,
+                                .queue_watch = queue_watch_,
                                 .notices = notices_};
       return handle_control(request.target, inputs);
     };
@@ -221,6 +226,20 @@ class DaemonImpl final : public Daemon {
         config().destination, link.id.empty() ? link.model_name() : link.id,
         config().tracking.uri.empty() ? "none" : config().tracking.uri,
         queue_->stats().queued_spans);
+  }
+
+  void warn_of_client(const std::string& message) {
+    if (const auto times = client_warnings_.due(message)) {
+      spdlog::warn("{} times={}", message, *times);
+    }
+  }
+
+  void watch_queue() {
+    queue_watch_.look(queue_->stats());
+    queue_timer_.expires_after(kQueueCheck);
+    queue_timer_.async_wait([this](auto error) {
+      if (!error) watch_queue();
+    });
   }
 
   // From the io thread: if it hangs, systemd restarts us.
@@ -283,16 +302,19 @@ class DaemonImpl final : public Daemon {
   PosixFileSystem fs_;
   SteadyTime started_ = clock_.steady();
   std::vector<std::string> notices_;
+  LogThrottle client_warnings_{clock_};
   asio::io_context io_{1};
   asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP};
   asio::steady_timer drain_timer_{io_};
   asio::steady_timer watchdog_timer_{io_};
+  asio::steady_timer queue_timer_{io_};
   bool socket_activated_ = false;
   bool serving_ = false;
   bool stopping_ = false;
   SteadyTime drain_until_{};
 
   std::optional<FileLock> lock_;
+  QueueWatch queue_watch_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;

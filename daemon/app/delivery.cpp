@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/app/options.hpp"
+#include "daemon/app/registration_log.hpp"
 #include "daemon/codec/name_template.hpp"
 #include "daemon/forward/dead_letter_commands.hpp"
 #include "daemon/forward/file_destination.hpp"
@@ -38,7 +39,8 @@ class DeliveryImpl final : public Delivery {
         fs_(fs),
         clock_(clock),
         random_(random),
-        read_credentials_(std::move(read_credentials)) {}
+        read_credentials_(std::move(read_credentials)),
+        reporter_(clock) {}
 
   Result<void> open() {
     const std::filesystem::path state_dir = config_.state_dir;
@@ -59,7 +61,7 @@ class DeliveryImpl final : public Delivery {
     if (auto opened = open_destination(); !opened) return opened;
     if (!destination_) return {};
     forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), source_, *destination_,
-                                             *dead_letters_, *relinks_, clock_, random_);
+                                             *dead_letters_, *relinks_, reporter_, clock_, random_);
     queue_.set_on_durable([this] { destination_->wakeup(); });
     return {};
   }
@@ -192,9 +194,9 @@ class DeliveryImpl final : public Delivery {
       spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
                    file);
     }
-    destination_ =
-        std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *http_,
-                                            *client_, *registrar_, link_lookup(), clock_, random_);
+    destination_ = std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_),
+                                                       *http_, *client_, *registrar_, link_lookup(),
+                                                       reporter_, clock_, random_);
     return {};
   }
 
@@ -209,23 +211,14 @@ class DeliveryImpl final : public Delivery {
     return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
   }
 
-  // The same warnings come back with each verification; they are logged when they change.
-  void log_warnings(const RegistrationStatus& status) {
-    auto& logged = logged_warnings_[status.link];
-    if (logged == status.warnings) return;
-    logged = status.warnings;
-    for (const std::string& warning : logged) {
-      spdlog::warn("model=\"{}\" {}", status.requested_name, warning);
-    }
-  }
-
   void registered(const RegistrationStatus& status) {
-    log_warnings(status);
+    registration_log_.changed(status);
     const std::lock_guard lock(mutex_);
     registrations_.insert_or_assign(status.link, status);
   }
 
   void forgotten(const LinkHash& link) {
+    registration_log_.forgotten(link);
     const std::lock_guard lock(mutex_);
     registrations_.erase(link);
   }
@@ -237,6 +230,8 @@ class DeliveryImpl final : public Delivery {
   const Clock& clock_;
   RandomSource& random_;
   const CredentialsReader read_credentials_;
+  Reporter reporter_;  // of the forwarder thread
+  RegistrationLog registration_log_{reporter_};
 
   std::unique_ptr<DeadLetterStore> dead_letters_;
   std::optional<DeadLetterCommands> letter_commands_;
@@ -247,7 +242,6 @@ class DeliveryImpl final : public Delivery {
   std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<Destination> destination_;
   std::unique_ptr<Forwarder> forwarder_;
-  std::map<LinkHash, std::vector<std::string>> logged_warnings_;
   std::jthread thread_;
 
   mutable std::mutex mutex_;

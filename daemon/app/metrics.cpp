@@ -101,6 +101,9 @@ void add_intake(Families& families, const ServerStats& intake) {
   }
   families.counters("tracelink_spans_rejected_total", "Spans refused by partial success.", "reason",
                     rejected);
+  families.counter("tracelink_spans_repaired_total",
+                   "Spans that ended before they began, stored as ending then.",
+                   intake.repaired_ends);
   families.counters("tracelink_connections_refused_total", "Connections closed unserved.", "reason",
                     {{"peer", number(intake.refused_peers)},
                      {"tls", number(intake.tls_hellos)},

@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include <spdlog/spdlog.h>
+
 namespace tracelink {
 
 void QueueSink::submit(AcceptedRequest request, Done done) {
@@ -16,7 +18,13 @@ void QueueSink::submit(AcceptedRequest request, Done done) {
                              .experiment = request.experiment,
                              .slice = std::move(slice)});
   }
-  queue_.append(std::move(records), request.deadline, std::move(done));
+  const std::size_t traces = records.size();
+  queue_.append(std::move(records), request.deadline,
+                [this, traces, done = std::move(done)](Result<void> stored) {
+                  watch_.appended(stored);
+                  if (stored) spdlog::debug("request accepted traces={}", traces);
+                  done(std::move(stored));
+                });
 }
 
 }  // namespace tracelink

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/app/active_links.hpp"
+#include "daemon/app/queue_watch.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/queue/queue.hpp"
 #include "ipc/server/record_sink.hpp"
@@ -11,8 +12,8 @@ namespace tracelink {
 // Threads: submit() on the io thread. Lifetime: the references outlive it.
 class QueueSink final : public RecordSink {
  public:
-  QueueSink(Queue& queue, const Clock& clock, const ActiveLinks& active)
-      : queue_(queue), clock_(clock), active_(active) {}
+  QueueSink(Queue& queue, const Clock& clock, const ActiveLinks& active, QueueWatch& watch)
+      : queue_(queue), clock_(clock), active_(active), watch_(watch) {}
 
   void submit(AcceptedRequest request, Done done) override;
 
@@ -20,6 +21,7 @@ class QueueSink final : public RecordSink {
   Queue& queue_;
   const Clock& clock_;
   const ActiveLinks& active_;
+  QueueWatch& watch_;
 };
 
 }  // namespace tracelink

@@ -40,6 +40,10 @@ int set_active(const Context& context, const std::string& model, const std::stri
     return kDone;
   }
   std::cout << "traces" << scope_of(service) << " accepted from now on belong to " << model << "\n";
+  if (answer.value("destination", "") == "file") {
+    std::cout << "  nothing is registered with destination: file; the archive's lines name it\n";
+    return kDone;
+  }
   print_model(answer);
   if (answer.value("state", "") == "unresolved") {
     std::cout << "  it is being registered and traces are kept meanwhile: see 'tracelink status'\n";

@@ -26,15 +26,15 @@ DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
 }  // namespace
 
 Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
-                     DeadLetterStore& dead_letters, Relinks& relinks, const Clock& clock,
-                     RandomSource& random)
+                     DeadLetterStore& dead_letters, Relinks& relinks, Reporter& reporter,
+                     const Clock& clock, RandomSource& random)
     : options_(options),
       source_(source),
       destination_(destination),
       dead_letters_(dead_letters),
       relinks_(relinks),
       clock_(clock),
-      reporter_(clock),
+      reporter_(reporter),
       ledger_(source, clock),
       links_(options.links, source, reporter_, clock),
       assembler_({options.trace_grace, options.trace_idle}, clock),
@@ -71,7 +71,9 @@ void Forwarder::stop() {
     stopped_ = true;
     posted_.clear();
   }
+  reporter_.set_muted(true);  // what is cancelled has not failed
   destination_.cancel();
+  reporter_.set_muted(false);
   if (auto synced = ledger_.sync(); !synced) {
     reporter_.failure("delivery journal", synced.error().message, "");
   }

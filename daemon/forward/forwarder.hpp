@@ -57,7 +57,7 @@ struct ForwarderOptions {
 class Forwarder {
  public:
   Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
-            DeadLetterStore& dead_letters, Relinks& relinks, const Clock& clock,
+            DeadLetterStore& dead_letters, Relinks& relinks, Reporter& reporter, const Clock& clock,
             RandomSource& random);
 
   // Until `stop` is requested, or drain() has ended. What is in flight is then cancelled, what is
@@ -124,7 +124,7 @@ class Forwarder {
   DeadLetterStore& dead_letters_;
   Relinks& relinks_;
   const Clock& clock_;
-  Reporter reporter_;
+  Reporter& reporter_;
   DeliveryLedger ledger_;
   TraceLinks links_;
   Assembler assembler_;

@@ -31,15 +31,15 @@ Failure registration_hold(const std::optional<RegistrationStatus>& status,
 }  // namespace
 
 MlflowDestination::MlflowDestination(Options options, HttpClient& http, TrackingClient& client,
-                                     Registrar& registrar, LinkLookup lookup, const Clock& clock,
-                                     RandomSource& random)
+                                     Registrar& registrar, LinkLookup lookup, Reporter& reporter,
+                                     const Clock& clock, RandomSource& random)
     : options_(std::move(options)),
       http_(http),
       registrar_(registrar),
       client_(client),
       lookup_(std::move(lookup)),
       clock_(clock),
-      probe_(client, registrar, clock, random),
+      probe_(client, registrar, reporter, clock, random),
       gate_(std::max<std::size_t>(options_.connections, 1)) {}
 
 MlflowDestination::~MlflowDestination() = default;

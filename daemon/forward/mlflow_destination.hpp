@@ -37,7 +37,8 @@ class MlflowDestination final : public Destination {
   using LinkLookup = std::function<Result<LinkDefinition>(const LinkHash&)>;
 
   MlflowDestination(Options options, HttpClient& http, TrackingClient& client, Registrar& registrar,
-                    LinkLookup lookup, const Clock& clock, RandomSource& random);
+                    LinkLookup lookup, Reporter& reporter, const Clock& clock,
+                    RandomSource& random);
   ~MlflowDestination() override;
 
   bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) override;

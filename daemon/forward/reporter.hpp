@@ -9,7 +9,11 @@
 
 namespace tracelink {
 
-// Tells people how delivery goes: the log, and the last error for `status`. Threads: one.
+// The subject of what concerns the server as a whole.
+inline constexpr char kServerSubject[] = "server";
+
+// Tells people what fails and what works again: the log, and the last error for `status`. What
+// needs a person, because it has a remedy, is an error, the rest a warning. Threads: one.
 class Reporter {
  public:
   explicit Reporter(const Clock& clock) : clock_(clock), throttle_(clock) {}
@@ -19,11 +23,15 @@ class Reporter {
   // Logged only if the subject's failure was.
   void recovered(const std::string& subject);
 
+  // While muted failures are neither logged nor kept.
+  void set_muted(bool muted) { muted_ = muted; }
+
   const std::optional<LastError>& last_error() const { return last_error_; }
 
  private:
   const Clock& clock_;
   LogThrottle throttle_;
+  bool muted_ = false;
   std::optional<LastError> last_error_;
 };
 

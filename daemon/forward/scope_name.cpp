@@ -1,5 +1,8 @@
 #include "daemon/forward/scope_name.hpp"
 
+#include "daemon/forward/reporter.hpp"
+#include "daemon/mlflow/remedies.hpp"
+
 namespace tracelink {
 
 std::string link_name(const LinkHash& link, const RecordSource& source) {
@@ -14,10 +17,22 @@ bool is_peer_chosen(const ScopeKey& key, const RecordSource& source) {
   return definition && definition->named_by_trace;
 }
 
+Failure told_of(const ScopeKey& key, Failure failure) {
+  if (key.scope != FailureScope::experiment || failure.remedy.empty()) return failure;
+  // That remedy names keys of the configuration.
+  if (failure.remedy == remedy::kUnknownExperiment) {
+    failure.remedy = "The experiment does not exist on this server.";
+  }
+  failure.remedy +=
+      " A client chose it by the header x-mlflow-experiment-id: correct it there. Its traces go to "
+      "the dead letters after 24 hours.";
+  return failure;
+}
+
 std::string scope_name(const ScopeKey& key, const RecordSource& source) {
   switch (key.scope) {
     case FailureScope::server:
-      return "server";
+      return kServerSubject;
     case FailureScope::experiment:
       return "experiment " + key.experiment;
     case FailureScope::link:

@@ -11,6 +11,8 @@ namespace tracelink {
 std::string scope_name(const ScopeKey& key, const RecordSource& source);
 // Named by a client and not by the operator: not held without limit.
 bool is_peer_chosen(const ScopeKey& key, const RecordSource& source);
+// As people are to read it: of an experiment that a client chose, the remedy is the client's.
+Failure told_of(const ScopeKey& key, Failure failure);
 // The name or id that a link asks for; empty if it is not known.
 std::string link_name(const LinkHash& link, const RecordSource& source);
 

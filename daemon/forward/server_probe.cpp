@@ -22,10 +22,11 @@ Failure not_asked_yet() {
 
 }  // namespace
 
-ServerProbe::ServerProbe(TrackingClient& client, Registrar& registrar, const Clock& clock,
-                         RandomSource& random)
+ServerProbe::ServerProbe(TrackingClient& client, Registrar& registrar, Reporter& reporter,
+                         const Clock& clock, RandomSource& random)
     : client_(client),
       registrar_(registrar),
+      reporter_(reporter),
       clock_(clock),
       random_(random),
       failure_(not_asked_yet()) {}
@@ -75,6 +76,7 @@ void ServerProbe::received(const Answer<ServerVersion>& answer) {
   heard();
   if (std::exchange(paused_, false) && is_same) return registrar_.verify_when_asked();
   refusing_ = false;
+  reporter_.recovered(kServerSubject);
   if (was_connected_) registrar_.server_changed();
   was_connected_ = true;
 }
@@ -83,6 +85,7 @@ void ServerProbe::failed(const Failure& failure) {
   paused_ = false;
   failure_ = failure;
   failure_.scope = FailureScope::server;
+  reporter_.failure(kServerSubject, failure.message, failure.remedy);
   refusing_ = failure.failure_class == FailureClass::configuration;
   auto wait = kDelay.after(++failures_, random_, failure.retry_after);
   if (refusing_) wait = std::max(wait, kConfigurationWait);

@@ -6,6 +6,7 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/forward/destination.hpp"
+#include "daemon/forward/reporter.hpp"
 #include "daemon/forward/retry_delay.hpp"
 #include "daemon/mlflow/registration.hpp"
 #include "daemon/mlflow/tracking_client.hpp"
@@ -13,14 +14,14 @@
 namespace tracelink {
 
 // Knows what server is at the other side: asks its version at the start, after every loss of
-// connection, and after a pause, in which the server may have become another one unseen. Nothing is
-// sent to a server that is not known.
+// connection, and after a pause, in which the server may have become another one unseen; reports
+// what it learns. Nothing is sent to a server that is not known.
 //
 // Threads: the HttpClient's owner. Lifetime: the references outlive this object, and it outlives
 // its request.
 class ServerProbe {
  public:
-  ServerProbe(TrackingClient& client, Registrar& registrar, const Clock& clock,
+  ServerProbe(TrackingClient& client, Registrar& registrar, Reporter& reporter, const Clock& clock,
               RandomSource& random);
 
   // Nothing while the server is unknown, unreachable or too old; failure() says why.
@@ -44,6 +45,7 @@ class ServerProbe {
 
   TrackingClient& client_;
   Registrar& registrar_;
+  Reporter& reporter_;
   const Clock& clock_;
   RandomSource& random_;
   std::optional<Capabilities> capabilities_;

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 #include "daemon/forward/scope_name.hpp"
 
 namespace tracelink {
@@ -84,6 +86,8 @@ void Settler::settle(Flight flight, const std::vector<Outcome>& outcomes) {
       settle_item(std::move(item), outcome);
     }
   }
+  spdlog::debug("batch ended traces={} delivered={}", outcomes.size(),
+                std::ranges::count(outcomes, OutcomeKind::delivered, &Outcome::kind));
   split(std::move(refused), std::chrono::milliseconds(0));
   split(std::move(doubted), trace_delay_.after(1, parts_.random));
 }
@@ -93,9 +97,10 @@ void Settler::settle_scopes(const GroupKey& group, const std::vector<Outcome>& o
   const Failure* failure = decisive_failure(outcomes);
   if (failure != nullptr) {
     const ScopeKey key = scope_key(failure->scope, group);
-    parts_.reporter.failure(well ? "single traces" : scope_name(key, parts_.source),
-                            failure->message, failure->remedy);
-    if (!well) parts_.gates.failed(group, key, *failure);
+    const Failure told = told_of(key, *failure);
+    parts_.reporter.failure(well ? "single traces" : scope_name(key, parts_.source), told.message,
+                            told.remedy);
+    if (!well) parts_.gates.failed(group, key, told);
   }
   if (well) {
     for (const ScopeKey& key : parts_.gates.succeeded(group)) {

@@ -175,6 +175,7 @@ void LinkRegistration::create() {
   }
   environment_.client.create_model(new_model(), [this](Answer<LoggedModel> answer) {
     if (const auto* failure = std::get_if<Failure>(&answer)) return create_refused(*failure);
+    created_ = true;
     settle();
   });
 }
@@ -235,6 +236,8 @@ void LinkRegistration::finish() {
   if (!status_.definition.empty()) {
     resolved.model_id = model_.model_id;
     resolved.name = model_.name;
+    status_.created = created_ && is_own(model_, stored_.instance);
+    warn_of_another_name();
   }
   remember_result(resolved);
   status_.state = RegistrationState::ready;
@@ -248,6 +251,12 @@ void LinkRegistration::finish() {
     schedule(std::chrono::milliseconds(0), &LinkRegistration::begin);
   }
   changed();
+}
+
+void LinkRegistration::warn_of_another_name() {
+  if (has_fixed_id() || model_.name == status_.requested_name) return;
+  warnings_.push_back("asked for as \"" + status_.requested_name + "\", in use is the name \"" +
+                      model_.name + "\" (model.name_policy)");
 }
 
 std::vector<std::string> LinkRegistration::names_to_search() const {

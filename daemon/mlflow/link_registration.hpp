@@ -61,6 +61,7 @@ class LinkRegistration {
   void finish();
 
   bool has_fixed_id() const { return !status_.definition.id.empty(); }
+  void warn_of_another_name();
   std::vector<std::string> names_to_search() const;
   std::vector<LoggedModel> counting(std::vector<LoggedModel> hits);
   CreateModel new_model() const;
@@ -79,7 +80,8 @@ class LinkRegistration {
   StoredRegistration stored_;
   RegistrationStatus status_;
   Backoff backoff_;
-  bool portable_;  // the server refused the exact name, or the policy says so
+  bool created_ = false;  // a model, whether it won or not
+  bool portable_;         // the server refused the exact name, or the policy says so
 
   std::optional<SteadyTime> due_;  // of next_step_; nothing while a chain waits for an answer
   Step next_step_ = &LinkRegistration::begin;

@@ -19,11 +19,6 @@ bool is_better(const LoggedModel& a, const LoggedModel& b) {
   return is_ready(a) != is_ready(b) ? is_ready(a) : is_older(a, b);
 }
 
-bool is_own(const LoggedModel& model, const std::string& instance) {
-  const auto tag = model.tags.find(kInstanceTag);
-  return tag != model.tags.end() && !instance.empty() && tag->second == instance;
-}
-
 std::string differs(std::string_view what, std::string_view stored, std::string_view asked) {
   return std::string(what) + " of the model is \"" + std::string(stored) +
          "\" on the server and \"" + std::string(asked) +
@@ -38,6 +33,11 @@ void compare_text(std::string_view what, const std::string& stored, const std::s
 }  // namespace
 
 bool has_failed(const LoggedModel& model) { return model.status == "UPLOAD_FAILED"; }
+
+bool is_own(const LoggedModel& model, const std::string& instance) {
+  const auto tag = model.tags.find(kInstanceTag);
+  return tag != model.tags.end() && !instance.empty() && tag->second == instance;
+}
 
 ModelChoice choose_model(const std::vector<LoggedModel>& models, const std::string& instance) {
   ModelChoice choice;

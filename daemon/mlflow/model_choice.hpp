@@ -24,6 +24,8 @@ struct ModelChoice {
 ModelChoice choose_model(const std::vector<LoggedModel>& models, const std::string& instance);
 
 bool has_failed(const LoggedModel& model);
+// Created by this registrar.
+bool is_own(const LoggedModel& model, const std::string& instance);
 
 struct ModelDifference {
   std::map<std::string, std::string> missing_params;

@@ -29,6 +29,7 @@ struct RegistrationStatus {
   RegistrationState state = RegistrationState::unresolved;
   std::optional<ResolvedModel> model;
   std::optional<Failure> failure;  // the last one, with its remedy
+  bool created = false;            // the model is one that this process created
   bool verified = false;           // fetched again from this server since the last (re)connection
   // What the server has and the definition says differently, twins left behind, and the like.
   std::vector<std::string> warnings;

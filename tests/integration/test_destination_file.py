@@ -23,3 +23,11 @@ def test_every_trace_becomes_a_line_with_its_link(make_daemon):
     for line in lines:
         assert line["tracelink"]["link"] == {"name": "agent", "version": "v1", "model": "agent-v1"}
         assert line["tracelink"]["accepted_at"].endswith("Z")
+
+
+def test_setting_the_active_model_promises_no_registration(make_daemon):
+    daemon = make_daemon({"destination": "file"})
+    daemon.start()
+    answer = daemon.tracelink("models", "set-active", "agent-v2")
+    assert answer.code == 0, answer.err
+    assert "nothing is registered" in answer.out and "being registered" not in answer.out, answer.out

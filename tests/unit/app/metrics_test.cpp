@@ -17,6 +17,7 @@ MetricInputs inputs() {
   inputs.queue.dead_lettered = 2;
   inputs.queue.damaged = 1;
   inputs.intake.rejected_spans = {{"utf8", 5}};
+  inputs.intake.repaired_ends = 6;
   inputs.now = WallTime(std::chrono::seconds(100));
   inputs.queue.oldest_accepted_at = WallTime(std::chrono::seconds(40));
   inputs.forward.server.state = ServerStatus::State::up;
@@ -29,12 +30,13 @@ bool has_line(const std::string& text, const std::string& line) {
 
 TEST(Metrics, HaveTheTermsOfTheBalance) {
   const std::string text = metrics_text(inputs());
-  for (const char* line : {"tracelink_spans_accepted_total 10", "tracelink_spans_delivered_total 4",
-                           "tracelink_spans_queued 3", "tracelink_spans_dead_lettered 2",
-                           "tracelink_spans_lost_total{reason=\"damaged\"} 1",
-                           "tracelink_spans_rejected_total{reason=\"utf8\"} 5",
-                           "tracelink_queue_oldest_age_seconds 60", "tracelink_server_up 1",
-                           "tracelink_model_ready 0", "# TYPE tracelink_spans_queued gauge"}) {
+  for (const char* line :
+       {"tracelink_spans_accepted_total 10", "tracelink_spans_delivered_total 4",
+        "tracelink_spans_queued 3", "tracelink_spans_dead_lettered 2",
+        "tracelink_spans_lost_total{reason=\"damaged\"} 1",
+        "tracelink_spans_rejected_total{reason=\"utf8\"} 5", "tracelink_spans_repaired_total 6",
+        "tracelink_queue_oldest_age_seconds 60", "tracelink_server_up 1", "tracelink_model_ready 0",
+        "# TYPE tracelink_spans_queued gauge"}) {
     EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
   }
 }

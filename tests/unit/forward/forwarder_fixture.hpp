@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -52,8 +53,9 @@ class ForwarderFixture : public ::testing::Test {
       ASSERT_TRUE(opened);
       relinks = *std::move(opened);
     }
-    forwarder =
-        std::make_unique<Forwarder>(options, source, destination, *store, *relinks, clock, random);
+    reporter.emplace(clock);
+    forwarder = std::make_unique<Forwarder>(options, source, destination, *store, *relinks,
+                                            *reporter, clock, random);
   }
   void restart() {
     forwarder->stop();
@@ -172,6 +174,7 @@ class ForwarderFixture : public ::testing::Test {
   ScriptedDestination destination{clock};
   std::unique_ptr<DeadLetterStore> store;
   std::unique_ptr<Relinks> relinks;
+  std::optional<Reporter> reporter;
   std::unique_ptr<Forwarder> forwarder;
 
  private:

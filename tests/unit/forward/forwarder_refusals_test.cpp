@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "daemon/mlflow/remedies.hpp"
 #include "tests/unit/forward/forwarder_fixture.hpp"
 
 // What becomes of traces that the destination does not take (DESIGN section 7).
@@ -265,7 +266,7 @@ TEST_F(ForwarderRefusalsTest, AConfigurationFailureHoldsOnlyItsScope) {
   const auto held = forwarder->status().held;
   ASSERT_EQ(held.size(), 1u);
   EXPECT_EQ(held[0].scope, "experiment 7");
-  EXPECT_EQ(held[0].remedy, "repair it");
+  EXPECT_TRUE(held[0].remedy.starts_with("repair it A client chose it"));
   EXPECT_EQ(held[0].traces, 5u);
   all_works();
   run_for(minutes(2));
@@ -281,6 +282,21 @@ TEST_F(ForwarderRefusalsTest, AMisconfiguredLinkHoldsOnlyItsTraces) {
   run();
   EXPECT_EQ(source.totals().delivered, 1u);
   EXPECT_EQ(forwarder->status().held.at(0).scope, "link model-b");
+}
+
+TEST_F(ForwarderRefusalsTest, AnUnknownExperimentOfAClientIsNotTheOperatorsMistake) {
+  Outcome unknown = misconfigured(FailureScope::experiment);
+  unknown.failure.remedy = remedy::kUnknownExperiment;
+  fail_in_experiment_seven(unknown);
+  accept(1, {.experiment = "7"});
+  run();
+  const ForwardStatus status = forwarder->status();
+  ASSERT_EQ(status.held.size(), 1u);
+  for (const std::string& told : {status.held[0].remedy, status.last_error->remedy}) {
+    EXPECT_NE(told.find("header x-mlflow-experiment-id"), std::string::npos) << told;
+    EXPECT_NE(told.find("dead letters after 24 hours"), std::string::npos) << told;
+    EXPECT_EQ(told.find("experiment.id"), std::string::npos) << told;
+  }
 }
 
 TEST_F(ForwarderRefusalsTest, AnExperimentThatAPeerChoseIsGivenUpAfterTheLongestHold) {

@@ -298,6 +298,14 @@ TEST_F(ForwarderTest, ADestinationThatWaitsForAPersonIsTheLastError) {
   EXPECT_EQ(forwarder->status().last_error->remedy, "set tracking.password");
 }
 
+TEST_F(ForwarderTest, WhatTheStopCancelsIsNoError) {
+  destination.hold_answers(true);
+  accept(1);
+  run();
+  forwarder->stop();
+  EXPECT_FALSE(forwarder->status().last_error);
+}
+
 TEST_F(ForwarderTest, StatusTellsWhereTracesAre) {
   destination.hold_answers(true);
   options.connections = 1;

@@ -38,6 +38,23 @@ TEST_F(LogThrottleTest, AnotherMessageOfTheSubjectIsNews) {
   EXPECT_FALSE(throttle.due("server", "busy"));
 }
 
+TEST_F(LogThrottleTest, AMessageWithOtherNumbersIsTheSame) {
+  EXPECT_EQ(throttle.due("server", "no connection to port 9 after 0 ms"), 1u);
+  EXPECT_FALSE(throttle.due("server", "no connection to port 9 after 12 ms"));
+  EXPECT_EQ(throttle.due("queue", "open 00000009.segment: Permission denied"), 1u);
+  EXPECT_FALSE(throttle.due("queue", "open 0000000c.segment: Permission denied"));
+  EXPECT_EQ(throttle.due("queue", "open 0000000c.segment: Input/output error"), 1u);
+}
+
+TEST_F(LogThrottleTest, WithoutASubjectEachKindOfMessageIsOne) {
+  EXPECT_EQ(throttle.due("refused uid 7"), 1u);
+  EXPECT_EQ(throttle.due("pid 3 speaks TLS"), 1u);
+  EXPECT_FALSE(throttle.due("refused uid 8"));
+  EXPECT_FALSE(throttle.due("pid 4 speaks TLS"));
+  clock.advance(seconds(60));
+  EXPECT_EQ(throttle.due("refused uid 9"), 2u);
+}
+
 TEST_F(LogThrottleTest, ClearingTellsWhetherSomethingHadBeenSaid) {
   EXPECT_FALSE(throttle.clear("server"));
   throttle.due("server", "down");

@@ -73,9 +73,10 @@ class MlflowDestinationTest : public ::testing::Test {
   FakeHttpClient http{[this](const HttpRequest& request) { return server.answer(request); }};
   TrackingClient client{tracking_options(), http};
   Registrar registrar{{.directory = "/models"}, client, fs, clock, random};
+  Reporter reporter{clock};
   MlflowDestination destination{
-      {},    http,  client, registrar, [this](const LinkHash& hash) { return definition(hash); },
-      clock, random};
+      {},       http,  client, registrar, [this](const LinkHash& hash) { return definition(hash); },
+      reporter, clock, random};
   Failure hold;
   std::vector<Outcome> outcomes;
 };

@@ -1,6 +1,8 @@
 #include "daemon/forward/server_probe.hpp"
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -8,6 +10,7 @@
 #include "tests/support/fake_file_system.hpp"
 #include "tests/support/fake_http_client.hpp"
 #include "tests/support/fixed_random_source.hpp"
+#include "tests/support/log_capture.hpp"
 #include "tests/unit/forward/mlflow_server.hpp"
 
 namespace tracelink {
@@ -15,6 +18,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using Lines = std::vector<std::string>;
 using State = ServerStatus::State;
 
 class ServerProbeTest : public ::testing::Test {
@@ -33,7 +37,8 @@ class ServerProbeTest : public ::testing::Test {
   FakeHttpClient http;
   TrackingClient client{tracking_options(), http};
   Registrar registrar{{.directory = "/models"}, client, fs, clock, random};
-  ServerProbe probe{client, registrar, clock, random};
+  Reporter reporter{clock};
+  ServerProbe probe{client, registrar, reporter, clock, random};
 };
 
 TEST_F(ServerProbeTest, KnowsWhatTheServerCanDoByItsVersion) {
@@ -103,6 +108,26 @@ TEST_F(ServerProbeTest, ALostConnectionIsAskedAboutAtOnce) {
   EXPECT_FALSE(probe.capabilities());
   EXPECT_EQ(probe.failure().scope, FailureScope::server);
   EXPECT_LE(*probe.next_due(), clock.steady());
+}
+
+TEST_F(ServerProbeTest, AnUnreachableServerIsToldAtOnceThenEachMinuteAndWhenItIsBack) {
+  LogCapture log;
+  be_unreachable();
+  EXPECT_EQ(log.take(), Lines{"warning failing subject=\"server\" reason=\"connection refused\" "
+                              "remedy=\"\" times=1"});
+  EXPECT_EQ(reporter.last_error()->message, "server: connection refused");
+  for (int n = 0; n < 3; ++n) {
+    clock.advance(seconds(10));
+    be_unreachable();
+  }
+  EXPECT_EQ(log.take(), Lines{});
+  clock.advance(seconds(30));
+  be_unreachable();
+  EXPECT_EQ(log.take(), Lines{"warning failing subject=\"server\" reason=\"connection refused\" "
+                              "remedy=\"\" times=4"});
+  clock.advance(seconds(30));
+  answer_version("3.18.0");
+  EXPECT_EQ(log.take(), Lines{"info works again subject=\"server\""});
 }
 
 TEST_F(ServerProbeTest, ARefusalIsOverWhenARequestGoesThrough) {

@@ -27,6 +27,16 @@ TEST_F(RegistrarNameTest, AutomaticTriesTheExactNameAndThenThePortableOne) {
   EXPECT_EQ(mlflow.count("POST logged-models"), 2u);
 }
 
+TEST_F(RegistrarNameTest, ThePortableNameIsToldAlsoWhenItIsKnownFromBefore) {
+  const Ids told{
+      "asked for as \"agent-v1.2\", in use is the name \"agent-v1-2\" (model.name_policy)"};
+  replica.run();
+  EXPECT_EQ(replica.status().warnings, told);
+  replica.crash();
+  replica.run();
+  EXPECT_EQ(replica.status().warnings, told);
+}
+
 TEST_F(RegistrarNameTest, AnAllowedNameGetsNoTag) {
   replica.link.version = "v1";
   replica.run();

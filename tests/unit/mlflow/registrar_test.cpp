@@ -40,6 +40,7 @@ TEST_F(RegistrarTest, StatusTellsWhatWasResolved) {
   const RegistrationStatus status = replica.status();
   EXPECT_EQ(status.state, RegistrationState::ready);
   EXPECT_TRUE(status.verified);
+  EXPECT_TRUE(status.created);
   EXPECT_FALSE(status.failure);
   EXPECT_EQ(status.warnings, Ids{});
   EXPECT_EQ(status.requested_name, "agent-v1");

@@ -29,6 +29,7 @@ TEST_F(RegistrarTwinsTest, TheOldestReadyIsAdopted) {
   add("READY");
   replica.run();
   EXPECT_EQ(replica.ready_id(), oldest_ready);
+  EXPECT_FALSE(replica.status().created);
   EXPECT_EQ(mlflow.count("POST logged-models"), 0u);
   EXPECT_EQ(mlflow.count("PATCH logged-models/*"), 0u);
 }

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/result.hpp"
+#include "daemon/forward/reporter.hpp"
+#include "daemon/queue/queue.hpp"
+
+namespace tracelink {
+
+// Tells people when the queue cannot take spans, when it can again, and what it lost: the log, the
+// last error, and what is wrong now for `status`. Threads: any.
+class QueueWatch {
+ public:
+  explicit QueueWatch(const Clock& clock) : clock_(clock), reporter_(clock) {}
+
+  void appended(const Result<void>& result);  // of each request
+  // Now and then; the first time before anything is appended.
+  void look(const QueueStats& now);
+
+  std::vector<std::string> notices() const;  // what is wrong now, and what to do
+  std::optional<LastError> last_error() const;
+
+ private:
+  // Of which people are told at most once a minute.
+  struct Loss {
+    std::uint64_t told = 0;
+    std::optional<SteadyTime> told_at;
+  };
+  void refused_for_room();
+  std::uint64_t untold(Loss& loss, std::uint64_t now) const;
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;  // guards the rest
+  Reporter reporter_;
+  std::string write_error_;              // of the last append; empty if it went well
+  std::optional<SteadyTime> full_seen_;  // last; nothing while there is room
+  bool looked_ = false;
+  Loss dropped_;
+  Loss quarantined_;
+};
+
+}  // namespace tracelink

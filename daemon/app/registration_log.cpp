@@ -1,0 +1,61 @@
+#include "daemon/app/registration_log.hpp"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace tracelink {
+
+namespace {
+
+// As the forwarder calls what is held for the same reason, so that one failure is told once.
+std::string subject_of(const RegistrationStatus& status) {
+  if (status.failure->scope == FailureScope::server) return kServerSubject;
+  const std::string& id = status.definition.id;
+  return "link " + (id.empty() ? status.requested_name : id);
+}
+
+}  // namespace
+
+void RegistrationLog::changed(const RegistrationStatus& status) {
+  Told& told = told_[status.link];
+  tell_warnings(status, told);
+  if (status.failure) return tell_failure(status, told);
+  if (status.verified) return tell_ready(status, told);
+  if (status.model) told.model_id = status.model->model_id;
+}
+
+void RegistrationLog::tell_warnings(const RegistrationStatus& status, Told& told) {
+  if (told.warnings == status.warnings) return;
+  told.warnings = status.warnings;
+  for (const std::string& warning : told.warnings) {
+    spdlog::warn("model=\"{}\" {}", status.requested_name, warning);
+  }
+}
+
+void RegistrationLog::tell_failure(const RegistrationStatus& status, Told& told) {
+  told.failing = subject_of(status);
+  reporter_.failure(told.failing, status.failure->message, status.failure->remedy);
+}
+
+void RegistrationLog::tell_ready(const RegistrationStatus& status, Told& told) {
+  if (!told.failing.empty()) reporter_.recovered(std::exchange(told.failing, {}));
+  const ResolvedModel& model = *status.model;
+  const std::string before = std::exchange(told.model_id, model.model_id);
+  const bool is_another = !before.empty() && before != model.model_id;
+  if (std::exchange(told.ready, true) && !is_another) return;
+  if (is_another) {
+    spdlog::warn(
+        "model gone from the server, its traces belong to another one name=\"{}\" old_id={} id={}",
+        model.name, before, model.model_id);
+  }
+  if (model.model_id.empty()) {
+    spdlog::info("experiment ready id={} name=\"{}\"", model.experiment_id, model.experiment_name);
+    return;
+  }
+  spdlog::info("model ready id={} name=\"{}\" by={} experiment_id={} experiment=\"{}\"",
+               model.model_id, model.name, status.created ? "creating" : "finding",
+               model.experiment_id, model.experiment_name);
+}
+
+}  // namespace tracelink
