@@ -255,13 +255,13 @@ std::vector<std::string> LinkRegistration::names_to_search() const {
   return {portable_name(name), distinct_portable_name(name)};
 }
 
-// A model with a portable name counts only if it was made for the same asked name.
+// A model that stands for another name counts never, and one with a portable name only if it was
+// made for the same asked name.
 std::vector<LoggedModel> LinkRegistration::counting(std::vector<LoggedModel> hits) {
-  if (!portable_) return hits;
   const std::string asked = status_.definition.model_name();
   const auto is_anothers = [&](const LoggedModel& model) {
     const auto tag = model.tags.find(kModelNameTag);
-    return tag == model.tags.end() || tag->second != asked;
+    return tag == model.tags.end() ? portable_ : tag->second != asked;
   };
   portable_name_taken_ = std::ranges::any_of(hits, is_anothers);
   std::erase_if(hits, is_anothers);
