@@ -16,6 +16,10 @@ inline constexpr std::string_view kAllowedHosts =
 inline constexpr std::string_view kWorkspace =
     "The server has no such workspace: correct tracking.workspace (MLFLOW_WORKSPACE), or create "
     "it.";
+inline constexpr std::string_view kNoWorkspaces =
+    "The server has no workspaces: unset tracking.workspace (MLFLOW_WORKSPACE), or start the "
+    "server "
+    "with --enable-workspaces.";
 inline constexpr std::string_view kUnknownExperiment =
     "The experiment does not exist on this server: correct experiment.id, or set experiment.name, "
     "which is created when missing.";
