@@ -40,6 +40,14 @@ std::string random_hex(RandomSource& random) {
   return text.data();
 }
 
+// The remedy where a trace named the model.
+std::string_view for_applications(std::string_view remedy) {
+  if (remedy == remedy::kModelName) return remedy::kNamedModelName;
+  if (remedy == remedy::kModelGone) return remedy::kNamedModelGone;
+  if (remedy == remedy::kModelFailed) return remedy::kNamedModelFailed;
+  return remedy;
+}
+
 bool has_portable_name(const LinkDefinition& link) {
   return portable_name(link.model_name()) != link.model_name();
 }
@@ -311,6 +319,7 @@ void LinkRegistration::fail(Failure failure) {
   status_.verified = false;
   verify_again_ = false;  // the next attempt begins with it
   schedule(backoff_.after(failure), &LinkRegistration::begin);
+  if (status_.definition.named_by_trace) failure.remedy = for_applications(failure.remedy);
   status_.failure = std::move(failure);
   changed();
 }

@@ -76,4 +76,19 @@ inline constexpr std::string_view kRefusedValue =
     "The server refuses a value of the model: names and types hold at most 500 characters, keys of "
     "params and tags 255, run ids 32, and none may hold a NUL character.";
 
+// The same of what a trace named: not the daemon's configuration is wrong.
+inline constexpr std::string_view kNamedModelName =
+    "The server refuses this model name: avoid / : . % \" ' in mlflow.modelName where the "
+    "application sets it (resource or root span) and in the attributes that model.name is made of, "
+    "or set model.name_policy to auto or portable; 'tracelink models relink NAME NEW' moves the "
+    "traces that are kept.";
+inline constexpr std::string_view kNamedModelGone =
+    "No model has this id on this server, or it is deleted: correct mlflow.modelId where the "
+    "application sets it (resource or root span); 'tracelink models relink ID NEW' moves the "
+    "traces that are kept.";
+inline constexpr std::string_view kNamedModelFailed =
+    "The model's status says that its registration failed: delete it on the server, or name "
+    "another one by mlflow.modelName or mlflow.modelId where the application sets it (resource or "
+    "root span); 'tracelink models relink OLD NEW' moves the traces that are kept.";
+
 }  // namespace tracelink::remedy

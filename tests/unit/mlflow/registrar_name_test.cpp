@@ -48,6 +48,13 @@ TEST_F(RegistrarNameTest, ExactFailsInstead) {
   EXPECT_TRUE(mlflow.models.empty());
 }
 
+TEST_F(RegistrarNameTest, ANameThatATraceGaveIsCorrectedInTheApplication) {
+  replica.link.name_policy = NamePolicy::exact;
+  replica.link.named_by_trace = true;
+  replica.run();
+  EXPECT_EQ(replica.status().failure->remedy, remedy::kNamedModelName);
+}
+
 TEST_F(RegistrarNameTest, PortableNeverTries) {
   replica.link.name_policy = NamePolicy::portable;
   replica.run();

@@ -184,6 +184,18 @@ TEST_F(FixedModelTest, AnUnknownIdIsAConfigurationErrorAndNothingIsCreated) {
   EXPECT_EQ(mlflow.models.size(), 1u);
 }
 
+TEST_F(FixedModelTest, AnIdThatATraceGaveIsCorrectedInTheApplication) {
+  replica.link.named_by_trace = true;
+  mlflow.model(replica.link.id).status = "LOGGED_MODEL_UPLOAD_FAILED";
+  replica.run();
+  EXPECT_EQ(replica.status().failure->remedy, remedy::kNamedModelFailed);
+  mlflow.model(replica.link.id).deleted = true;
+  Replica other(mlflow, clock);
+  other.link = replica.link;
+  other.run();
+  EXPECT_EQ(other.status().failure->remedy, remedy::kNamedModelGone);
+}
+
 TEST_F(FixedModelTest, AFailedModelIsAnError) {
   mlflow.model(replica.link.id).status = "LOGGED_MODEL_UPLOAD_FAILED";
   replica.run();
