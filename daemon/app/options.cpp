@@ -73,7 +73,8 @@ TrackingOptions tracking_options_of(const Config& config) {
 }
 
 Registrar::Options registrar_options_of(const Config& config) {
-  return {.directory = std::filesystem::path(config.state_dir) / "models"};
+  return {.directory = std::filesystem::path(config.state_dir) / "models",
+          .delete_twins = config.model.delete_twins};
 }
 
 MlflowDestination::Options mlflow_destination_options_of(const Config& config) {
