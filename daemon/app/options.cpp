@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/text.hpp"
+#include "daemon/codec/link_codec.hpp"
 #include "daemon/mlflow/source_tags.hpp"
 #include "daemon/types/version.hpp"
 
@@ -29,6 +30,12 @@ OnFull on_full_of(const std::string& word) {
   if (word == "reject") return OnFull::reject;
   if (word == "drop_oldest") return OnFull::drop_oldest;
   return OnFull::wait;
+}
+
+// As ActiveLinks remembers it.
+LinkHash configured_link(const Config& config) {
+  const LinkDefinition link = link_of(config);
+  return link == LinkDefinition() ? LinkHash() : hash_link(encode_link(link));
 }
 
 }  // namespace
@@ -91,7 +98,8 @@ ForwarderOptions forwarder_options_of(const Config& config) {
           .trace_idle = config.forward.trace_idle,
           .links = {.from_traces = from_traces_of(config.model.from_traces),
                     .max_names = config.model.max_names,
-                    .model_required = config.destination == "mlflow"}};
+                    .model_required = config.destination == "mlflow",
+                    .configured = configured_link(config)}};
 }
 
 ServerOptions server_options_of(const Config& config) {

@@ -135,7 +135,24 @@ void LinkRegistration::model_fetched(std::optional<LoggedModel> model) {
 
 void LinkRegistration::resolve_link_experiment() {
   ExperimentRef ref = status_.definition.experiment;
+  if (!ref.of_model.empty()) return find_neighbour(ref.of_model);
   if (ref.empty()) ref.id = has_fixed_id() ? model_.experiment_id : kDefaultExperiment;
+  resolve(ref);
+}
+
+void LinkRegistration::find_neighbour(const std::string& model_id) {
+  environment_.client.get_model(
+      model_id, then<std::optional<LoggedModel>>([this](std::optional<LoggedModel> model) {
+        if (model) return resolve({model->experiment_id, ""});
+        fail(configuration_failure(FailureScope::experiment,
+                                   "model " + status_.definition.experiment.of_model +
+                                       " not found, in whose experiment " +
+                                       status_.definition.model_name() + " belongs",
+                                   remedy::kNeighbourGone));
+      }));
+}
+
+void LinkRegistration::resolve(const ExperimentRef& ref) {
   resolve_experiment(environment_.client, ref, then<Experiment>([this](Experiment experiment) {
                        experiment_resolved(std::move(experiment));
                      }));

@@ -69,6 +69,9 @@ inline constexpr std::string_view kModelName =
 inline constexpr std::string_view kModelGone =
     "No model has this id on this server, or it is deleted: correct model.id "
     "(MLFLOW_ACTIVE_MODEL_ID), or name the model by model.name.";
+inline constexpr std::string_view kNeighbourGone =
+    "The models that traces name belong into the experiment of the configured model, which is not "
+    "on this server: correct model.id (MLFLOW_ACTIVE_MODEL_ID), or set experiment.name.";
 inline constexpr std::string_view kModelFailed =
     "The model's status says that its registration failed: delete it on the server, or choose "
     "another model.name or model.version.";
