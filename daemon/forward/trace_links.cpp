@@ -83,7 +83,11 @@ const TraceLinks::Base* TraceLinks::base_of(const LinkHash& hash) {
 LinkChoice TraceLinks::named(ModelNaming naming, const Base& base) {
   const LinkRank rank = rank_of(naming.at);
   const bool usable = naming.id.empty() ? is_usable_name(naming.name) : is_model_id(naming.id);
-  if (!usable) return {.link = {}, .rank = rank, .obstacle = LinkObstacle::unusable_name};
+  if (!usable) {
+    // What a relink of `none` moves.
+    const LinkHash none = base.definition.empty() ? base.hash : LinkHash();
+    return {.link = none, .rank = rank, .obstacle = LinkObstacle::unusable_name};
+  }
   if (const Base* chosen = chosen_by_operator(naming, base)) {
     touch(chosen->hash);
     return {.link = chosen->hash, .rank = rank};

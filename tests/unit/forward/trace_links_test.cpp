@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
+#include "daemon/forward/unlinked_traces.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_source.hpp"
 #include "tests/support/trace_record.hpp"
@@ -137,6 +138,15 @@ TEST_F(TraceLinksTest, WhatCanBeNoModelIsAnObstacle) {
     EXPECT_EQ(choose(bad).obstacle, LinkObstacle::unusable_name);
   }
   EXPECT_TRUE(source.links_named_by_traces().empty());
+}
+
+TEST_F(TraceLinksTest, WhatCanBeNoModelIsRelinkedAsTracesWithoutOne) {
+  EXPECT_TRUE(choose({{"mlflow.modelId", "m-0123"}}).link.is_zero());
+  configured = {};
+  configured.experiment.name = "support";
+  EXPECT_EQ(choose({{"mlflow.modelId", "m-0123"}}).link, base());
+  const Failure told = link_failure(LinkObstacle::unusable_name, base(), source);
+  EXPECT_NE(told.remedy.find("tracelink models relink none NEW"), std::string::npos);
 }
 
 TEST_F(TraceLinksTest, WithoutAModelAnywhereThereIsNothingToLinkTo) {
