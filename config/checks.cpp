@@ -96,8 +96,20 @@ bool may_name_theirs(const Draft& draft) {
          draft.loaded.config.model.from_traces != "off";
 }
 
+// Tags by which the daemon knows its models again, and MLflow an external one.
+constexpr const char* kReservedTags[] = {"tracelink.instance", "tracelink.model_name",
+                                         "mlflow.model.isExternal"};
+
+void check_tags(Draft& draft) {
+  for (const char* key : kReservedTags) {
+    if (!draft.loaded.config.model.tags.contains(key)) continue;
+    fail(draft, "model.tags", std::string(key) + " is set by the daemon itself; remove it");
+  }
+}
+
 void check_model(Draft& draft, bool required) {
   const Config& config = draft.loaded.config;
+  check_tags(draft);
   if (has_error_in(draft, "model") || has_error_in(draft, "destination")) return;
   if (config.model.name.empty() && !config.model.version.empty()) {
     fail(draft, "model.version",

@@ -19,7 +19,8 @@ struct ModelConfig {
   GitFacts source;           // what `git` names tells; found by the loader
   std::string type, source_run_id;
   std::map<std::string, std::string> params, tags;
-  std::string name_policy = "auto";   // auto | exact | portable
+  std::string name_policy = "auto";  // auto | exact | portable
+  bool delete_twins = true;
   std::string from_traces = "names";  // names | ids | off
   std::uint32_t max_names = 100;
 };

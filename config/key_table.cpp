@@ -65,6 +65,9 @@ constexpr auto kKeys = std::to_array<Key>({
      "auto | exact | portable", false,
      "What to do when the server refuses the characters of the name: `auto` then uses the "
      "portable name, `exact` fails, `portable` never tries the exact one."},
+    {"model.delete_twins", Syntax::boolean, kModel<&ModelConfig::delete_twins>, "", false,
+     "Whether PENDING models of the same name that this daemon created itself, and that lost to an "
+     "older one, are deleted; only those without traces."},
     {"model.from_traces", Syntax::word, kModel<&ModelConfig::from_traces>, "names | ids | off",
      false,
      "Whether traces may name their own model by `mlflow.modelName` and `mlflow.modelId`: `ids` "

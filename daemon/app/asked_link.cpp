@@ -29,7 +29,9 @@ std::string describe(const KnownLink& known) {
   const LinkDefinition& link = known.definition;
   const ExperimentRef& experiment = link.experiment;
   std::string text = known.link.hex() + "  " + (link.id.empty() ? link.model_name() : link.id);
-  if (!experiment.empty()) {
+  if (!experiment.of_model.empty()) {
+    text += "  experiment of " + experiment.of_model;
+  } else if (!experiment.empty()) {
     text += "  experiment " + (experiment.id.empty() ? experiment.name : experiment.id);
   }
   return text + pairs(link.params) + pairs(link.tags) + pairs(link.source_tags);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/text.hpp"
+#include "daemon/codec/link_codec.hpp"
 #include "daemon/mlflow/source_tags.hpp"
 #include "daemon/types/version.hpp"
 
@@ -29,6 +30,12 @@ OnFull on_full_of(const std::string& word) {
   if (word == "reject") return OnFull::reject;
   if (word == "drop_oldest") return OnFull::drop_oldest;
   return OnFull::wait;
+}
+
+// As ActiveLinks remembers it.
+LinkHash configured_link(const Config& config) {
+  const LinkDefinition link = link_of(config);
+  return link == LinkDefinition() ? LinkHash() : hash_link(encode_link(link));
 }
 
 }  // namespace
@@ -78,7 +85,8 @@ TrackingOptions tracking_options_of(const Config& config) {
 }
 
 Registrar::Options registrar_options_of(const Config& config) {
-  return {.directory = std::filesystem::path(config.state_dir) / "models"};
+  return {.directory = std::filesystem::path(config.state_dir) / "models",
+          .delete_twins = config.model.delete_twins};
 }
 
 MlflowDestination::Options mlflow_destination_options_of(const Config& config) {
@@ -95,7 +103,8 @@ ForwarderOptions forwarder_options_of(const Config& config) {
           .trace_idle = config.forward.trace_idle,
           .links = {.from_traces = from_traces_of(config.model.from_traces),
                     .max_names = config.model.max_names,
-                    .model_required = config.destination == "mlflow"}};
+                    .model_required = config.destination == "mlflow",
+                    .configured = configured_link(config)}};
 }
 
 ServerOptions server_options_of(const Config& config) {

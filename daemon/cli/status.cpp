@@ -79,8 +79,9 @@ void print_human(const json& status) {
     if (!text(held, "remedy").empty()) std::cout << "            " << text(held, "remedy") << "\n";
   }
   for (const json& relink : status.value("relinks", json::array())) {
-    std::cout << "relinked    " << text(relink, "from") << " -> " << text(relink, "to") << "  "
-              << text(relink, "at") << "\n";
+    const std::string from = text(relink, "from");
+    std::cout << "relinked    " << (from.empty() ? "none" : from) << " -> " << text(relink, "to")
+              << "  " << text(relink, "at") << "\n";
   }
   for (const json& notice : status.value("notices", json::array())) {
     std::cout << "notice      " << notice.get<std::string>() << "\n";

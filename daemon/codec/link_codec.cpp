@@ -25,6 +25,7 @@ enum Field : protozero::pbf_tag_type {
   kExperimentName = 10,
   kSourceTag = 11,
   kNamedByTrace = 12,
+  kExperimentOfModel = 13,
 };
 enum PairField : protozero::pbf_tag_type { kKey = 1, kValue = 2 };
 
@@ -112,6 +113,9 @@ void read_field(protozero::pbf_reader& in, LinkDefinition& link) {
     case kNamedByTrace:
       link.named_by_trace = in.get_bool();
       break;
+    case kExperimentOfModel:
+      link.experiment.of_model = in.get_string();
+      break;
     default:
       in.skip();
   }
@@ -136,6 +140,7 @@ std::string encode_link(const LinkDefinition& link) {
   add_text(out, kExperimentName, link.experiment.name);
   add_map(out, kSourceTag, link.source_tags);
   if (link.named_by_trace) out.add_bool(kNamedByTrace, true);
+  add_text(out, kExperimentOfModel, link.experiment.of_model);
   return bytes;
 }
 

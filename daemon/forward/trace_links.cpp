@@ -38,7 +38,11 @@ bool is_usable_name(std::string_view name) {
 
 TraceLinks::TraceLinks(Options options, RecordSource& source, Reporter& reporter,
                        const Clock& clock)
-    : options_(options), source_(source), reporter_(reporter), clock_(clock) {
+    : options_(options),
+      source_(source),
+      reporter_(reporter),
+      clock_(clock),
+      configured_(read_base(options.configured)) {
   for (const LinkHash& link : source_.links_named_by_traces()) {
     last_use_.emplace(link, clock_.steady());
   }
@@ -48,22 +52,19 @@ LinkChoice TraceLinks::choose(std::string_view traces_data, const LinkHash& base
   const Base* base = base_of(base_hash);
   if (base == nullptr) return {.link = base_hash};  // lost: whoever sends it says so
   ModelNaming naming = read_model_naming(traces_data, options_.from_traces);
-  if (naming.at != NamedAt::nowhere) return named(std::move(naming), base->definition);
+  if (naming.at != NamedAt::nowhere) return named(std::move(naming), *base);
   if (base->names) return expanded(traces_data, *base);
-  if (const auto used = last_use_.find(base_hash); used != last_use_.end()) {
-    used->second = clock_.steady();
-  }
+  touch(base_hash);
   const bool lacks_model = options_.model_required && base->definition.empty();
   return {.link = base_hash, .obstacle = lacks_model ? LinkObstacle::no_model : LinkObstacle::none};
 }
 
-const TraceLinks::Base* TraceLinks::base_of(const LinkHash& hash) {
-  if (base_ && base_->hash == hash) return &*base_;
+std::optional<TraceLinks::Base> TraceLinks::read_base(const LinkHash& hash) const {
   Base base;
   base.hash = hash;
   if (!hash.is_zero()) {
     auto definition = source_.link(hash);
-    if (!definition) return nullptr;
+    if (!definition) return std::nullopt;
     base.definition = *std::move(definition);
   }
   if (is_template(base.definition)) {
@@ -71,21 +72,58 @@ const TraceLinks::Base* TraceLinks::base_of(const LinkHash& hash) {
     auto version = NameTemplate::parse(base.definition.version);
     if (name && version) base.names = Names{*std::move(name), *std::move(version)};
   }
-  base_ = std::move(base);
-  return &*base_;
+  return base;
 }
 
-LinkChoice TraceLinks::named(ModelNaming naming, const LinkDefinition& base) {
+const TraceLinks::Base* TraceLinks::base_of(const LinkHash& hash) {
+  if (!base_ || base_->hash != hash) base_ = read_base(hash);
+  return base_ ? &*base_ : nullptr;
+}
+
+LinkChoice TraceLinks::named(ModelNaming naming, const Base& base) {
   const LinkRank rank = rank_of(naming.at);
   const bool usable = naming.id.empty() ? is_usable_name(naming.name) : is_model_id(naming.id);
-  if (!usable) return {.link = {}, .rank = rank, .obstacle = LinkObstacle::unusable_name};
+  if (!usable) {
+    // What a relink of `none` moves.
+    const LinkHash none = base.definition.empty() ? base.hash : LinkHash();
+    return {.link = none, .rank = rank, .obstacle = LinkObstacle::unusable_name};
+  }
+  if (const Base* chosen = chosen_by_operator(naming, base)) {
+    touch(chosen->hash);
+    return {.link = chosen->hash, .rank = rank};
+  }
   LinkDefinition definition;
   definition.id = std::move(naming.id);
   definition.name = std::move(naming.name);
-  if (definition.id.empty()) definition.name_policy = base.name_policy;
-  definition.experiment = base.experiment;
+  if (definition.id.empty()) definition.name_policy = base.definition.name_policy;
+  definition.experiment =
+      definition.id.empty() ? experiment_of_names(base.definition) : base.definition.experiment;
   definition.named_by_trace = true;
   return admit(definition, rank);
+}
+
+// Its definition has the type and facts that a model which is created gets.
+const TraceLinks::Base* TraceLinks::chosen_by_operator(const ModelNaming& naming,
+                                                       const Base& base) const {
+  if (is_named(naming, base)) return &base;
+  return configured_ && is_named(naming, *configured_) ? &*configured_ : nullptr;
+}
+
+ExperimentRef TraceLinks::experiment_of_names(const LinkDefinition& base) const {
+  if (!base.experiment.empty() || !configured_) return base.experiment;
+  return {.id = {}, .name = {}, .of_model = configured_->definition.id};
+}
+
+void TraceLinks::touch(const LinkHash& link) {
+  if (const auto used = last_use_.find(link); used != last_use_.end()) {
+    used->second = clock_.steady();
+  }
+}
+
+bool TraceLinks::is_named(const ModelNaming& naming, const Base& base) {
+  const LinkDefinition& link = base.definition;
+  if (!naming.id.empty() || !link.id.empty()) return naming.id == link.id;
+  return !base.names && naming.name == link.model_name();
 }
 
 LinkChoice TraceLinks::expanded(std::string_view traces_data, const Base& base) {

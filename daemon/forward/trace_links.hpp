@@ -29,6 +29,7 @@ class TraceLinks {
     FromTraces from_traces = FromTraces::names;
     std::size_t max_names = 100;
     bool model_required = true;  // a trace without a model is not sent
+    LinkHash configured = {};    // zero: nothing is configured
   };
   TraceLinks(Options options, RecordSource& source, Reporter& reporter, const Clock& clock);
 
@@ -51,8 +52,14 @@ class TraceLinks {
     LinkDefinition definition;
     std::optional<Names> names;  // if the definition is a template
   };
+  std::optional<Base> read_base(const LinkHash& hash) const;
   const Base* base_of(const LinkHash& hash);
-  LinkChoice named(ModelNaming naming, const LinkDefinition& base);
+  LinkChoice named(ModelNaming naming, const Base& base);
+  // What an operator chose, if that is what the trace names.
+  const Base* chosen_by_operator(const ModelNaming& naming, const Base& base) const;
+  static bool is_named(const ModelNaming& naming, const Base& base);
+  void touch(const LinkHash& link);  // if traces named it, it is in use
+  ExperimentRef experiment_of_names(const LinkDefinition& base) const;
   LinkChoice expanded(std::string_view traces_data, const Base& base);
   LinkChoice admit(const LinkDefinition& definition, LinkRank rank);
 
@@ -60,6 +67,7 @@ class TraceLinks {
   RecordSource& source_;
   Reporter& reporter_;
   const Clock& clock_;
+  const std::optional<Base> configured_;
   std::optional<Base> base_;
   std::map<LinkHash, SteadyTime> last_use_;
 };

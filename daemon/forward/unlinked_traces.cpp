@@ -49,7 +49,8 @@ Failure link_failure(LinkObstacle obstacle, const LinkHash& accepted, const Reco
     case LinkObstacle::unusable_name:
       return failure("the traces name a model by an id or name that no model can have",
                      "mlflow.modelId takes m- and 32 lower-case hex digits, mlflow.modelName at "
-                     "most 500 characters.");
+                     "most 500 characters: correct them where the application sets them; "
+                     "'tracelink models relink none NEW' moves the traces that are kept.");
     case LinkObstacle::too_many_models:
       return failure("the traces name more models than model.max_names allows at a time",
                      "Raise model.max_names, or set model.from_traces to ids or off.");

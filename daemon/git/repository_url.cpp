@@ -13,6 +13,17 @@ bool is_host(std::string_view host) {
   return colon == host.npos || host.substr(colon + 1).find_first_not_of("0123456789") == host.npos;
 }
 
+// [user@]host:path, or a path. The rest after credentials that were written as in a URL is told
+// only if it is such an address: without it, the '@' may be part of a path or of the secret.
+std::string without_credentials_of_scp(std::string_view address) {
+  const auto colon = address.find(':');
+  const auto at = address.rfind('@');
+  const bool is_path = address.find('/') < colon;
+  if (is_path || at == address.npos || address.find('@') < colon) return std::string(address);
+  address.remove_prefix(at + 1);
+  return address.find(':') < address.find('/') ? std::string(address) : "";
+}
+
 }  // namespace
 
 std::string without_credentials(std::string_view url) {
@@ -20,7 +31,7 @@ std::string without_credentials(std::string_view url) {
   const auto scheme_end = url.find("://");
   const auto plain_end = url.find_first_of("/@[");
   if (colons != url.npos && colons < plain_end) return "";  // helper::address
-  if (scheme_end == url.npos) return std::string(url);
+  if (scheme_end == url.npos) return without_credentials_of_scp(url);
 
   const std::string_view scheme = url.substr(0, scheme_end);
   url.remove_prefix(scheme_end + 3);

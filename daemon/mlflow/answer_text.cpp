@@ -9,9 +9,10 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxMessageBytes = 2'000;
 
+// MLflow's framework calls plain words text/html too, so that of refusals the body decides.
 bool is_html(const HttpResponse& response) {
   const auto type = response.header("content-type").value_or("");
-  if (type.starts_with("text/html")) return true;
+  if (response.status < 300 && type.starts_with("text/html")) return true;
   const auto first = response.body.find_first_not_of(" \t\r\n");
   return first != std::string::npos && response.body[first] == '<';
 }

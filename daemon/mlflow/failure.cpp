@@ -39,6 +39,7 @@ struct MessageRule {
 // MLflow's own words, whatever the status: 400, 404, 422, 500 differ between versions.
 constexpr MessageRule kMessages[] = {
     {"Workspace '*' not found", hold_server(remedy::kWorkspace)},
+    {"Workspace APIs are not available", hold_server(remedy::kNoWorkspaces)},
     {"No Experiment with id", hold_experiment(remedy::kUnknownExperiment)},
     {"Could not find experiment with", hold_experiment(remedy::kUnknownExperiment)},
     {"Invalid experiment ID", hold_experiment(remedy::kUnknownExperiment)},

@@ -40,6 +40,14 @@ std::string random_hex(RandomSource& random) {
   return text.data();
 }
 
+// The remedy where a trace named the model.
+std::string_view for_applications(std::string_view remedy) {
+  if (remedy == remedy::kModelName) return remedy::kNamedModelName;
+  if (remedy == remedy::kModelGone) return remedy::kNamedModelGone;
+  if (remedy == remedy::kModelFailed) return remedy::kNamedModelFailed;
+  return remedy;
+}
+
 bool has_portable_name(const LinkDefinition& link) {
   return portable_name(link.model_name()) != link.model_name();
 }
@@ -128,7 +136,24 @@ void LinkRegistration::model_fetched(std::optional<LoggedModel> model) {
 
 void LinkRegistration::resolve_link_experiment() {
   ExperimentRef ref = status_.definition.experiment;
+  if (!ref.of_model.empty()) return find_neighbour(ref.of_model);
   if (ref.empty()) ref.id = has_fixed_id() ? model_.experiment_id : kDefaultExperiment;
+  resolve(ref);
+}
+
+void LinkRegistration::find_neighbour(const std::string& model_id) {
+  environment_.client.get_model(
+      model_id, then<std::optional<LoggedModel>>([this](std::optional<LoggedModel> model) {
+        if (model) return resolve({model->experiment_id, ""});
+        fail(configuration_failure(FailureScope::experiment,
+                                   "model " + status_.definition.experiment.of_model +
+                                       " not found, in whose experiment " +
+                                       status_.definition.model_name() + " belongs",
+                                   remedy::kNeighbourGone));
+      }));
+}
+
+void LinkRegistration::resolve(const ExperimentRef& ref) {
   resolve_experiment(environment_.client, ref, then<Experiment>([this](Experiment experiment) {
                        experiment_resolved(std::move(experiment));
                      }));
@@ -265,13 +290,13 @@ std::vector<std::string> LinkRegistration::names_to_search() const {
   return {portable_name(name), distinct_portable_name(name)};
 }
 
-// A model with a portable name counts only if it was made for the same asked name.
+// A model that stands for another name counts never, and one with a portable name only if it was
+// made for the same asked name.
 std::vector<LoggedModel> LinkRegistration::counting(std::vector<LoggedModel> hits) {
-  if (!portable_) return hits;
   const std::string asked = status_.definition.model_name();
   const auto is_anothers = [&](const LoggedModel& model) {
     const auto tag = model.tags.find(kModelNameTag);
-    return tag == model.tags.end() || tag->second != asked;
+    return tag == model.tags.end() ? portable_ : tag->second != asked;
   };
   portable_name_taken_ = std::ranges::any_of(hits, is_anothers);
   std::erase_if(hits, is_anothers);
@@ -321,6 +346,7 @@ void LinkRegistration::fail(Failure failure) {
   status_.verified = false;
   verify_again_ = false;  // the next attempt begins with it
   schedule(backoff_.after(failure), &LinkRegistration::begin);
+  if (status_.definition.named_by_trace) failure.remedy = for_applications(failure.remedy);
   status_.failure = std::move(failure);
   changed();
 }

@@ -49,6 +49,8 @@ class LinkRegistration {
   void begin();
   void model_fetched(std::optional<LoggedModel> model);
   void resolve_link_experiment();
+  void find_neighbour(const std::string& model_id);
+  void resolve(const ExperimentRef& ref);
   void experiment_resolved(Experiment experiment);
   void search();
   void choose(std::vector<LoggedModel> hits);

@@ -14,7 +14,9 @@ bool is_permanent(const Failure& failure) {
 }
 
 std::string refused(std::string_view what, const Failure& failure) {
-  return std::string(what) + " refused: " + failure.message;
+  std::string text = std::string(what) + " refused: " + failure.message;
+  if (failure.remedy.empty()) return text;
+  return text + (text.ends_with('.') ? " " : ". ") + failure.remedy;
 }
 
 // Requests one after the other; the first failure that may pass ends them.

@@ -16,6 +16,10 @@ inline constexpr std::string_view kAllowedHosts =
 inline constexpr std::string_view kWorkspace =
     "The server has no such workspace: correct tracking.workspace (MLFLOW_WORKSPACE), or create "
     "it.";
+inline constexpr std::string_view kNoWorkspaces =
+    "The server has no workspaces: unset tracking.workspace (MLFLOW_WORKSPACE), or start the "
+    "server "
+    "with --enable-workspaces.";
 inline constexpr std::string_view kUnknownExperiment =
     "The experiment does not exist on this server: correct experiment.id, or set experiment.name, "
     "which is created when missing.";
@@ -65,11 +69,29 @@ inline constexpr std::string_view kModelName =
 inline constexpr std::string_view kModelGone =
     "No model has this id on this server, or it is deleted: correct model.id "
     "(MLFLOW_ACTIVE_MODEL_ID), or name the model by model.name.";
+inline constexpr std::string_view kNeighbourGone =
+    "The models that traces name belong into the experiment of the configured model, which is not "
+    "on this server: correct model.id (MLFLOW_ACTIVE_MODEL_ID), or set experiment.name.";
 inline constexpr std::string_view kModelFailed =
     "The model's status says that its registration failed: delete it on the server, or choose "
     "another model.name or model.version.";
 inline constexpr std::string_view kRefusedValue =
     "The server refuses a value of the model: names and types hold at most 500 characters, keys of "
     "params and tags 255, run ids 32, and none may hold a NUL character.";
+
+// The same of what a trace named: not the daemon's configuration is wrong.
+inline constexpr std::string_view kNamedModelName =
+    "The server refuses this model name: avoid / : . % \" ' in mlflow.modelName where the "
+    "application sets it (resource or root span) and in the attributes that model.name is made of, "
+    "or set model.name_policy to auto or portable; 'tracelink models relink NAME NEW' moves the "
+    "traces that are kept.";
+inline constexpr std::string_view kNamedModelGone =
+    "No model has this id on this server, or it is deleted: correct mlflow.modelId where the "
+    "application sets it (resource or root span); 'tracelink models relink ID NEW' moves the "
+    "traces that are kept.";
+inline constexpr std::string_view kNamedModelFailed =
+    "The model's status says that its registration failed: delete it on the server, or name "
+    "another one by mlflow.modelName or mlflow.modelId where the application sets it (resource or "
+    "root span); 'tracelink models relink OLD NEW' moves the traces that are kept.";
 
 }  // namespace tracelink::remedy

@@ -5,12 +5,13 @@
 
 namespace tracelink {
 
-// At most one of the two is set; neither means "not said".
+// At most one is set; none means "not said".
 struct ExperimentRef {
   std::string id;
   std::string name;
+  std::string of_model = {};  // the one where the model of this id lives
   bool operator==(const ExperimentRef&) const = default;
-  bool empty() const { return id.empty() && name.empty(); }
+  bool empty() const { return id.empty() && name.empty() && of_model.empty(); }
 };
 
 enum class NamePolicy { automatic, exact, portable };

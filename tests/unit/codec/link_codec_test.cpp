@@ -20,10 +20,11 @@ LinkDefinition full_link() {
 }
 
 TEST(LinkCodec, RoundTripsEveryField) {
-  LinkDefinition by_id, by_experiment;
+  LinkDefinition by_id, by_experiment, by_neighbour;
   by_id.id = "m-1";
   by_experiment.experiment.id = "12";
-  for (const auto& link : {LinkDefinition{}, full_link(), by_id, by_experiment}) {
+  by_neighbour.experiment.of_model = "m-2";
+  for (const auto& link : {LinkDefinition{}, full_link(), by_id, by_experiment, by_neighbour}) {
     const auto decoded = decode_link(encode_link(link));
     ASSERT_TRUE(decoded) << decoded.error().message;
     EXPECT_EQ(*decoded, link);

@@ -80,6 +80,15 @@ TEST_F(ConfigModel, IsTakenWholeFromTheStrongestSource) {
   EXPECT_EQ(loaded.config.experiment.name, "f");
 }
 
+TEST_F(ConfigModel, RefusesTagsThatTheDaemonSetsItself) {
+  for (const std::string key :
+       {"tracelink.instance", "tracelink.model_name", "mlflow.model.isExternal"}) {
+    file("model: {name: agent, tags: {" + key + ": x}}\n");
+    EXPECT_EQ(errors(),
+              "FILE:1:28: model.tags: " + key + " is set by the daemon itself; remove it\n");
+  }
+}
+
 TEST_F(ConfigModel, EmptyTextsSetNoIdentity) {
   file("model: {id: \"\", name: agent}\nexperiment: {id: \"\", name: e}\n");
   context_.flags["model.id"] = "";

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
+#include "daemon/forward/unlinked_traces.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_source.hpp"
 #include "tests/support/trace_record.hpp"
@@ -83,6 +84,44 @@ TEST_F(TraceLinksTest, AModelMayBeNamedById) {
   EXPECT_EQ(chosen({{"mlflow.modelId", kId}}), expected);
 }
 
+// Else the model could be created without the type, params and facts of its deployment.
+TEST_F(TraceLinksTest, ATraceThatNamesTheAcceptedModelGetsItsLink) {
+  configured.type = "chat";
+  const LinkChoice by_name = choose({{"mlflow.modelName", "agent-1"}});
+  EXPECT_EQ(by_name.link, base());
+  EXPECT_EQ(by_name.rank, LinkRank::root_resource);
+  configured = {};
+  configured.id = kId;
+  EXPECT_EQ(choose({}, {{"mlflow.modelId", kId}}).link, base());
+  EXPECT_EQ(choose({}, {{"mlflow.modelId", kId}}).rank, LinkRank::root_span);
+  EXPECT_TRUE(source.links_named_by_traces().empty());
+}
+
+TEST_F(TraceLinksTest, ATraceThatNamesTheConfiguredModelWhileAnotherIsActiveGetsItsLinkToo) {
+  options.configured = base();
+  LinkDefinition active;
+  active.name = "other";
+  EXPECT_EQ(choose_from(source.define(active), {{"mlflow.modelName", "agent-1"}}).link, base());
+}
+
+TEST_F(TraceLinksTest, ATemplateIsNoNameThatATraceCanGive) {
+  configured.name = "{service.name}";
+  configured.version = "";
+  options.configured = base();
+  EXPECT_TRUE(chosen({{"mlflow.modelName", "{service.name}"}}).named_by_trace);
+}
+
+TEST_F(TraceLinksTest, ANameIsPlacedBesideAConfiguredModelThatSaysNoExperiment) {
+  configured = {};
+  configured.id = kId;
+  options.configured = base();
+  EXPECT_EQ(chosen({{"mlflow.modelName", "cart"}}).experiment.of_model, kId);
+  LinkDefinition active;  // by id, set at runtime: its place is not the configured one
+  active.id = "m-fedcba9876543210fedcba9876543210";
+  const LinkChoice other = choose_from(source.define(active), {{"mlflow.modelName", "stock"}});
+  EXPECT_EQ(source.link(other.link)->experiment.of_model, kId);
+}
+
 TEST_F(TraceLinksTest, WhatIsNotAllowedIsNotTaken) {
   options.from_traces = FromTraces::ids;
   EXPECT_EQ(choose({{"mlflow.modelName", "cart"}}).link, base());
@@ -99,6 +138,15 @@ TEST_F(TraceLinksTest, WhatCanBeNoModelIsAnObstacle) {
     EXPECT_EQ(choose(bad).obstacle, LinkObstacle::unusable_name);
   }
   EXPECT_TRUE(source.links_named_by_traces().empty());
+}
+
+TEST_F(TraceLinksTest, WhatCanBeNoModelIsRelinkedAsTracesWithoutOne) {
+  EXPECT_TRUE(choose({{"mlflow.modelId", "m-0123"}}).link.is_zero());
+  configured = {};
+  configured.experiment.name = "support";
+  EXPECT_EQ(choose({{"mlflow.modelId", "m-0123"}}).link, base());
+  const Failure told = link_failure(LinkObstacle::unusable_name, base(), source);
+  EXPECT_NE(told.remedy.find("tracelink models relink none NEW"), std::string::npos);
 }
 
 TEST_F(TraceLinksTest, WithoutAModelAnywhereThereIsNothingToLinkTo) {

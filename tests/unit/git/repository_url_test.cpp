@@ -23,7 +23,13 @@ TEST(RepositoryUrl, KeepsAddressesAndDropsSecrets) {
            Case{"ssh://git@example.org:2222/app.git", "ssh://git@example.org:2222/app.git"},
            Case{"ssh://git:secret@example.org/app.git", "ssh://git@example.org/app.git"},
            Case{"git@example.org:team/app.git", "git@example.org:team/app.git"},
+           Case{"git@example.org:team/app@v2.git", "git@example.org:team/app@v2.git"},
+           Case{"example.org:team/app.git", "example.org:team/app.git"},
+           Case{"oauth2:glpat-xxx@gitlab.com:org/x", "gitlab.com:org/x"},
+           Case{"ada:p@ss@example.org:team/app.git", "example.org:team/app.git"},
            Case{"[::1]:team/app.git", "[::1]:team/app.git"},
+           Case{"git@[::1]:team/app.git", "git@[::1]:team/app.git"},
+           Case{"/srv/git/a:b@c.git", "/srv/git/a:b@c.git"},
            Case{"/srv/git/app.git", "/srv/git/app.git"},
            Case{"../library", "../library"},
            Case{"file:///srv/git/app.git", "file:///srv/git/app.git"},
@@ -36,7 +42,8 @@ TEST(RepositoryUrl, KeepsAddressesAndDropsSecrets) {
 TEST(RepositoryUrl, TellsNothingWhenSecretsCannotBeToldApart) {
   for (const char* configured :
        {"https://ada:pa/ss@example.org/app.git", "https://example.org:port/app",
-        "ext::sh -c secret", "helper::https://ada:secret@example.org/app"}) {
+        "ada:secret@example.org/app.git", "ada:secret@example.org:team/app@v2", "ext::sh -c secret",
+        "helper::https://ada:secret@example.org/app"}) {
     EXPECT_EQ(without_credentials(configured), "") << configured;
   }
 }

@@ -37,8 +37,17 @@ TEST(AnswerText, OtherJsonHasNoMessage) {
   EXPECT_EQ(message_of(json_answer(500, {{"error_code", 5}})), "");
 }
 
-TEST(AnswerText, AWebPageIsSeenByTypeOrContent) {
-  EXPECT_TRUE(read_answer_text({404, {{"content-type", "text/html; charset=utf-8"}}, "x"}).html);
+// MLflow's own refusals are plain words that its framework calls text/html.
+TEST(AnswerText, WordsOfARefusalAreShownWhateverTheirType) {
+  const AnswerText text = read_answer_text(
+      {401, {{"content-type", "text/html; charset=utf-8"}}, "You are not authenticated."});
+  EXPECT_EQ(text.message, "You are not authenticated.");
+  EXPECT_FALSE(text.html);
+}
+
+TEST(AnswerText, AWebPageIsSeenByContentOrInASuccessByType) {
+  EXPECT_TRUE(read_answer_text({200, {{"content-type", "text/html; charset=utf-8"}}, "x"}).html);
+  EXPECT_TRUE(read_answer_text({403, {{"content-type", "text/html"}}, " <html>"}).html);
   EXPECT_TRUE(read_answer_text(text_answer(404, "\r\n <!DOCTYPE html>")).html);
   EXPECT_FALSE(read_answer_text(text_answer(404, "")).html);
 }

@@ -102,6 +102,13 @@ TEST(Failure, AnUnknownWorkspaceHoldsTheServer) {
   expect_held(FailureScope::server, remedy::kWorkspace, {{kOtlp, answer}, {kModel, answer}});
 }
 
+TEST(Failure, AWorkspaceOnAServerWithoutWorkspacesHoldsTheServer) {
+  const std::string words =
+      "Workspace APIs are not available: workspaces are not enabled on this server";
+  const auto answer = mlflow_error(500, "FEATURE_DISABLED", words);
+  expect_held(FailureScope::server, remedy::kNoWorkspaces, {{kOtlp, answer}, {kModel, answer}});
+}
+
 TEST(Failure, AnUnknownExperimentHoldsTheExperiment) {
   const auto header_missing = nlohmann::json::parse(
       R"({"detail":[{"type":"missing","loc":["header","x-mlflow-experiment-id"],

@@ -58,6 +58,13 @@ TEST_F(RegistrarNameTest, ExactFailsInstead) {
   EXPECT_TRUE(mlflow.models.empty());
 }
 
+TEST_F(RegistrarNameTest, ANameThatATraceGaveIsCorrectedInTheApplication) {
+  replica.link.name_policy = NamePolicy::exact;
+  replica.link.named_by_trace = true;
+  replica.run();
+  EXPECT_EQ(replica.status().failure->remedy, remedy::kNamedModelName);
+}
+
 TEST_F(RegistrarNameTest, PortableNeverTries) {
   replica.link.name_policy = NamePolicy::portable;
   replica.run();
@@ -108,6 +115,28 @@ TEST_F(RegistrarNameTest, TheDistinctNameIsFoundAgain) {
   const std::string distinct = add_portable(distinct_portable_name("agent-v1.2"), "agent-v1.2");
   replica.run();
   EXPECT_EQ(replica.ready_id(), distinct);
+}
+
+TEST_F(RegistrarNameTest, TheStandInOfAnotherNameIsNoHitOfTheExactOne) {
+  replica.link.version = "v1-2";
+  const std::string stand_in = add_portable("agent-v1-2", "agent-v1.2");
+  replica.run();
+  const std::string ours = replica.ready_id();
+  EXPECT_NE(ours, stand_in);
+  EXPECT_EQ(name(), "agent-v1-2");
+  EXPECT_FALSE(mlflow.model(ours).tags.contains(kModelNameTag));
+
+  Replica other(mlflow, clock);
+  other.link = replica.link;
+  other.run();
+  EXPECT_EQ(other.ready_id(), ours);
+}
+
+TEST_F(RegistrarNameTest, AModelWhoseTagIsItsOwnNameIsAHit) {
+  replica.link.version = "v1";
+  const std::string theirs = add_portable("agent-v1", "agent-v1");
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), theirs);
 }
 
 TEST_F(RegistrarNameTest, ANameWithAQuoteIsFoundAmongAllPages) {

@@ -140,6 +140,28 @@ TEST_F(RegistrarTest, ADeletedExperimentIsAnErrorWithItsRemedy) {
   EXPECT_TRUE(mlflow.models.empty());
 }
 
+struct NeighbourTest : RegistrarTest {
+  NeighbourTest() {
+    mlflow.experiments["7"] = {"/Shared/theirs"};
+    replica.link.named_by_trace = true;
+    replica.link.experiment.of_model = mlflow.add("theirs", "READY", "7");
+  }
+};
+
+TEST_F(NeighbourTest, ANameMayBelongIntoTheExperimentOfAnotherModel) {
+  replica.run();
+  EXPECT_EQ(replica.status().model->experiment_id, "7");
+  EXPECT_EQ(mlflow.model(replica.ready_id()).experiment_id, "7");
+}
+
+TEST_F(NeighbourTest, WithoutThatModelNothingIsCreated) {
+  mlflow.model(replica.link.experiment.of_model).deleted = true;
+  replica.run();
+  EXPECT_EQ(replica.status().failure->remedy, remedy::kNeighbourGone);
+  EXPECT_EQ(replica.status().failure->scope, FailureScope::experiment);
+  EXPECT_EQ(mlflow.models.size(), 1u);
+}
+
 // A model given by id.
 
 struct FixedModelTest : RegistrarTest {
@@ -183,6 +205,18 @@ TEST_F(FixedModelTest, AnUnknownIdIsAConfigurationErrorAndNothingIsCreated) {
   EXPECT_EQ(replica.status().failure->scope, FailureScope::link);
   EXPECT_EQ(replica.status().failure->remedy, remedy::kModelGone);
   EXPECT_EQ(mlflow.models.size(), 1u);
+}
+
+TEST_F(FixedModelTest, AnIdThatATraceGaveIsCorrectedInTheApplication) {
+  replica.link.named_by_trace = true;
+  mlflow.model(replica.link.id).status = "LOGGED_MODEL_UPLOAD_FAILED";
+  replica.run();
+  EXPECT_EQ(replica.status().failure->remedy, remedy::kNamedModelFailed);
+  mlflow.model(replica.link.id).deleted = true;
+  Replica other(mlflow, clock);
+  other.link = replica.link;
+  other.run();
+  EXPECT_EQ(other.status().failure->remedy, remedy::kNamedModelGone);
 }
 
 TEST_F(FixedModelTest, AFailedModelIsAnError) {

@@ -65,7 +65,8 @@ TEST_F(RegistrarUpkeepTest, WhatTheServerRefusesForGoodIsAWarning) {
   refuse(kParams, 400, "INVALID_PARAMETER_VALUE");
   replica.run();
   EXPECT_EQ(replica.ready_id(), theirs);
-  EXPECT_EQ(replica.status().warnings, Ids{"params refused: refused"});
+  EXPECT_EQ(replica.status().warnings,
+            Ids{"params refused: refused. " + std::string(remedy::kRefusedValue)});
   EXPECT_EQ(model().tags, replica.link.tags);
 
   refuse(kTags, 403, "PERMISSION_DENIED");
@@ -73,7 +74,8 @@ TEST_F(RegistrarUpkeepTest, WhatTheServerRefusesForGoodIsAWarning) {
   model().params = replica.link.params;
   replica.registrar().server_changed();
   replica.run_until_ready();
-  EXPECT_EQ(replica.status().warnings, Ids{"tags refused: refused"});
+  EXPECT_EQ(replica.status().warnings,
+            Ids{"tags refused: refused. " + std::string(remedy::kPermission)});
 }
 
 TEST_F(RegistrarUpkeepTest, WhatMayPassIsTriedAgain) {
