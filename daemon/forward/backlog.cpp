@@ -1,10 +1,20 @@
 #include "daemon/forward/backlog.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
 namespace tracelink {
+
+namespace {
+
+// Nothing is known of it but what its records say.
+bool is_as_read(const TraceWork& work) {
+  return !work.isolation && work.doubt.failures == 0 && work.cohort == 0;
+}
+
+}  // namespace
 
 void Backlog::add(TraceWork work) {
   Group& group = groups_[work.group];
@@ -77,6 +87,44 @@ std::vector<TraceWork> Backlog::take_if(const std::function<bool(const TraceWork
   return taken;
 }
 
+std::vector<Backlog::Groups::iterator> Backlog::largest_first(
+    const std::function<bool(const GroupKey&)>& wanted) {
+  std::vector<Groups::iterator> found;
+  for (auto at = groups_.begin(); at != groups_.end(); ++at) {
+    if (wanted(at->first)) found.push_back(at);
+  }
+  std::ranges::stable_sort(found, std::greater(),
+                           [](Groups::iterator group) { return group->second.records; });
+  return found;
+}
+
+std::size_t Backlog::take_newest_of(Groups::iterator group, std::size_t records,
+                                    std::vector<TraceWork>& to) {
+  auto& works = group->second.works;
+  std::size_t taken = 0;
+  for (auto at = works.end(); at != works.begin() && taken < records;) {
+    const auto candidate = --at;
+    if (!is_as_read(candidate->second)) continue;
+    ++at;
+    taken += candidate->second.parts.size();
+    to.push_back(remove(group, candidate));
+  }
+  drop_if_empty(group);
+  return taken;
+}
+
+std::vector<TraceWork> Backlog::take_newest(const std::function<bool(const GroupKey&)>& wanted,
+                                            std::size_t records) {
+  std::vector<TraceWork> taken;
+  std::size_t left = records;
+  for (const auto group : largest_first(wanted)) {
+    if (left == 0) break;
+    const std::size_t half = std::max<std::size_t>(group->second.records / 2, 1);
+    left -= std::min(left, take_newest_of(group, std::min(left, half), taken));
+  }
+  return taken;
+}
+
 std::optional<SteadyTime> Backlog::next_due(SteadyTime now) const {
   std::optional<SteadyTime> next;
   for (const auto& [key, group] : groups_) {
@@ -89,6 +137,12 @@ std::optional<SteadyTime> Backlog::next_due(SteadyTime now) const {
 
 std::size_t Backlog::traces() const {
   return traces_in([](const GroupKey&) { return true; });
+}
+
+std::vector<GroupKey> Backlog::groups() const {
+  std::vector<GroupKey> keys;
+  for (const auto& [key, group] : groups_) keys.push_back(key);
+  return keys;
 }
 
 std::size_t Backlog::traces_in(const std::function<bool(const GroupKey&)>& wanted) const {
@@ -111,7 +165,7 @@ std::size_t Backlog::records_in(const std::function<bool(const GroupKey&)>& want
   return records;
 }
 
-TraceWork Backlog::remove(std::map<GroupKey, Group>::iterator group,
+TraceWork Backlog::remove(Groups::iterator group,
                           std::map<std::uint64_t, TraceWork>::iterator work) {
   TraceWork taken = std::move(work->second);
   group->second.works.erase(work);
@@ -120,7 +174,7 @@ TraceWork Backlog::remove(std::map<GroupKey, Group>::iterator group,
   return taken;
 }
 
-void Backlog::drop_if_empty(std::map<GroupKey, Group>::iterator group) {
+void Backlog::drop_if_empty(Groups::iterator group) {
   if (group->second.works.empty()) groups_.erase(group);
 }
 

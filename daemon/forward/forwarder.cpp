@@ -54,6 +54,8 @@ void Forwarder::run(std::stop_token stop_token) {
 
 void Forwarder::step(std::chrono::milliseconds longest_wait) {
   run_posted();
+  set_aside_excess();
+  look_back_if_due();
   read();
   admit_ready();
   desk_.retry_due();
@@ -152,33 +154,24 @@ LinkChoice Forwarder::choose_link(std::string_view traces_data, const LinkHash& 
   return choice;
 }
 
-std::size_t Forwarder::held_records() const {
-  const auto is_held = [this](const GroupKey& group) {
-    const auto waiting = waiting_.find(group);
-    if (waiting != waiting_.end() && waiting->second.failure.scope != FailureScope::server) {
-      return true;
-    }
-    return gates_.is_held_alone(group);
-  };
-  return backlog_.records_in(is_held) + unlinked_.records() + desk_.parked_records();
-}
-
 bool Forwarder::has_room() const {
-  const std::size_t all = assembler_.records() + unlinked_.records() + backlog_.records() +
-                          desk_.parked_records() + in_flight_records_;
+  const std::size_t parked = desk_.parked_records();
+  const std::size_t all =
+      assembler_.records() + unlinked_.records() + backlog_.records() + parked + in_flight_records_;
   if (all < options_.window_records) return true;
-  const std::size_t held = held_records();
-  return held < options_.held_records && all - held < options_.window_records;
+  return parked < options_.held_records && all - parked - held_records() < options_.window_records;
 }
 
 void Forwarder::admit(std::vector<TraceWork> works) {
   for (TraceWork& work : works) {
     // Its link may have been fixed by an earlier part of the trace while this one waited.
     if (const auto fixed = known(work.trace_id)) fix_link(work, *fixed);
-    if (work.link_obstacle == LinkObstacle::none) {
-      backlog_.add(std::move(work));
-    } else {
+    if (work.link_obstacle != LinkObstacle::none) {
       unlinked_.add(std::move(work));
+    } else if (const auto scope = aside_scope(work.group)) {
+      set_aside(work, *scope);
+    } else {
+      backlog_.add(std::move(work));
     }
   }
 }
@@ -205,6 +198,7 @@ bool Forwarder::may_send(const GroupKey& group) {
   Failure hold;
   if (destination_.accepts(group.link, group.experiment, &hold)) {
     if (const auto ended = waiting_.extract(group)) {
+      scope_opened_ = true;
       reporter_.recovered(subject(ended.mapped().failure));
     }
     return !is_closed;
@@ -321,7 +315,10 @@ void Forwarder::settle(Flight flight, const std::vector<Outcome>& outcomes) {
   in_flight_records_ -= flight.records();
   const ScopeKey link{FailureScope::link, flight.group.link, {}};
   const bool relinked = relink_returned(flight, outcomes);
+  const GroupKey group = flight.group;
+  const bool was_held = gates_.is_held_alone(group);
   settler_.settle(std::move(flight), outcomes);
+  if (was_held && !gates_.is_held_alone(group)) scope_opened_ = true;
   if (relinked) forget_if_unused(link);
 }
 

@@ -40,11 +40,11 @@ struct ForwarderOptions {
   // What a peer chose (an experiment id, a model) is held at most so long, then its traces are dead
   // letters.
   std::chrono::milliseconds hold_max = std::chrono::hours(24);
-  // Records known at a time (positions, not payloads). Reading stops at the bound; records that
-  // wait for their link or experiment alone have a bound of their own, so that they do not stop the
-  // others.
+  // Records known at a time (positions, not payloads). Reading stops at the bound. Records that
+  // wait for their link or experiment alone have a bound of their own and never stop the others:
+  // what is more is set aside in the queue and read again later.
   std::size_t window_records = 20'000;
-  std::size_t held_records = 100'000;
+  std::size_t held_records = 50'000;
 };
 
 // The delivery loop (DESIGN section 7): reads records, assembles traces, sends batches, settles
@@ -95,6 +95,14 @@ class Forwarder {
   LinkChoice choose_link(std::string_view traces_data, const LinkHash& base, WallTime accepted_at);
   void retract_letter(Position position);
   bool has_room() const;
+  std::optional<ScopeKey> held_alone(const GroupKey& group) const;
+  std::size_t held_records() const;
+  void set_aside_excess();
+  void set_aside(const TraceWork& work, const ScopeKey& scope);
+  void give_up_marks_of_absent_scopes();
+  std::optional<ScopeKey> aside_scope(const GroupKey& group) const;
+  std::size_t aside_traces() const;
+  void look_back_if_due();
   void admit(std::vector<TraceWork> works);
   void admit_ready();
   void check_holds();
@@ -112,7 +120,6 @@ class Forwarder {
   bool sync_links(std::vector<Flight::Item>& items);
   void sync_if_due();
   std::chrono::milliseconds wait_time(std::chrono::milliseconds longest) const;
-  std::size_t held_records() const;
   std::optional<SteadyTime> drain_deadline() const;
   void note_drained();
   void publish_status();
@@ -140,6 +147,12 @@ class Forwarder {
     WallTime since{};
   };
   std::map<GroupKey, Waiting> waiting_;
+  // Traces set aside since the last look back. What comes later for one of these scopes follows
+  // them, so that the parts of a trace stay in order. Server: of scopes that have no trace left.
+  std::map<ScopeKey, std::size_t> aside_;
+  bool scope_opened_ = false;  // since the last look back
+  SteadyTime next_look_back_ = SteadyTime::min();
+  SteadyTime latest_look_back_ = SteadyTime::max();
   std::size_t flights_ = 0;
   std::size_t in_flight_traces_ = 0;
   std::size_t in_flight_records_ = 0;

@@ -55,6 +55,7 @@ void Forwarder::retry_unlinked() {
     one.push_back(*std::move(work));
     admit(std::move(one));
     if (!linked) return;
+    scope_opened_ = true;
     admit_known();
   }
 }

@@ -7,6 +7,7 @@ namespace tracelink {
 
 Result<std::size_t> Forwarder::relink(const Relink& relink) {
   if (auto added = relinks_.add(relink); !added) return std::move(added).error();
+  scope_opened_ = true;  // what is set aside gets the link when it is read again
   std::size_t moved = 0;
   const auto is_concerned = [&](const TraceWork& work) {
     return work.group.link == relink.from && !is_delivered(work);

@@ -19,7 +19,7 @@ void Forwarder::publish_status() {
   status.last_error = reporter_.last_error();
   status.server = destination_.server();
   status.assembling_traces = assembler_.traces();
-  status.waiting_traces = backlog_.traces() + unlinked_.traces();
+  status.waiting_traces = backlog_.traces() + unlinked_.traces() + aside_traces();
   status.in_flight_traces = in_flight_traces_;
   status.parked_traces = desk_.parked_traces();
   status.dead_letters = dead_letters_.count();
@@ -32,22 +32,27 @@ void Forwarder::publish_status() {
 
 std::vector<HeldScope> Forwarder::held_scopes() const {
   std::vector<HeldScope> scopes;
+  const auto aside = [this](const ScopeKey& key) {
+    const auto found = aside_.find(key);
+    return found == aside_.end() ? 0 : found->second;
+  };
   for (const ScopeGates::Hold& hold : gates_.holds()) {
     const auto concerns = [&](const GroupKey& group) {
       return scope_key(hold.key.scope, group) == hold.key;
     };
     scopes.push_back({scope_name(hold.key, source_), hold.failure.message, hold.failure.remedy,
-                      hold.since, backlog_.traces_in(concerns)});
+                      hold.since, backlog_.traces_in(concerns) + aside(hold.key)});
   }
   for (const auto& [group, waiting] : waiting_) {
-    const std::string name = scope_name(scope_key(waiting.failure.scope, group), source_);
+    const ScopeKey key = scope_key(waiting.failure.scope, group);
+    const std::string name = scope_name(key, source_);
     const std::size_t traces =
         backlog_.traces_in([&](const GroupKey& other) { return other == group; });
     const auto same =
         std::ranges::find_if(scopes, [&](const HeldScope& scope) { return scope.scope == name; });
     if (same == scopes.end()) {
-      scopes.push_back(
-          {name, waiting.failure.message, waiting.failure.remedy, waiting.since, traces});
+      scopes.push_back({name, waiting.failure.message, waiting.failure.remedy, waiting.since,
+                        traces + aside(key)});
     } else if (waiting.failure.scope != FailureScope::server) {
       same->traces += traces;
     }

@@ -1,6 +1,7 @@
 #include "daemon/forward/unlinked_traces.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 namespace tracelink {
@@ -93,6 +94,14 @@ std::vector<TraceWork> UnlinkedTraces::take_if(
   for (auto at = works_.begin(); at != works_.end();) {
     const auto candidate = at++;
     if (wanted(candidate->second)) taken.push_back(remove(candidate));
+  }
+  return taken;
+}
+
+std::vector<TraceWork> UnlinkedTraces::take_newest(std::size_t records) {
+  std::vector<TraceWork> taken;
+  for (const std::size_t before = records_; !works_.empty() && before - records_ < records;) {
+    taken.push_back(remove(std::prev(works_.end())));
   }
   return taken;
 }

@@ -25,6 +25,7 @@ class UnlinkedTraces {
   void add(TraceWork work);  // precondition: it has an obstacle, and no other part is here
   std::optional<TraceWork> take(const TraceId& id);
   std::vector<TraceWork> take_if(const std::function<bool(const TraceWork&)>& wanted);
+  std::vector<TraceWork> take_newest(std::size_t records);  // so many records or a few more
   // The one accepted first of those whose obstacle may pass.
   std::optional<TraceWork> take_oldest_that_may_pass();
 

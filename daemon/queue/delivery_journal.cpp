@@ -83,6 +83,13 @@ void JournalEntry::add_to(Totals& totals) const {
   totals.damaged += damaged;
 }
 
+void keep_one_each(std::vector<JournalEntry>& entries) {
+  const auto key = [](const JournalEntry& e) { return std::pair(e.offset, e.damaged > 0); };
+  std::ranges::stable_sort(entries, {}, key);
+  const auto repeated = std::ranges::unique(entries, {}, key);
+  entries.erase(repeated.begin(), repeated.end());
+}
+
 DeliveryJournal::DeliveryJournal(FileSystem& fs, const QueuePaths& paths, std::uint64_t segment_id,
                                  std::uint64_t first_generation)
     : fs_(fs), paths_(paths), segment_id_(segment_id), generation_(first_generation) {}
@@ -130,11 +137,7 @@ Result<std::vector<JournalEntry>> DeliveryJournal::load(const FileSystem& fs,
       if (const auto entry = decode_entry(bytes, seed)) entries.push_back(*entry);
     }
   }
-  // A record that was delivered may be part of a stretch damaged later: both entries count.
-  const auto key = [](const JournalEntry& e) { return std::pair(e.offset, e.damaged > 0); };
-  std::ranges::stable_sort(entries, {}, key);
-  const auto repeated = std::ranges::unique(entries, {}, key);
-  entries.erase(repeated.begin(), repeated.end());
+  keep_one_each(entries);
   return entries;
 }
 

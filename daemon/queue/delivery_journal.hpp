@@ -29,6 +29,10 @@ struct JournalEntry {
 inline constexpr std::size_t kJournalHeaderBytes = 24;
 inline constexpr std::size_t kJournalEntryBytes = 48;
 
+// By offset, without repetitions. A record that was delivered may be part of a stretch damaged
+// later: both entries count.
+void keep_one_each(std::vector<JournalEntry>& entries);
+
 // Which records of one segment are done. Entries may come in any order; an entry is written again
 // when it is not certain that it was stored, so the reader keeps one per offset.
 //

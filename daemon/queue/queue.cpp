@@ -42,6 +42,8 @@ class DurableQueue final : public Queue {
   Result<std::optional<StoredRecord>> next() override { return reader_.next(); }
   Result<StoredRecord> read(Position position) const override { return reader_.read(position); }
   void complete(const Completion& completion) override { core_.complete(completion); }
+  void set_aside(Position position) override { core_.set_aside(position); }
+  void look_back() override { reader_.look_back(); }
 
   Result<void> note(const std::vector<TraceNote>& notes) override {
     return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()));

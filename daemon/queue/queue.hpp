@@ -82,9 +82,9 @@ struct QueueStats {
 // The durable queue: append-only segments, group commit, a delivery journal (docs/queue-format.md).
 //
 // Durability: an append's callback gets success only after fdatasync covers all its records.
-// Order:      records come out in the order they were accepted.
-// Threads:    next(), read(), complete() from one thread (the forwarder), the others from any. Owns
-//             the writer thread between start() and stop().
+// Order:      records come out in the order they were accepted, but for those set aside.
+// Threads:    next(), read(), complete(), set_aside(), look_back() from one thread (the forwarder),
+//             the others from any. Owns the writer thread between start() and stop().
 // Always opens on damaged content (P8): bad bytes go to quarantine/ and are counted as damaged.
 class Queue {
  public:
@@ -128,6 +128,12 @@ class Queue {
   // `invalid`: it was dropped for room (OnFull::drop_oldest). In both cases it must not be (and
   // need not be) completed, except that completing a dropped record does nothing.
   virtual Result<StoredRecord> read(Position position) const = 0;
+  // Takes back what next() gave, without an end: it is unread again, costs no memory, and comes
+  // when next() has been sent back. Precondition as for complete().
+  virtual void set_aside(Position position) = 0;
+  // next() goes back to the oldest record that is set aside. It gives those that were, then goes on
+  // where it had been. May be called before an earlier look back has ended.
+  virtual void look_back() = 0;
   // Journalled lazily; twice for one position, or terms that don't add up, is an invariant
   // violation.
   virtual void complete(const Completion& completion) = 0;

@@ -324,6 +324,39 @@ void QueueCore::complete(const Completion& completion) {
   note_done_lock_held(segment);
 }
 
+void QueueCore::set_aside(Position position) {
+  const std::lock_guard lock(mutex);
+  const auto found = segments.find(position.segment_id);
+  if (found == segments.end() || found->second->dropped) return;
+  check(in_flight.erase(position) == 1);
+  ++found->second->aside_records;
+}
+
+Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t segment_id) {
+  // No entry is on its way from `unsaved` to the journal while this is held.
+  const std::lock_guard journal_lock(journal_mutex_);
+  std::vector<JournalEntry> entries;
+  std::uint64_t generations = 0;
+  {
+    const std::lock_guard lock(mutex);
+    const auto found = segments.find(segment_id);
+    if (found == segments.end()) return entries;
+    const Segment& segment = *found->second;
+    generations = segment.journal->generations();
+    entries = segment.unsaved;
+    const auto end = in_flight.lower_bound({segment_id + 1, 0});
+    for (auto at = in_flight.lower_bound({segment_id, 0}); at != end; ++at) {
+      entries.push_back(
+          {.offset = at->first.offset, .delivered = at->second.spans, .bytes = at->second.bytes});
+    }
+  }
+  auto journalled = DeliveryJournal::load(fs, paths, segment_id, generations);
+  if (!journalled) return journalled;
+  entries.insert(entries.end(), journalled->begin(), journalled->end());
+  keep_one_each(entries);
+  return entries;
+}
+
 void QueueCore::count_damage(std::uint64_t segment_id, const JournalEntry& entry) {
   const std::lock_guard lock(mutex);
   const auto found = segments.find(segment_id);
@@ -349,16 +382,20 @@ QueueStats QueueCore::stats() const {
     totals += segment->totals;
     stats.queued_records += segment->counts.records - segment->done_records;
     stats.queued_bytes += segment->counts.record_bytes - segment->done_bytes;
-    const bool unread =
-        id > cursor.segment_id || (id == cursor.segment_id && cursor.offset < segment->end);
+    const bool unread = segment->aside_records > 0 || id > cursor.segment_id ||
+                        (id == cursor.segment_id && cursor.offset < segment->end);
     if (!unread || stats.oldest_accepted_at || segment->counts.records == segment->done_records) {
       continue;
     }
     // A lower bound, known without reading on.
-    stats.oldest_accepted_at =
-        id == cursor.segment_id ? cursor_accepted_at : segment->counts.first_accepted_at;
+    stats.oldest_accepted_at = id == cursor.segment_id && segment->aside_records == 0
+                                   ? cursor_accepted_at
+                                   : segment->counts.first_accepted_at;
   }
-  if (!in_flight.empty()) stats.oldest_accepted_at = in_flight.begin()->second.accepted_at;
+  if (!in_flight.empty()) {
+    const WallTime in_memory = in_flight.begin()->second.accepted_at;
+    stats.oldest_accepted_at = std::min(stats.oldest_accepted_at.value_or(in_memory), in_memory);
+  }
   stats.accepted = totals.accepted;
   stats.delivered = totals.delivered;
   stats.dead_lettered = totals.dead_lettered;

@@ -32,8 +32,9 @@ struct Segment {
   std::uint64_t first_span = 0;             // spans in earlier segments
   std::uint64_t next_sequence = 0;
   std::uint64_t spans_end = 0;
-  std::vector<Gap> gaps;  // found by recovery and accounted for
+  std::vector<Gap> gaps;  // accounted for: found by recovery, or by the reader
   Totals totals;
+  std::uint64_t aside_records = 0;  // set aside; some of them may be damaged by now
   std::uint64_t done_records = 0;
   std::uint64_t done_bytes = 0;
   std::uint64_t charged_bytes = 0;
@@ -89,6 +90,10 @@ class QueueCore {
 
   // Forwarder thread.
   void complete(const Completion& completion);
+  void set_aside(Position position);
+  // Everything of the segment that next() must not give: done, in the journal or not yet, or in
+  // flight. By offset.
+  Result<std::vector<JournalEntry>> accounted_for(std::uint64_t segment_id);
   void count_damage(std::uint64_t segment_id, const JournalEntry& entry);
   void count_failure();
 

@@ -23,18 +23,20 @@ std::optional<QueueReader::View> QueueReader::view() const {
 
 Result<bool> QueueReader::enter_next_segment() {
   std::uint64_t id = 0;
-  std::uint64_t generations = 0;
   std::vector<Gap> gaps;
   {
     const std::lock_guard lock(core_.mutex);
-    const auto next = core_.segments.upper_bound(segment_id_);
+    auto next = core_.segments.upper_bound(segment_id_);
+    while (next != core_.segments.end() && next->first < read_up_to_.segment_id &&
+           next->second->aside_records == 0) {
+      ++next;
+    }
     if (next == core_.segments.end()) return false;
     id = next->first;
     gaps = next->second->gaps;
-    generations = next->second->journal->generations();
   }
   auto reader = open(id);
-  auto done = DeliveryJournal::load(core_.fs, core_.paths, id, generations);
+  auto done = core_.accounted_for(id);
   if (!reader || !done) {
     const std::lock_guard lock(core_.mutex);
     if (core_.segments.contains(id)) return reader ? done.error() : reader.error();
@@ -60,8 +62,22 @@ void QueueReader::leave_segment() {
 
 void QueueReader::move_to(std::uint64_t offset) {
   offset_ = offset;
+  read_up_to_ = std::max(read_up_to_, {segment_id_, offset_});
   const std::lock_guard lock(core_.mutex);
   core_.cursor = {segment_id_, offset_};
+}
+
+void QueueReader::look_back() {
+  std::uint64_t oldest = 0;
+  {
+    const std::lock_guard lock(core_.mutex);
+    const auto found = std::ranges::find_if(
+        core_.segments, [](const auto& entry) { return entry.second->aside_records > 0; });
+    if (found == core_.segments.end()) return;
+    oldest = found->first;
+  }
+  leave_segment();
+  segment_id_ = oldest - 1;
 }
 
 bool QueueReader::is_done(std::uint64_t offset) const {
@@ -118,22 +134,34 @@ JournalEntry QueueReader::damage_before(std::uint64_t end, const View& view) {
 bool QueueReader::skip_damage(const View& view) {
   const auto begin = offset_;
   const auto end = reader_->find_record(begin + 1, view.end);
+  Gap gap{.begin = begin, .end = end, .spans = spans_, .records = sequence_};
   const auto entry = damage_before(end, view);
+  gap.spans = spans_ - gap.spans;
+  gap.records = sequence_ - gap.records;
   const auto bytes = reader_->raw_bytes(begin, static_cast<std::size_t>(end - begin));
   const auto name = QueuePaths::hex16(segment_id_) + "-" + std::to_string(begin);
   if (!core_.quarantine.keep(name, bytes)) core_.count_failure();
   move_to(end);
+  remember_gap(gap);
   if (entry.records == 0) return false;
   core_.count_damage(segment_id_, entry);
   return true;
 }
 
-std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record record) {
+// It stays lost for a look back, even if the disk can read it by then.
+void QueueReader::remember_gap(const Gap& gap) {
+  const std::lock_guard lock(core_.mutex);
+  const auto found = core_.segments.find(segment_id_);
+  if (found != core_.segments.end()) found->second->gaps.push_back(gap);
+}
+
+std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record record, bool again) {
   StoredRecord stored{{segment_id_, raw.offset}, raw.header.sequence, std::move(record)};
   const std::lock_guard lock(core_.mutex);
   core_.cursor_accepted_at = stored.record.accepted_at;
   const auto found = core_.segments.find(segment_id_);
   if (found == core_.segments.end() || found->second->dropped) return std::nullopt;
+  if (again) --found->second->aside_records;
   core_.in_flight.emplace(
       stored.position, InFlight{.sequence = stored.sequence,
                                 .spans = stored.record.slice.span_count,
@@ -178,9 +206,10 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
     }
     spans_ = raw->header.spans_before + record->slice.span_count;
     sequence_ = raw->header.sequence + 1;
+    const bool again = Position{segment_id_, raw->offset} < read_up_to_;
     move_to(raw->next_offset);
     if (is_done(raw->offset)) continue;
-    if (auto stored = hand_out(*raw, *std::move(record))) return stored;
+    if (auto stored = hand_out(*raw, *std::move(record), again)) return stored;
   }
 }
 

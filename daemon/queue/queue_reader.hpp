@@ -11,6 +11,7 @@
 namespace tracelink {
 
 // Hands out the records in order, each once, skipping those that were done before the last start.
+// What was set aside is handed out again after look_back(); segments without any are passed over.
 //
 // Memory: one read window and the done set of one segment, whatever the backlog.
 // Threads: one (the forwarder). Lifetime: `core` outlives this object.
@@ -20,6 +21,7 @@ class QueueReader {
 
   Result<std::optional<StoredRecord>> next();
   Result<StoredRecord> read(Position position);
+  void look_back();
 
  private:
   // What may be read of the segment at the cursor now.
@@ -38,8 +40,9 @@ class QueueReader {
   bool skip_known_gap();
   // Moves behind what cannot be read; true if records were lost there that nobody counted before.
   bool skip_damage(const View& view);
+  void remember_gap(const Gap& gap);
   JournalEntry damage_before(std::uint64_t end, const View& view);
-  std::optional<StoredRecord> hand_out(const RawRecord& raw, Record record);
+  std::optional<StoredRecord> hand_out(const RawRecord& raw, Record record, bool again);
   bool is_done(std::uint64_t offset) const;
   void move_to(std::uint64_t offset);
   Result<std::unique_ptr<SegmentReader>> open(std::uint64_t segment_id) const;
@@ -51,7 +54,8 @@ class QueueReader {
   std::uint64_t sequence_ = 0;  // expected of the next record
   std::uint64_t spans_ = 0;     // in the segment before the cursor
   std::vector<Gap> gaps_;
-  std::vector<JournalEntry> done_;
+  std::vector<JournalEntry> done_;  // when the segment was entered; also what was in flight then
+  Position read_up_to_;             // the farthest that next() has been
   std::unique_ptr<SegmentReader> reread_;
 };
 

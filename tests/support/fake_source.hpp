@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -34,7 +35,7 @@ class FakeSource final : public RecordSource {
   // A new process on the same disk: reading starts with what is not completed. After a crash, what
   // was completed since the last sync_journal() is not.
   void restart(bool crash = false) {
-    next_ = 0;
+    next_ = read_up_to_ = 0;
     for (Entry& entry : records_) {
       entry.read = false;
       if (crash && !entry.durable) entry.completion.reset();
@@ -83,9 +84,11 @@ class FakeSource final : public RecordSource {
       return error;
     }
     const auto is_done = [](const Entry& entry) { return entry.completion || entry.lost; };
-    while (next_ < records_.size() && is_done(records_[next_])) ++next_;
+    const auto is_known = [&] { return next_ < read_up_to_ && records_[next_].read; };
+    while (next_ < records_.size() && (is_done(records_[next_]) || is_known())) ++next_;
     if (next_ == records_.size()) return std::optional<StoredRecord>();
     Entry& entry = records_[next_++];
+    read_up_to_ = std::max(read_up_to_, next_);
     EXPECT_FALSE(entry.read) << "a record is given out twice";
     entry.read = true;
     return std::optional<StoredRecord>(entry.stored);
@@ -96,6 +99,24 @@ class FakeSource final : public RecordSource {
     if (entry.lost) return Error{ErrorCode::corrupt, "damaged"};
     EXPECT_TRUE(entry.read && !entry.completion) << "offset " << position.offset;
     return entry.stored;
+  }
+  void set_aside(Position position) override {
+    Entry& entry = records_.at(position.offset);
+    EXPECT_TRUE(entry.read && !entry.completion) << "offset " << position.offset;
+    entry.read = false;
+    ++set_aside_;
+  }
+  void look_back() override {
+    next_ = 0;
+    ++look_backs_;
+  }
+  std::size_t records_set_aside() const { return set_aside_; }  // ever
+  std::size_t look_backs() const { return look_backs_; }
+  // Given out and neither completed nor set aside.
+  std::size_t in_flight() const {
+    return static_cast<std::size_t>(std::ranges::count_if(records_, [](const Entry& entry) {
+      return entry.read && !entry.completion && !entry.lost;
+    }));
   }
   void complete(const Completion& completion) override {
     Entry& entry = records_.at(completion.position.offset);
@@ -161,6 +182,9 @@ class FakeSource final : public RecordSource {
 
   std::vector<Entry> records_;
   std::size_t next_ = 0;
+  std::size_t read_up_to_ = 0;
+  std::size_t set_aside_ = 0;
+  std::size_t look_backs_ = 0;
   std::deque<Error> next_failures_;
   bool reads_fail_ = false;
   std::map<LinkHash, LinkDefinition> links_;

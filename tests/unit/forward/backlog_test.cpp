@@ -136,6 +136,29 @@ TEST_F(BacklogTest, TakesWhatIsWantedFromAllGroups) {
   EXPECT_EQ(backlog.records_in([&](const GroupKey& group) { return group == kGroup; }), 2u);
 }
 
+TEST_F(BacklogTest, TakesTheNewestOfTheLargestGroupsAndLeavesTheirOldest) {
+  for (std::uint64_t sequence = 1; sequence <= 6; ++sequence) add(sequence, {.link = 'b'});
+  for (std::uint64_t sequence = 7; sequence <= 8; ++sequence) add(sequence, {.link = 'c'});
+  add(9);
+  const auto wanted = [this](const GroupKey& group) { return group != kGroup; };
+  const auto sequences = [](const std::vector<TraceWork>& works) {
+    std::vector<std::uint64_t> found;
+    for (const TraceWork& work : works) found.push_back(work.sequence);
+    return found;
+  };
+  EXPECT_EQ(sequences(backlog.take_newest(wanted, 3)), (Sequences{6, 5}));
+  EXPECT_EQ(sequences(backlog.take_newest(wanted, 100)), (Sequences{4, 3, 8}));
+  EXPECT_EQ(backlog.records(), 8u);
+}
+
+TEST_F(BacklogTest, WhatIsUnderSearchIsNotTakenAsTheNewest) {
+  add(1);
+  add(2, {.cohort = 3});
+  const auto taken = backlog.take_newest([](const GroupKey&) { return true; }, 2);
+  ASSERT_EQ(taken.size(), 1u);
+  EXPECT_EQ(taken.front().sequence, 1u);
+}
+
 TEST_F(BacklogTest, AnUnknownGroupHasNothing) {
   EXPECT_TRUE(batch().empty());
   EXPECT_FALSE(backlog.take_probe(kGroup, clock.steady()));

@@ -22,7 +22,7 @@ class ConservationTest : public ForwarderFixture {
     options.connections = 1 + pick(3);
     options.max_traces_per_batch = 1 + pick(20);
     options.window_records = 20 + pick(200);
-    options.held_records = 200;
+    options.held_records = 5 + pick(60);
     destination.follow([this](const ScriptedDestination::Batch& batch) { return answer(batch); });
     start();
   }

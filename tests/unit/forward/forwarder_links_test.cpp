@@ -229,5 +229,20 @@ TEST_F(ForwarderLinksTest, AFailureOfTheOperatorsExperimentGivesNothingUp) {
   EXPECT_EQ(source.totals().queued, 1u);
 }
 
+TEST_F(ForwarderLinksTest, TracesThatCannotBeLinkedStopNobody) {
+  configured.name = "{service.name}";
+  options.window_records = 10;
+  options.held_records = 40;
+  for (std::uint64_t trace = 1; trace <= 200; ++trace) accept_span(trace, true, {});
+  for (std::uint64_t trace = 201; trace <= 230; ++trace) {
+    accept_span(trace, true, {{"service.name", "cart"}});
+  }
+  run_for(minutes(2));
+  EXPECT_EQ(source.totals().delivered, 30u);
+  EXPECT_LE(source.in_flight(), options.held_records + options.window_records);
+  run_for(hours(25));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 230, .delivered = 30, .dead_lettered = 200}));
+}
+
 }  // namespace
 }  // namespace tracelink
