@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -18,7 +19,8 @@ class Reporter {
  public:
   explicit Reporter(const Clock& clock) : clock_(clock), throttle_(clock) {}
 
-  // `subject`: what fails, the same words each time.
+  // `subject`: what fails, the same words each time. While a person is waited for, what has no
+  // remedy says nothing about the same subject: it is probably a consequence.
   void failure(const std::string& subject, const std::string& message, const std::string& remedy);
   // Logged only if the subject's failure was.
   void recovered(const std::string& subject);
@@ -29,9 +31,12 @@ class Reporter {
   const std::optional<LastError>& last_error() const { return last_error_; }
 
  private:
+  bool is_consequence(const std::string& subject, const std::string& remedy);
+
   const Clock& clock_;
   LogThrottle throttle_;
   bool muted_ = false;
+  std::map<std::string, SteadyTime> waits_for_person_;  // since the last failure with a remedy
   std::optional<LastError> last_error_;
 };
 
