@@ -27,8 +27,8 @@ std::vector<std::pair<std::string, std::string>> TrackingClient::common_headers(
   return headers;
 }
 
-HttpRequest TrackingClient::request(std::string method, const std::string& path,
-                                    std::string body) const {
+HttpRequest TrackingClient::request(std::string method, const std::string& path, std::string body) {
+  if (refused_) read_credentials_again();
   HttpRequest request;
   request.method = std::move(method);
   request.url = options_.uri + path;
@@ -40,15 +40,19 @@ HttpRequest TrackingClient::request(std::string method, const std::string& path,
 }
 
 void TrackingClient::send(HttpRequest request, Read read) {
+  const bool needs_none = request.url.ends_with("/version");  // on most servers
   http_.send(std::move(request),
-             [this, read = std::move(read)](const Result<HttpResponse>& answer) {
-               if (answer && (answer->status == 401 || answer->status == 403))
-                 read_credentials_again();
+             [this, needs_none, read = std::move(read)](const Result<HttpResponse>& answer) {
+               if (answer && (answer->status == 401 || answer->status == 403)) {
+                 refused_ = true;
+               } else if (answer && !needs_none) {
+                 refused_ = false;
+               }
                read(answer);
              });
 }
 
-// They may have been rotated: the request that is repeated brings the new ones.
+// They may have been rotated.
 void TrackingClient::read_credentials_again() {
   if (!options_.read_credentials) return;
   if (auto credentials = options_.read_credentials())

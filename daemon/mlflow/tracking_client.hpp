@@ -30,7 +30,7 @@ struct TrackingOptions {
   std::string uri;  // http(s)://host[:port][/static-prefix], no trailing slash
   std::chrono::milliseconds timeout{30'000};
   Credentials credentials;
-  CredentialsReader read_credentials;  // asked after each 401 and 403; may be empty
+  CredentialsReader read_credentials;  // asked before each request after a 401 or 403
   std::string workspace;               // X-MLFLOW-WORKSPACE
   std::string user_agent;              // tracelinkd/<version>
 };
@@ -119,7 +119,7 @@ class TrackingClient {
   using Read = std::function<void(const Result<HttpResponse>&)>;
   struct ModelSearch;
 
-  HttpRequest request(std::string method, const std::string& path, std::string body = {}) const;
+  HttpRequest request(std::string method, const std::string& path, std::string body = {});
   std::vector<std::pair<std::string, std::string>> common_headers() const;
   void send(HttpRequest request, Read read);
   void read_credentials_again();
@@ -131,6 +131,7 @@ class TrackingClient {
   TrackingOptions options_;
   HttpClient& http_;
   Capabilities capabilities_{};
+  bool refused_ = false;        // by a 401 or 403, and nothing has gone through since
   bool spans_at_root_ = false;  // /v1/traces was found outside the static prefix
 };
 

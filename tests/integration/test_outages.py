@@ -30,6 +30,26 @@ def test_traces_sent_before_the_server_is_up_arrive_linked(server, daemon_for, r
     assert_shown(server.search_traces(status["experiment"]["id"], status["model"]["id"]), sent, status["model"]["id"])
 
 
+def test_a_server_that_is_replaced_while_nothing_is_sent_gets_its_own_model(make_server, daemon_for):
+    old = make_server(OLDER)
+    old.start()
+    daemon = daemon_for(old)
+    daemon.start()
+    daemon.post(make_trace().request)
+    daemon.wait_for_spans(delivered=SPANS_PER_TRACE)
+    before = daemon.status()
+    old.stop()
+    new = make_server(NEWEST)
+    new.port, new.uri = old.port, old.uri
+    new.start()
+    sent = send(daemon, 1)
+    daemon.wait_for_spans(delivered=2 * SPANS_PER_TRACE, queued=0)
+    status = daemon.status()
+    assert status["model"]["id"] != before["model"]["id"]
+    assert status["server"]["version"] != before["server"]["version"]
+    linked_once(new, status["experiment"]["id"], status["model"]["id"], sent)
+
+
 def test_a_killed_daemon_delivers_what_it_acknowledged(server, daemon_for):
     daemon = daemon_for(server)
     daemon.start()

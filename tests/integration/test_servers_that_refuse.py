@@ -91,6 +91,17 @@ def test_credentials_that_are_missing_or_wrong_hold_until_they_are_right(locked_
     assert_delivered_after_restart(daemon, username=USER[0], password=USER[1], token="")
 
 
+def test_credentials_that_are_corrected_in_their_file_need_no_restart(locked_server, start, folder):
+    password = folder / "password"
+    password.write_text("a wrong one")
+    daemon = start(locked_server, username=USER[0], password=f"${{file:{password}}}")
+    wait_for_hold(daemon, "MLFLOW_TRACKING_USERNAME")
+    password.write_text(USER[1])
+    daemon.wait_for_spans(delivered=SPANS_PER_TRACE, queued=0)
+    status = daemon.status()
+    assert (status["held"], status["server"]["state"]) == ([], "up")
+
+
 def test_a_user_without_permission_is_held_until_it_is_given(locked_server, start):
     experiment = locked_server.create_experiment("support")
     daemon = start(locked_server, username=USER[0], password=USER[1])

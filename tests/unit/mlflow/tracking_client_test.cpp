@@ -48,7 +48,23 @@ TEST_F(ClientHeadersTest, CredentialsAreReadAgainAfterARefusal) {
   send(500);
   send(401);
   EXPECT_EQ(header("Authorization"), "Bearer old");
+  send(200);
+  EXPECT_EQ(header("Authorization"), "Bearer new");
+}
+
+TEST_F(ClientHeadersTest, TheVersionDoesNotShowThatCredentialsAreRight) {
+  options.credentials.token = "old";
+  std::string token = "also wrong";
+  options.read_credentials = [&] { return Credentials{"", "", token}; };
   send(403);
+  send(200);
+  token = "new";
+  send(200);
+  EXPECT_EQ(header("Authorization"), "Bearer new");
+  http.will_answer(200, R"({"experiment":{"experiment_id":"1","name":"n"}})");
+  answer_of<Experiment>(kGetExperiment, std::string("1"));
+  token = "unasked";
+  send(200);
   EXPECT_EQ(header("Authorization"), "Bearer new");
 }
 
