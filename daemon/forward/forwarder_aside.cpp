@@ -34,6 +34,7 @@ std::size_t Forwarder::held_records() const {
 }
 
 void Forwarder::set_aside_excess() {
+  if (backlog_.records() + unlinked_.records() < options_.held_records) return;
   const std::size_t held = held_records();
   if (held < options_.held_records) return;
   const std::size_t excess =

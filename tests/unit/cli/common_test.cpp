@@ -1,10 +1,11 @@
 #include "daemon/cli/common.hpp"
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
+
+#include "tests/support/temp_directory.hpp"
 
 namespace tracelink::cli {
 namespace {
@@ -12,16 +13,8 @@ namespace {
 // Commands with a configuration file that is named.
 class CliSockets : public ::testing::Test {
  protected:
-  CliSockets() {
-    std::string pattern = ::testing::TempDir() + "tracelink-cli-XXXXXX";
-    if (mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no temporary directory";
-    directory_ = pattern;
-    context_.config_file = (directory_ / "named.yaml").string();
-  }
-  ~CliSockets() override {
-    unsetenv("TRACELINK_CONFIG");
-    std::filesystem::remove_all(directory_);
-  }
+  CliSockets() { context_.config_file = directory_.file("named.yaml"); }
+  ~CliSockets() override { unsetenv("TRACELINK_CONFIG"); }
 
   void file(const std::string& yaml) { std::ofstream(context_.config_file) << yaml; }
   static std::string text(const Result<std::string>& socket) {
@@ -32,7 +25,7 @@ class CliSockets : public ::testing::Test {
     return found.find(part) != std::string::npos || (ADD_FAILURE() << found, false);
   }
 
-  std::filesystem::path directory_;
+  TempDirectory directory_;
   Context context_;
 };
 
