@@ -41,7 +41,9 @@ std::string describe(const KnownLink& known) {
 
 Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition& configured,
                                   const std::optional<ResolvedModel>& resolved) {
-  if (word.empty()) return invalid("no model is named");
+  if (word.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return invalid("no model is named");
+  }
   if (word == configured.id || word == configured.model_name()) return configured;
   LinkDefinition link;
   link.experiment = configured.experiment;

@@ -2,6 +2,8 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <thread>
@@ -12,7 +14,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "daemon/app/active_links.hpp"
@@ -24,6 +25,7 @@
 #include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/queue_watch.hpp"
+#include "daemon/app/storage_notice.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_lock.hpp"
 #include "daemon/base/posix_file_system.hpp"
@@ -47,15 +49,9 @@ constexpr std::chrono::seconds kQueueCheck{1};
 // What was read is answered before the connections close: longer than the server holds a reply.
 constexpr std::chrono::milliseconds kCloseGrace{8'500};
 
-// What an operator should know about where the state lives; empty when there is nothing to say.
-std::string storage_notice(const std::string& state_dir) {
-  constexpr long kTmpfsMagic = 0x01021994;  // statfs(2)
-  struct statfs info{};
-  if (::statfs(state_dir.c_str(), &info) != 0 || info.f_type != kTmpfsMagic) return {};
-  return "state_dir " + state_dir +
-         " is on tmpfs: acknowledged traces survive a restart of the daemon, but not of the "
-         "machine; "
-         "put state_dir on a disk";
+std::string mounts() {
+  std::ifstream file("/proc/self/mountinfo");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 void tell_systemd(const Result<void>& told) {
@@ -211,7 +207,9 @@ class DaemonImpl final : public Daemon {
 
   void log_summary() {
     for (const ConfigProblem& warning : loaded_.warnings) notices_.push_back(warning.to_string());
-    if (std::string notice = storage_notice(config().state_dir); !notice.empty()) {
+    std::error_code unknown;
+    const auto real = std::filesystem::canonical(config().state_dir, unknown);
+    if (std::string notice = storage_notice(real, mounts()); !notice.empty()) {
       notices_.push_back(std::move(notice));
     }
     for (const std::string& notice : active_->notices()) notices_.push_back(notice);

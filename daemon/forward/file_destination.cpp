@@ -24,6 +24,13 @@ nlohmann::ordered_json link_json(const LinkDefinition& link) {
   if (!link.name.empty()) json["name"] = link.name;
   if (!link.version.empty()) json["version"] = link.version;
   json["model"] = link.id.empty() ? link.model_name() : link.id;
+  if (!link.experiment.id.empty()) json["experiment_id"] = link.experiment.id;
+  if (!link.experiment.name.empty()) json["experiment_name"] = link.experiment.name;
+  if (!link.type.empty()) json["model_type"] = link.type;
+  if (!link.source_run_id.empty()) json["source_run_id"] = link.source_run_id;
+  if (!link.params.empty()) json["params"] = link.params;
+  if (!link.tags.empty()) json["tags"] = link.tags;
+  if (!link.source_tags.empty()) json["source_tags"] = link.source_tags;
   return json;
 }
 

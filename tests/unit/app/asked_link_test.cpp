@@ -51,7 +51,11 @@ TEST(AskedLink, TheConfiguredModelsNameIsTheConfiguredModel) {
   EXPECT_EQ(*link, configured_name());
 }
 
-TEST(AskedLink, NoWordIsNoModel) { EXPECT_FALSE(asked_link("", {}, {})); }
+TEST(AskedLink, NoWordIsNoModel) {
+  for (const std::string word : {"", " ", "\t\n"}) {
+    EXPECT_FALSE(asked_link(word, configured_name(), {})) << "'" << word << "'";
+  }
+}
 
 TEST(AskedLink, WithAnIdConfiguredANameIsLookedForInTheModelsExperiment) {
   LinkDefinition configured;

@@ -34,9 +34,21 @@ class FileDestinationTest : public ::testing::Test {
   }
   Result<LinkDefinition> definition(const LinkHash& hash) const {
     if (hash.is_zero()) return Error{ErrorCode::invalid, "unknown"};
+    if (hash == link_of('f')) return full_definition();
     LinkDefinition link;
     link.name = "agent";
     link.version = "v1";
+    return link;
+  }
+  static LinkDefinition full_definition() {
+    LinkDefinition link;
+    link.name = "agent";
+    link.experiment.name = "/Shared/support";
+    link.type = "agent";
+    link.source_run_id = "5f";
+    link.params = {{"llm", "gpt-4o"}};
+    link.tags = {{"team", "ml"}};
+    link.source_tags = {{"git_commit", "0123abcd"}};
     return link;
   }
   TraceDelivery delivery(std::uint64_t trace) const {
@@ -102,6 +114,16 @@ TEST_F(FileDestinationTest, WritesOneLineATraceWithLinkAndTime) {
                                                    "accepted_at": "2023-11-14T22:13:20.000Z"})"));
   EXPECT_EQ(lines[0]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"],
             trace_id(1).hex());
+}
+
+TEST_F(FileDestinationTest, TheLinkIsTheWholeDefinition) {
+  TraceDelivery full = delivery(1);
+  full.link = link_of('f');
+  deliver({full});
+  EXPECT_EQ(files().begin()->second[0]["tracelink"]["link"], Json::parse(R"({
+    "name": "agent", "model": "agent", "experiment_name": "/Shared/support", "model_type": "agent",
+    "source_run_id": "5f", "params": {"llm": "gpt-4o"}, "tags": {"team": "ml"},
+    "source_tags": {"git_commit": "0123abcd"}})"));
 }
 
 TEST_F(FileDestinationTest, ATraceWithoutALinkSaysSo) {
