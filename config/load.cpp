@@ -128,6 +128,7 @@ LoadResult load_config(const LoadContext& context) {
 
 std::vector<std::string> lines_of(const LoadResult& result) {
   std::vector<std::string> lines;
+  lines.reserve(result.errors.size() + result.warnings.size());
   for (const ConfigProblem& error : result.errors) lines.push_back("error: " + error.to_string());
   for (const ConfigProblem& warning : result.warnings) {
     lines.push_back("warning: " + warning.to_string());

@@ -68,7 +68,7 @@ class DeliveryImpl final : public Delivery {
 
   void start() override {
     if (!forwarder_) return;
-    thread_ = std::jthread([this](std::stop_token stop) { forwarder_->run(std::move(stop)); });
+    thread_ = std::jthread([this](const std::stop_token& stop) { forwarder_->run(stop); });
   }
 
   void drain(SteadyTime deadline) override {
@@ -131,6 +131,7 @@ class DeliveryImpl final : public Delivery {
   std::vector<RegistrationStatus> registrations() const override {
     std::vector<RegistrationStatus> all;
     const std::lock_guard lock(mutex_);
+    all.reserve(registrations_.size());
     for (const auto& [link, status] : registrations_) all.push_back(status);
     return all;
   }

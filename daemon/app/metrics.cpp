@@ -96,6 +96,7 @@ void add_intake(Families& families, const ServerStats& intake) {
                      {"too_large", number(intake.too_large_requests)},
                      {"overload", number(intake.overload_replies)}});
   std::vector<Labelled> rejected;
+  rejected.reserve(intake.rejected_spans.size());
   for (const auto& [reason, spans] : intake.rejected_spans) {
     rejected.push_back({reason, number(spans)});
   }

@@ -102,11 +102,12 @@ class PosixFile final : public File {
 
  private:
   ssize_t write_some(std::span<const std::string_view> pieces, std::size_t skip) {
-    std::array<iovec, 256> vectors;
+    std::array<iovec, 256> vectors{};
     static_assert(vectors.size() <= IOV_MAX);
     const std::size_t count = std::min(pieces.size(), vectors.size());
     for (std::size_t i = 0; i < count; ++i) {
       const std::string_view piece = i == 0 ? pieces[i].substr(skip) : pieces[i];
+      // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): writev reads what iovec calls void*.
       vectors[i] = {const_cast<char*>(piece.data()), piece.size()};
     }
     return ::writev(fd_.get(), vectors.data(), static_cast<int>(count));

@@ -72,15 +72,14 @@ int print_environment(const Context& context, const std::string* model) {
 }
 
 int run_program(const Context& context, const std::string* model,
-                const std::vector<std::string>& command) {
+                std::vector<std::string> command) {
   const auto variables = application_environment(context, model);
   if (!variables) return fail(variables.error());
   for (const auto& [name, value] : *variables) ::setenv(name.c_str(), value.c_str(), 1);
 
   std::vector<char*> arguments;
-  for (const std::string& argument : command) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
+  arguments.reserve(command.size() + 1);
+  for (std::string& argument : command) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   ::execvp(arguments[0], arguments.data());
   return fail(kFailed, command[0] + ": " + std::strerror(errno));

@@ -29,16 +29,16 @@ Refusal bad_field(const FieldSpec& field, std::string_view expected) {
 
 // `name` in lowerCamelCase or in the snake_case of the .proto files.
 bool names_field(std::string_view key, std::string_view name) {
-  std::size_t at = 0;
-  for (const char c : name) {
+  for (char c : name) {
     const bool is_upper = c >= 'A' && c <= 'Z';
-    if (is_upper && at < key.size() && key[at] == '_') {
-      if (++at == key.size() || key[at++] != c - 'A' + 'a') return false;
-    } else if (at == key.size() || key[at++] != c) {
-      return false;
+    if (is_upper && key.starts_with('_')) {
+      key.remove_prefix(1);
+      c = static_cast<char>(c - 'A' + 'a');
     }
+    if (!key.starts_with(c)) return false;
+    key.remove_prefix(1);
   }
-  return at == key.size();
+  return key.empty();
 }
 
 // Nothing for a gap in the numbers and for a name that the schema does not know.

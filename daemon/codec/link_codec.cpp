@@ -12,22 +12,23 @@ namespace tracelink {
 namespace {
 
 // Field numbers are part of the stored format: never reuse one.
-enum Field : protozero::pbf_tag_type {
-  kId = 1,
-  kName = 2,
-  kVersion = 3,
-  kNamePolicy = 4,
-  kType = 5,
-  kSourceRunId = 6,
-  kParam = 7,
-  kTag = 8,
-  kExperimentId = 9,
-  kExperimentName = 10,
-  kSourceTag = 11,
-  kNamedByTrace = 12,
-  kExperimentOfModel = 13,
-};
-enum PairField : protozero::pbf_tag_type { kKey = 1, kValue = 2 };
+using Field = protozero::pbf_tag_type;
+constexpr Field kId = 1;
+constexpr Field kName = 2;
+constexpr Field kVersion = 3;
+constexpr Field kNamePolicy = 4;
+constexpr Field kType = 5;
+constexpr Field kSourceRunId = 6;
+constexpr Field kParam = 7;
+constexpr Field kTag = 8;
+constexpr Field kExperimentId = 9;
+constexpr Field kExperimentName = 10;
+constexpr Field kSourceTag = 11;
+constexpr Field kNamedByTrace = 12;
+constexpr Field kExperimentOfModel = 13;
+
+constexpr Field kKey = 1;
+constexpr Field kValue = 2;
 
 void add_text(protozero::pbf_writer& out, Field field, const std::string& text) {
   if (!text.empty()) out.add_string(field, text);

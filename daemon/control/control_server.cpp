@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -57,8 +58,8 @@ struct Shared {
 };
 
 // Runs the work on the worker thread and comes back to the caller's executor.
-asio::awaitable<ControlReply> handle(std::shared_ptr<Shared> shared, ControlServer::Work work) {
-  const auto caller = co_await asio::this_coro::executor;
+asio::awaitable<ControlReply> handle(std::shared_ptr<Shared> shared, asio::any_io_executor caller,
+                                     ControlServer::Work work) {
   co_await asio::post(shared->worker, asio::use_awaitable);
   ControlReply reply = work();
   co_await asio::post(caller, asio::use_awaitable);
@@ -80,7 +81,7 @@ asio::awaitable<void> serve(std::shared_ptr<Shared> shared, Protocol::socket soc
                          .target = std::string(request.target()),
                          .body = request.body()};
     ControlServer::Work work = shared->handler(std::move(asked));
-    ControlReply reply = co_await handle(shared, std::move(work));
+    ControlReply reply = co_await handle(shared, stream.get_executor(), std::move(work));
     http::response<http::string_body> response = to_response(request, std::move(reply));
     keep_alive = response.keep_alive();
     stream.expires_after(kIdleTimeout);
@@ -90,7 +91,7 @@ asio::awaitable<void> serve(std::shared_ptr<Shared> shared, Protocol::socket soc
   }
 }
 
-void rethrow(std::exception_ptr error) {
+void rethrow(const std::exception_ptr& error) {
   if (error) std::rethrow_exception(error);
 }
 
@@ -162,7 +163,8 @@ class ControlServerImpl final : public ControlServer {
 
 }  // namespace
 
-Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& io, std::string path,
+Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& io,
+                                                           const std::string& path,
                                                            Handler handler) {
   auto server = std::make_unique<ControlServerImpl>(io, std::move(handler));
   if (auto listening = server->listen_local(path); !listening) {

@@ -36,8 +36,8 @@ class ControlServer {
   using Handler = std::function<Work(ControlRequest)>;  // gives the work that makes the reply
 
   // Binds and listens; a stale socket file is replaced. Errors as ListeningSocket::open_unix().
-  static Result<std::unique_ptr<ControlServer>> open(boost::asio::io_context& io, std::string path,
-                                                     Handler handler);
+  static Result<std::unique_ptr<ControlServer>> open(boost::asio::io_context& io,
+                                                     const std::string& path, Handler handler);
   // The same on "host:port", the form that the configuration has checked. Errors: `io`.
   static Result<std::unique_ptr<ControlServer>> open_tcp(boost::asio::io_context& io,
                                                          const std::string& address,

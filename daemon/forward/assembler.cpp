@@ -106,6 +106,7 @@ std::vector<TraceWork> Assembler::take_with_root() {
     if (open_.at(id).work.root_seen) ids.push_back(id);
   }
   std::vector<TraceWork> ready;
+  ready.reserve(ids.size());
   for (const TraceId& id : ids) ready.push_back(take(id));
   return ready;
 }

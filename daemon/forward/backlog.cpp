@@ -33,6 +33,7 @@ std::vector<GroupKey> Backlog::due_groups(SteadyTime now) const {
   }
   std::ranges::sort(due);
   std::vector<GroupKey> keys;
+  keys.reserve(due.size());
   for (auto& [sequence, key] : due) keys.push_back(std::move(key));
   return keys;
 }

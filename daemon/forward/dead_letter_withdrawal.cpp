@@ -14,8 +14,10 @@ Result<void> DeadLetterStore::begin(const Withdrawal& withdrawal) {
   if (known == sizes_.end()) {
     return Error{ErrorCode::invalid, "no dead letter has the id " + withdrawal.id};
   }
-  const auto renamed = fs_.rename(path(withdrawal.id), directory_ / file_name(withdrawal));
-  if (!renamed) return renamed;
+  if (auto renamed = fs_.rename(path(withdrawal.id), directory_ / file_name(withdrawal));
+      !renamed) {
+    return renamed;
+  }
   under_way_ = withdrawal;
   bytes_under_way_ = known->second;
   sizes_.erase(known);

@@ -46,7 +46,7 @@ Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination
       settler_({source, backlog_, gates_, ledger_, desk_, batch_size_, reporter_, clock, random},
                [this](const TraceId& id) { assembler_.finished(id); }) {}
 
-void Forwarder::run(std::stop_token stop_token) {
+void Forwarder::run(const std::stop_token& stop_token) {
   const std::stop_callback wake(stop_token, [this] { destination_.wakeup(); });
   while (!stop_token.stop_requested() && !drained()) step(kLongestWait);
   stop();
@@ -256,7 +256,7 @@ bool Forwarder::send_one(const GroupKey& group) {
   in_flight_traces_ += flight.items.size();
   in_flight_records_ += flight.records();
   auto shared = std::make_shared<Flight>(std::move(flight));
-  destination_.deliver(std::move(deliveries), [this, shared](std::vector<Outcome> outcomes) {
+  destination_.deliver(std::move(deliveries), [this, shared](const std::vector<Outcome>& outcomes) {
     settle(std::move(*shared), outcomes);
   });
   return true;
@@ -301,6 +301,7 @@ std::optional<Flight::Item> Forwarder::load(TraceWork work, TraceDelivery& deliv
 
 bool Forwarder::sync_links(std::vector<Flight::Item>& items) {
   std::vector<const TraceWork*> works;
+  works.reserve(items.size());
   for (const Flight::Item& item : items) works.push_back(&item.work);
   const auto fixed = ledger_.fix_links(works);
   if (fixed) return true;

@@ -62,7 +62,7 @@ class Forwarder {
 
   // Until `stop` is requested, or drain() has ended. What is in flight is then cancelled, what is
   // done is durable; the rest stays in the queue.
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
   // One round: read, send, wait at most `longest_wait` for an answer or for something to be due.
   void step(std::chrono::milliseconds longest_wait);
   // Ends like run().

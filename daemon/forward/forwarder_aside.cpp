@@ -22,7 +22,7 @@ std::optional<ScopeKey> Forwarder::held_alone(const GroupKey& group) const {
     return scope_key(waiting->second.failure.scope, group);
   }
   for (const FailureScope scope : {FailureScope::link, FailureScope::experiment}) {
-    const ScopeKey key = scope_key(scope, group);
+    ScopeKey key = scope_key(scope, group);
     if (gates_.is_held(key)) return key;
   }
   return std::nullopt;
@@ -77,7 +77,7 @@ void Forwarder::give_up_marks_of_absent_scopes() {
 
 std::optional<ScopeKey> Forwarder::aside_scope(const GroupKey& group) const {
   for (const FailureScope scope : {FailureScope::link, FailureScope::experiment}) {
-    const ScopeKey key = scope_key(scope, group);
+    ScopeKey key = scope_key(scope, group);
     if (aside_.contains(key)) return key;
   }
   return std::nullopt;

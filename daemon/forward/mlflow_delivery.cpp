@@ -226,7 +226,7 @@ void MlflowDelivery::fill_bodies(Post& post) {
   post.bodies.push_back(std::move(body));
 }
 
-void MlflowDelivery::send_post(std::shared_ptr<Post> post) {
+void MlflowDelivery::send_post(const std::shared_ptr<Post>& post) {
   const auto self = shared_from_this();
   if (aborted_) return post_answered(post, *aborted_);
   if (post->bodies.empty()) fill_bodies(*post);
@@ -287,6 +287,7 @@ void MlflowDelivery::finish(std::size_t index, Outcome outcome) {
   items_[index].outcome = std::move(outcome);
   if (--open_items_ > 0) return;
   std::vector<Outcome> outcomes;
+  outcomes.reserve(items_.size());
   for (Item& item : items_) outcomes.push_back(*std::move(item.outcome));
   done_(std::move(outcomes));
 }

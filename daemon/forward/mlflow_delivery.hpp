@@ -73,7 +73,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   std::vector<Post> plan_posts();
   std::string roots_for_times(const Post& post) const;
   void fill_bodies(Post& post);
-  void send_post(std::shared_ptr<Post> post);
+  void send_post(const std::shared_ptr<Post>& post);
   void post_answered(const std::shared_ptr<Post>& post, const Answer<std::monostate>& answer);
   void post_where_it_lives(const std::shared_ptr<Post>& post, const Failure& refusal);
 

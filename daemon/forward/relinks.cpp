@@ -74,7 +74,7 @@ Result<void> Relinks::load() {
     relinks_ = *std::move(stored);
     return {};
   }
-  notices_.push_back(
+  notices_.emplace_back(
       "models/relinks.json is damaged and set aside: traces that were relinked and are not "
       "delivered yet have their old link again; see 'tracelink status' and relink them");
   return fs_.rename(file_, file_.string() + ".damaged");

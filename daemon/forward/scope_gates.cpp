@@ -92,6 +92,7 @@ std::optional<SteadyTime> ScopeGates::next_probe() const {
 
 std::vector<ScopeGates::Hold> ScopeGates::holds() const {
   std::vector<Hold> holds;
+  holds.reserve(closed_.size());
   for (const auto& [key, hold] : closed_) holds.push_back(hold);
   return holds;
 }

@@ -1,6 +1,7 @@
 #include "daemon/forward/tally.hpp"
 
 #include <functional>
+#include <ranges>
 
 #include "daemon/forward/span_ids.hpp"
 
@@ -19,10 +20,10 @@ Completion tally_part(const Part& part, const std::string& slice, const IsDead& 
     (is_dead(SpanId{}) ? completion.dead_lettered : completion.delivered) = part.span_count;
     return completion;
   }
-  for (auto id = ids->rbegin(); id != ids->rend(); ++id) {
-    if (!seen.insert(*id).second) {
+  for (const SpanId& id : *ids | std::views::reverse) {
+    if (!seen.insert(id).second) {
       ++completion.duplicate;
-    } else if (is_dead(*id)) {
+    } else if (is_dead(id)) {
       ++completion.dead_lettered;
     } else {
       ++completion.delivered;

@@ -13,8 +13,8 @@ namespace {
 
 constexpr auto kForget = std::chrono::hours(1);
 constexpr const char* kSubject = "links named by traces";
-// A model's name has at most 500 characters on every database but SQLite.
-constexpr std::size_t kMaxNameBytes = 4 * 500;
+// A model's name has at most 500 characters, of 4 bytes at most, on every database but SQLite.
+constexpr std::size_t kMaxNameBytes = 2'000;
 
 LinkRank rank_of(NamedAt at) {
   switch (at) {

@@ -11,7 +11,7 @@ namespace {
 
 std::string format(WallTime at, const char* pattern) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(at.time_since_epoch());
-  const std::time_t time = static_cast<std::time_t>(seconds.count());
+  const auto time = static_cast<std::time_t>(seconds.count());
   std::tm parts{};
   gmtime_r(&time, &parts);
   std::array<char, 64> text{};

@@ -23,6 +23,7 @@ CURLM* new_multi(long connections_per_host) {
 
 // Ids travel through libcurl in its one user pointer per transfer.
 void* as_pointer(HttpClient::RequestId id) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): never dereferenced.
   return reinterpret_cast<void*>(static_cast<std::uintptr_t>(id));
 }
 
@@ -66,6 +67,7 @@ void CurlHttpClient::cancel(RequestId id) {
 
 void CurlHttpClient::cancel_all() {
   std::vector<RequestId> ids;
+  ids.reserve(transfers_.size());
   for (const auto& entry : transfers_) ids.push_back(entry.first);
   for (const RequestId id : ids) finish(id, cancelled());
   call_handlers();

@@ -7,15 +7,14 @@
 namespace tracelink {
 namespace {
 
-enum AnyValueField : protozero::pbf_tag_type {
-  kString = 1,
-  kBool = 2,
-  kInt = 3,
-  kDouble = 4,
-  kArray = 5,
-  kKeyValues = 6,
-  kBytes = 7,
-};
+using Field = protozero::pbf_tag_type;
+constexpr Field kString = 1;
+constexpr Field kBool = 2;
+constexpr Field kInt = 3;
+constexpr Field kDouble = 4;
+constexpr Field kArray = 5;
+constexpr Field kKeyValues = 6;
+constexpr Field kBytes = 7;
 
 AnyValue with_data(ValueKind kind, std::string_view data) {
   AnyValue value;

@@ -25,7 +25,8 @@ Answer<Experiment> usable(Experiment experiment) {
 // After a lost race for creating it.
 void get_existing(TrackingClient& client, const std::string& name,
                   AnswerHandler<Experiment> handler) {
-  client.get_experiment_by_name(name, [name, handler](Answer<std::optional<Experiment>> answer) {
+  client.get_experiment_by_name(name, [name, handler = std::move(handler)](
+                                          Answer<std::optional<Experiment>> answer) {
     if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
     auto& experiment = std::get<std::optional<Experiment>>(answer);
     if (experiment) return handler(usable(*std::move(experiment)));
@@ -35,14 +36,13 @@ void get_existing(TrackingClient& client, const std::string& name,
 }
 
 void create(TrackingClient& client, const std::string& name, AnswerHandler<Experiment> handler) {
-  client.create_experiment(name,
-                           [&client, name, handler](Answer<std::optional<std::string>> answer) {
-                             if (const auto* failure = std::get_if<Failure>(&answer))
-                               return handler(*failure);
-                             const auto& id = std::get<std::optional<std::string>>(answer);
-                             if (id) return handler(Experiment{*id, name, false});
-                             get_existing(client, name, handler);
-                           });
+  client.create_experiment(name, [&client, name, handler = std::move(handler)](
+                                     Answer<std::optional<std::string>> answer) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
+    const auto& id = std::get<std::optional<std::string>>(answer);
+    if (id) return handler(Experiment{*id, name, false});
+    get_existing(client, name, handler);
+  });
 }
 
 }  // namespace
@@ -50,19 +50,19 @@ void create(TrackingClient& client, const std::string& name, AnswerHandler<Exper
 void resolve_experiment(TrackingClient& client, const ExperimentRef& ref,
                         AnswerHandler<Experiment> handler) {
   if (!ref.id.empty()) {
-    client.get_experiment(ref.id, [handler](Answer<Experiment> answer) {
+    client.get_experiment(ref.id, [handler = std::move(handler)](Answer<Experiment> answer) {
       if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
       handler(usable(std::get<Experiment>(std::move(answer))));
     });
     return;
   }
-  client.get_experiment_by_name(
-      ref.name, [&client, name = ref.name, handler](Answer<std::optional<Experiment>> answer) {
-        if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
-        auto& experiment = std::get<std::optional<Experiment>>(answer);
-        if (experiment) return handler(usable(*std::move(experiment)));
-        create(client, name, handler);
-      });
+  client.get_experiment_by_name(ref.name, [&client, name = ref.name, handler = std::move(handler)](
+                                              Answer<std::optional<Experiment>> answer) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
+    auto& experiment = std::get<std::optional<Experiment>>(answer);
+    if (experiment) return handler(usable(*std::move(experiment)));
+    create(client, name, handler);
+  });
 }
 
 }  // namespace tracelink

@@ -192,7 +192,7 @@ Failure unexpected_answer(const HttpResponse& response, std::string message) {
   const AnswerText text = read_answer_text(response);
   if (text.html)
     return make_failure(hold_server(remedy::kRoute), response.status, "", text.message);
-  return make_failure(kUnknown, response.status, text.error_code, message);
+  return make_failure(kUnknown, response.status, text.error_code, std::move(message));
 }
 
 bool refuses_model_name(const Failure& failure) {

@@ -225,7 +225,7 @@ void LinkRegistration::settle() {
   schedule(time + random_below(environment_.random, time / 2), &LinkRegistration::search);
 }
 
-void LinkRegistration::finalize(std::string model_id) {
+void LinkRegistration::finalize(const std::string& model_id) {
   environment_.client.finalize_model(model_id, [this, model_id](const Answer<LoggedModel>& answer) {
     const auto* failure = std::get_if<Failure>(&answer);
     if (failure == nullptr) {

@@ -57,7 +57,7 @@ class LinkRegistration {
   void create();
   void create_refused(Failure failure);
   void settle();
-  void finalize(std::string model_id);
+  void finalize(const std::string& model_id);
   void take_winner(LoggedModel winner, const std::vector<std::string>& pending_twins);
   void complete();
   void finish();

@@ -10,8 +10,8 @@ namespace tracelink {
 
 std::string portable_name(std::string_view name) {
   std::string portable(name);
-  std::replace_if(
-      portable.begin(), portable.end(),
+  std::ranges::replace_if(
+      portable,
       [](char c) { return std::string_view("/:.%\"'").find(c) != std::string_view::npos; }, '-');
   return portable;
 }

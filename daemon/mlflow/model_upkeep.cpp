@@ -140,27 +140,29 @@ class Deletion : public std::enable_shared_from_this<Deletion> {
   Warnings warnings_;
 };
 
-void search_next(TrackingClient& client, std::string experiment_id, std::vector<std::string> names,
-                 std::vector<LoggedModel> found, AnswerHandler<std::vector<LoggedModel>> handler) {
+void search_next(TrackingClient& client, const std::string& experiment_id,
+                 std::vector<std::string> names, std::vector<LoggedModel> found,
+                 AnswerHandler<std::vector<LoggedModel>> handler) {
   if (names.empty()) return handler(std::move(found));
   std::string name = std::move(names.back());
   names.pop_back();
-  client.search_models(
-      experiment_id, std::move(name),
-      [&client, experiment_id, names, found, handler](Answer<std::vector<LoggedModel>> answer) {
-        if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
-        auto all = std::get<std::vector<LoggedModel>>(std::move(answer));
-        all.insert(all.end(), found.begin(), found.end());
-        search_next(client, experiment_id, names, std::move(all), handler);
-      });
+  client.search_models(experiment_id, std::move(name),
+                       [&client, experiment_id, names = std::move(names), found = std::move(found),
+                        handler = std::move(handler)](Answer<std::vector<LoggedModel>> answer) {
+                         if (const auto* failure = std::get_if<Failure>(&answer))
+                           return handler(*failure);
+                         auto all = std::get<std::vector<LoggedModel>>(std::move(answer));
+                         all.insert(all.end(), found.begin(), found.end());
+                         search_next(client, experiment_id, names, std::move(all), handler);
+                       });
 }
 
 }  // namespace
 
-void search_models_by_names(TrackingClient& client, std::string experiment_id,
+void search_models_by_names(TrackingClient& client, const std::string& experiment_id,
                             std::vector<std::string> names,
                             AnswerHandler<std::vector<LoggedModel>> handler) {
-  search_next(client, std::move(experiment_id), std::move(names), {}, std::move(handler));
+  search_next(client, experiment_id, std::move(names), {}, std::move(handler));
 }
 
 void complete_model(TrackingClient& client, const LoggedModel& model, const LinkDefinition& link,

@@ -12,7 +12,7 @@ namespace tracelink {
 using Warnings = std::vector<std::string>;
 
 // All models of these names.
-void search_models_by_names(TrackingClient& client, std::string experiment_id,
+void search_models_by_names(TrackingClient& client, const std::string& experiment_id,
                             std::vector<std::string> names,
                             AnswerHandler<std::vector<LoggedModel>> handler);
 

@@ -34,10 +34,10 @@ std::map<std::string, std::string> read_key_values(const Json& list) {
 }
 
 const Json& member(const Json& object, const char* key) {
-  static const Json kNothing;
-  if (!object.is_object()) return kNothing;
+  static const Json nothing;
+  if (!object.is_object()) return nothing;
   const auto found = object.find(key);
-  return found == object.end() ? kNothing : *found;
+  return found == object.end() ? nothing : *found;
 }
 
 std::string text_at(const Json& object, const char* key) {

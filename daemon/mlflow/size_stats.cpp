@@ -145,6 +145,7 @@ std::uint64_t span_json_size(const SpanView& span) {
 
 SizeStats size_stats(const TraceInfo& info, const std::vector<SpanView>& spans) {
   std::vector<std::uint64_t> sizes;
+  sizes.reserve(spans.size());
   for (const SpanView& span : spans) sizes.push_back(span_json_size(span));
   std::ranges::sort(sizes);
   SizeStats stats;

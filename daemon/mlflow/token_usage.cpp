@@ -113,8 +113,8 @@ std::optional<TokenUsage> usage_by(const Convention& keys, const SpanView& span)
   usage.input_tokens = input.value_or(0);
   usage.output_tokens = output.value_or(0);
   if (!total && input && output) {
-    total = *input;
-    add(*total, *output);
+    total = input;
+    add(total, output);
   }
   usage.total_tokens = total.value_or(0);
   usage.cache_read_input_tokens = count_of(span, keys.cache_read);
@@ -159,6 +159,7 @@ bool may_report_tokens(const SpanView& span) {
 
 std::optional<SpanUsage> roll_up_usage(const std::vector<SpanView>& spans) {
   std::vector<UsageNode> nodes;
+  nodes.reserve(spans.size());
   for (const SpanView& span : spans) nodes.push_back({span.id, span.parent, usage_of(span)});
   return roll_up_usage(nodes);
 }

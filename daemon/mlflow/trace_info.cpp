@@ -1,6 +1,7 @@
 #include "daemon/mlflow/trace_info.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <unordered_set>
 #include <utility>
 
@@ -30,11 +31,11 @@ struct Spans {
 std::optional<Spans> distinct_spans(const std::vector<LocatedSpan>& all) {
   std::unordered_set<SpanId, IdHash> seen;
   Spans spans;
-  for (auto located = all.rbegin(); located != all.rend(); ++located) {
-    const auto view = read_span(located->encoded);
+  for (const LocatedSpan& located : all | std::views::reverse) {
+    const auto view = read_span(located.encoded);
     if (!view) return std::nullopt;
     if (!seen.insert(view->id).second) continue;
-    spans.located.push_back(*located);
+    spans.located.push_back(located);
     spans.views.push_back(*view);
   }
   std::ranges::reverse(spans.located);

@@ -245,8 +245,8 @@ QueueWriter::Group QueueWriter::take_first_lock_held() {
   return group;
 }
 
-void QueueWriter::answer(Group group, const Result<void>& result) {
-  for (auto& append : group) append.done(result);
+void QueueWriter::answer(const Group& group, const Result<void>& result) {
+  for (const auto& append : group) append.done(result);
 }
 
 }  // namespace tracelink

@@ -54,7 +54,7 @@ class QueueWriter {
   void handle_full(Error cause);
   Group take_expired_lock_held();
   Group take_first_lock_held();
-  static void answer(Group group, const Result<void>& result);
+  static void answer(const Group& group, const Result<void>& result);
 
   QueueCore& core_;
   std::function<void()> on_durable_;

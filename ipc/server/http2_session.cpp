@@ -1,7 +1,6 @@
 #include "ipc/server/http2_session.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include <nghttp2/nghttp2.h>
@@ -14,6 +13,7 @@ constexpr std::uint32_t kMaxHeaderListBytes = 16u << 10;
 
 std::uint8_t* raw(std::string_view text) {
   // nghttp2 takes pointers to non-const and copies what they point to.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
   return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
 }
 
@@ -90,7 +90,7 @@ struct Http2Session::Callbacks {
                            void*) {
     auto& body = *static_cast<Body*>(source->ptr);
     const std::size_t count = std::min(size, body.bytes.size() - body.sent);
-    std::memcpy(buffer, body.bytes.data() + body.sent, count);
+    body.bytes.copy(reinterpret_cast<char*>(buffer), count, body.sent);
     body.sent += count;
     if (body.sent == body.bytes.size()) {
       *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;

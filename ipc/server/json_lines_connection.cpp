@@ -87,13 +87,15 @@ Task<bool> JsonLinesConnection::serve_line(Result<std::string> line) {
     begin_request();
     reserved_bytes_ = 0;
   }
+  bool refused = replied();
+  if (line && !refused && line->size() > reserved_bytes_) {
+    refused = !co_await reserve(line->size() - reserved_bytes_);
+  }
   Reply reply;
   if (!line) {
     ++context_.stats.too_large_requests;
     reply = reply_for_decode_error(line.error());
-  } else if (line->size() > reserved_bytes_ && !co_await reserve(line->size() - reserved_bytes_)) {
-    reply = take_reply();
-  } else if (replied()) {
+  } else if (refused) {
     reply = take_reply();
   } else {
     RequestBody body{BodyFormat::json, ContentEncoding::identity, *std::move(line)};

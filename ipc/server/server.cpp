@@ -35,8 +35,8 @@ IntakeOptions intake_options(const ServerOptions& options) {
 
 // Coroutines here return errors as values; what is thrown nevertheless (no memory) ends the
 // process, as it would on any other thread.
-void rethrow(std::exception_ptr failure) {
-  if (failure) std::rethrow_exception(std::move(failure));
+void rethrow(const std::exception_ptr& failure) {
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace
