@@ -15,7 +15,7 @@ struct MetricInputs {
   ForwardStatus forward;
   bool model_ready = false;
   WallTime now;
-  std::chrono::steady_clock::duration uptime;
+  std::chrono::steady_clock::duration uptime{};
 };
 
 // Prometheus' text format (docs/metrics.md lists the names). Pure.

@@ -188,11 +188,11 @@ Failure classify(Operation operation, const Result<HttpResponse>& answer) {
   return failure;
 }
 
-Failure unexpected_answer(const HttpResponse& response, std::string message) {
+Failure unexpected_answer(const HttpResponse& response, std::string_view message) {
   const AnswerText text = read_answer_text(response);
   if (text.html)
     return make_failure(hold_server(remedy::kRoute), response.status, "", text.message);
-  return make_failure(kUnknown, response.status, text.error_code, std::move(message));
+  return make_failure(kUnknown, response.status, text.error_code, message);
 }
 
 bool refuses_model_name(const Failure& failure) {

@@ -35,7 +35,7 @@ Failure classify(Operation operation, const Result<HttpResponse>& answer);
 
 // A success (2xx) that does not say what MLflow would say: a web page is a configuration failure of
 // the server (a proxy answers in its place), anything else unknown.
-Failure unexpected_answer(const HttpResponse& response, std::string message);
+Failure unexpected_answer(const HttpResponse& response, std::string_view message);
 
 // The server refuses the *name* of a model (DESIGN section 6, name policy).
 bool refuses_model_name(const Failure& failure);

@@ -68,7 +68,7 @@ void QueueWriter::stop() {
     left.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end()));
     waiting_.clear();
   }
-  answer(std::move(left), Error{ErrorCode::closed, "the queue is stopping"});
+  answer(left, Error{ErrorCode::closed, "the queue is stopping"});
 }
 
 void QueueWriter::run() {
@@ -124,7 +124,7 @@ void QueueWriter::commit_next() {
     const std::lock_guard lock(core_.mutex);
     first = take_first_lock_held();
   }
-  answer(std::move(first), room);
+  answer(first, room);
 }
 
 Result<void> QueueWriter::make_room(std::uint64_t bytes, std::uint64_t records) {
@@ -164,7 +164,7 @@ QueueWriter::Group QueueWriter::take_group() {
   return group;
 }
 
-void QueueWriter::commit(Group group) {
+void QueueWriter::commit(const Group& group) {
   std::uint64_t failures = 0;
   auto written = write(group, false);
   while (!written && ++failures < kAttempts) written = write(group, true);
@@ -173,7 +173,7 @@ void QueueWriter::commit(Group group) {
   } else {
     for (std::uint64_t i = 0; i < failures; ++i) core_.count_failure();
   }
-  answer(std::move(group), written);
+  answer(group, written);
   if (written && on_durable_) on_durable_();
 }
 
@@ -226,7 +226,7 @@ void QueueWriter::handle_full(Error cause) {
       if (stopping_) cause = {ErrorCode::closed, "the queue is stopping"};
     }
   }
-  answer(std::move(expired), cause);
+  answer(expired, cause);
 }
 
 QueueWriter::Group QueueWriter::take_expired_lock_held() {

@@ -47,7 +47,7 @@ class QueueWriter {
   // Room for the first waiting append: `no_space` if there is none.
   Result<void> make_room(std::uint64_t bytes, std::uint64_t records);
   Group take_group();
-  void commit(Group group);
+  void commit(const Group& group);
   Result<void> write(const Group& group, bool use_reserve);
   void stage(const Append& append, std::uint64_t& sequence);
   void close_active();

@@ -188,8 +188,7 @@ HttpResponse search_models(const FakeMlflow& mlflow, const Json& body) {
     const bool passes = filter.empty() || filter == "name='" + model.name + "'";
     if (passes && !model.deleted && model.experiment_id == experiment_id) hits.push_back(&model);
   }
-  std::stable_sort(hits.begin(), hits.end(),
-                   [](auto* a, auto* b) { return a->created_ms < b->created_ms; });
+  std::ranges::stable_sort(hits, {}, [](const auto* hit) { return hit->created_ms; });
   const std::size_t from = std::stoul(body.value("page_token", "0"));
   const auto asked = body.at("max_results").get<std::size_t>();
   const std::size_t to = from + std::min(mlflow.page_size, asked);
@@ -206,7 +205,7 @@ HttpResponse search_traces(const FakeMlflow& mlflow, const Json& body) {
   const auto has_traces = [&](const std::string& id) {
     return filter == "request_metadata.`mlflow.modelId` = '" + id + "'";
   };
-  if (!std::any_of(mlflow.linked_models.begin(), mlflow.linked_models.end(), has_traces)) {
+  if (!std::ranges::any_of(mlflow.linked_models, has_traces)) {
     return ok();
   }
   Json answer;
@@ -238,9 +237,8 @@ HttpResponse FakeMlflow::answer(const HttpRequest& request) {
     if (auto refused = refusal(*this, *created)) return *std::move(refused);
     return ok_model(insert(*std::move(created)));
   }
-  const auto found = std::find_if(models.begin(), models.end(), [&](const Model& model) {
-    return model.id == route.id && !model.deleted;
-  });
+  const auto found = std::ranges::find_if(
+      models, [&](const Model& model) { return model.id == route.id && !model.deleted; });
   if (found != models.end()) return change_model(*found, route, body);
   return error(404, "RESOURCE_DOES_NOT_EXIST",
                "Logged model with ID '" + route.id + "' not found.");
@@ -264,8 +262,7 @@ std::string FakeMlflow::add(std::string name, const std::string& status,
 }
 
 FakeMlflow::Model& FakeMlflow::model(const std::string& id) {
-  return *std::find_if(models.begin(), models.end(),
-                       [&](const Model& each) { return each.id == id; });
+  return *std::ranges::find(models, id, &Model::id);
 }
 
 std::vector<std::string> FakeMlflow::ids_with(const std::string& status) const {

@@ -19,7 +19,8 @@ class ForgettingSink final : public tracelink::RecordSink {
       if (!verbose_) break;
       std::cout << "trace " << slice.trace_id.hex() << " spans " << slice.span_count << " root "
                 << slice.root_seen << " experiment '" << request.experiment << "' pid "
-                << request.peer.pid << " uid " << request.peer.uid << std::endl;
+                << request.peer.pid << " uid " << request.peer.uid << "\n"
+                << std::flush;
     }
     done({});
   }
@@ -42,7 +43,7 @@ int main(int argc, char** argv) {
   options.socket.path = argv[1];
   if (argc > 2) options.tcp_address = argv[2];
   options.describe = [] { return std::string("{\"name\":\"sink_server\"}\n"); };
-  options.on_warning = [](const std::string& text) { std::cerr << text << std::endl; };
+  options.on_warning = [](const std::string& text) { std::cerr << text << "\n" << std::flush; };
   auto server = tracelink::Server::open(options, io, sink, clock);
   if (!server) {
     std::cerr << server.error().message << '\n';
@@ -58,5 +59,6 @@ int main(int argc, char** argv) {
   std::cout << "connections " << stats.connections_accepted << " grpc " << stats.grpc_requests
             << " http " << stats.http_requests << " lines " << stats.json_line_requests << " spans "
             << stats.accepted_spans << " overload " << stats.overload_replies << " in flight "
-            << stats.in_flight_bytes << std::endl;
+            << stats.in_flight_bytes << "\n"
+            << std::flush;
 }

@@ -56,7 +56,7 @@ TEST_F(Expand, ReadsFilesWithoutTheirLastLineBreak) {
   EXPECT_EQ(text("${file:" + write("two", "a\n\n") + "}"), "a\n");
   EXPECT_EQ(text("${file:" + write("bare", "a") + "}"), "a");
   EXPECT_EQ(text("${file:" + write("empty", "") + "}"), "");
-  EXPECT_EQ(text("${file:" + write("full", std::string(64 * 1024, 'x')) + "}").size(), 64u * 1024);
+  EXPECT_EQ(text("${file:" + write("full", std::string(65536, 'x')) + "}").size(), 65536u);
 }
 
 TEST_F(Expand, SaysWhyAFileIsNotRead) {

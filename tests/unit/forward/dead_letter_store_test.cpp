@@ -138,7 +138,7 @@ TEST_F(DeadLetterStoreTest, SurvivesEveryFailure) {
     open();
     const auto all = listed();
     for (const std::string& id : written) {
-      EXPECT_NE(std::find(all.begin(), all.end(), id), all.end()) << id;
+      EXPECT_NE(std::ranges::find(all, id), all.end()) << id;
     }
     EXPECT_EQ(store->bytes(), bytes_on_disk());
     for (const Json& entry : Json::parse(*store->list_json())) {

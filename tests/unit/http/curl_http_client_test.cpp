@@ -74,7 +74,7 @@ class CurlHttpClientTest : public ::testing::Test {
 TEST_F(CurlHttpClientTest, SendsMethodHeadersAndBodyAsGiven) {
   HttpRequest request = post("/a?b=c", "body");
   request.method = "PATCH";
-  request.headers.push_back({"X-Empty", ""});
+  request.headers.emplace_back("X-Empty", "");
   ASSERT_TRUE(exchange(request));
   const auto seen = server_.requests().at(0);
   EXPECT_EQ(seen.method, "PATCH");

@@ -194,11 +194,11 @@ TEST_F(GrpcServer, AnswersAtTheDeadlineAlsoWhileTheMessageIsIncomplete) {
 TEST_F(GrpcServer, TurnsSinkErrorsIntoARetryUnlessItCanNeverFit) {
   start(false);
   GrpcTestClient client(connect());
-  const std::pair<ErrorCode, const char*> kTable[] = {
+  const std::pair<ErrorCode, const char*> table[] = {
       {ErrorCode::no_space, "14"}, {ErrorCode::unavailable, "14"}, {ErrorCode::timeout, "14"},
       {ErrorCode::io, "14"},       {ErrorCode::closed, "14"},      {ErrorCode::too_large, "8"}};
   std::size_t count = 0;
-  for (const auto& [code, status] : kTable) {
+  for (const auto& [code, status] : table) {
     const auto stream = client.call(frame_grpc_message(one_span(1)));
     client.flush();
     sink().wait_for(++count);

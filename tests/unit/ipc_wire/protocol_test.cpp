@@ -9,7 +9,7 @@ TEST(DetectProtocol, DecidesByTheFirstBytes) {
   const struct {
     std::string_view bytes;
     Protocol expected;
-  } kTable[] = {
+  } table[] = {
       {"", Protocol::undecided},
       {"P", Protocol::undecided},
       {"PR", Protocol::undecided},
@@ -28,7 +28,7 @@ TEST(DetectProtocol, DecidesByTheFirstBytes) {
       {"\xff", Protocol::unknown},
       {"[1]", Protocol::unknown},
   };
-  for (const auto& row : kTable) {
+  for (const auto& row : table) {
     EXPECT_EQ(detect_protocol(row.bytes), row.expected) << row.bytes;
   }
 }

@@ -12,10 +12,10 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(EncodeBase64, MatchesTheVectorsOfRfc4648WithoutPadding) {
-  const char* const kTable[][2] = {
+  const char* const table[][2] = {
       {"", ""},           {"f", "Zg"},          {"fo", "Zm8"},          {"foo", "Zm9v"},
       {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
-  for (const auto& row : kTable) EXPECT_EQ(encode_base64(row[0]), row[1]);
+  for (const auto& row : table) EXPECT_EQ(encode_base64(row[0]), row[1]);
 }
 
 // The same bytes as the reference protobuf library writes (Python, googleapis-common-protos).

@@ -134,8 +134,8 @@ TEST(DatabaseError, MySqlIsReadByItsNumbers) {
 
 TEST(DatabaseError, DataThatNoColumnTakesIsPoison) {
   for (const std::string text :
-       {"(psycopg2.errors.StringDataRightTruncation) value too long for type character "
-        "varying(250)",
+       {("(psycopg2.errors.StringDataRightTruncation) value too long for type character "
+         "varying(250)"),
         "(psycopg2.errors.NumericValueOutOfRange) bigint out of range",
         "(psycopg2.errors.CharacterNotInRepertoire) invalid byte sequence",
         "(psycopg2.errors.UntranslatableCharacter) unsupported Unicode escape sequence",

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <functional>
 #include <random>
 
@@ -139,8 +140,8 @@ struct RegistrarRaceTest : testing::TestWithParam<std::uint32_t> {
   }
 
   bool all_ready() {
-    return std::all_of(replicas.begin(), replicas.end(),
-                       [](const auto& replica) { return replica->status().verified; });
+    return std::ranges::all_of(replicas,
+                               [](const auto& replica) { return replica->status().verified; });
   }
   void wait_for_the_next() {
     std::optional<SteadyTime> next;
@@ -153,8 +154,7 @@ struct RegistrarRaceTest : testing::TestWithParam<std::uint32_t> {
   // Steps one that can, chosen at random; whether there was any.
   bool step_one() {
     std::shuffle(replicas.begin(), replicas.end(), random);
-    return std::any_of(replicas.begin(), replicas.end(),
-                       [](const auto& replica) { return replica->step(); });
+    return std::ranges::any_of(replicas, [](const auto& replica) { return replica->step(); });
   }
   void disturb_one() {
     Replica& victim = *replicas.front();
