@@ -60,35 +60,36 @@ void TrackingClient::read_credentials_again() {
 }
 
 void TrackingClient::get_version(AnswerHandler<ServerVersion> handler) {
-  send(request("GET", "/version"), [handler](const Result<HttpResponse>& answer) {
+  send(request("GET", "/version"), [handler =
+                                        std::move(handler)](const Result<HttpResponse>& answer) {
     if (!is_success(answer)) return handler(classify(Operation::experiment, answer));
     if (auto version = parse_server_version(answer->body)) return handler(*version);
     handler(unexpected_answer(*answer, "GET /version answers with something else than a version"));
   });
 }
 
-void TrackingClient::get_experiment(std::string id, AnswerHandler<Experiment> handler) {
+void TrackingClient::get_experiment(const std::string& id, AnswerHandler<Experiment> handler) {
   const std::string path = "/api/2.0/mlflow/experiments/get?experiment_id=" + percent_encode(id);
-  send(request("GET", path), [handler](const Result<HttpResponse>& answer) {
+  send(request("GET", path), [handler = std::move(handler)](const Result<HttpResponse>& answer) {
     handler(read_answer<Experiment>(Operation::experiment, answer, read_experiment));
   });
 }
 
-void TrackingClient::get_experiment_by_name(std::string name,
+void TrackingClient::get_experiment_by_name(const std::string& name,
                                             AnswerHandler<std::optional<Experiment>> handler) {
   const std::string path =
       "/api/2.0/mlflow/experiments/get-by-name?experiment_name=" + percent_encode(name);
-  send(request("GET", path), [handler](const Result<HttpResponse>& answer) {
+  send(request("GET", path), [handler = std::move(handler)](const Result<HttpResponse>& answer) {
     if (is_unknown_resource(answer)) return handler(std::optional<Experiment>());
     handler(optional_of(read_answer<Experiment>(Operation::experiment, answer, read_experiment)));
   });
 }
 
-void TrackingClient::create_experiment(std::string name,
+void TrackingClient::create_experiment(const std::string& name,
                                        AnswerHandler<std::optional<std::string>> handler) {
   const Json body = {{"name", name}};
   send(request("POST", "/api/2.0/mlflow/experiments/create", to_text(body)),
-       [handler](const Result<HttpResponse>& answer) {
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (has_error_code(answer, "RESOURCE_ALREADY_EXISTS")) {
            return handler(std::optional<std::string>());
          }

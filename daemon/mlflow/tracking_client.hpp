@@ -76,31 +76,35 @@ class TrackingClient {
 
   void get_version(AnswerHandler<ServerVersion> handler);
 
-  void get_experiment(std::string id, AnswerHandler<Experiment> handler);
-  void get_experiment_by_name(std::string name, AnswerHandler<std::optional<Experiment>> handler);
+  void get_experiment(const std::string& id, AnswerHandler<Experiment> handler);
+  void get_experiment_by_name(const std::string& name,
+                              AnswerHandler<std::optional<Experiment>> handler);
   // Nothing in the answer: it exists already (a lost race); get it again.
-  void create_experiment(std::string name, AnswerHandler<std::optional<std::string>> handler);
+  void create_experiment(const std::string& name,
+                         AnswerHandler<std::optional<std::string>> handler);
 
   void create_model(CreateModel request, AnswerHandler<LoggedModel> handler);
-  void get_model(std::string model_id,
+  void get_model(const std::string& model_id,
                  AnswerHandler<std::optional<LoggedModel>> handler);  // nothing: unknown or deleted
   // By exact name (empty: all), creation time ascending, all pages.
   void search_models(std::string experiment_id, std::string name,
                      AnswerHandler<std::vector<LoggedModel>> handler);
-  void finalize_model(std::string model_id, AnswerHandler<LoggedModel> handler);  // to READY
-  void set_model_tags(std::string model_id, std::map<std::string, std::string> tags,
+  void finalize_model(const std::string& model_id, AnswerHandler<LoggedModel> handler);  // to READY
+  void set_model_tags(const std::string& model_id, const std::map<std::string, std::string>& tags,
                       AnswerHandler<std::monostate> handler);
-  void log_model_params(std::string model_id, std::map<std::string, std::string> params,
+  void log_model_params(const std::string& model_id,
+                        const std::map<std::string, std::string>& params,
                         AnswerHandler<std::monostate> handler);
-  void delete_model(std::string model_id, AnswerHandler<std::monostate> handler);
+  void delete_model(const std::string& model_id, AnswerHandler<std::monostate> handler);
   // Whether any trace of the experiment is linked to the model.
-  void has_traces(std::string experiment_id, std::string model_id, AnswerHandler<bool> handler);
+  void has_traces(const std::string& experiment_id, const std::string& model_id,
+                  AnswerHandler<bool> handler);
 
   // StartTraceV3. The answer: whether spans of the trace are stored already (3.6 cannot tell, and
   // says yes). Success only if the answer echoes `model_id` (else Failure unknown); model_id
   // empty: no link. `extra_metadata` (mlflow.source.* and the like) gives way to the trace's own.
   // Precondition: experiment_id is not empty (here and in post_spans: the server would choose one).
-  void start_trace(const TraceInfo& info, std::string experiment_id, std::string model_id,
+  void start_trace(const TraceInfo& info, const std::string& experiment_id, std::string model_id,
                    bool with_token_usage, const std::map<std::string, std::string>& extra_metadata,
                    AnswerHandler<bool> handler);
   // V2 EndTrace: additive and repeatable on every version (MLFLOW section 3.3). Sets `metadata`,
@@ -123,7 +127,7 @@ class TrackingClient {
   std::vector<std::pair<std::string, std::string>> common_headers() const;
   void send(HttpRequest request, Read read);
   void read_credentials_again();
-  void search_page(std::shared_ptr<ModelSearch> search);
+  void search_page(const std::shared_ptr<ModelSearch>& search);
   void send_spans(HttpRequest spans, Read read);
   void change_model(std::string method, const std::string& path, std::string body,
                     AnswerHandler<std::monostate> handler);

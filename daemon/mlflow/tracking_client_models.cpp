@@ -47,24 +47,27 @@ struct TrackingClient::ModelSearch {
 };
 
 void TrackingClient::create_model(CreateModel asked, AnswerHandler<LoggedModel> handler) {
-  send(request("POST", kModels, create_model_body(asked)),
-       [asked, handler](const Result<HttpResponse>& answer) {
-         auto model = read_one_model(answer);
-         const auto* created = std::get_if<LoggedModel>(&model);
-         if (created != nullptr && !is_as_asked(*created, asked)) {
-           return handler(unexpected_answer(
-               *answer, "the server created model " + created->model_id + " unlike it was asked"));
-         }
-         handler(std::move(model));
-       });
+  std::string body = create_model_body(asked);
+  send(
+      request("POST", kModels, std::move(body)),
+      [asked = std::move(asked), handler = std::move(handler)](const Result<HttpResponse>& answer) {
+        auto model = read_one_model(answer);
+        const auto* created = std::get_if<LoggedModel>(&model);
+        if (created != nullptr && !is_as_asked(*created, asked)) {
+          return handler(unexpected_answer(
+              *answer, "the server created model " + created->model_id + " unlike it was asked"));
+        }
+        handler(std::move(model));
+      });
 }
 
-void TrackingClient::get_model(std::string model_id,
+void TrackingClient::get_model(const std::string& model_id,
                                AnswerHandler<std::optional<LoggedModel>> handler) {
-  send(request("GET", model_path(model_id)), [handler](const Result<HttpResponse>& answer) {
-    if (is_unknown_resource(answer)) return handler(std::optional<LoggedModel>());
-    handler(optional_of(read_one_model(answer)));
-  });
+  send(request("GET", model_path(model_id)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         if (is_unknown_resource(answer)) return handler(std::optional<LoggedModel>());
+         handler(optional_of(read_one_model(answer)));
+       });
 }
 
 void TrackingClient::search_models(std::string experiment_id, std::string name,
@@ -73,10 +76,10 @@ void TrackingClient::search_models(std::string experiment_id, std::string name,
   search->experiment_id = std::move(experiment_id);
   search->name = std::move(name);
   search->handler = std::move(handler);
-  search_page(std::move(search));
+  search_page(search);
 }
 
-void TrackingClient::search_page(std::shared_ptr<ModelSearch> search) {
+void TrackingClient::search_page(const std::shared_ptr<ModelSearch>& search) {
   std::string body = search_models_body(search->experiment_id, search->name, search->page_token);
   send(request("POST", std::string(kModels) + "/search", std::move(body)),
        [this, search](const Result<HttpResponse>& answer) {
@@ -99,10 +102,11 @@ void TrackingClient::search_page(std::shared_ptr<ModelSearch> search) {
        });
 }
 
-void TrackingClient::finalize_model(std::string model_id, AnswerHandler<LoggedModel> handler) {
+void TrackingClient::finalize_model(const std::string& model_id,
+                                    AnswerHandler<LoggedModel> handler) {
   const Json body = {{"model_id", model_id}, {"status", "LOGGED_MODEL_READY"}};
   send(request("PATCH", model_path(model_id), to_text(body)),
-       [handler](const Result<HttpResponse>& answer) {
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
          auto model = read_one_model(answer);
          const auto* changed = std::get_if<LoggedModel>(&model);
          if (changed != nullptr && changed->status != "READY") {
@@ -112,36 +116,38 @@ void TrackingClient::finalize_model(std::string model_id, AnswerHandler<LoggedMo
        });
 }
 
-void TrackingClient::set_model_tags(std::string model_id, std::map<std::string, std::string> tags,
+void TrackingClient::set_model_tags(const std::string& model_id,
+                                    const std::map<std::string, std::string>& tags,
                                     AnswerHandler<std::monostate> handler) {
   const Json body = {{"model_id", model_id}, {"tags", key_values(tags)}};
   change_model("PATCH", model_path(model_id) + "/tags", to_text(body), std::move(handler));
 }
 
-void TrackingClient::log_model_params(std::string model_id,
-                                      std::map<std::string, std::string> params,
+void TrackingClient::log_model_params(const std::string& model_id,
+                                      const std::map<std::string, std::string>& params,
                                       AnswerHandler<std::monostate> handler) {
   const Json body = {{"model_id", model_id}, {"params", key_values(params)}};
   change_model("POST", model_path(model_id) + "/params", to_text(body), std::move(handler));
 }
 
-void TrackingClient::delete_model(std::string model_id, AnswerHandler<std::monostate> handler) {
+void TrackingClient::delete_model(const std::string& model_id,
+                                  AnswerHandler<std::monostate> handler) {
   change_model("DELETE", model_path(model_id), "", std::move(handler));
 }
 
 void TrackingClient::change_model(std::string method, const std::string& path, std::string body,
                                   AnswerHandler<std::monostate> handler) {
   send(request(std::move(method), path, std::move(body)),
-       [handler](const Result<HttpResponse>& answer) {
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
          handler(read_nothing(Operation::logged_model, answer));
        });
 }
 
-void TrackingClient::has_traces(std::string experiment_id, std::string model_id,
+void TrackingClient::has_traces(const std::string& experiment_id, const std::string& model_id,
                                 AnswerHandler<bool> handler) {
   send(
       request("POST", "/api/3.0/mlflow/traces/search", linked_traces_body(experiment_id, model_id)),
-      [handler](const Result<HttpResponse>& answer) {
+      [handler = std::move(handler)](const Result<HttpResponse>& answer) {
         const auto read = [](const Json& json) -> std::optional<bool> {
           return !member(json, "traces").empty();
         };

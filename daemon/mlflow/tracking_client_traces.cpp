@@ -48,7 +48,7 @@ std::optional<std::string> read_trace_experiment(const Json& json) {
 
 }  // namespace
 
-void TrackingClient::start_trace(const TraceInfo& info, std::string experiment_id,
+void TrackingClient::start_trace(const TraceInfo& info, const std::string& experiment_id,
                                  std::string model_id, bool with_token_usage,
                                  const Metadata& extra_metadata, AnswerHandler<bool> handler) {
   if (experiment_id.empty()) std::abort();
@@ -58,7 +58,8 @@ void TrackingClient::start_trace(const TraceInfo& info, std::string experiment_i
   if (with_token_usage && info.token_usage) metadata[kTokenUsage] = info.token_usage->to_json();
   std::string body = start_trace_body(info, experiment_id, metadata);
   send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
-       [metadata, handler](const Result<HttpResponse>& answer) {
+       [metadata = std::move(metadata),
+        handler = std::move(handler)](const Result<HttpResponse>& answer) {
          const auto json = read_json(Operation::start_trace, answer);
          if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
          const Json& stored = member(member(std::get<Json>(json), "trace"), "trace_info");
@@ -72,7 +73,8 @@ void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
                                AnswerHandler<std::monostate> handler) {
   std::string body = end_trace_body(info, metadata);
   send(request("PATCH", "/api/2.0/mlflow/traces/" + trace_name(info.trace_id), std::move(body)),
-       [metadata, handler](const Result<HttpResponse>& answer) {
+       [metadata = std::move(metadata),
+        handler = std::move(handler)](const Result<HttpResponse>& answer) {
          const auto json = read_json(Operation::end_trace, answer);
          if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
          const Json& stored = member(std::get<Json>(json), "trace_info");
@@ -85,7 +87,7 @@ void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
 void TrackingClient::get_trace(TraceId trace_id,
                                AnswerHandler<std::optional<std::string>> handler) {
   send(request("GET", "/api/3.0/mlflow/traces/" + trace_name(trace_id)),
-       [handler](const Result<HttpResponse>& answer) {
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (is_unknown_resource(answer)) return handler(std::optional<std::string>());
          handler(optional_of(
              read_answer<std::string>(Operation::get_trace, answer, read_trace_experiment)));
@@ -95,7 +97,7 @@ void TrackingClient::get_trace(TraceId trace_id,
 void TrackingClient::read_trace(TraceId trace_id,
                                 AnswerHandler<std::optional<StoredTrace>> handler) {
   send(request("GET", "/api/3.0/mlflow/traces/batchGet?trace_ids=" + trace_name(trace_id)),
-       [trace_id, handler](const Result<HttpResponse>& answer) {
+       [trace_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (!is_success(answer)) return handler(classify(Operation::get_trace, answer));
          handler(read_stored_trace(trace_id, answer->body));
        });
@@ -109,7 +111,7 @@ void TrackingClient::post_spans(std::string experiment_id, std::string otlp,
   spans.headers.emplace_back("x-mlflow-experiment-id", std::move(experiment_id));
   if (capabilities_.gzip) spans.headers.emplace_back("Content-Encoding", "gzip");
   spans.body = capabilities_.gzip ? compress_gzip(otlp) : std::move(otlp);
-  send_spans(std::move(spans), [handler](const Result<HttpResponse>& answer) {
+  send_spans(std::move(spans), [handler = std::move(handler)](const Result<HttpResponse>& answer) {
     handler(read_nothing(Operation::otlp, answer));
   });
 }

@@ -12,7 +12,7 @@ from harness.expect import complete, linked_once
 from harness.otlp import make_trace
 from harness.places import APPS, ENVIRONMENTS, NEWEST, clean_environment
 
-DAEMONS, ROUNDS, LONG_ROUNDS = 8, 3, 10
+DAEMONS, ROUNDS = 8, 10
 EXPERIMENT = "support"
 
 
@@ -69,12 +69,12 @@ def run_round(server, daemon_for, version: str, chance: random.Random, foreign: 
     return chosen
 
 
-def test_one_version_is_one_model(server, daemon_for, request):
+def test_one_version_is_one_model(server, daemon_for):
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     server.start()
-    for number in range(LONG_ROUNDS if request.config.getoption("--long") else ROUNDS):
+    for number in range(ROUNDS):
         run_round(server, daemon_for, f"r{number}", chance, [])
 
 
