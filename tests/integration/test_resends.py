@@ -68,10 +68,12 @@ def test_a_failure_at_any_step_of_a_delivery(shared_server, make_proxied):
 
 
 def test_a_failure_at_any_step_of_the_registration(shared_server, make_proxied):
-    steps = range(12)  # GET /version, the experiment, the model, and the first of the trace
+    # GET /version comes beside the others: the experiment, the model, and the first of the trace.
+    steps = [(0, "GET /version"), *((number, "") for number in range(12))]
     others = [fault for fault in Fault if fault is not Fault.ANSWER_LOST]
-    cases = [(number, fault) for number in steps for fault in (Fault.ANSWER_LOST, others[number % len(others)])]
-    proxied = [make_proxied(f"registration {number} {fault.name}") for number, fault in cases]
+    cases = [(number, fault, starts) for number, starts in steps
+             for fault in (Fault.ANSWER_LOST, others[number % len(others)])]
+    proxied = [make_proxied(f"registration {case}") for case in range(len(cases))]
 
     def run(case, proxy_and_daemon):
         proxy, daemon = proxy_and_daemon

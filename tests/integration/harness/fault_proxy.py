@@ -33,13 +33,14 @@ class FaultProxy:
         self._http.shutdown()
         self._http.server_close()
 
-    def spoil(self, number: int, fault: Fault) -> None:
+    def spoil(self, number: int, fault: Fault, starts: str = "") -> None:
+        """The request with that number, from 0, of those that start so ("GET /version") is to fail."""
         with self._lock:
-            self._left, self._fault, self.spoiled = number, fault, None
+            self._left, self._fault, self._starts, self.spoiled = number, fault, starts, None
 
     def _fault_for(self, request: str) -> Fault | None:
         with self._lock:
-            if self._left is None:
+            if self._left is None or not request.startswith(self._starts):
                 return None
             self._left -= 1
             if self._left >= 0:
