@@ -1,28 +1,22 @@
 #include "daemon/base/posix_file_system.hpp"
 
-#include <cstdlib>
-
 #include <gtest/gtest.h>
+
+#include "tests/support/temp_directory.hpp"
 
 namespace tracelink {
 namespace {
 
 class PosixFileSystemTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "tracelink-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    dir_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
-
   std::string content(const std::filesystem::path& path) {
     const auto bytes = read_file(fs_, path);
     return bytes ? *bytes : bytes.error().message;
   }
 
   PosixFileSystem fs_;
-  std::filesystem::path dir_;
+  const TempDirectory temporary_;
+  const std::filesystem::path dir_ = temporary_.path();
 };
 
 TEST_F(PosixFileSystemTest, AppendsManyPiecesInOrder) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config/load.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace tracelink {
 
@@ -17,13 +18,9 @@ inline constexpr const char* kModelId = "m-0123456789abcdef0123456789abcdef";
 class LoadTest : public ::testing::Test {
  protected:
   LoadTest() {
-    std::string pattern = ::testing::TempDir() + "tracelink-config-XXXXXX";
-    if (mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no temporary directory";
-    directory_ = pattern;
     context_.default_file = (directory_ / "tracelinkd.yaml").string();
     context_.is_root = true;
   }
-  ~LoadTest() override { std::filesystem::remove_all(directory_); }
 
   std::string write(const std::string& name, const std::string& content) {
     const auto path = directory_ / name;
@@ -58,7 +55,8 @@ class LoadTest : public ::testing::Test {
     return text;
   }
 
-  std::filesystem::path directory_;
+  const TempDirectory temporary_;
+  const std::filesystem::path directory_ = temporary_.path();
   LoadContext context_;
 };
 

@@ -10,19 +10,13 @@
 #include <gtest/gtest.h>
 
 #include "daemon/git/work_tree.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace tracelink {
 
 // Real repositories, made by the git executable in a temporary folder.
 class GitTest : public ::testing::Test {
  protected:
-  GitTest() {
-    std::string pattern = ::testing::TempDir() + "tracelink-git-XXXXXX";
-    if (mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no temporary directory";
-    root_ = pattern;
-  }
-  ~GitTest() override { std::filesystem::remove_all(root_); }
-
   // Runs git in root_/folder, away from this machine's configuration; its output, trimmed.
   std::string git(const std::string& folder, const std::string& arguments) {
     const std::string command =
@@ -70,7 +64,8 @@ class GitTest : public ::testing::Test {
     return message;
   }
 
-  std::filesystem::path root_;
+  const TempDirectory temporary_;
+  const std::filesystem::path root_ = temporary_.path();
 };
 
 }  // namespace tracelink

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "tests/support/child_process.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace tracelink {
 namespace {
@@ -28,16 +29,11 @@ constexpr milliseconds kLong{60'000};
 class UnixHttp : public ::testing::Test {
  protected:
   UnixHttp() {
-    std::string pattern = "/tmp/tracelink-client-XXXXXX";
-    if (mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no temporary directory";
-    directory_ = pattern;
     chmod(directory_.c_str(), 0755);  // so that other users meet the socket's own mode
-    path_ = directory_ / "daemon.sock";
   }
   ~UnixHttp() override {
     if (server_.joinable()) server_.join();
     acceptor_.close();
-    std::filesystem::remove_all(directory_);
   }
 
   void listen() {
@@ -79,7 +75,9 @@ class UnixHttp : public ::testing::Test {
     });
   }
 
-  std::filesystem::path directory_, path_;
+  const TempDirectory temporary_;
+  const std::filesystem::path directory_ = temporary_.path();
+  std::filesystem::path path_ = directory_ / "daemon.sock";
   asio::io_context context_;
   stream_protocol::acceptor acceptor_{context_};
   std::thread server_;
