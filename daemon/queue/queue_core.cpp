@@ -83,7 +83,28 @@ bool QueueCore::can_ever_fit(std::uint64_t bytes, std::uint64_t records) const {
 std::uint64_t QueueCore::used_bytes_lock_held() const {
   std::uint64_t used = reserve_bytes_ + external_bytes + notes.file_bytes() + quarantine.bytes();
   for (const auto& [id, segment] : segments) used += segment->charged_bytes;
+  for (const auto& segment : undeleted_) used += segment->charged_bytes;
   return used;
+}
+
+bool QueueCore::has_room(std::uint64_t bytes, std::uint64_t records,
+                         const SegmentWriter* closing) const {
+  const auto capacity = capacity_for(bytes, records);
+  std::uint64_t freed = 0;
+  {
+    const std::lock_guard lock(mutex);
+    if (closing != nullptr) {
+      const Segment& segment = *segments.at(closing->id());
+      const bool done = segment.done_records >= segment.counts.records;
+      const auto kept =
+          done ? 0 : closing->durable_end() + kFooterBytes + journal_bytes(segment.counts.records);
+      freed = segment.charged_bytes - std::min(kept, segment.charged_bytes);
+    }
+    const auto charge = capacity.bytes + journal_bytes(capacity.records);
+    if (used_bytes_lock_held() + charge > options.max_bytes + freed) return false;
+  }
+  const auto on_disk = fs.free_bytes(options.state_dir);
+  return !on_disk || *on_disk + freed >= capacity.bytes;
 }
 
 Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t bytes,
@@ -134,7 +155,6 @@ void QueueCore::publish(const SegmentWriter& writer, std::uint64_t failed_attemp
   next_span = segment.first_span + segment.counts.spans;
   ++syncs_;
   write_failures_ += failed_attempts;
-  full = false;
 }
 
 void QueueCore::close_segment(const SegmentWriter& writer, std::uint64_t file_bytes) {
@@ -201,6 +221,7 @@ Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)
 
 void QueueCore::retire_done_segments() {
   const std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  delete_undeleted_files();
   std::vector<std::shared_ptr<Segment>> done;
   {
     const std::lock_guard lock(mutex);
@@ -217,7 +238,11 @@ void QueueCore::retire_done_segments() {
     }
   });
   if (!stored) return;
-  delete_files(done);
+  {
+    const std::lock_guard lock(mutex);
+    undeleted_.insert(undeleted_.end(), done.begin(), done.end());
+  }
+  delete_undeleted_files();
   reserve.restore();
 }
 
@@ -230,32 +255,51 @@ void QueueCore::forget_lock_held(std::uint64_t id) {
   segments.erase(found);
 }
 
-void QueueCore::delete_files(const std::vector<std::shared_ptr<Segment>>& retired) {
-  bool gone = true;
-  for (const auto& segment : retired) {
-    const std::lock_guard journal_lock(journal_mutex_);
-    gone = fs.remove(paths.segment(segment->id)).has_value() && gone;
-    gone = segment->journal->remove().has_value() && gone;
-  }
-  gone = fs.sync_directory(paths.queue).has_value() && gone;
-  if (!gone) {
-    count_failure();  // the checkpoint names them; the next start removes them
-    return;
-  }
-  const std::lock_guard lock(mutex);
-  for (const auto& segment : retired) std::erase(retired_ids_, segment->id);
-}
-
-bool QueueCore::drop_oldest_segment() {
+// A file that cannot be deleted takes its room all the same, until it can be; the checkpoint names
+// it until then.
+void QueueCore::delete_undeleted_files() {
+  std::vector<std::shared_ptr<Segment>> undeleted;
   {
     const std::lock_guard lock(mutex);
-    const auto oldest = std::ranges::find_if(
-        segments, [](const auto& entry) { return entry.second->closed && !entry.second->done(); });
+    undeleted = undeleted_;
+  }
+  if (undeleted.empty()) return;
+  std::set<std::shared_ptr<Segment>> gone;
+  for (const auto& segment : undeleted) {
+    if (remove_files(*segment)) gone.insert(segment);
+  }
+  const bool durable = !gone.empty() && fs.sync_directory(paths.queue).has_value();
+  if (!durable || gone.size() < undeleted.size()) count_failure();
+  const std::lock_guard lock(mutex);
+  std::erase_if(undeleted_, [&](const auto& segment) { return gone.contains(segment); });
+  if (!durable) return;  // the next start may find them once more
+  for (const auto& segment : gone) std::erase(retired_ids_, segment->id);
+}
+
+bool QueueCore::remove_files(const Segment& segment) {
+  const std::lock_guard journal_lock(journal_mutex_);
+  const bool removed = fs.remove(paths.segment(segment.id)).has_value();
+  return segment.journal->remove().has_value() && removed;
+}
+
+bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) {
+  const auto capacity = capacity_for(bytes, records);
+  {
+    const std::lock_guard lock(mutex);
+    // What was given up before still takes its room, or somebody else took that.
+    const auto is_done = [](const auto& entry) { return entry.second->done(); };
+    if (!undeleted_.empty() || std::ranges::any_of(segments, is_done)) return false;
+    if (dropped_for_room >= capacity.bytes + journal_bytes(capacity.records) + reserve_bytes_) {
+      return false;
+    }
+    const auto oldest =
+        std::ranges::find_if(segments, [](const auto& entry) { return entry.second->closed; });
     if (oldest == segments.end()) return false;
     auto& segment = *oldest->second;
     segment.totals.dropped_policy += segment.totals.queued();
     segment.done_records = segment.counts.records;
     segment.dropped = true;
+    dropped_for_room += segment.charged_bytes;
     in_flight.erase(in_flight.lower_bound({segment.id, 0}),
                     in_flight.lower_bound({segment.id + 1, 0}));
   }

@@ -77,11 +77,15 @@ class QueueCore {
   void seal_after_failure(const SegmentWriter& writer);
   bool has_unsaved_seals() const;
   bool can_ever_fit(std::uint64_t bytes, std::uint64_t records) const;
+  // Whether the bound and the disk leave room for a new segment that takes this, once `closing` (if
+  // any) is closed and, when all of it is done, deleted.
+  bool has_room(std::uint64_t bytes, std::uint64_t records, const SegmentWriter* closing) const;
 
   // Deletes the segments that are done. Failures are counted and the work is left for next time.
   void retire_done_segments();
-  // Counts the oldest closed segment's records as dropped; false if there is none.
-  bool drop_oldest_segment();
+  // Counts the oldest closed segment's records as dropped and deletes it, to make room for
+  // `bytes`. False: there is none, or the earlier drops have not had their effect yet.
+  bool drop_oldest_segment(std::uint64_t bytes, std::uint64_t records);
   Result<void> save_journals();
   void save_journals_if_many();
   Result<void> save_checkpoint();
@@ -121,6 +125,7 @@ class QueueCore {
   std::uint64_t external_bytes = 0;
   bool full = false;
   bool maintenance_due = false;
+  std::uint64_t dropped_for_room = 0;  // bytes, since room was found the last time
 
  private:
   friend class Recovery;
@@ -129,7 +134,8 @@ class QueueCore {
   // Writes the checkpoint as `change` leaves it and makes that the state. By checkpoint_mutex_.
   Result<void> replace_checkpoint(const std::function<void(Checkpoint&)>& change);
   void forget_lock_held(std::uint64_t id);
-  void delete_files(const std::vector<std::shared_ptr<Segment>>& retired);
+  void delete_undeleted_files();
+  bool remove_files(const Segment& segment);
   void note_done_lock_held(Segment& segment);
 
   const std::uint64_t reserve_bytes_;
@@ -139,6 +145,7 @@ class QueueCore {
   std::map<std::uint64_t, std::uint64_t> sealed_at_;  // by mutex
   std::set<std::uint64_t> unsaved_seals_;             // by mutex; not in the checkpoint yet
   std::vector<std::uint64_t> retired_ids_;            // by mutex; files may still be there
+  std::vector<std::shared_ptr<Segment>> undeleted_;   // by mutex; retired, their files are there
   std::uint64_t unsaved_entries_ = 0;                 // by mutex
   std::uint64_t syncs_ = 0;                           // by mutex
   std::uint64_t write_failures_ = 0;                  // by mutex

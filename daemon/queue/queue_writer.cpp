@@ -11,8 +11,6 @@ constexpr std::uint64_t kMaxGroupBytes = 32u << 20;
 // How long a full queue waits before it looks again for room on the disk and at deadlines.
 constexpr std::chrono::milliseconds kFullPoll{20};
 
-std::uint64_t record_count(const std::vector<Record>& records) { return records.size(); }
-
 }  // namespace
 
 Result<std::uint64_t> QueueWriter::check(const std::vector<Record>& records) const {
@@ -29,7 +27,7 @@ Result<std::uint64_t> QueueWriter::check(const std::vector<Record>& records) con
     if (!encoded) return Error{ErrorCode::invalid, "unknown link " + record.link.hex()};
     bytes += stored_bytes(encoded->size());
   }
-  if (!core_.can_ever_fit(bytes, record_count(records))) {
+  if (!core_.can_ever_fit(bytes, records.size())) {
     return Error{ErrorCode::too_large, "the request is larger than queue.max_bytes allows"};
   }
   return bytes;
@@ -43,7 +41,8 @@ void QueueWriter::append(std::vector<Record> records, std::uint8_t flags, Steady
   {
     const std::lock_guard lock(core_.mutex);
     if (!stopping_) {
-      waiting_.push_back({std::move(records), flags, deadline, std::move(done), *bytes});
+      waiting_.push_back(
+          {std::move(records), flags, core_.clock.steady(), deadline, std::move(done), *bytes});
       core_.wake.notify_one();
       return;
     }
@@ -102,22 +101,27 @@ void QueueWriter::maintain() {
 }
 
 void QueueWriter::commit_next() {
-  std::uint64_t bytes = 0;
-  std::uint64_t records = 0;
+  Size size;
   {
     const std::lock_guard lock(core_.mutex);
     if (waiting_.empty()) return;
-    bytes = waiting_.front().bytes;
-    records = record_count(waiting_.front().records);
+    size = size_of(waiting_.front());
   }
-  auto room = make_room(bytes, records);
+  auto room = make_room(size);
   for (int attempt = 1; attempt < kAttempts && !room && room.error().code != ErrorCode::no_space;
        ++attempt) {
     core_.count_failure();
-    room = make_room(bytes, records);
+    room = make_room(size);
   }
-  if (room) return commit(take_group());
-  if (room.error().code == ErrorCode::no_space) return handle_full(std::move(room).error());
+  if (room) {
+    {
+      const std::lock_guard lock(core_.mutex);
+      core_.full = false;
+      core_.dropped_for_room = 0;
+    }
+    return commit(take_group());
+  }
+  if (room.error().code == ErrorCode::no_space) return handle_full(size, room.error());
   core_.count_failure();
   Group first;
   {
@@ -127,14 +131,62 @@ void QueueWriter::commit_next() {
   answer(first, room);
 }
 
-Result<void> QueueWriter::make_room(std::uint64_t bytes, std::uint64_t records) {
+Result<void> QueueWriter::make_room(Size size) {
+  const auto [bytes, records] = size;
   if (active_ && active_->fits(bytes, records)) return {};
-  close_active();
   core_.retire_done_segments();
+  if (active_ && !core_.has_room(bytes, records, nullptr) &&
+      core_.has_room(bytes, records, active_.get())) {
+    close_active();
+    core_.retire_done_segments();
+  }
   auto opened = core_.open_segment(bytes, records, false);
   if (!opened) return std::move(opened).error();
+  close_active();
   active_ = *std::move(opened);
   return {};
+}
+
+bool QueueWriter::commit_what_fits() {
+  const auto size = next_that_fits();
+  if (!size || !make_room(*size)) return false;
+  const Group group = take_group();
+  if (group.empty()) return false;
+  commit(group);
+  return true;
+}
+
+std::optional<QueueWriter::Size> QueueWriter::next_that_fits() const {
+  std::vector<Size> sizes;
+  bool claimed = false;
+  {
+    const std::lock_guard lock(core_.mutex);
+    for (const Append& append : waiting_) sizes.push_back(size_of(append));
+    claimed = first_claims_room_lock_held();
+  }
+  const auto fits_active = [&](Size size) {
+    return active_ && active_->fits(size.bytes, size.records);
+  };
+  if (const auto found = std::ranges::find_if(sizes, fits_active); found != sizes.end()) {
+    return *found;
+  }
+  if (claimed) return std::nullopt;
+  Size refused = sizes.front();
+  for (const Size size : sizes) {
+    if (size.bytes >= refused.bytes && size.records >= refused.records) continue;
+    if (core_.has_room(size.bytes, size.records, nullptr)) return size;
+    refused = size;
+  }
+  return std::nullopt;
+}
+
+// A flood of small requests would keep a large one from ever seeing enough room, so the large one
+// has new room to itself in the second half of its patience. A flood of large ones would then do
+// the same to the small ones, so a claim that failed is followed by as long a time without one.
+bool QueueWriter::first_claims_room_lock_held() const {
+  const Append& first = waiting_.front();
+  const auto now = core_.clock.steady();
+  return now >= no_claim_before_ && now - first.since >= (first.deadline - first.since) / 2;
 }
 
 void QueueWriter::close_active() {
@@ -151,16 +203,23 @@ void QueueWriter::close_active() {
 QueueWriter::Group QueueWriter::take_group() {
   const std::lock_guard lock(core_.mutex);
   Group group;
-  std::uint64_t bytes = 0;
-  std::uint64_t records = 0;
+  std::deque<Append> others;
+  Size total;
   while (!waiting_.empty()) {
-    const auto& next = waiting_.front();
-    bytes += next.bytes;
-    records += record_count(next.records);
-    if (!group.empty() && (bytes > kMaxGroupBytes || !active_->fits(bytes, records))) break;
-    group.push_back(std::move(waiting_.front()));
+    const Size next = size_of(waiting_.front());
+    const bool fits = active_->fits(total.bytes + next.bytes, total.records + next.records);
+    if (!group.empty() && total.bytes + next.bytes > kMaxGroupBytes) break;
+    if (!group.empty() && !fits && others.empty()) break;
+    if (fits) {
+      total = {total.bytes + next.bytes, total.records + next.records};
+      group.push_back(std::move(waiting_.front()));
+    } else {
+      others.push_back(std::move(waiting_.front()));
+    }
     waiting_.pop_front();
   }
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(others.begin()),
+                  std::make_move_iterator(others.end()));
   return group;
 }
 
@@ -179,13 +238,11 @@ void QueueWriter::commit(const Group& group) {
 
 Result<void> QueueWriter::write(const Group& group, bool use_reserve) {
   if (!active_) {
-    std::uint64_t bytes = 0;
-    std::uint64_t records = 0;
+    Size all;
     for (const auto& append : group) {
-      bytes += append.bytes;
-      records += record_count(append.records);
+      all = {all.bytes + append.bytes, all.records + append.records.size()};
     }
-    auto opened = core_.open_segment(bytes, records, use_reserve);
+    auto opened = core_.open_segment(all.bytes, all.records, use_reserve);
     if (!opened) return std::move(opened).error();
     active_ = *std::move(opened);
   }
@@ -209,33 +266,52 @@ void QueueWriter::stage(const Append& append, std::uint64_t& sequence) {
   }
 }
 
-void QueueWriter::handle_full(Error cause) {
-  if (core_.options.on_full == OnFull::drop_oldest && core_.drop_oldest_segment()) return;
-  Group expired;
+void QueueWriter::handle_full(Size size, const Error& cause) {
   {
-    std::unique_lock lock(core_.mutex);
+    const std::lock_guard lock(core_.mutex);
     core_.full = true;
-    if (core_.options.on_full == OnFull::wait && !stopping_) {
-      core_.wake.wait_for(lock, kFullPoll, [&] { return stopping_ || core_.maintenance_due; });
-    }
-    if (core_.options.on_full == OnFull::wait && !stopping_) {
-      expired = take_expired_lock_held();
-      cause = {ErrorCode::timeout, "no room in the queue before the deadline"};
-    } else {
-      expired = take_first_lock_held();
-      if (stopping_) cause = {ErrorCode::closed, "the queue is stopping"};
-    }
   }
-  answer(expired, cause);
+  if (refuse_without_waiting(cause)) return;
+  const bool drops = core_.options.on_full == OnFull::drop_oldest;
+  if (drops && core_.drop_oldest_segment(size.bytes, size.records)) return;
+  const bool served = commit_what_fits();
+  if (answer_expired() || served) return;
+  std::unique_lock lock(core_.mutex);
+  const auto seen = waiting_.size();
+  core_.wake.wait_for(lock, kFullPoll, [&] {
+    return stopping_ || core_.maintenance_due || waiting_.size() != seen;
+  });
 }
 
-QueueWriter::Group QueueWriter::take_expired_lock_held() {
-  const auto now = core_.clock.steady();
-  const auto expired = std::ranges::stable_partition(
-      waiting_, [&](const Append& append) { return append.deadline > now; });
-  Group group(std::make_move_iterator(expired.begin()), std::make_move_iterator(expired.end()));
-  waiting_.erase(expired.begin(), expired.end());
-  return group;
+bool QueueWriter::refuse_without_waiting(const Error& cause) {
+  Group refused;
+  Error error = cause;
+  {
+    const std::lock_guard lock(core_.mutex);
+    if (core_.options.on_full != OnFull::reject && !stopping_) return false;
+    if (stopping_) error = {ErrorCode::closed, "the queue is stopping"};
+    refused = take_first_lock_held();
+  }
+  answer(refused, error);
+  return true;
+}
+
+bool QueueWriter::answer_expired() {
+  Group group;
+  {
+    const std::lock_guard lock(core_.mutex);
+    const auto now = core_.clock.steady();
+    const auto& first = waiting_.front();
+    if (first.deadline <= now && first_claims_room_lock_held()) {
+      no_claim_before_ = now + (first.deadline - first.since) / 2;
+    }
+    const auto expired = std::ranges::stable_partition(
+        waiting_, [&](const Append& append) { return append.deadline > now; });
+    group.assign(std::make_move_iterator(expired.begin()), std::make_move_iterator(expired.end()));
+    waiting_.erase(expired.begin(), expired.end());
+  }
+  answer(group, Error{ErrorCode::timeout, "no room in the queue before the deadline"});
+  return !group.empty();
 }
 
 QueueWriter::Group QueueWriter::take_first_lock_held() {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -33,26 +34,40 @@ class QueueWriter {
   struct Append {
     std::vector<Record> records;
     std::uint8_t flags = 0;
+    SteadyTime since;
     SteadyTime deadline;
     Queue::AppendDone done;
     std::uint64_t bytes = 0;  // in a segment, with every link definition it may need
   };
   using Group = std::vector<Append>;
+  struct Size {
+    std::uint64_t bytes = 0;
+    std::uint64_t records = 0;
+  };
+  static Size size_of(const Append& append) { return {append.bytes, append.records.size()}; }
 
   Result<std::uint64_t> check(const std::vector<Record>& records) const;
   void run();
   bool wait_for_work();  // false: stopped, and nothing is left to do
   void maintain();
   void commit_next();
-  // Room for the first waiting append: `no_space` if there is none.
-  Result<void> make_room(std::uint64_t bytes, std::uint64_t records);
+  // Room for so much in the active segment: `no_space` if there is none. What the active segment
+  // still takes is not given up for nothing.
+  Result<void> make_room(Size size);
+  // Commits what fits though the first waiting append does not; false if nothing does.
+  bool commit_what_fits();
+  std::optional<Size> next_that_fits() const;
+  bool first_claims_room_lock_held() const;
+  // In order as far as the active segment takes them; behind a first that does not fit, all that
+  // do.
   Group take_group();
   void commit(const Group& group);
   Result<void> write(const Group& group, bool use_reserve);
   void stage(const Append& append, std::uint64_t& sequence);
   void close_active();
-  void handle_full(Error cause);
-  Group take_expired_lock_held();
+  void handle_full(Size size, const Error& cause);
+  bool refuse_without_waiting(const Error& cause);
+  bool answer_expired();  // false: none is
   Group take_first_lock_held();
   static void answer(const Group& group, const Result<void>& result);
 
@@ -61,6 +76,7 @@ class QueueWriter {
   std::unique_ptr<SegmentWriter> active_;
   std::deque<Append> waiting_;  // by core_.mutex
   bool stopping_ = false;       // by core_.mutex
+  SteadyTime no_claim_before_ = SteadyTime::min();
   std::thread thread_;
 };
 

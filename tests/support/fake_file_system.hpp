@@ -68,6 +68,12 @@ class FakeFileSystem final : public FileSystem {
     capacity_ = bytes;
   }
 
+  // Somebody else takes every byte that a removed file gives back.
+  void let_others_take_what_is_freed() {
+    const std::lock_guard lock(mutex_);
+    others_take_all_ = true;
+  }
+
   // Direct access for tests: the content as a process sees it.
   std::string content(const std::filesystem::path& path) const {
     const std::lock_guard lock(mutex_);
@@ -114,7 +120,9 @@ class FakeFileSystem final : public FileSystem {
   Result<void> remove(const std::filesystem::path& path) override {
     const std::lock_guard lock(mutex_);
     if (auto step = begin(path); !step) return step;
+    const auto before = used();
     entries_.erase(path);
+    if (others_take_all_) capacity_ -= std::min(capacity_, before - used());
     return {};
   }
   Result<bool> exists(const std::filesystem::path& path) const override {
@@ -277,6 +285,7 @@ class FakeFileSystem final : public FileSystem {
   mutable std::mutex mutex_;
   std::map<std::filesystem::path, std::shared_ptr<Inode>> entries_, durable_entries_;
   std::uint64_t capacity_ = std::uint64_t{1} << 40;
+  bool others_take_all_ = false;
   std::uint64_t life_ = 0;
   std::optional<std::uint64_t> fail_at_;
   bool power_cut_ = false;

@@ -20,6 +20,23 @@ struct QueueFullTest : testing::Test, QueueHarness {
     }
     return 0;
   }
+  // A segment is done while a request that needs more than that has waited for so long.
+  bool small_request_gets_new_room(std::chrono::seconds waited) {
+    open_with(OnFull::wait);
+    fill();
+    const auto all = drain();
+    const auto large = append_async({record(5000, 60'000)}, std::chrono::seconds(8));
+    const auto small_fits = [&] {
+      return append_async({record(1, 400)}, std::chrono::milliseconds(0)).get().has_value();
+    };
+    while (small_fits()) {
+    }
+    clock.advance(waited);
+    for (const auto& stored : all) {
+      if (stored.position.segment_id == all.front().position.segment_id) deliver(stored);
+    }
+    return small_fits();
+  }
 };
 
 TEST_F(QueueFullTest, RejectAnswersNoSpaceAndKeepsTheRest) {
@@ -127,6 +144,77 @@ TEST_F(QueueFullTest, AFullDiskStopsIntakeButNotTheBookkeepingThatFreesIt) {
   ASSERT_TRUE(queue->sync_journal());
   must_append(5000, 5005, 1000);
   EXPECT_EQ(drain_numbers(), numbers(5000, 5005));
+  expect_conservation();
+}
+
+TEST_F(QueueFullTest, ALargeRequestThatWaitsHoldsNoSmallOneBack) {
+  open_with(OnFull::wait);
+  const auto accepted = fill();
+  auto large = append_async({record(5000, 60'000)}, std::chrono::seconds(8));
+  ASSERT_TRUE(append(record(accepted, 40)));
+  ASSERT_TRUE(append(record(accepted + 1, 40)));
+  EXPECT_TRUE(queue->stats().full);
+  for (const auto& stored : drain()) deliver(stored);
+  EXPECT_TRUE(large.get());
+  EXPECT_FALSE(queue->stats().full);
+  EXPECT_EQ(drain_numbers(), std::vector<std::uint32_t>{5000});
+  expect_conservation();
+}
+
+TEST_F(QueueFullTest, NewRoomGoesToASmallRequestWhenALargeOneHasJustCome) {
+  EXPECT_TRUE(small_request_gets_new_room(std::chrono::seconds(0)));
+}
+
+TEST_F(QueueFullTest, NewRoomIsKeptForALargeRequestInTheSecondHalfOfItsTime) {
+  EXPECT_FALSE(small_request_gets_new_room(std::chrono::seconds(5)));
+}
+
+TEST_F(QueueFullTest, NothingMoreIsDroppedWhileTheCheckpointFails) {
+  open_with(OnFull::drop_oldest);
+  must_append(0, 170, 1000);
+  const auto before = queue->stats();
+  fs.fail_names("checkpoint");
+  std::uint32_t n = 170;
+  while (append_async({record(n, 1000)}, std::chrono::milliseconds(0)).get()) ++n;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(append_async({record(n, 1000)}, std::chrono::milliseconds(0)).get());
+  }
+  const auto dropped = queue->stats().dropped_policy - before.dropped_policy;
+  EXPECT_GT(dropped, 0u);
+  EXPECT_LT(dropped, 40u) << "one segment";
+  fs.fail_names("");
+  must_append(n, n + 1, 1000);
+  expect_conservation();
+}
+
+TEST_F(QueueFullTest, NothingMoreIsDroppedWhileTheDroppedFilesCannotBeDeleted) {
+  open_with(OnFull::drop_oldest);
+  must_append(0, 10, 1000);
+  fs.fail_names(segment_path(0).filename().string());
+  std::uint32_t n = 10;
+  while (append_async({record(n, 1000)}, std::chrono::milliseconds(0)).get()) ++n;
+  EXPECT_FALSE(append_async({record(n, 1000)}, std::chrono::milliseconds(0)).get());
+  EXPECT_LT(queue->stats().dropped_policy, 40u) << "one segment";
+  EXPECT_LE(fs.disk_bytes(), options.max_bytes);
+  fs.fail_names("");
+  must_append(n, n + 1, 1000);
+  expect_conservation();
+}
+
+TEST_F(QueueFullTest, ADiskThatSomebodyElseFillsDoesNotDropSegmentAfterSegment) {
+  options.max_bytes = 4u << 20;
+  options.on_full = OnFull::drop_oldest;
+  open();
+  must_append(0, 500, 1000);
+  fs.set_capacity(fs.disk_bytes() + 2000);  // no further segment
+  fs.let_others_take_what_is_freed();
+  std::uint32_t n = 500;
+  while (append_async({record(n, 1000)}, std::chrono::milliseconds(0)).get()) ++n;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(append_async({record(n, 1000)}, std::chrono::milliseconds(0)).get());
+  }
+  EXPECT_GT(queue->stats().dropped_policy, 0u);
+  EXPECT_LT(queue->stats().dropped_policy, 120u) << "more than makes up for what was missing";
   expect_conservation();
 }
 
