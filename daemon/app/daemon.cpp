@@ -90,7 +90,7 @@ class DaemonImpl final : public Daemon {
 
   Result<void> open_state() {
     if (auto locked = lock_state(); !locked) return std::move(locked).error().within("state_dir");
-    auto queue = Queue::open(queue_options_of(config()), fs_, clock_);
+    auto queue = Queue::open(queue_options_of(config()), fs_, clock_, random_);
     if (!queue) return std::move(queue).error().within("queue");
     queue_ = std::move(*queue);
 

@@ -5,19 +5,18 @@
 
 #include "daemon/base/crc32c.hpp"
 #include "daemon/queue/little_endian.hpp"
-#include "daemon/queue/record_format.hpp"
 
 namespace tracelink {
 namespace {
 
 constexpr std::string_view kMagic = "TLJOURNL";
-constexpr std::uint32_t kVersion = 1;
 constexpr int kReadAttempts = 3;
 
-std::string encode_header(std::uint64_t segment_id) {
+// A journal's version is its segment's.
+std::string encode_header(const SegmentKey& key) {
   std::string out(kMagic);
-  append_le(out, kVersion);
-  append_le(out, segment_id);
+  append_le(out, key.version);
+  append_le(out, key.segment_id);
   append_le(out, crc32c(0, out));
   return out;
 }
@@ -90,14 +89,14 @@ void keep_one_each(std::vector<JournalEntry>& entries) {
   entries.erase(repeated.begin(), repeated.end());
 }
 
-DeliveryJournal::DeliveryJournal(FileSystem& fs, const QueuePaths& paths, std::uint64_t segment_id,
+DeliveryJournal::DeliveryJournal(FileSystem& fs, const QueuePaths& paths, const SegmentKey& key,
                                  std::uint64_t first_generation)
-    : fs_(fs), paths_(paths), segment_id_(segment_id), generation_(first_generation) {}
+    : fs_(fs), paths_(paths), key_(key), generation_(first_generation) {}
 
 Result<void> DeliveryJournal::create() {
-  auto file = fs_.create(paths_.journal(segment_id_, generation_));
+  auto file = fs_.create(paths_.journal(key_.segment_id, generation_));
   if (!file) return std::move(file).error();
-  const auto header = encode_header(segment_id_);
+  const auto header = encode_header(key_);
   const std::string_view pieces[] = {header};
   if (auto written = (*file)->append(pieces); !written) return written;
   if (auto synced = fs_.sync_directory(paths_.queue); !synced) return synced;
@@ -108,7 +107,7 @@ Result<void> DeliveryJournal::create() {
 Result<void> DeliveryJournal::write(std::span<const JournalEntry> entries) {
   std::string bytes;
   bytes.reserve(entries.size() * kJournalEntryBytes);
-  const auto seed = checksum_seed(segment_id_);
+  const auto seed = key_.header_seed();
   for (const auto& entry : entries) append_entry(bytes, entry, seed);
   const std::string_view pieces[] = {bytes};
 
@@ -124,12 +123,12 @@ Result<void> DeliveryJournal::write(std::span<const JournalEntry> entries) {
 
 Result<std::vector<JournalEntry>> DeliveryJournal::load(const FileSystem& fs,
                                                         const QueuePaths& paths,
-                                                        std::uint64_t segment_id,
+                                                        const SegmentKey& key,
                                                         std::uint64_t generations) {
   std::vector<JournalEntry> entries;
-  const auto seed = checksum_seed(segment_id);
+  const auto seed = key.header_seed();
   for (std::uint64_t generation = 0; generation < generations; ++generation) {
-    const auto content = read_if_there(fs, paths.journal(segment_id, generation));
+    const auto content = read_if_there(fs, paths.journal(key.segment_id, generation));
     if (!content) return content.error();
     for (std::size_t at = kJournalHeaderBytes; at + kJournalEntryBytes <= content->size();
          at += kJournalEntryBytes) {
@@ -144,7 +143,7 @@ Result<std::vector<JournalEntry>> DeliveryJournal::load(const FileSystem& fs,
 Result<void> DeliveryJournal::remove() {
   file_.reset();
   for (std::uint64_t generation = 0; generation <= generation_; ++generation) {
-    if (auto removed = fs_.remove(paths_.journal(segment_id_, generation)); !removed) {
+    if (auto removed = fs_.remove(paths_.journal(key_.segment_id, generation)); !removed) {
       return removed;
     }
   }

@@ -6,6 +6,7 @@
 
 #include "daemon/base/file_system.hpp"
 #include "daemon/queue/queue_paths.hpp"
+#include "daemon/queue/record_format.hpp"
 #include "daemon/queue/totals.hpp"
 
 namespace tracelink {
@@ -41,7 +42,7 @@ void keep_one_each(std::vector<JournalEntry>& entries);
 // Threads: one at a time. Lifetime: `fs` and `paths` outlive this object.
 class DeliveryJournal {
  public:
-  DeliveryJournal(FileSystem& fs, const QueuePaths& paths, std::uint64_t segment_id,
+  DeliveryJournal(FileSystem& fs, const QueuePaths& paths, const SegmentKey& key,
                   std::uint64_t first_generation);
 
   // Durable when it returns success. After an error the caller writes the same entries again.
@@ -50,8 +51,7 @@ class DeliveryJournal {
   // Entries of all generations below `generations`, by offset. Bytes that are no entry of this
   // segment are skipped (their steps are repeated). Errors: `io`, no_space.
   static Result<std::vector<JournalEntry>> load(const FileSystem& fs, const QueuePaths& paths,
-                                                std::uint64_t segment_id,
-                                                std::uint64_t generations);
+                                                const SegmentKey& key, std::uint64_t generations);
   // Removes the files of the generations that this object or an earlier one wrote.
   Result<void> remove();
   std::uint64_t generations() const { return generation_ + (file_ ? 1 : 0); }
@@ -61,7 +61,7 @@ class DeliveryJournal {
 
   FileSystem& fs_;
   const QueuePaths& paths_;
-  const std::uint64_t segment_id_;
+  const SegmentKey key_;
   std::uint64_t generation_;
   std::unique_ptr<File> file_;
 };

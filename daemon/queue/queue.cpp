@@ -9,8 +9,8 @@ namespace {
 
 class DurableQueue final : public Queue {
  public:
-  DurableQueue(QueueOptions options, FileSystem& fs, const Clock& clock)
-      : core_(std::move(options), fs, clock), reader_(core_), writer_(core_) {}
+  DurableQueue(QueueOptions options, FileSystem& fs, const Clock& clock, RandomSource& random)
+      : core_(std::move(options), fs, clock, random), reader_(core_), writer_(core_) {}
 
   Result<void> recover() { return core_.recover(); }
 
@@ -68,9 +68,9 @@ class DurableQueue final : public Queue {
 
 }  // namespace
 
-Result<std::unique_ptr<Queue>> Queue::open(QueueOptions options, FileSystem& fs,
-                                           const Clock& clock) {
-  auto queue = std::make_unique<DurableQueue>(std::move(options), fs, clock);
+Result<std::unique_ptr<Queue>> Queue::open(QueueOptions options, FileSystem& fs, const Clock& clock,
+                                           RandomSource& random) {
+  auto queue = std::make_unique<DurableQueue>(std::move(options), fs, clock, random);
   if (auto recovered = queue->recover(); !recovered) {
     return std::move(recovered).error().within("queue");
   }

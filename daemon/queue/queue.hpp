@@ -12,6 +12,7 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/random_source.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/types/link_definition.hpp"
 #include "daemon/types/record.hpp"
@@ -90,8 +91,9 @@ class Queue {
  public:
   using AppendDone = std::function<void(Result<void>)>;
 
+  // Lifetime: the references outlive the queue. `random` has to be one that nobody can foresee.
   static Result<std::unique_ptr<Queue>> open(QueueOptions options, FileSystem& fs,
-                                             const Clock& clock);
+                                             const Clock& clock, RandomSource& random);
   virtual ~Queue() = default;
 
   virtual void start() = 0;

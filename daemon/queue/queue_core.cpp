@@ -6,7 +6,7 @@
 namespace tracelink {
 namespace {
 
-constexpr std::uint64_t kSegmentFloorBytes = 4096;
+constexpr std::uint64_t kSegmentFloorBytes = 8192;
 constexpr std::uint64_t kBytesPerJournaledRecord = 1024;  // records a segment is planned for
 constexpr std::uint64_t kMinSegmentRecords = 64;
 constexpr std::uint64_t kBookkeepingBytes = 16u << 10;  // checkpoint, its successor, headers
@@ -59,11 +59,13 @@ void Segment::set_counts(const SegmentCounts& now) {
   counts = now;
 }
 
-QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& the_clock)
+QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& the_clock,
+                     RandomSource& random_source)
     : options(normalised(std::move(given), file_system)),
       paths(options.state_dir),
       fs(file_system),
       clock(the_clock),
+      random(random_source),
       reserve(fs, paths.reserve(), reserve_for(options)),
       quarantine(fs, paths.quarantine, options.segment_bytes),
       links(fs, paths.links, quarantine),
@@ -124,7 +126,8 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t byt
     header = {.segment_id = next_segment_id++,
               .first_sequence = next_sequence,
               .created_at = clock.wall(),
-              .first_span = next_span};
+              .first_span = next_span,
+              .secret = random.next()};
   }
   if (seals_unsaved) {
     if (auto saved = save_checkpoint(); !saved) return std::move(saved).error();
@@ -137,9 +140,11 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t byt
   auto segment = std::make_shared<Segment>();
   segment->id = header.segment_id;
   segment->charged_bytes = charge;
+  segment->key = header.key();
+  segment->first_sequence = header.first_sequence;
   segment->first_span = header.first_span;
   segment->next_sequence = header.first_sequence;
-  segment->journal = std::make_unique<DeliveryJournal>(fs, paths, header.segment_id, 0);
+  segment->journal = std::make_unique<DeliveryJournal>(fs, paths, header.key(), 0);
   const std::lock_guard lock(mutex);
   segments.emplace(header.segment_id, std::move(segment));
   return writer;
@@ -380,12 +385,14 @@ Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t segment
   // No entry is on its way from `unsaved` to the journal while this is held.
   const std::lock_guard journal_lock(journal_mutex_);
   std::vector<JournalEntry> entries;
+  SegmentKey key;
   std::uint64_t generations = 0;
   {
     const std::lock_guard lock(mutex);
     const auto found = segments.find(segment_id);
     if (found == segments.end()) return entries;
     const Segment& segment = *found->second;
+    key = segment.key;
     generations = segment.journal->generations();
     entries = segment.unsaved;
     const auto end = in_flight.lower_bound({segment_id + 1, 0});
@@ -394,7 +401,7 @@ Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t segment
           {.offset = at->first.offset, .delivered = at->second.spans, .bytes = at->second.bytes});
     }
   }
-  auto journalled = DeliveryJournal::load(fs, paths, segment_id, generations);
+  auto journalled = DeliveryJournal::load(fs, paths, key, generations);
   if (!journalled) return journalled;
   entries.insert(entries.end(), journalled->begin(), journalled->end());
   keep_one_each(entries);

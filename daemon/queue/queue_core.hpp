@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "daemon/base/random_source.hpp"
 #include "daemon/queue/checkpoint.hpp"
 #include "daemon/queue/delivery_journal.hpp"
 #include "daemon/queue/disk_reserve.hpp"
@@ -25,6 +26,8 @@ namespace tracelink {
 // What the queue knows about one segment file.
 struct Segment {
   std::uint64_t id = 0;
+  SegmentKey key;
+  std::uint64_t first_sequence = 0;         // 0: unknown
   std::uint64_t end = kSegmentHeaderBytes;  // delivery reads below this; all of it is durable
   bool closed = false;                      // nothing is appended any more
   bool dropped = false;                     // given up for room; what is still in flight is ignored
@@ -62,7 +65,7 @@ struct InFlight {
 //          in the order checkpoint_mutex_, journal_mutex_, mutex.
 class QueueCore {
  public:
-  QueueCore(QueueOptions options, FileSystem& fs, const Clock& clock);
+  QueueCore(QueueOptions options, FileSystem& fs, const Clock& clock, RandomSource& random);
 
   // Brings the state back from the disk (recovery.cpp).
   Result<void> recover();
@@ -108,6 +111,7 @@ class QueueCore {
   const QueuePaths paths;
   FileSystem& fs;
   const Clock& clock;
+  RandomSource& random;  // the segments' secrets: writer thread
   DiskReserve reserve;
   Quarantine quarantine;
   LinkStore links;

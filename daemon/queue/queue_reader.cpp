@@ -7,7 +7,10 @@ namespace tracelink {
 Result<std::unique_ptr<SegmentReader>> QueueReader::open(std::uint64_t segment_id) const {
   auto file = core_.fs.open_read_only(core_.paths.segment(segment_id));
   if (!file) return std::move(file).error();
-  return std::make_unique<SegmentReader>(*std::move(file), segment_id);
+  const std::lock_guard lock(core_.mutex);
+  const auto found = core_.segments.find(segment_id);
+  if (found == core_.segments.end()) return Error{ErrorCode::invalid, "the segment is done"};
+  return std::make_unique<SegmentReader>(*std::move(file), found->second->key);
 }
 
 std::optional<QueueReader::View> QueueReader::view() const {
@@ -24,6 +27,7 @@ std::optional<QueueReader::View> QueueReader::view() const {
 Result<bool> QueueReader::enter_next_segment() {
   std::uint64_t id = 0;
   std::vector<Gap> gaps;
+  RecordOrder order;
   {
     const std::lock_guard lock(core_.mutex);
     auto next = core_.segments.upper_bound(segment_id_);
@@ -34,6 +38,7 @@ Result<bool> QueueReader::enter_next_segment() {
     if (next == core_.segments.end()) return false;
     id = next->first;
     gaps = next->second->gaps;
+    order.sequence = next->second->first_sequence;
   }
   auto reader = open(id);
   auto done = core_.accounted_for(id);
@@ -47,10 +52,8 @@ Result<bool> QueueReader::enter_next_segment() {
   segment_id_ = id;
   gaps_ = std::move(gaps);
   done_ = *std::move(done);
-  spans_ = 0;
-  const auto header = decode_segment_header(reader_->raw_bytes(0, kSegmentHeaderBytes));
-  sequence_ = header ? header->first_sequence : 0;
-  move_to(kSegmentHeaderBytes);
+  order_ = order;
+  move_to(reader_->first_record());
   return true;
 }
 
@@ -89,8 +92,8 @@ bool QueueReader::skip_known_gap() {
   const auto gap =
       std::ranges::find_if(gaps_, [&](const Gap& known) { return known.begin == offset_; });
   if (gap == gaps_.end()) return false;
-  spans_ += gap->spans;
-  sequence_ += gap->records;
+  order_.spans_before += gap->spans;
+  if (order_.sequence != 0) order_.sequence += gap->records;
   move_to(gap->end);
   return true;
 }
@@ -104,8 +107,8 @@ JournalEntry QueueReader::damage_before(std::uint64_t end, const View& view) {
       sequence_after = next->header.sequence;
     }
   }
-  std::uint64_t spans = spans_after - spans_;
-  std::uint64_t records = sequence_ == 0 ? 1 : sequence_after - sequence_;
+  std::uint64_t spans = spans_after - order_.spans_before;
+  std::uint64_t records = order_.sequence == 0 ? 1 : sequence_after - order_.sequence;
   std::uint64_t bytes = end - offset_;
   const auto accounted = [&](std::uint64_t known_spans, std::uint64_t known_records,
                              std::uint64_t known_bytes) {
@@ -123,21 +126,30 @@ JournalEntry QueueReader::damage_before(std::uint64_t end, const View& view) {
       accounted(entry.spans(), entry.records, entry.bytes);
     }
   }
-  spans_ = spans_after;
-  sequence_ = sequence_after;
+  order_.spans_before = spans_after;
+  order_.sequence = sequence_after;
   return {.offset = offset_,
           .damaged = static_cast<std::uint32_t>(spans),
           .records = static_cast<std::uint32_t>(records),
           .bytes = static_cast<std::uint32_t>(bytes)};
 }
 
+Result<RawRecord> QueueReader::read_at_cursor(const View& view) {
+  auto raw = reader_->read(offset_, view.end);
+  if (!raw || order_.is_followed_by(raw->header, offset_)) return raw;
+  return Error{ErrorCode::corrupt, "segment " + std::to_string(segment_id_) + " offset " +
+                                       std::to_string(offset_) + ": a record out of order"};
+}
+
 bool QueueReader::skip_damage(const View& view) {
   const auto begin = offset_;
-  const auto end = reader_->find_record(begin + 1, view.end);
-  Gap gap{.begin = begin, .end = end, .spans = spans_, .records = sequence_};
+  const auto end = reader_->find_record(begin, view.end, order_);
+  const auto before = order_;
   const auto entry = damage_before(end, view);
-  gap.spans = spans_ - gap.spans;
-  gap.records = sequence_ - gap.records;
+  const Gap gap{.begin = begin,
+                .end = end,
+                .spans = order_.spans_before - before.spans_before,
+                .records = before.sequence == 0 ? 1 : order_.sequence - before.sequence};
   const auto bytes = reader_->raw_bytes(begin, static_cast<std::size_t>(end - begin));
   const auto name = QueuePaths::hex16(segment_id_) + "-" + std::to_string(begin);
   if (!core_.quarantine.keep(name, bytes)) core_.count_failure();
@@ -186,12 +198,13 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
       continue;
     }
     if (skip_known_gap()) continue;
-    const auto raw = reader_->read(offset_, now->end);
+    const auto raw = read_at_cursor(*now);
     if (!raw) {
       auto cause = raw.error();
       if (skip_damage(*now)) return cause;
       continue;
     }
+    order_.advance(raw->header);
     if (raw->header.type == RecordType::link && !core_.links.learn(raw->body)) {
       core_.count_failure();
     }
@@ -199,15 +212,10 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
       move_to(raw->next_offset);
       continue;
     }
-    auto record = decode_record(raw->body);
-    if (!record) {
-      if (skip_damage(*now)) return std::move(record).error();
-      continue;
-    }
-    spans_ = raw->header.spans_before + record->slice.span_count;
-    sequence_ = raw->header.sequence + 1;
     const bool again = Position{segment_id_, raw->offset} < read_up_to_;
     move_to(raw->next_offset);
+    auto record = decode_record(raw->body);
+    if (!record) return std::move(record).error();
     if (is_done(raw->offset)) continue;
     if (auto stored = hand_out(*raw, *std::move(record), again)) return stored;
   }

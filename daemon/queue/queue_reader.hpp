@@ -36,6 +36,7 @@ class QueueReader {
   // Moves to the next segment there is; false if there is none.
   Result<bool> enter_next_segment();
   void leave_segment();
+  Result<RawRecord> read_at_cursor(const View& view);
   // Steps over what recovery has accounted for; true if it did.
   bool skip_known_gap();
   // Moves behind what cannot be read; true if records were lost there that nobody counted before.
@@ -51,8 +52,7 @@ class QueueReader {
   std::unique_ptr<SegmentReader> reader_;  // null between segments
   std::uint64_t segment_id_ = 0;           // the segment at the cursor, or the last one
   std::uint64_t offset_ = 0;
-  std::uint64_t sequence_ = 0;  // expected of the next record
-  std::uint64_t spans_ = 0;     // in the segment before the cursor
+  RecordOrder order_;  // of what was read of the segment
   std::vector<Gap> gaps_;
   std::vector<JournalEntry> done_;  // when the segment was entered; also what was in flight then
   Position read_up_to_;             // the farthest that next() has been

@@ -11,8 +11,68 @@ constexpr std::uint32_t kRecordMagic = 0x43524C54;  // "TLRC"
 constexpr std::uint8_t kFlagRootSeen = 1;           // in the envelope
 constexpr std::size_t kChecksumAt = 4;
 constexpr std::size_t kChecksummedFrom = 8;
+constexpr std::size_t kRecordHeaderBytesOfVersion1 = 40;
+
+std::uint32_t crc_of_number(std::uint32_t crc, std::uint64_t number) {
+  char bytes[sizeof number];
+  put_le(bytes, number);
+  return crc32c(crc, {bytes, sizeof bytes});
+}
+
+// A record is one at its own offset only.
+std::uint32_t header_checksum(std::string_view header, const SegmentKey& key,
+                              std::uint64_t offset) {
+  return crc32c(crc_of_number(key.header_seed(), offset), header.substr(kChecksummedFrom));
+}
+
+// Behind magic and checksum.
+RecordHeader take_record_header(LittleEndianReader in, std::uint32_t version) {
+  RecordHeader header;
+  if (version > 1) header.body_checksum = in.take<std::uint32_t>();
+  header.body_bytes = in.take<std::uint32_t>();
+  header.type = static_cast<RecordType>(in.take<std::uint8_t>());
+  header.flags = in.take<std::uint8_t>();
+  in.take<std::uint16_t>();
+  if (version > 1) header.spans = in.take<std::uint32_t>();
+  header.sequence = in.take<std::uint64_t>();
+  header.spans_before = in.take<std::uint64_t>();
+  header.durable_end = in.take<std::uint64_t>();
+  return header;
+}
+
+std::string encode_header_copy(const SegmentHeader& header) {
+  std::string out(kSegmentMagic);
+  append_le(out, header.version);
+  append_le(out, static_cast<std::uint32_t>(header.key().first_record()));
+  append_le(out, header.segment_id);
+  append_le(out, header.first_sequence);
+  append_le(out, to_unix_ns(header.created_at));
+  append_le(out, header.first_span);
+  append_le(out, header.secret);
+  out.resize(kHeaderCopyBytes - sizeof(std::uint32_t));
+  append_le(out, crc32c(0, out));
+  return out;
+}
 
 }  // namespace
+
+std::uint32_t SegmentKey::header_seed() const {
+  const auto seed = crc_of_number(0, segment_id);
+  return version == 1 ? seed : crc_of_number(seed, secret);
+}
+
+// With the other seed it makes 64 bits that have to be guessed at once.
+std::uint32_t SegmentKey::body_seed() const {
+  return version == 1 ? header_seed() : static_cast<std::uint32_t>(secret >> 32);
+}
+
+std::uint64_t SegmentKey::first_record() const {
+  return version == 1 ? kHeaderCopyBytes : kSegmentHeaderBytes;
+}
+
+std::size_t SegmentKey::record_header_bytes() const {
+  return version == 1 ? kRecordHeaderBytesOfVersion1 : kRecordHeaderBytes;
+}
 
 std::uint64_t to_unix_ns(WallTime time) {
   return static_cast<std::uint64_t>(
@@ -37,85 +97,77 @@ std::uint64_t stored_bytes(const Record& record) {
   return stored_bytes(kEnvelopeBytes + record.experiment.size() + record.slice.otlp.size());
 }
 
+std::uint64_t stored_bytes(const RecordHeader& header, const SegmentKey& key) {
+  return stored_bytes(header.body_bytes) - kRecordHeaderBytes + key.record_header_bytes();
+}
+
 std::string encode_segment_header(const SegmentHeader& header) {
-  std::string out(kSegmentMagic);
-  append_le(out, kSegmentVersion);
-  append_le(out, static_cast<std::uint32_t>(kSegmentHeaderBytes));
-  append_le(out, header.segment_id);
-  append_le(out, header.first_sequence);
-  append_le(out, to_unix_ns(header.created_at));
-  append_le(out, header.first_span);
-  out.resize(kSegmentHeaderBytes - sizeof(std::uint32_t));
-  append_le(out, crc32c(0, out));
-  return out;
+  const auto copy = encode_header_copy(header);
+  if (header.version == 1) return copy;
+  return copy + std::string(kHeaderCopyOffset - copy.size(), '\0') + copy;
 }
 
 Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
-  if (bytes.size() < kSegmentHeaderBytes || !bytes.starts_with(kSegmentMagic)) {
+  if (bytes.size() < kHeaderCopyBytes || !bytes.starts_with(kSegmentMagic)) {
     return Error{ErrorCode::corrupt, "no segment header"};
   }
-  bytes = bytes.substr(0, kSegmentHeaderBytes);
-  const auto covered = bytes.substr(0, kSegmentHeaderBytes - sizeof(std::uint32_t));
+  bytes = bytes.substr(0, kHeaderCopyBytes);
+  const auto covered = bytes.substr(0, kHeaderCopyBytes - sizeof(std::uint32_t));
   if (get_le<std::uint32_t>(bytes.data() + covered.size()) != crc32c(0, covered)) {
     return Error{ErrorCode::corrupt, "segment header checksum"};
   }
   LittleEndianReader in(covered.substr(kSegmentMagic.size()));
-  const auto version = in.take<std::uint32_t>();
-  if (version != kSegmentVersion) {
-    return Error{ErrorCode::invalid, "segment version " + std::to_string(version)};
+  SegmentHeader header;
+  header.version = in.take<std::uint32_t>();
+  if (header.version == 0 || header.version > kSegmentVersion) {
+    return Error{ErrorCode::invalid, "segment version " + std::to_string(header.version)};
   }
   in.take<std::uint32_t>();
-  SegmentHeader header;
   header.segment_id = in.take<std::uint64_t>();
   header.first_sequence = in.take<std::uint64_t>();
   header.created_at = from_unix_ns(in.take<std::uint64_t>());
   header.first_span = in.take<std::uint64_t>();
+  if (header.version > 1) header.secret = in.take<std::uint64_t>();
   return header;
 }
 
-std::uint32_t checksum_seed(std::uint64_t segment_id) {
-  char bytes[sizeof segment_id];
-  put_le(bytes, segment_id);
-  return crc32c(0, {bytes, sizeof bytes});
-}
-
-void append_record_head(std::string& out, const RecordHeader& header, std::string_view head,
-                        std::string_view tail, std::uint32_t seed) {
+void append_record_head(std::string& out, RecordHeader header, std::string_view head,
+                        std::string_view tail, const SegmentKey& key, std::uint64_t offset) {
   const std::size_t start = out.size();
   append_le(out, kRecordMagic);
   append_le(out, std::uint32_t{0});
-  append_le(out, header.body_bytes);
+  append_le(out, crc32c(crc32c(key.body_seed(), head), tail));
+  append_le(out, static_cast<std::uint32_t>(head.size() + tail.size()));
   append_le(out, static_cast<std::uint8_t>(header.type));
   append_le(out, header.flags);
   append_le(out, std::uint16_t{0});
+  append_le(out, header.spans);
   append_le(out, header.sequence);
   append_le(out, header.spans_before);
   append_le(out, header.durable_end);
+  const auto encoded = std::string_view(out).substr(start);
+  put_le(out.data() + start + kChecksumAt, header_checksum(encoded, key, offset));
   out.append(head);
-  const auto covered = std::string_view(out).substr(start + kChecksummedFrom);
-  put_le(out.data() + start + kChecksumAt, crc32c(crc32c(seed, covered), tail));
 }
 
-std::optional<RecordHeader> decode_record_header(std::string_view bytes) {
-  if (bytes.size() < kRecordHeaderBytes) return std::nullopt;
+std::optional<RecordHeader> decode_record_header(std::string_view bytes, const SegmentKey& key,
+                                                 std::uint64_t offset) {
+  if (key.version == 0 || bytes.size() < key.record_header_bytes()) return std::nullopt;
+  bytes = bytes.substr(0, key.record_header_bytes());
   LittleEndianReader in(bytes);
   if (in.take<std::uint32_t>() != kRecordMagic) return std::nullopt;
-  in.take<std::uint32_t>();
-  RecordHeader header;
-  header.body_bytes = in.take<std::uint32_t>();
-  header.type = static_cast<RecordType>(in.take<std::uint8_t>());
-  header.flags = in.take<std::uint8_t>();
-  in.take<std::uint16_t>();
-  header.sequence = in.take<std::uint64_t>();
-  header.spans_before = in.take<std::uint64_t>();
-  header.durable_end = in.take<std::uint64_t>();
+  const auto checksum = in.take<std::uint32_t>();
+  if (key.version > 1 && checksum != header_checksum(bytes, key, offset)) return std::nullopt;
+  auto header = take_record_header(in, key.version);
+  if (key.version == 1) header.body_checksum = checksum;
   if (header.body_bytes > kMaxBodyBytes) return std::nullopt;
   return header;
 }
 
-bool checksum_matches(std::string_view record, std::uint32_t seed) {
-  return get_le<std::uint32_t>(record.data() + kChecksumAt) ==
-         crc32c(seed, record.substr(kChecksummedFrom));
+bool body_matches(std::string_view record, const RecordHeader& header, const SegmentKey& key) {
+  const auto covered =
+      record.substr(key.version == 1 ? kChecksummedFrom : key.record_header_bytes());
+  return header.body_checksum == crc32c(key.body_seed(), covered);
 }
 
 void append_envelope(std::string& out, const Record& record) {
@@ -153,26 +205,43 @@ Result<Record> decode_record(std::string_view body) {
   return record;
 }
 
-std::string encode_footer(const SegmentCounts& counts) {
+std::optional<std::uint32_t> envelope_spans(std::string_view body) {
+  constexpr std::size_t kSpanCountAt = 20;
+  constexpr std::size_t kExperimentBytesAt = 56;
+  if (body.size() < kEnvelopeBytes) return std::nullopt;
+  const auto experiment_bytes = get_le<std::uint16_t>(body.data() + kExperimentBytesAt);
+  if (body.size() - kEnvelopeBytes < experiment_bytes) return std::nullopt;
+  return get_le<std::uint32_t>(body.data() + kSpanCountAt);
+}
+
+WallTime envelope_accepted_at(std::string_view body) {
+  return from_unix_ns(get_le<std::uint64_t>(body.data()));
+}
+
+std::string encode_footer(const SegmentFooter& footer) {
+  const auto& counts = footer.counts;
   std::string out;
   append_le(out, counts.records);
   append_le(out, counts.spans);
   append_le(out, counts.replayed_spans);
   append_le(out, counts.record_bytes);
   append_le(out, to_unix_ns(counts.first_accepted_at));
+  append_le(out, footer.last_record);
   return out;
 }
 
-Result<SegmentCounts> decode_footer(std::string_view body) {
+Result<SegmentFooter> decode_footer(std::string_view body) {
   LittleEndianReader in(body);
-  SegmentCounts counts;
+  SegmentFooter footer;
+  auto& counts = footer.counts;
   counts.records = in.take<std::uint64_t>();
   counts.spans = in.take<std::uint64_t>();
   counts.replayed_spans = in.take<std::uint64_t>();
   counts.record_bytes = in.take<std::uint64_t>();
   counts.first_accepted_at = from_unix_ns(in.take<std::uint64_t>());
+  footer.last_record = in.take<std::uint64_t>();
   if (!in.ok()) return Error{ErrorCode::corrupt, "segment footer is too short"};
-  return counts;
+  return footer;
 }
 
 }  // namespace tracelink

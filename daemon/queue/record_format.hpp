@@ -12,9 +12,11 @@ namespace tracelink {
 
 // The bytes of a segment file (docs/queue-format.md). All integers little-endian.
 
-inline constexpr std::uint32_t kSegmentVersion = 1;
-inline constexpr std::size_t kSegmentHeaderBytes = 64;
-inline constexpr std::size_t kRecordHeaderBytes = 40;
+inline constexpr std::uint32_t kSegmentVersion = 2;     // what is written
+inline constexpr std::size_t kHeaderCopyBytes = 64;     // a segment's header, once
+inline constexpr std::size_t kHeaderCopyOffset = 4096;  // the second one: in another disk block
+inline constexpr std::size_t kSegmentHeaderBytes = kHeaderCopyOffset + kHeaderCopyBytes;
+inline constexpr std::size_t kRecordHeaderBytes = 48;
 inline constexpr std::size_t kRecordAlignment = 8;
 inline constexpr std::size_t kEnvelopeBytes = 64;  // before the experiment and the spans
 inline constexpr std::size_t kMaxExperimentBytes = 0xFFFF;
@@ -24,18 +26,42 @@ enum class RecordType : std::uint8_t { spans = 1, link = 2, footer = 3 };
 
 inline constexpr std::uint8_t kFlagReplayed = 1;  // its spans came back from dead letters
 
+// How the records of one segment are laid out, and what their checksums start from.
+//
+// The secret is random: whoever chooses bytes of a record does not know it, and so cannot make them
+// look like a record. It is never logged and never copied to where a client can read it.
+struct SegmentKey {
+  std::uint64_t segment_id = 0;
+  std::uint32_t version = kSegmentVersion;  // 0: unknown, so that nothing is a record
+  std::uint64_t secret = 0;                 // version 1 has none
+
+  std::uint32_t header_seed() const;  // also of the journal's entries
+  std::uint32_t body_seed() const;
+  std::uint64_t first_record() const;  // its offset
+  std::size_t record_header_bytes() const;
+  bool operator==(const SegmentKey&) const = default;
+};
+
 struct SegmentHeader {
+  std::uint32_t version = kSegmentVersion;
   std::uint64_t segment_id = 0;
   std::uint64_t first_sequence = 0;
   WallTime created_at{};
   std::uint64_t first_span = 0;  // how many spans the earlier segments of the state directory held
+  std::uint64_t secret = 0;
+
+  SegmentKey key() const {
+    return {.segment_id = segment_id, .version = version, .secret = secret};
+  }
   bool operator==(const SegmentHeader&) const = default;
 };
 
 struct RecordHeader {
   std::uint32_t body_bytes = 0;
+  std::uint32_t body_checksum = 0;  // in version 1 it covers the header too
   RecordType type = RecordType::spans;
   std::uint8_t flags = 0;
+  std::uint32_t spans = 0;         // in this record
   std::uint64_t sequence = 0;      // of a spans record; else the next one's
   std::uint64_t spans_before = 0;  // spans in the segment's records before this one
   std::uint64_t durable_end = 0;   // everything below was durable when this record was written
@@ -51,35 +77,46 @@ struct SegmentCounts {
   WallTime first_accepted_at{};
   bool operator==(const SegmentCounts&) const = default;
 };
-inline constexpr std::size_t kFooterBytes = kRecordHeaderBytes + 40;
+struct SegmentFooter {
+  SegmentCounts counts;
+  std::uint64_t last_record = 0;  // the offset of the record before the footer; 0: there is none
+  bool operator==(const SegmentFooter&) const = default;
+};
+inline constexpr std::size_t kFooterBytes = kRecordHeaderBytes + 48;
 
-// Size in the file: header, body, padding.
+// Size in the file: header, body, padding. As this version writes it, or as `key` has it.
 std::uint64_t stored_bytes(std::uint64_t body_bytes);
 std::uint64_t stored_bytes(const Record& record);
+std::uint64_t stored_bytes(const RecordHeader& header, const SegmentKey& key);
 
+// Both copies and what lies between.
 std::string encode_segment_header(const SegmentHeader& header);
-// `corrupt`; `invalid` for a version this program does not know.
+// One copy. `corrupt`; `invalid` for a version this program does not know.
 Result<SegmentHeader> decode_segment_header(std::string_view bytes);
 
-// The checksum's start value: a record of another segment is not a record here.
-std::uint32_t checksum_seed(std::uint64_t segment_id);
-
 // Appends header and `head` to `out`; `tail` is the rest of the body, kept elsewhere. The padding
-// that record_padding() asks for follows the tail.
-void append_record_head(std::string& out, const RecordHeader& header, std::string_view head,
-                        std::string_view tail, std::uint32_t seed);
+// that record_padding() asks for follows the tail. `offset` is where the record will lie: elsewhere
+// it is none. The header's body_bytes and body_checksum are computed here.
+void append_record_head(std::string& out, RecordHeader header, std::string_view head,
+                        std::string_view tail, const SegmentKey& key, std::uint64_t offset);
 std::size_t record_padding(std::uint64_t body_bytes);
 
-// The header's fields if magic and type are plausible; the checksum is not looked at.
-std::optional<RecordHeader> decode_record_header(std::string_view bytes);
+// The header at `offset`, if there is one. Version 1 has no checksum of the header alone: there
+// the magic decides, until body_matches().
+std::optional<RecordHeader> decode_record_header(std::string_view bytes, const SegmentKey& key,
+                                                 std::uint64_t offset);
 // `record` is header and body.
-bool checksum_matches(std::string_view record, std::uint32_t seed);
+bool body_matches(std::string_view record, const RecordHeader& header, const SegmentKey& key);
 
 void append_envelope(std::string& out, const Record& record);  // the body without the spans
 Result<Record> decode_record(std::string_view body);           // `corrupt`
+// The envelope's count; nothing if the body is none of a spans record.
+std::optional<std::uint32_t> envelope_spans(std::string_view body);
+// Precondition: envelope_spans() has one.
+WallTime envelope_accepted_at(std::string_view body);
 
-std::string encode_footer(const SegmentCounts& counts);
-Result<SegmentCounts> decode_footer(std::string_view body);  // `corrupt`
+std::string encode_footer(const SegmentFooter& footer);
+Result<SegmentFooter> decode_footer(std::string_view body);  // `corrupt`
 
 std::uint64_t to_unix_ns(WallTime time);
 WallTime from_unix_ns(std::uint64_t ns);

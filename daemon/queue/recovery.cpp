@@ -110,7 +110,7 @@ Result<void> Recovery::delete_leftovers() {
     found.segment = false;
     deleted = true;
     if (auto gone = core_.fs.remove(core_.paths.segment(id)); !gone) return gone;
-    DeliveryJournal journal(core_.fs, core_.paths, id, found.journal_generations);
+    DeliveryJournal journal(core_.fs, core_.paths, {.segment_id = id}, found.journal_generations);
     if (auto gone = journal.remove(); !gone) return gone;
   }
   if (deleted) {
@@ -121,22 +121,26 @@ Result<void> Recovery::delete_leftovers() {
 }
 
 Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations) {
-  auto journal = DeliveryJournal::load(core_.fs, core_.paths, id, generations);
-  // Unreadable even now: its steps are repeated, and end in the same stored traces.
-  if (!journal) journal = std::vector<JournalEntry>();
   auto content = read_content(id);
   if (!content && content.error().code == ErrorCode::invalid) {
     scanned_ = nullptr;
     return core_.quarantine.set_aside(core_.paths.segment(id));
   }
   if (!content) return std::move(content).error();
-  if (content->header) account_lost_tail(*content->header);
+  const auto& origin = content->origin;
+  auto journal = DeliveryJournal::load(core_.fs, core_.paths, origin.key, generations);
+  // Unreadable even now: its steps are repeated, and end in the same stored traces.
+  if (!journal) journal = std::vector<JournalEntry>();
+  if (origin.header) account_lost_tail(*origin.header);
 
   auto segment = std::make_shared<Segment>();
   segment->id = id;
+  segment->key = origin.key;
+  segment->first_sequence = origin.header ? origin.header->first_sequence : 0;
   segment->closed = true;
   segment->first_span = core_.next_span;
-  segment->journal = std::make_unique<DeliveryJournal>(core_.fs, core_.paths, id, generations);
+  segment->journal =
+      std::make_unique<DeliveryJournal>(core_.fs, core_.paths, origin.key, generations);
   account(*segment, *content, *journal);
   core_.next_span += segment->counts.spans;
   core_.next_sequence = std::max(core_.next_sequence, content->next_sequence);
@@ -151,31 +155,31 @@ Result<SegmentContent> Recovery::read_content(std::uint64_t id) {
   if (!file) return std::move(file).error();
   const auto size = (*file)->size();
   if (!size) return size.error();
-  SegmentReader reader(*std::move(file), id);
-  const auto header = decode_segment_header(reader.raw_bytes(0, kSegmentHeaderBytes));
-  if (!header && header.error().code == ErrorCode::invalid) return header.error();
-
-  const auto keep_header = [&](SegmentContent content) {
-    if (header) content.header = *header;
-    return content;
-  };
+  const auto origin = read_segment_origin(**file, id);
+  if (!origin) return origin.error();
+  SegmentReader reader(*std::move(file), origin->key);
   const auto sealed = core_.sealed_at_.find(id);
-  const bool was_sealed = sealed != core_.sealed_at_.end();
-  if (!was_sealed) {
-    if (auto content = read_footer(reader, *size)) return keep_header(*std::move(content));
-    harden(id, *size);
+  if (sealed != core_.sealed_at_.end()) {
+    return scan(reader, *origin, std::min(sealed->second, *size));
   }
-  const auto end = was_sealed ? std::min(sealed->second, *size) : *size;
+  if (auto content = read_footer(reader, *origin, *size)) return *std::move(content);
+  harden(id, *size);
+  auto content = scan(reader, *origin, *size);
+  const bool newest = id == found_.rbegin()->first;
+  if (!origin->header && newest && content.counts.records == 0) keep_unless_blank(reader, *size);
+  return content;
+}
+
+SegmentContent Recovery::scan(SegmentReader& reader, const SegmentOrigin& origin,
+                              std::uint64_t end) {
   const auto on_link = [&](std::string_view encoded) {
     if (!core_.links.learn(encoded)) core_.count_failure();
   };
-  auto content = scan_segment(reader, end, on_link);
+  auto content = scan_segment(reader, origin, end, on_link);
   for (const auto& gap : content.gaps) {
     if (!gap.torn) keep_damaged_bytes(reader, gap);
   }
-  const bool newest = id == found_.rbegin()->first;
-  if (!header && newest && content.counts.records == 0) keep_unless_blank(reader, *size);
-  return keep_header(std::move(content));
+  return content;
 }
 
 void Recovery::harden(std::uint64_t id, std::uint64_t file_bytes) {
@@ -217,9 +221,10 @@ void Recovery::keep_lost_tail(const Segment& segment) {
   auto file = core_.fs.open_read_only(core_.paths.segment(segment.id));
   const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
   if (!size) return core_.count_failure();
-  if (*size <= segment.end) return;
-  SegmentReader reader(*std::move(file), segment.id);
-  keep_damaged_bytes(reader, {.begin = segment.end, .end = *size});
+  if (*size == segment.end || *size == 0) return;
+  SegmentReader reader(*std::move(file), segment.key);
+  // Shorter: it lost even the place where its records began.
+  keep_damaged_bytes(reader, {.begin = *size < segment.end ? 0 : segment.end, .end = *size});
 }
 
 void Recovery::account(Segment& segment, const SegmentContent& content,

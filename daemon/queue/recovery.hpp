@@ -29,6 +29,7 @@ class Recovery {
   Result<void> delete_leftovers();
   Result<void> load_segment(std::uint64_t id, std::uint64_t generations);
   Result<SegmentContent> read_content(std::uint64_t id);
+  SegmentContent scan(SegmentReader& reader, const SegmentOrigin& origin, std::uint64_t end);
   // Makes what a crash left in the page cache durable before it is delivered.
   void harden(std::uint64_t id, std::uint64_t file_bytes);
   void account(Segment& segment, const SegmentContent& content,

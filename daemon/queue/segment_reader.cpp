@@ -8,6 +8,9 @@ namespace {
 constexpr std::size_t kWindowBytes = 256u << 10;
 constexpr std::uint64_t kUnreadableStep = 4096;  // what a disk loses at once
 constexpr int kReadAttempts = 3;
+// Version 1 finds out only from a whole body that something is no record; a client that chose the
+// bytes could have it read one for every eight bytes.
+constexpr std::uint64_t kSearchBudgetOfVersion1 = 256u << 20;
 
 std::optional<std::string> read_patiently(const File& file, std::uint64_t offset,
                                           std::size_t size) {
@@ -17,10 +20,46 @@ std::optional<std::string> read_patiently(const File& file, std::uint64_t offset
   return std::nullopt;
 }
 
+Result<SegmentHeader> read_header_copy(const File& file, std::uint64_t offset,
+                                       std::uint64_t segment_id) {
+  const auto bytes = read_patiently(file, offset, kHeaderCopyBytes).value_or(std::string());
+  auto header = decode_segment_header(bytes);
+  if (header && header->segment_id != segment_id) {
+    return Error{ErrorCode::corrupt, "the header of another segment"};
+  }
+  return header;
+}
+
+// A file without a header is one of version 1 if it has such a record where they began: later
+// versions have no client's bytes there.
+bool begins_as_version1(const File& file, const SegmentKey& key) {
+  const auto read = [&](std::size_t size) {
+    return read_patiently(file, key.first_record(), size).value_or(std::string());
+  };
+  const auto header =
+      decode_record_header(read(key.record_header_bytes()), key, key.first_record());
+  if (!header) return false;
+  const auto size = key.record_header_bytes() + header->body_bytes;
+  const auto record = read(size);
+  return record.size() == size && body_matches(record, *header, key);
+}
+
 }  // namespace
 
-SegmentReader::SegmentReader(std::unique_ptr<File> file, std::uint64_t segment_id)
-    : file_(std::move(file)), segment_id_(segment_id), seed_(checksum_seed(segment_id)) {}
+Result<SegmentOrigin> read_segment_origin(const File& file, std::uint64_t segment_id) {
+  const auto first = read_header_copy(file, 0, segment_id);
+  if (first) return SegmentOrigin{*first, first->key()};
+  if (first.error().code == ErrorCode::invalid) return first.error();
+  SegmentOrigin origin{std::nullopt, {.segment_id = segment_id, .version = 1}};
+  if (begins_as_version1(file, origin.key)) return origin;
+  const auto second = read_header_copy(file, kHeaderCopyOffset, segment_id);
+  if (second && second->version > 1) return SegmentOrigin{*second, second->key()};
+  origin.key.version = 0;
+  return origin;
+}
+
+SegmentReader::SegmentReader(std::unique_ptr<File> file, const SegmentKey& key)
+    : file_(std::move(file)), key_(key), search_budget_(kSearchBudgetOfVersion1) {}
 
 std::optional<std::string_view> SegmentReader::bytes(std::uint64_t offset, std::size_t size,
                                                      std::uint64_t end) {
@@ -40,32 +79,73 @@ std::optional<std::string_view> SegmentReader::bytes(std::uint64_t offset, std::
 
 Result<RawRecord> SegmentReader::read(std::uint64_t offset, std::uint64_t end) {
   const auto where = [&] {
-    return "segment " + std::to_string(segment_id_) + " offset " + std::to_string(offset);
+    return "segment " + std::to_string(segment_id()) + " offset " + std::to_string(offset);
   };
-  const auto head = bytes(offset, kRecordHeaderBytes, end);
+  const auto head_bytes = key_.record_header_bytes();
+  const auto head = bytes(offset, head_bytes, end);
   if (!head) return Error{ErrorCode::corrupt, where() + ": unreadable"};
-  const auto header = decode_record_header(*head);
+  auto header = decode_record_header(*head, key_, offset);
   if (!header) return Error{ErrorCode::corrupt, where() + ": no record header"};
-  const auto record = bytes(offset, kRecordHeaderBytes + header->body_bytes, end);
-  if (!record || !checksum_matches(*record, seed_)) {
+  const auto record = bytes(offset, head_bytes + header->body_bytes, end);
+  if (!record || !body_matches(*record, *header, key_)) {
     return Error{ErrorCode::corrupt, where() + ": record checksum"};
   }
-  return RawRecord{*header, offset, offset + stored_bytes(header->body_bytes),
-                   record->substr(kRecordHeaderBytes)};
+  const auto body = record->substr(head_bytes);
+  if (header->type == RecordType::spans) {
+    const auto spans = envelope_spans(body);
+    if (key_.version == 1) header->spans = spans.value_or(0);
+    if (spans != header->spans) return Error{ErrorCode::corrupt, where() + ": record envelope"};
+  }
+  return RawRecord{*header, offset, behind(*header, offset), body};
 }
 
-std::uint64_t SegmentReader::find_record(std::uint64_t from, std::uint64_t end) {
-  auto offset = (from + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
-  while (offset + kRecordHeaderBytes <= end) {
-    const auto head = bytes(offset, kRecordHeaderBytes, end);
+std::optional<RecordHeader> SegmentReader::header_at(std::uint64_t offset, std::uint64_t end) {
+  if (key_.version == 1) return std::nullopt;
+  const auto head = bytes(offset, key_.record_header_bytes(), end);
+  return head ? decode_record_header(*head, key_, offset) : std::nullopt;
+}
+
+std::uint64_t SegmentReader::find_record(std::uint64_t damaged, std::uint64_t end,
+                                         const RecordOrder& order) {
+  auto offset = skip_whole_headers(damaged, end, order);
+  const auto head_bytes = key_.record_header_bytes();
+  while (offset + head_bytes <= end) {
+    const auto head = bytes(offset, head_bytes, end);
     if (!head) {
       offset = (offset / kUnreadableStep + 1) * kUnreadableStep;
       continue;
     }
-    if (decode_record_header(*head) && read(offset, end)) return offset;
+    const auto header = decode_record_header(*head, key_, offset);
+    if (offset > damaged && header && order.allows_behind_gap(*header, offset, offset - damaged) &&
+        is_candidate(*header, offset, end)) {
+      if (read(offset, end)) return offset;
+      search_budget_ -= key_.version == 1 ? header->body_bytes : 0;
+    }
     offset += kRecordAlignment;
   }
   return end;
+}
+
+// A footer of version 1 says only what whoever chose its bytes wants it to say.
+bool SegmentReader::is_candidate(const RecordHeader& header, std::uint64_t offset,
+                                 std::uint64_t end) const {
+  if (behind(header, offset) > end) return false;
+  if (key_.version > 1) return true;
+  return header.type != RecordType::footer && header.body_bytes <= search_budget_;
+}
+
+// A record whose header is whole says itself where the next one begins, so that nothing in its body
+// is looked at.
+std::uint64_t SegmentReader::skip_whole_headers(std::uint64_t damaged, std::uint64_t end,
+                                                const RecordOrder& order) {
+  auto offset = damaged;
+  while (offset < end) {
+    const auto header = header_at(offset, end);
+    if (!header || !order.allows_behind_gap(*header, offset, offset - damaged)) break;
+    if (offset > damaged && read(offset, end)) break;
+    offset = behind(*header, offset);
+  }
+  return std::min(offset, end);
 }
 
 std::string SegmentReader::raw_bytes(std::uint64_t offset, std::size_t size) const {

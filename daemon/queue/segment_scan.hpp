@@ -20,20 +20,22 @@ struct Gap {
 };
 
 struct SegmentContent {
-  std::optional<SegmentHeader> header;      // nothing if it is damaged
-  SegmentCounts counts;                     // of the valid records
-  std::uint64_t end = kSegmentHeaderBytes;  // behind the last valid record
-  std::uint64_t next_sequence = 0;          // behind the last valid record
-  std::uint64_t spans_end = 0;              // spans before `end`, lost ones included
-  bool closed = false;                      // there is a footer
+  SegmentOrigin origin;
+  SegmentCounts counts;             // of the valid records
+  std::uint64_t end = 0;            // behind the last valid record
+  std::uint64_t next_sequence = 0;  // behind the last valid record
+  std::uint64_t spans_end = 0;      // spans before `end`, lost ones included
+  bool closed = false;              // there is a footer
   std::vector<Gap> gaps;
 };
 
-// What the footer says; nothing if there is none, or it does not fit to `file_bytes`.
-std::optional<SegmentContent> read_footer(SegmentReader& reader, std::uint64_t file_bytes);
+// What the footer says. Nothing if there is none, or if anything of it does not follow from the
+// segment's header, the record before it and `file_bytes`; that of version 1 cannot tell.
+std::optional<SegmentContent> read_footer(SegmentReader& reader, const SegmentOrigin& origin,
+                                          std::uint64_t file_bytes);
 
 // Reads the whole segment up to `end`. `on_link` gets every link definition.
-SegmentContent scan_segment(SegmentReader& reader, std::uint64_t end,
+SegmentContent scan_segment(SegmentReader& reader, const SegmentOrigin& origin, std::uint64_t end,
                             const std::function<void(std::string_view)>& on_link);
 
 }  // namespace tracelink

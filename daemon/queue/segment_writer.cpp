@@ -7,7 +7,7 @@ SegmentWriter::SegmentWriter(std::unique_ptr<File> file, const SegmentHeader& he
     : file_(std::move(file)),
       header_(header),
       capacity_(capacity),
-      seed_(checksum_seed(header.segment_id)),
+      key_(header.key()),
       next_sequence_(header.first_sequence) {}
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(FileSystem& fs,
@@ -35,29 +35,29 @@ bool SegmentWriter::fits(std::uint64_t bytes, std::uint64_t records) const {
          staged_counts_.records + records <= capacity_.records;
 }
 
-void SegmentWriter::stage_record(RecordType type, std::uint8_t flags, std::string_view head,
+void SegmentWriter::stage_record(RecordHeader header, std::string_view head,
                                  std::string_view tail) {
-  const RecordHeader header{.body_bytes = static_cast<std::uint32_t>(head.size() + tail.size()),
-                            .type = type,
-                            .flags = flags,
-                            .sequence = next_sequence_,
-                            .spans_before = staged_counts_.spans,
-                            .durable_end = durable_end_};
-  append_record_head(staged_, header, head, tail, seed_);
+  header.sequence = next_sequence_;
+  header.spans_before = staged_counts_.spans;
+  header.durable_end = durable_end_;
+  append_record_head(staged_, header, head, tail, key_, staged_end_);
   if (!tail.empty()) tails_.push_back({staged_.size(), tail});
-  staged_.append(record_padding(header.body_bytes), '\0');
-  staged_end_ += stored_bytes(header.body_bytes);
+  const auto body_bytes = head.size() + tail.size();
+  staged_.append(record_padding(body_bytes), '\0');
+  last_record_ = staged_end_;
+  staged_end_ += stored_bytes(body_bytes);
 }
 
 void SegmentWriter::stage_link(const LinkHash& hash, std::string_view encoded) {
-  if (links_.insert(hash).second) stage_record(RecordType::link, 0, encoded, {});
+  if (links_.insert(hash).second) stage_record({.type = RecordType::link}, encoded, {});
 }
 
 void SegmentWriter::stage(const Record& record, std::uint64_t sequence, std::uint8_t flags) {
   envelope_.clear();
   append_envelope(envelope_, record);
   next_sequence_ = sequence;
-  stage_record(RecordType::spans, flags, envelope_, record.slice.otlp);
+  stage_record({.type = RecordType::spans, .flags = flags, .spans = record.slice.span_count},
+               envelope_, record.slice.otlp);
   next_sequence_ = sequence + 1;
   if (staged_counts_.records++ == 0) staged_counts_.first_accepted_at = record.accepted_at;
   staged_counts_.spans += record.slice.span_count;
@@ -84,7 +84,8 @@ Result<void> SegmentWriter::commit() {
 }
 
 Result<std::uint64_t> SegmentWriter::close() {
-  stage_record(RecordType::footer, 0, encode_footer(counts_), {});
+  const SegmentFooter footer{.counts = counts_, .last_record = last_record_};
+  stage_record({.type = RecordType::footer}, encode_footer(footer), {});
   if (auto committed = commit(); !committed) return std::move(committed).error();
   const bool trimmed = file_->truncate(durable_end_).has_value();
   return trimmed ? durable_end_ : capacity_.bytes;

@@ -52,8 +52,8 @@ class SegmentWriter {
 
  private:
   SegmentWriter(std::unique_ptr<File> file, const SegmentHeader& header, SegmentCapacity capacity);
-  void stage_record(RecordType type, std::uint8_t flags, std::string_view head,
-                    std::string_view tail);
+  // Completes the header's place in the segment.
+  void stage_record(RecordHeader header, std::string_view head, std::string_view tail);
 
   struct Tail {
     std::size_t at;  // in staged_
@@ -63,10 +63,11 @@ class SegmentWriter {
   std::unique_ptr<File> file_;
   const SegmentHeader header_;
   const SegmentCapacity capacity_;
-  const std::uint32_t seed_;
+  const SegmentKey key_;
   std::uint64_t durable_end_ = kSegmentHeaderBytes;
   std::uint64_t staged_end_ = kSegmentHeaderBytes;
   std::uint64_t next_sequence_;
+  std::uint64_t last_record_ = 0;  // offset of the last one staged
   SegmentCounts counts_;
   SegmentCounts staged_counts_;
   std::set<LinkHash> links_;

@@ -15,6 +15,7 @@
 #include "daemon/queue/queue.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
+#include "tests/support/fake_random_source.hpp"
 
 namespace tracelink {
 
@@ -23,12 +24,13 @@ struct QueueHarness {
   QueueOptions options{.state_dir = "/state", .max_bytes = 4u << 20, .segment_bytes = 16u << 10};
   FakeFileSystem fs;
   FakeClock clock;
+  FakeRandomSource random;
   std::unique_ptr<Queue> queue;
 
   ~QueueHarness() { close(); }
 
   Result<void> try_open() {
-    auto opened = Queue::open(options, fs, clock);
+    auto opened = Queue::open(options, fs, clock, random);
     if (!opened) return std::move(opened).error();
     queue = *std::move(opened);
     queue->start();

@@ -69,7 +69,9 @@ TEST_F(QueueDamageTest, EveryDamagedByteOfAClosedSegmentIsCountedAndTheRestIsUse
     expected.erase(expected.begin() + hit);
     damage_reports = 0;
     EXPECT_EQ(drain_numbers(), expected) << at;
-    EXPECT_EQ(damage_reports, 1);
+    // Without the header of the last record the footer is not believed, and recovery looks itself.
+    const bool met_by_recovery = at >= offset_of(4) && at < offset_of(4) + kRecordHeaderBytes;
+    EXPECT_EQ(damage_reports, met_by_recovery ? 0 : 1);
     EXPECT_EQ(queue->stats().damaged, record(hit).slice.span_count);
     EXPECT_EQ(queue->stats().queued_records, 4u);
     expect_conservation();
@@ -254,8 +256,8 @@ TEST_F(QueueDamageTest, ASegmentOfALaterVersionIsSetAsideWhole) {
   must_append(0, 3);
   close();
   auto bytes = bytes_of(0);
-  bytes[8] = 2;
-  bytes.replace(0, kSegmentHeaderBytes, with_header_checksum(bytes.substr(0, kSegmentHeaderBytes)));
+  bytes[8] = 3;
+  bytes.replace(0, kHeaderCopyBytes, with_header_checksum(bytes.substr(0, kHeaderCopyBytes)));
   fs.set_content(segment_path(0), bytes);
   open();
   EXPECT_TRUE(drain_numbers().empty());

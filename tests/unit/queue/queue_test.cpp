@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/queue/record_format.hpp"
 #include "tests/support/queue_harness.hpp"
 
 namespace tracelink {
@@ -243,7 +244,7 @@ TEST_F(QueueTest, StopAnswersWhatWasAppendedAndThenRefuses) {
 
 TEST_F(QueueTest, CallsBackAfterRecordsBecameDurable) {
   close();
-  auto opened = Queue::open(options, fs, clock);
+  auto opened = Queue::open(options, fs, clock, random);
   ASSERT_TRUE(opened);
   queue = *std::move(opened);
   std::promise<std::uint64_t> durable;
@@ -286,7 +287,7 @@ TEST_F(QueueTest, RecoveryReadsOnlyFootersOfClosedSegments) {
   crash(Crash::keep_all);
   // The first segment has its footer: damage in it is met by next(), not by recovery.
   auto bytes = fs.content(segment_path(0));
-  bytes[200] = static_cast<char>(bytes[200] ^ 1);
+  bytes[kSegmentHeaderBytes + 100] ^= 1;
   fs.set_content(segment_path(0), bytes);
   open();
   EXPECT_EQ(queue->stats().damaged, 0u);

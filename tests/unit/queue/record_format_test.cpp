@@ -5,6 +5,7 @@
 #include "daemon/base/crc32c.hpp"
 #include "daemon/queue/checkpoint.hpp"
 #include "daemon/queue/little_endian.hpp"
+#include "tests/support/fixed_random_source.hpp"
 #include "tests/support/queue_harness.hpp"
 
 namespace tracelink {
@@ -21,10 +22,20 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
-// The worked example of docs/queue-format.md.
-TEST(QueueFormat, PinsTheBytesOfASegment) {
-  QueueHarness queue;
-  queue.open();
+std::string bytes_of_hex(std::string_view text) {
+  std::string bytes;
+  std::string digits;
+  for (const char c : text) {
+    if (c == ' ' || c == '\n') continue;
+    digits += c;
+    if (digits.size() < 2) continue;
+    bytes += static_cast<char>(std::stoi(digits, nullptr, 16));
+    digits.clear();
+  }
+  return bytes;
+}
+
+Record worked_example() {
   Record record;
   record.accepted_at = WallTime(std::chrono::seconds(1'700'000'000));
   record.peer = {.pid = 42, .uid = 1000, .gid = 1001};
@@ -35,49 +46,130 @@ TEST(QueueFormat, PinsTheBytesOfASegment) {
   record.slice.root_seen = true;
   record.experiment = "12";
   record.slice.otlp = "spans";
-  ASSERT_TRUE(queue.append(record));
+  return record;
+}
+
+constexpr std::string_view kHeaderOfVersion2 =
+    "544c5345474d4e54 0200000040100000\n"
+    "0100000000000000 0100000000000000\n"
+    "00002a36fe9c9717 0000000000000000\n"
+    "ffeeddccbbaa9988 00000000847d369c";
+
+constexpr std::string_view kRecordsOfVersion2 =
+    "544c5243a1985693 2ff15b3147000000\n"
+    "0100000002000000 0100000000000000\n"
+    "0000000000000000 4010000000000000\n"
+    "00002a36fe9c9717 2a000000e8030000\n"
+    "e903000002000000 0102030405060708\n"
+    "090a0b0c0d0e0f10 0000000000000000\n"
+    "0000000000000000 0200010000000000\n"
+    "31327370616e7300 544c524388d3a985\n"
+    "fb52c40330000000 0300000000000000\n"
+    "0200000000000000 0200000000000000\n"
+    "b810000000000000 0100000000000000\n"
+    "0200000000000000 0000000000000000\n"
+    "7800000000000000 00002a36fe9c9717\n"
+    "4010000000000000";
+
+constexpr std::string_view kSegmentOfVersion1 =
+    "544c5345474d4e54 0100000040000000\n"
+    "0100000000000000 0100000000000000\n"
+    "00002a36fe9c9717 0000000000000000\n"
+    "0000000000000000 00000000ec21b30d\n"
+    "544c5243294ee95f 4700000001000000\n"
+    "0100000000000000 0000000000000000\n"
+    "4000000000000000 00002a36fe9c9717\n"
+    "2a000000e8030000 e903000002000000\n"
+    "0102030405060708 090a0b0c0d0e0f10\n"
+    "0000000000000000 0000000000000000\n"
+    "0200010000000000 31327370616e7300\n"
+    "544c52438a5a7372 2800000003000000\n"
+    "0200000000000000 0200000000000000\n"
+    "b000000000000000 0100000000000000\n"
+    "0200000000000000 0000000000000000\n"
+    "7000000000000000 00002a36fe9c9717";
+
+// The worked example of docs/queue-format.md.
+TEST(QueueFormat, PinsTheBytesOfASegment) {
+  QueueHarness queue;
+  FixedRandomSource secret(0x8899aabbccddeeff);
+  auto opened = Queue::open(queue.options, queue.fs, queue.clock, secret);
+  ASSERT_TRUE(opened);
+  queue.queue = *std::move(opened);
+  queue.queue->start();
+  ASSERT_TRUE(queue.append(worked_example()));
   queue.close();
-  EXPECT_EQ(hex(queue.fs.content(queue.segment_path(0))),
-            "544c5345474d4e54 0100000040000000\n"
-            "0100000000000000 0100000000000000\n"
-            "00002a36fe9c9717 0000000000000000\n"
-            "0000000000000000 00000000ec21b30d\n"
-            "544c5243294ee95f 4700000001000000\n"
-            "0100000000000000 0000000000000000\n"
-            "4000000000000000 00002a36fe9c9717\n"
-            "2a000000e8030000 e903000002000000\n"
-            "0102030405060708 090a0b0c0d0e0f10\n"
-            "0000000000000000 0000000000000000\n"
-            "0200010000000000 31327370616e7300\n"
-            "544c52438a5a7372 2800000003000000\n"
-            "0200000000000000 0200000000000000\n"
-            "b000000000000000 0100000000000000\n"
-            "0200000000000000 0000000000000000\n"
-            "7000000000000000 00002a36fe9c9717");
+  const auto bytes = queue.fs.content(queue.segment_path(0));
+  const auto header = bytes.substr(0, kHeaderCopyBytes);
+  EXPECT_EQ(hex(header), kHeaderOfVersion2);
+  EXPECT_EQ(bytes.substr(kHeaderCopyBytes, kHeaderCopyOffset - kHeaderCopyBytes),
+            std::string(kHeaderCopyOffset - kHeaderCopyBytes, '\0'));
+  EXPECT_EQ(bytes.substr(kHeaderCopyOffset, kHeaderCopyBytes), header);
+  EXPECT_EQ(hex(std::string_view(bytes).substr(kSegmentHeaderBytes)), kRecordsOfVersion2);
+}
+
+// What version 1 wrote for the same record.
+TEST(QueueFormat, ReadsASegmentOfVersion1) {
+  QueueHarness queue;
+  queue.fs.set_content("/state/queue/0000000000000001.segment", bytes_of_hex(kSegmentOfVersion1));
+  queue.open();
+  const auto all = queue.drain();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].record, worked_example());
+  EXPECT_EQ(all[0].sequence, 1u);
+  queue.deliver(all[0]);
+  queue.reopen();
+  EXPECT_EQ(queue.queue->stats().delivered, 2u);
+  EXPECT_TRUE(queue.files(".segment").empty());
 }
 
 TEST(QueueFormat, RoundTripsTheSegmentHeader) {
   const SegmentHeader header{.segment_id = 0x0102030405060708,
                              .first_sequence = 9,
-                             .created_at = WallTime(std::chrono::nanoseconds(77))};
-  const auto decoded = decode_segment_header(encode_segment_header(header));
-  ASSERT_TRUE(decoded);
-  EXPECT_EQ(*decoded, header);
+                             .created_at = WallTime(std::chrono::nanoseconds(77)),
+                             .first_span = 5,
+                             .secret = 0xfedcba9876543210};
+  const auto bytes = encode_segment_header(header);
+  ASSERT_EQ(bytes.size(), kSegmentHeaderBytes);
+  for (const std::size_t offset : {std::size_t{0}, kHeaderCopyOffset}) {
+    const auto decoded = decode_segment_header(std::string_view(bytes).substr(offset));
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(*decoded, header);
+  }
+}
+
+// A whole record at `offset`: its header and body are what they were written as.
+bool is_record(std::string_view bytes, const SegmentKey& key, std::uint64_t offset) {
+  const auto header = decode_record_header(bytes, key, offset);
+  return header && header->body_bytes == bytes.size() - kRecordHeaderBytes &&
+         body_matches(bytes, *header, key);
 }
 
 TEST(QueueFormat, FindsEveryFlippedBitOfARecord) {
-  const auto seed = checksum_seed(7);
+  const SegmentKey key{.segment_id = 7, .secret = 0x0123456789abcdef};
   std::string bytes;
-  append_record_head(bytes, {.body_bytes = 9, .sequence = 3}, "body", "-tail", seed);
+  append_record_head(bytes, {.sequence = 3}, "body", "-tail", key, 4160);
   bytes += "-tail";
-  ASSERT_TRUE(checksum_matches(bytes, seed));
-  EXPECT_FALSE(checksum_matches(bytes, checksum_seed(8)));
-  for (std::size_t i = 4; i < bytes.size(); ++i) {  // the magic is not covered but compared
+  ASSERT_TRUE(is_record(bytes, key, 4160));
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
       auto damaged = bytes;
       damaged[i] = static_cast<char>(damaged[i] ^ (1 << bit));
-      EXPECT_FALSE(checksum_matches(damaged, seed));
+      EXPECT_FALSE(is_record(damaged, key, 4160)) << i << " " << bit;
     }
+  }
+}
+
+TEST(QueueFormat, ARecordIsOneOnlyWithItsSegmentSecretAndOffset) {
+  const SegmentKey key{.segment_id = 7, .secret = 0x0123456789abcdef};
+  std::string bytes;
+  append_record_head(bytes, {.sequence = 3}, "body", {}, key, 4160);
+  EXPECT_FALSE(is_record(bytes, key, 4168));
+  EXPECT_FALSE(is_record(bytes, {.segment_id = 8, .secret = key.secret}, 4160));
+  for (int bit = 0; bit < 64; ++bit) {
+    const SegmentKey other{.segment_id = 7, .secret = key.secret ^ (std::uint64_t{1} << bit)};
+    EXPECT_FALSE(is_record(bytes, other, 4160)) << bit;
+    EXPECT_FALSE(other.header_seed() == key.header_seed() && other.body_seed() == key.body_seed());
   }
 }
 
@@ -87,7 +179,7 @@ TEST(QueueFormat, RefusesTornEnvelopesAndFooters) {
   EXPECT_EQ(envelope.size(), kEnvelopeBytes);
   EXPECT_TRUE(decode_record(envelope));
   EXPECT_EQ(decode_record(envelope.substr(1)).error().code, ErrorCode::corrupt);
-  const auto footer = encode_footer({.records = 1});
+  const auto footer = encode_footer({.counts = {.records = 1}, .last_record = 4160});
   EXPECT_EQ(kRecordHeaderBytes + footer.size(), kFooterBytes);
   EXPECT_TRUE(decode_footer(footer));
   EXPECT_EQ(decode_footer(footer.substr(1)).error().code, ErrorCode::corrupt);
