@@ -96,6 +96,13 @@ ordered_json held_json(const ForwardStatus& status) {
   return held;
 }
 
+ordered_json waiting_for_root_json(const WaitingForRoot& waiting) {
+  if (waiting.traces == 0) return {{"traces", 0}, {"first_at", nullptr}, {"last_at", nullptr}};
+  return {{"traces", waiting.traces},
+          {"first_at", timestamp(waiting.first)},
+          {"last_at", timestamp(waiting.last)}};
+}
+
 ordered_json relinks_json(const StatusInputs& inputs) {
   ordered_json relinks = ordered_json::array();
   const auto model_of = [&](const LinkHash& link) {
@@ -147,6 +154,7 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"repaired_ends", inputs.intake.repaired_ends},
       {"quarantine", {{"files", queue.quarantine_files}, {"bytes", queue.quarantine_bytes}}},
       {"held", held_json(forwarder)},
+      {"waiting_for_root", waiting_for_root_json(forwarder.waiting_for_root)},
       {"relinks", relinks_json(inputs)},
       {"last_error", nullptr},
       {"last_delivery_at", nullptr},

@@ -123,6 +123,8 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
                  forward.server.state == ServerStatus::State::up ? 1 : 0);
   families.gauge("tracelink_scopes_held", "Scopes whose traces are held back.",
                  number(forward.held.size()));
+  families.gauge("tracelink_traces_waiting_for_root", "Traces whose root span has not come.",
+                 number(forward.waiting_for_root.traces));
   families.counter("tracelink_traces_delivered_total", "Deliveries of traces, or parts of them.",
                    forward.counters.delivered_traces);
   families.counter("tracelink_batches_total", "Batches that ended, well or not.",

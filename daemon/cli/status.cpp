@@ -51,6 +51,14 @@ void print_active(const json& active) {
   }
 }
 
+// They wait for what may never come, so it is told how long.
+void print_waiting_for_root(const json& waiting) {
+  if (waiting.value("traces", 0) == 0) return;
+  std::cout << "waiting     for the root of " << text(waiting, "traces")
+            << " traces; sent without it from " << text(waiting, "first_at") << " to "
+            << text(waiting, "last_at") << "\n";
+}
+
 void print_human(const json& status) {
   const json& model = status.at("model");
   const json& experiment = status.at("experiment");
@@ -74,6 +82,7 @@ void print_human(const json& status) {
             << " records, " << text(queue, "bytes") << " bytes, oldest "
             << text(queue, "oldest_age_s") << " s\n"
             << "spans       " << conservation_line(status.at("spans")) << "\n";
+  print_waiting_for_root(status.value("waiting_for_root", json::object()));
   for (const json& held : status.at("held")) {
     std::cout << "held        " << text(held, "scope") << ": " << text(held, "reason") << "\n";
     if (!text(held, "remedy").empty()) std::cout << "            " << text(held, "remedy") << "\n";

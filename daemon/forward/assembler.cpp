@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/codec/remote_parent.hpp"
+
 namespace tracelink {
 
 namespace {
@@ -59,19 +61,40 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
     open.late_at = arrived + options_.trace_grace;
     open.ready_at = SteadyTime::max();
   } else {
-    due_.erase({open.ready_at, id});
+    unschedule(id, open);
     strengthen(open.work, choice);
   }
   if (known) fix_link(open.work, *known);
   add_part(open.work, stored);
+  const TraceSlice& slice = stored.record.slice;
+  open.idles = false;
   if (known && known->delivered) {
-    open.work.root_seen |= stored.record.slice.root_seen;
+    open.work.root_seen |= slice.root_seen;
     open.ready_at = std::min(open.ready_at, open.late_at);
-  } else if (!open.work.root_seen) {
-    open.work.root_seen = stored.record.slice.root_seen;
-    open.ready_at = arrived + (open.work.root_seen ? options_.trace_grace : options_.trace_idle);
+  } else if (slice.root_seen && !open.work.root_seen) {
+    open.work.root_seen = true;
+    open.ready_at = arrived + options_.trace_grace;
+  } else if (!open.has_top()) {
+    open.remote_parent = has_remote_parent(slice.otlp);
+    open.idles = !open.remote_parent;
+    open.ready_at = arrived + (open.idles ? options_.trace_idle : options_.trace_grace);
   }
-  if (!busy_.contains(id)) due_.emplace(open.ready_at, id);
+  if (!busy_.contains(id)) schedule(id, open);
+}
+
+void Assembler::schedule(const TraceId& id, const Open& open) {
+  due_.emplace(open.ready_at, id);
+  if (open.idles) idling_.emplace(open.ready_at, id);
+}
+
+void Assembler::unschedule(const TraceId& id, const Open& open) {
+  due_.erase({open.ready_at, id});
+  if (open.idles) idling_.erase({open.ready_at, id});
+}
+
+Assembler::Rootless Assembler::rootless() const {
+  if (idling_.empty()) return {};
+  return {idling_.size(), idling_.begin()->first, idling_.rbegin()->first};
 }
 
 void Assembler::put_back(TraceWork work) {
@@ -79,14 +102,14 @@ void Assembler::put_back(TraceWork work) {
   const SteadyTime now = clock_.steady();
   busy_.erase(id);
   records_ += work.parts.size();
-  open_.insert_or_assign(id, Open{std::move(work), now, now});
+  open_.insert_or_assign(id, Open{.work = std::move(work), .ready_at = now, .late_at = now});
   due_.emplace(now, id);
 }
 
 TraceWork Assembler::take(TraceId id) {
   const auto found = open_.find(id);
+  unschedule(id, found->second);
   TraceWork work = std::move(found->second.work);
-  due_.erase({found->second.ready_at, id});
   open_.erase(found);
   busy_.insert(id);
   records_ -= work.parts.size();
@@ -103,7 +126,7 @@ std::vector<TraceWork> Assembler::take_ready(bool caught_up) {
 std::vector<TraceWork> Assembler::take_with_root() {
   std::vector<TraceId> ids;
   for (const auto& [at, id] : due_) {
-    if (open_.at(id).work.root_seen) ids.push_back(id);
+    if (open_.at(id).has_top()) ids.push_back(id);
   }
   std::vector<TraceWork> ready;
   ready.reserve(ids.size());
@@ -112,8 +135,8 @@ std::vector<TraceWork> Assembler::take_with_root() {
 }
 
 bool Assembler::has_root() const {
-  return std::ranges::any_of(
-      due_, [&](const auto& entry) { return open_.at(entry.second).work.root_seen; });
+  return std::ranges::any_of(due_,
+                             [&](const auto& entry) { return open_.at(entry.second).has_top(); });
 }
 
 std::optional<TraceWork> Assembler::take_soonest() {
@@ -140,9 +163,10 @@ void Assembler::finished(const TraceId& id) {
   const auto found = open_.find(id);
   if (found == open_.end()) return;
   Open& open = found->second;
-  due_.erase({open.ready_at, id});
+  unschedule(id, open);
+  open.idles = false;
   open.ready_at = std::min(open.ready_at, open.late_at);
-  due_.emplace(open.ready_at, id);
+  schedule(id, open);
 }
 
 std::optional<SteadyTime> Assembler::next_ready() const {

@@ -20,7 +20,8 @@ namespace tracelink {
 void fix_link(TraceWork& work, const RecentTrace& known);
 
 // Groups records by trace until a trace is ready: its root is there and `trace_grace` passed since,
-// or nothing came for `trace_idle`. Late spans, which come after the trace was given out, wait for
+// or nothing came for `trace_idle`. A span whose parent is remote and did not come here stands for
+// the root: the root may never come. Late spans, which come after the trace was given out, wait for
 // `trace_grace` only, counted from the first of them.
 //
 // A record's arrival is its acceptance, so that waiting goes on over a restart. While the reader is
@@ -46,7 +47,7 @@ class Assembler {
 
   // In the order of readiness. `caught_up`: nothing was left to read at the last look.
   std::vector<TraceWork> take_ready(bool caught_up);
-  // At once: everything whose root is there (before a shutdown).
+  // At once: everything whose root, or what stands for it, is there (before a shutdown).
   std::vector<TraceWork> take_with_root();
   // At once, whatever is missing: the one that is ready soonest (when memory is needed).
   std::optional<TraceWork> take_soonest();
@@ -59,6 +60,14 @@ class Assembler {
   std::optional<LinkHash> accepted_link(const TraceId& id) const;
   void add_links(LinkSet& to) const;  // of the traces in assembly
 
+  // Traces that nothing but `trace_idle` ends, and when the first and the last of them are ready if
+  // nothing more comes.
+  struct Rootless {
+    std::size_t traces = 0;
+    SteadyTime first{}, last{};
+  };
+  Rootless rootless() const;
+
   std::optional<SteadyTime> next_ready() const;
   std::size_t records() const { return records_; }  // in assembly
   std::size_t traces() const { return open_.size(); }
@@ -68,9 +77,15 @@ class Assembler {
   struct Open {
     TraceWork work;
     SteadyTime ready_at{};
-    SteadyTime late_at{};  // ready_at of late spans
+    SteadyTime late_at{};        // ready_at of late spans
+    bool remote_parent = false;  // a span stands for the root
+    bool idles = false;          // `trace_idle` decides
+    bool has_top() const { return work.root_seen || remote_parent; }
   };
   using Due = std::set<std::pair<SteadyTime, TraceId>>;
+
+  void schedule(const TraceId& id, const Open& open);
+  void unschedule(const TraceId& id, const Open& open);
 
   SteadyTime arrival(WallTime accepted_at) const;
   TraceWork take(TraceId id);
@@ -78,7 +93,8 @@ class Assembler {
   const Options options_;
   const Clock& clock_;
   std::unordered_map<TraceId, Open, IdHash> open_;
-  Due due_;  // of the open traces that are not busy
+  Due due_;     // of the open traces that are not busy
+  Due idling_;  // those of them that wait for `trace_idle`
   std::unordered_set<TraceId, IdHash> busy_;
   SteadyTime read_up_to_{};  // arrival of the last record
   std::size_t records_ = 0;

@@ -20,6 +20,13 @@ struct HeldScope {
   std::size_t traces = 0;
 };
 
+// Traces whose root has not come, and nothing that could stand for it. If nothing more comes, the
+// first of them is sent without it at `first`, the last at `last`.
+struct WaitingForRoot {
+  std::size_t traces = 0;
+  WallTime first{}, last{};
+};
+
 struct LastError {
   std::string message;
   std::string remedy;
@@ -42,6 +49,7 @@ struct ForwardStatus {
   std::optional<LastError> last_error;
   ServerStatus server;
   std::size_t assembling_traces = 0;
+  WaitingForRoot waiting_for_root;  // of them
   std::size_t waiting_traces = 0;
   std::size_t in_flight_traces = 0;
   std::size_t parked_traces = 0;  // refused for good, and no room for a dead letter

@@ -123,6 +123,7 @@ class Forwarder {
   std::optional<SteadyTime> drain_deadline() const;
   void note_drained();
   void publish_status();
+  WaitingForRoot waiting_for_root() const;
   std::vector<HeldScope> held_scopes() const;
 
   const ForwarderOptions options_;

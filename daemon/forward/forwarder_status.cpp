@@ -19,6 +19,7 @@ void Forwarder::publish_status() {
   status.last_error = reporter_.last_error();
   status.server = destination_.server();
   status.assembling_traces = assembler_.traces();
+  status.waiting_for_root = waiting_for_root();
   status.waiting_traces = backlog_.traces() + unlinked_.traces() + aside_traces();
   status.in_flight_traces = in_flight_traces_;
   status.parked_traces = desk_.parked_traces();
@@ -28,6 +29,15 @@ void Forwarder::publish_status() {
   status.counters.dead_lettered_traces = desk_.buried();
   const std::lock_guard lock(mutex_);
   status_ = std::move(status);
+}
+
+WaitingForRoot Forwarder::waiting_for_root() const {
+  const Assembler::Rootless rootless = assembler_.rootless();
+  if (rootless.traces == 0) return {};
+  const auto wall = [this](SteadyTime at) {
+    return clock_.wall() + std::chrono::duration_cast<WallTime::duration>(at - clock_.steady());
+  };
+  return {rootless.traces, wall(rootless.first), wall(rootless.last)};
 }
 
 std::vector<HeldScope> Forwarder::held_scopes() const {

@@ -15,7 +15,10 @@ namespace {
 
 constexpr auto kConfigurationWait = std::chrono::minutes(1);
 constexpr int kDoubtFailures = 3;
+// While nothing else fails, its own infos show between the failures that the server is well.
+constexpr auto kCalmDoubtTime = std::chrono::seconds(1);
 constexpr auto kDoubtTime = std::chrono::minutes(2);
+constexpr auto kInfoDoubtTime = std::chrono::hours(24);
 
 // The refusal was of the spans: the info step, if there was one, had succeeded.
 bool spans_were_refused(const Flight::Item& item, const Outcome& outcome) {
@@ -181,23 +184,54 @@ void Settler::continue_isolation(TraceWork work) {
 // time and the fate of the others have to tell.
 void Settler::doubted_alone(Item item, const Outcome& outcome) {
   TraceWork& work = item.work;
-  if (!spans_were_refused(item, outcome)) return again_after(std::move(work), outcome.failure);
+  const bool of_info = !spans_were_refused(item, outcome);
   const bool halves = work.isolation && work.isolation->search.current()->size() > 1;
-  if (halves && !outcome.spans_stored) {
+  if (halves && !of_info && !outcome.spans_stored) {
     work.isolation->search.current_refused();
-    return again_after(std::move(work), outcome.failure);
+    return again(std::move(work), std::chrono::milliseconds(0));
   }
-  if (work.doubt.failures++ == 0) work.doubt.first = parts_.clock.steady();
-  if (is_judged(work.doubt, outcome)) return refused_alone(std::move(item), outcome);
+  note_doubt(work, of_info, outcome.failure);
+  if (of_info && is_given_up(work)) {
+    const std::string first = work.doubt.first_answer;
+    return parts_.desk.bury(std::move(work),
+                            "the server's answers to its info leave its fate open: at first: " +
+                                first + "; at last: " + outcome.failure.message,
+                            outcome.failure);
+  }
+  if (!of_info && is_judged(work.doubt, outcome)) return refused_alone(std::move(item), outcome);
   again_after(std::move(work), outcome.failure);
+}
+
+void Settler::note_doubt(TraceWork& work, bool of_info, const Failure& failure) {
+  Doubt& doubt = work.doubt;
+  if (doubt.failures == 0 || doubt.of_info != of_info) {
+    doubt = {of_info, 0, parts_.clock.steady(), failure.message};
+  }
+  ++doubt.failures;
+  if (!of_info) return;
+  if (doubted_info_ && *doubted_info_ != work.trace_id) {
+    last_other_doubt_ = parts_.clock.steady();
+  }
+  doubted_info_ = work.trace_id;
 }
 
 bool Settler::is_judged(const Doubt& doubt, const Outcome& outcome) const {
   if (doubt.failures < kDoubtFailures) return false;
-  if (parts_.clock.steady() - doubt.first < kDoubtTime) return false;
-  const bool others_go_through = last_delivery_ >= doubt.first;
-  const bool nobody_has_trouble = outcome.info_stored && last_trouble_ < doubt.first;
-  return others_go_through || nobody_has_trouble;
+  const auto lasted = parts_.clock.steady() - doubt.first;
+  const bool calm = outcome.info_stored && last_trouble_ < doubt.first;
+  if (calm) return lasted >= kCalmDoubtTime;
+  return lasted >= kDoubtTime && last_delivery_ >= doubt.first;
+}
+
+// A day after its acceptance, or of doubt, and never because of a server that answers so to all.
+bool Settler::is_given_up(const TraceWork& work) const {
+  const Doubt& doubt = work.doubt;
+  const auto lasted = parts_.clock.steady() - doubt.first;
+  const bool is_old = parts_.clock.wall() - work.accepted_at >= kInfoDoubtTime;
+  if (doubt.failures < kDoubtFailures || lasted < kDoubtTime) return false;
+  if (lasted < kInfoDoubtTime && !is_old) return false;
+  const bool is_alone = last_other_doubt_ < doubt.first && last_trouble_ < doubt.first;
+  return last_delivery_ >= doubt.first || (is_alone && lasted >= kInfoDoubtTime);
 }
 
 // The gate of the scope holds it, unless others of the scope go through: then it waits alone.

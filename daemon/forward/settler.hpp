@@ -69,7 +69,9 @@ class Settler {
   void misconfigured(TraceWork work);
   void isolate(Item item, const Outcome& outcome);
   void continue_isolation(TraceWork work);
+  void note_doubt(TraceWork& work, bool of_info, const Failure& failure);
   bool is_judged(const Doubt& doubt, const Outcome& outcome) const;
+  bool is_given_up(const TraceWork& work) const;
   void split(std::vector<TraceWork> works, std::chrono::milliseconds wait);
   void again(TraceWork work, std::chrono::milliseconds wait);
   void again_after(TraceWork work, const Failure& failure);
@@ -81,6 +83,8 @@ class Settler {
   std::uint64_t last_cohort_ = 0;
   SteadyTime last_delivery_ = SteadyTime::min();
   SteadyTime last_trouble_ = SteadyTime::min();  // a transient failure
+  std::optional<TraceId> doubted_info_;          // the last one whose info had an unknown answer
+  SteadyTime last_other_doubt_ = SteadyTime::min();  // another trace's turn to be that one
   std::optional<WallTime> last_delivery_at_;
   ForwardCounters counters_;
 };

@@ -29,10 +29,12 @@ struct GroupKey {
   auto operator<=>(const GroupKey&) const = default;
 };
 
-// Unknown answers to what was sent alone.
+// Unknown answers to what was sent alone, all about the trace's info or all about its spans.
 struct Doubt {
+  bool of_info = false;
   int failures = 0;
   SteadyTime first{};
+  std::string first_answer;
 };
 
 // The search for the refused spans of a trace, whose info is stored.

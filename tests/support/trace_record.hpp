@@ -53,6 +53,7 @@ struct TestSpan {
   std::uint64_t start_ns = 1'000'000'000;
   std::uint64_t end_ns = 2'000'000'000;
   std::string attributes{};  // encoded fields of the span
+  std::uint32_t flags = 0;   // 0x300: the parent is remote
 };
 
 inline std::string encode_span(const TraceId& trace, const TestSpan& span) {
@@ -68,6 +69,7 @@ inline std::string encode_span(const TraceId& trace, const TestSpan& span) {
   writer.add_string(5, span.name);
   writer.add_fixed64(7, span.start_ns);
   writer.add_fixed64(8, span.end_ns);
+  if (span.flags != 0) writer.add_fixed32(16, span.flags);
   return bytes + span.attributes;
 }
 

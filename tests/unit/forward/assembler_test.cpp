@@ -16,6 +16,8 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+constexpr std::uint32_t kRemote = 0x300;
+
 class AssemblerTest : public ::testing::Test {
  protected:
   struct Options {
@@ -23,11 +25,12 @@ class AssemblerTest : public ::testing::Test {
     seconds age{0};  // how long ago it was accepted
     std::optional<RecentTrace> known{};
     LinkChoice choice{};
+    std::uint32_t flags = 0;
   };
   void add(std::uint64_t trace, bool root, Options options) {
     StoredRecord stored;
-    stored.record = trace_record(trace, {{.id = ++sequence_, .parent = root ? 0u : 1u}},
-                                 clock.wall() - options.age);
+    const TestSpan span{.id = ++sequence_, .parent = root ? 0u : 999u, .flags = options.flags};
+    stored.record = trace_record(trace, {span}, clock.wall() - options.age);
     stored.record.link = link_of(options.link);
     stored.position = {1, sequence_};
     stored.sequence = sequence_;
@@ -70,6 +73,73 @@ TEST_F(AssemblerTest, WaitsForTheIdleTimeWithoutARoot) {
   EXPECT_EQ(ready(), ids({}));
   clock.advance(milliseconds(1));
   EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, ASpanWithARemoteParentStandsForTheRoot) {
+  add(1, false, {.flags = kRemote});
+  clock.advance(milliseconds(1999));
+  EXPECT_EQ(ready(), ids({}));
+  clock.advance(milliseconds(1));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, InnerSpansDoNotPutOffWhatHasARemoteParent) {
+  add(1, false);
+  add(1, false, {.flags = kRemote});
+  clock.advance(milliseconds(1500));
+  add(1, false);
+  add(1, false, {.flags = kRemote});
+  clock.advance(milliseconds(500));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, TheRootItselfStartsTheGraceAgainBesideARemoteParent) {
+  add(1, false, {.flags = kRemote});
+  clock.advance(milliseconds(1500));
+  add(1, true);
+  clock.advance(milliseconds(1999));
+  EXPECT_EQ(ready(), ids({}));
+  clock.advance(milliseconds(1));
+  EXPECT_EQ(ready(), ids({1}));
+}
+
+TEST_F(AssemblerTest, WhatHasARemoteParentIsTakenLikeWhatHasItsRoot) {
+  add(1, false, {.flags = kRemote});
+  add(2, false);
+  EXPECT_TRUE(assembler.has_root());
+  ASSERT_EQ(assembler.take_with_root().size(), 1u);
+  EXPECT_FALSE(assembler.has_root());
+}
+
+TEST_F(AssemblerTest, TellsWhatWaitsForItsRootAndUntilWhen) {
+  const SteadyTime begin = clock.steady();
+  EXPECT_EQ(assembler.rootless().traces, 0u);
+  add(1, false);
+  clock.advance(minutes(4));
+  add(2, false);
+  add(3, true);
+  add(4, false, {.flags = kRemote});
+  EXPECT_EQ(assembler.rootless().traces, 2u);
+  EXPECT_EQ(assembler.rootless().first, begin + minutes(10));
+  EXPECT_EQ(assembler.rootless().last, begin + minutes(14));
+  add(1, true);
+  EXPECT_EQ(assembler.rootless().traces, 1u);
+  clock.advance(minutes(10));
+  EXPECT_EQ(ready().size(), 4u);
+  EXPECT_EQ(assembler.rootless().traces, 0u);
+}
+
+TEST_F(AssemblerTest, LateSpansWaitForNoRoot) {
+  add(1, false);
+  assembler.take_soonest();
+  add(1, false);
+  EXPECT_EQ(assembler.rootless().traces, 0u) << "its trace is on its way";
+  assembler.finished(trace_id(1));
+  EXPECT_EQ(assembler.rootless().traces, 0u);
+  RecentTrace known;
+  known.delivered = true;
+  add(2, false, {.known = known});
+  EXPECT_EQ(assembler.rootless().traces, 0u);
 }
 
 TEST_F(AssemblerTest, EachPartWithoutRootStartsTheIdleTimeAgain) {

@@ -159,17 +159,76 @@ TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedBecomesADeadLetterWhole) {
   EXPECT_EQ(destination.batches().size(), 1u) << "no search: it is not about the spans";
 }
 
-TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedAfterMinutesInWhichOthersGoThrough) {
+TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedInSecondsWhileAllElseGoesThrough) {
   accept(1, 1, 3);
   destination.follow(refusing(OutcomeKind::unknown, {span(1, 2)}));
+  run_for(seconds(20));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 3, .delivered = 2, .dead_lettered = 1}));
+  EXPECT_EQ(destination.delivered_spans(trace_id(1)), span_set(1, {1, 3}));
+}
+
+// Something else has a transient failure, each time anew.
+TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedAfterMinutesBesideTrouble) {
+  accept(1, 1, 1);
+  accept(2, {.experiment = "7"});
+  destination.follow([this](const ScriptedDestination::Batch& batch) {
+    if (batch[0].experiment == "7") return std::vector<Outcome>(batch.size(), transient());
+    return refusing(OutcomeKind::unknown, {span(1, 1)})(batch);
+  });
   run_beside_others(minutes(2));
   EXPECT_EQ(source.totals().dead_lettered, 0u);
-  EXPECT_EQ(source.totals().queued, 3u);
   run_beside_others(minutes(15));
-  EXPECT_EQ(source.totals().queued, 0u);
   EXPECT_EQ(source.totals().dead_lettered, 1u);
-  EXPECT_EQ(destination.delivered_spans(trace_id(1)), span_set(1, {1, 3}));
-  EXPECT_EQ(source.totals().delivered, source.totals().accepted - 1);
+  EXPECT_EQ(source.totals().queued, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, AnInfoWhoseAnswerStaysUnknownIsGivenUpAfterADay) {
+  accept(1, 1, 3);
+  int asked = 0;
+  destination.follow(ScriptedDestination::each([&](const TraceDelivery& delivery) {
+    if (delivery.trace.info.trace_id != trace_id(1)) return Outcome{};
+    Outcome outcome = failed(OutcomeKind::unknown, FailureClass::unknown);
+    outcome.failure.message = asked++ == 0 ? "KeyError: 'a'" : "KeyError: 'b'";
+    return outcome;
+  }));
+  for (int hour = 0; hour < 23; ++hour) {
+    accept(++others_);
+    run_for(hours(1));
+  }
+  EXPECT_EQ(source.totals().queued, 3u);
+  accept(++others_);
+  run_for(hours(2));
+  EXPECT_EQ(source.totals().queued, 0u);
+  EXPECT_EQ(source.totals().dead_lettered, 3u);
+  const auto all = letters();
+  ASSERT_EQ(all.size(), 1u);
+  const std::string reason = all[0]["reason"];
+  EXPECT_NE(reason.find("at first: KeyError: 'a'"), std::string::npos) << reason;
+  EXPECT_NE(reason.find("at last: KeyError: 'b'"), std::string::npos) << reason;
+}
+
+// The daemon was stopped in between, so that nobody has asked for a day.
+TEST_F(ForwarderRefusalsTest, AnOldInfoIsGivenUpOnceOthersGoThrough) {
+  accept(1);
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    return delivery.trace.info.trace_id == trace_id(1)
+               ? failed(OutcomeKind::unknown, FailureClass::unknown)
+               : Outcome{};
+  }));
+  clock.advance(hours(30));
+  run_for(minutes(1));
+  EXPECT_EQ(source.totals().queued, 1u);
+  run_beside_others(minutes(5));
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+TEST_F(ForwarderRefusalsTest, ALoneInfoIsGivenUpToo) {
+  accept(1);
+  all_fails(failed(OutcomeKind::unknown, FailureClass::unknown));
+  run_for(hours(23));
+  EXPECT_EQ(source.totals().queued, 1u);
+  run_for(hours(2));
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
 }
 
 TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedWhenOnlyTheInfoGoesThrough) {
@@ -188,12 +247,13 @@ TEST_F(ForwarderRefusalsTest, ABadSpanIsFoundWithoutOtherTraffic) {
 
 TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsNotJudgedWhileNothingElseGoesThrough) {
   accept(1, 1, 3);
+  accept(2);
   all_fails(failed(OutcomeKind::unknown, FailureClass::unknown));  // not even the info
   run_for(hours(48));
-  EXPECT_EQ(source.totals().queued, 3u);
+  EXPECT_EQ(source.totals().queued, 4u);
   all_works();
   run_for(minutes(2));
-  EXPECT_EQ(source.totals().delivered, 3u);
+  EXPECT_EQ(source.totals().delivered, 4u);
 }
 
 TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsNotJudgedWhileTheServerHasTrouble) {
