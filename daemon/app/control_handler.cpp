@@ -152,6 +152,7 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"spans", spans_json(queue)},
       {"rejected_spans", inputs.intake.rejected_spans},
       {"repaired_ends", inputs.intake.repaired_ends},
+      {"replaced_characters", inputs.intake.replaced_utf8 + inputs.intake.replaced_surrogates},
       {"quarantine", {{"files", queue.quarantine_files}, {"bytes", queue.quarantine_bytes}}},
       {"held", held_json(forwarder)},
       {"waiting_for_root", waiting_for_root_json(forwarder.waiting_for_root)},

@@ -94,6 +94,7 @@ void add_intake(Families& families, const ServerStats& intake) {
   families.counters("tracelink_requests_refused_total", "Requests that were not stored.", "reason",
                     {{"invalid", number(intake.invalid_requests)},
                      {"too_large", number(intake.too_large_requests)},
+                     {"header", number(intake.large_headers)},
                      {"overload", number(intake.overload_replies)}});
   std::vector<Labelled> rejected;
   rejected.reserve(intake.rejected_spans.size());
@@ -105,6 +106,10 @@ void add_intake(Families& families, const ServerStats& intake) {
   families.counter("tracelink_spans_repaired_total",
                    "Spans that ended before they began, stored as ending then.",
                    intake.repaired_ends);
+  families.counters(
+      "tracelink_characters_replaced_total",
+      "Parts of texts that were no Unicode, stored as U+FFFD.", "reason",
+      {{"utf8", number(intake.replaced_utf8)}, {"surrogate", number(intake.replaced_surrogates)}});
   families.counters("tracelink_connections_refused_total", "Connections closed unserved.", "reason",
                     {{"peer", number(intake.refused_peers)},
                      {"tls", number(intake.tls_hellos)},

@@ -1,5 +1,6 @@
 #include <bit>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include <protozero/pbf_writer.hpp>
@@ -68,8 +69,30 @@ Error json_error(simdjson::error_code code, std::string_view where) {
           std::string("JSON: ") + simdjson::error_message(code) + std::string(where)};
 }
 
+// How many entries simdjson's index of the document has: braces, brackets, commas, colons, and the
+// first byte of every string and number.
+std::size_t token_count(std::string_view json) {
+  std::size_t count = 0;
+  bool in_string = false;
+  bool in_scalar = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+      continue;
+    }
+    in_string = c == '"';
+    const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    const bool separate = in_string || std::string_view("{}[],:").find(c) != std::string_view::npos;
+    if (separate || (!blank && !in_scalar)) ++count;
+    in_scalar = !blank && !separate;
+  }
+  return count;
+}
+
 // " at byte N", where simdjson knows.
-std::string position(ondemand::document& document, const simdjson::padded_string& json) {
+std::string position(ondemand::document& document, std::string_view json) {
   const char* at = nullptr;
   if (document.current_location().get(at) != simdjson::SUCCESS) return {};
   return " at byte " + std::to_string(at - json.data());
@@ -198,17 +221,23 @@ class Transcoder {
 
 }  // namespace
 
-Result<std::string> otlp_json_to_protobuf(std::string_view json, std::size_t max_bytes) {
-  const simdjson::padded_string padded(json);
+Result<std::string> otlp_json_to_protobuf(std::string json, std::size_t max_bytes) {
+  if (json.size() > kMaxJsonTokens && token_count(json) > kMaxJsonTokens) {
+    return Error{ErrorCode::too_large,
+                 "JSON with more than " + std::to_string(kMaxJsonTokens) + " tokens"};
+  }
+  json.reserve(json.size() + simdjson::SIMDJSON_PADDING);
   ondemand::parser parser;
   ondemand::document document;
-  if (const auto error = parser.iterate(padded).get(document)) return json_error(error, {});
+  if (const auto error = parser.iterate(json, json.capacity()).get(document)) {
+    return json_error(error, {});
+  }
   try {
     return Transcoder(max_bytes).run(document);
   } catch (const Refusal& refusal) {
     return refusal.error;
   } catch (const simdjson::simdjson_error& error) {
-    return json_error(error.error(), position(document, padded));
+    return json_error(error.error(), position(document, json));
   }
 }
 

@@ -6,15 +6,17 @@
 
 namespace tracelink::otlp {
 
+// From the least to the worst.
 enum class Flaw {
   none,
-  malformed,     // not protobuf: no parser can read the message that holds it
-  invalid_utf8,  // parsers refuse the message
+  invalid_utf8,  // parsers refuse the message, but it can be repaired
   too_deep,      // AnyValue inside AnyValue beyond the limit
+  malformed,     // not protobuf: no parser can read the message that holds it
 };
 
-// The first flaw in a message, or in one field of a message of type `parent`. `depth_left` is how
-// many AnyValues may still be inside one another. Fields outside the schema are not looked into.
+// The worst flaw in a message, or in one field of a message of type `parent`. `depth_left` is how
+// many AnyValues may still be inside one another; what is deeper is not looked into, nor are fields
+// outside the schema.
 Flaw find_flaw(std::string_view message, MessageType type, int depth_left);
 Flaw find_flaw(const WireField& field, const MessageSpec& parent, int depth_left);
 

@@ -25,15 +25,15 @@ class RequestScan {
     std::size_t bytes = 0;
   };
   struct Span {
-    std::size_t slice = 0;     // index in slices()
-    std::size_t resource = 0;  // index in resources()
-    std::size_t scope = 0;     // index in scopes()
-    std::string_view field;    // tag, length and Span
+    std::uint32_t slice = 0;     // index in slices()
+    std::uint32_t resource = 0;  // index in resources()
+    std::uint32_t scope = 0;     // index in scopes()
+    std::string_view field;      // tag, length and Span
   };
 
   explicit RequestScan(const SplitLimits& limits) : limits_(limits) {}
 
-  // Once. Errors: `invalid`, `too_large` (spans).
+  // Once. Errors: `invalid`, `too_large` (items, slices, bytes of repaired texts).
   Result<void> scan(std::string_view request);
 
   // Every byte of the request belongs to its only slice.
@@ -53,10 +53,13 @@ class RequestScan {
   Result<void> scan_scope_spans(std::string_view message, Flaw inherited);
   Result<void> add_span(const WireField& field, Flaw inherited);
   Flaw add_header(std::string_view message, MessageType type, std::vector<Header>& headers);
+  void drop_header(std::vector<Header>& headers);
   void add_piece(Header& header, std::string_view piece);
+  void add_repaired_piece(Header& header, const WireField& field, const MessageSpec& spec);
+  Result<void> count_item();
   void reject(std::string_view reason);
-  std::string_view keep_rewritten(std::string_view span);
-  std::size_t slice_of(const TraceId& trace_id);
+  std::string_view keep_rewritten(std::string field);
+  std::uint32_t slice_of(const TraceId& trace_id);
 
   const SplitLimits limits_;
   std::vector<Span> spans_;
@@ -65,9 +68,11 @@ class RequestScan {
   std::vector<std::string_view> pieces_;
   std::deque<std::string> rewritten_;
   // Ordered, because a sender chooses the ids and could make them collide in a hash table.
-  std::map<TraceId, std::size_t> slice_by_trace_;
+  std::map<TraceId, std::uint32_t> slice_by_trace_;
   SplitRequest outcome_;
+  std::size_t items_seen_ = 0;
   std::size_t spans_seen_ = 0;
+  std::size_t rewritten_bytes_ = 0;
   bool differs_ = false;  // something of the request is left out or rewritten
 };
 

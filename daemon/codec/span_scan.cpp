@@ -1,10 +1,12 @@
 #include "daemon/codec/span_scan.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 #include <protozero/pbf_writer.hpp>
 
 #include "daemon/codec/otlp_check.hpp"
+#include "daemon/codec/otlp_repair.hpp"
 #include "daemon/codec/split_request.hpp"
 
 namespace tracelink::otlp {
@@ -51,19 +53,20 @@ std::string_view rejection_of(const Essentials& span) {
 SpanScan rejected(Flaw flaw) {
   SpanScan scan;
   scan.malformed = flaw == Flaw::malformed;
-  if (flaw == Flaw::invalid_utf8) scan.rejection = kRejectUtf8;
   if (flaw == Flaw::too_deep) scan.rejection = kRejectDepth;
   return scan;
 }
 
-std::string rewrite(std::string_view span, const Essentials& essentials) {
+std::string rewrite(std::string_view span, const Essentials& essentials, std::size_t max_bytes,
+                    std::size_t& replaced) {
+  const MessageSpec& spec = spec_of(MessageType::span);
   std::string out;
   out.reserve(span.size() + 9);
   WireReader reader(span);
   for (WireField field; reader.next(field);) {
     const bool drop = (essentials.has_zero_parent() && field.is(kParentSpanId, WireType::bytes)) ||
                       (essentials.ends_before_start() && field.is(kEndTime, WireType::fixed64));
-    if (!drop) out.append(field.whole);
+    if (!drop) append_repaired(out, field, spec, max_bytes, replaced);
   }
   if (essentials.ends_before_start()) {
     protozero::pbf_writer(out).add_fixed64(kEndTime, essentials.start);
@@ -73,16 +76,18 @@ std::string rewrite(std::string_view span, const Essentials& essentials) {
 
 }  // namespace
 
-SpanScan scan_span(std::string_view span, int max_depth) {
+SpanScan scan_span(std::string_view span, const SplitLimits& limits) {
   const MessageSpec& spec = spec_of(MessageType::span);
   Essentials essentials;
+  Flaw worst = Flaw::none;
   WireReader reader(span);
   for (WireField field; reader.next(field);) {
-    const Flaw flaw = find_flaw(field, spec, max_depth);
-    if (flaw != Flaw::none) return rejected(flaw);
+    worst = std::max(worst, find_flaw(field, spec, limits.max_depth));
+    if (worst == Flaw::malformed) break;
     essentials.note(field);
   }
-  if (reader.malformed()) return rejected(Flaw::malformed);
+  if (reader.malformed()) worst = Flaw::malformed;
+  if (worst > Flaw::invalid_utf8) return rejected(worst);
 
   SpanScan scan;
   scan.rejection = rejection_of(essentials);
@@ -90,7 +95,9 @@ SpanScan scan_span(std::string_view span, int max_depth) {
   scan.trace_id = *TraceId::from_bytes(essentials.trace_id);
   scan.is_root = essentials.parent_id.empty() || essentials.has_zero_parent();
   scan.end_repaired = essentials.ends_before_start();
-  if (scan.end_repaired || essentials.has_zero_parent()) scan.rewritten = rewrite(span, essentials);
+  if (scan.end_repaired || essentials.has_zero_parent() || worst == Flaw::invalid_utf8) {
+    scan.rewritten = rewrite(span, essentials, limits.max_bytes, scan.replaced_utf8);
+  }
   return scan;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "daemon/codec/split_request.hpp"
 #include "daemon/types/ids.hpp"
 
 namespace tracelink::otlp {
@@ -15,9 +17,10 @@ struct SpanScan {
   TraceId trace_id;
   bool is_root = false;
   bool end_repaired = false;
+  std::size_t replaced_utf8 = 0;         // ill-formed parts of texts
   std::optional<std::string> rewritten;  // the Span to keep, where it differs from the input
 };
 
-SpanScan scan_span(std::string_view span, int max_depth);
+SpanScan scan_span(std::string_view span, const SplitLimits& limits);
 
 }  // namespace tracelink::otlp

@@ -19,7 +19,7 @@ constexpr std::uint32_t kResourceSpans = 1;  // in TracesData
 constexpr std::uint32_t kScopeSpans = 2;     // in ResourceSpans
 
 // The spans at the front that share what `member` names.
-Spans leading_run(Spans spans, std::size_t RequestScan::Span::* member) {
+Spans leading_run(Spans spans, std::uint32_t RequestScan::Span::* member) {
   const auto end = std::ranges::find_if(
       spans, [&](const auto& span) { return span.*member != spans.front().*member; });
   return spans.first(static_cast<std::size_t>(end - spans.begin()));
@@ -55,7 +55,7 @@ class SliceWriter {
   }
 
  private:
-  static Spans rest_after(Spans spans, std::size_t RequestScan::Span::* member) {
+  static Spans rest_after(Spans spans, std::uint32_t RequestScan::Span::* member) {
     return spans.subspan(leading_run(spans, member).size());
   }
 
@@ -127,7 +127,7 @@ Result<void> write_slices(RequestScan& scan, std::size_t max_bytes) {
   std::size_t total = 0;
   for (Spans rest(all); !rest.empty();) {
     const Spans slice = leading_run(rest, &RequestScan::Span::slice);
-    total += writer.slice_size(slice);
+    total += writer.slice_size(slice) + (total > 0 ? kSliceCost : 0);
     if (total > max_bytes) return over_bytes(max_bytes);
     rest = rest.subspan(slice.size());
   }

@@ -16,7 +16,7 @@ namespace {
 // The record of a letter, which a person may have changed.
 Result<Record> record_of(DeadLetter letter) {
   const SplitLimits limits{.max_bytes = std::numeric_limits<std::size_t>::max(),
-                           .max_spans = std::numeric_limits<std::size_t>::max()};
+                           .max_items = std::numeric_limits<std::size_t>::max()};
   auto split = split_request(letter.otlp, limits);
   if (!split) return std::move(split).error();
   const bool as_counted = split->slices.size() == 1 && split->rejected.empty() &&

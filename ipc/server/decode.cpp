@@ -3,8 +3,25 @@
 #include <utility>
 
 #include "daemon/codec/otlp_json.hpp"
+#include "daemon/codec/text_repair.hpp"
 
 namespace tracelink {
+namespace {
+
+struct Replaced {
+  std::size_t utf8 = 0;
+  std::size_t surrogates = 0;
+};
+
+// Texts that a parser would refuse the whole document for.
+Replaced repair_json(std::string& json, std::size_t max_bytes) {
+  Replaced replaced;
+  if (!is_valid_utf8(json)) json = with_valid_utf8(json, max_bytes, replaced.utf8);
+  replaced.surrogates = replace_lone_surrogates(json);
+  return replaced;
+}
+
+}  // namespace
 
 Result<SplitRequest> decode_body(RequestBody body, std::size_t max_bytes) {
   if (body.encoding != ContentEncoding::identity) {
@@ -12,14 +29,24 @@ Result<SplitRequest> decode_body(RequestBody body, std::size_t max_bytes) {
     if (!plain) return std::move(plain).error();
     body.bytes = *std::move(plain);
   }
+  Replaced replaced;
   if (body.format == BodyFormat::json) {
-    auto protobuf = otlp_json_to_protobuf(body.bytes, max_bytes);
+    replaced = repair_json(body.bytes, max_bytes);
+    if (body.bytes.size() > max_bytes) {
+      return Error{ErrorCode::too_large,
+                   "more than " + std::to_string(max_bytes) + " bytes of JSON"};
+    }
+    auto protobuf = otlp_json_to_protobuf(std::move(body.bytes), max_bytes);
     if (!protobuf) return std::move(protobuf).error();
     body.bytes = *std::move(protobuf);
   }
   SplitLimits limits;
   limits.max_bytes = max_bytes;
-  return split_request(body.bytes, limits);
+  auto split = split_request(body.bytes, limits);
+  if (!split) return split;
+  split->replaced_utf8 += replaced.utf8;
+  split->replaced_surrogates = replaced.surrogates;
+  return split;
 }
 
 }  // namespace tracelink

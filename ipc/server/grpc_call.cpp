@@ -37,10 +37,13 @@ void GrpcCall::read_header(HeaderField field) {
   }
 }
 
-std::optional<std::string_view> GrpcCall::http_refusal() const {
-  if (!post_) return "405";
-  if (!grpc_content_) return "415";
-  return std::nullopt;
+std::optional<GrpcCall::HttpRefusal> GrpcCall::http_refusal() const {
+  if (post_ && grpc_content_) return std::nullopt;
+  constexpr std::string_view kWhatToDo =
+      "over HTTP/2 this socket takes gRPC only (application/grpc): send OTLP/HTTP over HTTP/1.1, "
+      "or "
+      "set OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc";
+  return HttpRefusal{post_ ? "415" : "405", kWhatToDo};
 }
 
 std::optional<Reply> GrpcCall::refusal() const {

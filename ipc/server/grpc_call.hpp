@@ -19,8 +19,12 @@ class GrpcCall {
 
   void read_header(HeaderField field);
 
-  // HTTP-level refusal (405, 415) once the headers are complete; such a peer does not speak gRPC.
-  std::optional<std::string_view> http_refusal() const;
+  // HTTP-level refusal once the headers are complete; such a peer does not speak gRPC.
+  struct HttpRefusal {
+    std::string_view status;
+    std::string_view message;
+  };
+  std::optional<HttpRefusal> http_refusal() const;
   // gRPC-level refusal: another method, an encoding that is not accepted.
   std::optional<Reply> refusal() const;
   // Precondition: the client has sent everything. Nothing: the message is whole.

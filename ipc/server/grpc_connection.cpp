@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxUnsentBytes = 256u << 10;
 constexpr HeaderField kStatusOk{":status", "200"};
 constexpr HeaderField kGrpcContent{"content-type", "application/grpc"};
+constexpr HeaderField kJsonContent{"content-type", "application/json"};
 
 }  // namespace
 
@@ -63,10 +64,13 @@ void GrpcConnection::on_header(std::int32_t stream, HeaderField field) {
 void GrpcConnection::on_headers_end(std::int32_t stream) {
   GrpcCall& call = calls_.at(stream);
   ++context_.stats.grpc_requests;
-  if (const auto status = call.http_refusal()) {
+  if (const auto refusal = call.http_refusal()) {
+    ++context_.stats.invalid_requests;
     call.answered = true;
-    const HeaderField headers[] = {{":status", *status}};
-    session_.respond(stream, headers);
+    const HeaderField headers[] = {{":status", refusal->status}, kJsonContent};
+    session_.respond(stream, headers,
+                     encode_status_json(refuse(RpcCode::unimplemented, refusal->message).status()),
+                     Http2Session::Trailers::none);
   } else if (const auto reply = call.refusal()) {
     refuse_call(stream, call, *reply);
   } else {
@@ -162,7 +166,8 @@ void GrpcConnection::give_window_back(std::int32_t stream, GrpcCall& call) {
 void GrpcConnection::respond(std::int32_t stream, const Reply& reply) {
   if (!reply.ok()) return respond_with_error(stream, reply.status());
   const HeaderField headers[] = {kStatusOk, kGrpcContent};
-  session_.respond(stream, headers, frame_grpc_message(encode_response_protobuf(reply.response())));
+  session_.respond(stream, headers, frame_grpc_message(encode_response_protobuf(reply.response())),
+                   Http2Session::Trailers::grpc_ok);
 }
 
 void GrpcConnection::respond_with_error(std::int32_t stream, const RpcStatus& status) {

@@ -70,8 +70,8 @@ struct Http2Session::Callbacks {
   }
 
   static int frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void*) {
-    const bool ends =
-        frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    const bool carries_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    const bool ends = carries_end && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (ends && nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
       return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                        NGHTTP2_NO_ERROR);
@@ -93,7 +93,9 @@ struct Http2Session::Callbacks {
     body.bytes.copy(reinterpret_cast<char*>(buffer), count, body.sent);
     body.sent += count;
     if (body.sent == body.bytes.size()) {
-      *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+      if (body.trailers == Trailers::none) return static_cast<ssize_t>(count);
+      *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
       const HeaderField trailer{"grpc-status", "0"};
       const auto values = name_values(std::span(&trailer, 1));
       if (nghttp2_submit_trailer(session, stream, values.data(), values.size()) != 0) {
@@ -155,9 +157,9 @@ void Http2Session::take_output(std::string& output) {
 // A failed submit below means that the stream or connection is already going away.
 
 void Http2Session::respond(std::int32_t stream, std::span<const HeaderField> headers,
-                           std::string body) {
+                           std::string body, Trailers trailers) {
   Body& stored = bodies_[stream];
-  stored.bytes = std::move(body);
+  stored = {std::move(body), 0, trailers};
   nghttp2_data_provider provider{};
   provider.source.ptr = &stored;
   provider.read_callback = Callbacks::read_body;

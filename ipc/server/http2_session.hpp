@@ -46,9 +46,11 @@ class Http2Session {
   // Appends what is due to be sent.
   void take_output(std::string& output);
 
-  // One response with a body and trailers, or with headers alone. If the client is still sending,
-  // its stream is reset (NO_ERROR) right after, so that it stops and reads the answer.
-  void respond(std::int32_t stream, std::span<const HeaderField> headers, std::string body);
+  // One response with a body, or with headers alone. If the client is still sending, its stream is
+  // reset (NO_ERROR) right after, so that it stops and reads the answer.
+  enum class Trailers { none, grpc_ok };
+  void respond(std::int32_t stream, std::span<const HeaderField> headers, std::string body,
+               Trailers trailers);
   void respond(std::int32_t stream, std::span<const HeaderField> headers);
 
   // Gives window back for received bytes; also for the connection alone, when their stream is gone.
@@ -62,6 +64,7 @@ class Http2Session {
   struct Body {
     std::string bytes;
     std::size_t sent = 0;
+    Trailers trailers = Trailers::none;
   };
   struct Callbacks;
 

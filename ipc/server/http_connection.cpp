@@ -95,7 +95,8 @@ Task<std::optional<HttpReply>> OtlpHttpConnection::read_header(Parser& parser) {
     input_.erase(0, used);
     if (!error && parser.is_header_done()) co_return std::nullopt;
     if (error == http::error::header_limit) {
-      co_return plain_error(431, RpcCode::invalid_argument, "request header too large");
+      ++context_.stats.large_headers;
+      co_return plain_error(431, RpcCode::invalid_argument, "request header over 16384 bytes");
     }
     if (error && error != http::error::need_more) {
       co_return plain_error(400, RpcCode::invalid_argument, "malformed HTTP request");
@@ -224,9 +225,15 @@ std::optional<Reply> OtlpHttpConnection::feed(Parser& parser, std::string_view b
     ++context_.stats.too_large_requests;
     return refuse(RpcCode::resource_exhausted, too_large(max_request_bytes()));
   }
-  if (!error || error == http::error::need_more) return std::nullopt;
-  ++context_.stats.invalid_requests;
-  return refuse(RpcCode::invalid_argument, "malformed HTTP body");
+  if (error && error != http::error::need_more) {
+    ++context_.stats.invalid_requests;
+    return refuse(RpcCode::invalid_argument, "malformed HTTP body");
+  }
+  if (!parser.is_done() && input_.size() > kMaxHeaderBytes) {
+    ++context_.stats.large_headers;
+    return refuse(RpcCode::invalid_argument, "chunk extension or trailer over 16384 bytes");
+  }
+  return std::nullopt;
 }
 
 // True: the connection goes on with the next request.

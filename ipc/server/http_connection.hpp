@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
+#include "ipc/server/growing_body.hpp"
 #include "ipc/server/sequential_connection.hpp"
 #include "ipc/wire/http_response.hpp"
 
@@ -15,7 +15,8 @@ namespace tracelink {
 // An OTLP/HTTP conversation: POST /v1/traces in protobuf or JSON, and GET / for `tracelink env`.
 //
 // A request refused before its body is read is answered at once; then a bounded amount of what the
-// client still sends is read and dropped, so that it gets to read the answer.
+// client still sends is read and dropped, so that it gets to read the answer. What is not body (a
+// chunk's extension, trailers) is bounded as the header is.
 class OtlpHttpConnection final : public SequentialConnection {
  public:
   OtlpHttpConnection(StreamSocket socket, Peer peer, ServerContext& context,
@@ -23,7 +24,7 @@ class OtlpHttpConnection final : public SequentialConnection {
   Task<void> run() override;
 
  private:
-  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  using Parser = boost::beast::http::request_parser<GrowingBody>;
   // How an export says what its body is.
   struct Export {
     BodyFormat format = BodyFormat::protobuf;

@@ -174,6 +174,8 @@ void Intake::on_decoded(RequestId id, Result<SplitRequest> decoded) {
     return finish(id, reply_for_decode_error(decoded.error()));
   }
   stats_.repaired_ends += decoded->repaired_ends;
+  stats_.replaced_utf8 += decoded->replaced_utf8;
+  stats_.replaced_surrogates += decoded->replaced_surrogates;
   for (const auto& [reason, spans] : decoded->rejected) {
     stats_.rejected_spans[reason] += spans;
     request.rejected_spans += spans;

@@ -3,17 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "ipc/wire/export_response.hpp"
-
 namespace tracelink {
 namespace {
 
 constexpr std::size_t kFirstReservation = 64u << 10;
-
-std::string reply_line(const Reply& reply) {
-  if (reply.ok()) return encode_response_json(reply.response()) + "\n";
-  return "{\"error\":" + encode_status_json(reply.status()) + "}\n";
-}
 
 }  // namespace
 

@@ -7,6 +7,7 @@ Task<void> OpeningConnection::run() {
     const auto bytes = co_await read_some();
     if (!bytes) co_return;
     first_bytes_ += *bytes;
+    first_bytes_.erase(0, skipped_bytes(first_bytes_));
   }
 }
 

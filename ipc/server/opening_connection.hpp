@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "ipc/server/client_connection.hpp"
@@ -18,6 +19,8 @@ class OpeningConnection final : public ClientConnection {
 
   // Precondition: run() has returned. `undecided`: the client has gone.
   Protocol protocol() const { return detect_protocol(first_bytes_); }
+  // Sends what the socket takes at once: the connection ends.
+  void answer(std::string_view text) { (void)write_now(text); }
   std::string take_first_bytes() { return std::move(first_bytes_); }
   StreamSocket take_socket() { return std::move(socket_); }
   const Peer& peer() const { return peer_; }

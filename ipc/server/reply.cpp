@@ -15,6 +15,11 @@ Reply refuse(RpcCode code, std::string_view message) {
   return Reply{code, printable_ascii(message), 0};
 }
 
+std::string reply_line(const Reply& reply) {
+  if (reply.ok()) return encode_response_json(reply.response()) + "\n";
+  return "{\"error\":" + encode_status_json(reply.status()) + "}\n";
+}
+
 Reply reply_for_sink_error(const Error& error) {
   const bool never_fits = error.code == ErrorCode::too_large;
   return refuse(never_fits ? RpcCode::resource_exhausted : RpcCode::unavailable, error.message);

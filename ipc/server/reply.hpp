@@ -23,6 +23,9 @@ struct Reply {
 
 Reply refuse(RpcCode code, std::string_view message);
 
+// As one line of JSON: {}, {"partialSuccess":…} or {"error":…}.
+std::string reply_line(const Reply& reply);
+
 // `too_large` never fits; any other failure of the sink is worth another try.
 Reply reply_for_sink_error(const Error& error);
 Reply reply_for_decode_error(const Error& error);

@@ -171,6 +171,9 @@ std::shared_ptr<ClientConnection> Server::connection_for(OpeningConnection& open
   }
   if (protocol == Protocol::unknown) {
     ++stats_.unknown_protocols;
+    opening.answer(reply_line(refuse(RpcCode::invalid_argument,
+                                     "this socket takes OTLP as gRPC, as HTTP/1.1 and as JSON "
+                                     "lines, each of them an object that begins with {")));
     warn("a client speaks neither gRPC nor HTTP nor JSON lines");
     return nullptr;
   }

@@ -16,11 +16,13 @@ struct ServerStats {
 
   std::uint64_t grpc_requests = 0, http_requests = 0, json_line_requests = 0;
   std::uint64_t invalid_requests = 0, too_large_requests = 0;
+  std::uint64_t large_headers = 0;     // also chunk extensions and trailers
   std::uint64_t overload_replies = 0;  // UNAVAILABLE, 503: the client was told to try again
 
   std::uint64_t accepted_spans = 0;                     // on stable storage
   std::map<std::string, std::uint64_t> rejected_spans;  // by reason
   std::uint64_t repaired_ends = 0;
+  std::uint64_t replaced_utf8 = 0, replaced_surrogates = 0;  // parts of texts, now U+FFFD
   std::uint64_t in_flight_bytes = 0;  // now, between the sockets and the disk
 };
 

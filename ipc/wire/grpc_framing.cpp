@@ -1,5 +1,6 @@
 #include "ipc/wire/grpc_framing.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace tracelink {
@@ -26,9 +27,16 @@ Result<void> GrpcDeframer::feed(std::string_view bytes) {
   if (bytes.size() > length_ - message_.size()) {
     return Error{ErrorCode::invalid, "bytes after the one message of a unary call"};
   }
-  if (message_.empty()) message_.reserve(length_);
+  make_room_for(bytes.size());
   message_ += bytes;
   return {};
+}
+
+// Memory follows what has come, not what was announced.
+void GrpcDeframer::make_room_for(std::size_t bytes) {
+  constexpr std::size_t kGrowth = 4;
+  const std::size_t needed = message_.size() + bytes;
+  if (needed > message_.capacity()) message_.reserve(std::min(length_, kGrowth * needed));
 }
 
 Result<void> GrpcDeframer::finish_prefix() {

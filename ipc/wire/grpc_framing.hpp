@@ -15,7 +15,8 @@ std::string frame_grpc_message(std::string_view message);
 
 // Cuts the single message of a unary call out of its stream; pieces may end anywhere.
 //
-// The announced length is checked against the limit before a byte is allocated for it.
+// The announced length is checked against the limit, and nothing is allocated for it before its
+// bytes come.
 class GrpcDeframer {
  public:
   explicit GrpcDeframer(std::size_t max_message_bytes) : max_message_bytes_(max_message_bytes) {}
@@ -32,6 +33,7 @@ class GrpcDeframer {
 
  private:
   Result<void> finish_prefix();
+  void make_room_for(std::size_t bytes);
 
   static constexpr std::size_t kPrefixBytes = 5;
 

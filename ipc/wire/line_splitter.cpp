@@ -28,7 +28,7 @@ std::optional<Result<std::string>> LineSplitter::next() {
   }
   std::string line = std::exchange(line_, {});
   if (!line.empty() && line.back() == '\r') line.pop_back();
-  if (line.empty()) return std::nullopt;
+  if (line.find_first_not_of(" \t\r") == std::string::npos) return std::nullopt;
   return line;
 }
 

@@ -10,7 +10,8 @@
 namespace tracelink {
 
 // Cuts a byte stream into lines ended by '\n' (a '\r' before it belongs to the end). Empty lines
-// are skipped. A line over the limit costs only itself: its bytes are dropped as they come.
+// and lines of blanks are skipped. A line over the limit costs only itself: its bytes are dropped
+// as they come.
 class LineSplitter {
  public:
   explicit LineSplitter(std::size_t max_line_bytes) : max_line_bytes_(max_line_bytes) {}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace tracelink {
@@ -13,8 +14,12 @@ enum class Protocol {
   unknown,
 };
 
-// Which protocol a connection speaks, from the first bytes it sent (DESIGN section 4). Decides
-// within three bytes: POST, PUT and PATCH share their first letter with the preface.
+// Which protocol a connection speaks, from the first bytes it sent, less what skipped_bytes() says.
+// Decides within three bytes: POST, PUT and PATCH share their first letter with the preface.
 Protocol detect_protocol(std::string_view first_bytes);
+
+// How many bytes at the front mean nothing in any protocol: blanks, line ends, a byte order mark
+// (whole: a part of one is not skipped yet).
+std::size_t skipped_bytes(std::string_view first_bytes);
 
 }  // namespace tracelink

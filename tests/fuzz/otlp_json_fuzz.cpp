@@ -13,7 +13,7 @@ void require(bool condition) {
 
 // What JSON became must become JSON again, and that the same protobuf.
 void check_json(std::string_view json) {
-  const auto protobuf = tracelink::otlp_json_to_protobuf(json, kMaxBytes);
+  const auto protobuf = tracelink::otlp_json_to_protobuf(std::string(json), kMaxBytes);
   if (!protobuf) return;
   require(protobuf->size() <= kMaxBytes);
   const auto written = tracelink::otlp_protobuf_to_json(*protobuf);

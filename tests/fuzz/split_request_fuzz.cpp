@@ -25,7 +25,7 @@ void check_slice(const tracelink::TraceSlice& slice) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto result = tracelink::split_request({reinterpret_cast<const char*>(data), size},
-                                               {.max_bytes = kMaxBytes, .max_spans = 1000});
+                                               {.max_bytes = kMaxBytes, .max_items = 1000});
   if (!result) return 0;
   std::size_t bytes = 0;
   for (const auto& slice : result->slices) {

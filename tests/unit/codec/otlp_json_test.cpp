@@ -17,7 +17,7 @@ using namespace testing;
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
 std::string to_protobuf(std::string_view json) {
-  auto result = otlp_json_to_protobuf(json, kNoLimit);
+  auto result = otlp_json_to_protobuf(std::string(json), kNoLimit);
   if (!result) return "error: " + result.error().message;
   return *std::move(result);
 }
@@ -195,6 +195,15 @@ TEST(OtlpJson, OutputIsBounded) {
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, ErrorCode::too_large);
   }
+}
+
+TEST(OtlpJson, TheMemoryOfItsIndexIsBounded) {
+  const std::string brackets = R"({"x":[)" + std::string(kMaxJsonTokens, '[');
+  const auto result = otlp_json_to_protobuf(brackets, kNoLimit);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::too_large);
+  const std::string text = R"({"x":")" + std::string(kMaxJsonTokens, '[') + R"("})";
+  EXPECT_TRUE(otlp_json_to_protobuf(text, kNoLimit));
 }
 
 struct WriteCase {

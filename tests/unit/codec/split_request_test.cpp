@@ -1,5 +1,7 @@
 #include "daemon/codec/split_request.hpp"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include "tests/unit/codec/otlp_messages.hpp"
@@ -21,6 +23,8 @@ SplitRequest split(std::string_view request, const SplitLimits& limits = kLimits
   }
   return *std::move(result);
 }
+
+using Utf8Case = std::pair<const char*, std::string (*)(std::string)>;
 
 // Every test of a rejection has a good span beside the bad one.
 struct RejectionCase {
@@ -63,32 +67,85 @@ INSTANTIATE_TEST_SUITE_P(
         RejectionCase{"parent_id_16_bytes", {.parent = trace_id('\0')}, kRejectParentId}),
     [](const auto& tested) { return tested.param.name; });
 
+// A text that is no UTF-8 costs nothing but its ill-formed part.
+class SplitRequestUtf8 : public ::testing::TestWithParam<Utf8Case> {};
+
+TEST_P(SplitRequestUtf8, IsReplacedAndTheSpansAreKept) {
+  const auto& request = GetParam().second;
+  const auto result = split(request(kBadUtf8));
+  EXPECT_TRUE(result.rejected.empty());
+  EXPECT_EQ(result.replaced_utf8, 1u);
+  ASSERT_EQ(result.slices.size(), 1u);
+  EXPECT_EQ(result.slices[0].otlp, request("\xef\xbf\xbd("));
+}
+
+std::string in_span(const std::string& more) { return request_of({with(more)}); }
+std::string in_resource(const std::string& more) {
+  return resource_spans(bytes_field(1, more) + scope_spans(span_field()));
+}
+
 INSTANTIATE_TEST_SUITE_P(
-    Utf8, SplitRequestRejection,
+    Table, SplitRequestUtf8,
     ::testing::Values(
-        RejectionCase{"name", with(bytes_field(5, kBadUtf8)), kRejectUtf8},
-        RejectionCase{"surrogate", with(bytes_field(5, "\xed\xa0\x80")), kRejectUtf8},
-        RejectionCase{"overlong", with(bytes_field(5, "\xc0\x80")), kRejectUtf8},
-        RejectionCase{"trace_state", with(bytes_field(3, kBadUtf8)), kRejectUtf8},
-        RejectionCase{"attribute_key", with_attribute(kBadUtf8, ""), kRejectUtf8},
-        RejectionCase{"attribute_value", with_attribute("k", bytes_field(1, kBadUtf8)),
-                      kRejectUtf8},
-        RejectionCase{"in_list",
-                      with_attribute("k", bytes_field(5, bytes_field(1, bytes_field(1, kBadUtf8)))),
-                      kRejectUtf8},
-        RejectionCase{"map_key",
-                      with_attribute("k", bytes_field(6, bytes_field(1, key_value(kBadUtf8, "")))),
-                      kRejectUtf8},
-        RejectionCase{"event_name", with(bytes_field(11, bytes_field(2, kBadUtf8))), kRejectUtf8},
-        RejectionCase{"event_attribute",
-                      with(bytes_field(11, bytes_field(3, key_value(kBadUtf8, "")))), kRejectUtf8},
-        RejectionCase{"link_trace_state", with(bytes_field(13, bytes_field(3, kBadUtf8))),
-                      kRejectUtf8},
-        RejectionCase{"link_attribute",
-                      with(bytes_field(13, bytes_field(4, key_value(kBadUtf8, "")))), kRejectUtf8},
-        RejectionCase{"status_message", with(bytes_field(15, bytes_field(2, kBadUtf8))),
-                      kRejectUtf8}),
-    [](const auto& tested) { return tested.param.name; });
+        Utf8Case{"name", [](std::string text) { return in_span(bytes_field(5, text)); }},
+        Utf8Case{"trace_state", [](std::string text) { return in_span(bytes_field(3, text)); }},
+        Utf8Case{"attribute_key",
+                 [](std::string text) { return in_span(bytes_field(9, key_value(text, ""))); }},
+        Utf8Case{"attribute_value",
+                 [](std::string text) {
+                   return in_span(bytes_field(9, key_value("k", bytes_field(1, text))));
+                 }},
+        Utf8Case{"in_list",
+                 [](std::string text) {
+                   const auto list = bytes_field(5, bytes_field(1, bytes_field(1, text)));
+                   return in_span(bytes_field(9, key_value("k", list)));
+                 }},
+        Utf8Case{"map_key",
+                 [](std::string text) {
+                   const auto map = bytes_field(6, bytes_field(1, key_value(text, "")));
+                   return in_span(bytes_field(9, key_value("k", map)));
+                 }},
+        Utf8Case{"event_name",
+                 [](std::string text) { return in_span(bytes_field(11, bytes_field(2, text))); }},
+        Utf8Case{"link_attribute",
+                 [](std::string text) {
+                   return in_span(bytes_field(13, bytes_field(4, key_value(text, ""))));
+                 }},
+        Utf8Case{"status_message",
+                 [](std::string text) { return in_span(bytes_field(15, bytes_field(2, text))); }},
+        Utf8Case{"resource_attribute",
+                 [](std::string text) { return in_resource(bytes_field(1, key_value(text, ""))); }},
+        Utf8Case{
+            "resource_entity",
+            [](std::string text) { return in_resource(bytes_field(3, bytes_field(2, text))); }},
+        Utf8Case{"resource_schema_url",
+                 [](std::string text) {
+                   return resource_spans(bytes_field(3, text) + scope_spans(span_field()));
+                 }},
+        Utf8Case{"scope_name",
+                 [](std::string text) {
+                   return resource_spans(
+                       scope_spans(bytes_field(1, bytes_field(1, text)) + span_field()));
+                 }},
+        Utf8Case{"scope_schema_url",
+                 [](std::string text) {
+                   return resource_spans(scope_spans(bytes_field(3, text) + span_field()));
+                 }}),
+    [](const auto& tested) { return tested.param.first; });
+
+TEST(SplitRequest, ARepairedSpanMayStillBeRejected) {
+  const auto result = split(request_of({{.trace = "", .more = bytes_field(5, kBadUtf8)}}));
+  EXPECT_EQ(result.rejected_spans(), 1u);
+  EXPECT_EQ(result.replaced_utf8, 0u);
+}
+
+TEST(SplitRequest, BoundsWhatRepairedTextsGrowTo) {
+  const std::string request = request_of({with(bytes_field(5, std::string(1000, '\xff')))});
+  EXPECT_TRUE(split_request(request, {.max_bytes = 3500}));
+  const auto result = split_request(request, {.max_bytes = 2500});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::too_large);
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Depth, SplitRequestRejection,
@@ -115,40 +172,25 @@ const std::string kTwoSpans = span_field() + span_field();
 INSTANTIATE_TEST_SUITE_P(
     Table, SplitRequestOuterFlaw,
     ::testing::Values(
-        RejectionCase{"resource_schema_url",
-                      with(resource_spans(scope_spans(kTwoSpans) + bytes_field(3, kBadUtf8))),
-                      kRejectUtf8},
-        RejectionCase{"resource_attribute",
-                      with(resource_spans(bytes_field(1, bytes_field(1, key_value(kBadUtf8, ""))) +
-                                          scope_spans(kTwoSpans))),
-                      kRejectUtf8},
-        RejectionCase{"resource_entity",
-                      with(resource_spans(bytes_field(1, bytes_field(3, bytes_field(2, kBadUtf8))) +
-                                          scope_spans(kTwoSpans))),
-                      kRejectUtf8},
         RejectionCase{
             "resource_depth",
             with(resource_spans(bytes_field(1, bytes_field(1, key_value("k", nested_map(33)))) +
                                 scope_spans(kTwoSpans))),
             kRejectDepth},
-        RejectionCase{"scope_schema_url",
-                      with(resource_spans(scope_spans(kTwoSpans + bytes_field(3, kBadUtf8)))),
-                      kRejectUtf8},
         RejectionCase{
-            "scope_name",
-            with(resource_spans(scope_spans(bytes_field(1, bytes_field(1, kBadUtf8)) + kTwoSpans))),
-            kRejectUtf8},
-        RejectionCase{
-            "scope_version",
-            with(resource_spans(scope_spans(bytes_field(1, bytes_field(2, kBadUtf8)) + kTwoSpans))),
-            kRejectUtf8}),
+            "scope_depth",
+            with(resource_spans(scope_spans(
+                bytes_field(1, bytes_field(3, key_value("k", nested_map(33)))) + kTwoSpans))),
+            kRejectDepth}),
     [](const auto& tested) { return tested.param.name; });
 
-TEST(SplitRequest, LeavesOutAFlawedResourceWithoutSpans) {
+TEST(SplitRequest, LeavesOutResourcesAndScopesWithoutSpans) {
   const std::string good = request_of({{}});
-  for (const std::string& flawed : {resource_spans(bytes_field(3, kBadUtf8)),
-                                    resource_spans(scope_spans(bytes_field(3, kBadUtf8)))}) {
-    const auto result = split(flawed + good);
+  for (const std::string& empty :
+       {resource_spans(""), resource_spans(bytes_field(3, kBadUtf8)),
+        resource_spans(scope_spans("")), resource_spans(scope_spans(bytes_field(3, "url"))),
+        resource_spans(scope_spans("") + scope_spans(""))}) {
+    const auto result = split(empty + good + empty);
     ASSERT_EQ(result.slices.size(), 1u);
     EXPECT_EQ(result.slices[0].otlp, good);
     EXPECT_TRUE(result.rejected.empty());
@@ -195,10 +237,23 @@ INSTANTIATE_TEST_SUITE_P(
                       MalformedCase{"status", request_of({with(bytes_field(15, kCut))})}),
     [](const auto& tested) { return tested.param.name; });
 
-TEST(SplitRequest, RefusesMoreSpansThanAllowed) {
-  const std::string request = request_of({{}, {}, {.trace = ""}});
-  EXPECT_TRUE(split_request(request, {.max_spans = 3}));
-  const auto result = split_request(request, {.max_spans = 2});
+TEST(SplitRequest, RefusesMoreResourcesScopesAndSpansThanAllowed) {
+  for (const std::string& request :
+       {request_of({{}, {}, {.trace = ""}}), resource_spans("") + request_of({{}, {}}),
+        resource_spans(scope_spans("") + scope_spans("") + scope_spans("") + scope_spans(""))}) {
+    EXPECT_TRUE(split_request(request, {.max_items = 5}));
+    const auto result = split_request(request, {.max_items = 4});
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::too_large);
+  }
+}
+
+TEST(SplitRequest, CountsWhatEachTraceCostsBesideItsBytes) {
+  const std::string two = request_of({{}, {.trace = trace_id('b')}});
+  const auto slices = split(two).slices;
+  const std::size_t bytes = slices[0].otlp.size() + slices[1].otlp.size();
+  EXPECT_TRUE(split_request(two, {.max_bytes = bytes + kSliceCost}));
+  const auto result = split_request(two, {.max_bytes = bytes + kSliceCost - 1});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::too_large);
 }
@@ -219,8 +274,8 @@ TEST(SplitRequest, CountsARepeatedResourceAgainstTheByteLimit) {
                                             span_field({.trace = trace_id('b')})));
   const auto slices = split(request).slices;
   ASSERT_EQ(slices.size(), 2u);
-  const std::size_t sum = slices[0].otlp.size() + slices[1].otlp.size();
-  EXPECT_GT(sum, request.size() + 1000);
+  const std::size_t sum = slices[0].otlp.size() + slices[1].otlp.size() + kSliceCost;
+  EXPECT_GT(sum, request.size() + 1000 + kSliceCost);
   EXPECT_TRUE(split_request(request, {.max_bytes = sum}));
   const auto result = split_request(request, {.max_bytes = sum - 1});
   ASSERT_FALSE(result);

@@ -1,3 +1,5 @@
+#include <fstream>
+
 #include "daemon/codec/compression.hpp"
 #include "ipc/wire/base64.hpp"
 #include "ipc/wire/rpc_status.hpp"
@@ -7,6 +9,13 @@ namespace tracelink {
 namespace {
 
 using namespace std::chrono_literals;
+
+// Of this process, by the kernel.
+std::size_t address_space_bytes() {
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * static_cast<std::size_t>(::getpagesize());
+}
 
 class GrpcServer : public ServerTest {
  protected:
@@ -106,6 +115,27 @@ TEST_F(GrpcServer, RefusesWhatIsNotAnExport) {
             "415");
   EXPECT_EQ(export_once("", {{":method", "PUT"}}).headers.at(":status"), "405");
   EXPECT_EQ(export_once("", {{"content-type", "application/grpc+proto"}}).status(), "0");
+}
+
+TEST_F(GrpcServer, TellsAClientOfOtlpHttpWhatToDo) {
+  start();
+  for (const char* type : {"application/json", "application/x-protobuf"}) {
+    const auto answer = export_once(one_span(1), {{":path", "/v1/traces"}, {"content-type", type}});
+    EXPECT_EQ(answer.headers.at(":status"), "415");
+    EXPECT_NE(answer.body.find("HTTP/1.1"), std::string::npos) << answer.body;
+    EXPECT_FALSE(answer.headers.contains("grpc-status"));
+  }
+}
+
+TEST_F(GrpcServer, KeepsNoMemoryForWhatIsOnlyAnnounced) {
+  start();
+  const std::size_t before = address_space_bytes();
+  GrpcTestClient client(connect());
+  for (int i = 0; i < 20; ++i) {
+    client.call(std::string("\0\3\x80\0\0abcd", 9), {}, false);  // 58 MB, of which 4 bytes come
+  }
+  client.round_trip();
+  EXPECT_LT(address_space_bytes(), before + (256u << 20));
 }
 
 TEST_F(GrpcServer, RefusesABrokenMessageForGood) {

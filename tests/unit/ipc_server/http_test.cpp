@@ -145,6 +145,21 @@ TEST_F(HttpServer, RefusalsAreReadableWhileTheClientStillSends) {
   EXPECT_EQ(stats().too_large_requests, 2u);
 }
 
+TEST_F(HttpServer, BoundsWhatIsNotBody) {
+  start();
+  const std::string start_of_body =
+      std::string("POST /v1/traces HTTP/1.1\r\nTransfer-Encoding: chunked\r\n") + kProtobuf +
+      "\r\n";
+  const std::string whole = "28\r\n" + one_span(1) + "\r\n0\r\n";
+  for (const bool in_trailer : {false, true}) {
+    RawClient client = connect();
+    client.send(start_of_body + (in_trailer ? whole + "x: " : "5;a=") + std::string(20'000, 'x'));
+    EXPECT_TRUE(read_answer(client).has("400"));
+  }
+  EXPECT_EQ(stats().large_headers, 2u);
+  EXPECT_EQ(stats().in_flight_bytes, 0u);
+}
+
 TEST_F(HttpServer, RefusesATooLargeBodyInsteadOf100Continue) {
   options.max_request_bytes = 10;
   start();

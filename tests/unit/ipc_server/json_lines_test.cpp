@@ -22,6 +22,34 @@ TEST_F(JsonLines, AnswersEachLineWithOneLine) {
   EXPECT_EQ(stats().in_flight_bytes, 0u);
 }
 
+TEST_F(JsonLines, TheFirstLineMayFollowBlanksAndAByteOrderMark) {
+  start();
+  for (const std::string before : {"\n", "\r\n", " ", "\t\n\n", "\xef\xbb\xbf", "\xef\xbb\xbf\n"}) {
+    RawClient client = connect();
+    for (const char byte : before) client.send({&byte, 1});
+    client.send(kOneSpanJson + "\n \t\n" + kOneSpanJson + "\n");
+    EXPECT_EQ(client.receive_until("\n"), "{}\n");
+    EXPECT_EQ(client.receive_until("\n"), "{}\n");
+  }
+  EXPECT_EQ(sink().requests().size(), 12u);
+}
+
+TEST_F(JsonLines, AnOddTextCostsNothingElse) {
+  start();
+  RawClient client = connect();
+  const std::string half =
+      R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10",)"
+      R"("spanId":"0102030405060708","name":"half )";
+  client.send(half + R"(\ud83e"}]}]}]})" + "\n" + half + "\xff\"}]}]}]}\n");
+  EXPECT_EQ(client.receive_until("\n"), "{}\n");
+  EXPECT_EQ(client.receive_until("\n"), "{}\n");
+  for (const auto& request : sink().requests()) {
+    EXPECT_NE(request.slices.at(0).otlp.find("half \xef\xbf\xbd"), std::string::npos);
+  }
+  EXPECT_EQ(stats().replaced_surrogates, 1u);
+  EXPECT_EQ(stats().replaced_utf8, 1u);
+}
+
 TEST_F(JsonLines, TakesALastLineWithoutItsEnd) {
   start();
   RawClient client = connect();

@@ -23,11 +23,13 @@ TEST_F(ServerDoor, ClosesOnATlsHelloAndSaysWhatToSet) {
   EXPECT_NE(warnings()[0].find("OTEL_EXPORTER_OTLP_TRACES_INSECURE=true"), std::string::npos);
 }
 
-TEST_F(ServerDoor, ClosesOnBytesOfNoProtocol) {
+TEST_F(ServerDoor, TellsAClientOfNoProtocolWhatItTakes) {
   start();
   RawClient client = connect();
-  client.send("\x01\x02");
-  EXPECT_EQ(client.receive_all(), "");
+  client.send("[{}]\n");
+  const std::string answer = client.receive_all();
+  EXPECT_TRUE(answer.starts_with(R"({"error":{"code":3,)")) << answer;
+  EXPECT_NE(answer.find("JSON lines"), std::string::npos);
   EXPECT_EQ(stats().unknown_protocols, 1u);
 }
 

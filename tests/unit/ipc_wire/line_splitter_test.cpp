@@ -18,7 +18,7 @@ std::vector<std::string> lines_of(LineSplitter& splitter, std::string_view bytes
 }
 
 TEST(LineSplitter, CutsAtNewlinesWhereverThePiecesEnd) {
-  const std::string text = "one\r\n\n\ntwo\nthree\n";
+  const std::string text = "one\r\n\n \t\ntwo\nthree\n";
   const std::vector<std::string> expected{"one", "two", "three"};
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     LineSplitter splitter(10);

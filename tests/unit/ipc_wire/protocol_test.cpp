@@ -1,5 +1,7 @@
 #include "ipc/wire/protocol.hpp"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 namespace tracelink {
@@ -25,12 +27,29 @@ TEST(DetectProtocol, DecidesByTheFirstBytes) {
       {"\x16\x03\x01", Protocol::tls},
       {std::string_view("\0", 1), Protocol::unknown},
       {" GET", Protocol::unknown},
+      {"\xef", Protocol::undecided},
+      {"\xef\xbb", Protocol::undecided},
+      {"\xef\xbbx", Protocol::unknown},
       {"\xff", Protocol::unknown},
       {"[1]", Protocol::unknown},
   };
   for (const auto& row : table) {
     EXPECT_EQ(detect_protocol(row.bytes), row.expected) << row.bytes;
   }
+}
+
+TEST(DetectProtocol, SkipsBlanksAndAByteOrderMark) {
+  const std::pair<std::string_view, std::size_t> table[] = {
+      {"", 0},
+      {"{", 0},
+      {" \t\r\n{", 4},
+      {"\n\n", 2},
+      {"\xef\xbb", 0},
+      {"\xef\xbb\xbf{", 3},
+      {"\r\n\xef\xbb\xbf\n{", 6},
+      {"{ \n", 0},
+  };
+  for (const auto& [bytes, skipped] : table) EXPECT_EQ(skipped_bytes(bytes), skipped) << bytes;
 }
 
 }  // namespace
