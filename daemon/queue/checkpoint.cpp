@@ -1,9 +1,11 @@
 #include "daemon/queue/checkpoint.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "daemon/base/crc32c.hpp"
 #include "daemon/queue/little_endian.hpp"
+#include "daemon/queue/record_format.hpp"
 
 namespace tracelink {
 namespace {
@@ -42,6 +44,15 @@ std::string encode_payload(const Checkpoint& checkpoint) {
   return out;
 }
 
+// It names no segment that was never there.
+bool is_possible(const Checkpoint& checkpoint) {
+  const auto used = [&](std::uint64_t id) { return id != 0 && id < checkpoint.next_segment_id; };
+  return std::ranges::all_of(checkpoint.retired_ids, used) &&
+         std::ranges::all_of(checkpoint.sealed_at, [&](const auto& seal) {
+           return used(seal.first) && seal.second % kRecordAlignment == 0;
+         });
+}
+
 std::optional<Checkpoint> decode_payload(std::string_view payload, std::uint32_t version) {
   LittleEndianReader in(payload);
   Checkpoint checkpoint;
@@ -58,7 +69,7 @@ std::optional<Checkpoint> decode_payload(std::string_view payload, std::uint32_t
     checkpoint.sealed_at[id] = in.take<std::uint64_t>();
   }
   if (version >= 2) checkpoint.retired.replayed = in.take<std::uint64_t>();
-  if (!in.ok()) return std::nullopt;
+  if (!in.ok() || !in.rest().empty() || !is_possible(checkpoint)) return std::nullopt;
   return checkpoint;
 }
 

@@ -17,8 +17,25 @@ std::string encode_header(const SegmentKey& key) {
   std::string out(kMagic);
   append_le(out, key.version);
   append_le(out, key.segment_id);
+  if (key.version > 1) append_le(out, key.secret);
   append_le(out, crc32c(0, out));
   return out;
+}
+
+std::size_t header_bytes(std::uint32_t version) {
+  return version == 1 ? kJournalHeaderBytes - sizeof(std::uint64_t) : kJournalHeaderBytes;
+}
+
+// What the file says itself, if it is a journal of this segment.
+std::optional<SegmentKey> decode_header(std::string_view content, std::uint64_t segment_id) {
+  LittleEndianReader in(content);
+  if (in.take_bytes(kMagic.size()) != kMagic) return std::nullopt;
+  SegmentKey key{.segment_id = segment_id, .version = in.take<std::uint32_t>()};
+  in.take<std::uint64_t>();
+  if (key.version == 0 || key.version > kSegmentVersion) return std::nullopt;
+  if (key.version > 1) key.secret = in.take<std::uint64_t>();
+  if (!in.ok() || !content.starts_with(encode_header(key))) return std::nullopt;
+  return key;
 }
 
 void append_entry(std::string& out, const JournalEntry& entry, std::uint32_t seed) {
@@ -36,9 +53,9 @@ void append_entry(std::string& out, const JournalEntry& entry, std::uint32_t see
   append_le(out, crc32c(seed, std::string_view(out).substr(start)));
 }
 
-std::optional<JournalEntry> decode_entry(std::string_view bytes, std::uint32_t seed) {
+std::optional<JournalEntry> decode_entry(std::string_view bytes, const SegmentKey& key) {
   const auto covered = bytes.substr(0, kJournalEntryBytes - sizeof(std::uint32_t));
-  if (get_le<std::uint32_t>(bytes.data() + covered.size()) != crc32c(seed, covered)) {
+  if (get_le<std::uint32_t>(bytes.data() + covered.size()) != crc32c(key.header_seed(), covered)) {
     return std::nullopt;
   }
   LittleEndianReader in(covered);
@@ -52,7 +69,22 @@ std::optional<JournalEntry> decode_entry(std::string_view bytes, std::uint32_t s
   entry.damaged = in.take<std::uint32_t>();
   entry.records = in.take<std::uint32_t>();
   entry.bytes = in.take<std::uint32_t>();
+  // No record begins anywhere else.
+  if (entry.offset < key.first_record() || entry.offset % kRecordAlignment != 0) {
+    return std::nullopt;
+  }
   return entry;
+}
+
+void take_entries(std::string_view content, const SegmentKey& segment,
+                  std::vector<JournalEntry>& entries) {
+  const auto key = segment.version != 0 ? segment : decode_header(content, segment.segment_id);
+  if (!key) return;
+  for (auto at = header_bytes(key->version); at + kJournalEntryBytes <= content.size();
+       at += kJournalEntryBytes) {
+    const auto entry = decode_entry(content.substr(at, kJournalEntryBytes), *key);
+    if (entry) entries.push_back(*entry);
+  }
 }
 
 Result<std::string> read_if_there(const FileSystem& fs, const std::filesystem::path& path) {
@@ -93,15 +125,14 @@ DeliveryJournal::DeliveryJournal(FileSystem& fs, const QueuePaths& paths, const 
                                  std::uint64_t first_generation)
     : fs_(fs), paths_(paths), key_(key), generation_(first_generation) {}
 
-Result<void> DeliveryJournal::create() {
+Result<std::unique_ptr<File>> DeliveryJournal::create() {
   auto file = fs_.create(paths_.journal(key_.segment_id, generation_));
-  if (!file) return std::move(file).error();
+  if (!file) return file;
   const auto header = encode_header(key_);
   const std::string_view pieces[] = {header};
-  if (auto written = (*file)->append(pieces); !written) return written;
-  if (auto synced = fs_.sync_directory(paths_.queue); !synced) return synced;
-  file_ = *std::move(file);
-  return {};
+  if (auto written = (*file)->append(pieces); !written) return std::move(written).error();
+  if (auto synced = fs_.sync_directory(paths_.queue); !synced) return std::move(synced).error();
+  return file;
 }
 
 Result<void> DeliveryJournal::write(std::span<const JournalEntry> entries) {
@@ -111,13 +142,12 @@ Result<void> DeliveryJournal::write(std::span<const JournalEntry> entries) {
   for (const auto& entry : entries) append_entry(bytes, entry, seed);
   const std::string_view pieces[] = {bytes};
 
-  Result<void> result = file_ ? Result<void>() : create();
-  if (result) result = file_->append(pieces);
-  if (result) result = file_->sync();
-  if (!result) {
-    file_.reset();
-    ++generation_;
-  }
+  const auto file = begun_ ? fs_.open(paths_.journal(key_.segment_id, generation_)) : create();
+  Result<void> result = file ? Result<void>() : Result<void>(file.error());
+  if (result) result = (*file)->append(pieces);
+  if (result) result = (*file)->sync();
+  begun_ = result.has_value();
+  if (!result) ++generation_;
   return result;
 }
 
@@ -126,22 +156,17 @@ Result<std::vector<JournalEntry>> DeliveryJournal::load(const FileSystem& fs,
                                                         const SegmentKey& key,
                                                         std::uint64_t generations) {
   std::vector<JournalEntry> entries;
-  const auto seed = key.header_seed();
   for (std::uint64_t generation = 0; generation < generations; ++generation) {
     const auto content = read_if_there(fs, paths.journal(key.segment_id, generation));
     if (!content) return content.error();
-    for (std::size_t at = kJournalHeaderBytes; at + kJournalEntryBytes <= content->size();
-         at += kJournalEntryBytes) {
-      const auto bytes = std::string_view(*content).substr(at, kJournalEntryBytes);
-      if (const auto entry = decode_entry(bytes, seed)) entries.push_back(*entry);
-    }
+    take_entries(*content, key, entries);
   }
   keep_one_each(entries);
   return entries;
 }
 
 Result<void> DeliveryJournal::remove() {
-  file_.reset();
+  begun_ = false;
   for (std::uint64_t generation = 0; generation <= generation_; ++generation) {
     if (auto removed = fs_.remove(paths_.journal(key_.segment_id, generation)); !removed) {
       return removed;

@@ -27,7 +27,7 @@ struct JournalEntry {
   void add_to(Totals& totals) const;
   bool operator==(const JournalEntry&) const = default;
 };
-inline constexpr std::size_t kJournalHeaderBytes = 24;
+inline constexpr std::size_t kJournalHeaderBytes = 32;
 inline constexpr std::size_t kJournalEntryBytes = 48;
 
 // By offset, without repetitions. A record that was delivered may be part of a stretch damaged
@@ -38,7 +38,8 @@ void keep_one_each(std::vector<JournalEntry>& entries);
 // when it is not certain that it was stored, so the reader keeps one per offset.
 //
 // Each object writes a file of its own ("generation"), and goes to a next one after any failure, so
-// it never appends behind bytes of unknown state.
+// it never appends behind bytes of unknown state. The file is open only while it is written to: the
+// number of segments is not bounded by that of descriptors.
 // Threads: one at a time. Lifetime: `fs` and `paths` outlive this object.
 class DeliveryJournal {
  public:
@@ -49,21 +50,22 @@ class DeliveryJournal {
   Result<void> write(std::span<const JournalEntry> entries);
 
   // Entries of all generations below `generations`, by offset. Bytes that are no entry of this
-  // segment are skipped (their steps are repeated). Errors: `io`, no_space.
+  // segment are skipped (their steps are repeated). A key of version 0 (of a segment that is gone,
+  // or has lost its header) is replaced by what each file says itself. Errors: `io`, no_space.
   static Result<std::vector<JournalEntry>> load(const FileSystem& fs, const QueuePaths& paths,
                                                 const SegmentKey& key, std::uint64_t generations);
   // Removes the files of the generations that this object or an earlier one wrote.
   Result<void> remove();
-  std::uint64_t generations() const { return generation_ + (file_ ? 1 : 0); }
+  std::uint64_t generations() const { return generation_ + (begun_ ? 1 : 0); }
 
  private:
-  Result<void> create();
+  Result<std::unique_ptr<File>> create();
 
   FileSystem& fs_;
   const QueuePaths& paths_;
   const SegmentKey key_;
   std::uint64_t generation_;
-  std::unique_ptr<File> file_;
+  bool begun_ = false;  // the generation's file is there, and its end is known
 };
 
 }  // namespace tracelink

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -87,6 +88,8 @@ class FakeFileSystem final : public FileSystem {
     inode->durable = std::move(bytes);
     durable_entries_[path] = inode;
   }
+  std::uint64_t read_bytes() const { return read_bytes_; }  // by everybody, so far
+  int open_files() const { return *open_files_; }
   std::uint64_t disk_bytes() const {
     const std::lock_guard lock(mutex_);
     return used();
@@ -186,7 +189,16 @@ class FakeFileSystem final : public FileSystem {
   class Handle final : public File {
    public:
     Handle(FakeFileSystem& fs, std::filesystem::path path, std::shared_ptr<Inode> inode)
-        : fs_(fs), path_(std::move(path)), inode_(std::move(inode)), life_(fs.life_) {}
+        : fs_(fs),
+          path_(std::move(path)),
+          inode_(std::move(inode)),
+          life_(fs.life_),
+          open_(fs.open_files_) {
+      ++*open_;
+    }
+    ~Handle() override { --*open_; }
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
 
     Result<void> append(std::span<const std::string_view> pieces) override {
       const std::lock_guard lock(fs_.mutex_);
@@ -217,7 +229,9 @@ class FakeFileSystem final : public FileSystem {
       const std::lock_guard lock(fs_.mutex_);
       if (auto step = begin(); !step) return std::move(step).error();
       if (offset >= inode_->bytes.size()) return std::string();
-      return inode_->bytes.substr(static_cast<std::size_t>(offset), size);
+      auto bytes = inode_->bytes.substr(static_cast<std::size_t>(offset), size);
+      fs_.read_bytes_ += bytes.size();
+      return bytes;
     }
     Result<std::uint64_t> size() const override {
       const std::lock_guard lock(fs_.mutex_);
@@ -254,6 +268,7 @@ class FakeFileSystem final : public FileSystem {
     const std::filesystem::path path_;
     const std::shared_ptr<Inode> inode_;
     const std::uint64_t life_;
+    const std::shared_ptr<std::atomic<int>> open_;
   };
 
   Result<void> begin(const std::filesystem::path& path) const {
@@ -291,6 +306,9 @@ class FakeFileSystem final : public FileSystem {
   bool power_cut_ = false;
   std::string failing_prefix_;
   mutable std::uint64_t count_ = 0;
+  std::atomic<std::uint64_t> read_bytes_ = 0;
+  // Outlives this object in handles that do.
+  std::shared_ptr<std::atomic<int>> open_files_ = std::make_shared<std::atomic<int>>(0);
   mutable bool fired_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/base/crc32c.hpp"
+#include "daemon/queue/delivery_journal.hpp"
 #include "daemon/queue/little_endian.hpp"
 #include "daemon/queue/record_format.hpp"
 #include "tests/support/queue_harness.hpp"
@@ -321,7 +322,7 @@ TEST_F(QueueDamageTest, ADamagedJournalEntryRepeatsOnlyItsOwnRecord) {
   crash(Crash::keep_all);
   const auto path = options.state_dir / "queue" / files(".journal").at(0);
   auto bytes = fs.content(path);
-  bytes.at(24 + 48 + 10) ^= 1;
+  bytes.at(kJournalHeaderBytes + kJournalEntryBytes + 10) ^= 1;
   fs.set_content(path, bytes);
   open();
   EXPECT_EQ(drain_numbers(), numbers(1, 2));

@@ -20,7 +20,8 @@ struct QueueFullTest : testing::Test, QueueHarness {
     }
     return 0;
   }
-  // Two segments are done (each closed with less than a new one is charged) while a request that needs more than that has waited for so long.
+  // Two segments are done (each closed with less than a new one is charged) while a request that
+  // needs more than that has waited for so long.
   bool small_request_gets_new_room(std::chrono::seconds waited) {
     open_with(OnFull::wait);
     fill();

@@ -1,5 +1,7 @@
 #include "daemon/queue/record_format.hpp"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "daemon/base/crc32c.hpp"
@@ -187,14 +189,29 @@ TEST(QueueFormat, RefusesTornEnvelopesAndFooters) {
 
 TEST(QueueFormat, RoundTripsTheCheckpoint) {
   const Checkpoint checkpoint{.retired = {1, 2, 3, 4, 5, 6, 7, 8, 15},
-                              .next_segment_id = 9,
+                              .next_segment_id = 14,
                               .next_sequence = 10,
                               .retired_ids = {11, 12},
-                              .sealed_at = {{13, 14}}};
+                              .sealed_at = {{13, 4160}}};
   const auto decoded = decode_checkpoint(encode_checkpoint(checkpoint));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(*decoded, checkpoint);
   EXPECT_EQ(decode_checkpoint("").error().code, ErrorCode::corrupt);
+}
+
+TEST(QueueFormat, RefusesACheckpointThatNamesWhatWasNeverThere) {
+  const Checkpoint right{
+      .retired = {}, .next_segment_id = 14, .retired_ids = {13}, .sealed_at = {{12, 4160}}};
+  const auto refused = [&](const std::function<void(Checkpoint&)>& change) {
+    auto checkpoint = right;
+    change(checkpoint);
+    return !decode_checkpoint(encode_checkpoint(checkpoint));
+  };
+  EXPECT_FALSE(refused([](Checkpoint&) {}));
+  EXPECT_TRUE(refused([](Checkpoint& c) { c.retired_ids = {14}; }));
+  EXPECT_TRUE(refused([](Checkpoint& c) { c.retired_ids = {0}; }));
+  EXPECT_TRUE(refused([](Checkpoint& c) { c.sealed_at = {{14, 4160}}; }));
+  EXPECT_TRUE(refused([](Checkpoint& c) { c.sealed_at = {{12, 4161}}; }));
 }
 
 // Written before replays were counted: they were not there yet.
