@@ -1,5 +1,6 @@
 """The measurements of scripts/bench. Standard library only."""
 
+import argparse
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build/bench/bin"
@@ -17,26 +19,32 @@ SPANS_PER_REQUEST = 3
 REQUEST_BYTES = 1700
 BACKLOG_BYTES = 1 << 30
 BACKLOG_PADDING = 1 << 18
+# Traces, spans of each, bytes more than 1.6 KB.
+BACKLOGS = [(1_000, 3, 0), (40_000, 3, 0), (150_000, 4, 3_000)]
+LONGEST_DRAIN_S = 600
 
 
 class Daemon:
-    """A daemon without a server: it accepts and keeps."""
+    """A daemon that accepts and keeps, and forwards where start() is given a server."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, binaries=BIN):
         self.folder = folder
+        self.binaries = binaries
         self.config = folder / "tracelinkd.yaml"
         self.socket = folder / "t.sock"
         self.config.write_text(
             f"model: {{name: bench}}\nstate_dir: {folder}/state\nlisten: {{socket: {{path: {self.socket}}}}}\n"
             f"control: {{socket: {folder}/c.sock}}\n")
 
-    def start(self):
+    def start(self, server=None):
         """Returns how many seconds passed until the socket answered."""
         begin = time.monotonic()
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("MLFLOW_", "TRACELINK_"))}
+        if server:
+            environment["MLFLOW_TRACKING_URI"] = server
         with (self.folder / "tracelinkd.log").open("ab") as log:
-            self.child = subprocess.Popen([BIN / "tracelinkd", "--config", self.config], stdout=log, stderr=log,
+            self.child = subprocess.Popen([self.binaries / "tracelinkd", "--config", self.config], stdout=log, stderr=log,
                                           env=environment)
         while subprocess.run(["curl", "--silent", "--fail", "--output", "/dev/null", "--unix-socket", self.socket,
                               "http://localhost/"], check=False).returncode != 0:
@@ -99,8 +107,75 @@ def measure_backlog(daemon):
             ["memory, 1 GiB backlog", f"{daemon.memory_mib():.0f} MiB", "RSS", ""]]
 
 
+class Sink:
+    """A tracking server that answers at once."""
+
+    def __init__(self):
+        self.child = subprocess.Popen([BIN / "mlflow-sink"], stdout=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{int(self.child.stdout.readline())}"
+
+    def counts(self):
+        with urllib.request.urlopen(self.url + "/counts", timeout=10) as answer:
+            return json.load(answer)
+
+    def wait_for(self, traces):
+        end = time.monotonic() + LONGEST_DRAIN_S
+        while (counts := self.counts())["infos"] < traces:
+            if time.monotonic() > end:
+                sys.exit(f"bench: only {counts['infos']} of {traces} traces were delivered")
+            time.sleep(0.05)
+        return counts
+
+    def stop(self):
+        self.child.kill()
+        self.child.wait()
+
+
+def drain(folder, binaries, traces, spans, padding):
+    """Fills a queue and delivers it: traces a second, microseconds of CPU a trace."""
+    folder.mkdir()
+    daemon = Daemon(folder, binaries)
+    sink = Sink()
+    try:
+        daemon.start()
+        measure(BIN / "tracelink-bench", daemon.socket, 64, 600, padding, traces, spans)
+        daemon.stop()
+        daemon.start(sink.url)
+        counts = sink.wait_for(traces)
+        cpu_us = daemon.cpu_s() / traces * 1e6
+        daemon.stop()
+    finally:
+        if daemon.child.poll() is None:
+            daemon.child.kill()
+        sink.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    return traces / max(counts["seconds"], 1e-3), cpu_us
+
+
+def measure_delivery(folder, before):
+    rows = []
+    for traces, spans, padding in BACKLOGS:
+        for label, binaries in [("before", before), ("after" if before else "", BIN)]:
+            if not binaries:
+                continue
+            say(f"{traces} traces of {spans} spans, {label or binaries}")
+            rate, cpu_us = drain(folder / "drain", binaries, traces, spans, padding)
+            rows.append([f"delivery of {traces:,} waiting traces, {spans} spans, "
+                         f"{(1_600 + spans // 4 * 400 + padding) / 1e3:.1f} KB",
+                         f"{rate:.0f}/s", f"CPU {cpu_us:.0f} us a trace", label])
+    return rows
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser.add_argument("folder", nargs="?", default="build/bench")
+    parser.add_argument("--before", type=lambda path: pathlib.Path(path).resolve())
+    return parser.parse_args()
+
+
 def main():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="b-", dir=pathlib.Path(sys.argv[1]).resolve()))
+    chosen = options()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="b-", dir=pathlib.Path(chosen.folder).resolve()))
     daemon = Daemon(folder)
     try:
         say(f"raw append + fdatasync for {SECONDS} s")
@@ -110,6 +185,8 @@ def main():
                 ["memory, idle", f"{daemon.memory_mib():.0f} MiB", "RSS", ""]]
         rows = measure_intake(daemon, raw) + rows
         rows += measure_backlog(daemon)
+        daemon.stop()
+        rows += measure_delivery(folder, chosen.before)
     finally:
         if getattr(daemon, "child", None) and daemon.child.poll() is None:
             daemon.child.kill()

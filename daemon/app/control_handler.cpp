@@ -155,6 +155,7 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"replaced_characters", inputs.intake.replaced_utf8 + inputs.intake.replaced_surrogates},
       {"quarantine", {{"files", queue.quarantine_files}, {"bytes", queue.quarantine_bytes}}},
       {"held", held_json(forwarder)},
+      {"held_scopes", forwarder.held_scopes},
       {"waiting_for_root", waiting_for_root_json(forwarder.waiting_for_root)},
       {"relinks", relinks_json(inputs)},
       {"last_error", nullptr},

@@ -127,7 +127,7 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
   families.gauge("tracelink_server_up", "1 when the tracking server answers as it should.",
                  forward.server.state == ServerStatus::State::up ? 1 : 0);
   families.gauge("tracelink_scopes_held", "Scopes whose traces are held back.",
-                 number(forward.held.size()));
+                 number(forward.held_scopes));
   families.gauge("tracelink_traces_waiting_for_root", "Traces whose root span has not come.",
                  number(forward.waiting_for_root.traces));
   families.counter("tracelink_traces_delivered_total", "Deliveries of traces, or parts of them.",

@@ -25,7 +25,11 @@ ControlReply handle_probe(const ControlRequest& request, const ProbeInputs& inpu
   if (request.target == "/healthz") {
     const bool hangs =
         inputs.delivers && inputs.now - inputs.metrics.forward.stepped_at > kLongestRound;
-    return hangs ? text_reply(503, "the forwarder thread hangs\n") : text_reply(200, "ok\n");
+    if (hangs) return text_reply(503, "the forwarder thread hangs\n");
+    if (inputs.delivers && inputs.metrics.forward.is_stuck) {
+      return text_reply(503, "traces could be delivered, and none is\n");
+    }
+    return text_reply(200, "ok\n");
   }
   return text_reply(404, "known are /metrics, /healthz and /readyz\n");
 }

@@ -17,6 +17,7 @@ TraceWork begin_work(const StoredRecord& stored, const LinkChoice& choice) {
   work.accepted_link = stored.record.link;
   work.sequence = stored.sequence;
   work.accepted_at = stored.record.accepted_at;
+  work.replayed = stored.replayed;
   work.peer = stored.record.peer;
   return work;
 }
@@ -43,21 +44,17 @@ void fix_link(TraceWork& work, const RecentTrace& known) {
   work.link_obstacle = LinkObstacle::none;
 }
 
-SteadyTime Assembler::arrival(WallTime accepted_at) const {
-  const auto age = std::max(WallTime::duration::zero(), clock_.wall() - accepted_at);
-  return clock_.steady() - age;
-}
-
 void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>& known,
                     const LinkChoice& choice) {
   const TraceId id = stored.record.slice.trace_id;
-  const SteadyTime arrived = arrival(stored.record.accepted_at);
-  read_up_to_ = std::max(read_up_to_, arrived);
+  const SteadyTime arrived = acceptance_.of(stored);
+  read_up_to_ = stored.again ? arrived : std::max(read_up_to_, arrived);
   ++records_;
   auto [at, is_new] = open_.try_emplace(id);
   Open& open = at->second;
   if (is_new) {
     open.work = begin_work(stored, choice);
+    open.work.accepted = arrived;
     open.late_at = arrived + options_.trace_grace;
     open.ready_at = SteadyTime::max();
   } else {
@@ -66,6 +63,7 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
   }
   if (known) fix_link(open.work, *known);
   add_part(open.work, stored);
+  open.work.again |= stored.again;
   const TraceSlice& slice = stored.record.slice;
   open.idles = false;
   if (known && known->delivered) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/forward/acceptance_clock.hpp"
 #include "daemon/forward/recent_traces.hpp"
 #include "daemon/forward/trace_work.hpp"
 
@@ -34,7 +35,8 @@ class Assembler {
     std::chrono::milliseconds trace_grace{2'000};
     std::chrono::milliseconds trace_idle{600'000};
   };
-  Assembler(Options options, const Clock& clock) : options_(options), clock_(clock) {}
+  Assembler(Options options, const Clock& clock)
+      : options_(options), clock_(clock), acceptance_(clock) {}
 
   // `known`: the trace's entry among the recent ones. `choice`: the trace's link as far as this
   // record tells; the strongest of all records counts, the first of equal ones (fix_link() says
@@ -69,6 +71,7 @@ class Assembler {
   Rootless rootless() const;
 
   std::optional<SteadyTime> next_ready() const;
+  SteadyTime read_up_to() const { return read_up_to_; }  // acceptance of the last record
   std::size_t records() const { return records_; }  // in assembly
   std::size_t traces() const { return open_.size(); }
   bool has_root() const;  // of any trace in assembly that is not busy
@@ -87,16 +90,16 @@ class Assembler {
   void schedule(const TraceId& id, const Open& open);
   void unschedule(const TraceId& id, const Open& open);
 
-  SteadyTime arrival(WallTime accepted_at) const;
   TraceWork take(TraceId id);
 
   const Options options_;
   const Clock& clock_;
+  AcceptanceClock acceptance_;
   std::unordered_map<TraceId, Open, IdHash> open_;
   Due due_;     // of the open traces that are not busy
   Due idling_;  // those of them that wait for `trace_idle`
   std::unordered_set<TraceId, IdHash> busy_;
-  SteadyTime read_up_to_{};  // arrival of the last record
+  SteadyTime read_up_to_{};  // arrival of the last record; a rescan goes back
   std::size_t records_ = 0;
 };
 

@@ -9,6 +9,10 @@ namespace tracelink {
 
 namespace {
 
+// What a batch or a probe is chosen from, so that its cost has a bound.
+constexpr std::size_t kLooksForBatch = 512;
+constexpr std::size_t kLooksForProbe = 64;
+
 // Nothing is known of it but what its records say.
 bool is_as_read(const TraceWork& work) {
   return !work.isolation && work.doubt.failures == 0 && work.cohort == 0;
@@ -16,109 +20,197 @@ bool is_as_read(const TraceWork& work) {
 
 }  // namespace
 
+Backlog::Groups::iterator Backlog::group_of(const GroupKey& key) {
+  const auto [at, is_new] = groups_.try_emplace(key);
+  if (!is_new) return at;
+  const ScopeKey link = scope_key(FailureScope::link, key);
+  const ScopeKey experiment = scope_key(FailureScope::experiment, key);
+  at->second.scopes.push_back(scopes_.try_emplace(link).first);
+  if (experiment != link) at->second.scopes.push_back(scopes_.try_emplace(experiment).first);
+  for (const auto scope : at->second.scopes) scope->second.groups.insert(key);
+  return at;
+}
+
+void Backlog::count(Group& group, const TraceWork& work, bool added) {
+  const std::size_t traces = added ? 1 : static_cast<std::size_t>(-1);
+  const std::size_t records = added ? work.parts.size() : -work.parts.size();
+  group.records += records;
+  records_ += records;
+  traces_ += traces;
+  if (group.held) held_records_ += records;
+  for (const auto scope : group.scopes) scope->second.traces += traces;
+}
+
 void Backlog::add(TraceWork work) {
-  Group& group = groups_[work.group];
-  group.records += work.parts.size();
-  records_ += work.parts.size();
+  const auto group = group_of(work.group);
+  count(group->second, work, true);
   const std::uint64_t sequence = work.sequence;
-  group.works.emplace(sequence, std::move(work));
-}
-
-std::vector<GroupKey> Backlog::due_groups(SteadyTime now) const {
-  std::vector<std::pair<std::uint64_t, GroupKey>> due;
-  for (const auto& [key, group] : groups_) {
-    const auto first = std::ranges::find_if(
-        group.works, [&](const auto& entry) { return entry.second.not_before <= now; });
-    if (first != group.works.end()) due.emplace_back(first->first, key);
+  Works& works = group->second.later;
+  const SteadyTime due = work.not_before;
+  const auto at = works.emplace(sequence, std::move(work)).first;
+  if (due <= now_) {
+    make_due(group, works.extract(at));
+  } else {
+    later_.emplace(std::pair(due, sequence), group);
   }
-  std::ranges::sort(due);
-  std::vector<GroupKey> keys;
-  keys.reserve(due.size());
-  for (auto& [sequence, key] : due) keys.push_back(std::move(key));
-  return keys;
 }
 
-std::vector<TraceWork> Backlog::take_batch(const GroupKey& key, Limits limits, SteadyTime now) {
+void Backlog::make_due(Groups::iterator group, Works::node_type work) {
+  if (group->second.due.empty()) awakened_.push_back(group->first);
+  group->second.due.insert(std::move(work));
+  if (!group->second.held) ++due_not_held_;
+}
+
+void Backlog::wake(SteadyTime now) {
+  now_ = now;
+  while (!later_.empty() && later_.begin()->first.first <= now) {
+    const auto [key, group] = *later_.begin();
+    later_.erase(later_.begin());
+    make_due(group, group->second.later.extract(key.second));
+  }
+}
+
+std::vector<GroupKey> Backlog::take_awakened() { return std::exchange(awakened_, {}); }
+
+bool Backlog::has_due(const GroupKey& key) const {
+  const auto group = groups_.find(key);
+  return group != groups_.end() && !group->second.due.empty();
+}
+
+std::vector<TraceWork> Backlog::take_batch(const GroupKey& key, Limits limits) {
   std::vector<TraceWork> batch;
   std::uint64_t bytes = 0;
+  std::size_t looks = 0;
   const auto group = groups_.find(key);
   if (group == groups_.end()) return batch;
-  for (auto at = group->second.works.begin(); at != group->second.works.end();) {
+  Works& due = group->second.due;
+  for (auto at = due.begin(); at != due.end() && ++looks <= kLooksForBatch;) {
     const auto candidate = at++;
     const TraceWork& work = candidate->second;
-    if (work.not_before > now) continue;
     if (!batch.empty()) {
       if (work.cohort != batch.front().cohort) continue;
       if (bytes + work.bytes > limits.max_bytes) break;
     }
     bytes += work.bytes;
-    batch.push_back(remove(group, candidate));
+    batch.push_back(remove(group, due, candidate));
     if (batch.size() >= limits.max_traces) break;
   }
   drop_if_empty(group);
   return batch;
 }
 
-std::optional<TraceWork> Backlog::take_probe(const GroupKey& key, SteadyTime now) {
+std::optional<TraceWork> Backlog::take_probe(const GroupKey& key) {
   const auto group = groups_.find(key);
-  if (group == groups_.end()) return std::nullopt;
-  auto& works = group->second.works;
-  auto best = works.end();
-  for (auto at = works.begin(); at != works.end(); ++at) {
-    if (at->second.not_before > now) continue;
-    if (best == works.end() || at->second.failures < best->second.failures) best = at;
+  if (group == groups_.end() || group->second.due.empty()) return std::nullopt;
+  Works& due = group->second.due;
+  auto best = due.begin();
+  std::size_t looks = 0;
+  for (auto at = best; at != due.end() && ++looks <= kLooksForProbe; ++at) {
+    if (at->second.failures < best->second.failures) best = at;
+    if (best->second.failures == 0) break;
   }
-  if (best == works.end()) return std::nullopt;
-  TraceWork work = remove(group, best);
+  TraceWork work = remove(group, due, best);
   drop_if_empty(group);
   return work;
 }
 
-std::vector<TraceWork> Backlog::take_if(const std::function<bool(const TraceWork&)>& wanted) {
+std::optional<SteadyTime> Backlog::next_due() const {
+  if (later_.empty()) return std::nullopt;
+  return later_.begin()->first.first;
+}
+
+std::size_t Backlog::traces_in(const ScopeKey& key) const {
+  if (key.scope == FailureScope::server) return traces_;
+  const auto scope = scopes_.find(key);
+  return scope == scopes_.end() ? 0 : scope->second.traces;
+}
+
+std::size_t Backlog::records_of(const GroupKey& key) const {
+  const auto group = groups_.find(key);
+  return group == groups_.end() ? 0 : group->second.records;
+}
+
+std::vector<GroupKey> Backlog::groups_in(const ScopeKey& key) const {
+  if (key.scope == FailureScope::server) return groups();
+  const auto scope = scopes_.find(key);
+  if (scope == scopes_.end()) return {};
+  return {scope->second.groups.begin(), scope->second.groups.end()};
+}
+
+std::vector<GroupKey> Backlog::groups() const {
+  std::vector<GroupKey> keys;
+  keys.reserve(groups_.size());
+  for (const auto& [key, group] : groups_) keys.push_back(key);
+  return keys;
+}
+
+void Backlog::set_held(const GroupKey& key, bool held) {
+  const auto group = groups_.find(key);
+  if (group == groups_.end() || group->second.held == held) return;
+  group->second.held = held;
+  const std::size_t due = group->second.due.size();
+  held_records_ += held ? group->second.records : -group->second.records;
+  due_not_held_ += held ? -due : due;
+}
+
+std::vector<TraceWork> Backlog::take_if(const GroupKey& key,
+                                        const std::function<bool(const TraceWork&)>& wanted,
+                                        std::size_t max) {
   std::vector<TraceWork> taken;
-  for (auto group = groups_.begin(); group != groups_.end();) {
-    const auto current = group++;
-    auto& works = current->second.works;
-    for (auto at = works.begin(); at != works.end();) {
+  const auto group = groups_.find(key);
+  if (group == groups_.end()) return taken;
+  for (Works* works : {&group->second.due, &group->second.later}) {
+    for (auto at = works->begin(); at != works->end() && taken.size() < max;) {
       const auto candidate = at++;
-      if (wanted(candidate->second)) taken.push_back(remove(current, candidate));
+      if (wanted(candidate->second)) taken.push_back(remove(group, *works, candidate));
     }
-    drop_if_empty(current);
   }
+  drop_if_empty(group);
+  std::ranges::sort(taken, {}, &TraceWork::sequence);
   return taken;
 }
 
-std::vector<Backlog::Groups::iterator> Backlog::largest_first(
-    const std::function<bool(const GroupKey&)>& wanted) {
-  std::vector<Groups::iterator> found;
-  for (auto at = groups_.begin(); at != groups_.end(); ++at) {
-    if (wanted(at->first)) found.push_back(at);
-  }
-  std::ranges::stable_sort(found, std::greater(),
-                           [](Groups::iterator group) { return group->second.records; });
-  return found;
-}
-
-std::size_t Backlog::take_newest_of(Groups::iterator group, std::size_t records,
-                                    std::vector<TraceWork>& to) {
-  auto& works = group->second.works;
-  std::size_t taken = 0;
-  for (auto at = works.end(); at != works.begin() && taken < records;) {
-    const auto candidate = --at;
-    if (!is_as_read(candidate->second)) continue;
-    ++at;
-    taken += candidate->second.parts.size();
-    to.push_back(remove(group, candidate));
+std::vector<TraceWork> Backlog::take_accepted_before(const GroupKey& key, SteadyTime accepted,
+                                                     std::size_t max) {
+  std::vector<TraceWork> taken;
+  const auto group = groups_.find(key);
+  if (group == groups_.end()) return taken;
+  for (Works* works : {&group->second.due, &group->second.later}) {
+    while (taken.size() < max && !works->empty() && works->begin()->second.accepted < accepted) {
+      taken.push_back(remove(group, *works, works->begin()));
+    }
   }
   drop_if_empty(group);
   return taken;
 }
 
-std::vector<TraceWork> Backlog::take_newest(const std::function<bool(const GroupKey&)>& wanted,
-                                            std::size_t records) {
+std::size_t Backlog::take_newest_of(Groups::iterator group, std::size_t records,
+                                    std::vector<TraceWork>& to) {
+  std::size_t taken = 0;
+  for (Works* works : {&group->second.later, &group->second.due}) {
+    for (auto at = works->end(); at != works->begin() && taken < records;) {
+      const auto candidate = --at;
+      if (!is_as_read(candidate->second)) continue;
+      ++at;
+      taken += candidate->second.parts.size();
+      to.push_back(remove(group, *works, candidate));
+    }
+  }
+  drop_if_empty(group);
+  return taken;
+}
+
+std::vector<TraceWork> Backlog::take_newest(
+    const std::function<bool(const GroupKey&, bool held)>& wanted, std::size_t records) {
+  std::vector<Groups::iterator> found;
+  for (auto at = groups_.begin(); at != groups_.end(); ++at) {
+    if (wanted(at->first, at->second.held)) found.push_back(at);
+  }
+  std::ranges::stable_sort(found, std::greater(),
+                           [](Groups::iterator group) { return group->second.records; });
   std::vector<TraceWork> taken;
   std::size_t left = records;
-  for (const auto group : largest_first(wanted)) {
+  for (const auto group : found) {
     if (left == 0) break;
     const std::size_t half = std::max<std::size_t>(group->second.records / 2, 1);
     left -= std::min(left, take_newest_of(group, std::min(left, half), taken));
@@ -126,57 +218,31 @@ std::vector<TraceWork> Backlog::take_newest(const std::function<bool(const Group
   return taken;
 }
 
-std::optional<SteadyTime> Backlog::next_due(SteadyTime now) const {
-  std::optional<SteadyTime> next;
-  for (const auto& [key, group] : groups_) {
-    for (const auto& [sequence, work] : group.works) {
-      if (work.not_before > now && (!next || work.not_before < *next)) next = work.not_before;
-    }
-  }
-  return next;
-}
-
-std::size_t Backlog::traces() const {
-  return traces_in([](const GroupKey&) { return true; });
-}
-
-std::vector<GroupKey> Backlog::groups() const {
-  std::vector<GroupKey> keys;
-  for (const auto& [key, group] : groups_) keys.push_back(key);
-  return keys;
-}
-
-std::size_t Backlog::traces_in(const std::function<bool(const GroupKey&)>& wanted) const {
-  std::size_t traces = 0;
-  for (const auto& [key, group] : groups_) {
-    if (wanted(key)) traces += group.works.size();
-  }
-  return traces;
-}
-
 void Backlog::add_links(LinkSet& to) const {
-  for (const auto& [key, group] : groups_) to.insert(key.link);
-}
-
-std::size_t Backlog::records_in(const std::function<bool(const GroupKey&)>& wanted) const {
-  std::size_t records = 0;
-  for (const auto& [key, group] : groups_) {
-    if (wanted(key)) records += group.records;
+  for (const auto& [key, scope] : scopes_) {
+    if (key.scope == FailureScope::link) to.insert(key.link);
   }
-  return records;
 }
 
-TraceWork Backlog::remove(Groups::iterator group,
-                          std::map<std::uint64_t, TraceWork>::iterator work) {
+TraceWork Backlog::remove(Groups::iterator group, Works& from, Works::iterator work) {
   TraceWork taken = std::move(work->second);
-  group->second.works.erase(work);
-  group->second.records -= taken.parts.size();
-  records_ -= taken.parts.size();
+  if (&from == &group->second.later) {
+    later_.erase({taken.not_before, work->first});
+  } else if (!group->second.held) {
+    --due_not_held_;
+  }
+  from.erase(work);
+  count(group->second, taken, false);
   return taken;
 }
 
 void Backlog::drop_if_empty(Groups::iterator group) {
-  if (group->second.works.empty()) groups_.erase(group);
+  if (!group->second.due.empty() || !group->second.later.empty()) return;
+  for (const auto scope : group->second.scopes) {
+    scope->second.groups.erase(group->first);
+    if (scope->second.groups.empty()) scopes_.erase(scope);
+  }
+  groups_.erase(group);
 }
 
 }  // namespace tracelink

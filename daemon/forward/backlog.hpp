@@ -5,13 +5,19 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
+#include "daemon/forward/scope_key.hpp"
 #include "daemon/forward/trace_work.hpp"
 
 namespace tracelink {
 
-// The traces that wait for delivery, by group and in the order of first acceptance. Threads: one.
+// The traces that wait for delivery, by group and in the order of first acceptance.
+//
+// What a round asks takes O(log n), whatever waits: the due traces of a group and those that are due
+// later lie apart, and every number is counted as traces come and go. Threads: one.
 class Backlog {
  public:
   struct Limits {
@@ -20,45 +26,78 @@ class Backlog {
   };
 
   void add(TraceWork work);
+  // From now on traces with not_before <= now are due.
+  void wake(SteadyTime now);
+  // The groups that went from no due trace to some, since the last call.
+  std::vector<GroupKey> take_awakened();
 
-  // Groups with a trace that is due, the one with the oldest first.
-  std::vector<GroupKey> due_groups(SteadyTime now) const;
-  // The oldest due trace of the group and those that may go with it. Never empty for a group that
-  // due_groups() named.
-  std::vector<TraceWork> take_batch(const GroupKey& group, Limits limits, SteadyTime now);
-  // The due trace with the fewest failures: a stuck one does not speak for its scope.
-  std::optional<TraceWork> take_probe(const GroupKey& group, SteadyTime now);
-  std::vector<TraceWork> take_if(const std::function<bool(const TraceWork&)>& wanted);
-
-  // So many records of these groups or a few more: of the largest groups the newest traces, half of
-  // a group at most while it has more than one. Not those that a search or a doubt is about.
-  std::vector<TraceWork> take_newest(const std::function<bool(const GroupKey&)>& wanted,
-                                     std::size_t records);
+  bool has_due(const GroupKey& group) const;
+  // The oldest due trace of the group and those that may go with it: next to it in the order.
+  std::vector<TraceWork> take_batch(const GroupKey& group, Limits limits);
+  // The trace with the fewest failures among the oldest that are due: a stuck one, which is due
+  // later each time, does not speak for its scope.
+  std::optional<TraceWork> take_probe(const GroupKey& group);
 
   // When the next trace that is not due yet becomes so.
-  std::optional<SteadyTime> next_due(SteadyTime now) const;
+  std::optional<SteadyTime> next_due() const;
   std::size_t records() const { return records_; }
-  std::size_t traces() const;
+  std::size_t traces() const { return traces_; }
+  std::size_t traces_in(const ScopeKey& scope) const;
+  std::size_t records_of(const GroupKey& group) const;
+  std::vector<GroupKey> groups_in(const ScopeKey& scope) const;
   std::vector<GroupKey> groups() const;
-  std::size_t traces_in(const std::function<bool(const GroupKey&)>& wanted) const;
+
+  // Whether the group's traces wait for its link or experiment alone; no longer once it is empty.
+  void set_held(const GroupKey& group, bool held);
+  std::size_t held_records() const { return held_records_; }
+  std::size_t due_traces_not_held() const { return due_not_held_; }
+
+  // Takes what `wanted` says of a group, oldest first, at most `max` traces. Walks the group.
+  std::vector<TraceWork> take_if(const GroupKey& group,
+                                 const std::function<bool(const TraceWork&)>& wanted,
+                                 std::size_t max);
+  // The traces of the group accepted before, oldest first, at most `max`: O(log n) each.
+  std::vector<TraceWork> take_accepted_before(const GroupKey& group, SteadyTime accepted,
+                                              std::size_t max);
+  // So many records of these groups or a few more: of the largest groups the newest traces, half of
+  // a group at most while it has more than one. Not those that a search or a doubt is about.
+  std::vector<TraceWork> take_newest(const std::function<bool(const GroupKey&, bool held)>& wanted,
+                                     std::size_t records);
   void add_links(LinkSet& to) const;  // of the traces that wait
-  std::size_t records_in(const std::function<bool(const GroupKey&)>& wanted) const;
 
  private:
+  using Works = std::map<std::uint64_t, TraceWork>;  // by sequence
+  struct Scope {
+    std::size_t traces = 0;
+    std::set<GroupKey> groups;
+  };
+  using Scopes = std::map<ScopeKey, Scope>;
   struct Group {
-    std::map<std::uint64_t, TraceWork> works;  // by sequence
+    Works due, later;
     std::size_t records = 0;
+    bool held = false;
+    std::vector<Scopes::iterator> scopes;
   };
   using Groups = std::map<GroupKey, Group>;
-  std::vector<Groups::iterator> largest_first(const std::function<bool(const GroupKey&)>& wanted);
+
+  Groups::iterator group_of(const GroupKey& key);
+  void count(Group& group, const TraceWork& work, bool added);
+  void make_due(Groups::iterator group, Works::node_type work);
+  TraceWork remove(Groups::iterator group, Works& from, Works::iterator work);
+  void drop_if_empty(Groups::iterator group);
   // Gives how many records that were.
   std::size_t take_newest_of(Groups::iterator group, std::size_t records,
                              std::vector<TraceWork>& to);
-  TraceWork remove(Groups::iterator group, std::map<std::uint64_t, TraceWork>::iterator work);
-  void drop_if_empty(Groups::iterator group);
 
+  SteadyTime now_ = SteadyTime::min();
   Groups groups_;
+  Scopes scopes_;  // of the groups there are
+  std::map<std::pair<SteadyTime, std::uint64_t>, Groups::iterator> later_;  // by time and sequence
+  std::vector<GroupKey> awakened_;
   std::size_t records_ = 0;
+  std::size_t traces_ = 0;
+  std::size_t held_records_ = 0;
+  std::size_t due_not_held_ = 0;
 };
 
 }  // namespace tracelink

@@ -1,7 +1,5 @@
 #include "daemon/forward/dead_letter_desk.hpp"
 
-#include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "daemon/forward/scope_name.hpp"
@@ -14,6 +12,7 @@ namespace tracelink {
 namespace {
 
 constexpr auto kRetry = std::chrono::minutes(1);
+constexpr std::size_t kRetriesAtOnce = 16;
 constexpr const char* kSubject = "dead letters";
 constexpr const char* kMakeRoom =
     "make room: look at them with 'tracelink dead-letters ls', or raise queue.max_bytes";
@@ -45,19 +44,20 @@ DeadLetterDesk::DeadLetterDesk(RecordSource& source, DeadLetterStore& store, Del
 }
 
 void DeadLetterDesk::bury(TraceWork work, std::string reason, Failure answer) {
-  Burial burial{std::move(work), std::move(reason), std::move(answer), {}};
+  Burial burial{std::move(work), std::move(reason), std::move(answer)};
   if (auto done = try_to_bury(burial); !done) park(std::move(burial), done.error());
 }
 
 void DeadLetterDesk::retry_due() {
-  const SteadyTime now = clock_.steady();
-  std::vector<Burial> due;
-  const auto waits = [&](const Burial& burial) { return burial.due > now; };
-  const auto overdue = std::ranges::stable_partition(parked_, waits);
-  std::ranges::move(overdue, std::back_inserter(due));
-  parked_.erase(overdue.begin(), overdue.end());
-  for (Burial& burial : due) {
-    if (auto done = try_to_bury(burial); !done) park(std::move(burial), done.error());
+  if (parked_.empty() || clock_.steady() < due_) return;
+  for (std::size_t n = 0; n < kRetriesAtOnce && !parked_.empty(); ++n) {
+    Burial burial = std::move(parked_.front());
+    parked_.pop_front();
+    parked_records_ -= burial.work.parts.size();
+    const auto done = try_to_bury(burial);
+    if (done) continue;
+    due_ = clock_.steady() + kRetry;
+    return park(std::move(burial), done.error());
   }
 }
 
@@ -131,28 +131,20 @@ DeadLetter DeadLetterDesk::letter(const Burial& burial, Remains& remains) const 
 }
 
 void DeadLetterDesk::park(Burial burial, const Error& error) {
-  burial.due = clock_.steady() + kRetry;
+  if (parked_.empty()) due_ = clock_.steady() + kRetry;
+  parked_records_ += burial.work.parts.size();
   reporter_.failure(kSubject, error.message,
                     error.code == ErrorCode::no_space ? kMakeRoom : kCheckDisk);
   parked_.push_back(std::move(burial));
 }
 
 std::optional<SteadyTime> DeadLetterDesk::next_due() const {
-  std::optional<SteadyTime> next;
-  for (const Burial& burial : parked_) {
-    if (!next || burial.due < *next) next = burial.due;
-  }
-  return next;
+  if (parked_.empty()) return std::nullopt;
+  return due_;
 }
 
 void DeadLetterDesk::add_links(LinkSet& to) const {
   for (const Burial& burial : parked_) to.insert(burial.work.group.link);
-}
-
-std::size_t DeadLetterDesk::parked_records() const {
-  std::size_t records = 0;
-  for (const Burial& burial : parked_) records += burial.work.parts.size();
-  return records;
 }
 
 }  // namespace tracelink

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -29,13 +30,14 @@ class DeadLetterDesk {
 
   // With an isolation in `work` its bad spans, the others being delivered; else all its spans.
   void bury(TraceWork work, std::string reason, Failure answer);
+  // A few at a time, as long as they find room.
   void retry_due();
   // Every parked trace.
   void for_each(const std::function<void(TraceWork&)>& change);
 
-  std::optional<SteadyTime> next_due() const;
+  std::optional<SteadyTime> next_due() const;  // of retry_due(); nothing is parked, nothing is due
   std::size_t parked_traces() const { return parked_.size(); }
-  std::size_t parked_records() const;
+  std::size_t parked_records() const { return parked_records_; }
   void add_links(LinkSet& to) const;  // of the parked traces
   std::uint64_t buried() const { return buried_; }
 
@@ -44,7 +46,6 @@ class DeadLetterDesk {
     TraceWork work;
     std::string reason;
     Failure answer;
-    SteadyTime due{};
   };
   struct Remains {
     std::string otlp;
@@ -64,7 +65,9 @@ class DeadLetterDesk {
   Reporter& reporter_;
   const Clock& clock_;
   const Finished finished_;
-  std::vector<Burial> parked_;
+  std::deque<Burial> parked_;
+  std::size_t parked_records_ = 0;
+  SteadyTime due_{};  // of those that are parked
   std::uint64_t buried_ = 0;
 };
 

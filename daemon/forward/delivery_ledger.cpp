@@ -11,18 +11,24 @@ constexpr auto kSyncDelay = std::chrono::seconds(1);
 }  // namespace
 
 DeliveryLedger::DeliveryLedger(RecordSource& source, const Clock& clock)
-    : source_(source), clock_(clock) {
-  for (const TraceNote& note : source_.recent_notes()) recent_.remember(note, read_up_to_);
+    : source_(source), clock_(clock), read_up_to_(clock.steady()) {
+  // How old they are is not asked: the wall clock may have been set since.
+  for (const TraceNote& note : source_.recent_notes()) remember(note);
+}
+
+void DeliveryLedger::remember(const TraceNote& note) {
+  recent_.remember(note, clock_.steady(), read_up_to_);
 }
 
 std::optional<RecentTrace> DeliveryLedger::recent(const TraceId& id) const {
   return recent_.find(id, read_up_to_);
 }
 
-TraceNote DeliveryLedger::note(const TraceWork& work, TraceNote::Step step) const {
-  return {.trace_id = work.trace_id,
+TraceNote DeliveryLedger::note(const TraceId& id, const LinkHash& link,
+                               TraceNote::Step step) const {
+  return {.trace_id = id,
           .step = step,
-          .link = work.group.link,
+          .link = link,
           .root_delivered = false,
           .start_ns = 0,
           .at = clock_.wall()};
@@ -33,8 +39,8 @@ Result<void> DeliveryLedger::fix_links(const std::vector<const TraceWork*>& work
   bool changes_delivered = false;
   for (const TraceWork* work : works) {
     const auto known = recent(work->trace_id);
-    if (known && known->link == work->group.link) continue;
-    notes.push_back(note(*work, TraceNote::Step::linked));
+    if (known && known->noted && known->link == work->group.link) continue;
+    notes.push_back(note(work->trace_id, work->group.link, TraceNote::Step::linked));
     if (!known || !known->delivered) continue;
     notes.back().step = TraceNote::Step::delivered;
     notes.back().root_delivered = known->root_delivered;
@@ -46,8 +52,23 @@ Result<void> DeliveryLedger::fix_links(const std::vector<const TraceWork*>& work
     if (auto synced = sync(); !synced) return synced;
   }
   if (auto saved = source_.note(notes); !saved) return saved;
-  for (const TraceNote& linked : notes) recent_.remember(linked, read_up_to_);
+  for (const TraceNote& linked : notes) remember(linked);
   return {};
+}
+
+Result<std::vector<TraceId>> DeliveryLedger::relink(const LinkHash& from, const LinkHash& to) {
+  std::vector<TraceId> ids = recent_.undelivered(from, read_up_to_);
+  if (ids.empty()) return ids;
+  std::vector<TraceNote> notes;
+  notes.reserve(ids.size());
+  for (const TraceId& id : ids) notes.push_back(note(id, to, TraceNote::Step::linked));
+  if (auto saved = source_.note(notes); !saved) return std::move(saved).error();
+  for (const TraceNote& linked : notes) remember(linked);
+  return ids;
+}
+
+void DeliveryLedger::undo_relink(const std::vector<TraceId>& ids, const LinkHash& from) {
+  for (const TraceId& id : ids) recent_.set_unnoted(id, from);
 }
 
 void DeliveryLedger::complete(const std::vector<Completion>& completions) {
@@ -61,10 +82,10 @@ void DeliveryLedger::mark_delivered(const TraceWork& work, bool root_delivered,
   if (known && known->delivered && (known->root_delivered || !root_delivered)) {
     return;
   }
-  TraceNote delivered = note(work, TraceNote::Step::delivered);
+  TraceNote delivered = note(work.trace_id, work.group.link, TraceNote::Step::delivered);
   delivered.root_delivered = root_delivered || (known && known->root_delivered);
   delivered.start_ns = start_ns;
-  recent_.remember(delivered, read_up_to_);
+  remember(delivered);
   delivered_.push_back(delivered);
   want_sync();
 }

@@ -20,13 +20,19 @@ class DeliveryLedger {
   DeliveryLedger(RecordSource& source, const Clock& clock);
 
   // What is read next was accepted then, or later. The traces of the hour before are known.
-  void read_up_to(WallTime accepted_at) { read_up_to_ = accepted_at; }
+  void read_up_to(SteadyTime accepted) { read_up_to_ = accepted; }
   std::optional<RecentTrace> recent(const TraceId& id) const;
   void add_links(LinkSet& to) const { recent_.add_links(read_up_to_, to); }  // of these
 
   // The links of `works` are durable when it returns success, one sync for all that are new or
   // changed.
   Result<void> fix_links(const std::vector<const TraceWork*>& works);
+  // Gives what is noted under a link and not delivered another one, durably. After an error the old
+  // one counts; a restart may find either.
+  // Gives those traces.
+  Result<std::vector<TraceId>> relink(const LinkHash& from, const LinkHash& to);
+  // What relink() did is not to be. The link of these is noted anew before anything is sent.
+  void undo_relink(const std::vector<TraceId>& ids, const LinkHash& from);
   void complete(const std::vector<Completion>& completions);
   // Trace info and the spans so far are stored at the destination.
   void mark_delivered(const TraceWork& work, bool root_delivered, std::uint64_t start_ns);
@@ -36,12 +42,13 @@ class DeliveryLedger {
   Result<void> sync();
 
  private:
-  TraceNote note(const TraceWork& work, TraceNote::Step step) const;
+  TraceNote note(const TraceId& id, const LinkHash& link, TraceNote::Step step) const;
+  void remember(const TraceNote& note);
   void want_sync();
 
   RecordSource& source_;
   const Clock& clock_;
-  WallTime read_up_to_{};
+  SteadyTime read_up_to_;
   RecentTraces recent_;
   std::vector<TraceNote> delivered_;  // not noted durably yet
   std::optional<SteadyTime> sync_due_;

@@ -60,6 +60,8 @@ class Destination {
   // True when deliveries with this link and experiment may be sent now; when not, `hold` says why
   // (registration still unresolved: transient; refused: configuration).
   virtual bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) = 0;
+  // The links for which accepts() may have changed its mind since the last call.
+  virtual std::vector<LinkHash> take_changed_links() = 0;
   // Precondition: all of one link and experiment, accepts() is true. `done` is called once, from
   // poll() or cancel().
   virtual void deliver(std::vector<TraceDelivery> batch, Done done) = 0;

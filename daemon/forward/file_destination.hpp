@@ -38,6 +38,7 @@ class FileDestination final : public Destination {
   ~FileDestination() override;
 
   bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) override;
+  std::vector<LinkHash> take_changed_links() override { return {}; }
   void deliver(std::vector<TraceDelivery> batch, Done done) override;
   void poll(std::chrono::milliseconds timeout) override;
   void wakeup() override;

@@ -44,7 +44,8 @@ struct ForwardCounters {
 
 // The delivery loop at one moment.
 struct ForwardStatus {
-  std::vector<HeldScope> held;
+  std::vector<HeldScope> held;  // the first of them, operators' before peers'
+  std::size_t held_scopes = 0;  // all
   std::optional<WallTime> last_delivery_at;
   std::optional<LastError> last_error;
   ServerStatus server;
@@ -57,6 +58,7 @@ struct ForwardStatus {
   std::uint64_t dead_letter_bytes = 0;
   ForwardCounters counters;
   SteadyTime stepped_at{};  // the last round of the loop
+  bool is_stuck = false;    // rounds are made, traces could go, and for long none has
 };
 
 }  // namespace tracelink

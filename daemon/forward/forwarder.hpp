@@ -2,31 +2,25 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "daemon/forward/assembler.hpp"
-#include "daemon/forward/backlog.hpp"
-#include "daemon/forward/batch_size.hpp"
 #include "daemon/forward/dead_letter_desk.hpp"
 #include "daemon/forward/dead_letter_store.hpp"
 #include "daemon/forward/delivery_ledger.hpp"
 #include "daemon/forward/destination.hpp"
+#include "daemon/forward/dispatcher.hpp"
 #include "daemon/forward/forward_status.hpp"
+#include "daemon/forward/hold_maintenance.hpp"
 #include "daemon/forward/record_source.hpp"
 #include "daemon/forward/relinks.hpp"
 #include "daemon/forward/reporter.hpp"
-#include "daemon/forward/scope_gates.hpp"
-#include "daemon/forward/settler.hpp"
-#include "daemon/forward/trace_links.hpp"
-#include "daemon/forward/unlinked_traces.hpp"
+#include "daemon/forward/spill.hpp"
+#include "daemon/forward/trace_reader.hpp"
 
 namespace tracelink {
 
@@ -40,15 +34,15 @@ struct ForwarderOptions {
   // What a peer chose (an experiment id, a model) is held at most so long, then its traces are dead
   // letters.
   std::chrono::milliseconds hold_max = std::chrono::hours(24);
-  // Records known at a time (positions, not payloads). Reading stops at the bound. Records that
-  // wait for their link or experiment alone have a bound of their own and never stop the others:
-  // what is more is set aside in the queue and read again later.
+  // Records known at a time (positions, not payloads). What floods the window is spilled, so that
+  // reading goes on. Records that wait for their link or experiment alone have a bound of their own;
+  // what is more is spilled, too.
   std::size_t window_records = 20'000;
   std::size_t held_records = 50'000;
 };
 
 // The delivery loop (DESIGN section 7): reads records, assembles traces, sends batches, settles
-// the answers. A trace is never in two batches at once.
+// the answers. A round costs what it moves, whatever waits, is held, or is known.
 //
 // Threads: run(), step() and stop() on the forwarder thread; status(), drain(), drained() and
 // post() from any.
@@ -79,52 +73,31 @@ class Forwarder {
   // Gives the traces kept under a link another one: those read already now (their number is the
   // result), the others when they are read. What is delivered, in part too, keeps its link; a
   // delivery under way may still succeed under the old one. Forwarder thread. Errors of Relinks.
-  Result<std::size_t> relink(const Relink& relink);
+  Result<std::size_t> relink(Relink relink);
 
   ForwardStatus status() const;
 
  private:
   void run_posted();
-  std::optional<RecentTrace> known(const TraceId& id) const;
-  bool is_delivered(const TraceWork& work) const;
-  bool relink_returned(Flight& flight, const std::vector<Outcome>& outcomes);
-  void forget_if_unused(const ScopeKey& key);
-
   void read();
-  void add_to_assembly(StoredRecord stored);
-  LinkChoice choose_link(std::string_view traces_data, const LinkHash& base, WallTime accepted_at);
-  void retract_letter(Position position);
-  bool has_room() const;
-  std::optional<ScopeKey> held_alone(const GroupKey& group) const;
-  std::size_t held_records() const;
-  void set_aside_excess();
-  void set_aside(const TraceWork& work, const ScopeKey& scope);
-  void give_up_marks_of_absent_scopes();
-  std::optional<ScopeKey> aside_scope(const GroupKey& group) const;
-  std::size_t aside_traces() const;
-  void look_back_if_due();
-  void admit(std::vector<TraceWork> works);
+  std::size_t room() const;
+  bool has_room() const { return room() > 0; }
+  void make_room();
+  Spill::Room spill_room() const;
+  // These give whether anything was spilled.
+  bool spill_held(std::size_t excess);
+  bool spill_flood();
+  void forget(const TraceWork& work) { reader_.assembly().finished(work.trace_id); }
+  void admit(TraceWork work);
+  void admit_all(std::vector<TraceWork> works);
   void admit_ready();
-  void check_holds();
-  void forget_unused_links();
-  void retry_unlinked();
-  void choose_again(TraceWork& work, const std::vector<std::string>& slices);
-  void admit_known();
-  void give_up_overdue_holds();
-  void give_up(std::vector<TraceWork> overdue, const Failure& failure);
-  void dispatch();
-  bool may_send(const GroupKey& group);
-  bool send_one(const GroupKey& group);
-  std::optional<Flight::Item> load(TraceWork work, TraceDelivery& delivery);
-  void settle(Flight flight, const std::vector<Outcome>& outcomes);
-  bool sync_links(std::vector<Flight::Item>& items);
+  std::size_t relink_in_memory(const Relink& relink);
   void sync_if_due();
   std::chrono::milliseconds wait_time(std::chrono::milliseconds longest) const;
   std::optional<SteadyTime> drain_deadline() const;
   void note_drained();
   void publish_status();
   WaitingForRoot waiting_for_root() const;
-  std::vector<HeldScope> held_scopes() const;
 
   const ForwarderOptions options_;
   RecordSource& source_;
@@ -134,33 +107,15 @@ class Forwarder {
   const Clock& clock_;
   Reporter& reporter_;
   DeliveryLedger ledger_;
-  TraceLinks links_;
-  Assembler assembler_;
-  UnlinkedTraces unlinked_;
-  Backlog backlog_;
-  ScopeGates gates_;
-  BatchSize batch_size_;
   DeadLetterDesk desk_;
-  Settler settler_;
-
-  struct Waiting {  // the destination does not accept the group now
-    Failure failure;
-    WallTime since{};
-  };
-  std::map<GroupKey, Waiting> waiting_;
-  // Traces set aside since the last look back. What comes later for one of these scopes follows
-  // them, so that the parts of a trace stay in order. Server: of scopes that have no trace left.
-  std::map<ScopeKey, std::size_t> aside_;
-  bool scope_opened_ = false;  // since the last look back
-  SteadyTime next_look_back_ = SteadyTime::min();
-  SteadyTime latest_look_back_ = SteadyTime::max();
-  std::size_t flights_ = 0;
-  std::size_t in_flight_traces_ = 0;
-  std::size_t in_flight_records_ = 0;
+  Spill spill_;
+  Dispatcher dispatcher_;
+  TraceReader reader_;
+  HoldMaintenance maintenance_;
   bool caught_up_ = false;    // nothing was left to read, or no room for it
   bool window_full_ = false;  // there was no room at the last look
   SteadyTime read_again_ = SteadyTime::min();
-  SteadyTime next_hold_check_ = SteadyTime::min();
+  SteadyTime next_spill_ = SteadyTime::min();
 
   mutable std::mutex mutex_;  // what other threads see
   std::vector<std::function<void()>> posted_;

@@ -42,6 +42,7 @@ class MlflowDestination final : public Destination {
   ~MlflowDestination() override;
 
   bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) override;
+  std::vector<LinkHash> take_changed_links() override { return registrar_.take_changed(); }
   void deliver(std::vector<TraceDelivery> batch, Done done) override;
   void poll(std::chrono::milliseconds timeout) override;
   void wakeup() override { http_.wakeup(); }

@@ -12,7 +12,9 @@ class QueueSource final : public RecordSource {
   Result<std::optional<StoredRecord>> next() override { return queue_.next(); }
   Result<StoredRecord> read(Position position) const override { return queue_.read(position); }
   void set_aside(Position position) override { queue_.set_aside(position); }
-  void look_back() override { queue_.look_back(); }
+  void look_back(Position from) override { queue_.look_back(from); }
+  void look_ahead() override { queue_.look_ahead(); }
+  std::uint64_t next_sequence() const override { return queue_.next_sequence(); }
   void complete(const Completion& completion) override { queue_.complete(completion); }
   Result<void> note(const std::vector<TraceNote>& notes) override { return queue_.note(notes); }
   std::vector<TraceNote> recent_notes() const override { return queue_.recent_notes(); }

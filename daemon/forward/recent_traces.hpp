@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "daemon/base/clock.hpp"
 #include "daemon/forward/link_choice.hpp"
@@ -18,29 +19,36 @@ struct RecentTrace {
   LinkHash link;
   bool delivered = false;
   bool root_delivered = false;
-  WallTime at{};
+  bool noted = true;  // durably, as it is here
+  SteadyTime at{};
 };
 
 // The traces of the last hour, so that late spans find the link and the steps of their trace. The
-// hour lies before the acceptance of what is read now, so that an outage does not shorten it.
+// hour lies before the acceptance of what is read now, so that an outage does not shorten it, and is
+// counted by the steady clock (AcceptanceClock), so that setting the wall clock does not either.
 // Bounded: the oldest are forgotten first; what comes late for them goes as a trace of its own
 // without a root would. Threads: one.
 class RecentTraces {
  public:
   explicit RecentTraces(std::size_t capacity = 65'536) : capacity_(capacity) {}
 
-  void remember(const TraceNote& note, WallTime now);
+  // `at`: of the note.
+  void remember(const TraceNote& note, SteadyTime at, SteadyTime now);
   // Nothing if unknown, or older than an hour.
-  std::optional<RecentTrace> find(const TraceId& id, WallTime now) const;
-  void add_links(WallTime now, LinkSet& to) const;  // of those that find() would give
+  std::optional<RecentTrace> find(const TraceId& id, SteadyTime now) const;
+  // What is known to be linked so and not delivered yet.
+  std::vector<TraceId> undelivered(const LinkHash& link, SteadyTime now) const;
+  // The link counts, whatever its durable note says.
+  void set_unnoted(const TraceId& id, const LinkHash& link);
+  void add_links(SteadyTime now, LinkSet& to) const;  // of those that find() would give
   std::size_t size() const { return traces_.size(); }
 
  private:
-  void forget_old(WallTime now);
+  void forget_old(SteadyTime now);
 
   std::size_t capacity_;
   std::unordered_map<TraceId, RecentTrace, IdHash> traces_;
-  std::deque<std::pair<WallTime, TraceId>> order_;  // one entry a note
+  std::deque<std::pair<SteadyTime, TraceId>> order_;  // one entry a note
 };
 
 }  // namespace tracelink

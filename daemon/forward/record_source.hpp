@@ -19,7 +19,9 @@ class RecordSource {
   virtual Result<std::optional<StoredRecord>> next() = 0;
   virtual Result<StoredRecord> read(Position position) const = 0;
   virtual void set_aside(Position position) = 0;
-  virtual void look_back() = 0;
+  virtual void look_back(Position from) = 0;
+  virtual void look_ahead() = 0;
+  virtual std::uint64_t next_sequence() const = 0;
   virtual void complete(const Completion& completion) = 0;
   virtual Result<void> note(const std::vector<TraceNote>& notes) = 0;
   virtual std::vector<TraceNote> recent_notes() const = 0;

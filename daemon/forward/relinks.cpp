@@ -17,14 +17,15 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
 
-// `at` is for people, `at_ns` counts.
+// `at` is for people; `before_sequence` counts, `at_ns` for what is replayed.
 std::string encode(const std::vector<Relink>& relinks) {
   Json entries = Json::array();
   for (const Relink& relink : relinks) {
     entries.push_back({{"from", relink.from.hex()},
                        {"to", relink.to.hex()},
                        {"at", utc_iso(relink.at)},
-                       {"at_ns", std::chrono::nanoseconds(relink.at.time_since_epoch()).count()}});
+                       {"at_ns", std::chrono::nanoseconds(relink.at.time_since_epoch()).count()},
+                       {"before_sequence", relink.before_sequence}});
   }
   const std::uint32_t checksum = crc32c(0, entries.dump());
   return Json{{"format", kFormat}, {"crc32c", checksum}, {"relinks", std::move(entries)}}.dump(2) +
@@ -50,7 +51,10 @@ std::optional<std::vector<Relink>> decode(const std::string& text) {
     const auto to = link_at(entry, "to");
     const Json at = entry.value("at_ns", Json());
     if (!from || !to || !at.is_number_integer()) return std::nullopt;
-    relinks.push_back({*from, *to, WallTime(std::chrono::nanoseconds(at.get<std::int64_t>()))});
+    const Json before = entry.value("before_sequence", Json(0u));
+    if (!before.is_number_unsigned()) return std::nullopt;
+    relinks.push_back({*from, *to, WallTime(std::chrono::nanoseconds(at.get<std::int64_t>())),
+                       before.get<std::uint64_t>()});
   }
   return relinks;
 }
@@ -88,9 +92,12 @@ Result<void> Relinks::add(const Relink& relink) {
   return {};
 }
 
-LinkHash Relinks::resolve(LinkHash link, WallTime since) const {
+LinkHash Relinks::resolve(LinkHash link, const Acceptance& accepted) const {
   for (const Relink& relink : relinks_) {
-    if (link == relink.from && since <= relink.at) link = relink.to;
+    const bool by_time = accepted.replayed || relink.before_sequence == 0;
+    const bool is_older =
+        accepted.sequence < relink.before_sequence || (by_time && accepted.at <= relink.at);
+    if (link == relink.from && is_older) link = relink.to;
   }
   return link;
 }

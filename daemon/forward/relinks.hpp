@@ -12,11 +12,12 @@
 
 namespace tracelink {
 
-// An operator's decision: traces kept under `from` and accepted up to `at` belong to `to`.
+// An operator's decision: traces kept under `from` and accepted before it belong to `to`.
 struct Relink {
   LinkHash from;
   LinkHash to;
   WallTime at{};
+  std::uint64_t before_sequence = 0;  // of the queue; 0: not known, `at` has to do
   bool operator==(const Relink&) const = default;
 };
 
@@ -31,10 +32,15 @@ class Relinks {
   static Result<std::unique_ptr<Relinks>> open(FileSystem& fs, std::filesystem::path file);
 
   Result<void> add(const Relink& relink);
-  // What a link that a trace got at `since` (accepted, or fixed later) stands for now. Each
-  // decision made after that counts once, in their order: chains end where the last one leads, and
-  // a later one may undo an earlier one.
-  LinkHash resolve(LinkHash link, WallTime since) const;
+  // What the link of an accepted record stands for now. Each decision made after that counts once,
+  // in their order: chains end where the last one leads, and a later one may undo an earlier one.
+  // What was made before what is told by sequences, whatever the wall clock was set to.
+  struct Acceptance {
+    std::uint64_t sequence = 0;
+    WallTime at{};
+    bool replayed = false;  // from the dead letters, accepted long before its sequence
+  };
+  LinkHash resolve(LinkHash link, const Acceptance& accepted) const;
 
   const std::vector<Relink>& all() const { return relinks_; }
   const std::vector<std::string>& notices() const { return notices_; }

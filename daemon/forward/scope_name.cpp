@@ -29,6 +29,11 @@ Failure told_of(const ScopeKey& key, Failure failure) {
   return failure;
 }
 
+std::string report_subject(const ScopeKey& key, const RecordSource& source) {
+  if (key.scope == FailureScope::experiment) return "experiments that clients name";
+  return scope_name(key, source);
+}
+
 std::string scope_name(const ScopeKey& key, const RecordSource& source) {
   switch (key.scope) {
     case FailureScope::server:

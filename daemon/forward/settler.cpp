@@ -101,15 +101,14 @@ void Settler::settle_scopes(const GroupKey& group, const std::vector<Outcome>& o
   if (failure != nullptr) {
     const ScopeKey key = scope_key(failure->scope, group);
     const Failure told = told_of(key, *failure);
-    parts_.reporter.failure(well ? "single traces" : scope_name(key, parts_.source), told.message,
+    const std::string message = key.scope == FailureScope::experiment
+                                    ? scope_name(key, parts_.source) + ": " + told.message
+                                    : told.message;
+    parts_.reporter.failure(well ? "single traces" : report_subject(key, parts_.source), message,
                             told.remedy);
-    if (!well) parts_.gates.failed(group, key, told);
+    if (!well) parts_.holds.failed(group, key, told);
   }
-  if (well) {
-    for (const ScopeKey& key : parts_.gates.succeeded(group)) {
-      parts_.reporter.recovered(scope_name(key, parts_.source));
-    }
-  }
+  if (well) parts_.holds.succeeded(group);
   if (failure == nullptr) {
     parts_.batch_size.grow();
   } else if (!well && any(outcomes, OutcomeKind::transient)) {
@@ -227,16 +226,16 @@ bool Settler::is_judged(const Doubt& doubt, const Outcome& outcome) const {
 bool Settler::is_given_up(const TraceWork& work) const {
   const Doubt& doubt = work.doubt;
   const auto lasted = parts_.clock.steady() - doubt.first;
-  const bool is_old = parts_.clock.wall() - work.accepted_at >= kInfoDoubtTime;
+  const bool is_old = parts_.clock.steady() - work.accepted >= kInfoDoubtTime;
   if (doubt.failures < kDoubtFailures || lasted < kDoubtTime) return false;
   if (lasted < kInfoDoubtTime && !is_old) return false;
   const bool is_alone = last_other_doubt_ < doubt.first && last_trouble_ < doubt.first;
   return last_delivery_ >= doubt.first || (is_alone && lasted >= kInfoDoubtTime);
 }
 
-// The gate of the scope holds it, unless others of the scope go through: then it waits alone.
+// The breaker of the scope holds it, unless others of the scope go through: then it waits alone.
 void Settler::misconfigured(TraceWork work) {
-  const bool held = parts_.gates.permit(work.group) != ScopeGates::Permit::yes;
+  const bool held = parts_.holds.ask(work.group).permit != Holds::Permit::yes;
   again(std::move(work), held ? std::chrono::milliseconds(0) : kConfigurationWait);
 }
 

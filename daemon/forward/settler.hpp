@@ -13,7 +13,7 @@
 #include "daemon/forward/destination.hpp"
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/reporter.hpp"
-#include "daemon/forward/scope_gates.hpp"
+#include "daemon/forward/holds.hpp"
 
 namespace tracelink {
 
@@ -27,6 +27,7 @@ struct Flight {
     std::uint64_t start_ns = 0;
   };
   GroupKey group;
+  bool invention = false;  // of a peer, and not known to work
   std::vector<Item> items;
   std::size_t records() const;
 };
@@ -41,7 +42,7 @@ class Settler {
   struct Parts {  // what it works on
     RecordSource& source;
     Backlog& backlog;
-    ScopeGates& gates;
+    Holds& holds;
     DeliveryLedger& ledger;
     DeadLetterDesk& desk;
     BatchSize& batch_size;

@@ -54,6 +54,9 @@ struct TraceWork {
   std::vector<Part> parts;                          // in the order of acceptance
   std::uint64_t sequence = 0;                       // of the first part: the order of delivery
   WallTime accepted_at{};                           // of the first part
+  SteadyTime accepted{};                            // the same, whatever was done to the wall clock
+  bool again = false;                               // a part of it was set aside before
+  bool replayed = false;                            // the first part was a dead letter
   Peer peer;                                        // of the first part
   bool root_seen = false;
   std::uint64_t bytes = 0;

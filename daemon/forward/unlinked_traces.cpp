@@ -64,10 +64,11 @@ Failure link_failure(LinkObstacle obstacle, const LinkHash& accepted, const Reco
 
 void UnlinkedTraces::add(TraceWork work) {
   const auto [at, is_new] = reasons_.try_emplace({work.link_obstacle, work.accepted_link});
-  if (is_new) at->second.since = clock_.wall();
-  ++at->second.traces;
-  records_ += work.parts.size();
+  if (is_new) at->second.since = clock_.steady();
   const std::uint64_t sequence = work.sequence;
+  at->second.traces.insert(sequence);
+  by_link_[work.group.link].insert(sequence);
+  records_ += work.parts.size();
   sequence_of_.emplace(work.trace_id, sequence);
   works_.emplace(sequence, std::move(work));
 }
@@ -78,24 +79,25 @@ TraceWork UnlinkedTraces::remove(Works::iterator at) {
   sequence_of_.erase(work.trace_id);
   records_ -= work.parts.size();
   const auto reason = reasons_.find({work.link_obstacle, work.accepted_link});
-  if (--reason->second.traces == 0) reasons_.erase(reason);
+  reason->second.traces.erase(work.sequence);
+  if (reason->second.traces.empty()) reasons_.erase(reason);
+  const auto linked = by_link_.find(work.group.link);
+  linked->second.erase(work.sequence);
+  if (linked->second.empty()) by_link_.erase(linked);
   return work;
+}
+
+std::vector<TraceWork> UnlinkedTraces::take_all(const Sequences& sequences) {
+  std::vector<TraceWork> taken;
+  taken.reserve(sequences.size());
+  for (const std::uint64_t sequence : sequences) taken.push_back(remove(works_.find(sequence)));
+  return taken;
 }
 
 std::optional<TraceWork> UnlinkedTraces::take(const TraceId& id) {
   const auto found = sequence_of_.find(id);
   if (found == sequence_of_.end()) return std::nullopt;
   return remove(works_.find(found->second));
-}
-
-std::vector<TraceWork> UnlinkedTraces::take_if(
-    const std::function<bool(const TraceWork&)>& wanted) {
-  std::vector<TraceWork> taken;
-  for (auto at = works_.begin(); at != works_.end();) {
-    const auto candidate = at++;
-    if (wanted(candidate->second)) taken.push_back(remove(candidate));
-  }
-  return taken;
 }
 
 std::vector<TraceWork> UnlinkedTraces::take_newest(std::size_t records) {
@@ -107,10 +109,39 @@ std::vector<TraceWork> UnlinkedTraces::take_newest(std::size_t records) {
 }
 
 std::optional<TraceWork> UnlinkedTraces::take_oldest_that_may_pass() {
-  const auto oldest = std::ranges::find_if(
-      works_, [](const auto& entry) { return may_pass(entry.second.link_obstacle); });
-  if (oldest == works_.end()) return std::nullopt;
-  return remove(oldest);
+  std::optional<std::uint64_t> oldest;
+  for (const auto& [reason, waiting] : reasons_) {
+    const std::uint64_t first = *waiting.traces.begin();
+    if (may_pass(reason.first) && (!oldest || first < *oldest)) oldest = first;
+  }
+  if (!oldest) return std::nullopt;
+  return remove(works_.find(*oldest));
+}
+
+std::vector<TraceWork> UnlinkedTraces::take_waiting_for(const LinkHash& link) {
+  Sequences sequences;
+  if (const auto linked = by_link_.find(link); linked != by_link_.end()) {
+    for (const std::uint64_t sequence : linked->second) {
+      if (may_pass(works_.at(sequence).link_obstacle)) sequences.insert(sequence);
+    }
+  }
+  return take_all(sequences);
+}
+
+std::vector<TraceWork> UnlinkedTraces::take_linked(const LinkHash& link) {
+  const auto linked = by_link_.find(link);
+  if (linked == by_link_.end()) return {};
+  const Sequences sequences = linked->second;
+  return take_all(sequences);
+}
+
+std::vector<TraceWork> UnlinkedTraces::take_accepted_before(SteadyTime accepted, std::size_t max) {
+  Sequences sequences;
+  for (const auto& [sequence, work] : works_) {
+    if (work.accepted >= accepted || sequences.size() == max) break;
+    if (work.link_obstacle != LinkObstacle::not_stored) sequences.insert(sequence);
+  }
+  return take_all(sequences);
 }
 
 std::vector<HeldScope> UnlinkedTraces::held(const RecordSource& source) const {
@@ -118,7 +149,10 @@ std::vector<HeldScope> UnlinkedTraces::held(const RecordSource& source) const {
   for (const auto& [reason, waiting] : reasons_) {
     const auto& [obstacle, accepted] = reason;
     const Failure why = link_failure(obstacle, accepted, source);
-    scopes.push_back({scope_of(obstacle), why.message, why.remedy, waiting.since, waiting.traces});
+    const auto age =
+        std::chrono::duration_cast<WallTime::duration>(clock_.steady() - waiting.since);
+    scopes.push_back({scope_of(obstacle), why.message, why.remedy, clock_.wall() - age,
+                      waiting.traces.size()});
   }
   return scopes;
 }

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -24,29 +24,38 @@ class UnlinkedTraces {
 
   void add(TraceWork work);  // precondition: it has an obstacle, and no other part is here
   std::optional<TraceWork> take(const TraceId& id);
-  std::vector<TraceWork> take_if(const std::function<bool(const TraceWork&)>& wanted);
   std::vector<TraceWork> take_newest(std::size_t records);  // so many records or a few more
   // The one accepted first of those whose obstacle may pass.
   std::optional<TraceWork> take_oldest_that_may_pass();
+  // Of those whose obstacle may pass: they want the link.
+  std::vector<TraceWork> take_waiting_for(const LinkHash& link);
+  // All that would be sent with the link.
+  std::vector<TraceWork> take_linked(const LinkHash& link);
+  // The oldest, at most `max`, but for those that only wait for the disk.
+  std::vector<TraceWork> take_accepted_before(SteadyTime accepted, std::size_t max);
 
   std::size_t traces() const { return works_.size(); }
   std::size_t records() const { return records_; }
+  std::size_t reasons() const { return reasons_.size(); }
   std::vector<HeldScope> held(const RecordSource& source) const;
 
  private:
   // What its message depends on.
   using Reason = std::pair<LinkObstacle, LinkHash>;  // the accepted link
+  using Sequences = std::set<std::uint64_t>;
   struct Waiting {
-    WallTime since{};
-    std::size_t traces = 0;
+    SteadyTime since{};
+    Sequences traces;
   };
   using Works = std::map<std::uint64_t, TraceWork>;  // by sequence
   TraceWork remove(Works::iterator at);
+  std::vector<TraceWork> take_all(const Sequences& sequences);
 
   const Clock& clock_;
   Works works_;
   std::unordered_map<TraceId, std::uint64_t, IdHash> sequence_of_;
   std::map<Reason, Waiting> reasons_;
+  std::map<LinkHash, Sequences> by_link_;
   std::size_t records_ = 0;
 };
 

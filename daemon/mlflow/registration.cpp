@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "daemon/mlflow/link_registration.hpp"
@@ -21,6 +22,7 @@ struct Registrar::Impl {
   std::map<LinkHash, LinkRegistration> registrations;
   std::map<LinkHash, SteadyTime> last_asked;  // of links that traces named
   std::function<void(const LinkHash&)> on_forget;
+  std::set<LinkHash> changed;
   SteadyTime next_forget_check = SteadyTime::min();
 
   void asked(const LinkHash& hash) {
@@ -57,7 +59,10 @@ Registrar::Registrar(Options options, TrackingClient& client, FileSystem& fs, co
                      {},
                      {},
                      {},
-                     {}}) {}
+                     {},
+                     {}}) {
+  set_on_change({});
+}
 
 Registrar::~Registrar() = default;
 
@@ -128,7 +133,16 @@ std::optional<SteadyTime> Registrar::next_due() const {
 }
 
 void Registrar::set_on_change(std::function<void(const RegistrationStatus&)> callback) {
-  impl_->environment.on_change = std::move(callback);
+  impl_->environment.on_change = [impl = impl_.get(),
+                                  callback = std::move(callback)](const RegistrationStatus& status) {
+    impl->changed.insert(status.link);
+    if (callback) callback(status);
+  };
+}
+
+std::vector<LinkHash> Registrar::take_changed() {
+  const auto changed = std::exchange(impl_->changed, {});
+  return {changed.begin(), changed.end()};
 }
 
 void Registrar::set_on_forget(std::function<void(const LinkHash&)> callback) {

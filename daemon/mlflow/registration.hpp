@@ -73,6 +73,8 @@ class Registrar {
   void verify_again(const LinkHash& hash);     // a delivery was refused for its model or experiment
   void advance();                              // starts what is due
   std::optional<SteadyTime> next_due() const;  // when advance() has something to start
+  // The links whose status changed since the last call.
+  std::vector<LinkHash> take_changed();
   // Called after each change of a status, from advance() or the HttpClient's poll().
   void set_on_change(std::function<void(const RegistrationStatus&)> callback);
   // Called when a link is forgotten, from advance().

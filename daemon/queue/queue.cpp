@@ -43,7 +43,8 @@ class DurableQueue final : public Queue {
   Result<StoredRecord> read(Position position) const override { return reader_.read(position); }
   void complete(const Completion& completion) override { core_.complete(completion); }
   void set_aside(Position position) override { core_.set_aside(position); }
-  void look_back() override { reader_.look_back(); }
+  void look_back(Position from) override { reader_.look_back(from); }
+  void look_ahead() override { reader_.look_ahead(); }
 
   Result<void> note(const std::vector<TraceNote>& notes) override {
     return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()));
@@ -57,6 +58,10 @@ class DurableQueue final : public Queue {
   void set_external_bytes(std::uint64_t bytes) override {
     const std::lock_guard lock(core_.mutex);
     core_.external_bytes = bytes;
+  }
+  std::uint64_t next_sequence() const override {
+    const std::lock_guard lock(core_.mutex);
+    return core_.next_sequence;
   }
   QueueStats stats() const override { return core_.stats(); }
 

@@ -40,6 +40,8 @@ struct StoredRecord {
   Position position;
   std::uint64_t sequence = 0;
   Record record;
+  bool again = false;     // it was set aside before
+  bool replayed = false;  // it was among the dead letters: accepted long before its sequence
 };
 
 // The end of a record's way. The terms add up to its span_count.
@@ -84,8 +86,8 @@ struct QueueStats {
 //
 // Durability: an append's callback gets success only after fdatasync covers all its records.
 // Order:      records come out in the order they were accepted, but for those set aside.
-// Threads:    next(), read(), complete(), set_aside(), look_back() from one thread (the forwarder),
-//             the others from any. Owns the writer thread between start() and stop().
+// Threads:    next(), read(), complete(), set_aside(), look_back(), look_ahead() from one thread
+//             (the forwarder), the others from any. Owns the writer thread between start() and stop().
 // Always opens on damaged content (P8): bad bytes go to quarantine/ and are counted as damaged.
 class Queue {
  public:
@@ -133,9 +135,12 @@ class Queue {
   // Takes back what next() gave, without an end: it is unread again, costs no memory, and comes
   // when next() has been sent back. Precondition as for complete().
   virtual void set_aside(Position position) = 0;
-  // next() goes back to the oldest record that is set aside. It gives those that were, then goes on
-  // where it had been. May be called before an earlier look back has ended.
-  virtual void look_back() = 0;
+  // next() goes back to the oldest record that is set aside at `from` or behind it. It gives those
+  // that were, then goes on where it had been. May be called before an earlier look back has ended.
+  // `from`: a position that next() or look_back() was given, or {} for the oldest of all.
+  virtual void look_back(Position from) = 0;
+  // Ends a look back: next() goes on where it had been before; what it did not reach stays aside.
+  virtual void look_ahead() = 0;
   // Journalled lazily; twice for one position, or terms that don't add up, is an invariant
   // violation.
   virtual void complete(const Completion& completion) = 0;
@@ -147,6 +152,8 @@ class Queue {
   // Called on the writer thread after records became durable. Set before start().
   virtual void set_on_durable(std::function<void()> callback) = 0;
   virtual void set_external_bytes(std::uint64_t bytes) = 0;  // dead letters share the bound
+  // Sequences count acceptances: those of all that was acknowledged are below this one.
+  virtual std::uint64_t next_sequence() const = 0;
   virtual QueueStats stats() const = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "daemon/queue/queue_reader.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace tracelink {
 
@@ -54,7 +55,24 @@ Result<bool> QueueReader::enter_next_segment() {
   done_ = *std::move(done);
   order_ = order;
   move_to(reader_->first_record());
+  resume();
   return true;
+}
+
+void QueueReader::resume() {
+  const auto at = std::exchange(resume_at_, std::nullopt);
+  const auto now = view();
+  if (!at || !now || at->segment_id != segment_id_ || at->offset > now->end) return;
+  if (at->offset == now->end) {
+    order_ = {.sequence = now->next_sequence, .spans_before = now->spans_end, .durable_end = 0};
+    return move_to(at->offset);
+  }
+  const auto raw = reader_->read(at->offset, now->end);
+  if (!raw) return;  // damaged: what lies before it helps to tell what is lost
+  order_ = {.sequence = raw->header.sequence,
+            .spans_before = raw->header.spans_before,
+            .durable_end = 0};
+  move_to(at->offset);
 }
 
 void QueueReader::leave_segment() {
@@ -70,17 +88,25 @@ void QueueReader::move_to(std::uint64_t offset) {
   core_.cursor = {segment_id_, offset_};
 }
 
-void QueueReader::look_back() {
+void QueueReader::look_back(Position from) {
   std::uint64_t oldest = 0;
   {
     const std::lock_guard lock(core_.mutex);
-    const auto found = std::ranges::find_if(
-        core_.segments, [](const auto& entry) { return entry.second->aside_records > 0; });
+    auto found = core_.segments.lower_bound(from.segment_id);
+    while (found != core_.segments.end() && found->second->aside_records == 0) ++found;
     if (found == core_.segments.end()) return;
     oldest = found->first;
   }
   leave_segment();
   segment_id_ = oldest - 1;
+  resume_at_ = from;
+}
+
+void QueueReader::look_ahead() {
+  if (read_up_to_ == Position{segment_id_, offset_}) return;
+  leave_segment();
+  segment_id_ = read_up_to_.segment_id - 1;
+  resume_at_ = read_up_to_;
 }
 
 bool QueueReader::is_done(std::uint64_t offset) const {
@@ -168,7 +194,11 @@ void QueueReader::remember_gap(const Gap& gap) {
 }
 
 std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record record, bool again) {
-  StoredRecord stored{{segment_id_, raw.offset}, raw.header.sequence, std::move(record)};
+  StoredRecord stored{.position = {segment_id_, raw.offset},
+                      .sequence = raw.header.sequence,
+                      .record = std::move(record),
+                      .again = again,
+                      .replayed = (raw.header.flags & kFlagReplayed) != 0};
   const std::lock_guard lock(core_.mutex);
   core_.cursor_accepted_at = stored.record.accepted_at;
   const auto found = core_.segments.find(segment_id_);
@@ -240,7 +270,9 @@ Result<StoredRecord> QueueReader::read(Position position) {
   }
   auto raw = reread_->read(position.offset, end);
   auto record = raw ? decode_record(raw->body) : Result<Record>(raw.error());
-  if (record) return StoredRecord{position, known.sequence, *std::move(record)};
+  if (record) return StoredRecord{.position = position,
+                                  .sequence = known.sequence,
+                                  .record = *std::move(record)};
   const auto name = QueuePaths::hex16(position.segment_id) + "-" + std::to_string(position.offset);
   if (!core_.quarantine.keep(name, reread_->raw_bytes(position.offset, known.bytes))) {
     core_.count_failure();

@@ -21,7 +21,8 @@ class QueueReader {
 
   Result<std::optional<StoredRecord>> next();
   Result<StoredRecord> read(Position position);
-  void look_back();
+  void look_back(Position from);
+  void look_ahead();
 
  private:
   // What may be read of the segment at the cursor now.
@@ -35,6 +36,8 @@ class QueueReader {
   std::optional<View> view() const;
   // Moves to the next segment there is; false if there is none.
   Result<bool> enter_next_segment();
+  // Reading goes on at `resume_at_`, if a record begins there.
+  void resume();
   void leave_segment();
   Result<RawRecord> read_at_cursor(const View& view);
   // Steps over what recovery has accounted for; true if it did.
@@ -56,6 +59,7 @@ class QueueReader {
   std::vector<Gap> gaps_;
   std::vector<JournalEntry> done_;  // when the segment was entered; also what was in flight then
   Position read_up_to_;             // the farthest that next() has been
+  std::optional<Position> resume_at_;
   std::unique_ptr<SegmentReader> reread_;
 };
 

@@ -1,9 +1,9 @@
 // Sends traces over gRPC on a Unix socket as fast as they are acknowledged, and prints one JSON
 // line.
 //
-// usage: tracelink-bench SOCKET CONCURRENT SECONDS [PADDING_BYTES [MAX_REQUESTS]]
+// usage: tracelink-bench SOCKET CONCURRENT SECONDS [PADDING_BYTES [MAX_REQUESTS [SPANS]]]
 // CONCURRENT connections each have one request open, as SDKs do. A request is one trace of three
-// spans, 1.6 KB and PADDING_BYTES.
+// spans or SPANS, 1.6 KB and PADDING_BYTES.
 
 #include <chrono>
 #include <cstdint>
@@ -33,6 +33,7 @@ struct Options {
   std::chrono::seconds duration{1};
   std::size_t padding_bytes = 0;
   std::uint64_t max_requests = std::numeric_limits<std::uint64_t>::max();
+  std::size_t spans = 3;
 };
 
 class Load {
@@ -65,7 +66,7 @@ class Load {
 
   void start(Caller& caller) {
     if (Clock::now() >= end_ || sent_ == options_.max_requests) return;
-    std::string request = tracelink::bench::make_grpc_request(sent_++, options_.padding_bytes);
+    std::string request = tracelink::bench::make_grpc_request(sent_++, options_.padding_bytes, options_.spans);
     caller.started = Clock::now();
     caller.connection->call(std::move(request));
     ++open_;
@@ -110,10 +111,11 @@ class Load {
 
 int main(int argc, char** argv) {
   Options options;
-  if (argc < 4 || argc > 6) {
+  if (argc < 4 || argc > 7) {
     std::fprintf(
         stderr,
-        "usage: tracelink-bench SOCKET CONCURRENT SECONDS [PADDING_BYTES [MAX_REQUESTS]]\n");
+        "usage: tracelink-bench SOCKET CONCURRENT SECONDS [PADDING_BYTES [MAX_REQUESTS "
+        "[SPANS]]]\n");
     return 2;
   }
   options.socket = argv[1];
@@ -121,5 +123,6 @@ int main(int argc, char** argv) {
   options.duration = std::chrono::seconds{std::atoi(argv[3])};
   if (argc > 4) options.padding_bytes = std::strtoull(argv[4], nullptr, 10);
   if (argc > 5) options.max_requests = std::strtoull(argv[5], nullptr, 10);
+  if (argc > 6) options.spans = std::strtoull(argv[6], nullptr, 10);
   return Load(options).run();
 }

@@ -19,11 +19,12 @@ struct SpanText {
   std::uint64_t start_ms, end_ms;
 };
 
-constexpr std::array<SpanText, 3> kSpans{{
+constexpr std::array<SpanText, 3> kChildren{{
     {"retrieve", 2, 1, 1, 3},
     {"chat gpt-4o", 3, 1, 4, 8},
-    {"answer", 1, 0, 0, 10},
+    {"rerank", 4, 1, 8, 9},
 }};
+constexpr SpanText kRoot{"answer", 1, 0, 0, 10};
 constexpr std::size_t kTextBytes = 390;
 constexpr std::size_t kGrpcHeaderBytes = 5;
 
@@ -67,7 +68,7 @@ std::uint64_t now_ns() {
 
 }  // namespace
 
-std::string make_grpc_request(std::uint64_t number, std::size_t padding_bytes) {
+std::string make_grpc_request(std::uint64_t number, std::size_t padding_bytes, std::size_t spans) {
   static const std::uint64_t run = now_ns();  // another run makes other traces
   std::string message(kGrpcHeaderBytes, '\0');
   {
@@ -80,9 +81,12 @@ std::string make_grpc_request(std::uint64_t number, std::size_t padding_bytes) {
     pbf_writer scope_spans(resource_spans, 2);
     const std::string trace_id = id_bytes<16>(number + 1, run);
     const std::uint64_t now = now_ns();
-    for (const SpanText& span : kSpans) {
-      add_span(scope_spans, span, trace_id, now, span.parent_id == 0 ? padding_bytes : 0);
+    for (std::size_t n = 0; n + 1 < spans; ++n) {
+      SpanText span = kChildren[n % kChildren.size()];
+      span.id = n + 2;
+      add_span(scope_spans, span, trace_id, now, 0);
     }
+    add_span(scope_spans, kRoot, trace_id, now, padding_bytes);
   }
   const auto length = static_cast<std::uint32_t>(message.size() - kGrpcHeaderBytes);
   for (unsigned i = 0; i < 4; ++i) {

@@ -24,6 +24,12 @@ class FakeClock final : public Clock {
     steady_ += std::chrono::duration_cast<SteadyTime::duration>(by);
   }
 
+  // An operator, or NTP, sets the wall clock.
+  void set_wall_by(std::chrono::nanoseconds by) {
+    const std::lock_guard lock(mutex_);
+    wall_ += std::chrono::duration_cast<WallTime::duration>(by);
+  }
+
  private:
   mutable std::mutex mutex_;
   WallTime wall_{std::chrono::seconds(1'700'000'000)};

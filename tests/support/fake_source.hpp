@@ -28,7 +28,7 @@ class FakeSource final : public RecordSource {
 
   Position append(Record record) {
     const Position position{1, records_.size()};
-    records_.push_back({{position, records_.size() + 1, std::move(record)}, {}});
+    records_.push_back({{position, records_.size() + 1, std::move(record), false, false}, {}});
     return position;
   }
 
@@ -88,6 +88,7 @@ class FakeSource final : public RecordSource {
     while (next_ < records_.size() && (is_done(records_[next_]) || is_known())) ++next_;
     if (next_ == records_.size()) return std::optional<StoredRecord>();
     Entry& entry = records_[next_++];
+    entry.stored.again = next_ <= read_up_to_;
     read_up_to_ = std::max(read_up_to_, next_);
     EXPECT_FALSE(entry.read) << "a record is given out twice";
     entry.read = true;
@@ -106,10 +107,12 @@ class FakeSource final : public RecordSource {
     entry.read = false;
     ++set_aside_;
   }
-  void look_back() override {
-    next_ = 0;
+  void look_back(Position from) override {
+    next_ = from.offset;
     ++look_backs_;
   }
+  void look_ahead() override { next_ = read_up_to_; }
+  std::uint64_t next_sequence() const override { return records_.size() + 1; }
   std::size_t records_set_aside() const { return set_aside_; }  // ever
   std::size_t look_backs() const { return look_backs_; }
   // Given out and neither completed nor set aside.

@@ -51,6 +51,7 @@ class ScriptedDestination final : public Destination {
   void refuse(std::function<bool(const LinkHash&, const std::string&)> refused, Failure failure) {
     refused_ = std::move(refused);
     refusal_ = std::move(failure);
+    changed_.insert(asked_.begin(), asked_.end());
   }
 
   const std::vector<Batch>& batches() const { return batches_; }
@@ -67,10 +68,17 @@ class ScriptedDestination final : public Destination {
   const std::map<TraceId, std::set<LinkHash>>& links() const { return links_; }
 
   bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) override {
+    ++questions_;
+    asked_.insert(link);
     if (!refused_ || !refused_(link, experiment)) return true;
     *hold = refusal_;
     return false;
   }
+  std::vector<LinkHash> take_changed_links() override {
+    const auto changed = std::exchange(changed_, {});
+    return {changed.begin(), changed.end()};
+  }
+  std::size_t questions() const { return questions_; }  // how often accepts() was asked
   void deliver(Batch batch, Done done) override {
     ASSERT_FALSE(batch.empty());
     for (const TraceDelivery& delivery : batch) {
@@ -122,6 +130,8 @@ class ScriptedDestination final : public Destination {
   bool holding_ = false;
   std::function<bool(const LinkHash&, const std::string&)> refused_;
   Failure refusal_;
+  std::set<LinkHash> asked_, changed_;
+  std::size_t questions_ = 0;
   std::deque<std::pair<Batch, Done>> pending_;
   std::set<TraceId> under_way_;
   std::vector<Batch> batches_;

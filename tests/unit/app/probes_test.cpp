@@ -31,6 +31,14 @@ TEST_F(ProbesTest, HealthTurnsRedWhenTheForwarderHangs) {
   EXPECT_EQ(status("/readyz"), 200);
 }
 
+TEST_F(ProbesTest, HealthTurnsRedWhenTracesCouldGoAndNoneDoes) {
+  inputs.metrics.forward.is_stuck = true;
+  EXPECT_EQ(status("/healthz"), 503);
+  EXPECT_EQ(status("/readyz"), 200);
+  inputs.delivers = false;
+  EXPECT_EQ(status("/healthz"), 200);
+}
+
 TEST_F(ProbesTest, HealthNeedsNoForwarderWhereThereIsNone) {
   inputs.delivers = false;
   inputs.metrics.forward.stepped_at = SteadyTime();

@@ -33,12 +33,14 @@ class BacklogTest : public ::testing::Test {
     work.cohort = options.cohort;
     work.not_before = clock.steady() + options.wait;
     work.failures = options.failures;
+    work.accepted = clock.steady();
     backlog.add(std::move(work));
+    backlog.wake(clock.steady());
   }
   void add(std::uint64_t sequence) { add(sequence, Options{}); }
   std::vector<std::uint64_t> batch(Backlog::Limits limits = {.max_traces = 50, .max_bytes = 1000}) {
     std::vector<std::uint64_t> sequences;
-    for (const TraceWork& work : backlog.take_batch(kGroup, limits, clock.steady())) {
+    for (const TraceWork& work : backlog.take_batch(kGroup, limits)) {
       sequences.push_back(work.sequence);
     }
     return sequences;
@@ -88,22 +90,65 @@ TEST_F(BacklogTest, WhatIsNotDueIsPassedOver) {
   add(1, {.wait = seconds(5)});
   add(2);
   EXPECT_EQ(batch(), (Sequences{2}));
-  EXPECT_TRUE(backlog.due_groups(clock.steady()).empty());
-  EXPECT_EQ(backlog.next_due(clock.steady()), clock.steady() + seconds(5));
+  EXPECT_FALSE(backlog.has_due(kGroup));
+  EXPECT_EQ(backlog.next_due(), clock.steady() + seconds(5));
   clock.advance(seconds(5));
-  EXPECT_FALSE(backlog.next_due(clock.steady()));
+  backlog.wake(clock.steady());
+  EXPECT_FALSE(backlog.next_due());
   EXPECT_EQ(batch(), (Sequences{1}));
 }
 
-TEST_F(BacklogTest, TheGroupWithTheOldestDueTraceComesFirst) {
+TEST_F(BacklogTest, GroupsWakeUpOnceInTheOrderOfTheirFirstDueTrace) {
   add(1, {.link = 'c', .wait = seconds(5)});
   add(2, {.link = 'b'});
   add(3, {.link = 'a', .experiment = "7"});
-  add(4, {.link = 'a'});
-  add(5, {.link = 'c'});
-  const std::vector<GroupKey> expected = {
-      {link_of('b'), ""}, {link_of('a'), "7"}, {link_of('a'), ""}, {link_of('c'), ""}};
-  EXPECT_EQ(backlog.due_groups(clock.steady()), expected);
+  add(4, {.link = 'b'});
+  using Groups = std::vector<GroupKey>;
+  EXPECT_EQ(backlog.take_awakened(), (Groups{{link_of('b'), ""}, {link_of('a'), "7"}}));
+  clock.advance(seconds(5));
+  backlog.wake(clock.steady());
+  EXPECT_EQ(backlog.take_awakened(), (Groups{{link_of('c'), ""}}));
+  EXPECT_TRUE(backlog.take_awakened().empty());
+}
+
+TEST_F(BacklogTest, CountsWhatEachScopeHas) {
+  add(1);
+  add(2, {.link = 'b', .experiment = "7"});
+  add(3, {.link = 'a', .experiment = "7"});
+  add(4, {.experiment = "8", .wait = seconds(5)});
+  EXPECT_EQ(backlog.traces_in({FailureScope::link, link_of('a'), {}}), 3u);
+  EXPECT_EQ(backlog.traces_in({FailureScope::experiment, {}, "7"}), 2u);
+  EXPECT_EQ(backlog.traces_in({}), 4u);
+  EXPECT_EQ(backlog.groups_in({FailureScope::experiment, {}, "7"}).size(), 2u);
+  EXPECT_EQ(batch(), (Sequences{1}));
+  EXPECT_EQ(backlog.traces_in({FailureScope::link, link_of('a'), {}}), 2u);
+  EXPECT_EQ(backlog.traces_in({FailureScope::experiment, {}, "9"}), 0u);
+}
+
+TEST_F(BacklogTest, CountsHeldRecordsAsTheyComeAndGo) {
+  add(1);
+  add(2, {.link = 'b'});
+  EXPECT_EQ(backlog.held_records(), 0u);
+  backlog.set_held(kGroup, true);
+  add(3);
+  add(4, {.wait = seconds(5)});
+  EXPECT_EQ(backlog.held_records(), 6u);
+  EXPECT_EQ(backlog.due_traces_not_held(), 1u);
+  EXPECT_EQ(batch(), (Sequences{1, 3}));
+  EXPECT_EQ(backlog.held_records(), 2u);
+  backlog.set_held(kGroup, false);
+  EXPECT_EQ(backlog.held_records(), 0u);
+  EXPECT_EQ(backlog.due_traces_not_held(), 1u);
+}
+
+TEST_F(BacklogTest, TakesWhatWasAcceptedBefore) {
+  add(1);
+  add(2, {.wait = seconds(100)});
+  clock.advance(seconds(10));
+  add(3);
+  EXPECT_EQ(backlog.take_accepted_before(kGroup, clock.steady(), 1).front().sequence, 1u);
+  EXPECT_EQ(backlog.take_accepted_before(kGroup, clock.steady(), 5).size(), 1u);
+  EXPECT_EQ(backlog.traces(), 1u);
 }
 
 TEST_F(BacklogTest, LinksAndExperimentsDoNotMix) {
@@ -119,28 +164,28 @@ TEST_F(BacklogTest, TheProbeIsTheTraceThatFailedLeast) {
   add(2, {.wait = seconds(5)});
   add(3, {.failures = 1});
   add(4, {.failures = 1});
-  EXPECT_EQ(backlog.take_probe(kGroup, clock.steady())->sequence, 3u);
-  EXPECT_EQ(backlog.take_probe(kGroup, clock.steady())->sequence, 4u);
-  EXPECT_EQ(backlog.take_probe(kGroup, clock.steady())->sequence, 1u);
-  EXPECT_FALSE(backlog.take_probe(kGroup, clock.steady()));
+  EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 3u);
+  EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 4u);
+  EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 1u);
+  EXPECT_FALSE(backlog.take_probe(kGroup));
 }
 
-TEST_F(BacklogTest, TakesWhatIsWantedFromAllGroups) {
+TEST_F(BacklogTest, TakesWhatIsWantedOfAGroup) {
   add(1);
   add(2, {.link = 'b'});
   add(3);
-  const auto taken = backlog.take_if([](const TraceWork& work) { return work.sequence != 3; });
-  EXPECT_EQ(taken.size(), 2u);
-  EXPECT_EQ(backlog.records(), 2u);
-  EXPECT_EQ(backlog.traces_in([&](const GroupKey& group) { return group == kGroup; }), 1u);
-  EXPECT_EQ(backlog.records_in([&](const GroupKey& group) { return group == kGroup; }), 2u);
+  add(4);
+  const auto odd = [](const TraceWork& work) { return work.sequence % 2 == 1; };
+  EXPECT_EQ(backlog.take_if(kGroup, odd, 10).size(), 2u);
+  EXPECT_EQ(backlog.traces(), 2u);
+  EXPECT_EQ(backlog.records_of(kGroup), 2u);
 }
 
 TEST_F(BacklogTest, TakesTheNewestOfTheLargestGroupsAndLeavesTheirOldest) {
   for (std::uint64_t sequence = 1; sequence <= 6; ++sequence) add(sequence, {.link = 'b'});
   for (std::uint64_t sequence = 7; sequence <= 8; ++sequence) add(sequence, {.link = 'c'});
   add(9);
-  const auto wanted = [this](const GroupKey& group) { return group != kGroup; };
+  const auto wanted = [this](const GroupKey& group, bool) { return group != kGroup; };
   const auto sequences = [](const std::vector<TraceWork>& works) {
     std::vector<std::uint64_t> found;
     for (const TraceWork& work : works) found.push_back(work.sequence);
@@ -154,14 +199,14 @@ TEST_F(BacklogTest, TakesTheNewestOfTheLargestGroupsAndLeavesTheirOldest) {
 TEST_F(BacklogTest, WhatIsUnderSearchIsNotTakenAsTheNewest) {
   add(1);
   add(2, {.cohort = 3});
-  const auto taken = backlog.take_newest([](const GroupKey&) { return true; }, 2);
+  const auto taken = backlog.take_newest([](const GroupKey&, bool) { return true; }, 2);
   ASSERT_EQ(taken.size(), 1u);
   EXPECT_EQ(taken.front().sequence, 1u);
 }
 
 TEST_F(BacklogTest, AnUnknownGroupHasNothing) {
   EXPECT_TRUE(batch().empty());
-  EXPECT_FALSE(backlog.take_probe(kGroup, clock.steady()));
+  EXPECT_FALSE(backlog.take_probe(kGroup));
 }
 
 }  // namespace

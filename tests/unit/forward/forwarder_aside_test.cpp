@@ -101,7 +101,7 @@ TEST_F(ForwarderAsideTest, ARelinkReachesWhatIsAside) {
   accept_all(301, 330);
   run_for(hours(30));
   EXPECT_EQ(source.totals(), (Totals{.accepted = 330, .delivered = 30, .queued = 300}));
-  ASSERT_TRUE(forwarder->relink({link_of('b'), link_of('a'), clock.wall()}));
+  ASSERT_TRUE(forwarder->relink({link_of('b'), link_of('a'), clock.wall(), 0}));
   run_for(minutes(5));
   EXPECT_EQ(source.totals().delivered, 330u);
 }

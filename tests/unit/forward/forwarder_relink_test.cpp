@@ -20,7 +20,7 @@ class ForwarderRelinkTest : public ForwarderFixture {
   // The number of traces moved at once; nothing after a failure.
   std::optional<std::size_t> relink(char from, char to) {
     if (!forwarder) start();
-    const auto moved = forwarder->relink({link_of(from), link_of(to), clock.wall()});
+    const auto moved = forwarder->relink({link_of(from), link_of(to), clock.wall(), 0});
     clock.advance(milliseconds(1));
     if (!moved) return std::nullopt;
     return *moved;

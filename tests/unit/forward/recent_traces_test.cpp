@@ -21,15 +21,15 @@ class RecentTracesTest : public ::testing::Test {
                      .link = link_of(link),
                      .root_delivered = root,
                      .start_ns = 0,
-                     .at = now},
-                    read_up_to.value_or(now));
+                     .at = {}},
+                    now, read_up_to.value_or(now));
   }
   std::optional<RecentTrace> find(std::uint64_t trace) {
     return recent.find(trace_id(trace), read_up_to.value_or(now));
   }
 
-  WallTime now{std::chrono::seconds(1'700'000'000)};
-  std::optional<WallTime> read_up_to;  // else everything is read
+  SteadyTime now{std::chrono::hours(1)};
+  std::optional<SteadyTime> read_up_to;  // else everything is read
   RecentTraces recent{4};
 };
 
@@ -78,6 +78,13 @@ TEST_F(RecentTracesTest, WhileTheReaderIsBehindTheHourLiesBeforeWhatItReads) {
   EXPECT_TRUE(find(1));
   read_up_to = now;
   EXPECT_FALSE(find(1));
+}
+
+TEST_F(RecentTracesTest, TellsWhatIsLinkedAndNotDelivered) {
+  remember(1, Step::linked);
+  remember(2, Step::delivered);
+  remember(3, Step::linked, false, 'b');
+  EXPECT_EQ(recent.undelivered(link_of('a'), now), std::vector<TraceId>{trace_id(1)});
 }
 
 TEST_F(RecentTracesTest, IsBoundedTheOldestGoesFirst) {

@@ -22,10 +22,15 @@ class RelinksTest : public testing::Test {
   }
   static WallTime at(int seconds) { return WallTime(std::chrono::seconds(seconds)); }
   bool relink(char from, char to, int seconds) {
-    return relinks->add({link_of(from), link_of(to), at(seconds)}).has_value();
+    const auto before = static_cast<std::uint64_t>(10 * seconds + 1);
+    return relinks->add({link_of(from), link_of(to), at(seconds), before}).has_value();
   }
-  char resolved(char link, int since) const {
-    return static_cast<char>(relinks->resolve(link_of(link), at(since)).bytes[0]);
+  char resolved(char link, const Relinks::Acceptance& accepted) const {
+    return static_cast<char>(relinks->resolve(link_of(link), accepted).bytes[0]);
+  }
+  // Accepted at that second, ten records a second.
+  char resolved(char link, int second) const {
+    return resolved(link, {static_cast<std::uint64_t>(10 * second), at(second)});
   }
 
   FakeFileSystem fs;
@@ -60,6 +65,25 @@ TEST_F(RelinksTest, AnEarlierDecisionDoesNotTouchWhatALaterOneBrings) {
   EXPECT_EQ(resolved('a', 25), 'a') << "fixed after both";
 }
 
+TEST_F(RelinksTest, WhatWasAcceptedBeforeIsToldBySequencesWhateverTheClockWasSetTo) {
+  ASSERT_TRUE(relink('a', 'b', 10));
+  EXPECT_EQ(resolved('a', {100, at(90'000)}), 'b') << "accepted before, under a clock that was fast";
+  EXPECT_EQ(resolved('a', {101, at(1)}), 'a') << "accepted after, under a clock that was slow";
+}
+
+TEST_F(RelinksTest, AReplayedDeadLetterIsAsOldAsItWas) {
+  ASSERT_TRUE(relink('a', 'b', 10));
+  EXPECT_EQ(resolved('a', {500, at(9), true}), 'b');
+  EXPECT_EQ(resolved('a', {500, at(11), true}), 'a');
+  EXPECT_EQ(resolved('a', {50, at(11), true}), 'b') << "it was queued again by then";
+}
+
+TEST_F(RelinksTest, AnOldDecisionWithoutASequenceGoesByTime) {
+  ASSERT_TRUE(relinks->add({link_of('a'), link_of('b'), at(10), 0}));
+  EXPECT_EQ(resolved('a', {500, at(10)}), 'b');
+  EXPECT_EQ(resolved('a', {5, at(11)}), 'a');
+}
+
 TEST_F(RelinksTest, DecisionsLastOverAPowerCut) {
   ASSERT_TRUE(relink('a', 'b', 10));
   ASSERT_TRUE(relink('b', 'c', 20));
@@ -79,7 +103,7 @@ TEST_F(RelinksTest, ADamagedFileIsSetAsideAndSaid) {
     fs.set_content(kFile, damaged);
     open();
     const bool harmless =
-        relinks->all() == std::vector<Relink>{{link_of('a'), link_of('b'), at(10)}};
+        relinks->all() == std::vector<Relink>{{link_of('a'), link_of('b'), at(10), 101}};
     EXPECT_EQ(relinks->notices().size(), harmless ? 0u : 1u) << "byte " << byte;
     EXPECT_TRUE(harmless || relinks->all().empty()) << "byte " << byte;
   }

@@ -22,9 +22,9 @@ TEST_F(QueueAsideTest, WhatIsSetAsideComesAgainAfterALookBackOnly) {
   set_aside(all, {2, 3, 7});
   must_append(10, 12);
   EXPECT_EQ(drain_numbers(), numbers(10, 12));
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(drain_numbers(), (Numbers{2, 3, 7}));
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(drain_numbers(), Numbers());
   for (std::size_t n = 0; n < 9; ++n) deliver(all[n]);
   EXPECT_EQ(queue->stats().oldest_accepted_at, all[9].record.accepted_at);
@@ -35,8 +35,56 @@ TEST_F(QueueAsideTest, AfterALookBackReadingGoesOnWhereItWas) {
   std::vector<StoredRecord> some;
   for (int n = 0; n < 5; ++n) some.push_back(**queue->next());
   set_aside(some, {1});
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(drain_numbers(), (Numbers{1, 5, 6, 7, 8, 9}));
+}
+
+TEST_F(QueueAsideTest, ALookBackMayBeginAnywhere) {
+  must_append(0, 300, 200);
+  const auto all = drain();
+  set_aside(all, {1, 40, 41, 250});
+  queue->look_back(all[40].position);
+  EXPECT_EQ(drain_numbers(), (Numbers{40, 41, 250}));
+  queue->look_back({});
+  EXPECT_EQ(drain_numbers(), (Numbers{1}));
+}
+
+TEST_F(QueueAsideTest, ALookBackThatIsEndedLeavesTheRestAside) {
+  must_append(0, 300, 200);
+  const auto all = drain();
+  set_aside(all, {1, 2, 250});
+  queue->look_back({});
+  EXPECT_EQ(number((*queue->next())->record), 1u);
+  queue->look_ahead();
+  EXPECT_EQ(drain_numbers(), Numbers());
+  must_append(300, 302, 200);
+  EXPECT_EQ(drain_numbers(), numbers(300, 302));
+  queue->look_back(all[2].position);
+  EXPECT_EQ(drain_numbers(), (Numbers{2, 250}));
+}
+
+TEST_F(QueueAsideTest, ALookBackThatIsEndedGoesOnWhereReadingWas) {
+  must_append(0, 10);
+  std::vector<StoredRecord> some;
+  for (int n = 0; n < 5; ++n) some.push_back(**queue->next());
+  set_aside(some, {1, 2});
+  queue->look_back({});
+  EXPECT_EQ(number((*queue->next())->record), 1u);
+  queue->look_ahead();
+  EXPECT_EQ(drain_numbers(), numbers(5, 10));
+  EXPECT_EQ(queue->next_sequence(), some[0].sequence + 10);
+}
+
+TEST_F(QueueAsideTest, DamageBehindALookBackThatBeginsInTheMiddleIsCountedOnce) {
+  must_append(0, 6);
+  const auto all = drain();
+  set_aside(all, {2, 3, 4});
+  auto bytes = fs.content(segment_path(0));
+  bytes.at(all[4].position.offset + 5) ^= 0x10;
+  fs.set_content(segment_path(0), bytes);
+  queue->look_back(all[3].position);
+  EXPECT_EQ(drain_numbers(), (Numbers{3}));
+  EXPECT_EQ(queue->stats().damaged, all[4].record.slice.span_count);
 }
 
 TEST_F(QueueAsideTest, ALookBackGivesNothingThatIsDoneOrInFlight) {
@@ -46,7 +94,7 @@ TEST_F(QueueAsideTest, ALookBackGivesNothingThatIsDoneOrInFlight) {
   ASSERT_TRUE(queue->sync_journal());
   deliver(all[1]);
   set_aside(all, {2, 4});
-  queue->look_back();
+  queue->look_back({});
   const auto first = queue->next();
   deliver(all[5]);  // ahead of the look back
   EXPECT_EQ(number((*first)->record), 2u);
@@ -60,12 +108,12 @@ TEST_F(QueueAsideTest, WhatIsSetAsideDuringALookBackWaitsForTheNext) {
   must_append(0, 6);
   const auto all = drain();
   set_aside(all, {1, 3});
-  queue->look_back();
+  queue->look_back({});
   const auto first = queue->next();
   queue->set_aside((*first)->position);
   set_aside(all, {5});
   EXPECT_EQ(drain_numbers(), (Numbers{3}));
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(drain_numbers(), (Numbers{1, 5}));
 }
 
@@ -73,9 +121,9 @@ TEST_F(QueueAsideTest, ALookBackMayBeginBeforeTheLastOneHasEnded) {
   must_append(0, 300, 200);
   const auto all = drain();
   set_aside(all, {1, 2, 250, 299});
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(number((*queue->next())->record), 1u);
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(drain_numbers(), (Numbers{2, 250, 299}));
 }
 
@@ -85,7 +133,7 @@ TEST_F(QueueAsideTest, SegmentsWithNothingAsideAreNotReadAgain) {
   const auto all = drain();
   set_aside(all, {0});
   fs.set_content(segment_path(2), std::string(fs.content(segment_path(2)).size(), 'x'));
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(drain_numbers(), (Numbers{0}));
   EXPECT_EQ(queue->stats().quarantine_files, 0u);
 }
@@ -111,11 +159,11 @@ TEST_F(QueueAsideTest, DamageOfWhatIsAsideIsCountedOnce) {
   auto bytes = whole;
   bytes.at(all[2].position.offset + 5) ^= 0x10;
   fs.set_content(segment_path(0), bytes);
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(drain_numbers(), (Numbers{4}));
   EXPECT_EQ(queue->stats().damaged, all[2].record.slice.span_count);
   fs.set_content(segment_path(0), whole);
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(drain_numbers(), Numbers()) << "it is accounted for";
   for (const std::size_t n : {0u, 1u, 3u, 4u, 5u}) deliver(all[n]);
   expect_conservation();
@@ -135,7 +183,7 @@ TEST_F(QueueAsideTest, DamageSeenByTheFirstPassIsNotCountedAgain) {
   const auto damaged = queue->stats().damaged;
   set_aside(all, {1});
   fs.set_content(path, whole);
-  queue->look_back();
+  queue->look_back({});
   EXPECT_EQ(drain_numbers(), (Numbers{1}));
   EXPECT_EQ(queue->stats().damaged, damaged);
   for (const auto& stored : all) deliver(stored);
@@ -153,7 +201,7 @@ TEST_F(QueueAsideTest, WhatWasDroppedForRoomMeanwhileIsForgotten) {
   must_append(40, 1000, 200);
   ASSERT_GT(queue->stats().dropped_policy, 0u);
   set_aside(all, {0});
-  queue->look_back();
+  queue->look_back({});
   EXPECT_NE(drain_numbers().at(0), 0u);
   expect_conservation();
 }

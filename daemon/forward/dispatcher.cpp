@@ -1,0 +1,246 @@
+#include "daemon/forward/dispatcher.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include "daemon/forward/tally.hpp"
+#include "daemon/forward/trace_loader.hpp"
+
+namespace tracelink {
+
+namespace {
+
+using Permit = Holds::Permit;
+
+// A round takes milliseconds, and a request has a deadline; a batch has many of them.
+constexpr auto kLongestPause = std::chrono::minutes(1);
+constexpr auto kLongestBatch = std::chrono::hours(1);
+
+DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
+  const bool root_delivered = known && known->delivered && known->root_delivered;
+  if (root_delivered) return DeliveryMode::spans_only;
+  if (!has_root) return DeliveryMode::without_root;
+  return known && known->delivered ? DeliveryMode::final_info : DeliveryMode::whole;
+}
+
+// The spans that the search is about now.
+PreparedTrace searched_part(const Isolation& isolation, const PreparedTrace& trace) {
+  const SpanRange range = *isolation.search.current();
+  auto part = select_spans(trace, [&](std::size_t index) {
+    return index >= range.begin && index < range.end;
+  });
+  if (!part) std::abort();  // it was put together a moment ago
+  return *std::move(part);
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Options options, Parts parts, Finished finished)
+    : options_(options),
+      parts_(parts),
+      finished_(std::move(finished)),
+      holds_({backlog_, parts.source, parts.reporter, parts.clock, parts.random}),
+      turns_(parts.clock),
+      batch_size_(options.max_traces_per_batch),
+      settler_({parts.source, backlog_, holds_, parts.ledger, parts.desk, batch_size_,
+                parts.reporter, parts.clock, parts.random},
+               finished_),
+      progress_at_(parts.clock.steady()) {}
+
+void Dispatcher::dispatch() {
+  backlog_.wake(parts_.clock.steady());
+  holds_.wake(parts_.destination.take_changed_links());
+  seat_groups();
+  server_says_no_ = false;
+  while (flights_ < options_.connections && holds_.ask_server() != Permit::no) {
+    const auto group = turns_.next(inventions_in_flight_ == 0);
+    if (!group) break;
+    if (take_turn(*group) == Taken::server_says_no) {
+      server_says_no_ = true;
+      turns_.join_first(*group, holds_.kind_of(*group));
+      break;
+    }
+    seat_groups();
+  }
+  watch_progress();
+}
+
+void Dispatcher::seat_groups() {
+  for (const GroupKey& group : backlog_.take_awakened()) seat(group);
+  for (const GroupKey& group : holds_.take_released()) seat(group);
+}
+
+void Dispatcher::seat(const GroupKey& group) {
+  if (!backlog_.has_due(group)) return;
+  if (holds_.is_blocked(group)) return backlog_.set_held(group, true);
+  const Turns::Kind kind = holds_.kind_of(group);
+  // What is not known to work has no part in the window of what does.
+  backlog_.set_held(group, kind != Turns::Kind::known);
+  turns_.join(group, kind);
+}
+
+Dispatcher::Taken Dispatcher::take_turn(const GroupKey& group) {
+  const Taken taken = backlog_.has_due(group) ? ask_and_send(group) : Taken::nothing;
+  if (taken != Taken::sent) holds_.turn_not_used(group);
+  return taken;
+}
+
+Dispatcher::Taken Dispatcher::ask_and_send(const GroupKey& group) {
+  const auto answer = holds_.ask(group);
+  if (answer.permit == Permit::no) {
+    if (answer.closed.scope == FailureScope::server) return Taken::server_says_no;
+    holds_.block(group, answer.closed);
+    return Taken::nothing;
+  }
+  Failure refusal;
+  if (!parts_.destination.accepts(group.link, group.experiment, &refusal)) {
+    const bool of_server = refusal.scope == FailureScope::server;
+    holds_.refused(group, std::move(refusal));
+    return of_server ? Taken::server_says_no : Taken::nothing;
+  }
+  holds_.accepted(group);
+  const bool sent = send({group, holds_.kind_of(group), answer.permit == Permit::probe});
+  seat(group);
+  return sent ? Taken::sent : Taken::nothing;
+}
+
+std::vector<TraceWork> Dispatcher::take_works(const Turn& turn) {
+  if (!turn.probe && turn.kind == Turns::Kind::known) {
+    return backlog_.take_batch(turn.group, {batch_size_.value(), options_.max_batch_bytes});
+  }
+  std::vector<TraceWork> works;
+  if (auto work = backlog_.take_probe(turn.group)) works.push_back(*std::move(work));
+  return works;
+}
+
+bool Dispatcher::send(const Turn& turn) {
+  Flight flight;
+  flight.group = turn.group;
+  flight.invention = turn.kind != Turns::Kind::known;
+  std::vector<TraceDelivery> deliveries;
+  for (TraceWork& work : take_works(turn)) {
+    TraceDelivery delivery;
+    if (auto item = load(std::move(work), delivery)) {
+      flight.items.push_back(*std::move(item));
+      deliveries.push_back(std::move(delivery));
+    }
+  }
+  if (deliveries.empty() || !sync_links(flight.items)) return false;
+  if (turn.probe) holds_.begin_probe(turn.group);
+  if (turn.kind == Turns::Kind::refused) turns_.probe_sent();
+  launch(std::move(flight), std::move(deliveries));
+  return true;
+}
+
+void Dispatcher::launch(Flight flight, std::vector<TraceDelivery> deliveries) {
+  ++flights_;
+  inventions_in_flight_ += flight.invention ? 1 : 0;
+  in_flight_traces_ += flight.items.size();
+  in_flight_records_ += flight.records();
+  progress_at_ = parts_.clock.steady();
+  auto shared = std::make_shared<Flight>(std::move(flight));
+  parts_.destination.deliver(std::move(deliveries),
+                             [this, shared](const std::vector<Outcome>& outcomes) {
+                               settle(std::move(*shared), outcomes);
+                             });
+}
+
+std::optional<Flight::Item> Dispatcher::load(TraceWork work, TraceDelivery& delivery) {
+  auto loaded = load_trace(parts_.source, work);
+  if (!loaded) {
+    const Error& error = loaded.error();
+    if (error.code == ErrorCode::closed) {
+      finished_(work.trace_id);
+    } else if (error.code == ErrorCode::corrupt) {
+      parts_.desk.bury(std::move(work), "its spans cannot be merged: " + error.message, {});
+    } else {
+      parts_.reporter.failure("queue", error.message, "");
+      settler_.retry_later(std::move(work));
+    }
+    return std::nullopt;
+  }
+  const auto known = parts_.ledger.recent(work.trace_id);
+  Flight::Item item;
+  item.completions = tally(work.parts, loaded->slices, {});
+  item.start_ns = loaded->prepared.info.start_ns;
+  item.mode = mode_of(loaded->prepared.info.has_root, known);
+  if (work.isolation) loaded->prepared = searched_part(*work.isolation, loaded->prepared);
+  item.span_count = loaded->prepared.span_count;
+  delivery = {.trace = std::move(loaded->prepared),
+              .link = work.group.link,
+              .experiment = work.group.experiment,
+              .mode = item.mode,
+              .accepted_at = work.accepted_at,
+              .repeated = work.repeated || known.has_value()};
+  item.work = std::move(work);
+  return item;
+}
+
+bool Dispatcher::sync_links(std::vector<Flight::Item>& items) {
+  std::vector<const TraceWork*> works;
+  works.reserve(items.size());
+  for (const Flight::Item& item : items) works.push_back(&item.work);
+  const auto fixed = parts_.ledger.fix_links(works);
+  if (fixed) return true;
+  parts_.reporter.failure("delivery journal", fixed.error().message, "");
+  for (Flight::Item& item : items) settler_.retry_later(std::move(item.work));
+  return false;
+}
+
+void Dispatcher::settle(Flight flight, const std::vector<Outcome>& outcomes) {
+  --flights_;
+  inventions_in_flight_ -= flight.invention ? 1 : 0;
+  in_flight_traces_ -= flight.items.size();
+  in_flight_records_ -= flight.records();
+  progress_at_ = parts_.clock.steady();
+  const ScopeKey link{FailureScope::link, flight.group.link, {}};
+  const bool relinked = relink_returned(flight, outcomes);
+  settler_.settle(std::move(flight), outcomes);
+  if (relinked) holds_.forget_if_unused(link);
+}
+
+// What was on its way when its link was replaced comes back under the old one.
+bool Dispatcher::relink_returned(Flight& flight, const std::vector<Outcome>& outcomes) {
+  bool moved = false;
+  for (std::size_t i = 0; i < flight.items.size(); ++i) {
+    TraceWork& work = flight.items[i].work;
+    if (outcomes[i].info_stored || is_delivered(work)) continue;
+    const auto fixed = parts_.ledger.recent(work.trace_id);
+    if (!fixed || fixed->link == work.group.link) continue;
+    work.group.link = fixed->link;
+    moved = true;
+  }
+  return moved;
+}
+
+bool Dispatcher::is_delivered(const TraceWork& work) const {
+  if (work.isolation) return true;
+  const auto recent = parts_.ledger.recent(work.trace_id);
+  return recent && recent->delivered;
+}
+
+std::optional<SteadyTime> Dispatcher::next_due() const {
+  std::optional<SteadyTime> next;
+  const auto probe = inventions_in_flight_ == 0 && flights_ < options_.connections
+                         ? turns_.next_probe()
+                         : std::nullopt;
+  for (const auto& at : {backlog_.next_due(), holds_.next_due(), probe}) {
+    if (at && (!next || *at < *next)) next = at;
+  }
+  return next;
+}
+
+void Dispatcher::watch_progress() {
+  const bool could_go = backlog_.due_traces_not_held() > 0 && !server_says_no_ &&
+                        holds_.ask_server() == Permit::yes;
+  if (!could_go) progress_at_ = parts_.clock.steady();
+}
+
+bool Dispatcher::is_stuck() const {
+  const auto longest = flights_ == 0 ? SteadyTime::duration(kLongestPause) : kLongestBatch;
+  return parts_.clock.steady() - progress_at_ > longest;
+}
+
+}  // namespace tracelink

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/random_source.hpp"
+#include "daemon/forward/backlog.hpp"
+#include "daemon/forward/batch_size.hpp"
+#include "daemon/forward/dead_letter_desk.hpp"
+#include "daemon/forward/delivery_ledger.hpp"
+#include "daemon/forward/destination.hpp"
+#include "daemon/forward/holds.hpp"
+#include "daemon/forward/record_source.hpp"
+#include "daemon/forward/reporter.hpp"
+#include "daemon/forward/settler.hpp"
+#include "daemon/forward/turns.hpp"
+
+namespace tracelink {
+
+// What goes now: takes batches from the groups whose turn it is, loads them, gives them to the
+// destination and has their answers settled. A trace is never in two batches at once.
+//
+// A round takes constant time for each batch that it sends, O(log n) in what waits. Threads: one.
+// Lifetime: the references outlive this object.
+class Dispatcher {
+ public:
+  struct Options {
+    std::size_t connections = 2;  // batches in flight
+    std::size_t max_traces_per_batch = 50;
+    std::uint64_t max_batch_bytes = 8u << 20;
+  };
+  struct Parts {
+    RecordSource& source;
+    Destination& destination;
+    DeliveryLedger& ledger;
+    DeadLetterDesk& desk;
+    Reporter& reporter;
+    const Clock& clock;
+    RandomSource& random;
+  };
+  using Finished = std::function<void(const TraceId&)>;  // late spans of the trace may go
+  Dispatcher(Options options, Parts parts, Finished finished);
+
+  void add(TraceWork work) { backlog_.add(std::move(work)); }
+  void dispatch();
+
+  Backlog& backlog() { return backlog_; }
+  const Backlog& backlog() const { return backlog_; }
+  Holds& holds() { return holds_; }
+  const Holds& holds() const { return holds_; }
+
+  std::optional<SteadyTime> next_due() const;
+  std::size_t batches_in_flight() const { return flights_; }
+  std::size_t traces_in_flight() const { return in_flight_traces_; }
+  std::size_t records_in_flight() const { return in_flight_records_; }
+  // Traces could go, and for long none went or came back: a fault of this program.
+  bool is_stuck() const;
+  // Its info is stored with its link; in part is enough.
+  bool is_delivered(const TraceWork& work) const;
+  const Settler& settler() const { return settler_; }
+
+ private:
+  struct Turn {
+    GroupKey group;
+    Turns::Kind kind = Turns::Kind::known;
+    bool probe = false;
+  };
+  enum class Taken { sent, nothing, server_says_no };
+
+  void seat_groups();
+  void seat(const GroupKey& group);
+  Taken take_turn(const GroupKey& group);
+  Taken ask_and_send(const GroupKey& group);
+  bool send(const Turn& turn);
+  std::vector<TraceWork> take_works(const Turn& turn);
+  std::optional<Flight::Item> load(TraceWork work, TraceDelivery& delivery);
+  bool sync_links(std::vector<Flight::Item>& items);
+  void launch(Flight flight, std::vector<TraceDelivery> deliveries);
+  void settle(Flight flight, const std::vector<Outcome>& outcomes);
+  bool relink_returned(Flight& flight, const std::vector<Outcome>& outcomes);
+  void watch_progress();
+
+  const Options options_;
+  const Parts parts_;
+  const Finished finished_;
+  Backlog backlog_;
+  Holds holds_;
+  Turns turns_;
+  BatchSize batch_size_;
+  Settler settler_;
+  std::size_t flights_ = 0;
+  std::size_t inventions_in_flight_ = 0;
+  std::size_t in_flight_traces_ = 0;
+  std::size_t in_flight_records_ = 0;
+  bool server_says_no_ = false;
+  SteadyTime progress_at_;  // the last one, or when nothing could go
+};
+
+}  // namespace tracelink

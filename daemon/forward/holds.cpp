@@ -1,0 +1,224 @@
+#include "daemon/forward/holds.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/forward/scope_name.hpp"
+
+namespace tracelink {
+
+namespace {
+
+constexpr auto kConfigurationProbe = std::chrono::minutes(1);
+// Refusals in a row, or time, that confirm a hold, so that a trace that is old for another reason
+// is not given up at the first refusal.
+constexpr int kHoldProbes = 3;
+constexpr auto kHoldConfirmed = std::chrono::minutes(3);
+constexpr std::size_t kMaxProven = 4'096;
+
+bool is_permanent(const Failure& failure) {
+  return failure.failure_class == FailureClass::configuration ||
+         failure.failure_class == FailureClass::poison;
+}
+
+}  // namespace
+
+Holds::Holds(Parts parts)
+    : parts_(parts),
+      breakers_(RetryDelay{}, kConfigurationProbe, parts.clock, parts.random),
+      unlinked_(parts.clock) {}
+
+Turns::Kind Holds::kind_of(const GroupKey& group) const {
+  Turns::Kind kind = Turns::Kind::known;
+  for (const FailureScope scope : {FailureScope::link, FailureScope::experiment}) {
+    const ScopeKey key = scope_key(scope, group);
+    if (is_proven(key) || !is_peer_chosen(key, parts_.source)) continue;
+    if (breakers_.find(key) != nullptr) return Turns::Kind::refused;
+    kind = Turns::Kind::unproven;
+  }
+  return kind;
+}
+
+void Holds::block(const GroupKey& group, const ScopeKey& scope) {
+  if (!blocked_.insert(group).second) return;
+  behind_breaker_[scope].push_back(group);
+  parts_.backlog.set_held(group, scope.scope != FailureScope::server);
+}
+
+std::optional<ScopeKey> Holds::held_alone_by(const GroupKey& group) const {
+  const ScopeKey link = scope_key(FailureScope::link, group);
+  if (waits_.contains(link) || breakers_.find(link) != nullptr) return link;
+  ScopeKey experiment = scope_key(FailureScope::experiment, group);
+  if (breakers_.find(experiment) != nullptr) return experiment;
+  return std::nullopt;
+}
+
+// What has no remedy passes by itself, e.g. a model that is being registered.
+void Holds::refused(const GroupKey& group, Failure failure) {
+  const ScopeKey key = scope_key(failure.scope, group);
+  const auto [at, is_new] = waits_.try_emplace(key);
+  if (is_new) at->second.since = parts_.clock.steady();
+  const bool changed = is_new || at->second.failure.message != failure.message;
+  at->second.failure = std::move(failure);
+  const Failure& now = at->second.failure;
+  if (changed && !now.remedy.empty()) {
+    parts_.reporter.failure(report_subject(key, parts_.source), now.message, now.remedy);
+  }
+  if (key.scope == FailureScope::server || !blocked_.insert(group).second) return;
+  behind_destination_[key].push_back(group);
+  parts_.backlog.set_held(group, true);
+}
+
+void Holds::accepted(const GroupKey& group) {
+  if (waits_.empty()) return;
+  end_wait({});
+  // Without a link, what names an experiment is accepted, and what names none is not.
+  if (!group.link.is_zero() || group.experiment.empty()) {
+    end_wait(scope_key(FailureScope::link, group));
+  }
+}
+
+void Holds::end_wait(const ScopeKey& key) {
+  if (waits_.erase(key) == 0) return;
+  opened_ = true;
+  parts_.reporter.recovered(report_subject(key, parts_.source));
+  release_all(behind_destination_, key);
+}
+
+void Holds::failed(const GroupKey& group, const ScopeKey& key, const Failure& failure) {
+  if (key.scope != FailureScope::server) proven_.erase(key);
+  for (const ScopeKey& open : breakers_.failed(group, key, failure)) {
+    release_all(behind_breaker_, open);
+  }
+}
+
+void Holds::succeeded(const GroupKey& group) {
+  opened(breakers_.succeeded(group));
+  for (const FailureScope scope : {FailureScope::link, FailureScope::experiment}) {
+    const ScopeKey key = scope_key(scope, group);
+    if (!is_proven(key) && is_peer_chosen(key, parts_.source)) prove(key);
+  }
+}
+
+void Holds::opened(const std::vector<ScopeKey>& keys) {
+  for (const ScopeKey& key : keys) {
+    opened_ |= key.scope != FailureScope::server;
+    const bool others_are_held =
+        key.scope == FailureScope::experiment && breakers_.holds_experiments();
+    if (!others_are_held) parts_.reporter.recovered(report_subject(key, parts_.source));
+    release_all(behind_breaker_, key);
+  }
+}
+
+// The one proven first goes when they are too many, and is tried like a new one again.
+void Holds::prove(const ScopeKey& key) {
+  proven_.insert(key);
+  proven_order_.push_back(key);
+  if (proven_order_.size() <= kMaxProven) return;
+  proven_.erase(proven_order_.front());
+  proven_order_.pop_front();
+}
+
+void Holds::forget_if_unused(const ScopeKey& key) {
+  if (parts_.backlog.traces_in(key) > 0) return;
+  if (breakers_.forget(key)) release_all(behind_breaker_, key);
+  if (waits_.erase(key) > 0) release_all(behind_destination_, key);
+}
+
+void Holds::wake(const std::vector<LinkHash>& changed_links) {
+  if (parts_.backlog.traces() == 0) waits_.erase(ScopeKey{});
+  while (const auto due = breakers_.take_due()) release_one(behind_breaker_, *due);
+  for (const LinkHash& link : changed_links) {
+    release_one(behind_destination_, {FailureScope::link, link, {}});
+  }
+}
+
+void Holds::let_all_ask_again() {
+  std::vector<ScopeKey> keys;
+  for (const auto& [key, groups] : behind_destination_) keys.push_back(key);
+  for (const ScopeKey& key : keys) release_all(behind_destination_, key);
+}
+
+void Holds::release(const GroupKey& group) {
+  blocked_.erase(group);
+  parts_.backlog.set_held(group, false);
+  released_.push_back(group);
+}
+
+// The first that has something to send; the others ask themselves when they have.
+void Holds::release_one(Blocked& from, const ScopeKey& key) {
+  const auto found = from.find(key);
+  if (found == from.end()) return;
+  std::deque<GroupKey>& groups = found->second;
+  while (!groups.empty()) {
+    const GroupKey group = std::move(groups.front());
+    groups.pop_front();
+    release(group);
+    if (parts_.backlog.has_due(group)) break;
+  }
+  if (groups.empty()) from.erase(found);
+}
+
+void Holds::release_all(Blocked& from, const ScopeKey& key) {
+  const auto groups = from.extract(key);
+  if (!groups) return;
+  for (const GroupKey& group : groups.mapped()) release(group);
+}
+
+std::vector<GroupKey> Holds::take_released() { return std::exchange(released_, {}); }
+
+bool Holds::take_opened() { return std::exchange(opened_, false); }
+
+std::vector<Holds::GivenUp> Holds::peers_that_stay_refused() const {
+  std::vector<GivenUp> given_up;
+  for (const auto& [key, breaker] : breakers_.closed()) {
+    if (breaker.failures < kHoldProbes || !is_peer_chosen(key, parts_.source)) continue;
+    if (breaker.failure.failure_class != FailureClass::configuration) continue;
+    given_up.push_back({key, breaker.failure});
+  }
+  for (const auto& [key, wait] : waits_) {
+    // A failure of the experiment is about one that the operator chose.
+    if (wait.failure.scope != FailureScope::link || !is_permanent(wait.failure)) continue;
+    if (parts_.clock.steady() - wait.since < kHoldConfirmed) continue;
+    if (is_peer_chosen(key, parts_.source)) given_up.push_back({key, wait.failure});
+  }
+  return given_up;
+}
+
+std::size_t Holds::scopes() const {
+  const auto only_waits = std::ranges::count_if(
+      waits_, [this](const auto& wait) { return breakers_.find(wait.first) == nullptr; });
+  return breakers_.closed().size() + static_cast<std::size_t>(only_waits) + unlinked_.reasons();
+}
+
+HeldScope Holds::describe(const ScopeKey& key, const Failure& failure, SteadyTime since,
+                          const Elsewhere& elsewhere) const {
+  const auto age = parts_.clock.steady() - since;
+  return {scope_name(key, parts_.source), failure.message, failure.remedy,
+          parts_.clock.wall() - std::chrono::duration_cast<WallTime::duration>(age),
+          parts_.backlog.traces_in(key) + elsewhere(key)};
+}
+
+std::vector<HeldScope> Holds::list(std::size_t max, const Elsewhere& elsewhere) const {
+  std::vector<HeldScope> scopes;
+  const auto& closed = breakers_.closed();
+  const auto add = [&](auto from, auto to) {
+    for (; from != to && scopes.size() < max; ++from) {
+      const auto& [key, breaker] = *from;
+      scopes.push_back(describe(key, breaker.failure, breaker.since, elsewhere));
+    }
+  };
+  const auto experiments = closed.lower_bound({FailureScope::experiment, {}, {}});
+  const auto links = closed.lower_bound({FailureScope::link, {}, {}});
+  add(closed.begin(), experiments);
+  for (const auto& [key, wait] : waits_) {
+    if (scopes.size() >= max || closed.contains(key)) continue;
+    scopes.push_back(describe(key, wait.failure, wait.since, elsewhere));
+  }
+  add(links, closed.end());
+  for (HeldScope& scope : unlinked_.held(parts_.source)) scopes.push_back(std::move(scope));
+  add(experiments, links);
+  return scopes;
+}
+
+}  // namespace tracelink

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/random_source.hpp"
+#include "daemon/forward/backlog.hpp"
+#include "daemon/forward/circuit_breakers.hpp"
+#include "daemon/forward/forward_status.hpp"
+#include "daemon/forward/record_source.hpp"
+#include "daemon/forward/reporter.hpp"
+#include "daemon/forward/turns.hpp"
+#include "daemon/forward/unlinked_traces.hpp"
+
+namespace tracelink {
+
+// Why traces do not move: scopes that the server refused (circuit breakers), models and experiments
+// that the destination does not have yet, traces without a usable link; since when, whose fault it
+// is, and what to do.
+//
+// A group that may not go now is blocked behind the scope that is in its way, costs nothing there,
+// and comes back by take_released() when the scope opens or wants a probe of it.
+// Every call but list() takes O(log n), and each release; list() is bounded. Threads: one.
+// Lifetime: the references outlive this object.
+class Holds {
+ public:
+  using Permit = CircuitBreakers::Permit;
+  // Traces of a scope that are not in memory.
+  using Elsewhere = std::function<std::size_t(const ScopeKey&)>;
+  struct Parts {
+    Backlog& backlog;
+    const RecordSource& source;
+    Reporter& reporter;
+    const Clock& clock;
+    RandomSource& random;
+  };
+  explicit Holds(Parts parts);
+
+  UnlinkedTraces& unlinked() { return unlinked_; }
+  const UnlinkedTraces& unlinked() const { return unlinked_; }
+
+  // Permission.
+  CircuitBreakers::Answer ask(const GroupKey& group) const { return breakers_.ask(group); }
+  Permit ask_server() const { return breakers_.ask_server(); }
+  Turns::Kind kind_of(const GroupKey& group) const;
+  void begin_probe(const GroupKey& group) { breakers_.begin_probe(group); }
+  // The group had its turn, and nothing of it was sent.
+  void turn_not_used(const GroupKey& group) { breakers_.offer_again(group); }
+  void block(const GroupKey& group, const ScopeKey& scope);
+  bool is_blocked(const GroupKey& group) const { return blocked_.contains(group); }
+  // Held by its link or experiment, so that it has a window of its own.
+  std::optional<ScopeKey> held_alone_by(const GroupKey& group) const;
+
+  // What the destination says about a group.
+  void refused(const GroupKey& group, Failure failure);
+  void accepted(const GroupKey& group);
+
+  // What the answers say. A success proves what a peer chose.
+  void failed(const GroupKey& group, const ScopeKey& key, const Failure& failure);
+  void succeeded(const GroupKey& group);
+  // What is held shows until something of it succeeds, or nothing of it is left.
+  void forget_if_unused(const ScopeKey& key);
+
+  // Lets scopes be probed whose back-off is over, and links whose registration changed.
+  void wake(const std::vector<LinkHash>& changed_links);
+  // Those that wait for the destination may ask again, whatever it says.
+  void let_all_ask_again();
+  std::vector<GroupKey> take_released();
+  bool take_opened();  // a scope opened since the last call
+  void note_opened() { opened_ = true; }
+
+  std::optional<SteadyTime> next_due() const { return breakers_.next_due(); }
+
+  // Scopes of peers whose traces are to be given up if they are old: refused again and again.
+  struct GivenUp {
+    ScopeKey key;
+    Failure failure;
+  };
+  std::vector<GivenUp> peers_that_stay_refused() const;
+
+  std::size_t scopes() const;
+  // The first `max` of them, operators' before peers'.
+  std::vector<HeldScope> list(std::size_t max, const Elsewhere& elsewhere) const;
+
+ private:
+  struct Wait {  // the destination does not accept it now
+    Failure failure;
+    SteadyTime since{};
+  };
+  using Blocked = std::map<ScopeKey, std::deque<GroupKey>>;
+
+  bool is_proven(const ScopeKey& key) const { return proven_.contains(key); }
+  void prove(const ScopeKey& key);
+  void release(const GroupKey& group);
+  void release_one(Blocked& from, const ScopeKey& key);
+  void release_all(Blocked& from, const ScopeKey& key);
+  void opened(const std::vector<ScopeKey>& keys);
+  void end_wait(const ScopeKey& key);
+  HeldScope describe(const ScopeKey& key, const Failure& failure, SteadyTime since,
+                     const Elsewhere& elsewhere) const;
+
+  const Parts parts_;
+  CircuitBreakers breakers_;
+  UnlinkedTraces unlinked_;
+  std::map<ScopeKey, Wait> waits_;
+  Blocked behind_breaker_, behind_destination_;
+  std::set<GroupKey> blocked_;
+  std::vector<GroupKey> released_;
+  std::set<ScopeKey> proven_;  // chosen by peers, and the server took something of it
+  std::deque<ScopeKey> proven_order_;
+  bool opened_ = false;
+};
+
+}  // namespace tracelink

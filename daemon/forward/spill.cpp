@@ -1,0 +1,245 @@
+#include "daemon/forward/spill.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace tracelink {
+
+namespace {
+
+// A general rescan reads again all that was spilled.
+constexpr auto kBetweenGeneral = std::chrono::minutes(1);
+// For what no other sign would bring back.
+constexpr auto kLongestAside = std::chrono::hours(1);
+// Each slice looks up what is done in the segments that it reads.
+constexpr std::size_t kSliceRecords = 8'192;
+constexpr std::size_t kNewRecords = 2'048;
+constexpr std::size_t kMaxFloods = 64;
+constexpr Position kNowhere{std::numeric_limits<std::uint64_t>::max(), 0};
+
+}  // namespace
+
+Spill::Spill(RecordSource& source, const Clock& clock, RandomSource& random)
+    : source_(source),
+      clock_(clock),
+      held_ids_(random.next()),
+      newly_held_ids_(random.next()),
+      flood_ids_(random.next()),
+      newly_flood_ids_(random.next()) {}
+
+void Spill::note_read(const StoredRecord& stored) {
+  if (!scanning_) {
+    new_left_ -= std::min<std::size_t>(new_left_, 1);
+  } else if (stored.again) {
+    cursor_ = stored.position;
+    slice_left_ -= std::min<std::size_t>(slice_left_, 1);
+  } else {
+    end();
+  }
+}
+
+void Spill::note_end() {
+  new_left_ = 0;
+  if (scanning_) end();
+}
+
+template <class Self>
+auto Spill::find_mark(Self& self, const GroupKey& group) -> decltype(&self.others_) {
+  for (const FailureScope scope : {FailureScope::link, FailureScope::experiment}) {
+    if (self.held_.empty()) break;
+    const auto found = self.held_.find(scope_key(scope, group));
+    if (found != self.held_.end()) return &found->second;
+  }
+  const auto flood = self.floods_.find(group);
+  return flood == self.floods_.end() ? nullptr : &flood->second;
+}
+
+Spill::Mark* Spill::mark_of(const GroupKey& group) { return find_mark(*this, group); }
+
+const Spill::Mark* Spill::mark_of(const GroupKey& group) const { return find_mark(*this, group); }
+
+bool Spill::keeps(const TraceWork& work) const {
+  if (empty()) return false;
+  const Mark* mark = mark_of(work.group);
+  if (mark != nullptr) return !(work.again && mark->open);
+  const bool may_follow_held =
+      held_ids_.contains(work.trace_id) || newly_held_ids_.contains(work.trace_id);
+  // A general rescan has read what came before it; one for floods only what is not held.
+  if (work.again) return !general_ && may_follow_held;
+  return may_follow_held || flood_ids_.contains(work.trace_id) ||
+         newly_flood_ids_.contains(work.trace_id);
+}
+
+void Spill::put(const TraceWork& work) {
+  Mark* mark = mark_of(work.group);
+  if (mark == nullptr) mark = &others_;
+  const bool is_flood = floods_.contains(work.group);
+  remember(is_flood ? flood_ids_ : held_ids_, is_flood ? newly_flood_ids_ : newly_held_ids_, work);
+  spill(*mark, work);
+}
+
+void Spill::remember(TraceIdFilter& ids, TraceIdFilter& new_ids, const TraceWork& work) const {
+  (has_more_slices() ? new_ids : ids).add(work.trace_id);
+}
+
+void Spill::spill(Mark& mark, const TraceWork& work) {
+  for (const Part& part : work.parts) source_.set_aside(part.position);
+  if (!work.parts.empty()) {
+    const Position first = work.parts.front().position;
+    mark.first = std::min(mark.first.value_or(first), first);
+  }
+  mark.records += work.parts.size();
+  records_ += work.parts.size();
+  if (latest_general_ == SteadyTime::max()) latest_general_ = clock_.steady() + kLongestAside;
+}
+
+void Spill::note_back(const GroupKey& group) {
+  Mark* mark = mark_of(group);
+  if (mark == nullptr || mark->records == 0) mark = &others_;
+  mark->records -= std::min<std::size_t>(mark->records, 1);
+  records_ -= std::min<std::size_t>(records_, 1);
+}
+
+void Spill::put_held(const TraceWork& work, const ScopeKey& scope) {
+  remember(held_ids_, newly_held_ids_, work);
+  Mark& mark = scope.scope == FailureScope::server ? others_ : held_[scope];
+  mark.open = false;
+  spill(mark, work);
+}
+
+void Spill::put_flood(const TraceWork& work) {
+  remember(flood_ids_, newly_flood_ids_, work);
+  Mark& mark = floods_[work.group];
+  mark.open = false;
+  spill(mark, work);
+}
+
+bool Spill::may_flood(const GroupKey& group) const {
+  return floods_.size() < kMaxFloods || floods_.contains(group);
+}
+
+std::size_t Spill::records_of(const ScopeKey& scope) const {
+  if (scope.scope == FailureScope::server) return records_;
+  const auto found = held_.find(scope);
+  return found == held_.end() ? 0 : found->second.records;
+}
+
+Position Spill::oldest(const Mark& mark) const {
+  const Position first = mark.first.value_or(kNowhere);
+  return unfinished_ ? std::min(first, cursor_) : first;
+}
+
+template <class Visit>
+void Spill::for_each_mark(Visit visit) {
+  for (auto& [scope, mark] : held_) visit(mark);
+  for (auto& [group, mark] : floods_) visit(mark);
+  visit(others_);
+}
+
+// What one flood may have in memory.
+std::size_t Spill::quota(const Room& room) const {
+  return room.window_records / 2 / std::max<std::size_t>(floods_.size(), 1);
+}
+
+void Spill::close_full_floods(const Backlog& backlog, const Room& room) {
+  for (auto& [group, mark] : floods_) {
+    if (mark.open && backlog.records_of(group) >= quota(room)) mark.open = false;
+  }
+}
+
+bool Spill::general_is_due(const Room& room) const {
+  if (held_.empty() && others_.records == 0) return false;
+  const SteadyTime now = clock_.steady();
+  if (now < next_general_) return false;
+  return opened_ || room.for_held || now >= latest_general_;
+}
+
+bool Spill::is_low(const GroupKey& group, const Backlog& backlog, const Room& room) const {
+  return backlog.records_of(group) <= quota(room) / 2;
+}
+
+bool Spill::has_work(const Backlog& backlog, const Room& room) const {
+  if (empty() || scanning_ || !room.window || new_left_ > 0) return false;
+  if (has_more_slices() || general_is_due(room)) return true;
+  return std::ranges::any_of(
+      floods_, [&](const auto& flood) { return is_low(flood.first, backlog, room); });
+}
+
+std::optional<Position> Spill::wanted_by_floods(const Backlog& backlog, const Room& room) {
+  std::optional<Position> from;
+  for (auto& [group, mark] : floods_) {
+    mark.open = is_low(group, backlog, room);
+    if (mark.open) from = std::min(from.value_or(kNowhere), oldest(mark));
+  }
+  return from;
+}
+
+void Spill::advance(const Backlog& backlog, Room room, bool opened) {
+  opened_ |= opened;
+  if (empty()) return;
+  if (scanning_) {
+    close_full_floods(backlog, room);
+    const bool filled = !general_ && std::ranges::none_of(floods_, [](const auto& flood) {
+      return flood.second.open;
+    });
+    if (filled || slice_left_ == 0 || !room.window) pause();
+    return;
+  }
+  if (!room.window || new_left_ > 0) return;
+  if (has_more_slices()) return go_on();
+  if (general_is_due(room)) return begin({}, true);
+  if (const auto from = wanted_by_floods(backlog, room)) begin(*from, false);
+}
+
+void Spill::begin(Position from, bool general) {
+  if (general) {
+    opened_ = false;
+    next_general_ = clock_.steady() + kBetweenGeneral;
+    latest_general_ = clock_.steady() + kLongestAside;
+  }
+  for_each_mark([&](Mark& mark) {
+    if (mark.first && *mark.first >= from) mark.first.reset();
+    if (general) mark.open = true;
+  });
+  general_ = general;
+  unfinished_ = true;
+  cursor_ = from;
+  go_on();
+}
+
+void Spill::go_on() {
+  scanning_ = true;
+  slice_left_ = kSliceRecords;
+  source_.look_back(cursor_);
+}
+
+void Spill::pause() {
+  scanning_ = false;
+  new_left_ = kNewRecords;
+  source_.look_ahead();
+}
+
+// Marks whose traces are all back are gone.
+void Spill::end() {
+  scanning_ = unfinished_ = false;
+  const auto is_empty = [](const auto& entry) { return !entry.second.first; };
+  std::erase_if(floods_, is_empty);
+  if (general_) std::erase_if(held_, is_empty);
+  if (!others_.first) others_.records = 0;
+  // What was lost meanwhile does not come back.
+  records_ = 0;
+  for_each_mark([this](Mark& mark) {
+    mark.open = false;
+    records_ += mark.records;
+  });
+  if (floods_.empty()) flood_ids_.clear();
+  if (!general_) return;
+  std::swap(held_ids_, newly_held_ids_);
+  newly_held_ids_.clear();
+  std::swap(flood_ids_, newly_flood_ids_);
+  newly_flood_ids_.clear();
+  if (empty()) latest_general_ = SteadyTime::max();
+}
+
+}  // namespace tracelink

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <optional>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/random_source.hpp"
+#include "daemon/forward/backlog.hpp"
+#include "daemon/forward/record_source.hpp"
+#include "daemon/forward/scope_key.hpp"
+#include "daemon/forward/trace_id_filter.hpp"
+#include "daemon/forward/trace_work.hpp"
+
+namespace tracelink {
+
+// What was forgotten here and is unread in the queue, so that reading goes on past it: traces that
+// are held beyond the bound of memory, and traces of groups that flood the window. Later traces of
+// the same scope or group are spilled when they come, and so are later parts of a spilled trace
+// whatever their group is, so that the parts of a trace stay in order.
+//
+// A rescan reads them again, in slices, so that what is new is read in between. A general rescan
+// (a scope opened, there is room, an hour passed) is for everything; otherwise a rescan is for the
+// floods of which little is left in memory, and ends when they are filled up.
+//
+// Memory: a mark for each scope and group, bounded, and filters of a fixed size. Threads: one.
+// Lifetime: the references outlive this object.
+class Spill {
+ public:
+  struct Room {
+    bool window = true;             // another record may be read
+    bool for_held = true;           // so little is held that what was spilled may come back
+    std::size_t window_records = 0;  // the whole window
+  };
+
+  Spill(RecordSource& source, const Clock& clock, RandomSource& random);
+
+  // What reading came to.
+  void note_read(const StoredRecord& stored);
+  void note_end();  // nothing is left to read
+
+  // A record that was spilled is back; of this group, as far as it tells.
+  void note_back(const GroupKey& group);
+
+  // A trace left assembly. True: it is spilled too, by put().
+  bool keeps(const TraceWork& work) const;
+  void put(const TraceWork& work);
+
+  // A trace leaves memory: because `scope` is held (the server: for another reason, and what comes
+  // later of its kind does not follow it), or because its group floods the window.
+  void put_held(const TraceWork& work, const ScopeKey& scope);
+  void put_flood(const TraceWork& work);
+  bool may_flood(const GroupKey& group) const;  // the number of marks is bounded
+  // A scope of which nothing is left in memory needs no mark of its own. Calls `dropped` for each.
+  template <class Dropped>
+  void drop_absent(const Backlog& backlog, Dropped dropped);
+
+  // Begins, goes on with, or pauses a rescan. `opened`: a scope opened since the last call.
+  void advance(const Backlog& backlog, Room room, bool opened);
+  // advance() would begin one, or go on with it.
+  bool has_work(const Backlog& backlog, const Room& room) const;
+
+  bool empty() const { return held_.empty() && floods_.empty() && others_.records == 0; }
+  // At least as many as traces.
+  std::size_t records() const { return records_; }
+  std::size_t records_of(const ScopeKey& scope) const;
+
+ private:
+  struct Mark {
+    std::size_t records = 0;
+    std::optional<Position> first;  // the oldest that was spilled, but for what lies behind cursor_
+    bool open = false;              // what a rescan reads of it may come in
+  };
+
+  template <class Self>
+  static auto find_mark(Self& self, const GroupKey& group) -> decltype(&self.others_);
+  Mark* mark_of(const GroupKey& group);
+  const Mark* mark_of(const GroupKey& group) const;
+  void remember(TraceIdFilter& ids, TraceIdFilter& new_ids, const TraceWork& work) const;
+  void spill(Mark& mark, const TraceWork& work);
+  Position oldest(const Mark& mark) const;
+  template <class Visit>
+  void for_each_mark(Visit visit);
+
+  std::size_t quota(const Room& room) const;
+  void close_full_floods(const Backlog& backlog, const Room& room);
+  bool has_more_slices() const { return unfinished_ && general_; }
+  bool general_is_due(const Room& room) const;
+  bool is_low(const GroupKey& group, const Backlog& backlog, const Room& room) const;
+  std::optional<Position> wanted_by_floods(const Backlog& backlog, const Room& room);
+  void begin(Position from, bool general);
+  void go_on();
+  void pause();
+  void end();
+
+  RecordSource& source_;
+  const Clock& clock_;
+  std::map<ScopeKey, Mark> held_;
+  std::map<GroupKey, Mark> floods_;
+  Mark others_;
+  std::size_t records_ = 0;
+  // Of what is spilled. The second ones: since a general rescan began.
+  TraceIdFilter held_ids_, newly_held_ids_, flood_ids_, newly_flood_ids_;
+
+  bool opened_ = false;
+  bool scanning_ = false;    // next() gives what was spilled
+  bool general_ = false;     // the last rescan was, or is
+  bool unfinished_ = false;  // it has not come to the end yet
+  Position cursor_;          // how far it came
+  std::size_t slice_left_ = 0;
+  std::size_t new_left_ = 0;  // records to be read between two slices
+  SteadyTime next_general_ = SteadyTime::min();
+  SteadyTime latest_general_ = SteadyTime::max();
+};
+
+template <class Dropped>
+void Spill::drop_absent(const Backlog& backlog, Dropped dropped) {
+  for (auto at = held_.begin(); at != held_.end();) {
+    const auto mark = at++;
+    if (backlog.traces_in(mark->first) > 0) continue;
+    others_.records += mark->second.records;
+    const Position first = oldest(mark->second);
+    others_.first = std::min(others_.first.value_or(first), first);
+    dropped(mark->first);
+    held_.erase(mark);
+  }
+}
+
+}  // namespace tracelink

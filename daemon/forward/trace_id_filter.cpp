@@ -1,0 +1,55 @@
+#include "daemon/forward/trace_id_filter.hpp"
+
+#include <array>
+#include <cstring>
+
+namespace tracelink {
+
+namespace {
+
+constexpr std::size_t kHashes = 4;
+// At that many bits an id, 2 of 100 ids that were not added are found.
+constexpr std::size_t kLeastBitsEach = 8;
+
+std::uint64_t mix(std::uint64_t value) {  // the finaliser of splitmix64
+  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
+  value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
+  return value ^ (value >> 31);
+}
+
+std::array<std::size_t, kHashes> places(const TraceId& id, std::uint64_t secret,
+                                        std::size_t size) {
+  std::array<std::uint64_t, 2> words{};
+  static_assert(sizeof(words) == sizeof(id.bytes));
+  std::memcpy(words.data(), id.bytes.data(), sizeof(words));
+  const std::uint64_t first = mix(mix(words[0] ^ secret) ^ words[1]);
+  const std::uint64_t step = mix(first + secret) | 1;
+  std::array<std::size_t, kHashes> found{};
+  for (std::size_t n = 0; n < kHashes; ++n) {
+    found[n] = static_cast<std::size_t>((first + n * step) % size);
+  }
+  return found;
+}
+
+}  // namespace
+
+void TraceIdFilter::add(const TraceId& id) {
+  if (bits_.empty()) bits_.resize(size_);
+  for (const std::size_t place : places(id, secret_, size_)) bits_[place] = true;
+  ++added_;
+}
+
+bool TraceIdFilter::contains(const TraceId& id) const {
+  if (added_ == 0 || added_ > size_ / kLeastBitsEach) return false;
+  for (const std::size_t place : places(id, secret_, size_)) {
+    if (!bits_[place]) return false;
+  }
+  return true;
+}
+
+void TraceIdFilter::clear() {
+  bits_ = {};
+  added_ = 0;
+}
+
+}  // namespace tracelink

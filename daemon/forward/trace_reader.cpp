@@ -1,0 +1,80 @@
+#include "daemon/forward/trace_reader.hpp"
+
+#include <utility>
+
+namespace tracelink {
+
+TraceReader::TraceReader(Options options, Parts parts)
+    : parts_(parts),
+      links_(options.links, parts.source, parts.reporter, parts.clock),
+      assembly_(options.assembly, parts.clock) {}
+
+TraceReader::Read TraceReader::read() {
+  auto stored = parts_.source.next();
+  if (!stored) return failed(stored.error());
+  if (!*stored) {
+    parts_.spill.note_end();
+    parts_.ledger.read_up_to(parts_.clock.steady());
+    return Read::nothing_left;
+  }
+  parts_.spill.note_read(**stored);
+  retract_letter((*stored)->position);
+  assemble(*std::move(*stored));
+  parts_.ledger.read_up_to(assembly_.read_up_to());
+  return Read::record;
+}
+
+TraceReader::Read TraceReader::failed(const Error& error) {
+  parts_.reporter.failure("queue", error.message, "");
+  // What is corrupt was stepped over and counted.
+  return error.code == ErrorCode::corrupt ? Read::record : Read::later;
+}
+
+// Written before a crash that took the journal's entry: the record is still queued.
+void TraceReader::retract_letter(Position position) {
+  const auto retracted = parts_.dead_letters.retract(position.segment_id, position.offset);
+  if (!retracted) {
+    parts_.reporter.failure("dead letters", retracted.error().message, "");
+  } else if (*retracted) {
+    parts_.source.set_external_bytes(parts_.dead_letters.bytes());
+  }
+}
+
+void TraceReader::assemble(StoredRecord stored) {
+  Record& record = stored.record;
+  const TraceId& id = record.slice.trace_id;
+  const Relinks::Acceptance accepted{stored.sequence, record.accepted_at, stored.replayed};
+  record.link = parts_.relinks.resolve(record.link, accepted);
+  // The new part may bring a link that the trace can be sent with.
+  if (auto waiting = parts_.unlinked.take(id)) assembly_.put_back(*std::move(waiting));
+  const auto fixed = parts_.ledger.recent(id);
+  const LinkHash first = assembly_.accepted_link(id).value_or(record.link);
+  const LinkHash base = fixed ? fixed->link : first;
+  const LinkChoice choice = choose(record.slice.otlp, base, accepted);
+  if (stored.again) parts_.spill.note_back({choice.link, record.experiment});
+  assembly_.add(stored, fixed, choice);
+}
+
+LinkChoice TraceReader::choose(std::string_view traces_data, const LinkHash& base,
+                               const Relinks::Acceptance& accepted) {
+  LinkChoice choice = links_.choose(traces_data, base);
+  const LinkHash link = parts_.relinks.resolve(choice.link, accepted);
+  if (link == choice.link) return choice;
+  choice.link = link;  // also in place of one that could not be had
+  choice.obstacle = LinkObstacle::none;
+  return choice;
+}
+
+void TraceReader::choose_again(TraceWork& work, const std::vector<std::string>& slices) {
+  const Relinks::Acceptance accepted{work.sequence, work.accepted_at, work.replayed};
+  LinkChoice strongest = choose(slices.front(), work.accepted_link, accepted);
+  for (std::size_t i = 1; i < slices.size(); ++i) {
+    const LinkChoice choice = choose(slices[i], work.accepted_link, accepted);
+    if (choice.rank > strongest.rank) strongest = choice;
+  }
+  work.group.link = strongest.link;
+  work.link_rank = strongest.rank;
+  work.link_obstacle = strongest.obstacle;
+}
+
+}  // namespace tracelink

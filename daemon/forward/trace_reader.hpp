@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/forward/assembler.hpp"
+#include "daemon/forward/dead_letter_store.hpp"
+#include "daemon/forward/delivery_ledger.hpp"
+#include "daemon/forward/record_source.hpp"
+#include "daemon/forward/relinks.hpp"
+#include "daemon/forward/reporter.hpp"
+#include "daemon/forward/spill.hpp"
+#include "daemon/forward/trace_links.hpp"
+#include "daemon/forward/unlinked_traces.hpp"
+
+namespace tracelink {
+
+// From records to traces: reads the queue, chooses each trace's link by what its records say and
+// what operators decided since, and assembles it. Threads: one. Lifetime: the references outlive
+// this object.
+class TraceReader {
+ public:
+  struct Options {
+    Assembler::Options assembly;
+    TraceLinks::Options links;
+  };
+  struct Parts {
+    RecordSource& source;
+    DeadLetterStore& dead_letters;
+    const Relinks& relinks;
+    DeliveryLedger& ledger;
+    UnlinkedTraces& unlinked;
+    Spill& spill;
+    Reporter& reporter;
+    const Clock& clock;
+  };
+  TraceReader(Options options, Parts parts);
+
+  enum class Read { record, nothing_left, later };
+  // Brings the next record to assembly. `later`: the disk fails, try again in a while.
+  Read read();
+
+  Assembler& assembly() { return assembly_; }
+  const Assembler& assembly() const { return assembly_; }
+  TraceLinks& links() { return links_; }
+
+  // Chooses the link of a trace anew. `slices`: of all its parts, which say what it names.
+  void choose_again(TraceWork& work, const std::vector<std::string>& slices);
+
+ private:
+  Read failed(const Error& error);
+  void assemble(StoredRecord stored);
+  void retract_letter(Position position);
+  LinkChoice choose(std::string_view traces_data, const LinkHash& base,
+                    const Relinks::Acceptance& accepted);
+
+  const Parts parts_;
+  TraceLinks links_;
+  Assembler assembly_;
+};
+
+}  // namespace tracelink
