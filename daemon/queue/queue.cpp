@@ -47,7 +47,8 @@ class DurableQueue final : public Queue {
   void look_ahead() override { reader_.look_ahead(); }
 
   Result<void> note(const std::vector<TraceNote>& notes) override {
-    return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()));
+    return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()),
+                           core_.clock.steady());
   }
   std::vector<TraceNote> recent_notes() const override { return core_.notes.recent(); }
   Result<void> sync_journal() override { return core_.save_journals(); }

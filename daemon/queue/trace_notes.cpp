@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "daemon/base/crc32c.hpp"
 #include "daemon/queue/little_endian.hpp"
@@ -61,7 +62,7 @@ Result<void> TraceNotes::open() {
   if (!content) return content.error();
   for (std::size_t at = kHeader.size(); at + kNoteBytes <= content->size(); at += kNoteBytes) {
     if (const auto note = decode(std::string_view(*content).substr(at, kNoteBytes))) {
-      remember_lock_held(*note);
+      remember_lock_held(*note, SteadyTime());
     }
   }
   file_notes_ = content->size() / kNoteBytes;
@@ -69,14 +70,16 @@ Result<void> TraceNotes::open() {
   return {};
 }
 
-Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldest_record) {
+Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldest_record,
+                             SteadyTime now) {
   const std::lock_guard lock(mutex_);
+  date_loaded_lock_held(now);
   std::string bytes;
   for (const auto& note : notes) {
     bytes += encode(note);
-    remember_lock_held(note);
+    remember_lock_held(note, now);
   }
-  forget_before_lock_held(oldest_record - kKept);
+  forget_before_lock_held(oldest_record - kKept, now - kKept);
   forget_beyond_bound_lock_held();
   const bool mostly_stale = file_notes_ + notes.size() > 2 * by_age_.size() + 1024;
   if (file_ && !mostly_stale && append_lock_held(bytes)) {
@@ -97,7 +100,7 @@ Result<void> TraceNotes::append_lock_held(const std::string& bytes) {
 Result<void> TraceNotes::rewrite_lock_held() {
   file_.reset();
   std::string content(kHeader);
-  for (const auto& [age, note] : by_age_) content += encode(note);
+  for (const auto& [age, entry] : by_age_) content += encode(entry.note);
   if (auto written = write_file_durably(fs_, path_, content); !written) return written;
   file_notes_ = by_age_.size();
   auto file = fs_.open(path_);
@@ -105,26 +108,34 @@ Result<void> TraceNotes::rewrite_lock_held() {
   return {};
 }
 
-void TraceNotes::remember_lock_held(const TraceNote& note) {
+void TraceNotes::remember_lock_held(const TraceNote& note, SteadyTime known_since) {
   const auto age = next_age_++;
   const auto [known, added] = age_of_.try_emplace(note.trace_id, age);
   if (!added) {
     by_age_.erase(known->second);
     known->second = age;
   }
-  by_age_.emplace(age, note);
+  by_age_.emplace(age, Entry{note, known_since});
+}
+
+void TraceNotes::date_loaded_lock_held(SteadyTime now) {
+  if (std::exchange(loaded_are_dated_, true)) return;
+  for (auto& [age, entry] : by_age_) entry.known_since = now;
 }
 
 void TraceNotes::forget_beyond_bound_lock_held() {
   while (by_age_.size() > max_notes_) forget_oldest_lock_held();
 }
 
-void TraceNotes::forget_before_lock_held(WallTime limit) {
-  while (!by_age_.empty() && by_age_.begin()->second.at < limit) forget_oldest_lock_held();
+void TraceNotes::forget_before_lock_held(WallTime limit, SteadyTime known_limit) {
+  const auto is_old = [&](const Entry& entry) {
+    return entry.note.at < limit && entry.known_since < known_limit;
+  };
+  while (!by_age_.empty() && is_old(by_age_.begin()->second)) forget_oldest_lock_held();
 }
 
 void TraceNotes::forget_oldest_lock_held() {
-  age_of_.erase(by_age_.begin()->second.trace_id);
+  age_of_.erase(by_age_.begin()->second.note.trace_id);
   by_age_.erase(by_age_.begin());
 }
 
@@ -132,7 +143,7 @@ std::vector<TraceNote> TraceNotes::recent() const {
   const std::lock_guard lock(mutex_);
   std::vector<TraceNote> notes;
   notes.reserve(by_age_.size());
-  for (const auto& [age, note] : by_age_) notes.push_back(note);
+  for (const auto& [age, entry] : by_age_) notes.push_back(entry.note);
   return notes;
 }
 

@@ -31,8 +31,9 @@ class TraceNotes {
   // Loads the file; damaged notes are skipped. Error: `io`.
   Result<void> open();
   // Durable when it returns success. Forgets what was noted an hour before `oldest_record`, the
-  // acceptance of the oldest record that is not done; now, if there is none.
-  Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record);
+  // acceptance of the oldest record that is not done (if there is none, of the present), unless this
+  // process has known it for less than an hour: the wall clock may have been set.
+  Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record, SteadyTime now);
   std::vector<TraceNote> recent() const;  // newest per trace, oldest first
 
   std::uint64_t file_bytes() const;
@@ -40,9 +41,10 @@ class TraceNotes {
  private:
   Result<void> append_lock_held(const std::string& bytes);
   Result<void> rewrite_lock_held();
-  void remember_lock_held(const TraceNote& note);
+  void remember_lock_held(const TraceNote& note, SteadyTime known_since);
+  void date_loaded_lock_held(SteadyTime now);
   void forget_beyond_bound_lock_held();
-  void forget_before_lock_held(WallTime limit);
+  void forget_before_lock_held(WallTime limit, SteadyTime known_limit);
   void forget_oldest_lock_held();
 
   FileSystem& fs_;
@@ -50,7 +52,12 @@ class TraceNotes {
   DiskReserve& reserve_;
   const std::size_t max_notes_;
   mutable std::mutex mutex_;
-  std::map<std::uint64_t, TraceNote> by_age_;  // key: a counter
+  struct Entry {
+    TraceNote note;
+    SteadyTime known_since;  // in this process
+  };
+  std::map<std::uint64_t, Entry> by_age_;  // key: a counter
+  bool loaded_are_dated_ = false;
   std::unordered_map<TraceId, std::uint64_t, IdHash> age_of_;
   std::uint64_t next_age_ = 0;
   std::atomic<std::uint64_t> file_notes_ = 0;  // in the file, stale ones included

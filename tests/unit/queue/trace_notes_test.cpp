@@ -32,7 +32,9 @@ struct TraceNotesTest : testing::Test {
     return ids;
   }
   // With an empty queue.
-  Result<void> add(const std::vector<TraceNote>& all) { return notes->add(all, clock.wall()); }
+  Result<void> add(const std::vector<TraceNote>& all) { 
+    return notes->add(all, clock.wall(), clock.steady());
+  }
   void crash() {
     fs.crash();
     open();
@@ -79,10 +81,22 @@ TEST_F(TraceNotesTest, AnOutageDoesNotMakeThemForget) {
   const WallTime oldest_record = clock.wall() + std::chrono::minutes(59);
   clock.advance(std::chrono::hours(5));
   crash();
-  ASSERT_TRUE(notes->add({note(2)}, oldest_record));
+  ASSERT_TRUE(notes->add({note(2)}, oldest_record, clock.steady()));
   EXPECT_EQ(traces(), (std::vector<int>{1, 2}));
-  ASSERT_TRUE(add({note(3)}));
+  clock.advance(std::chrono::minutes(61));
+  ASSERT_TRUE(notes->add({note(3)}, clock.wall() - std::chrono::hours(1), clock.steady()));
   EXPECT_EQ(traces(), (std::vector<int>{2, 3}));
+}
+
+TEST_F(TraceNotesTest, SettingTheWallClockDoesNotMakeThemForget) {
+  for (const auto by : {std::chrono::hours(30), std::chrono::hours(-30)}) {
+    ASSERT_TRUE(add({note(1)}));
+    clock.set_wall_by(by);
+    ASSERT_TRUE(add({note(2)}));
+    crash();
+    ASSERT_TRUE(add({note(3)}));
+    EXPECT_EQ(traces(), (std::vector<int>{1, 2, 3}));
+  }
 }
 
 TEST_F(TraceNotesTest, TheFileStaysBounded) {
