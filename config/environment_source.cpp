@@ -62,6 +62,15 @@ ConfigProblem unknown_variable(const std::string& variable) {
   return {variable, 0, 0, path, message};
 }
 
+// A variable of blanks alone counts as not set, as an empty one does, but is told: somebody meant
+// to set it.
+bool is_blank(std::string_view variable, std::string_view value,
+              std::vector<ConfigProblem>& warnings) {
+  if (!without_blank_ends(value).empty()) return false;
+  warnings.push_back({std::string(variable), 0, 0, "", "holds only blanks: it counts as not set"});
+  return true;
+}
+
 std::string value_of(const std::map<std::string, std::string>& environment,
                      std::string_view variable) {
   const auto found = environment.find(std::string(variable));
@@ -76,7 +85,7 @@ Settings read_tracelink_variables(const std::map<std::string, std::string>& envi
   for (auto it = environment.lower_bound(std::string(kPrefix));
        it != environment.end() && it->first.starts_with(kPrefix); ++it) {
     const auto& [variable, value] = *it;
-    if (is_foreign(variable) || value.empty()) continue;
+    if (is_foreign(variable) || value.empty() || is_blank(variable, value, warnings)) continue;
     const Key* key = key_of_variable(variable);
     if (key && key->syntax != Syntax::map) {
       settings.push_back({std::string(key->path), value, {variable}});
@@ -87,13 +96,15 @@ Settings read_tracelink_variables(const std::map<std::string, std::string>& envi
   return settings;
 }
 
-Settings read_mlflow_variables(const std::map<std::string, std::string>& environment) {
+Settings read_mlflow_variables(const std::map<std::string, std::string>& environment,
+                               std::vector<ConfigProblem>& warnings) {
   Settings settings;
   for (const auto& [variable, key] : kMlflowVariables) {
     const std::string value = value_of(environment, variable);
-    if (!value.empty()) settings.push_back({std::string(key), value, {std::string(variable)}});
+    if (value.empty() || is_blank(variable, value, warnings)) continue;
+    settings.push_back({std::string(key), value, {std::string(variable)}});
   }
-  const std::string model = value_of(environment, kActiveModel);
+  const std::string model(without_blank_ends(value_of(environment, kActiveModel)));
   if (!model.empty()) {
     const std::string key = looks_like_model_id(model) ? "model.id" : "model.name";
     settings.push_back({key, model, {std::string(kActiveModel)}});

@@ -16,6 +16,7 @@ Settings read_tracelink_variables(const std::map<std::string, std::string>& envi
 
 // MLflow's own variables, with MLflow's meaning. MLFLOW_ACTIVE_MODEL_ID sets model.id if it is an
 // id, else model.name.
-Settings read_mlflow_variables(const std::map<std::string, std::string>& environment);
+Settings read_mlflow_variables(const std::map<std::string, std::string>& environment,
+                               std::vector<ConfigProblem>& warnings);
 
 }  // namespace tracelink

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <fstream>
+#include <utility>
+
+#include "config/text.hpp"
 
 namespace tracelink {
 namespace {
@@ -20,6 +23,13 @@ bool is_variable_name(std::string_view name) {
          std::ranges::all_of(name, is_word);
 }
 
+// What editors and secrets add to a value.
+std::string without_mark_and_end_breaks(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return std::string(without_end_breaks(text));
+}
+
 Result<std::string> content_of(std::string_view path) {
   const std::string where = "${file:" + std::string(path) + "}";
   if (!path.starts_with('/')) return invalid(where + " needs an absolute path");
@@ -31,9 +41,7 @@ Result<std::string> content_of(std::string_view path) {
   }
   content.resize(static_cast<std::size_t>(file.gcount()));
   if (content.size() > kMaxFileBytes) return invalid(where + " is larger than 64KiB");
-  if (content.ends_with('\n')) content.pop_back();
-  if (content.ends_with('\r')) content.pop_back();
-  return content;
+  return without_mark_and_end_breaks(content);
 }
 
 Result<std::string> value_of(std::string_view expression,
@@ -47,7 +55,7 @@ Result<std::string> value_of(std::string_view expression,
   }
   const auto variable = environment.find(name);
   if (mark == std::string_view::npos) {
-    if (variable != environment.end()) return variable->second;
+    if (variable != environment.end()) return without_mark_and_end_breaks(variable->second);
     return invalid("${" + name + "}: the variable is not set; set it, or write ${" + name +
                    ":-default}");
   }
@@ -55,8 +63,9 @@ Result<std::string> value_of(std::string_view expression,
   if (fallback.find("${") != std::string_view::npos) {
     return invalid("${" + name + ":-…}: a default cannot hold another ${…}");
   }
-  if (variable != environment.end() && !variable->second.empty()) return variable->second;
-  return std::string(fallback);
+  if (variable == environment.end()) return std::string(fallback);
+  std::string value = without_mark_and_end_breaks(variable->second);
+  return value.empty() ? std::string(fallback) : std::move(value);
 }
 
 }  // namespace

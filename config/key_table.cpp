@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "config/nearest.hpp"
+#include "config/text.hpp"
 
 namespace tracelink {
 namespace {
@@ -42,6 +43,13 @@ constexpr auto kForward = &at<&Config::forward, Member>;
 
 constexpr bool kSecret = true;
 
+constexpr std::uint64_t kKiB = 1u << 10;
+constexpr std::uint64_t kMiB = kKiB << 10;
+constexpr std::uint64_t kGiB = kMiB << 10;
+constexpr std::uint64_t kSecond = 1'000;
+constexpr std::uint64_t kHour = 3'600 * kSecond;
+constexpr std::uint64_t kUnbounded = Range().most;
+
 constexpr auto kKeys = std::to_array<Key>({
     {"model.id", Syntax::text, kModel<&ModelConfig::id>, "", false,
      "Id of an existing LoggedModel (`m-` and 32 hex digits); checked against the server. Not "
@@ -72,8 +80,13 @@ constexpr auto kKeys = std::to_array<Key>({
      false,
      "Whether traces may name their own model by `mlflow.modelName` and `mlflow.modelId`: `ids` "
      "takes the id of an existing one only, `off` neither."},
-    {"model.max_names", Syntax::count, kModel<&ModelConfig::max_names>, "", false,
-     "Models in use at a time whose name or id comes from traces; more are held."},
+    {"model.max_names",
+     Syntax::count,
+     kModel<&ModelConfig::max_names>,
+     "",
+     false,
+     "Models in use at a time whose name or id comes from traces; more are held.",
+     {1, 10'000}},
     {"experiment.id", Syntax::text, kExperiment<&ExperimentConfig::id>, "", false,
      "Id of an existing experiment. Not together with `experiment.name`."},
     {"experiment.name", Syntax::text, kExperiment<&ExperimentConfig::name>, "", false,
@@ -84,8 +97,13 @@ constexpr auto kKeys = std::to_array<Key>({
     {"tracking.uri", Syntax::tracking_uri, kTracking<&TrackingConfig::uri>, "", false,
      "The MLflow tracking server, `http://` or `https://`. None: traces are accepted and kept "
      "until there is one."},
-    {"tracking.timeout", Syntax::positive_duration, kTracking<&TrackingConfig::timeout>, "", false,
-     "For one request to the tracking server."},
+    {"tracking.timeout",
+     Syntax::duration,
+     kTracking<&TrackingConfig::timeout>,
+     "",
+     false,
+     "For one request to the tracking server.",
+     {kSecond / 10, kHour}},
     {"tracking.token", Syntax::header_text, kTracking<&TrackingConfig::token>, "", kSecret,
      "Bearer token. Not used when there are a user name and a password."},
     {"tracking.username", Syntax::header_text, kTracking<&TrackingConfig::username>, "", false,
@@ -102,8 +120,13 @@ constexpr auto kKeys = std::to_array<Key>({
      false, "PEM file with our certificate and its key."},
     {"archive.dir", Syntax::absolute_path, &at<&Config::archive, &ArchiveConfig::dir>, "", false,
      "Directory of the files that `destination: file` writes."},
-    {"archive.max_bytes", Syntax::size, &at<&Config::archive, &ArchiveConfig::max_bytes>, "", false,
-     "Bound of that directory."},
+    {"archive.max_bytes",
+     Syntax::size,
+     &at<&Config::archive, &ArchiveConfig::max_bytes>,
+     "",
+     false,
+     "Bound of that directory.",
+     {kMiB, kUnbounded}},
     {"state_dir", Syntax::absolute_path, &at<&Config::state_dir>, "", false,
      "Durable state: queue, models, dead letters, quarantine, archive, lock."},
     {"listen.socket.path", Syntax::absolute_path, kSocket<&SocketConfig::path>, "", false,
@@ -120,30 +143,80 @@ constexpr auto kKeys = std::to_array<Key>({
      "Groups that may send."},
     {"listen.tcp", Syntax::loopback_address, kListen<&ListenConfig::tcp>, "", false,
      "Second listener, for SDKs that cannot dial a Unix socket. Loopback only: it knows no users."},
-    {"listen.max_request_bytes", Syntax::size, kListen<&ListenConfig::max_request_bytes>, "", false,
-     "Largest request, before and after decompression."},
-    {"limits.memory", Syntax::size, &at<&Config::limits, &LimitsConfig::memory>, "", false,
-     "Bytes in flight between the sockets and the disk."},
-    {"limits.connections", Syntax::count, &at<&Config::limits, &LimitsConfig::connections>, "",
-     false, "Open connections of clients."},
-    {"queue.max_bytes", Syntax::size, &at<&Config::queue, &QueueConfig::max_bytes>, "", false,
-     "Bound of the queue on disk, with journals and dead letters."},
+    {"listen.max_request_bytes",
+     Syntax::size,
+     kListen<&ListenConfig::max_request_bytes>,
+     "",
+     false,
+     "Largest request, before and after decompression.",
+     {64 * kKiB, kGiB}},
+    {"limits.memory",
+     Syntax::size,
+     &at<&Config::limits, &LimitsConfig::memory>,
+     "",
+     false,
+     "Bytes in flight between the sockets and the disk.",
+     {kMiB, kUnbounded}},
+    {"limits.connections",
+     Syntax::count,
+     &at<&Config::limits, &LimitsConfig::connections>,
+     "",
+     false,
+     "Open connections of clients.",
+     {1, 100'000}},
+    {"queue.max_bytes",
+     Syntax::size,
+     &at<&Config::queue, &QueueConfig::max_bytes>,
+     "",
+     false,
+     "Bound of the queue on disk, with journals and dead letters.",
+     {64 * kKiB, kUnbounded}},
     {"queue.on_full", Syntax::word, &at<&Config::queue, &QueueConfig::on_full>,
      "wait | reject | drop_oldest", false,
      "At the bound: hold clients back, refuse at once, or drop the oldest segments (counted)."},
-    {"forward.connections", Syntax::count, kForward<&ForwardConfig::connections>, "", false,
-     "Connections to the tracking server."},
-    {"forward.max_traces_per_batch", Syntax::count, kForward<&ForwardConfig::max_traces_per_batch>,
-     "", false, "Traces sent in one request."},
-    {"forward.max_batch_bytes", Syntax::size, kForward<&ForwardConfig::max_batch_bytes>, "", false,
-     "Bytes sent in one request."},
-    {"forward.trace_grace", Syntax::duration, kForward<&ForwardConfig::trace_grace>, "", false,
-     "Wait for more spans of a trace after its root has ended."},
-    {"forward.trace_idle", Syntax::positive_duration, kForward<&ForwardConfig::trace_idle>, "",
-     false, "A trace without its root is sent after this time without a new span."},
-    {"shutdown_grace", Syntax::duration_or_empty, &at<&Config::shutdown_grace>, "", false,
+    {"forward.connections",
+     Syntax::count,
+     kForward<&ForwardConfig::connections>,
+     "",
+     false,
+     "Connections to the tracking server.",
+     {1, 100}},
+    {"forward.max_traces_per_batch",
+     Syntax::count,
+     kForward<&ForwardConfig::max_traces_per_batch>,
+     "",
+     false,
+     "Traces sent in one request.",
+     {1, 10'000}},
+    {"forward.max_batch_bytes",
+     Syntax::size,
+     kForward<&ForwardConfig::max_batch_bytes>,
+     "",
+     false,
+     "Bytes sent in one request.",
+     {4 * kKiB, kGiB}},
+    {"forward.trace_grace",
+     Syntax::duration,
+     kForward<&ForwardConfig::trace_grace>,
+     "",
+     false,
+     "Wait for more spans of a trace after its root has ended.",
+     {0, kHour}},
+    {"forward.trace_idle",
+     Syntax::duration,
+     kForward<&ForwardConfig::trace_idle>,
+     "",
+     false,
+     "A trace without its root is sent after this time without a new span.",
+     {kSecond / 10, 7 * 24 * kHour}},
+    {"shutdown_grace",
+     Syntax::duration_or_empty,
+     &at<&Config::shutdown_grace>,
+     "",
+     false,
      "Time to deliver what is queued when told to stop. Empty: 0s with a socket handed over by "
-     "systemd, else 5s."},
+     "systemd, else 5s.",
+     {0, kHour}},
     {"control.socket", Syntax::absolute_path, &at<&Config::control, &ControlConfig::socket>, "",
      false, "The Unix socket of the command line; at most 107 bytes."},
     {"control.http", Syntax::address, &at<&Config::control, &ControlConfig::http>, "", false,
@@ -153,6 +226,22 @@ constexpr auto kKeys = std::to_array<Key>({
     {"log.format", Syntax::word, &at<&Config::log, &LogConfig::format>,
      "auto | text | json | journald", false, "`auto`: journald under systemd, else text."},
 });
+
+std::string bound_of(const Key& key, std::uint64_t value) {
+  if (key.syntax == Syntax::count) return std::to_string(value);
+  if (key.syntax == Syntax::size) return format_size(value);
+  return format_duration(std::chrono::milliseconds(value));
+}
+
+// " from 1 to 100"; nothing for what has no bounds.
+std::string from_to(const Key& key) {
+  std::string text;
+  if (key.range.least > 0) text += " from " + bound_of(key, key.range.least);
+  if (key.range.most < kUnbounded) {
+    text += (text.empty() ? " up to " : " to ") + bound_of(key, key.range.most);
+  }
+  return text.empty() || key.syntax == Syntax::count ? text : "," + text;
+}
 
 }  // namespace
 
@@ -197,15 +286,13 @@ std::string expected(const Key& key) {
     case Syntax::boolean:
       return "true | false";
     case Syntax::count:
-      return "an integer from 1";
+      return "an integer" + from_to(key);
     case Syntax::size:
-      return "a size such as 512KiB, 64MiB, 10GiB";
+      return "a size such as 512KiB, 64MiB, 10GiB" + from_to(key);
     case Syntax::duration:
-      return "a duration such as 500ms, 30s, 5m, 1h";
-    case Syntax::positive_duration:
-      return "a duration above 0 such as 500ms, 30s, 5m, 1h";
+      return "a duration such as 500ms, 30s, 5m, 1h" + from_to(key);
     case Syntax::duration_or_empty:
-      return "a duration such as 500ms, 30s, 5m, 1h, or empty";
+      return "a duration such as 500ms, 30s, 5m, 1h" + from_to(key) + ", or empty";
     case Syntax::file_mode:
       return "an octal mode such as 0660";
     case Syntax::absolute_path:

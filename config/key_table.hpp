@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -22,10 +23,9 @@ enum class Syntax {
   word,           // one of `words`
   word_or_path,   // one of `words`, or an absolute path
   boolean,
-  count,  // an integer from 1
+  count,
   size,
-  duration,           // from 0
-  positive_duration,  // from 1ms
+  duration,
   duration_or_empty,  // kept as text
   file_mode,
   absolute_path,     // or empty
@@ -42,6 +42,12 @@ using Field =
                  std::vector<std::uint32_t>& (*)(Config&),
                  std::map<std::string, std::string>& (*)(Config&)>;
 
+// The least and the most that a number may be: bytes, milliseconds or a count. Less cannot work.
+struct Range {
+  std::uint64_t least = 0;
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+};
+
 // One configuration key. The table of them is the only place that lists keys: parsing, variable
 // names, `config show`, suggestions and the check of docs/configuration.md follow it.
 struct Key {
@@ -51,6 +57,7 @@ struct Key {
   std::string_view words;  // "a | b" for the word syntaxes
   bool secret;
   std::string_view description;
+  Range range = {};  // of the numeric syntaxes
 };
 
 std::span<const Key> key_table();

@@ -64,6 +64,16 @@ std::optional<Settings> read_file(const std::string& file, const LoadContext& co
   return read_yaml(content.str(), file, context.environment, errors);
 }
 
+void cut_blanks_of(Settings& source) {
+  for (Setting& setting : source) {
+    const Key& key = *find_key(setting.key);
+    if (auto* text = std::get_if<std::string>(&setting.value)) *text = cut_blanks(key, *text);
+    if (auto* list = std::get_if<std::vector<std::string>>(&setting.value)) {
+      for (std::string& item : *list) item = cut_blanks(key, item);
+    }
+  }
+}
+
 // Checks every value, also those that a stronger source masks: a mistake stays one. Removes the
 // wrong ones.
 void check_values(Settings& source, std::vector<ConfigProblem>& errors) {
@@ -106,11 +116,12 @@ LoadResult load_config(const LoadContext& context) {
   std::vector<Settings> sources;
   sources.push_back(read_flags(context, draft.errors));
   sources.push_back(read_tracelink_variables(context.environment, draft.loaded.warnings));
-  sources.push_back(read_mlflow_variables(context.environment));
+  sources.push_back(read_mlflow_variables(context.environment, draft.loaded.warnings));
   auto in_file = read_file(draft.loaded.file, context, draft.errors);
   draft.file_unknown = !in_file;
   sources.push_back(std::move(in_file).value_or(Settings{}));
   for (Settings& source : sources) {
+    cut_blanks_of(source);
     check_values(source, draft.errors);
     check_identities(source, draft.errors);
   }

@@ -110,7 +110,13 @@ std::string quoted(std::string_view text) {
   return result + '"';
 }
 
-bool has_control_characters(std::string_view text) { return std::ranges::any_of(text, is_control); }
+bool has_control_characters(std::string_view text) {
+  if (std::ranges::any_of(text, is_control)) return true;
+  for (std::size_t at = text.find('\xc2'); at != text.npos; at = text.find('\xc2', at + 1)) {
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0xa0) return true;
+  }
+  return text.find("\u2028") != text.npos || text.find("\u2029") != text.npos;
+}
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
@@ -119,6 +125,18 @@ bool is_utf8(std::string_view text) {
     text.remove_prefix(length);
   }
   return true;
+}
+
+std::string_view without_blank_ends(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  const auto first = text.find_first_not_of(" \t\r\n\v\f");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n\v\f") - first + 1);
+}
+
+std::string_view without_end_breaks(std::string_view text) {
+  return text.substr(0, text.find_last_not_of("\r\n") + 1);
 }
 
 std::string_view trimmed(std::string_view text) {

@@ -21,8 +21,13 @@ std::string format_duration(std::chrono::milliseconds duration);
 
 // In double quotes, with control characters escaped, so that it stays on its line.
 std::string quoted(std::string_view text);
+// C0, C1 and DEL, and Unicode's line and paragraph separators.
 bool has_control_characters(std::string_view text);
 bool is_utf8(std::string_view text);
+
+// Without white space at both ends, line breaks and a byte order mark included.
+std::string_view without_blank_ends(std::string_view text);
+std::string_view without_end_breaks(std::string_view text);
 
 std::string_view trimmed(std::string_view text);
 std::string lower_case(std::string_view text);

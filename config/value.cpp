@@ -13,6 +13,8 @@ namespace {
 
 using Message = std::optional<std::string>;
 
+constexpr std::string_view kPassword = "tracking.password";  // its blanks may be meant
+
 bool is_secret(const Key& key, const Setting& setting) {
   return key.secret || setting.from_file_expansion;
 }
@@ -52,6 +54,21 @@ bool is_address(std::string_view text, bool loopback_only) {
   return !loopback_only || host == "[::1]" || host == "localhost" || host.starts_with("127.");
 }
 
+bool is_in_range(const Key& key, std::uint64_t value) {
+  return value >= key.range.least && value <= key.range.most;
+}
+
+bool is_duration_of(const Key& key, const std::optional<std::chrono::milliseconds>& value) {
+  return value && is_in_range(key, static_cast<std::uint64_t>(value->count()));
+}
+
+// docker --env-file and files of variables for systemd before 254 keep quotes as a part of the
+// value; a model or an experiment of that name would be made.
+bool is_in_quotes(std::string_view text) {
+  return text.size() > 1 && (text.front() == '"' || text.front() == '\'') &&
+         text.back() == text.front();
+}
+
 bool is_text_of(const Key& key, std::string_view text) {
   switch (key.syntax) {
     case Syntax::name_template:
@@ -61,7 +78,7 @@ bool is_text_of(const Key& key, std::string_view text) {
     case Syntax::word_or_path:
       return is_word(key, text) || text.starts_with('/');
     case Syntax::duration_or_empty:
-      return text.empty() || parse_duration(text);
+      return text.empty() || is_duration_of(key, parse_duration(text));
     case Syntax::file_mode:
       return is_mode(text);
     case Syntax::absolute_path:
@@ -77,11 +94,13 @@ bool is_text_of(const Key& key, std::string_view text) {
 
 // What is_text_of() and expected() do not tell well enough.
 Message special_fault(const Key& key, const Setting& setting, const std::string& text) {
-  if (key.syntax == Syntax::header_text && has_control_characters(text)) {
-    return "holds a line break or another control character";
-  }
-  if (key.syntax == Syntax::name_template && !text.empty() && trimmed(text).empty()) {
+  if (key.syntax == Syntax::name_template && !text.empty() && without_blank_ends(text).empty()) {
     return refusal(key, setting, "only blanks");
+  }
+  if (has_control_characters(text)) return "holds a line break or another control character";
+  if (is_in_quotes(text) && key.path != kPassword) {
+    return "the value itself is in quotes: write it without them (files for docker --env-file keep "
+           "quotes)";
   }
   if (key.syntax != Syntax::tracking_uri || text.empty()) return {};
   const auto parsed = parse_tracking_uri(text);
@@ -107,7 +126,7 @@ struct Assign {
   Message operator()(bool& field) const { return store(parse_boolean(text), field); }
   Message operator()(std::uint64_t& field) const {
     const auto value = key.syntax == Syntax::size ? parse_size(text) : parse_number(text);
-    return value && *value > 0 ? store(value, field) : wrong(key, setting, text);
+    return value && is_in_range(key, *value) ? store(value, field) : wrong(key, setting, text);
   }
   Message operator()(std::uint32_t& field) const {
     std::uint64_t wide = 0;
@@ -118,8 +137,7 @@ struct Assign {
   }
   Message operator()(std::chrono::milliseconds& field) const {
     const auto value = parse_duration(text);
-    const bool too_short = key.syntax == Syntax::positive_duration && value && value->count() == 0;
-    return too_short ? wrong(key, setting, text) : store(value, field);
+    return is_duration_of(key, value) ? store(value, field) : wrong(key, setting, text);
   }
   Message operator()(std::vector<std::uint32_t>& field) const {
     field.clear();
@@ -184,6 +202,14 @@ struct Display {
 };
 
 }  // namespace
+
+std::string cut_blanks(const Key& key, std::string_view text) {
+  if (key.syntax == Syntax::map) return std::string(text);
+  if (key.path == kPassword) return std::string(without_end_breaks(text));
+  const std::string_view cut = without_blank_ends(text);
+  const bool keeps_only_blanks = cut.empty() && key.syntax == Syntax::name_template;
+  return std::string(keeps_only_blanks ? text : cut);
+}
 
 std::optional<std::string> assign(const Key& key, const Setting& setting, Config& config) {
   const std::string text = text_of(setting);

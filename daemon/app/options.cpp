@@ -66,6 +66,7 @@ CurlOptions curl_options_of(const Config& config) {
   return CurlOptions{.insecure_tls = config.tracking.insecure_tls,
                      .ca_file = config.tracking.ca_file,
                      .client_cert_file = config.tracking.client_cert_file,
+                     .http_proxy = upper_case_http_proxy(),
                      .connections_per_host = static_cast<long>(config.forward.connections)};
 }
 

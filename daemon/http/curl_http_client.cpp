@@ -37,6 +37,16 @@ Error cancelled() { return {ErrorCode::closed, "the request was cancelled"}; }
 
 }  // namespace
 
+std::string upper_case_http_proxy() {
+  const char* lower = std::getenv("http_proxy");
+  const char* upper = std::getenv("HTTP_PROXY");
+  if (lower != nullptr || upper == nullptr) return {};
+  const std::string_view value(upper);
+  const auto first = value.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return std::string(value.substr(first, value.find_last_not_of(" \t\r\n") - first + 1));
+}
+
 CurlHttpClient::CurlHttpClient(CurlOptions options)
     : options_(std::move(options)),
       sockets_(std::make_unique<OpenSockets>()),

@@ -18,12 +18,18 @@ struct CurlOptions {
   bool insecure_tls = false;
   std::string ca_file{};           // PEM bundle used instead of the system's
   std::string client_cert_file{};  // one PEM with certificate and key
+  std::string http_proxy{};        // of http:// URLs; empty: libcurl's own variables
   std::size_t max_response_bytes = std::size_t{16} << 20;  // headers and body
   long connections_per_host = 2;  // further requests wait, their timeout already running
 };
 
+// What HTTP_PROXY says, unless http_proxy is set (also to nothing: then there is no proxy).
+std::string upper_case_http_proxy();
+
 // HttpClient on one libcurl multi handle: HTTP/1.1, connections kept alive, redirects not followed.
-// Proxies come from libcurl's own variables (http_proxy in lower case only, HTTPS_PROXY, NO_PROXY).
+// Proxies come from libcurl's own variables (http_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY), and
+// from HTTP_PROXY in capitals, which libcurl ignores for the sake of CGI programs and MLflow's own
+// client uses.
 //
 // Errors: beside HttpClient's, `invalid` for a URL or header that cannot be sent.
 // Lifetime: destruction aborts what is left without calling handlers. Handlers may call send() and

@@ -7,6 +7,8 @@
 namespace tracelink {
 namespace {
 
+bool is_plain_http(std::string_view url) { return url.starts_with("http://"); }
+
 bool has_control_characters(std::string_view text) {
   return std::ranges::any_of(text, [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -60,6 +62,9 @@ Result<void> CurlTransfer::prepare() {
 void CurlTransfer::set_connection_options() {
   curl_easy_setopt(easy_, CURLOPT_URL, request_.url.c_str());
   curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (!options_.http_proxy.empty() && is_plain_http(request_.url)) {
+    curl_easy_setopt(easy_, CURLOPT_PROXY, options_.http_proxy.c_str());  // NO_PROXY still counts
+  }
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
   // Without this an aborted transfer waits for the resolver's thread, up to the DNS timeout.

@@ -37,6 +37,34 @@ TEST_F(ConfigEnvironment, TakesAnEmptyVariableAsNotSet) {
   EXPECT_EQ(config.tracking.token, "a");
 }
 
+TEST_F(ConfigEnvironment, IgnoresTheLineBreakAtTheEndOfASecret) {
+  env("TRACELINK_MODEL__NAME", "");
+  env("MLFLOW_ACTIVE_MODEL_ID", "m-0123456789abcdef0123456789abcdef\n");
+  env("MLFLOW_EXPERIMENT_NAME", "support\n");
+  env("MLFLOW_TRACKING_URI", "http://server\r\n");
+  env("MLFLOW_TRACKING_TOKEN", "t0ken\n");
+  env("TRACELINK_QUEUE__MAX_BYTES", "1GiB\n");
+  const Config config = load().config;
+  EXPECT_EQ(config.model.id, "m-0123456789abcdef0123456789abcdef");
+  EXPECT_EQ(config.experiment.name, "support");
+  EXPECT_EQ(config.tracking.uri, "http://server");
+  EXPECT_EQ(config.tracking.token, "t0ken");
+  EXPECT_EQ(config.queue.max_bytes, 1ull << 30);
+}
+
+TEST_F(ConfigEnvironment, RefusesControlCharactersInside) {
+  env("TRACELINK_MODEL__NAME", "agent\nsecond");
+  EXPECT_EQ(errors(),
+            "TRACELINK_MODEL__NAME: model.name: holds a line break or another control "
+            "character\n");
+}
+
+TEST_F(ConfigEnvironment, TellsThatBlanksAreNoValue) {
+  env("MLFLOW_EXPERIMENT_NAME", " \n");
+  EXPECT_EQ(load().config.experiment.name, "");
+  EXPECT_EQ(warnings(), "MLFLOW_EXPERIMENT_NAME: holds only blanks: it counts as not set\n");
+}
+
 TEST_F(ConfigEnvironment, NamesTheVariableOfAWrongValue) {
   env("TRACELINK_QUEUE__ON_FULL", "never");
   env("MLFLOW_TRACKING_INSECURE_TLS", "perhaps");

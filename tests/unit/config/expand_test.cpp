@@ -47,13 +47,27 @@ TEST_F(Expand, NamesWhatIsWrong) {
   EXPECT_NE(error("${A:-${B}}").find("another"), std::string::npos);
 }
 
+TEST_F(Expand, ReadsVariablesWithoutTheirLastLineBreak) {
+  variables_["SECRET"] = "a b \r\n\n";
+  EXPECT_EQ(text("<${SECRET}>"), "<a b >");
+  EXPECT_EQ(text("<${SECRET:-other}>"), "<a b >");
+  variables_["BREAK"] = "\n";
+  EXPECT_EQ(text("${BREAK:-other}"), "other");
+}
+
 TEST_F(Expand, ReadsFilesWithoutTheirLastLineBreak) {
   const auto result = expand("<${file:" + write("token", "s3cret\n") + "}>", {});
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->text, "<s3cret>");
   EXPECT_TRUE(result->from_file);
   EXPECT_EQ(text("${file:" + write("windows", "a\r\n") + "}"), "a");
-  EXPECT_EQ(text("${file:" + write("two", "a\n\n") + "}"), "a\n");
+  EXPECT_EQ(text("${file:" + write("two", "a\n\n") + "}"), "a");
+  EXPECT_EQ(text("${file:" +
+                 write("mark",
+                       "\xef\xbb\xbf"
+                       "a") +
+                 "}"),
+            "a");
   EXPECT_EQ(text("${file:" + write("bare", "a") + "}"), "a");
   EXPECT_EQ(text("${file:" + write("empty", "") + "}"), "");
   EXPECT_EQ(text("${file:" + write("full", std::string(65536, 'x')) + "}").size(), 65536u);

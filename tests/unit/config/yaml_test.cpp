@@ -87,11 +87,11 @@ TEST_F(ConfigFile, TellsAllErrorsAtOnceInTheirOrder) {
                       "limits: {connections: 0}\n"),
             "FILE:1:18: queue.on_full: found \"never\", allowed: wait | reject | drop_oldest\n"
             "FILE:2:1: trackng: unknown key; did you mean tracking?\n"
-            "FILE:3:21: tracking.timeout: found \"5\", allowed: a duration above 0 such as 500ms, "
-            "30s, 5m, 1h\n"
+            "FILE:3:21: tracking.timeout: found \"5\", allowed: a duration such as 500ms, 30s, 5m, "
+            "1h, from 100ms to 1h\n"
             "FILE:3:31: tracking.token: ${NONE}: the variable is not set; set it, or write "
             "${NONE:-default}\n"
-            "FILE:4:23: limits.connections: found \"0\", allowed: an integer from 1\n");
+            "FILE:4:23: limits.connections: found \"0\", allowed: an integer from 1 to 100000\n");
 }
 
 TEST_F(ConfigFile, ChecksValuesThatTheEnvironmentMasks) {
@@ -138,6 +138,30 @@ TEST_F(ConfigFile, ExpandsInAnyValue) {
   EXPECT_EQ(config.model.name, "agent");
   EXPECT_EQ(config.queue.max_bytes, 2ull << 30);
   EXPECT_EQ(config.listen.socket.allow_uids, (std::vector<std::uint32_t>{7, 8}));
+}
+
+TEST_F(ConfigFile, MayComeFromWindows) {
+  file(
+      "\xef\xbb\xbfmodel:\r\n  name: agent\r\n  type: \"chat\"\r\nqueue:\r\n  max_bytes: 1GiB\r\n");
+  const Config config = load().config;
+  EXPECT_EQ(config.model.name, "agent");
+  EXPECT_EQ(config.model.type, "chat");
+  EXPECT_EQ(config.queue.max_bytes, 1ull << 30);
+}
+
+TEST_F(ConfigFile, ValuesOfVariablesAndFilesHaveNoBlankEnds) {
+  env("AGENT", "agent \n");
+  file("model: {name: \"${AGENT}\"}\ntracking:\n  uri: http://server\n  token: ${file:" +
+       write("token", " s3cret \r\n\n") + "}\n");
+  const Config config = load().config;
+  EXPECT_EQ(config.model.name, "agent");
+  EXPECT_EQ(config.tracking.token, "s3cret");
+}
+
+TEST_F(ConfigFile, ControlCharactersInsideAreRefused) {
+  const std::string secret = write("token", "two\nlines\n");
+  EXPECT_EQ(errors_of("tracking:\n  uri: http://server\n  token: ${file:" + secret + "}\n"),
+            "FILE:3:10: tracking.token: holds a line break or another control character\n");
 }
 
 }  // namespace
