@@ -54,8 +54,8 @@ bool names_file(const LoadContext& context);  // --config or TRACELINK_CONFIG
 // With errors: every problem as one text, "error: …" and then "warning: …".
 std::vector<std::string> lines_of(const LoadResult& result);
 
-// Every effective value with its origin, one `key = value   # origin` a line; secrets as
+// Every effective value with its origin, each as a line `key = value   # origin`; secrets as
 // "********".
-std::string show_config(const LoadedConfig& loaded);
+std::vector<std::string> show_config(const LoadedConfig& loaded);
 
 }  // namespace tracelink

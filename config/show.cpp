@@ -28,13 +28,13 @@ std::string shown_origin(const Key& key, const LoadedConfig& loaded) {
   return origin.starts_with(kFile) ? loaded.file + ":" + origin.substr(kFile.size()) : origin;
 }
 
-std::string show_config(const LoadedConfig& loaded) {
-  std::string text;
+std::vector<std::string> show_config(const LoadedConfig& loaded) {
+  std::vector<std::string> lines;
   for (const Key& key : key_table()) {
-    text.append(key.path).append(" = ").append(shown_value(key, loaded));
-    text.append("   # ").append(shown_origin(key, loaded)).append("\n");
+    lines.push_back(std::string(key.path) + " = " + shown_value(key, loaded) + "   # " +
+                    shown_origin(key, loaded));
   }
-  return text;
+  return lines;
 }
 
 }  // namespace tracelink

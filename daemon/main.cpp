@@ -1,20 +1,36 @@
+#include <chrono>
 #include <csignal>
-#include <iostream>
+#include <cstdint>
+#include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
+#include <sysexits.h>
+#include <unistd.h>
 
 #include "config/load.hpp"
 #include "daemon/app/daemon.hpp"
 #include "daemon/app/logging.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/base/visible_text.hpp"
 #include "daemon/types/version.hpp"
 
 namespace {
 
-int report(const tracelink::LoadResult& result) {
-  for (const std::string& line : lines_of(result)) std::cerr << "tracelinkd: " << line << "\n";
-  return 1;
+// The unit does not start the daemon again before somebody has changed something.
+constexpr int kCannotWork = EX_CONFIG;
+constexpr std::chrono::milliseconds kLogFlush{500};
+
+// A standard error that nobody reads must not keep the process from ending.
+void say(const std::vector<std::string>& messages) {
+  tracelink::LogWriter standard_error({.fd = STDERR_FILENO, .dropped_line = [](std::uint64_t n) {
+                                         return std::to_string(n) + " lines were dropped\n";
+                                       }});
+  for (const std::string& message : messages) {
+    standard_error.push("tracelinkd: " + tracelink::visible_lines(message) + "\n");
+  }
+  (void)standard_error.flush(kLogFlush);  // nothing is left to do for what could not be written
 }
 
 }  // namespace
@@ -32,7 +48,7 @@ int main(int argc, char** argv) {
       "  MLFLOW_TRACKING_URI=http://127.0.0.1:5000 MLFLOW_ACTIVE_MODEL_ID=my-agent tracelinkd\n"
       "\n"
       "Runs in the foreground until SIGTERM or SIGINT. Exit codes: 0 stopped, 1 could not start, 2 "
-      "usage.");
+      "usage, 78 a configuration that cannot work.");
   std::string config_file;
   app.add_option("--config", config_file,
                  "Configuration file (default: $TRACELINK_CONFIG, else "
@@ -43,22 +59,32 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
 
+  std::signal(SIGPIPE, SIG_IGN);
   LoadContext context = context_of_process();
   if (!config_file.empty()) context.config_flag = config_file;
   LoadResult result = load_config(context);
-  if (!result.loaded) return report(result);
+  if (!result.loaded) {
+    say(lines_of(result));
+    return kCannotWork;
+  }
 
-  std::signal(SIGPIPE, SIG_IGN);
-  set_up_logging(result.loaded->config.log.level, result.loaded->config.log.format);
+  const auto log =
+      set_up_logging(result.loaded->config.log.level, result.loaded->config.log.format);
   const auto read_credentials = [context]() -> std::optional<Credentials> {
     const LoadResult again = load_config(context);
     if (!again.loaded) return std::nullopt;
     return credentials_of(again.loaded->config);
   };
-  auto daemon = Daemon::open(std::move(*result.loaded), read_credentials);
-  if (!daemon) {
-    std::cerr << "tracelinkd: " << daemon.error().message << "\n";
-    return 1;
+  int exit_code = 0;
+  {
+    auto daemon = Daemon::open(std::move(*result.loaded), read_credentials, log);
+    if (daemon) {
+      exit_code = (*daemon)->run();
+    } else {
+      say({daemon.error().message});
+      exit_code = daemon.error().code == ErrorCode::invalid ? kCannotWork : EXIT_FAILURE;
+    }
   }
-  return (*daemon)->run();
+  (void)log->flush(kLogFlush);  // what could not be written by now is lost
+  return exit_code;
 }

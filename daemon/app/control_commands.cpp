@@ -14,6 +14,7 @@
 #include "daemon/app/asked_link.hpp"
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/base/visible_text.hpp"
 #include "daemon/codec/name_template.hpp"
 #include "daemon/forward/utc_text.hpp"
 
@@ -83,8 +84,8 @@ ControlReply set_active(const Body& body, const ControlParts& parts) {
   const std::string now = utc_iso(parts.clock.wall());
   const auto link = parts.active.set(name, *definition, now);
   if (!link) return reply_of(link.error());
-  spdlog::info("active model set model=\"{}\" for=\"{}\" link={}", model->second, scope_of(name),
-               link->hex());
+  spdlog::info("active model set model={} for={} link={}", quoted_text(model->second),
+               quoted_text(scope_of(name)), link->hex());
   register_now(*link, *definition, parts.delivery);
   ordered_json json{{"service", name}, {"destination", parts.config.destination}};
   json.update(override_json({*definition, *link, now}, parts.delivery));
@@ -96,7 +97,7 @@ ControlReply clear_active(const Body& body, const ControlParts& parts) {
   const std::string name = service == body.end() ? "" : service->second;
   const auto cleared = parts.active.clear(name);
   if (!cleared) return reply_of(cleared.error());
-  if (*cleared) spdlog::info("active model cleared for=\"{}\"", scope_of(name));
+  if (*cleared) spdlog::info("active model cleared for={}", quoted_text(scope_of(name)));
   ordered_json json{{"cleared", *cleared}};
   json["active"] = active_json(parts.active, parts.delivery);
   return json_reply(json);

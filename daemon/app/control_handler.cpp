@@ -186,6 +186,10 @@ ControlReply show_dead_letter(const DeadLetterStore& store, std::string_view id)
 
 }  // namespace
 
+bool may_be_slow(const ControlRequest& request) {
+  return request.method != "GET" || request.target.starts_with(kDeadLetters);
+}
+
 ControlReply handle_control(std::string_view target, const StatusInputs& inputs) {
   if (target == "/status") {
     return {200, status_json(inputs).dump(-1, ' ', false, ordered_json::error_handler_t::replace)};

@@ -16,6 +16,9 @@
 
 namespace tracelink {
 
+// Whether what is asked for waits for the disk or for delivery: commands, and dead letters.
+bool may_be_slow(const ControlRequest& request);
+
 // What the answers are made from; the references outlive the call.
 struct StatusInputs {
   const Config& config;

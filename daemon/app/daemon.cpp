@@ -20,7 +20,9 @@
 #include "daemon/app/control_commands.hpp"
 #include "daemon/app/control_handler.hpp"
 #include "daemon/app/delivery.hpp"
+#include "daemon/app/descriptors.hpp"
 #include "daemon/app/directories.hpp"
+#include "daemon/app/exit_deadline.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
@@ -46,8 +48,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kDrainCheck{50};
 constexpr std::chrono::seconds kQueueCheck{1};
-// What was read is answered before the connections close: longer than the server holds a reply.
-constexpr std::chrono::milliseconds kCloseGrace{8'500};
+// How long clients have to take their answers and leave.
+constexpr std::chrono::milliseconds kCloseGrace{2'500};
+constexpr std::chrono::milliseconds kHurriedCloseGrace{500};
+// From the end of the drain to the end of the process. The systemd unit allows five seconds.
+constexpr std::chrono::milliseconds kLongestClose{4'000};
 
 std::string mounts() {
   std::ifstream file("/proc/self/mountinfo");
@@ -60,8 +65,11 @@ void tell_systemd(const Result<void>& told) {
 
 class DaemonImpl final : public Daemon {
  public:
-  DaemonImpl(LoadedConfig loaded, CredentialsReader read_credentials)
-      : loaded_(std::move(loaded)), read_credentials_(std::move(read_credentials)) {}
+  DaemonImpl(LoadedConfig loaded, CredentialsReader read_credentials,
+             std::shared_ptr<const LogWriter> log)
+      : loaded_(std::move(loaded)),
+        read_credentials_(std::move(read_credentials)),
+        log_(std::move(log)) {}
 
   Result<void> open() {
     if (auto opened = open_state(); !opened) return opened;
@@ -133,6 +141,7 @@ class DaemonImpl final : public Daemon {
     auto descriptors = systemd::listen_fds();
     if (!descriptors) return std::move(descriptors).error();
     ServerOptions options = server_options_of(config());
+    keep_descriptors(options);
     if (!descriptors->empty()) {
       options.listening_fd = descriptors->front();
     } else if (auto made = make_socket_directory(options.socket.path); !made) {
@@ -150,29 +159,48 @@ class DaemonImpl final : public Daemon {
     }
     auto control = ControlServer::open(
         io_, config().control.socket,
-        [this](ControlRequest request) { return control_work(std::move(request)); });
+        [this](ControlRequest request) { return control_work(std::move(request)); },
+        {.connections = kControlConnections});
     if (!control) return std::move(control).error();
     control_ = std::move(*control);
     return open_probes();
+  }
+
+  void keep_descriptors(ServerOptions& options) {
+    const std::size_t limit = raised_descriptor_limit();
+    const std::size_t clients =
+        clients_within(limit, options.max_connections, config().forward.connections);
+    if (clients < options.max_connections) {
+      notices_.push_back("limits.connections: at most " + std::to_string(clients) +
+                         " clients are served at a time, since the process may open " +
+                         std::to_string(limit) + " files; raise that (LimitNOFILE= of the unit)");
+    }
+    options.max_connections = clients;
   }
 
   Result<void> open_probes() {
     if (config().control.http.empty()) return {};
     auto probes = ControlServer::open_tcp(
         io_, config().control.http,
-        [this](ControlRequest request) { return probe_work(std::move(request)); });
+        [this](ControlRequest request) { return probe_work(std::move(request)); },
+        {.connections = kProbeConnections, .body_bytes = 1u << 10});
     if (!probes) return std::move(probes).error();
     probes_ = std::move(*probes);
     return {};
   }
 
-  ControlServer::Work probe_work(ControlRequest request) {
-    return [this, request = std::move(request), intake = server_->stats(), serving = serving_] {
+  ControlWork probe_work(ControlRequest request) {
+    return {[this, request = std::move(request), intake = server_->stats(), serving = serving_,
+             control = control_->stats(), probes = probes_->stats()] {
       const auto registration = delivery_->registration(active_->configured());
       const ProbeInputs inputs{
           .metrics = {.queue = queue_->stats(),
                       .intake = intake,
                       .forward = delivery_->forward_status(),
+                      .control = control,
+                      .probes = probes,
+                      .log_lines_dropped = {.room = log_->dropped_for_room(),
+                                            .error = log_->dropped_by_errors()},
                       .model_ready =
                           registration && registration->state == RegistrationState::ready,
                       .now = clock_.wall(),
@@ -181,11 +209,12 @@ class DaemonImpl final : public Daemon {
           .delivers = config().destination == "file" || !config().tracking.uri.empty(),
           .now = clock_.steady()};
       return handle_probe(request, inputs);
-    };
+    }};
   }
 
-  ControlServer::Work control_work(ControlRequest request) {
-    return [this, request = std::move(request), intake = server_->stats()] {
+  ControlWork control_work(ControlRequest request) {
+    const bool slow = may_be_slow(request);
+    auto run = [this, request = std::move(request), intake = server_->stats()] {
       const ControlParts parts{.config = config(),
                                .active = *active_,
                                .queue = *queue_,
@@ -203,6 +232,7 @@ class DaemonImpl final : public Daemon {
                                 .notices = notices_};
       return handle_control(request.target, inputs);
     };
+    return {std::move(run), slow};
   }
 
   void log_summary() {
@@ -251,8 +281,8 @@ class DaemonImpl final : public Daemon {
     });
   }
 
-  // The first signal to stop starts an orderly stop, the second one skips the rest of the grace. A
-  // hang-up must not end the daemon.
+  // The first signal to stop starts an orderly stop, the second one skips the rest of the grace and
+  // hurries the clients. A hang-up must not end the daemon.
   void on_signal(boost::system::error_code error, int signal) {
     if (error) return;
     if (signal == SIGHUP) {
@@ -260,6 +290,8 @@ class DaemonImpl final : public Daemon {
           "SIGHUP: a changed configuration needs a restart (nothing acknowledged is lost)");
     } else if (stopping_) {
       drain_until_ = clock_.steady();
+      close_grace_ = kHurriedCloseGrace;
+      if (closing_) close_sockets();
     } else {
       stopping_ = true;
       tell_systemd(systemd::stopping());
@@ -273,6 +305,7 @@ class DaemonImpl final : public Daemon {
   }
 
   void check_drained() {
+    if (closing_) return;
     if (delivery_->drained() || clock_.steady() >= drain_until_) {
       close_sockets();
       return;
@@ -284,17 +317,16 @@ class DaemonImpl final : public Daemon {
   }
 
   void close_sockets() {
-    signals_.cancel();
+    if (!std::exchange(closing_, true)) exit_within(kLongestClose);
     serving_ = false;
-    server_->stop(kCloseGrace, [this] {
-      control_->stop();
-      if (probes_) probes_->stop();
-      io_.stop();
-    });
+    control_->stop();
+    if (probes_) probes_->stop();
+    server_->stop(close_grace_, [this] { io_.stop(); });
   }
 
   LoadedConfig loaded_;
   CredentialsReader read_credentials_;
+  std::shared_ptr<const LogWriter> log_;
   SystemClock clock_;
   SystemRandomSource random_;
   PosixFileSystem fs_;
@@ -309,6 +341,8 @@ class DaemonImpl final : public Daemon {
   bool socket_activated_ = false;
   bool serving_ = false;
   bool stopping_ = false;
+  bool closing_ = false;
+  std::chrono::milliseconds close_grace_ = kCloseGrace;
   SteadyTime drain_until_{};
 
   std::optional<FileLock> lock_;
@@ -325,8 +359,10 @@ class DaemonImpl final : public Daemon {
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::open(LoadedConfig loaded,
-                                             CredentialsReader read_credentials) {
-  auto daemon = std::make_unique<DaemonImpl>(std::move(loaded), std::move(read_credentials));
+                                             CredentialsReader read_credentials,
+                                             std::shared_ptr<const LogWriter> log) {
+  auto daemon =
+      std::make_unique<DaemonImpl>(std::move(loaded), std::move(read_credentials), std::move(log));
   if (auto opened = daemon->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<Daemon>(std::move(daemon));
 }

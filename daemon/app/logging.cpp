@@ -2,28 +2,50 @@
 
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/base/visible_text.hpp"
+
 namespace tracelink {
 
 namespace {
+
+std::string_view payload_of(const spdlog::details::log_msg& message) {
+  return {message.payload.data(), message.payload.size()};
+}
+
+void append(spdlog::memory_buf_t& out, std::string_view text) {
+  out.append(text.data(), text.data() + text.size());
+}
+
+// The message on one line, in place of spdlog's %v.
+class VisibleMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    append(out, visible_text(payload_of(message)));
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<VisibleMessage>();
+  }
+};
 
 // The message as a JSON string.
 class JsonMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
-    const std::string_view text(message.payload.data(), message.payload.size());
-    const std::string json =
-        nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    out.append(json.data(), json.data() + json.size());
+    append(out, visible_json(nlohmann::json(payload_of(message))
+                                 .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {
     return std::make_unique<JsonMessage>();
@@ -35,8 +57,7 @@ class JournalPriority final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
-    const std::string_view prefix = prefix_of(message.level);
-    out.append(prefix.data(), prefix.data() + prefix.size());
+    append(out, prefix_of(message.level));
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {
     return std::make_unique<JournalPriority>();
@@ -52,6 +73,12 @@ class JournalPriority final : public spdlog::custom_flag_formatter {
   }
 };
 
+std::string formatted(spdlog::formatter& formatter, const spdlog::details::log_msg& message) {
+  spdlog::memory_buf_t line;
+  formatter.format(message, line);
+  return {line.data(), line.size()};
+}
+
 // JOURNAL_STREAM holds device:inode of the stream that systemd connected (systemd.exec(5)).
 bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
@@ -60,28 +87,55 @@ bool stderr_is_journal() {
   return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) == stream;
 }
 
-std::unique_ptr<spdlog::formatter> formatter_of(const std::string& format) {
-  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-  if (format == "json") {
-    formatter->add_flag<JsonMessage>('*').set_pattern(
-        R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
-  } else if (format == "journald" || (format == "auto" && stderr_is_journal())) {
-    formatter->add_flag<JournalPriority>('*').set_pattern("%*%v");
-  } else {
-    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-7l %v");
+// Formats on the thread that logs and leaves the writing to the writer's.
+class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit WriterSink(std::shared_ptr<LogWriter> writer) : writer_(std::move(writer)) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    writer_->push(formatted(*formatter_, message));
   }
-  return formatter;
+  void flush_() override {}
+
+  std::shared_ptr<LogWriter> writer_;
+};
+
+std::shared_ptr<LogWriter> writer_of(const std::string& format) {
+  const std::shared_ptr<spdlog::formatter> formatter = log_formatter(format);
+  const auto dropped_line = [formatter](std::uint64_t lines) {
+    const std::string text = std::to_string(lines) + " log lines were dropped";
+    return formatted(*formatter, spdlog::details::log_msg("tracelinkd", spdlog::level::warn, text));
+  };
+  return std::make_shared<LogWriter>(
+      LogWriter::Options{.fd = STDERR_FILENO, .dropped_line = dropped_line});
 }
 
 }  // namespace
 
-void set_up_logging(const std::string& level, const std::string& format) {
-  auto logger = std::make_shared<spdlog::logger>("tracelinkd",
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_formatter(formatter_of(format));
+std::unique_ptr<spdlog::formatter> log_formatter(const std::string& format) {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  if (format == "json") {
+    formatter->add_flag<JsonMessage>('*').set_pattern(
+        R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
+  } else if (format == "journald") {
+    formatter->add_flag<JournalPriority>('*').add_flag<VisibleMessage>('&').set_pattern("%*%&");
+  } else {
+    formatter->add_flag<VisibleMessage>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-7l %*");
+  }
+  return formatter;
+}
+
+std::shared_ptr<LogWriter> set_up_logging(const std::string& level, const std::string& format) {
+  const bool is_auto = format == "auto";
+  const std::string chosen = is_auto ? (stderr_is_journal() ? "journald" : "text") : format;
+  std::shared_ptr<LogWriter> writer = writer_of(chosen);
+  auto logger =
+      std::make_shared<spdlog::logger>("tracelinkd", std::make_shared<WriterSink>(writer));
+  logger->set_formatter(log_formatter(chosen));
   logger->set_level(spdlog::level::from_str(level));
-  logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
+  return writer;
 }
 
 }  // namespace tracelink

@@ -144,6 +144,16 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
                  number(forward.dead_letter_bytes));
 }
 
+void add_control(Families& families, const ControlStats& control, const ControlStats& probes) {
+  families.gauge("tracelink_control_connections_open",
+                 "Connections to control.socket and control.http now.",
+                 number(control.open + probes.open));
+  families.counters("tracelink_control_connections_closed_total",
+                    "Connections to control.socket and control.http that were cut off.", "reason",
+                    {{"evicted", number(control.evicted + probes.evicted)},
+                     {"timeout", number(control.timed_out + probes.timed_out)}});
+}
+
 }  // namespace
 
 std::string metrics_text(const MetricInputs& inputs) {
@@ -152,6 +162,11 @@ std::string metrics_text(const MetricInputs& inputs) {
   add_queue(families, inputs.queue, inputs.now);
   add_intake(families, inputs.intake);
   add_delivery(families, inputs.forward, inputs.model_ready);
+  add_control(families, inputs.control, inputs.probes);
+  families.counters("tracelink_log_lines_dropped_total", "Lines of the log that were not written.",
+                    "reason",
+                    {{"room", number(inputs.log_lines_dropped.room)},
+                     {"error", number(inputs.log_lines_dropped.error)}});
   families.gauge("tracelink_uptime_seconds", "Time since the start.",
                  std::chrono::duration<double>(inputs.uptime).count());
   return families.text();

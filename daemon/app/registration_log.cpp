@@ -4,6 +4,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "daemon/base/visible_text.hpp"
+
 namespace tracelink {
 
 namespace {
@@ -29,7 +31,8 @@ void RegistrationLog::tell_warnings(const RegistrationStatus& status, Told& told
   if (told.warnings == status.warnings) return;
   told.warnings = status.warnings;
   for (const std::string& warning : told.warnings) {
-    spdlog::warn("model=\"{}\" {}", status.requested_name, warning);
+    if (!reporter_.may_tell("warnings of models")) continue;
+    spdlog::warn("model={} {}", quoted_text(status.requested_name), warning);
   }
 }
 
@@ -44,18 +47,20 @@ void RegistrationLog::tell_ready(const RegistrationStatus& status, Told& told) {
   const std::string before = std::exchange(told.model_id, model.model_id);
   const bool is_another = !before.empty() && before != model.model_id;
   if (std::exchange(told.ready, true) && !is_another) return;
+  if (!reporter_.may_tell("models that are ready")) return;
   if (is_another) {
     spdlog::warn(
-        "model gone from the server, its traces belong to another one name=\"{}\" old_id={} id={}",
-        model.name, before, model.model_id);
+        "model gone from the server, its traces belong to another one name={} old_id={} id={}",
+        quoted_text(model.name), before, model.model_id);
   }
   if (model.model_id.empty()) {
-    spdlog::info("experiment ready id={} name=\"{}\"", model.experiment_id, model.experiment_name);
+    spdlog::info("experiment ready id={} name={}", model.experiment_id,
+                 quoted_text(model.experiment_name));
     return;
   }
-  spdlog::info("model ready id={} name=\"{}\" by={} experiment_id={} experiment=\"{}\"",
-               model.model_id, model.name, status.created ? "creating" : "finding",
-               model.experiment_id, model.experiment_name);
+  spdlog::info("model ready id={} name={} by={} experiment_id={} experiment={}", model.model_id,
+               quoted_text(model.name), status.created ? "creating" : "finding",
+               model.experiment_id, quoted_text(model.experiment_name));
 }
 
 }  // namespace tracelink

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <iostream>
 
 #include <nlohmann/json.hpp>
 
 #include "config/default_paths.hpp"
 #include "config/key_table.hpp"
 #include "config/load.hpp"
+#include "daemon/cli/output.hpp"
 #include "ipc/client/unix_http.hpp"
 
 namespace tracelink::cli {
@@ -70,7 +70,7 @@ std::string message_of(const std::string& body) {
 }  // namespace
 
 int fail(int code, std::string_view message) {
-  std::cerr << "tracelink: " << message << "\n";
+  print_error("tracelink: " + std::string(message));
   return code;
 }
 

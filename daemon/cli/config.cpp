@@ -1,9 +1,9 @@
-#include <iostream>
 #include <memory>
 
 #include "config/load.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/config_json.hpp"
+#include "daemon/cli/output.hpp"
 
 namespace tracelink::cli {
 
@@ -17,7 +17,7 @@ LoadResult load(const Context& context, const std::string& file) {
 }
 
 int report_errors(const LoadResult& result) {
-  for (const std::string& line : lines_of(result)) std::cerr << line << "\n";
+  for (const std::string& line : lines_of(result)) print_error(line);
   return kFailed;
 }
 
@@ -25,11 +25,10 @@ int check(const Context& context, const std::string& file) {
   const LoadResult result = load(context, file);
   if (!result.loaded) return report_errors(result);
   for (const ConfigProblem& problem : result.loaded->warnings) {
-    std::cerr << "warning: " << problem.to_string() << "\n";
+    print_error("warning: " + problem.to_string());
   }
-  std::cout << (result.loaded->file.empty() ? "built-in defaults and environment"
-                                            : result.loaded->file)
-            << ": ok\n";
+  const std::string& file_read = result.loaded->file;
+  print("{}: ok\n", file_read.empty() ? "built-in defaults and environment" : file_read);
   return kDone;
 }
 
@@ -37,9 +36,9 @@ int show(const Context& context, const std::string& file) {
   const LoadResult result = load(context, file);
   if (!result.loaded) return report_errors(result);
   if (context.json) {
-    std::cout << config_json(*result.loaded).dump(2) << "\n";
+    print_json(config_json(*result.loaded));
   } else {
-    std::cout << show_config(*result.loaded);
+    for (const std::string& line : show_config(*result.loaded)) print("{}\n", line);
   }
   return kDone;
 }

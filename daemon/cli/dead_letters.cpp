@@ -1,4 +1,3 @@
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -6,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/output.hpp"
 
 namespace tracelink::cli {
 
@@ -16,14 +16,14 @@ int list(const Context& context) {
   if (!body) return fail(body.error());
   const auto letters = nlohmann::json::parse(*body);
   if (context.json) {
-    std::cout << letters.dump(2) << "\n";
+    print_json(letters);
     return kDone;
   }
-  if (letters.empty()) std::cout << "no dead letters\n";
+  if (letters.empty()) print("no dead letters\n");
   for (const auto& letter : letters) {
-    std::cout << letter.value("id", "") << "\n  trace   " << letter.value("trace_id", "") << "  ("
-              << letter.value("spans", 0) << " spans, service '" << letter.value("service", "")
-              << "')\n  reason  " << letter.value("reason", "") << "\n";
+    print("{}\n  trace   {}  ({} spans, service '{}')\n  reason  {}\n", letter.value("id", ""),
+          letter.value("trace_id", ""), letter.value("spans", 0), letter.value("service", ""),
+          letter.value("reason", ""));
   }
   return kDone;
 }
@@ -31,7 +31,7 @@ int list(const Context& context) {
 int show(const Context& context, const std::string& id) {
   const auto body = ask_daemon(context, "GET", "/dead-letters/" + id);
   if (!body) return fail(body.error());
-  std::cout << nlohmann::json::parse(*body).dump(2) << "\n";
+  print_json(nlohmann::json::parse(*body));
   return kDone;
 }
 
@@ -73,14 +73,14 @@ int for_letters(const Context& context, const Command& command, const Selection&
     const auto answer = ask_daemon(context, command.method, target);
     if (answer) {
       done.push_back(id);
-      if (!context.json) std::cout << command.done << " " << id << "\n";
+      if (!context.json) print("{} {}\n", command.done, id);
       continue;
     }
     exit_code = fail(answer.error());
     if (exit_code == kUnreachable) break;
   }
-  if (context.json) std::cout << nlohmann::json{{command.done, done}}.dump(2) << "\n";
-  if (!context.json && ids.empty()) std::cout << "no dead letters\n";
+  if (context.json) print_json(nlohmann::json{{command.done, done}});
+  if (!context.json && ids.empty()) print("no dead letters\n");
   return exit_code;
 }
 

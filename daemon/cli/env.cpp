@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/output.hpp"
 #include "daemon/cli/resource_attributes.hpp"
 #include "ipc/client/unix_http.hpp"
 
@@ -61,13 +61,11 @@ int print_environment(const Context& context, const std::string* model) {
   const auto variables = application_environment(context, model);
   if (!variables) return fail(variables.error());
   if (context.json) {
-    std::cout << nlohmann::json(
-                     std::map<std::string, std::string>(variables->begin(), variables->end()))
-                     .dump(2)
-              << "\n";
+    print_json(
+        nlohmann::json(std::map<std::string, std::string>(variables->begin(), variables->end())));
     return kDone;
   }
-  for (const auto& [name, value] : *variables) std::cout << name << "=" << value << "\n";
+  for (const auto& [name, value] : *variables) print("{}={}\n", name, value);
   return kDone;
 }
 

@@ -1,11 +1,22 @@
 #include <exception>
-#include <iostream>
+#include <sstream>
+#include <string>
 
 #include <CLI/CLI.hpp>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/output.hpp"
 #include "daemon/cli/usage.hpp"
 #include "daemon/types/version.hpp"
+
+namespace {
+
+std::string without_last_line_break(std::string text) {
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace tracelink::cli;
@@ -43,7 +54,12 @@ int main(int argc, char** argv) {
     if (error.get_exit_code() != 0 && !unknown.empty()) {
       return fail(kUsage, unknown + "\nRun with --help for more information.");
     }
-    return app.exit(error) == 0 ? kDone : kUsage;
+    std::ostringstream help;
+    std::ostringstream message;
+    const bool is_done = app.exit(error, help, message) == 0;
+    write_out(help.str());
+    if (!message.str().empty()) print_error(without_last_line_break(message.str()));
+    return is_done ? kDone : kUsage;
   } catch (const std::exception& error) {
     return fail(kFailed, error.what());
   }

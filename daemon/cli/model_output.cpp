@@ -1,9 +1,16 @@
 #include "daemon/cli/model_output.hpp"
 
-#include <iomanip>
-#include <iostream>
+#include "daemon/cli/output.hpp"
 
 namespace tracelink::cli {
+
+namespace {
+
+std::string dumped(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace
 
 nlohmann::ordered_json to_json(const LoggedModel& model) {
   return {{"model_id", model.model_id},
@@ -22,12 +29,11 @@ nlohmann::ordered_json to_json(const LoggedModel& model) {
 void print_model(const Context& context, const LoggedModel& model) {
   const nlohmann::ordered_json json = to_json(model);
   if (context.json) {
-    std::cout << json.dump(2) << "\n";
+    print_json(json);
     return;
   }
   for (const auto& [key, value] : json.items()) {
-    std::cout << std::left << std::setw(24) << key
-              << (value.is_string() ? value.get<std::string>() : value.dump()) << "\n";
+    print("{:<24}{}\n", key, value.is_string() ? value.get<std::string>() : dumped(value));
   }
 }
 

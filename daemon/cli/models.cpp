@@ -1,5 +1,3 @@
-#include <iomanip>
-#include <iostream>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -7,6 +5,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/model_output.hpp"
+#include "daemon/cli/output.hpp"
 #include "daemon/cli/tracking_session.hpp"
 
 namespace tracelink::cli {
@@ -48,11 +47,10 @@ int list_models(const Context& context, const std::string& experiment_id,
   for (const LoggedModel& model : std::get<0>(models)) {
     list.push_back(to_json(model));
     if (!context.json) {
-      std::cout << model.model_id << "  " << std::left << std::setw(9) << model.status << model.name
-                << "\n";
+      print("{}  {:<9}{}\n", model.model_id, model.status, model.name);
     }
   }
-  if (context.json) std::cout << list.dump(2) << "\n";
+  if (context.json) print_json(list);
   return kDone;
 }
 

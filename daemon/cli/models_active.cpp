@@ -1,9 +1,9 @@
-#include <iostream>
 #include <memory>
 
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/output.hpp"
 
 namespace tracelink::cli {
 
@@ -14,11 +14,11 @@ using nlohmann::json;
 void print_model(const json& model) {
   const std::string id = model.value("id", "");
   const std::string name = model.value("requested_name", "");
-  std::cout << (name.empty() ? id : name) << " is " << model.value("state", "");
-  if (!name.empty() && !id.empty()) std::cout << " as " << id;
-  std::cout << "\n";
+  print("{} is {}", name.empty() ? id : name, model.value("state", ""));
+  if (!name.empty() && !id.empty()) print(" as {}", id);
+  print("\n");
   const json error = model.value("error", json());
-  if (error.is_string()) std::cout << "  " << error.get<std::string>() << "\n";
+  if (error.is_string()) print("  {}\n", error.get<std::string>());
 }
 
 json request_of(const std::string& service) {
@@ -36,17 +36,17 @@ int set_active(const Context& context, const std::string& model, const std::stri
   if (!body) return fail(body.error());
   const json answer = json::parse(*body);
   if (context.json) {
-    std::cout << answer.dump(2) << "\n";
+    print_json(answer);
     return kDone;
   }
-  std::cout << "traces" << scope_of(service) << " accepted from now on belong to " << model << "\n";
+  print("traces{} accepted from now on belong to {}\n", scope_of(service), model);
   if (answer.value("destination", "") == "file") {
-    std::cout << "  nothing is registered with destination: file; the archive's lines name it\n";
+    print("  nothing is registered with destination: file; the archive's lines name it\n");
     return kDone;
   }
   print_model(answer);
   if (answer.value("state", "") == "unresolved") {
-    std::cout << "  it is being registered and traces are kept meanwhile: see 'tracelink status'\n";
+    print("  it is being registered and traces are kept meanwhile: see 'tracelink status'\n");
   }
   return kDone;
 }
@@ -56,11 +56,11 @@ int clear_active(const Context& context, const std::string& service) {
   if (!body) return fail(body.error());
   const json answer = json::parse(*body);
   if (context.json) {
-    std::cout << answer.dump(2) << "\n";
+    print_json(answer);
   } else if (answer.value("cleared", false)) {
-    std::cout << "the active model" << scope_of(service) << " is cleared\n";
+    print("the active model{} is cleared\n", scope_of(service));
   } else {
-    std::cout << "no active model" << scope_of(service) << " was set\n";
+    print("no active model{} was set\n", scope_of(service));
   }
   return kDone;
 }
@@ -71,15 +71,19 @@ int relink(const Context& context, const std::string& from, const std::string& t
   if (!body) return fail(body.error());
   const json answer = json::parse(*body);
   if (context.json) {
-    std::cout << answer.dump(2) << "\n";
+    print_json(answer);
     return kDone;
   }
-  std::cout << "traces kept under " << from << " belong to " << to << " now; "
-            << answer.at("traces") << " of them are read, the others follow when they are\n";
+  print(
+      "traces kept under {} belong to {} now; {} of them are read, the others follow when they "
+      "are\n",
+      from, to, answer.at("traces").dump());
   print_model(answer.at("to"));
   if (answer.value("still_active", false)) {
-    std::cout << "  new traces still get " << from
-              << ": correct the configuration, or 'tracelink models set-active " << to << "'\n";
+    print(
+        "  new traces still get {}: correct the configuration, or 'tracelink models set-active "
+        "{}'\n",
+        from, to);
   }
   return kDone;
 }

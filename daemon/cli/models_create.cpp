@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 
 #include "config/load.hpp"
@@ -9,6 +8,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/model_output.hpp"
+#include "daemon/cli/output.hpp"
 #include "daemon/cli/tracking_session.hpp"
 #include "daemon/mlflow/model_name.hpp"
 #include "daemon/mlflow/source_tags.hpp"
@@ -76,8 +76,9 @@ Answer<LoggedModel> create_pending(TrackingSession& session, CreateModel request
   });
   request.name = taken ? distinct_portable_name(asked) : portable_name(asked);
   request.tags[kModelNameTag] = asked;
-  std::cerr << "tracelink: the model is called '" << request.name << "': MLflow's own server takes "
-            << "no name with one of / : . % \" ' (model.name_policy: exact makes this an error)\n";
+  print_error("tracelink: the model is called '" + request.name +
+              "': MLflow's own server takes no name with one of / : . % \" ' (model.name_policy: "
+              "exact makes this an error)");
   return create();
 }
 

@@ -1,5 +1,6 @@
 #include <chrono>
-#include <iostream>
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -7,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/output.hpp"
 #include "daemon/cli/send_input.hpp"
 #include "ipc/client/unix_http.hpp"
 
@@ -15,6 +17,8 @@ namespace tracelink::cli {
 namespace {
 
 constexpr std::chrono::seconds kSendTimeout{15};
+constexpr char kNoSpans[] =
+    "no spans in it, nothing was sent (OTLP logs or metrics, or another key than resourceSpans?)";
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kProtobuf = "application/x-protobuf";
 
@@ -31,36 +35,67 @@ std::string complaint_of(const UnixHttpReply& reply) {
          partial.value("errorMessage", "");
 }
 
+// What was stored so far.
+struct Sent {
+  std::uint64_t spans = 0;
+  std::size_t requests = 0;
+};
+
+int report(const Sent& sent, int exit_code) {
+  print("{} spans in {} requests stored\n", sent.spans, sent.requests);
+  return exit_code;
+}
+
+// As the specification has it, a number or a number as text.
+std::uint64_t rejected_in_json(const UnixHttpReply& reply) {
+  const auto json = nlohmann::json::parse(reply.body, nullptr, false);
+  if (!json.is_object() || !json.contains("partialSuccess")) return 0;
+  const auto rejected = json["partialSuccess"].value("rejectedSpans", nlohmann::json(0));
+  if (rejected.is_string()) return std::strtoull(rejected.get<std::string>().c_str(), nullptr, 10);
+  return rejected.is_number_unsigned() ? rejected.get<std::uint64_t>() : 0;
+}
+
 int send_json_lines(const std::string& socket, const std::string& input) {
   std::istringstream lines(input);
   std::size_t number = 0;
-  std::size_t stored = 0;
+  Sent sent;
   int exit_code = kDone;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string place = "line " + std::to_string(number) + ": ";
+    const auto spans = spans_in_json(line);
+    if (spans == 0) {
+      exit_code = fail(kFailed, place + kNoSpans);
+      continue;
+    }
     const auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, line, kSendTimeout);
     if (!reply) return fail(reply.error());
-    if (reply->status == 200) ++stored;
+    if (reply->status == 200) {
+      sent.spans += spans.value_or(0) - rejected_in_json(*reply);
+      ++sent.requests;
+    }
     if (const std::string complaint = complaint_of(*reply); !complaint.empty()) {
-      exit_code = fail(kFailed, "line " + std::to_string(number) + ": " + complaint);
+      exit_code = fail(kFailed, place + complaint);
     }
   }
-  std::cout << stored << " requests stored\n";
-  return exit_code;
+  return report(sent, exit_code);
 }
 
 int send_json_document(const std::string& socket, const std::string& input) {
+  const auto spans = spans_in_json(input);
+  if (spans == 0) return fail(kFailed, kNoSpans);
   const auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, input, kSendTimeout);
   if (!reply) return fail(reply.error());
   if (const std::string complaint = complaint_of(*reply); !complaint.empty()) {
     return fail(kFailed, complaint);
   }
-  std::cout << "1 request stored\n";
-  return kDone;
+  return report({spans.value_or(0), 1}, kDone);
 }
 
 int send_protobuf(const std::string& socket, const std::string& input) {
+  const auto spans = spans_in_protobuf(input);
+  if (spans == 0) return fail(kFailed, kNoSpans);
   const auto reply =
       unix_http_request(socket, "POST", "/v1/traces", kProtobuf, input, kSendTimeout);
   if (!reply) return fail(reply.error());
@@ -71,8 +106,7 @@ int send_protobuf(const std::string& socket, const std::string& input) {
   }
   // An empty ExportTraceServiceResponse has no partial_success: everything was stored.
   if (!reply->body.empty()) return fail(kFailed, "some spans were rejected: " + reason);
-  std::cout << "1 request stored\n";
-  return kDone;
+  return report({spans.value_or(0), 1}, kDone);
 }
 
 int send(const Context& context, const std::string& file) {

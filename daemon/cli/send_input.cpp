@@ -4,9 +4,11 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/codec/otlp_json.hpp"
 #include "daemon/codec/wire_reader.hpp"
 
 namespace tracelink::cli {
@@ -46,6 +48,24 @@ std::string_view bytes_field(std::string_view message, std::uint32_t number) {
   return {};
 }
 
+constexpr int kRequest = 3;  // levels above the spans: request, ResourceSpans, ScopeSpans
+
+// Spans are field 2 of field 2 of field 1 of a request.
+std::optional<std::uint64_t> count_spans(std::string_view message, int levels) {
+  const std::uint32_t number = levels == kRequest ? 1 : 2;
+  std::uint64_t count = 0;
+  WireReader reader(message);
+  for (WireField field; reader.next(field);) {
+    if (!field.is(number, WireType::bytes)) continue;
+    const auto inside =
+        levels == 1 ? std::optional<std::uint64_t>(1) : count_spans(field.bytes, levels - 1);
+    if (!inside) return std::nullopt;
+    count += *inside;
+  }
+  if (reader.malformed()) return std::nullopt;
+  return count;
+}
+
 }  // namespace
 
 Result<std::string> read_send_input(const std::string& file) {
@@ -69,6 +89,17 @@ InputForm form_of(std::string_view input) {
   const bool is_document =
       goes_on(input.substr(0, input.find('\n'))) || nlohmann::json::accept(input);
   return is_document ? InputForm::json_document : InputForm::json_lines;
+}
+
+std::optional<std::uint64_t> spans_in_json(std::string_view request) {
+  const auto protobuf =
+      otlp_json_to_protobuf(std::string(request), std::numeric_limits<std::size_t>::max());
+  if (!protobuf) return std::nullopt;
+  return spans_in_protobuf(*protobuf);
+}
+
+std::optional<std::uint64_t> spans_in_protobuf(std::string_view request) {
+  return count_spans(request, kRequest);
 }
 
 std::string protobuf_reason(int http_status, std::string_view body) {

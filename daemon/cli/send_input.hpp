@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +17,10 @@ Result<std::string> read_send_input(const std::string& file);
 
 enum class InputForm { json_document, json_lines, protobuf };
 InputForm form_of(std::string_view input);
+
+// The spans of a request as the daemon reads it. Nothing if it cannot be read: the daemon says why.
+std::optional<std::uint64_t> spans_in_json(std::string_view request);
+std::optional<std::uint64_t> spans_in_protobuf(std::string_view request);
 
 // The reason in the daemon's answer to a protobuf request: google.rpc.Status with an error, else
 // ExportTraceServiceResponse; "" when there is none.

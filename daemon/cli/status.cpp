@@ -1,9 +1,9 @@
-#include <iostream>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/output.hpp"
 
 namespace tracelink::cli {
 
@@ -33,11 +33,16 @@ std::string conservation_line(const json& spans) {
   return line.str();
 }
 
+// A line under another one, if there is something to say.
+void print_below(const std::string& text) {
+  if (!text.empty()) print("            {}\n", text);
+}
+
 void print_override(const json& model, const std::string& scope) {
   const std::string name = text(model, "requested_name");
-  std::cout << "active      " << text(model, "state") << "  " << (name.empty() ? "" : name + "  ")
-            << text(model, "id") << "  " << scope << " since " << text(model, "set_at") << "\n";
-  if (!text(model, "error").empty()) std::cout << "            " << text(model, "error") << "\n";
+  print("active      {}  {}{}  {} since {}\n", text(model, "state"),
+        name.empty() ? "" : name + "  ", text(model, "id"), scope, text(model, "set_at"));
+  print_below(text(model, "error"));
 }
 
 // What was set at runtime, instead of the configured model.
@@ -54,53 +59,58 @@ void print_active(const json& active) {
 // They wait for what may never come, so it is told how long.
 void print_waiting_for_root(const json& waiting) {
   if (waiting.value("traces", 0) == 0) return;
-  std::cout << "waiting     for the root of " << text(waiting, "traces")
-            << " traces; sent without it from " << text(waiting, "first_at") << " to "
-            << text(waiting, "last_at") << "\n";
+  print("waiting     for the root of {} traces; sent without it from {} to {}\n",
+        text(waiting, "traces"), text(waiting, "first_at"), text(waiting, "last_at"));
+}
+
+void print_model(const json& model) {
+  const char* shown_name = text(model, "name").empty() ? "requested_name" : "name";
+  print("model       {}  {}  {}\n", text(model, "state"), or_dash(text(model, shown_name)),
+        text(model, "id"));
+  print_below(text(model, "error"));
+  for (const json& warning : model.value("warnings", json::array())) {
+    print_below(warning.get<std::string>());
+  }
+}
+
+void print_held(const json& held) {
+  print("held        {}: {}\n", text(held, "scope"), text(held, "reason"));
+  print_below(text(held, "remedy"));
+}
+
+void print_relink(const json& relink) {
+  const std::string from = text(relink, "from");
+  print("relinked    {} -> {}  {}\n", from.empty() ? "none" : from, text(relink, "to"),
+        text(relink, "at"));
+}
+
+void print_last_error(const json& error) {
+  if (error.is_null()) return;
+  print("last error  {}  {}\n", text(error, "at"), text(error, "message"));
+  print_below(text(error, "remedy"));
 }
 
 void print_human(const json& status) {
-  const json& model = status.at("model");
   const json& experiment = status.at("experiment");
   const json& server = status.at("server");
   const json& queue = status.at("queue");
-  std::cout << "tracelinkd " << text(status, "version") << ", pid " << text(status, "pid")
-            << ", up " << text(status, "uptime_s") << " s\n"
-            << "model       " << text(model, "state") << "  "
-            << or_dash(text(model, text(model, "name").empty() ? "requested_name" : "name")) << "  "
-            << text(model, "id") << "\n";
-  if (!text(model, "error").empty()) std::cout << "            " << text(model, "error") << "\n";
-  for (const json& warning : model.value("warnings", json::array())) {
-    std::cout << "            " << warning.get<std::string>() << "\n";
-  }
+  print("tracelinkd {}, pid {}, up {} s\n", text(status, "version"), text(status, "pid"),
+        text(status, "uptime_s"));
+  print_model(status.at("model"));
   print_active(status.value("active", json::object()));
-  std::cout << "experiment  " << or_dash(text(experiment, "id")) << "  " << text(experiment, "name")
-            << "\n"
-            << "server      " << text(server, "state") << "  " << or_dash(text(server, "uri"))
-            << "  " << text(server, "version") << "\n"
-            << "queue       " << text(queue, "spans") << " spans in " << text(queue, "traces")
-            << " records, " << text(queue, "bytes") << " bytes, oldest "
-            << text(queue, "oldest_age_s") << " s\n"
-            << "spans       " << conservation_line(status.at("spans")) << "\n";
+  print("experiment  {}  {}\n", or_dash(text(experiment, "id")), text(experiment, "name"));
+  print("server      {}  {}  {}\n", text(server, "state"), or_dash(text(server, "uri")),
+        text(server, "version"));
+  print("queue       {} spans in {} records, {} bytes, oldest {} s\n", text(queue, "spans"),
+        text(queue, "traces"), text(queue, "bytes"), text(queue, "oldest_age_s"));
+  print("spans       {}\n", conservation_line(status.at("spans")));
   print_waiting_for_root(status.value("waiting_for_root", json::object()));
-  for (const json& held : status.at("held")) {
-    std::cout << "held        " << text(held, "scope") << ": " << text(held, "reason") << "\n";
-    if (!text(held, "remedy").empty()) std::cout << "            " << text(held, "remedy") << "\n";
-  }
-  for (const json& relink : status.value("relinks", json::array())) {
-    const std::string from = text(relink, "from");
-    std::cout << "relinked    " << (from.empty() ? "none" : from) << " -> " << text(relink, "to")
-              << "  " << text(relink, "at") << "\n";
-  }
+  for (const json& held : status.at("held")) print_held(held);
+  for (const json& relink : status.value("relinks", json::array())) print_relink(relink);
   for (const json& notice : status.value("notices", json::array())) {
-    std::cout << "notice      " << notice.get<std::string>() << "\n";
+    print("notice      {}\n", notice.get<std::string>());
   }
-  if (!status.at("last_error").is_null()) {
-    const json& error = status.at("last_error");
-    std::cout << "last error  " << text(error, "at") << "  " << text(error, "message") << "\n";
-    if (!text(error, "remedy").empty())
-      std::cout << "            " << text(error, "remedy") << "\n";
-  }
+  print_last_error(status.at("last_error"));
 }
 
 int show_status(const Context& context) {
@@ -108,7 +118,7 @@ int show_status(const Context& context) {
   if (!body) return fail(body.error());
   const json status = json::parse(*body);
   if (context.json) {
-    std::cout << status.dump(2) << "\n";
+    print_json(status);
   } else {
     print_human(status);
   }

@@ -1,7 +1,9 @@
 #include "daemon/control/control_server.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
+#include <list>
 #include <optional>
 #include <utility>
 
@@ -12,7 +14,6 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -35,60 +36,161 @@ using Acceptor = asio::basic_socket_acceptor<Protocol>;
 
 namespace {
 
-constexpr std::chrono::seconds kIdleTimeout{60};
 constexpr std::chrono::milliseconds kAcceptPause{100};
-constexpr std::size_t kMaxRequestBytes = 64 << 10;
+constexpr std::size_t kMaxHeaderBytes = 8 << 10;
 
 http::response<http::string_body> to_response(const http::request<http::string_body>& request,
                                               ControlReply reply) {
   http::response<http::string_body> response{static_cast<http::status>(reply.status),
                                              request.version()};
   response.set(http::field::content_type, reply.content_type);
+  if (!reply.next.empty()) response.set(http::field::link, "<" + reply.next + ">; rel=\"next\"");
   response.keep_alive(request.keep_alive());
   response.body() = std::move(reply.body);
   response.prepare_payload();
   return response;
 }
 
-// What connections need; outlives every coroutine that holds it.
-struct Shared {
-  explicit Shared(ControlServer::Handler given) : handler(std::move(given)) {}
-  ControlServer::Handler handler;
-  asio::thread_pool worker{1};
+// The turn of slow work: one at a time, in the order of arrival.
+class Turn {
+ public:
+  explicit Turn(const asio::any_io_executor& executor) : changed_(executor) {}
+
+  asio::awaitable<void> take() {
+    while (is_taken_) {
+      changed_.expires_at(asio::steady_timer::time_point::max());
+      (void)co_await changed_.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    is_taken_ = true;
+  }
+  void give_back() {
+    is_taken_ = false;
+    changed_.cancel_one();
+  }
+
+ private:
+  bool is_taken_ = false;
+  asio::steady_timer changed_;
 };
 
-// Runs the work on the worker thread and comes back to the caller's executor.
-asio::awaitable<ControlReply> handle(std::shared_ptr<Shared> shared, asio::any_io_executor caller,
-                                     ControlServer::Work work) {
-  co_await asio::post(shared->worker, asio::use_awaitable);
-  ControlReply reply = work();
-  co_await asio::post(caller, asio::use_awaitable);
-  co_return reply;
+// Gives the turn back wherever the coroutine ends.
+class TurnHolder {
+ public:
+  explicit TurnHolder(Turn& turn) : turn_(turn) {}
+  ~TurnHolder() { turn_.give_back(); }
+  TurnHolder(const TurnHolder&) = delete;
+  TurnHolder& operator=(const TurnHolder&) = delete;
+
+ private:
+  Turn& turn_;
+};
+
+struct Connection {
+  explicit Connection(Protocol::socket socket) : stream(std::move(socket)) {}
+  Stream stream;
+  std::uint64_t waiting_since = 0;  // the number of the wait for a request; 0: being answered
+};
+
+// What connections need; outlives every coroutine that holds it.
+struct Shared {
+  Shared(const asio::any_io_executor& executor, ControlServer::Handler given,
+         const ControlLimits& bounds)
+      : handler(std::move(given)), limits(bounds), slow_turn(executor) {}
+
+  ControlServer::Handler handler;
+  ControlLimits limits;
+  ControlStats stats;
+  std::list<std::shared_ptr<Connection>> connections;
+  std::uint64_t waits = 0;  // for a request, ever
+  Turn slow_turn;
+  asio::thread_pool quick_worker{1};
+  asio::thread_pool slow_worker{1};
+};
+
+asio::awaitable<ControlReply> run_here(ControlWork work) { co_return work.run(); }
+
+// Runs the work on its thread and comes back to the caller's executor. A coroutine of the worker's
+// executor, because what is posted there with use_awaitable would resume on the caller's.
+asio::awaitable<ControlReply> run_work(std::shared_ptr<Shared> shared, ControlWork work) {
+  asio::thread_pool& worker = work.slow ? shared->slow_worker : shared->quick_worker;
+  auto running =
+      asio::co_spawn(worker.get_executor(), run_here(std::move(work)), asio::use_awaitable);
+  co_return co_await std::move(running);
 }
 
-asio::awaitable<void> serve(std::shared_ptr<Shared> shared, Protocol::socket socket) {
-  Stream stream(std::move(socket));
-  beast::flat_buffer buffer;
-  for (bool keep_alive = true; keep_alive;) {
+// Whether the connection may go on.
+asio::awaitable<bool> answer(std::shared_ptr<Shared> shared, std::shared_ptr<Connection> connection,
+                             const http::request<http::string_body>& request, ControlWork work) {
+  Stream& stream = connection->stream;
+  ControlReply reply = co_await run_work(shared, std::move(work));
+  http::response<http::string_body> response = to_response(request, std::move(reply));
+  stream.expires_after(shared->limits.timeout);
+  const auto [error, bytes] =
+      co_await http::async_write(stream, response, asio::as_tuple(asio::use_awaitable));
+  if (error == beast::error::timeout) ++shared->stats.timed_out;
+  co_return !error && response.keep_alive();
+}
+
+asio::awaitable<bool> answer_in_turn(std::shared_ptr<Shared> shared,
+                                     std::shared_ptr<Connection> connection,
+                                     const http::request<http::string_body>& request,
+                                     ControlWork work) {
+  if (!work.slow) co_return co_await answer(shared, connection, request, std::move(work));
+  co_await shared->slow_turn.take();
+  const TurnHolder holder(shared->slow_turn);
+  co_return co_await answer(shared, connection, request, std::move(work));
+}
+
+asio::awaitable<void> serve(std::shared_ptr<Shared> shared,
+                            std::shared_ptr<Connection> connection) {
+  Stream& stream = connection->stream;
+  beast::flat_buffer buffer(shared->limits.body_bytes + kMaxHeaderBytes);
+  for (bool goes_on = true; goes_on;) {
     http::request_parser<http::string_body> parser;
-    parser.body_limit(kMaxRequestBytes);
-    stream.expires_after(kIdleTimeout);
-    const auto [read_error, read_bytes] =
+    parser.header_limit(kMaxHeaderBytes);
+    parser.body_limit(shared->limits.body_bytes);
+    stream.expires_after(shared->limits.timeout);
+    connection->waiting_since = ++shared->waits;
+    const auto [error, bytes] =
         co_await http::async_read(stream, buffer, parser, asio::as_tuple(asio::use_awaitable));
-    if (read_error) co_return;
+    connection->waiting_since = 0;
+    if (error == beast::error::timeout) ++shared->stats.timed_out;
+    if (error) co_return;
     const http::request<http::string_body>& request = parser.get();
     ControlRequest asked{.method = std::string(request.method_string()),
                          .target = std::string(request.target()),
                          .body = request.body()};
-    ControlServer::Work work = shared->handler(std::move(asked));
-    ControlReply reply = co_await handle(shared, stream.get_executor(), std::move(work));
-    http::response<http::string_body> response = to_response(request, std::move(reply));
-    keep_alive = response.keep_alive();
-    stream.expires_after(kIdleTimeout);
-    const auto [write_error, written_bytes] =
-        co_await http::async_write(stream, response, asio::as_tuple(asio::use_awaitable));
-    if (write_error) co_return;
+    ControlWork work = shared->handler(std::move(asked));
+    goes_on = co_await answer_in_turn(shared, connection, request, std::move(work));
   }
+}
+
+asio::awaitable<void> serve_listed(std::shared_ptr<Shared> shared,
+                                   std::shared_ptr<Connection> connection) {
+  co_await serve(shared, connection);
+  shared->connections.remove(connection);
+}
+
+// Closes the connection that has been waiting for a request for longest; false if all are being
+// answered.
+bool make_room(Shared& shared) {
+  Connection* longest = nullptr;
+  for (const auto& connection : shared.connections) {
+    const bool waits = connection->waiting_since != 0 && connection->stream.socket().is_open();
+    if (waits && (!longest || connection->waiting_since < longest->waiting_since)) {
+      longest = connection.get();
+    }
+  }
+  if (!longest) return false;
+  longest->stream.close();
+  ++shared.stats.evicted;
+  return true;
+}
+
+std::size_t open_connections(const Shared& shared) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      shared.connections,
+      [](const auto& connection) { return connection->stream.socket().is_open(); }));
 }
 
 void rethrow(const std::exception_ptr& error) {
@@ -97,8 +199,13 @@ void rethrow(const std::exception_ptr& error) {
 
 class ControlServerImpl final : public ControlServer {
  public:
-  ControlServerImpl(asio::io_context& io, Handler handler)
-      : acceptor_(io), shared_(std::make_shared<Shared>(std::move(handler))) {}
+  ControlServerImpl(asio::io_context& io, Handler handler, const ControlLimits& limits)
+      : acceptor_(io),
+        shared_(std::make_shared<Shared>(acceptor_.get_executor(), std::move(handler), limits)) {}
+  ~ControlServerImpl() override {
+    shared_->quick_worker.join();
+    shared_->slow_worker.join();
+  }
 
   Result<void> listen_local(const std::string& path) {
     auto opened =
@@ -128,7 +235,13 @@ class ControlServerImpl final : public ControlServer {
     beast::error_code ignored;
     acceptor_.close(ignored);
     local_.reset();
-    shared_->worker.join();
+    for (const auto& connection : shared_->connections) connection->stream.close();
+  }
+
+  ControlStats stats() const override {
+    ControlStats stats = shared_->stats;
+    stats.open = open_connections(*shared_);
+    return stats;
   }
 
  private:
@@ -152,8 +265,20 @@ class ControlServerImpl final : public ControlServer {
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
         continue;
       }
-      asio::co_spawn(acceptor_.get_executor(), serve(shared_, std::move(socket)), rethrow);
+      admit(std::move(socket));
     }
+  }
+
+  void admit(Protocol::socket socket) {
+    const bool is_full = open_connections(*shared_) >= shared_->limits.connections;
+    if (is_full && !make_room(*shared_)) {
+      ++shared_->stats.evicted;
+      return;  // closes this one: all others are being answered
+    }
+    auto connection = std::make_shared<Connection>(std::move(socket));
+    connection->waiting_since = ++shared_->waits;
+    shared_->connections.push_back(connection);
+    asio::co_spawn(acceptor_.get_executor(), serve_listed(shared_, std::move(connection)), rethrow);
   }
 
   Acceptor acceptor_;
@@ -164,9 +289,9 @@ class ControlServerImpl final : public ControlServer {
 }  // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& io,
-                                                           const std::string& path,
-                                                           Handler handler) {
-  auto server = std::make_unique<ControlServerImpl>(io, std::move(handler));
+                                                           const std::string& path, Handler handler,
+                                                           const ControlLimits& limits) {
+  auto server = std::make_unique<ControlServerImpl>(io, std::move(handler), limits);
   if (auto listening = server->listen_local(path); !listening) {
     return std::move(listening).error().within("control.socket");
   }
@@ -175,8 +300,9 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& io,
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open_tcp(asio::io_context& io,
                                                                const std::string& address,
-                                                               Handler handler) {
-  auto server = std::make_unique<ControlServerImpl>(io, std::move(handler));
+                                                               Handler handler,
+                                                               const ControlLimits& limits) {
+  auto server = std::make_unique<ControlServerImpl>(io, std::move(handler), limits);
   if (auto listening = server->listen_tcp(address); !listening) return std::move(listening).error();
   return std::unique_ptr<ControlServer>(std::move(server));
 }

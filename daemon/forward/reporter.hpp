@@ -25,12 +25,16 @@ class Reporter {
   // Logged only if the subject's failure was.
   void recovered(const std::string& subject);
 
+  // Whether a line of news of this kind may be logged now: peers cause them too.
+  bool may_tell(const std::string& kind);
+
   // While muted failures are neither logged nor kept.
   void set_muted(bool muted) { muted_ = muted; }
 
   const std::optional<LastError>& last_error() const { return last_error_; }
 
  private:
+  void tell_left_out();
   bool is_consequence(const std::string& subject, const std::string& remedy);
 
   const Clock& clock_;

@@ -48,7 +48,8 @@ RequestId Intake::begin(std::weak_ptr<ReplyTarget> target, std::uint64_t token, 
   request.target = std::move(target);
   request.token = token;
   request.peer = peer;
-  request.deadline = clock_.steady() + wait_allowed(options_.hold_time, client_timeout);
+  request.deadline =
+      std::min(latest_answer_, clock_.steady() + wait_allowed(options_.hold_time, client_timeout));
   deadlines_.add(request.deadline, id);
   arm_timer();
   return id;
@@ -258,6 +259,17 @@ void Intake::expire() {
     if (mine_alone) forget(requests_.find(*id));
   }
   pump();
+}
+
+void Intake::answer_by(SteadyTime latest) {
+  latest_answer_ = latest;
+  for (auto& [id, request] : requests_) {
+    if (request.deadline <= latest || request.answered) continue;
+    deadlines_.remove(request.deadline, id);
+    request.deadline = latest;
+    deadlines_.add(request.deadline, id);
+  }
+  arm_timer();
 }
 
 std::size_t Intake::in_flight_bytes() const {

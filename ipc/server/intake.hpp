@@ -65,6 +65,10 @@ class Intake {
   // since an exporter that hung up will hardly send it again.
   void abandon(RequestId id);
 
+  // No request waits for longer than that any more: what is not stored by then is refused as
+  // `unavailable`.
+  void answer_by(SteadyTime latest);
+
   std::size_t in_flight_bytes() const;
   std::size_t max_request_bytes() const { return options_.max_request_bytes; }
 
@@ -122,6 +126,7 @@ class Intake {
   Requests requests_;
   RequestId last_id_ = 0;
   Deadlines deadlines_;
+  SteadyTime latest_answer_ = SteadyTime::max();
   IoTimer timer_;
   std::optional<SteadyTime> timer_at_;
   int decoding_on_worker_ = 0;

@@ -223,6 +223,7 @@ void Server::stop(std::chrono::milliseconds grace, std::function<void()> on_clos
   for (Listener& listener : listeners_) listener.acceptor.close(ignored);
   room_.cancel();
   for (const auto& [id, connection] : connections_) connection->finish();
+  intake_.answer_by(context_.clock.steady() + grace / 2);
   stop_timer_.expires_after(grace);
   stop_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;  // all have left

@@ -53,8 +53,9 @@ class Server {
 
   void start();
 
-  // Stops accepting, answers what was read, says GOAWAY or Connection: close. `on_closed` is called
-  // once, when the last connection is closed, at the latest shortly after `grace`.
+  // Stops accepting, answers what was read, says GOAWAY or Connection: close; what cannot be stored
+  // within half of `grace` is refused as `unavailable`. `on_closed` is called once, when the last
+  // connection is closed, at the latest shortly after `grace`. A second call may shorten it.
   void stop(std::chrono::milliseconds grace, std::function<void()> on_closed);
 
   ServerStats stats() const;

@@ -105,6 +105,18 @@ def test_send_takes_json_lines_and_protobuf(daemon):
     assert text.code == FAILED and "HTTP 400: " in text.err and "sent as a protobuf request" in text.err
 
 
+def test_send_says_how_many_spans_were_stored_and_fails_without_any(daemon):
+    sent = daemon.tracelink("send", "-", input=otlp_json(make_trace()).decode())
+    assert sent.out == f"{SPANS_PER_TRACE} spans in 1 requests stored\n"
+    lines = "\n".join(['{"resourceLogs":[]}', otlp_json(make_trace()).decode(), "{}"])
+    some = daemon.tracelink("send", "-", input=lines)
+    assert some.code == FAILED and "line 1: no spans" in some.err and "line 3: no spans" in some.err
+    assert some.out == f"{SPANS_PER_TRACE} spans in 1 requests stored\n"
+    for nothing in ('{"resourceLogs":[]}', '{"resourcespans":[]}', "{}"):
+        assert daemon.tracelink("send", "-", input=nothing).code == FAILED
+    assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE
+
+
 def test_dead_letters_of_a_healthy_daemon_are_none(daemon):
     assert daemon.tracelink("dead-letters", "ls", "--json").json() == []
     assert daemon.tracelink("dead-letters", "show", "no-such-id").code == FAILED

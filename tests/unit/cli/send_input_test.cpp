@@ -43,6 +43,24 @@ TEST(SendInput, HasAForm) {
   EXPECT_EQ(form_of("\x0a\x02"), InputForm::protobuf);
 }
 
+TEST(SendInput, HasSpans) {
+  EXPECT_EQ(
+      spans_in_json(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{},{}]},{"spans":[{}]}]}]})"),
+      3u);
+  for (const char* nothing : {"{}", R"({"resourceSpans":[]})", R"({"resourcespans":[{}]})",
+                              R"({"resourceSpans":[{"scopeSpans":[{"spans":[]}]}]})",
+                              R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{}]}]}]})"}) {
+    EXPECT_EQ(spans_in_json(nothing), 0u) << nothing;
+  }
+  EXPECT_EQ(spans_in_json("{"), std::nullopt);
+}
+
+TEST(SendInput, HasSpansInProtobuf) {
+  EXPECT_EQ(spans_in_protobuf(std::string("\x0a\x06\x12\x04\x12\x00\x12\x00", 8)), 2u);
+  EXPECT_EQ(spans_in_protobuf(std::string("\x0a\x02\x12\x00", 4)), 0u) << "a scope without";
+  EXPECT_EQ(spans_in_protobuf("\x0a\x7f"), std::nullopt);
+}
+
 TEST(SendInput, HasTheDaemonsReasonInProtobuf) {
   RpcStatus status;
   status.message = "no spans";

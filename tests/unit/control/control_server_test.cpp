@@ -1,10 +1,22 @@
 #include "daemon/control/control_server.hpp"
 
+#include <chrono>
 #include <fstream>
+#include <future>
+#include <latch>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "ipc/client/unix_http.hpp"
+#include "tests/support/raw_client.hpp"
 #include "tests/support/temp_directory.hpp"
 
 namespace tracelink {
@@ -13,8 +25,9 @@ namespace {
 class ControlServerTest : public testing::Test {
  protected:
   Result<std::unique_ptr<ControlServer>> open() {
-    return ControlServer::open(io_, path(),
-                               [](const ControlRequest&) { return [] { return ControlReply{}; }; });
+    return ControlServer::open(
+        io_, path(),
+        [](const ControlRequest&) { return ControlWork{[] { return ControlReply{}; }}; }, {});
   }
   std::string path() const { return directory_.file("control.sock"); }
 
@@ -46,6 +59,83 @@ TEST_F(ControlServerTest, AFileThatIsNoSocketStays) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::invalid);
   EXPECT_TRUE(std::filesystem::is_regular_file(path()));
+}
+
+// A server whose thread runs, with two connections at most.
+class RunningControlServerTest : public testing::Test {
+ protected:
+  RunningControlServerTest() {
+    auto opened = ControlServer::open(
+        io_, path(), [this](ControlRequest request) { return work_of(std::move(request)); },
+        {.connections = 2});
+    EXPECT_TRUE(opened);
+    server_ = std::move(*opened);
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~RunningControlServerTest() override {
+    release_.count_down();
+    boost::asio::post(io_, [this] {
+      server_->stop();
+      io_.stop();
+    });
+    thread_.join();
+  }
+
+  std::string path() const { return directory_.file("control.sock"); }
+  Result<UnixHttpReply> get(const std::string& target) const {
+    return unix_http_request(path(), "GET", target, "", "", std::chrono::seconds(60));
+  }
+  ControlStats stats() {
+    std::promise<ControlStats> seen;
+    boost::asio::post(io_, [&] { seen.set_value(server_->stats()); });
+    return seen.get_future().get();
+  }
+
+  std::latch slow_began_{1};
+  std::latch release_{1};
+
+ private:
+  ControlWork work_of(ControlRequest request) {
+    if (request.target != "/slow") return {[] { return ControlReply{200, "{}", "", "/next"}; }};
+    auto run = [this] {
+      slow_began_.count_down();
+      release_.wait();
+      return ControlReply{};
+    };
+    return {std::move(run), true};
+  }
+
+  TempDirectory directory_;
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
+      io_.get_executor()};
+  std::unique_ptr<ControlServer> server_;
+  std::thread thread_;
+};
+
+TEST_F(RunningControlServerTest, IdleConnectionsMakeRoom) {
+  std::vector<RawClient> idle;
+  for (int i = 0; i < 10; ++i) idle.push_back(RawClient::connect_unix(path()));
+  const auto reply = get("/quick");
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->status, 200);
+  EXPECT_LE(stats().open, 2u);
+  EXPECT_EQ(stats().evicted, 9u);
+}
+
+TEST_F(RunningControlServerTest, AQuickRequestDoesNotWaitForASlowOne) {
+  RawClient slow = RawClient::connect_unix(path());
+  slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  slow_began_.wait();
+  const auto reply = get("/quick");
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->status, 200);
+}
+
+TEST_F(RunningControlServerTest, AHeaderWithoutEndIsCutOff) {
+  RawClient client = RawClient::connect_unix(path());
+  client.send("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x'));
+  EXPECT_EQ(client.receive_all(), "");
 }
 
 }  // namespace

@@ -70,5 +70,59 @@ TEST_F(LogThrottleTest, SubjectsQuietForAnHourAreForgotten) {
   EXPECT_FALSE(throttle.clear("experiment 7"));
 }
 
+// How many of `count` failures of invented subjects are due.
+std::size_t due_of_invented(LogThrottle& throttle, int count, const std::string& kind) {
+  std::size_t due = 0;
+  for (int i = 0; i < count; ++i) {
+    if (throttle.due(kind + " " + std::string(1 + i, 'x'), "gone")) ++due;
+  }
+  return due;
+}
+
+TEST_F(LogThrottleTest, AKindOfSubjectsHasTenLinesAMinute) {
+  EXPECT_EQ(due_of_invented(throttle, 300, "link"), 10u);
+  EXPECT_EQ(throttle.due("server", "down"), 1u) << "another kind";
+  clock.advance(seconds(60));
+  EXPECT_EQ(due_of_invented(throttle, 300, "link"), 10u);
+}
+
+TEST_F(LogThrottleTest, WhatIsLeftOutIsToldOnceTheMinuteIsOver) {
+  due_of_invented(throttle, 300, "link");
+  EXPECT_FALSE(throttle.take_left_out());
+  clock.advance(seconds(60));
+  const auto left_out = throttle.take_left_out();
+  ASSERT_TRUE(left_out);
+  EXPECT_EQ(left_out->kind, "link");
+  EXPECT_EQ(left_out->lines, 290u);
+  EXPECT_FALSE(throttle.take_left_out());
+}
+
+TEST_F(LogThrottleTest, ASubjectThatWasLeftOutHasNotBeenSaid) {
+  due_of_invented(throttle, 11, "link");
+  EXPECT_TRUE(throttle.clear("link x"));
+  EXPECT_FALSE(throttle.clear("link " + std::string(11, 'x')));
+}
+
+TEST_F(LogThrottleTest, AThousandSubjectsAreKnownAtMost) {
+  for (int minute = 0; minute < 59; ++minute) {
+    for (const char* kind : {"link", "experiment"}) {
+      for (int i = 0; i < 10; ++i) {
+        const std::string name(1 + 10 * minute + i, 'x');
+        EXPECT_TRUE(throttle.due(std::string(kind) + " " + name, "gone"));
+      }
+    }
+    clock.advance(seconds(60));
+  }
+  EXPECT_FALSE(throttle.clear("link x")) << "the oldest one made room";
+  EXPECT_TRUE(throttle.clear("link " + std::string(590, 'x')));
+}
+
+TEST_F(LogThrottleTest, NewsOfAKindAreTenAMinuteToo) {
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(throttle.admit("models"));
+  EXPECT_FALSE(throttle.admit("models"));
+  clock.advance(seconds(60));
+  EXPECT_TRUE(throttle.admit("models"));
+}
+
 }  // namespace
 }  // namespace tracelink

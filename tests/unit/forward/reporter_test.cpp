@@ -42,5 +42,23 @@ TEST_F(ReporterTest, WhatIsNotRefusedAnyMoreDoesNotWaitForAPerson) {
   EXPECT_EQ(reporter.last_error()->message, "server: down");
 }
 
+TEST_F(ReporterTest, ValuesEndAtTheirOwnQuote) {
+  reporter.failure("link a\" remedy=\"run this", "gone\nnow", "");
+  EXPECT_EQ(log.take(),
+            std::vector<std::string>{R"(warning failing subject="link a\" remedy=\"run this" )"
+                                     R"(reason="gone\nnow" remedy="" times=1)"});
+}
+
+TEST_F(ReporterTest, InventedSubjectsAreCountedInsteadOfLogged) {
+  for (int i = 0; i < 300; ++i) {
+    reporter.failure("experiment " + std::to_string(i), "gone", "create it");
+  }
+  EXPECT_EQ(log.take().size(), 10u);
+  clock.advance(std::chrono::minutes(1));
+  reporter.failure("server", "down", "");
+  EXPECT_EQ(log.take().front(),
+            R"(warning too many lines of a kind kind="experiment" left_out=290)");
+}
+
 }  // namespace
 }  // namespace tracelink

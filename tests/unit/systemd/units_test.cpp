@@ -3,6 +3,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sysexits.h>
 
 namespace tracelink {
 namespace {
@@ -42,6 +43,12 @@ TEST(Units, TheServiceIsBackBeforeClientsGiveUp) {
   ASSERT_TRUE(stop.ends_with("s") && !stop.ends_with("ms")) << stop;
   ASSERT_TRUE(pause.ends_with("ms")) << pause;
   EXPECT_LE(std::stoi(stop) * 1000 + std::stoi(pause), 6000) << "2 s are left for the start";
+}
+
+TEST(Units, AConfigurationThatCannotWorkIsNotTriedAgainAtOnce) {
+  const auto service = unit("tracelinkd.service");
+  EXPECT_EQ(service.at("Service.RestartPreventExitStatus"), std::to_string(EX_CONFIG));
+  EXPECT_NE(service.at("Service.ExecStopPost").find("!= 78 ] || exec sleep 4"), std::string::npos);
 }
 
 TEST(Units, AgreeOnUserAndPlaces) {

@@ -1,0 +1,29 @@
+#include "daemon/cli/output.hpp"
+
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/base/visible_text.hpp"
+
+namespace tracelink::cli {
+
+namespace {
+
+template <class Json>
+void print_any(const Json& json) {
+  write_out(visible_json(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n");
+}
+
+}  // namespace
+
+std::string printable_text(std::string_view text) { return visible_text(text); }
+
+void write_out(std::string_view text) { std::cout << text; }
+
+void print_json(const nlohmann::json& json) { print_any(json); }
+void print_json(const nlohmann::ordered_json& json) { print_any(json); }
+
+void print_error(std::string_view message) { std::cerr << visible_lines(message) << "\n"; }
+
+}  // namespace tracelink::cli
