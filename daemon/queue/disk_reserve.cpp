@@ -3,15 +3,26 @@
 namespace tracelink {
 
 DiskReserve::DiskReserve(FileSystem& fs, std::filesystem::path path, std::uint64_t bytes)
-    : fs_(fs), path_(std::move(path)), bytes_(bytes) {}
+    : fs_(fs), path_(std::move(path)), bytes_(bytes), held_bytes_(0) {}
+
+void DiskReserve::resize(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  bytes_ = bytes;
+}
 
 void DiskReserve::restore() {
   const std::lock_guard lock(mutex_);
-  if (held_ || !fs_.remove(path_)) return;
+  if (held_ && held_bytes_ >= bytes_) return;
+  if (held_) {
+    if ((*held_).preallocate(bytes_)) held_bytes_ = bytes_;
+    return;  // else what is held stays, and the next restore() tries again
+  }
+  if (!fs_.remove(path_)) return;
   auto file = fs_.create(path_);
   if (!file) return;
   if ((*file)->preallocate(bytes_)) {
     held_ = *std::move(file);
+    held_bytes_ = bytes_;
   } else {
     (void)fs_.remove(path_).has_value();  // tried again by the next restore()
   }

@@ -16,6 +16,8 @@ class DiskReserve {
  public:
   DiskReserve(FileSystem& fs, std::filesystem::path path, std::uint64_t bytes);
 
+  // How much restore() takes from now on; what is held stays if it is more.
+  void resize(std::uint64_t bytes);
   // Takes the blocks if they are not held; without them (the disk is full) the queue works on.
   void restore();
 
@@ -33,8 +35,9 @@ class DiskReserve {
 
   FileSystem& fs_;
   const std::filesystem::path path_;
-  const std::uint64_t bytes_;
   std::mutex mutex_;
+  std::uint64_t bytes_;       // by mutex_
+  std::uint64_t held_bytes_;  // by mutex_
   std::unique_ptr<File> held_;
 };
 

@@ -1,6 +1,31 @@
 #include "daemon/queue/quarantine.hpp"
 
+#include <algorithm>
+
 namespace tracelink {
+namespace {
+
+constexpr std::uint64_t kPieceBytes = 256u << 10;
+
+// A new file at `path`, synced.
+Result<void> copy_bytes(FileSystem& fs, const std::filesystem::path& path, const File& source,
+                        std::uint64_t offset, std::uint64_t size) {
+  const auto file = fs.create(path);
+  if (!file) return file.error();
+  const auto end = offset + size;
+  while (offset < end) {
+    const auto piece = source.read_at(
+        offset, static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, end - offset)));
+    if (!piece) return piece.error();
+    if (piece->empty()) break;  // the file ends
+    const std::string_view pieces[] = {*piece};
+    if (auto written = (*file)->append(pieces); !written) return written;
+    offset += piece->size();
+  }
+  return (*file)->sync();
+}
+
+}  // namespace
 
 Quarantine::Quarantine(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
     : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
@@ -20,17 +45,42 @@ Result<void> Quarantine::open() {
   return {};
 }
 
-Result<void> Quarantine::keep(std::string_view name, std::string_view bytes) {
-  const std::lock_guard lock(mutex_);
-  if (bytes_ + bytes.size() > max_bytes_) return {};
-  const auto path = directory_ / name;
+Result<bool> Quarantine::has_place_lock_held(const std::filesystem::path& path,
+                                             std::uint64_t size) const {
+  if (size > max_bytes_ || bytes_ > max_bytes_ - size) return false;
   const auto there = fs_.exists(path);
   if (!there) return there.error();
-  if (*there) return {};
+  return !*there;
+}
+
+Result<void> Quarantine::keep(std::string_view name, std::string_view bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto path = directory_ / name;
+  const auto place = has_place_lock_held(path, bytes.size());
+  if (!place || !*place) return place ? Result<void>() : Result<void>(place.error());
   if (auto written = write_file_durably(fs_, path, bytes); !written) return written;
   ++files_;
   bytes_ += bytes.size();
   return {};
+}
+
+Result<void> Quarantine::copy(std::string_view name, const File& source, std::uint64_t offset,
+                              std::uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  const auto path = directory_ / name;
+  const auto place = has_place_lock_held(path, size);
+  if (!place || !*place) return place ? Result<void>() : Result<void>(place.error());
+  const auto unfinished = path.string() + ".tmp";
+  auto done = fs_.remove(unfinished);
+  if (done) done = copy_bytes(fs_, unfinished, source, offset, size);
+  if (done) done = fs_.rename(unfinished, path);
+  if (!done) {
+    (void)fs_.remove(unfinished).has_value();  // the next copy() does
+    return done;
+  }
+  ++files_;
+  bytes_ += size;
+  return fs_.sync_directory(directory_);
 }
 
 Result<void> Quarantine::set_aside(const std::filesystem::path& path) {

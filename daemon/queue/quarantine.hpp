@@ -23,6 +23,9 @@ class Quarantine {
 
   // One file per name: the same damage found again is not copied twice.
   Result<void> keep(std::string_view name, std::string_view bytes);
+  // The same for `size` bytes of a file, piece by piece. An error of the source is returned too.
+  Result<void> copy(std::string_view name, const File& source, std::uint64_t offset,
+                    std::uint64_t size);
   // Moves a whole file.
   Result<void> set_aside(const std::filesystem::path& path);
 
@@ -30,6 +33,9 @@ class Quarantine {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
+  // Whether a copy of `size` bytes is wanted and fits.
+  Result<bool> has_place_lock_held(const std::filesystem::path& path, std::uint64_t size) const;
+
   FileSystem& fs_;
   const std::filesystem::path directory_;
   const std::uint64_t max_bytes_;

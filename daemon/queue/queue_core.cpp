@@ -21,17 +21,14 @@ std::uint64_t segment_records(std::uint64_t segment_bytes) {
   return std::max(kMinSegmentRecords, segment_bytes / kBytesPerJournaledRecord);
 }
 
-QueueOptions normalised(QueueOptions options, const FileSystem& fs) {
-  const auto free_bytes = fs.free_bytes(options.state_dir);
-  auto bytes = std::min(options.segment_bytes, options.max_bytes / 8);
-  if (free_bytes) bytes = std::min(bytes, *free_bytes / 8);
+QueueOptions normalised(QueueOptions options) {
+  const auto bytes = std::min(options.segment_bytes, options.max_bytes / 8);
   options.segment_bytes = std::max(bytes, kSegmentFloorBytes) / kRecordAlignment * kRecordAlignment;
   return options;
 }
 
-std::uint64_t reserve_for(const QueueOptions& options) {
-  return options.segment_bytes + journal_bytes(segment_records(options.segment_bytes)) +
-         kBookkeepingBytes;
+std::uint64_t reserve_for(std::uint64_t segment_bytes) {
+  return segment_bytes + journal_bytes(segment_records(segment_bytes)) + kBookkeepingBytes;
 }
 
 std::size_t note_limit(const QueueOptions& options) {
@@ -61,24 +58,32 @@ void Segment::set_counts(const SegmentCounts& now) {
 
 QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& the_clock,
                      RandomSource& random_source)
-    : options(normalised(std::move(given), file_system)),
+    : options(normalised(std::move(given))),
       paths(options.state_dir),
       fs(file_system),
       clock(the_clock),
       random(random_source),
-      reserve(fs, paths.reserve(), reserve_for(options)),
+      reserve(fs, paths.reserve(), reserve_for(segment_bytes())),
       quarantine(fs, paths.quarantine, options.segment_bytes),
       links(fs, paths.links, quarantine),
       notes(fs, paths.notes(), reserve, note_limit(options)),
-      reserve_bytes_(reserve_for(options)) {}
+      reserve_bytes_(reserve_for(options.segment_bytes)) {}
 
-SegmentCapacity QueueCore::capacity_for(std::uint64_t bytes, std::uint64_t records) const {
-  return {.bytes = std::max(options.segment_bytes, kSegmentHeaderBytes + bytes + kFooterBytes),
-          .records = std::max(segment_records(options.segment_bytes), records)};
+std::uint64_t QueueCore::segment_bytes() const {
+  const auto free_bytes = fs.free_bytes(options.state_dir);
+  const auto share = free_bytes ? *free_bytes / 8 : options.segment_bytes;
+  return std::clamp(share / kRecordAlignment * kRecordAlignment, kSegmentFloorBytes,
+                    options.segment_bytes);
+}
+
+SegmentCapacity QueueCore::capacity_for(std::uint64_t bytes, std::uint64_t records,
+                                        std::uint64_t size) const {
+  return {.bytes = std::max(size, kSegmentHeaderBytes + bytes + kFooterBytes),
+          .records = std::max(segment_records(size), records)};
 }
 
 bool QueueCore::can_ever_fit(std::uint64_t bytes, std::uint64_t records) const {
-  const auto capacity = capacity_for(bytes, records);
+  const auto capacity = capacity_for(bytes, records, options.segment_bytes);
   return reserve_bytes_ + capacity.bytes + journal_bytes(capacity.records) <= options.max_bytes;
 }
 
@@ -91,7 +96,7 @@ std::uint64_t QueueCore::used_bytes_lock_held() const {
 
 bool QueueCore::has_room(std::uint64_t bytes, std::uint64_t records,
                          const SegmentWriter* closing) const {
-  const auto capacity = capacity_for(bytes, records);
+  const auto capacity = capacity_for(bytes, records, segment_bytes());
   std::uint64_t freed = 0;
   {
     const std::lock_guard lock(mutex);
@@ -112,7 +117,9 @@ bool QueueCore::has_room(std::uint64_t bytes, std::uint64_t records,
 Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t bytes,
                                                                std::uint64_t records,
                                                                bool use_reserve) {
-  const auto capacity = capacity_for(bytes, records);
+  const auto size = segment_bytes();
+  reserve.resize(reserve_for(size));
+  const auto capacity = capacity_for(bytes, records, size);
   const auto charge = capacity.bytes + journal_bytes(capacity.records);
   SegmentHeader header;
   bool seals_unsaved = false;
@@ -288,15 +295,15 @@ bool QueueCore::remove_files(const Segment& segment) {
 }
 
 bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) {
-  const auto capacity = capacity_for(bytes, records);
+  const auto size = segment_bytes();
+  const auto capacity = capacity_for(bytes, records, size);
   {
     const std::lock_guard lock(mutex);
     // What was given up before still takes its room, or somebody else took that.
     const auto is_done = [](const auto& entry) { return entry.second->done(); };
     if (!undeleted_.empty() || std::ranges::any_of(segments, is_done)) return false;
-    if (dropped_for_room >= capacity.bytes + journal_bytes(capacity.records) + reserve_bytes_) {
-      return false;
-    }
+    const auto enough = capacity.bytes + journal_bytes(capacity.records) + reserve_for(size);
+    if (dropped_for_room >= enough) return false;
     const auto oldest =
         std::ranges::find_if(segments, [](const auto& entry) { return entry.second->closed; });
     if (oldest == segments.end()) return false;

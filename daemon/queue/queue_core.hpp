@@ -134,7 +134,10 @@ class QueueCore {
  private:
   friend class Recovery;
 
-  SegmentCapacity capacity_for(std::uint64_t bytes, std::uint64_t records) const;
+  // Of the next segment: as configured, less while the disk has little room.
+  std::uint64_t segment_bytes() const;
+  SegmentCapacity capacity_for(std::uint64_t bytes, std::uint64_t records,
+                               std::uint64_t size) const;
   // Writes the checkpoint as `change` leaves it and makes that the state. By checkpoint_mutex_.
   Result<void> replace_checkpoint(const std::function<void(Checkpoint&)>& change);
   void forget_lock_held(std::uint64_t id);

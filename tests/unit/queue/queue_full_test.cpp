@@ -148,6 +148,19 @@ TEST_F(QueueFullTest, AFullDiskStopsIntakeButNotTheBookkeepingThatFreesIt) {
   expect_conservation();
 }
 
+TEST_F(QueueFullTest, SegmentsAreSmallOnlyWhileTheDiskHasLittleRoom) {
+  fs.set_capacity(60u << 10);
+  open();
+  must_append(0, 3, 1000);
+  fs.set_capacity(10u << 20);
+  must_append(3, 60, 1000);
+  EXPECT_LE(fs.content(segment_path(0)).size(), 8u << 10);
+  EXPECT_GT(fs.content(segment_path(1)).size(), 14u << 10);
+  for (const auto& stored : drain()) deliver(stored);
+  close();
+  EXPECT_GE(fs.disk_bytes(), 35u << 10) << "the reserve did not grow";
+}
+
 TEST_F(QueueFullTest, ALargeRequestThatWaitsHoldsNoSmallOneBack) {
   open_with(OnFull::wait);
   const auto accepted = fill();
