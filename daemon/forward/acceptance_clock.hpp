@@ -30,8 +30,8 @@ class AcceptanceClock {
   const Clock& clock_;
   const SteadyTime start_;
   const WallTime start_wall_;
-  std::map<std::uint64_t, Correction> corrections_;  // from this sequence on
-  std::uint64_t last_sequence_ = 0;                  // the highest one seen
+  std::map<std::uint64_t, Correction> corrections_;       // from this sequence on
+  std::uint64_t last_sequence_ = 0;                       // the highest one seen
   SteadyTime last_{std::chrono::hours(-24 * 365 * 100)};  // and when it was accepted
 };
 

@@ -72,7 +72,7 @@ class Assembler {
 
   std::optional<SteadyTime> next_ready() const;
   SteadyTime read_up_to() const { return read_up_to_; }  // acceptance of the last record
-  std::size_t records() const { return records_; }  // in assembly
+  std::size_t records() const { return records_; }       // in assembly
   std::size_t traces() const { return open_.size(); }
   bool has_root() const;  // of any trace in assembly that is not busy
 

@@ -16,8 +16,8 @@ namespace tracelink {
 
 // The traces that wait for delivery, by group and in the order of first acceptance.
 //
-// What a round asks takes O(log n), whatever waits: the due traces of a group and those that are due
-// later lie apart, and every number is counted as traces come and go. Threads: one.
+// What a round asks takes O(log n), whatever waits: the due traces of a group and those that are
+// due later lie apart, and every number is counted as traces come and go. Threads: one.
 class Backlog {
  public:
   struct Limits {

@@ -28,9 +28,8 @@ DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
 // The spans that the search is about now.
 PreparedTrace searched_part(const Isolation& isolation, const PreparedTrace& trace) {
   const SpanRange range = *isolation.search.current();
-  auto part = select_spans(trace, [&](std::size_t index) {
-    return index >= range.begin && index < range.end;
-  });
+  auto part = select_spans(
+      trace, [&](std::size_t index) { return index >= range.begin && index < range.end; });
   if (!part) std::abort();  // it was put together a moment ago
   return *std::move(part);
 }
@@ -233,8 +232,8 @@ std::optional<SteadyTime> Dispatcher::next_due() const {
 }
 
 void Dispatcher::watch_progress() {
-  const bool could_go = backlog_.due_traces_not_held() > 0 && !server_says_no_ &&
-                        holds_.ask_server() == Permit::yes;
+  const bool could_go =
+      backlog_.due_traces_not_held() > 0 && !server_says_no_ && holds_.ask_server() == Permit::yes;
   if (!could_go) progress_at_ = parts_.clock.steady();
 }
 

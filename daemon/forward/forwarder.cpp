@@ -36,10 +36,10 @@ Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination
       reader_({{options.trace_grace, options.trace_idle}, options.links},
               {source, dead_letters, relinks, ledger_, dispatcher_.holds().unlinked(), spill_,
                reporter_, clock}),
-      maintenance_(options.hold_max,
-                   {source, reader_, ledger_, desk_, dispatcher_.backlog(), dispatcher_.holds(),
-                    clock},
-                   [this](TraceWork work) { admit(std::move(work)); }) {}
+      maintenance_(
+          options.hold_max,
+          {source, reader_, ledger_, desk_, dispatcher_.backlog(), dispatcher_.holds(), clock},
+          [this](TraceWork work) { admit(std::move(work)); }) {}
 
 void Forwarder::run(const std::stop_token& stop_token) {
   const std::stop_callback wake(stop_token, [this] { destination_.wakeup(); });

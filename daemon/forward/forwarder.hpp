@@ -35,8 +35,8 @@ struct ForwarderOptions {
   // letters.
   std::chrono::milliseconds hold_max = std::chrono::hours(24);
   // Records known at a time (positions, not payloads). What floods the window is spilled, so that
-  // reading goes on. Records that wait for their link or experiment alone have a bound of their own;
-  // what is more is spilled, too.
+  // reading goes on. Records that wait for their link or experiment alone have a bound of their
+  // own; what is more is spilled, too.
   std::size_t window_records = 20'000;
   std::size_t held_records = 50'000;
 };

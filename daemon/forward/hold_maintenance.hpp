@@ -15,8 +15,8 @@ namespace tracelink {
 
 // What is done each minute about traces that are held: links that nobody uses are forgotten, traces
 // without a usable link get another chance, and what a peer chose is given up when it was held too
-// long. Works in small portions, so that no round takes long. Threads: one. Lifetime: the references
-// outlive this object.
+// long. Works in small portions, so that no round takes long. Threads: one. Lifetime: the
+// references outlive this object.
 class HoldMaintenance {
  public:
   using Admit = std::function<void(TraceWork)>;  // its link is usable now, or it still waits

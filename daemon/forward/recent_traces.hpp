@@ -24,8 +24,8 @@ struct RecentTrace {
 };
 
 // The traces of the last hour, so that late spans find the link and the steps of their trace. The
-// hour lies before the acceptance of what is read now, so that an outage does not shorten it, and is
-// counted by the steady clock (AcceptanceClock), so that setting the wall clock does not either.
+// hour lies before the acceptance of what is read now, so that an outage does not shorten it, and
+// is counted by the steady clock (AcceptanceClock), so that setting the wall clock does not either.
 // Bounded: the oldest are forgotten first; what comes late for them goes as a trace of its own
 // without a root would. Threads: one.
 class RecentTraces {

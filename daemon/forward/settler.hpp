@@ -12,8 +12,8 @@
 #include "daemon/forward/delivery_ledger.hpp"
 #include "daemon/forward/destination.hpp"
 #include "daemon/forward/forward_status.hpp"
-#include "daemon/forward/reporter.hpp"
 #include "daemon/forward/holds.hpp"
+#include "daemon/forward/reporter.hpp"
 
 namespace tracelink {
 

@@ -162,8 +162,8 @@ bool Spill::is_low(const GroupKey& group, const Backlog& backlog, const Room& ro
 bool Spill::has_work(const Backlog& backlog, const Room& room) const {
   if (empty() || scanning_ || !room.window || new_left_ > 0) return false;
   if (has_more_slices() || general_is_due(room)) return true;
-  return std::ranges::any_of(
-      floods_, [&](const auto& flood) { return is_low(flood.first, backlog, room); });
+  return std::ranges::any_of(floods_,
+                             [&](const auto& flood) { return is_low(flood.first, backlog, room); });
 }
 
 std::optional<Position> Spill::wanted_by_floods(const Backlog& backlog, const Room& room) {

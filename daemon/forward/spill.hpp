@@ -29,8 +29,8 @@ namespace tracelink {
 class Spill {
  public:
   struct Room {
-    bool window = true;             // another record may be read
-    bool for_held = true;           // so little is held that what was spilled may come back
+    bool window = true;              // another record may be read
+    bool for_held = true;            // so little is held that what was spilled may come back
     std::size_t window_records = 0;  // the whole window
   };
 

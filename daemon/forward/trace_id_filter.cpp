@@ -17,8 +17,7 @@ std::uint64_t mix(std::uint64_t value) {  // the finaliser of splitmix64
   return value ^ (value >> 31);
 }
 
-std::array<std::size_t, kHashes> places(const TraceId& id, std::uint64_t secret,
-                                        std::size_t size) {
+std::array<std::size_t, kHashes> places(const TraceId& id, std::uint64_t secret, std::size_t size) {
   std::array<std::uint64_t, 2> words{};
   static_assert(sizeof(words) == sizeof(id.bytes));
   std::memcpy(words.data(), id.bytes.data(), sizeof(words));

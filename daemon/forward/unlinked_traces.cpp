@@ -151,8 +151,8 @@ std::vector<HeldScope> UnlinkedTraces::held(const RecordSource& source) const {
     const Failure why = link_failure(obstacle, accepted, source);
     const auto age =
         std::chrono::duration_cast<WallTime::duration>(clock_.steady() - waiting.since);
-    scopes.push_back({scope_of(obstacle), why.message, why.remedy, clock_.wall() - age,
-                      waiting.traces.size()});
+    scopes.push_back(
+        {scope_of(obstacle), why.message, why.remedy, clock_.wall() - age, waiting.traces.size()});
   }
   return scopes;
 }

@@ -133,11 +133,11 @@ std::optional<SteadyTime> Registrar::next_due() const {
 }
 
 void Registrar::set_on_change(std::function<void(const RegistrationStatus&)> callback) {
-  impl_->environment.on_change = [impl = impl_.get(),
-                                  callback = std::move(callback)](const RegistrationStatus& status) {
-    impl->changed.insert(status.link);
-    if (callback) callback(status);
-  };
+  impl_->environment.on_change =
+      [impl = impl_.get(), callback = std::move(callback)](const RegistrationStatus& status) {
+        impl->changed.insert(status.link);
+        if (callback) callback(status);
+      };
 }
 
 std::vector<LinkHash> Registrar::take_changed() {

@@ -87,7 +87,8 @@ struct QueueStats {
 // Durability: an append's callback gets success only after fdatasync covers all its records.
 // Order:      records come out in the order they were accepted, but for those set aside.
 // Threads:    next(), read(), complete(), set_aside(), look_back(), look_ahead() from one thread
-//             (the forwarder), the others from any. Owns the writer thread between start() and stop().
+//             (the forwarder), the others from any. Owns the writer thread between start() and
+//             stop().
 // Always opens on damaged content (P8): bad bytes go to quarantine/ and are counted as damaged.
 class Queue {
  public:

@@ -69,9 +69,8 @@ void QueueReader::resume() {
   }
   const auto raw = reader_->read(at->offset, now->end);
   if (!raw) return;  // damaged: what lies before it helps to tell what is lost
-  order_ = {.sequence = raw->header.sequence,
-            .spans_before = raw->header.spans_before,
-            .durable_end = 0};
+  order_ = {
+      .sequence = raw->header.sequence, .spans_before = raw->header.spans_before, .durable_end = 0};
   move_to(at->offset);
 }
 
@@ -270,9 +269,9 @@ Result<StoredRecord> QueueReader::read(Position position) {
   }
   auto raw = reread_->read(position.offset, end);
   auto record = raw ? decode_record(raw->body) : Result<Record>(raw.error());
-  if (record) return StoredRecord{.position = position,
-                                  .sequence = known.sequence,
-                                  .record = *std::move(record)};
+  if (record)
+    return StoredRecord{
+        .position = position, .sequence = known.sequence, .record = *std::move(record)};
   const auto name = QueuePaths::hex16(position.segment_id) + "-" + std::to_string(position.offset);
   if (!core_.quarantine.keep(name, reread_->raw_bytes(position.offset, known.bytes))) {
     core_.count_failure();

@@ -31,8 +31,8 @@ class TraceNotes {
   // Loads the file; damaged notes are skipped. Error: `io`.
   Result<void> open();
   // Durable when it returns success. Forgets what was noted an hour before `oldest_record`, the
-  // acceptance of the oldest record that is not done (if there is none, of the present), unless this
-  // process has known it for less than an hour: the wall clock may have been set.
+  // acceptance of the oldest record that is not done (if there is none, of the present), unless
+  // this process has known it for less than an hour: the wall clock may have been set.
   Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record, SteadyTime now);
   std::vector<TraceNote> recent() const;  // newest per trace, oldest first
 

@@ -66,7 +66,8 @@ class Load {
 
   void start(Caller& caller) {
     if (Clock::now() >= end_ || sent_ == options_.max_requests) return;
-    std::string request = tracelink::bench::make_grpc_request(sent_++, options_.padding_bytes, options_.spans);
+    std::string request =
+        tracelink::bench::make_grpc_request(sent_++, options_.padding_bytes, options_.spans);
     caller.started = Clock::now();
     caller.connection->call(std::move(request));
     ++open_;
@@ -112,10 +113,9 @@ class Load {
 int main(int argc, char** argv) {
   Options options;
   if (argc < 4 || argc > 7) {
-    std::fprintf(
-        stderr,
-        "usage: tracelink-bench SOCKET CONCURRENT SECONDS [PADDING_BYTES [MAX_REQUESTS "
-        "[SPANS]]]\n");
+    std::fprintf(stderr,
+                 "usage: tracelink-bench SOCKET CONCURRENT SECONDS [PADDING_BYTES [MAX_REQUESTS "
+                 "[SPANS]]]\n");
     return 2;
   }
   options.socket = argv[1];

@@ -132,9 +132,9 @@ class Sink {
     }
     data.erase(0, done);
     if (!answers.empty()) {
-      check(write(descriptor, answers.data(), answers.size()) ==
-                static_cast<ssize_t>(answers.size()),
-            "write");
+      check(
+          write(descriptor, answers.data(), answers.size()) == static_cast<ssize_t>(answers.size()),
+          "write");
     }
   }
 

@@ -97,7 +97,7 @@ TEST_F(CircuitBreakersTest, WhatWasInFlightWhenTheScopeClosedSaysNothingNew) {
 
 TEST_F(CircuitBreakersTest, RetryAfterIsHonoured) {
   breakers.failed(kGroup, scope_key(FailureScope::server, kGroup),
-               failure(FailureClass::transient, seconds(90)));
+                  failure(FailureClass::transient, seconds(90)));
   clock.advance(seconds(89));
   EXPECT_EQ(breakers.ask(kGroup).permit, Permit::no);
   clock.advance(seconds(1));

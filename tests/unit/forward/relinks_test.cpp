@@ -67,7 +67,8 @@ TEST_F(RelinksTest, AnEarlierDecisionDoesNotTouchWhatALaterOneBrings) {
 
 TEST_F(RelinksTest, WhatWasAcceptedBeforeIsToldBySequencesWhateverTheClockWasSetTo) {
   ASSERT_TRUE(relink('a', 'b', 10));
-  EXPECT_EQ(resolved('a', {100, at(90'000)}), 'b') << "accepted before, under a clock that was fast";
+  EXPECT_EQ(resolved('a', {100, at(90'000)}), 'b')
+      << "accepted before, under a clock that was fast";
   EXPECT_EQ(resolved('a', {101, at(1)}), 'a') << "accepted after, under a clock that was slow";
 }
 

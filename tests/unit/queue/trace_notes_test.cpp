@@ -32,7 +32,7 @@ struct TraceNotesTest : testing::Test {
     return ids;
   }
   // With an empty queue.
-  Result<void> add(const std::vector<TraceNote>& all) { 
+  Result<void> add(const std::vector<TraceNote>& all) {
     return notes->add(all, clock.wall(), clock.steady());
   }
   void crash() {
