@@ -26,6 +26,12 @@ std::size_t header_bytes(std::uint32_t version) {
   return version == 1 ? kJournalHeaderBytes - sizeof(std::uint64_t) : kJournalHeaderBytes;
 }
 
+// A journal whose segment is unknown says itself how it is to be read.
+SegmentKey key_to_write(SegmentKey key) {
+  if (key.version == 0) key.version = kSegmentVersion;
+  return key;
+}
+
 // What the file says itself, if it is a journal of this segment.
 std::optional<SegmentKey> decode_header(std::string_view content, std::uint64_t segment_id) {
   LittleEndianReader in(content);
@@ -123,7 +129,7 @@ void keep_one_each(std::vector<JournalEntry>& entries) {
 
 DeliveryJournal::DeliveryJournal(FileSystem& fs, const QueuePaths& paths, const SegmentKey& key,
                                  std::uint64_t first_generation)
-    : fs_(fs), paths_(paths), key_(key), generation_(first_generation) {}
+    : fs_(fs), paths_(paths), key_(key_to_write(key)), generation_(first_generation) {}
 
 Result<std::unique_ptr<File>> DeliveryJournal::create() {
   auto file = fs_.create(paths_.journal(key_.segment_id, generation_));

@@ -64,6 +64,13 @@ TEST_F(DeliveryJournalTest, ASegmentThatIsGoneIsKnownByItsJournal) {
   EXPECT_EQ(offsets({.segment_id = 6, .version = 0}), Offsets{});
 }
 
+TEST_F(DeliveryJournalTest, WhatIsNotedOfASegmentThatIsGoneIsRead) {
+  constexpr SegmentKey kGone{.segment_id = 5, .version = 0};
+  ASSERT_TRUE(write(kKey, 0, {{.offset = 4160}}));
+  ASSERT_TRUE(write(kGone, 1, {{.offset = 4168}}));
+  EXPECT_EQ(offsets(kGone), (Offsets{4160, 4168}));
+}
+
 TEST_F(DeliveryJournalTest, WhereNoRecordCanBeginNoneIsDone) {
   ASSERT_TRUE(
       write(kKey, 0, {{.offset = 0}, {.offset = 4152}, {.offset = 4161}, {.offset = 4160}}));
