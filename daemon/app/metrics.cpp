@@ -140,6 +140,17 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
                      {"configuration", number(forward.counters.configuration)},
                      {"poison", number(forward.counters.poison)},
                      {"unknown", number(forward.counters.unknown)}});
+  families.counter("tracelink_run_links_refused_total",
+                   "Traces delivered without the run that their client named.",
+                   forward.server.run_links_refused);
+  const Repairs& repairs = forward.server.repairs;
+  families.counters("tracelink_values_repaired_total",
+                    "Values changed because a server or its database refuses them.", "reason",
+                    {{"nul", number(repairs.nul)},
+                     {"surrogate", number(repairs.surrogate)},
+                     {"length", number(repairs.length)},
+                     {"range", number(repairs.range)},
+                     {"form", number(repairs.form)}});
   families.gauge("tracelink_dead_letter_bytes", "Size of the dead letters.",
                  number(forward.dead_letter_bytes));
 }

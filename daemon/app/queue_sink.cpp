@@ -5,17 +5,22 @@
 
 #include <spdlog/spdlog.h>
 
+#include "daemon/codec/run_attribute.hpp"
+#include "ipc/server/experiment_header.hpp"
+
 namespace tracelink {
 
 void QueueSink::submit(AcceptedRequest request, Done done) {
   std::vector<Record> records;
   records.reserve(request.slices.size());
   const WallTime now = clock_.wall();
+  const auto [experiment, run] = split_experiment(request.experiment);
   for (TraceSlice& slice : request.slices) {
+    if (!run.empty()) slice.otlp = with_run(slice.otlp, run);
     records.push_back(Record{.accepted_at = now,
                              .peer = request.peer,
                              .link = active_.link_for(slice.otlp),
-                             .experiment = request.experiment,
+                             .experiment = std::string(experiment),
                              .slice = std::move(slice)});
   }
   const std::size_t traces = records.size();

@@ -47,7 +47,9 @@ struct Outcome {
 struct ServerStatus {
   enum class State { up, down, refusing, none };  // refusing: it answers, but needs a person
   State state = State::none;
-  std::string version;  // empty until known
+  std::string version;                  // empty until known
+  Repairs repairs{};                    // of what was given to it
+  std::uint64_t run_links_refused = 0;  // traces delivered without the run that was asked for
 };
 
 // Where traces go. Asynchronous on the forwarder thread.

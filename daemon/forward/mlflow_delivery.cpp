@@ -70,12 +70,13 @@ bool MlflowDelivery::look_first(const TraceDelivery& delivery) const {
          (delivery.mode == DeliveryMode::whole && delivery.repeated);
 }
 
-// The server sums what it knows better (gen_ai.usage.* and others), if it sees the whole trace in
-// one POST. A late root's own sum is not that of the trace.
+// What is given is final, so a server that sums over the tree does it itself: it knows more
+// conventions than we do, and several meet in one trace. Not so if it does not see the whole trace
+// in one POST. A late root's own sum is not that of the trace.
 bool MlflowDelivery::gives_token_usage(const TraceDelivery& delivery) const {
   if (delivery.mode == DeliveryMode::final_info || !delivery.trace.info.token_usage) return false;
   if (!context_.capabilities.token_usage_in_start_trace) return false;
-  return delivery.trace.info.token_usage_from_mlflow || !context_.capabilities.sums_over_tree ||
+  return !context_.capabilities.sums_over_tree ||
          delivery.trace.otlp.size() > context_.max_post_bytes;
 }
 
@@ -97,13 +98,13 @@ void MlflowDelivery::look_up(std::size_t index) {
   const auto self = shared_from_this();
   items_[index].looked_up = true;
   const TraceId id = items_[index].delivery.trace.info.trace_id;
-  context_.client.get_trace(id, [self, index](const Answer<std::optional<std::string>>& answer) {
+  context_.client.get_trace(id, [self, index](const Answer<std::optional<KnownTrace>>& answer) {
     if (const auto* failure = std::get_if<Failure>(&answer)) {
       return self->info_failed(index, *failure);
     }
     if (self->aborted_) return self->info_failed(index, *self->aborted_);
-    const auto& experiment = std::get<std::optional<std::string>>(answer);
-    experiment ? self->found(index, *experiment) : self->start_trace(index);
+    const auto& known = std::get<std::optional<KnownTrace>>(answer);
+    known ? self->found(index, known->experiment_id) : self->start_trace(index);
   });
 }
 
@@ -250,6 +251,10 @@ void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
     return;
   }
   if (post->next_body < post->bodies.size()) return send_post(post);
+  context_.proof.holds() ? post_stored(post) : read_back(post);
+}
+
+void MlflowDelivery::post_stored(const std::shared_ptr<Post>& post) {
   context_.gate.release();
   for (const std::size_t i : post->items) spans_stored(i);
 }
@@ -261,18 +266,18 @@ void MlflowDelivery::post_where_it_lives(const std::shared_ptr<Post>& post,
   Item& item = items_[post->items.front()];
   item.looked_up = true;
   const TraceId id = item.delivery.trace.info.trace_id;
-  context_.client.get_trace(
-      id, [self, post, refusal](const Answer<std::optional<std::string>>& answer) {
-        if (const auto* failure = std::get_if<Failure>(&answer)) {
-          return self->post_answered(post, *failure);
-        }
-        const auto& experiment = std::get<std::optional<std::string>>(answer);
-        if (!experiment) return self->post_answered(post, refusal);
-        post->experiment_id = *experiment;
-        post->bodies.clear();
-        post->next_body = 0;
-        self->send_post(post);
-      });
+  context_.client.get_trace(id,
+                            [self, post, refusal](const Answer<std::optional<KnownTrace>>& answer) {
+                              if (const auto* failure = std::get_if<Failure>(&answer)) {
+                                return self->post_answered(post, *failure);
+                              }
+                              const auto& known = std::get<std::optional<KnownTrace>>(answer);
+                              if (!known) return self->post_answered(post, refusal);
+                              post->experiment_id = known->experiment_id;
+                              post->bodies.clear();
+                              post->next_body = 0;
+                              self->send_post(post);
+                            });
 }
 
 void MlflowDelivery::fail(std::size_t index, const Failure& failure, bool batch) {

@@ -11,13 +11,15 @@
 
 #include "daemon/forward/destination.hpp"
 #include "daemon/forward/request_gate.hpp"
+#include "daemon/forward/spans_proof.hpp"
 #include "daemon/mlflow/tracking_client.hpp"
 
 namespace tracelink {
 
 // One batch on its way to MLflow: the info step of every trace, then the spans of all whose info is
 // stored, then what can be told only after them: the end of a trace whose info is not repeatable
-// there, and the token sum where the server's own is not that of the whole trace.
+// there, and the token sum where the server's own is not that of the whole trace. Spans count as
+// stored when the server shows one trace of the POST with them, or did so a moment ago.
 //
 // A failed info step concerns its trace alone, a refused POST all that were in it. After a failure
 // that every trace would meet, what was not sent yet is not sent.
@@ -28,11 +30,14 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   struct Context {
     TrackingClient& client;
     RequestGate& gate;
+    SpansProof& proof;
     Capabilities capabilities;
     std::string model_id;                         // empty: no link
     std::string experiment_id;                    // where traces go that exist nowhere yet
     std::map<std::string, std::string> metadata;  // mlflow.source.name and the like
     std::uint64_t max_post_bytes = 0;
+    // A trace was delivered, and its run did not take it.
+    std::function<void(const std::string& run_id, const Failure&)> run_refused{};
   };
   MlflowDelivery(Context context, std::vector<TraceDelivery> batch, Destination::Done done);
 
@@ -75,12 +80,19 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   void fill_bodies(Post& post);
   void send_post(const std::shared_ptr<Post>& post);
   void post_answered(const std::shared_ptr<Post>& post, const Answer<std::monostate>& answer);
+  void read_back(const std::shared_ptr<Post>& post);
+  void read_back_info(const std::shared_ptr<Post>& post, std::size_t index);
+  void read_back_spans(const std::shared_ptr<Post>& post, std::size_t index);
+  void read_back_failed(const std::shared_ptr<Post>& post, const Failure& failure);
+  void post_refuted(const std::shared_ptr<Post>& post, std::size_t index);
+  void post_stored(const std::shared_ptr<Post>& post);
   void post_where_it_lives(const std::shared_ptr<Post>& post, const Failure& refusal);
 
   using Metadata = std::map<std::string, std::string>;
   void spans_stored(std::size_t index);
   void sum_stored_tokens(std::size_t index);
   void write_after_spans(std::size_t index, const std::optional<StoredTrace>& stored);
+  void link_to_run(std::size_t index);
   void after_spans_failed(std::size_t index, const Failure& failure);
 
   bool look_first(const TraceDelivery& delivery) const;

@@ -33,7 +33,10 @@ bool may_pass(const Failure& failure) {
 bool MlflowDelivery::needs_stored_sum(const Item& item) const {
   const TraceInfo& info = item.delivery.trace.info;
   if (!info.token_usage && !info.may_report_tokens) return false;
-  return item.joins_others || (item.in_several_posts && !info.token_usage);
+  if (item.joins_others) return true;
+  const bool ours_is_partial = info.token_usage && info.token_usage_partial;
+  if (ours_is_partial && (item.gave_token_usage || needs_own_sum(item))) return true;
+  return item.in_several_posts && !info.token_usage;
 }
 
 // Older servers add the spans' tokens to what StartTraceV3 gave, flat, and again at a re-send.
@@ -58,8 +61,34 @@ void MlflowDelivery::spans_stored(std::size_t index) {
   } else if (item.ends_after_spans || needs_own_sum(item)) {
     context_.gate.enter([self, index] { self->write_after_spans(index, std::nullopt); });
   } else {
-    finish(index, delivered());
+    link_to_run(index);
   }
+}
+
+// The last step. A direct POST links what has its root, and says nothing of a run that does not
+// take it: the trace is no worse for that.
+void MlflowDelivery::link_to_run(std::size_t index) {
+  const auto self = shared_from_this();
+  const TraceDelivery& delivery = items_[index].delivery;
+  if (delivery.trace.run_id.empty() || !brings_root(delivery.mode)) {
+    return finish(index, delivered());
+  }
+  context_.gate.enter([self, index] {
+    if (self->aborted_) return self->after_spans_failed(index, *self->aborted_);
+    const PreparedTrace& trace = self->items_[index].delivery.trace;
+    self->context_.client.link_to_run(
+        trace.info.trace_id, trace.run_id, [self, index](const Answer<std::monostate>& answer) {
+          const auto* failure = std::get_if<Failure>(&answer);
+          if (failure != nullptr && failure->failure_class == FailureClass::transient) {
+            return self->after_spans_failed(index, *failure);
+          }
+          if (failure != nullptr && self->context_.run_refused) {
+            self->context_.run_refused(self->items_[index].delivery.trace.run_id, *failure);
+          }
+          self->context_.gate.release();
+          self->finish(index, delivered());
+        });
+  });
 }
 
 // Over the tree of all that the server holds, however many daemons and deliveries brought it.
@@ -99,7 +128,7 @@ void MlflowDelivery::write_after_spans(std::size_t index,
       return self->after_spans_failed(index, *failure);
     }
     self->context_.gate.release();
-    self->finish(index, delivered());
+    self->link_to_run(index);
   };
   if (metadata.empty()) return answered(std::monostate{});
   if (aborted_) return answered(*aborted_);

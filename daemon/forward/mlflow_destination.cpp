@@ -38,9 +38,11 @@ MlflowDestination::MlflowDestination(Options options, HttpClient& http, Tracking
       registrar_(registrar),
       client_(client),
       lookup_(std::move(lookup)),
+      reporter_(reporter),
       clock_(clock),
       probe_(client, registrar, reporter, clock, random),
-      gate_(std::max<std::size_t>(options_.connections, 1)) {}
+      gate_(std::max<std::size_t>(options_.connections, 1)),
+      proof_(client, clock) {}
 
 MlflowDestination::~MlflowDestination() = default;
 
@@ -95,13 +97,21 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   Failure hold;
   const auto to = target(link, experiment, &hold);
   if (!to || !probe_.capabilities()) std::abort();  // accepts() was not asked
-  MlflowDelivery::Context context{.client = client_,
-                                  .gate = gate_,
-                                  .capabilities = *probe_.capabilities(),
-                                  .model_id = to->model_id,
-                                  .experiment_id = to->experiment_id,
-                                  .metadata = options_.metadata,
-                                  .max_post_bytes = options_.max_batch_bytes};
+  MlflowDelivery::Context context{
+      .client = client_,
+      .gate = gate_,
+      .proof = proof_,
+      .capabilities = *probe_.capabilities(),
+      .model_id = to->model_id,
+      .experiment_id = to->experiment_id,
+      .metadata = options_.metadata,
+      .max_post_bytes = options_.max_batch_bytes,
+      .run_refused = [this](const std::string& run_id, const Failure& failure) {
+        run_refused(run_id, failure);
+      }};
+  for (const TraceDelivery& delivery : batch) {
+    if (!delivery.repeated) repairs_ += delivery.trace.repairs;
+  }
   const auto delivery = std::make_shared<MlflowDelivery>(
       std::move(context), std::move(batch),
       [this, link, experiment, done = std::move(done)](std::vector<Outcome> outcomes) {
@@ -111,6 +121,13 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   std::erase_if(deliveries_, [](const auto& known) { return known.expired(); });
   deliveries_.push_back(delivery);
   delivery->start();
+}
+
+ServerStatus MlflowDestination::server() const {
+  ServerStatus status = probe_.status();
+  status.repairs = repairs_;
+  status.run_links_refused = run_links_refused_;
+  return status;
 }
 
 void MlflowDestination::learn_from(const LinkHash& link, const std::string& experiment,
@@ -143,6 +160,13 @@ void MlflowDestination::poll(std::chrono::milliseconds timeout) {
   if (!finished_.empty()) timeout = std::chrono::milliseconds(0);
   http_.poll(timeout);
   run_finished();
+}
+
+void MlflowDestination::run_refused(const std::string& run_id, const Failure& failure) {
+  ++run_links_refused_;
+  reporter_.failure("runs named by clients", "run " + run_id + ": " + failure.message,
+                    "correct the header x-mlflow-run-id where the application sets it; the traces "
+                    "are delivered without the run");
 }
 
 void MlflowDestination::run_finished() {

@@ -15,6 +15,7 @@
 #include "daemon/forward/mlflow_delivery.hpp"
 #include "daemon/forward/request_gate.hpp"
 #include "daemon/forward/server_probe.hpp"
+#include "daemon/forward/spans_proof.hpp"
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/registration.hpp"
 #include "daemon/mlflow/tracking_client.hpp"
@@ -47,7 +48,7 @@ class MlflowDestination final : public Destination {
   void poll(std::chrono::milliseconds timeout) override;
   void wakeup() override { http_.wakeup(); }
   void cancel() override;
-  ServerStatus server() const override { return probe_.status(); }
+  ServerStatus server() const override;
 
  private:
   struct Target {
@@ -57,6 +58,7 @@ class MlflowDestination final : public Destination {
   std::optional<Target> target(const LinkHash& link, const std::string& experiment, Failure* hold);
   void learn_from(const LinkHash& link, const std::string& experiment,
                   const std::vector<Outcome>& outcomes);
+  void run_refused(const std::string& run_id, const Failure& failure);
   void run_finished();
 
   const Options options_;
@@ -64,9 +66,13 @@ class MlflowDestination final : public Destination {
   Registrar& registrar_;
   TrackingClient& client_;
   const LinkLookup lookup_;
+  Reporter& reporter_;
   const Clock& clock_;
   ServerProbe probe_;
   RequestGate gate_;
+  SpansProof proof_;
+  Repairs repairs_;
+  std::uint64_t run_links_refused_ = 0;
   std::vector<std::weak_ptr<MlflowDelivery>> deliveries_;
   std::deque<std::pair<Done, std::vector<Outcome>>> finished_;
 };

@@ -25,6 +25,19 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
+// As a log line may hold it.
+std::string printable(std::string_view bytes) {
+  constexpr std::size_t kMost = 80;
+  std::string text;
+  for (const char c : bytes.substr(0, kMost)) text += c >= 0x20 && c < 0x7f ? c : '.';
+  return text;
+}
+
+// The first bytes of a TLS alert or handshake record.
+bool is_tls(std::string_view bytes) {
+  return bytes.size() >= 2 && (bytes[0] == 0x15 || bytes[0] == 0x16) && bytes[1] == 0x03;
+}
+
 ErrorCode error_code_of(CURLcode code) {
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
@@ -66,6 +79,10 @@ void CurlTransfer::set_connection_options() {
     curl_easy_setopt(easy_, CURLOPT_PROXY, options_.http_proxy.c_str());  // NO_PROXY still counts
   }
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  // Else libcurl keeps to itself what an answer without a status line says.
+  curl_easy_setopt(easy_, CURLOPT_HTTP09_ALLOWED, 1L);
+  // Decoded if a proxy compresses unasked; the header below asks for nothing.
+  curl_easy_setopt(easy_, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
   // Without this an aborted transfer waits for the resolver's thread, up to the DNS timeout.
   curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
@@ -102,6 +119,7 @@ void CurlTransfer::set_method_and_body() {
 Result<void> CurlTransfer::set_headers() {
   // libcurl would hold back a large body for up to a second, waiting for "100 Continue".
   if (!add_header("Expect:")) std::abort();  // out of memory
+  if (!add_header("Accept-Encoding: identity")) std::abort();
   for (const auto& [name, value] : request_.headers) {
     if (has_control_characters(name) || has_control_characters(value)) {
       return Error{ErrorCode::invalid,
@@ -125,6 +143,7 @@ Result<HttpResponse> CurlTransfer::finish(CURLcode code) {
     return Error{ErrorCode::too_large, "the answer is longer than " +
                                            std::to_string(options_.max_response_bytes) + " bytes"};
   }
+  if (!foreign_.empty()) return not_http();
   if (code != CURLE_OK) {
     const std::string text = error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code);
     return Error{error_code_of(code), text};
@@ -132,12 +151,25 @@ Result<HttpResponse> CurlTransfer::finish(CURLcode code) {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
+  long connections = 0;
+  curl_easy_getinfo(easy_, CURLINFO_NUM_CONNECTS, &connections);
+  response_.new_connection = connections > 0;
   return std::move(response_);
+}
+
+Error CurlTransfer::not_http() const {
+  if (is_tls(foreign_))
+    return {ErrorCode::unavailable, "the answer is TLS: the address needs https"};
+  return {ErrorCode::unavailable, "the answer is no HTTP: \"" + printable(foreign_) + "\""};
 }
 
 std::size_t CurlTransfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
   const std::size_t length = size * count;
+  if (!transfer.status_line_seen_) {
+    transfer.foreign_.assign(data, length);
+    return 0;  // whatever else comes; the sender may never end
+  }
   if (!transfer.count_bytes(length)) return 0;
   transfer.response_.body.append(data, length);
   return length;
@@ -159,6 +191,7 @@ bool CurlTransfer::count_bytes(std::size_t count) {
 
 void CurlTransfer::take_header_line(std::string_view line) {
   if (line.starts_with("HTTP/")) {  // another block follows a 1xx answer
+    status_line_seen_ = true;
     response_.headers.clear();
     return;
   }

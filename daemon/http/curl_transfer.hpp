@@ -39,6 +39,7 @@ class CurlTransfer {
   Result<void> set_headers();
   bool add_header(const std::string& line);
   bool count_bytes(std::size_t count);
+  Error not_http() const;
   void take_header_line(std::string_view line);
 
   const CurlOptions& options_;
@@ -47,6 +48,8 @@ class CurlTransfer {
   HttpResponse response_;
   std::size_t received_bytes_ = 0;
   bool too_large_ = false;
+  bool status_line_seen_ = false;
+  std::string foreign_;  // the first bytes of an answer that is no HTTP
   CURL* easy_ = nullptr;
   curl_slist* header_list_ = nullptr;
   std::array<char, CURL_ERROR_SIZE> error_text_{};

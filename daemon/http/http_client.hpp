@@ -25,13 +25,15 @@ struct HttpResponse {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
+  bool new_connection = false;  // made for this request: the server may be another one now
 
   // Nothing if absent; `name` in lower case.
   std::optional<std::string_view> header(std::string_view name) const;
 };
 
 // Asynchronous HTTP on the owner's thread.
-// Errors given to handlers: `unavailable` (resolve, connect, TLS, broken connection), `timeout`,
+// Errors given to handlers: `unavailable` (resolve, connect, TLS, broken connection, an answer that
+// is no HTTP), `timeout`,
 // `closed` (cancelled), `too_large` (answer over the client's bound). An HTTP status of any kind is
 // not an error. Threads: everything on the owner's thread, except wakeup().
 class HttpClient {

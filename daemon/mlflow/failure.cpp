@@ -52,6 +52,7 @@ constexpr MessageRule kMessages[] = {
     {"Invalid OpenTelemetry protobuf", kUnknown},
     {"Invalid OpenTelemetry", kPoison},
     {"Cannot convert OpenTelemetry span", kPoison},
+    {"*codec can't encode character*surrogates not allowed", kPoison},
     {"Cannot update traces that are no longer DB-backed", kPoison},
 };
 
@@ -138,7 +139,8 @@ Verdict judge(Operation operation, int status, const AnswerText& text) {
     default:
       break;
   }
-  if (status >= 300 && status < 400) return hold_server(remedy::kRedirect);
+  if (status < 300) return hold_server(remedy::kNotMlflow);  // MLflow's successes are 200
+  if (status < 400) return hold_server(remedy::kRedirect);
   if (status > 503 || status == 502) return kTransient;
   return judge_text(operation, status, text);
 }
@@ -189,10 +191,16 @@ Failure classify(Operation operation, const Result<HttpResponse>& answer) {
 }
 
 Failure unexpected_answer(const HttpResponse& response, std::string_view message) {
+  return make_failure(kUnknown, response.status, read_answer_text(response).error_code, message);
+}
+
+Failure not_mlflow(const HttpResponse& response, std::string_view message,
+                   std::string_view remedy) {
   const AnswerText text = read_answer_text(response);
   if (text.html)
     return make_failure(hold_server(remedy::kRoute), response.status, "", text.message);
-  return make_failure(kUnknown, response.status, text.error_code, message);
+  return make_failure(hold_server(remedy.empty() ? remedy::kNotMlflow : remedy), response.status,
+                      "", message);
 }
 
 bool refuses_model_name(const Failure& failure) {

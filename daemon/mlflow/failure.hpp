@@ -33,9 +33,12 @@ enum class Operation { logged_model, experiment, start_trace, end_trace, get_tra
 // Classifies an answer that is not a success. Pure. A configuration failure always has a remedy.
 Failure classify(Operation operation, const Result<HttpResponse>& answer);
 
-// A success (2xx) that does not say what MLflow would say: a web page is a configuration failure of
-// the server (a proxy answers in its place), anything else unknown.
+// MLflow's own success that says something else than was asked (MLFLOW section 3.5): unknown.
 Failure unexpected_answer(const HttpResponse& response, std::string_view message);
+// A success that MLflow would not say: something else answers in its place, which is a
+// configuration failure of the server.
+Failure not_mlflow(const HttpResponse& response, std::string_view message,
+                   std::string_view remedy = {});
 
 // The server refuses the *name* of a model (DESIGN section 6, name policy).
 bool refuses_model_name(const Failure& failure);

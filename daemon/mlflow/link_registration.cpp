@@ -14,6 +14,8 @@ namespace {
 
 constexpr char kExternalTag[] = "mlflow.model.isExternal";
 constexpr char kDefaultExperiment[] = "0";
+// After a create: whatever another replica had under way then has ended.
+constexpr auto kTwinCheck = std::chrono::minutes(2);
 
 Failure link_failure(std::string message, std::string_view remedy) {
   return configuration_failure(FailureScope::link, std::move(message), remedy);
@@ -131,7 +133,36 @@ void LinkRegistration::model_fetched(std::optional<LoggedModel> model) {
   model_ = *std::move(model);
   if (has_fixed_id()) return resolve_link_experiment();
   experiment_ = Experiment{stored_.experiment_id, stored_.experiment_name, false};
-  complete();
+  std::exchange(twin_check_due_, false) ? look_for_older_twin() : complete();
+}
+
+// Two twins are READY when a request of one replica lasted longer than the other one's settle time.
+void LinkRegistration::look_for_older_twin() {
+  search_models_by_names(environment_.client, experiment_.id, {model_.name},
+                         then<std::vector<LoggedModel>>(
+                             [this](std::vector<LoggedModel> hits) { compare_with(hits); }));
+}
+
+// The older one is everybody's. Ours is given up for it, unless a trace has it: a trace keeps its
+// link.
+void LinkRegistration::compare_with(const std::vector<LoggedModel>& hits) {
+  const auto older = older_twin(model_, hits);
+  if (!older) return complete();
+  environment_.client.has_traces(
+      experiment_.id, model_.model_id, then<bool>([this, older = *older](bool used) {
+        if (used) {
+          twin_check_due_ = true;  // so that it is told after each verification
+          warnings_.push_back("twin models " + older.model_id + " (older) and " + model_.model_id +
+                              " are both READY; the traces of this daemon have the younger: "
+                              "'tracelink models relink " +
+                              model_.model_id + " " + older.model_id + "' moves those to come");
+        } else {
+          warnings_.push_back("model " + older.model_id + " is in place of its younger twin " +
+                              model_.model_id + ", which no trace has");
+          model_ = older;
+        }
+        complete();
+      }));
 }
 
 void LinkRegistration::resolve_link_experiment() {
@@ -274,6 +305,9 @@ void LinkRegistration::finish() {
   running_ = false;
   if (std::exchange(verify_again_, false)) {
     schedule(std::chrono::milliseconds(0), &LinkRegistration::begin);
+  } else if (status_.created && !std::exchange(twin_checked_, true)) {
+    twin_check_due_ = true;
+    schedule(kTwinCheck, &LinkRegistration::begin);
   }
   changed();
 }

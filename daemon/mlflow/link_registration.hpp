@@ -59,6 +59,8 @@ class LinkRegistration {
   void settle();
   void finalize(const std::string& model_id);
   void take_winner(LoggedModel winner, const std::vector<std::string>& pending_twins);
+  void look_for_older_twin();
+  void compare_with(const std::vector<LoggedModel>& hits);
   void complete();
   void finish();
 
@@ -88,6 +90,8 @@ class LinkRegistration {
   std::optional<SteadyTime> due_;  // of next_step_; nothing while a chain waits for an answer
   Step next_step_ = &LinkRegistration::begin;
   bool running_ = false;
+  bool twin_check_due_ = false;  // with the next chain
+  bool twin_checked_ = false;
   bool verify_again_ = false;  // asked for while a chain was running
   bool verify_when_asked_ = false;
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "daemon/mlflow/span_view.hpp"
+#include "daemon/mlflow/text_repair.hpp"
 
 namespace tracelink {
 
@@ -24,15 +24,10 @@ std::string json_text(const AnyValue& value);
 //   the root is dropped: the trace info has the tag, and the SDK writes the attribute in OTLP
 //   only);
 // - what one column refuses, or makes the stored trace unreadable, and so would cost the whole
-//   request: times from 2^63 ns on, NUL in the name and in what becomes columns, too long types,
-//   sessions and users, and in JSON text integers beyond int64 and nesting beyond what protobuf
-//   reads (measured on 3.17.2: stored with 200, then every read answers 500). Each such value is
-//   counted in `repaired`.
-// All other fields keep their bytes.
-std::optional<std::string> rewrite_span(const SpanView& span, std::uint32_t& repaired);
-
-// The fields of a ResourceSpans with NUL replaced in the resource's attributes, which newer servers
-// make tags of.
-std::string rewrite_resource(const std::string& resource_fields, std::uint32_t& repaired);
+//   request: times from 2^63 ns on, too long types, sessions and users, types that are no text,
+//   integers of more digits than Python reads, and in JSON text integers beyond int64 and nesting
+//   beyond what protobuf reads (measured on 3.17.2: stored with 200, then every read answers 500).
+// All other fields keep their bytes. Precondition: repair_texts() has seen the span.
+std::optional<std::string> rewrite_span(const SpanView& span, Repairs& repairs);
 
 }  // namespace tracelink

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "daemon/mlflow/model_name.hpp"
 #include "daemon/mlflow/source_tags.hpp"
 
 namespace tracelink {
@@ -52,6 +53,21 @@ ModelChoice choose_model(const std::vector<LoggedModel>& models, const std::stri
     losers.push_back(model.model_id);
   }
   return choice;
+}
+
+std::optional<LoggedModel> older_twin(const LoggedModel& model,
+                                      const std::vector<LoggedModel>& hits) {
+  const auto asked_name = [](const LoggedModel& of) {
+    const auto tag = of.tags.find(kModelNameTag);
+    return tag == of.tags.end() ? std::string() : tag->second;
+  };
+  const LoggedModel* oldest = nullptr;
+  for (const LoggedModel& hit : hits) {
+    const bool is_twin =
+        is_ready(hit) && hit.name == model.name && asked_name(hit) == asked_name(model);
+    if (is_twin && is_older(hit, oldest == nullptr ? model : *oldest)) oldest = &hit;
+  }
+  return oldest == nullptr ? std::nullopt : std::optional(*oldest);
 }
 
 ModelDifference compare(const LoggedModel& model, const LinkDefinition& link) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ ModelChoice choose_model(const std::vector<LoggedModel>& models, const std::stri
 bool has_failed(const LoggedModel& model);
 // Created by this registrar.
 bool is_own(const LoggedModel& model, const std::string& instance);
+
+// The oldest READY model of the same name, and of the same asked name, that is older than `model`.
+std::optional<LoggedModel> older_twin(const LoggedModel& model,
+                                      const std::vector<LoggedModel>& hits);
 
 struct ModelDifference {
   std::map<std::string, std::string> missing_params;

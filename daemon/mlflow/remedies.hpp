@@ -42,6 +42,16 @@ inline constexpr std::string_view kDatabaseSetup =
 inline constexpr std::string_view kRoute =
     "This address does not serve MLflow's REST API: check tracking.uri, its path prefix "
     "(--static-prefix of the server) and the proxies in front of it.";
+inline constexpr std::string_view kNotMlflow =
+    "Something other than MLflow answers: check tracking.uri and its path prefix (--static-prefix "
+    "of the server), and that each proxy in front sends /api, /version and /v1/traces to the "
+    "MLflow "
+    "server.";
+inline constexpr std::string_view kSpansElsewhere =
+    "The spans go to something other than MLflow, such as an OpenTelemetry Collector or a "
+    "catch-all: "
+    "make the proxy in front send /v1/traces to the MLflow server, as it does /api, or set "
+    "tracking.uri to the server's own address.";
 inline constexpr std::string_view kRedirect =
     "The address redirects elsewhere: set tracking.uri to the final address; a redirect to a login "
     "page means that a proxy wants credentials.";

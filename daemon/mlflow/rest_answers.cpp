@@ -4,9 +4,7 @@
 
 namespace tracelink {
 
-bool is_success(const Result<HttpResponse>& answer) {
-  return answer && answer->status >= 200 && answer->status < 300;
-}
+bool is_success(const Result<HttpResponse>& answer) { return answer && answer->status == 200; }
 
 bool has_error_code(const Result<HttpResponse>& answer, std::string_view error_code) {
   return answer && !is_success(answer) && read_answer_text(*answer).error_code == error_code;
@@ -19,13 +17,13 @@ bool is_unknown_resource(const Result<HttpResponse>& answer) {
 Answer<Json> read_json(Operation operation, const Result<HttpResponse>& answer) {
   if (!is_success(answer)) return classify(operation, answer);
   Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return unexpected_answer(*answer, "the server's answer is not JSON");
+  if (!json.is_object()) return not_mlflow(*answer, "the server's answer is not JSON");
   return json;
 }
 
 Answer<std::monostate> read_nothing(Operation operation, const Result<HttpResponse>& answer) {
-  if (!is_success(answer)) return classify(operation, answer);
-  if (read_answer_text(*answer).html) return unexpected_answer(*answer, "");
+  const auto json = read_json(operation, answer);
+  if (const auto* failure = std::get_if<Failure>(&json)) return *failure;
   return std::monostate{};
 }
 

@@ -22,14 +22,14 @@ Answer<Json> read_json(Operation operation, const Result<HttpResponse>& answer);
 // Success of a request whose answer holds nothing of interest.
 Answer<std::monostate> read_nothing(Operation operation, const Result<HttpResponse>& answer);
 
-// What `read` finds in the JSON of a success; if it finds nothing, Failure `unknown`.
+// What `read` finds in the JSON of a success; if it finds nothing, it is not MLflow that answers.
 template <class T>
 Answer<T> read_answer(Operation operation, const Result<HttpResponse>& answer,
                       const std::function<std::optional<T>(const Json&)>& read) {
   const Answer<Json> json = read_json(operation, answer);
   if (const auto* failure = std::get_if<Failure>(&json)) return *failure;
   if (std::optional<T> value = read(std::get<Json>(json))) return *std::move(value);
-  return unexpected_answer(*answer, "the server's answer lacks what was asked for");
+  return not_mlflow(*answer, "the server's answer lacks what was asked for");
 }
 
 template <class T>

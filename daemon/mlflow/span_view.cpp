@@ -7,6 +7,9 @@
 namespace tracelink {
 namespace {
 
+// OTLP's flags: it is known whether the parent is remote, and it is.
+constexpr std::uint32_t kRemoteParent = 0x100 | 0x200;
+
 SpanEvent read_event(std::string_view encoded) {
   SpanEvent event;
   protozero::pbf_reader reader = reader_of(encoded);
@@ -120,6 +123,9 @@ std::optional<SpanView> read_span(std::string_view encoded) {
       case bytes_field(15):
         read_status(take_bytes(reader), span);
         break;
+      case fixed32_field(16):
+        span.has_remote_parent = (reader.get_fixed32() & kRemoteParent) == kRemoteParent;
+        break;
       default:
         reader.skip();
     }
@@ -129,6 +135,7 @@ std::optional<SpanView> read_span(std::string_view encoded) {
   span.id = *span_id;
   span.parent = SpanId::from_bytes(parent);
   if (span.parent && span.parent->is_zero()) span.parent.reset();
+  span.has_remote_parent &= span.parent.has_value();
   return span;
 }
 

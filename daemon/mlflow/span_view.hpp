@@ -31,7 +31,8 @@ enum class SpanStatus { unset = 0, ok = 1, error = 2 };
 struct SpanView {
   std::string_view encoded;
   SpanId id;
-  std::optional<SpanId> parent;  // a parent of zeros is none
+  std::optional<SpanId> parent;    // a parent of zeros is none
+  bool has_remote_parent = false;  // by its flags
   std::string_view name, status_message;
   std::uint64_t start_ns = 0, end_ns = 0;  // below 2^63, as prepare_trace() writes them
   int kind = 0;

@@ -111,6 +111,7 @@ std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view 
   if (!traces.is_array() || traces.empty()) return std::nullopt;
   const Json& info = member(traces.front(), "trace_info");
   StoredTrace trace{.trace_id = trace_id,
+                    .name = text_at(info, "trace_id"),
                     .state = read_state(text_at(info, "state")),
                     .start_ms = read_time_ms(text_at(info, "request_time")),
                     .duration_ms = read_duration_ms(text_at(info, "execution_duration")),

@@ -14,7 +14,8 @@ namespace tracelink {
 
 // A trace as a server shows it, spans included, as far as the token sum needs it.
 struct StoredTrace {
-  TraceId trace_id;
+  TraceId trace_id;  // that was asked for
+  std::string name;  // as the answer says it, "tr-…"
   TraceState state = TraceState::in_progress;
   std::uint64_t start_ms = 0, duration_ms = 0;
   std::map<std::string, std::string> metadata;

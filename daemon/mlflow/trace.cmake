@@ -11,7 +11,8 @@ tracelink_library(
     size_stats.cpp
     span_view.cpp
     text_limits.cpp
+    text_repair.cpp
     token_usage.cpp
     trace_info.cpp
     traces_data.cpp
-  DEPS tracelink::base tracelink::types nlohmann_json::nlohmann_json)
+  DEPS tracelink::base tracelink::types tracelink::codec nlohmann_json::nlohmann_json)

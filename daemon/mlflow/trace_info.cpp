@@ -1,12 +1,14 @@
 #include "daemon/mlflow/trace_info.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <ranges>
 #include <unordered_set>
 #include <utility>
 
 #include <protozero/exception.hpp>
 
+#include "daemon/codec/run_attribute.hpp"
 #include "daemon/mlflow/mlflow_attributes.hpp"
 #include "daemon/mlflow/preview.hpp"
 #include "daemon/mlflow/size_stats.hpp"
@@ -49,6 +51,18 @@ const SpanView* find_root(const std::vector<SpanView>& spans) {
   for (const SpanView& span : spans)
     if (!span.parent && (root == nullptr || span.start_ns < root->start_ns)) root = &span;
   return root;
+}
+
+// The topmost span of a service that something else called.
+const SpanView* find_stand_in(const std::vector<SpanView>& spans) {
+  const SpanView* top = nullptr;
+  for (const SpanView& span : spans) {
+    if (!span.has_remote_parent || (top != nullptr && span.start_ns >= top->start_ns)) continue;
+    const bool inner =
+        std::ranges::any_of(spans, [&](const SpanView& other) { return other.id == *span.parent; });
+    if (!inner) top = &span;
+  }
+  return top;
 }
 
 bool is_whole(const std::vector<SpanView>& spans) {
@@ -115,7 +129,6 @@ void add_tags(TraceInfo& info, const SpanView& root) {
 }
 
 void add_root(TraceInfo& info, const SpanView& root) {
-  info.has_root = true;
   info.start_ns = root.start_ns;
   info.end_ns = std::max(root.start_ns, root.end_ns);
   info.state = root.status == SpanStatus::error ? TraceState::error : TraceState::ok;
@@ -138,7 +151,9 @@ TraceInfo info_of(TraceId trace_id, const std::vector<SpanView>& spans) {
   info.trace_id = trace_id;
   info.metadata["mlflow.trace_schema.version"] = "3";
   const SpanView* root = find_root(spans);
-  root != nullptr ? add_root(info, *root) : add_times(info, spans);
+  const SpanView* top = root != nullptr ? root : find_stand_in(spans);
+  info.has_root = root != nullptr;
+  top != nullptr ? add_root(info, *top) : add_times(info, spans);
   add_of_first(info, spans, "mlflow.trace.session", "session.id", "gen_ai.conversation.id",
                kMaxSession);
   add_of_first(info, spans, "mlflow.trace.user", "user.id", "", kMaxUser);
@@ -147,6 +162,8 @@ TraceInfo info_of(TraceId trace_id, const std::vector<SpanView>& spans) {
     info.token_usage_from_mlflow = usage->from_mlflow;
   }
   info.may_report_tokens = std::ranges::any_of(spans, may_report_tokens);
+  info.token_usage_partial = std::ranges::any_of(
+      spans, [](const SpanView& span) { return may_report_tokens(span) && !usage_of(span); });
   if (root != nullptr && is_whole(spans)) {
     const SizeStats stats = size_stats(info, spans);
     info.metadata["mlflow.trace.sizeStats"] = stats.to_json();
@@ -168,19 +185,23 @@ std::string service_name(const std::string& resource_fields) {
 }
 
 Result<PreparedTrace> prepare(TraceId trace_id, const std::vector<std::string_view>& slices) {
+  PreparedTrace trace;
   SpanSet set;
-  for (const std::string_view slice : slices) read_traces_data(slice, set);
+  std::deque<std::string> repaired;
+  for (std::string_view slice : slices) {
+    auto texts = repair_texts(slice, otlp::MessageType::traces_data, trace.repairs);
+    if (texts) slice = repaired.emplace_back(*std::move(texts));
+    read_traces_data(slice, set);
+  }
   const auto spans = distinct_spans(set.spans);
   if (!spans) return Error{ErrorCode::corrupt, "a span id that has not 8 bytes"};
 
-  PreparedTrace trace;
   trace.info = info_of(trace_id, spans->views);
-  for (std::string& resource : set.resources)
-    resource = rewrite_resource(resource, trace.repaired_values);
+  for (std::string& resource : set.resources) resource = without_run(resource, trace.run_id);
   TracesDataBuilder builder;
   for (std::size_t i = 0; i < spans->views.size(); ++i) {
     const LocatedSpan& located = spans->located[i];
-    const auto rewritten = rewrite_span(spans->views[i], trace.repaired_values);
+    const auto rewritten = rewrite_span(spans->views[i], trace.repairs);
     builder.add(*located.resource, *located.scope,
                 rewritten ? std::string_view(*rewritten) : located.encoded);
   }

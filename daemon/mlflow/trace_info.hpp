@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/base/result.hpp"
+#include "daemon/mlflow/text_repair.hpp"
 #include "daemon/types/ids.hpp"
 
 namespace tracelink {
@@ -31,7 +32,9 @@ struct TraceInfo {
   std::uint64_t end_ns = 0;    // of the root, else the latest end
   TraceState state = TraceState::in_progress;
   bool has_root = false;
-  std::string name;  // of the root (the earliest span without parent); empty without one
+  // Of the root (the earliest span without parent). Without one, and with a span whose parent is
+  // remote and not there, the earliest of these stands for it, has_root staying false.
+  std::string name;
   // Nothing without mlflow.spanInputs / spanOutputs on the root: the server derives them.
   std::optional<std::string> request_preview, response_preview;
   // Schema version; traceInputs and traceOutputs (left out for other SDKs' spans without them);
@@ -43,7 +46,8 @@ struct TraceInfo {
   std::optional<TokenUsage> token_usage;    // rolled up over the tree
   bool token_usage_from_mlflow = false;     // mlflow.chat.tokenUsage was present (false: gen_ai.*
                                             // only; newer servers sum these themselves)
-  bool may_report_tokens = false;  // some span seems to, perhaps in a way that only servers read
+  bool may_report_tokens = false;    // some span seems to, perhaps in a way that only servers read
+  bool token_usage_partial = false;  // so does one that `token_usage` lacks
 };
 
 // A trace made ready to send: the slices of all its records, merged, spans of equal resource and
@@ -54,9 +58,8 @@ struct PreparedTrace {
       otlp;  // TracesData bytes, attributes of MLflow SDK spans typed again (MLFLOW section 4.2)
   std::uint32_t span_count = 0;  // distinct span ids
   std::string service;           // service.name of the first resource, or empty
-  // Values in `otlp` that were cut, freed of NUL or clamped because a server would refuse them, or
-  // could not read the trace again (mlflow_attributes.hpp has the list).
-  std::uint32_t repaired_values = 0;
+  std::string run_id;            // of a run that the trace is to be linked to, or empty
+  Repairs repairs;               // of values in `otlp` (text_repair.hpp, mlflow_attributes.hpp)
 };
 
 // `slices`: TracesData messages of one trace, valid as after split_request(). A span id that occurs

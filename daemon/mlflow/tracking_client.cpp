@@ -1,5 +1,6 @@
 #include "daemon/mlflow/tracking_client.hpp"
 
+#include "daemon/mlflow/answer_text.hpp"
 #include "daemon/mlflow/rest_answers.hpp"
 #include "daemon/mlflow/uri.hpp"
 
@@ -43,6 +44,7 @@ void TrackingClient::send(HttpRequest request, Read read) {
   const bool needs_none = request.url.ends_with("/version");  // on most servers
   http_.send(std::move(request),
              [this, needs_none, read = std::move(read)](const Result<HttpResponse>& answer) {
+               if (answer && answer->new_connection) ++connections_;
                if (answer && (answer->status == 401 || answer->status == 403)) {
                  refused_ = true;
                } else if (answer && !needs_none) {
@@ -60,19 +62,31 @@ void TrackingClient::read_credentials_again() {
 }
 
 void TrackingClient::get_version(AnswerHandler<ServerVersion> handler) {
-  send(request("GET", "/version"), [handler =
-                                        std::move(handler)](const Result<HttpResponse>& answer) {
-    if (!is_success(answer)) return handler(classify(Operation::experiment, answer));
-    if (auto version = parse_server_version(answer->body)) return handler(*version);
-    handler(unexpected_answer(*answer, "GET /version answers with something else than a version"));
-  });
+  send(request("GET", "/version"),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         const bool is_web_page = answer && answer->status >= 400 && answer->status < 500 &&
+                                  read_answer_text(*answer).html;
+         const Failure refusal = classify(Operation::experiment, answer);
+         if (is_web_page && refusal.failure_class == FailureClass::unknown) {
+           return handler(not_mlflow(*answer, refusal.message));
+         }
+         if (!is_success(answer)) return handler(refusal);
+         if (auto version = parse_server_version(answer->body)) return handler(*version);
+         handler(not_mlflow(*answer, "GET /version answers with something else than a version"));
+       });
 }
 
 void TrackingClient::get_experiment(const std::string& id, AnswerHandler<Experiment> handler) {
   const std::string path = "/api/2.0/mlflow/experiments/get?experiment_id=" + percent_encode(id);
-  send(request("GET", path), [handler = std::move(handler)](const Result<HttpResponse>& answer) {
-    handler(read_answer<Experiment>(Operation::experiment, answer, read_experiment));
-  });
+  send(request("GET", path),
+       [id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         const auto read = [&id](const Json& json) {
+           auto experiment = read_experiment(json);
+           if (experiment && experiment->id != id) experiment.reset();
+           return experiment;
+         };
+         handler(read_answer<Experiment>(Operation::experiment, answer, read));
+       });
 }
 
 void TrackingClient::get_experiment_by_name(const std::string& name,

@@ -50,6 +50,12 @@ struct Experiment {
   bool deleted = false;
 };
 
+// What a server knows of a trace beside its spans.
+struct KnownTrace {
+  std::string experiment_id;  // where it lives
+  bool has_spans = false;     // some are stored (3.6 says so always)
+};
+
 template <class T>
 using Answer = std::variant<T, Failure>;
 template <class T>
@@ -64,7 +70,9 @@ struct CreateModel {
 
 // MLflow's REST API, typed: one method per call, no retries, no policy (MLFLOW-REST section 2).
 // Every value is sent as a JSON string where the server wants strings, and what a 200 echoes is
-// compared with what was asked (MLFLOW section 3.5); a difference is a Failure `unknown`.
+// compared with what was asked (MLFLOW section 3.5); a difference is a Failure `unknown`. A success
+// that is not MLflow's, or about something else than was asked, is a configuration failure of the
+// server.
 // Threads: the HttpClient's owner; handlers are called from its poll(). Lifetime: outlives every
 // request it sent, i.e. is destroyed after HttpClient::cancel_all() or after the HttpClient.
 class TrackingClient {
@@ -111,13 +119,19 @@ class TrackingClient {
   // the tags, state, and the duration; not the metadata of `info`.
   void end_trace(const TraceInfo& info, std::map<std::string, std::string> metadata,
                  AnswerHandler<std::monostate> handler);
-  // The experiment a trace lives in; nothing: no such trace.
-  void get_trace(TraceId trace_id, AnswerHandler<std::optional<std::string>> handler);
+  // Nothing: no such trace.
+  void get_trace(TraceId trace_id, AnswerHandler<std::optional<KnownTrace>> handler);
   // With its spans; nothing: no such trace, or not all of it is stored yet.
   void read_trace(TraceId trace_id, AnswerHandler<std::optional<StoredTrace>> handler);
+  // As `x-mlflow-run-id` on /v1/traces does, and with an answer.
+  void link_to_run(TraceId trace_id, const std::string& run_id,
+                   AnswerHandler<std::monostate> handler);
   // POST /v1/traces: below the static prefix or, as older servers have it, at the root.
   void post_spans(std::string experiment_id, std::string otlp,
                   AnswerHandler<std::monostate> handler);
+
+  // How often a connection was made: behind each there may be another server.
+  std::uint64_t connections() const { return connections_; }
 
  private:
   using Read = std::function<void(const Result<HttpResponse>&)>;
@@ -135,6 +149,7 @@ class TrackingClient {
   TrackingOptions options_;
   HttpClient& http_;
   Capabilities capabilities_{};
+  std::uint64_t connections_ = 0;
   bool refused_ = false;        // by a 401 or 403, and nothing has gone through since
   bool spans_at_root_ = false;  // /v1/traces was found outside the static prefix
 };

@@ -1,7 +1,7 @@
 #include <cstdlib>
 
 #include "daemon/codec/compression.hpp"
-#include "daemon/mlflow/answer_text.hpp"
+#include "daemon/mlflow/export_answer.hpp"
 #include "daemon/mlflow/rest_answers.hpp"
 #include "daemon/mlflow/tracking_client.hpp"
 #include "daemon/mlflow/uri.hpp"
@@ -39,11 +39,18 @@ std::optional<Failure> check_link(const HttpResponse& response, const Metadata& 
   return unexpected_answer(response, "the server did not store the trace's model");
 }
 
-std::optional<std::string> read_trace_experiment(const Json& json) {
-  const Json& location = member(member(member(json, "trace"), "trace_info"), "trace_location");
-  std::string id = text_at(member(location, "mlflow_experiment"), "experiment_id");
-  if (id.empty()) return std::nullopt;
-  return id;
+Failure about_another_trace(const HttpResponse& response) {
+  return not_mlflow(response, "the server's answer is not about the trace that was asked for");
+}
+
+std::optional<KnownTrace> read_known_trace(const Json& json, TraceId trace_id) {
+  const Json& info = member(member(json, "trace"), "trace_info");
+  const Json& experiment = member(member(info, "trace_location"), "mlflow_experiment");
+  KnownTrace trace{text_at(experiment, "experiment_id"),
+                   !text_at(member(info, "tags"), kSpansLocation).empty()};
+  if (trace.experiment_id.empty() || text_at(info, "trace_id") != trace_name(trace_id))
+    return std::nullopt;
+  return trace;
 }
 
 }  // namespace
@@ -58,11 +65,12 @@ void TrackingClient::start_trace(const TraceInfo& info, const std::string& exper
   if (with_token_usage && info.token_usage) metadata[kTokenUsage] = info.token_usage->to_json();
   std::string body = start_trace_body(info, experiment_id, metadata);
   send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
-       [metadata = std::move(metadata),
+       [metadata = std::move(metadata), name = trace_name(info.trace_id),
         handler = std::move(handler)](const Result<HttpResponse>& answer) {
          const auto json = read_json(Operation::start_trace, answer);
          if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
          const Json& stored = member(member(std::get<Json>(json), "trace"), "trace_info");
+         if (text_at(stored, "trace_id") != name) return handler(about_another_trace(*answer));
          const std::string link = text_at(member(stored, "trace_metadata"), kModelId);
          if (auto failure = check_link(*answer, metadata, link)) return handler(*failure);
          handler(!text_at(member(stored, "tags"), kSpansLocation).empty());
@@ -73,24 +81,26 @@ void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
                                AnswerHandler<std::monostate> handler) {
   std::string body = end_trace_body(info, metadata);
   send(request("PATCH", "/api/2.0/mlflow/traces/" + trace_name(info.trace_id), std::move(body)),
-       [metadata = std::move(metadata),
+       [metadata = std::move(metadata), name = trace_name(info.trace_id),
         handler = std::move(handler)](const Result<HttpResponse>& answer) {
          const auto json = read_json(Operation::end_trace, answer);
          if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
          const Json& stored = member(std::get<Json>(json), "trace_info");
+         if (text_at(stored, "request_id") != name) return handler(about_another_trace(*answer));
          const std::string link = read_key_values(member(stored, "request_metadata"))[kModelId];
          if (auto failure = check_link(*answer, metadata, link)) return handler(*failure);
          handler(std::monostate{});
        });
 }
 
-void TrackingClient::get_trace(TraceId trace_id,
-                               AnswerHandler<std::optional<std::string>> handler) {
+void TrackingClient::get_trace(TraceId trace_id, AnswerHandler<std::optional<KnownTrace>> handler) {
   send(request("GET", "/api/3.0/mlflow/traces/" + trace_name(trace_id)),
-       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
-         if (is_unknown_resource(answer)) return handler(std::optional<std::string>());
-         handler(optional_of(
-             read_answer<std::string>(Operation::get_trace, answer, read_trace_experiment)));
+       [trace_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         if (is_unknown_resource(answer)) return handler(std::optional<KnownTrace>());
+         const auto read = [trace_id](const Json& json) {
+           return read_known_trace(json, trace_id);
+         };
+         handler(optional_of(read_answer<KnownTrace>(Operation::get_trace, answer, read)));
        });
 }
 
@@ -99,7 +109,20 @@ void TrackingClient::read_trace(TraceId trace_id,
   send(request("GET", "/api/3.0/mlflow/traces/batchGet?trace_ids=" + trace_name(trace_id)),
        [trace_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (!is_success(answer)) return handler(classify(Operation::get_trace, answer));
-         handler(read_stored_trace(trace_id, answer->body));
+         auto trace = read_stored_trace(trace_id, answer->body);
+         const bool is_json = answer->body.find('{') == answer->body.find_first_not_of(" \t\r\n");
+         const bool is_about_it = !trace || trace->name == trace_name(trace_id);
+         if (!is_json || !is_about_it) return handler(about_another_trace(*answer));
+         handler(std::move(trace));
+       });
+}
+
+void TrackingClient::link_to_run(TraceId trace_id, const std::string& run_id,
+                                 AnswerHandler<std::monostate> handler) {
+  const Json body = {{"trace_ids", Json::array({trace_name(trace_id)})}, {"run_id", run_id}};
+  send(request("POST", "/api/2.0/mlflow/traces/link-to-run", to_text(body)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         handler(read_nothing(Operation::end_trace, answer));
        });
 }
 
@@ -112,7 +135,7 @@ void TrackingClient::post_spans(std::string experiment_id, std::string otlp,
   if (capabilities_.gzip) spans.headers.emplace_back("Content-Encoding", "gzip");
   spans.body = capabilities_.gzip ? compress_gzip(otlp) : std::move(otlp);
   send_spans(std::move(spans), [handler = std::move(handler)](const Result<HttpResponse>& answer) {
-    handler(read_nothing(Operation::otlp, answer));
+    handler(read_export_answer(answer));
   });
 }
 

@@ -19,6 +19,10 @@ constexpr std::uint32_t fixed64_field(std::uint32_t number) {
   return protozero::tag_and_type(number, protozero::pbf_wire_type::fixed64);
 }
 
+constexpr std::uint32_t fixed32_field(std::uint32_t number) {
+  return protozero::tag_and_type(number, protozero::pbf_wire_type::fixed32);
+}
+
 inline protozero::pbf_reader reader_of(std::string_view encoded) {
   return {encoded.data(), encoded.size()};
 }

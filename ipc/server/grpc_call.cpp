@@ -32,8 +32,13 @@ void GrpcCall::read_header(HeaderField field) {
     unknown_encoding_ = !encoding;
     if (encoding) encoding_ = *encoding;
   } else if (field.name == kExperimentHeader) {
-    long_experiment_ = field.value.size() > kMaxExperimentBytes;
-    if (!long_experiment_) experiment_ = field.value;
+    experiment_ = join_experiment(field.value, split_experiment(experiment_).run);
+  } else if (field.name == kRunHeader) {
+    experiment_ = join_experiment(split_experiment(experiment_).experiment, field.value);
+  }
+  if (experiment_.size() > kMaxExperimentBytes) {
+    long_experiment_ = true;
+    experiment_.clear();
   }
 }
 

@@ -165,7 +165,8 @@ Result<OtlpHttpConnection::Export> OtlpHttpConnection::read_export(const Parser&
   auto encoding = parse_content_encoding(field(request, http::field::content_encoding));
   if (!encoding) return std::move(encoding).error();
   result.encoding = *encoding;
-  result.experiment = field(request, kExperimentHeader);
+  result.experiment =
+      join_experiment(field(request, kExperimentHeader), field(request, kRunHeader));
   return result;
 }
 

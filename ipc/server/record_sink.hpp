@@ -13,7 +13,8 @@ namespace tracelink {
 // One export call of a client, split at the door: what the server hands inwards.
 struct AcceptedRequest {
   Peer peer;
-  std::string experiment;          // x-mlflow-experiment-id header, or empty
+  std::string experiment;          // x-mlflow-experiment-id and, behind a line break, the
+                                   // x-mlflow-run-id header (experiment_header.hpp), or empty
   std::vector<TraceSlice> slices;  // never empty
   SteadyTime deadline;             // after it nobody waits for the answer any more
 };

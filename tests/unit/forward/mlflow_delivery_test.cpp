@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/mlflow/remedies.hpp"
+#include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_http_client.hpp"
 #include "tests/support/trace_record.hpp"
 #include "tests/unit/forward/mlflow_server.hpp"
@@ -19,7 +21,12 @@ using Mode = DeliveryMode;
 
 class MlflowDeliveryTest : public ::testing::Test {
  protected:
-  MlflowDeliveryTest() { server_is(3, 18); }
+  MlflowDeliveryTest() {
+    server_is(3, 18);
+    proof.proven();
+  }
+  // The next POST is read back.
+  void prove_again() { clock.advance(std::chrono::minutes(1)); }
 
   void server_is(int major, int minor) {
     capabilities = capabilities_of({.major = major, .minor = minor, .patch = 0, .text = {}});
@@ -74,6 +81,7 @@ class MlflowDeliveryTest : public ::testing::Test {
   void begin(std::vector<TraceDelivery> batch) {
     MlflowDelivery::Context context{.client = client,
                                     .gate = gate,
+                                    .proof = proof,
                                     .capabilities = capabilities,
                                     .model_id = model_id,
                                     .experiment_id = "5",
@@ -118,6 +126,8 @@ class MlflowDeliveryTest : public ::testing::Test {
   FakeHttpClient http{[this](const HttpRequest& request) { return server.answer(request); }};
   TrackingClient client{tracking_options(), http};
   RequestGate gate{2};
+  FakeClock clock;
+  SpansProof proof{client, clock};
   Capabilities capabilities;
   std::string model_id = "m-1";
   std::uint64_t max_post_bytes = 1u << 20;
@@ -184,15 +194,111 @@ TEST_F(MlflowDeliveryTest, WhenAPostOfALargeTraceFailsTheRestIsNotSent) {
   EXPECT_FALSE(outcomes[0].batch);
 }
 
-TEST_F(MlflowDeliveryTest, NewServersAreGivenTheTokensThatAnMlflowSdkCounted) {
-  deliver(with_tokens(delivery(1)));
-  EXPECT_EQ(server.calls, (Calls{"start 1", "post 1"}));
-  EXPECT_NE(tokens_of(0), "");
+TEST_F(MlflowDeliveryTest, NewServersCountTheTokensThemselves) {
+  deliver({with_tokens(delivery(1)), with_tokens(delivery(2), false)});
+  EXPECT_EQ(server.calls, (Calls{"start 1", "start 2", "post 1 2"}));
+  EXPECT_EQ(tokens_of(0), "");
+  EXPECT_EQ(tokens_of(1), "");
 }
 
-TEST_F(MlflowDeliveryTest, NewServersCountTheTokensOfOthersThemselves) {
-  deliver(with_tokens(delivery(1), false));
-  EXPECT_EQ(tokens_of(0), "");
+// Some span reports tokens in a way that only the server reads.
+TEST_F(MlflowDeliveryTest, ASumThatMayLackSomeIsTakenFromTheServer) {
+  for (const int minor : {11, 14, 18}) {
+    SCOPED_TRACE(minor);
+    server_is(3, minor);
+    server.traces.clear();
+    server.calls.clear();
+    server.bodies.clear();
+    times_done = 0;
+    store_spans(1, 40);
+    server.hides_earlier_spans = true;  // they stand for those of this POST
+    TraceDelivery mixed = with_tokens(delivery(1));
+    mixed.trace.info.may_report_tokens = mixed.trace.info.token_usage_partial = true;
+    deliver(std::move(mixed));
+    expect_delivered();
+    if (minor == 18) {
+      EXPECT_EQ(server.calls, (Calls{"start 1", "post 1"})) << "it has summed all of them";
+    } else {
+      EXPECT_EQ(server.calls, (Calls{"start 1", "post 1", "read 1", "end 1"}));
+      EXPECT_EQ(stored_tokens(1), input_tokens_json(40));
+    }
+  }
+}
+
+TEST_F(MlflowDeliveryTest, TheFirstSpansAreReadBack) {
+  prove_again();
+  deliver({delivery(2), delivery(1)});
+  EXPECT_EQ(server.calls, (Calls{"start 2", "start 1", "post 1 2", "get 1"}));
+  expect_delivered();
+  EXPECT_TRUE(proof.holds());
+}
+
+TEST_F(MlflowDeliveryTest, SpansThatWentElsewhereAreNotDelivered) {
+  prove_again();
+  server.spans_go_elsewhere = true;
+  deliver({delivery(1), delivery(2)});
+  for (const Outcome& outcome : outcomes) {
+    EXPECT_EQ(outcome.kind, OutcomeKind::configuration);
+    EXPECT_EQ(outcome.failure.scope, FailureScope::server);
+    EXPECT_EQ(outcome.failure.remedy, remedy::kSpansElsewhere);
+    EXPECT_FALSE(outcome.spans_stored);
+  }
+  EXPECT_FALSE(proof.holds());
+}
+
+TEST_F(MlflowDeliveryTest, OfATraceThatHasSpansTheSpansThemselvesAreReadBack) {
+  prove_again();
+  store_spans(1, 0);
+  deliver(delivery(1, Mode::without_root));
+  EXPECT_EQ(server.calls, (Calls{"get 1", "post 1", "read 1"}));
+  expect_delivered();
+  EXPECT_TRUE(proof.holds());
+  prove_again();
+  times_done = 0;
+  server.spans_go_elsewhere = true;
+  deliver(delivery(1, Mode::spans_only, 4));
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::configuration);
+}
+
+TEST_F(MlflowDeliveryTest, ATraceThatTheServerDoesNotShowYetProvesNothing) {
+  prove_again();
+  server.refuse("read 1", {200, {}, R"({"traces": []})"});
+  deliver(delivery(1, Mode::spans_only));
+  expect_delivered();
+  EXPECT_FALSE(proof.holds());
+}
+
+TEST_F(MlflowDeliveryTest, WhileTheReadBackFailsNothingIsDelivered) {
+  prove_again();
+  server.refuse_once("get 1", {503, {}, ""});
+  deliver(delivery(1));
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::transient);
+}
+
+TEST_F(MlflowDeliveryTest, ATraceThatCannotBeReadAlthoughItIsStoredIsDelivered) {
+  prove_again();
+  server.refuse_once("get 1", MlflowServer::error(500, "INTERNAL_ERROR", "int too large"));
+  deliver(delivery(1));
+  expect_delivered();
+  EXPECT_FALSE(proof.holds());
+}
+
+TEST_F(MlflowDeliveryTest, AProofEndsWithTheConnection) {
+  EXPECT_TRUE(proof.holds());
+  HttpResponse from_another = {200, {}, "3.18.0"};
+  from_another.new_connection = true;
+  http.will_answer(from_another);
+  client.get_version([](auto&&) {});
+  http.poll({});
+  EXPECT_FALSE(proof.holds());
+}
+
+TEST_F(MlflowDeliveryTest, ASuccessThatIsNotMlflowsHoldsTheServer) {
+  server.refuse("post 1", {202, {}, ""});
+  deliver(delivery(1));
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::configuration);
+  EXPECT_EQ(outcomes[0].failure.scope, FailureScope::server);
+  EXPECT_TRUE(outcomes[0].info_stored);
 }
 
 TEST_F(MlflowDeliveryTest, ServersThatSumWithoutRegardToParentsAreGivenAllTokens) {
@@ -401,7 +507,9 @@ TEST_F(MlflowDeliveryTest, ARefusedPostOfOneTraceIsAboutIt) {
 }
 
 TEST_F(MlflowDeliveryTest, AnInfoWhoseLinkIsNotEchoedIsNotStored) {
-  server.refuse("start 1", {200, {}, R"({"trace": {"trace_info": {"trace_metadata": {}}}})"});
+  const std::string echo = R"({"trace": {"trace_info": {"trace_id": ")" + trace_name(trace_id(1)) +
+                           R"(", "trace_metadata": {}}}})";
+  server.refuse("start 1", {200, {}, echo});
   deliver(delivery(1));
   EXPECT_EQ(server.calls, Calls{"start 1"});
   EXPECT_EQ(outcomes[0].kind, OutcomeKind::unknown);

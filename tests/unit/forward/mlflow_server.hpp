@@ -13,8 +13,10 @@
 
 #include "daemon/codec/compression.hpp"
 #include "daemon/http/http_client.hpp"
+#include "daemon/mlflow/rest_json.hpp"
 #include "daemon/mlflow/traces_data.hpp"
 #include "daemon/mlflow/tracking_client.hpp"
+#include "daemon/mlflow/uri.hpp"
 
 namespace tracelink {
 
@@ -36,6 +38,7 @@ class MlflowServer {
     std::string state;
     Json spans = Json::array();  // as a server shows them
     std::string request_time, execution_duration;
+    std::set<std::string> posted;  // span ids in base64
   };
 
   std::string version = "3.18.0";
@@ -45,6 +48,8 @@ class MlflowServer {
   std::vector<Json> bodies;  // of the start and end calls
   std::vector<std::string> post_experiments;
   std::size_t model_requests = 0;
+  bool hides_earlier_spans = false;  // from the answer to StartTraceV3
+  bool spans_go_elsewhere = false;   // something answers POST /v1/traces as MLflow does
 
   // Answers that call otherwise than it would.
   void refuse(const std::string& call, HttpResponse answer) { refusals_[call] = std::move(answer); }
@@ -77,6 +82,8 @@ class MlflowServer {
   }
 
  private:
+  static constexpr const char* kSpansLocation = "mlflow.trace.spansLocation";
+
   HttpResponse special(const std::string& call, HttpResponse usual) {
     calls.push_back(call);
     const auto refusal = refusals_.find(call);
@@ -106,8 +113,8 @@ class MlflowServer {
     const std::string call = "start " + trace;
     bodies.push_back(info);
     Json echo = body;
-    if (traces.contains(trace) && !traces[trace].spans.empty()) {
-      echo["trace"]["trace_info"]["tags"]["mlflow.trace.spansLocation"] = "TRACKING_STORE";
+    if (!hides_earlier_spans && traces.contains(trace) && !traces[trace].spans.empty()) {
+      echo["trace"]["trace_info"]["tags"][kSpansLocation] = "TRACKING_STORE";
     }
     if (!refused(call)) {
       Trace& stored = traces[trace];
@@ -125,26 +132,33 @@ class MlflowServer {
       found->second.metadata[pair["key"].get<std::string>()] = pair["value"];
     }
     found->second.state = body["status"];
-    const Json echo = {{"trace_info", {{"request_metadata", body["request_metadata"]}}}};
+    const Json echo = {
+        {"trace_info",
+         {{"request_id", body["request_id"]}, {"request_metadata", body["request_metadata"]}}}};
     return special("end " + trace, {200, {}, echo.dump()});
   }
   HttpResponse get(const std::string& trace) {
     const auto found = traces.find(trace);
     if (found == traces.end()) return special("get " + trace, no_such_trace());
     Json answer;
-    answer["trace"]["trace_info"]["trace_location"]["mlflow_experiment"]["experiment_id"] =
-        found->second.experiment;
+    Json& info = answer["trace"]["trace_info"];
+    info["trace_id"] = name(trace);
+    info["trace_location"]["mlflow_experiment"]["experiment_id"] = found->second.experiment;
+    if (!found->second.posted.empty()) info["tags"][kSpansLocation] = "TRACKING_STORE";
     return special("get " + trace, {200, {}, answer.dump()});
   }
   HttpResponse read(const std::string& trace) {
     const auto found = traces.find(trace);
     if (found == traces.end()) return special("read " + trace, {200, {}, "{}"});
-    const Json info = {{"state", found->second.state},
+    const Json info = {{"trace_id", name(trace)},
+                       {"state", found->second.state},
                        {"request_time", found->second.request_time},
                        {"execution_duration", found->second.execution_duration},
                        {"trace_metadata", found->second.metadata}};
     Json answer;
-    answer["traces"] = {{{"trace_info", info}, {"spans", found->second.spans}}};
+    Json spans = found->second.spans;
+    for (const std::string& id : found->second.posted) spans.push_back({{"span_id", id}});
+    answer["traces"] = {{{"trace_info", info}, {"spans", spans}}};
     return special("read " + trace, {200, {}, answer.dump()});
   }
   HttpResponse post(const HttpRequest& request) {
@@ -170,8 +184,18 @@ class MlflowServer {
       }
       if (hex != last) call += " " + number(hex);
       last = hex;
+      const std::string span_id = reader.next(2) ? reader.get_bytes() : std::string();
+      if (!spans_go_elsewhere) traces[number(hex)].posted.insert(base64(span_id));
     }
-    return special(call, {200, {}, "{}"});
+    return special(call, {200, {{"content-type", "application/x-protobuf"}}, ""});
+  }
+  static std::string name(const std::string& number) {
+    TraceId id;
+    const std::uint64_t value = std::stoull(number);
+    for (std::size_t i = 0; i < 8; ++i) {
+      id.bytes[15 - i] = static_cast<std::uint8_t>(value >> (8 * i));
+    }
+    return trace_name(id);
   }
   static HttpResponse no_such_trace() {
     return error(404, "RESOURCE_DOES_NOT_EXIST", "no such trace");

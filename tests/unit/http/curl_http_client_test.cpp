@@ -3,11 +3,13 @@
 #include <filesystem>
 #include <thread>
 
+#include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "daemon/codec/compression.hpp"
 #include "tests/support/http_imposter.hpp"
 
 namespace tracelink {
@@ -122,6 +124,25 @@ TEST_F(CurlHttpClientTest, KeepsTheConnection) {
   EXPECT_EQ(server_.connection_count(), 1u);
 }
 
+TEST_F(CurlHttpClientTest, TellsWhetherTheConnectionIsNew) {
+  EXPECT_TRUE(exchange(get("/1"))->new_connection);
+  EXPECT_FALSE(exchange(get("/2"))->new_connection);
+  server_.answer_with({.drop = true});
+  EXPECT_FALSE(exchange(get("/3")));
+  server_.answer_with({});
+  EXPECT_TRUE(exchange(get("/4"))->new_connection);
+}
+
+// A proxy that compresses unasked.
+TEST_F(CurlHttpClientTest, ACompressedAnswerIsDecoded) {
+  const std::string body(1000, 'x');
+  server_.answer_with({.headers = {{"Content-Encoding", "gzip"}}, .body = compress_gzip(body)});
+  EXPECT_EQ(exchange(get("/"))->body, body);
+  EXPECT_EQ(server_.requests().at(0).headers.at("accept-encoding"), "identity");
+  use({.max_response_bytes = 500});
+  EXPECT_EQ(exchange(get("/")).error().code, ErrorCode::too_large);
+}
+
 TEST_F(CurlHttpClientTest, OpensNoMoreConnectionsThanAllowed) {
   for (int i = 0; i < 6; ++i) start(get("/"));
   poll_until_answers(6);
@@ -172,6 +193,51 @@ TEST_F(CurlHttpClientTest, OtherProtocolsAreInvalid) {
 TEST_F(CurlHttpClientTest, DroppedConnectionIsUnavailable) {
   server_.answer_with({.drop = true});
   EXPECT_EQ(exchange(get("/")).error().code, ErrorCode::unavailable);
+}
+
+// Answers one connection with these bytes and keeps it open.
+class BareServer {
+ public:
+  explicit BareServer(std::string bytes) {
+    thread_ = std::thread([this, bytes = std::move(bytes)] {
+      boost::asio::ip::tcp::socket socket(io_);
+      acceptor_.accept(socket);
+      boost::system::error_code error;
+      boost::asio::write(socket, boost::asio::buffer(bytes), error);
+      char rest[4096];
+      while (!error) socket.read_some(boost::asio::buffer(rest), error);
+    });
+  }
+  ~BareServer() { thread_.join(); }
+  std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
+  }
+
+ private:
+  boost::asio::io_context io_;
+  boost::asio::ip::tcp::acceptor acceptor_{io_, {boost::asio::ip::address_v4::loopback(), 0}};
+  std::thread thread_;
+};
+
+TEST_F(CurlHttpClientTest, AnAnswerThatIsNoHttpIsUnavailableWithItsText) {
+  const struct {
+    std::string bytes, text;
+  } others[] = {
+      {"SSH-2.0-OpenSSH_9.2\r\n", "the answer is no HTTP: \"SSH-2.0-OpenSSH_9.2..\""},
+      {"220 mail ESMTP\r\n", "the answer is no HTTP: \"220 mail ESMTP..\""},
+      {"hello\x1b[31m", "the answer is no HTTP: \"hello.[31m\""},
+      {"\x15\x03\x01\x01\x02\x02\x16", "the answer is TLS: the address needs https"},
+  };
+  for (const auto& [bytes, text] : others) {
+    const BareServer server(bytes);
+    HttpRequest request = get("/");
+    request.url = server.url();
+    const auto answer = exchange(request);
+    ASSERT_FALSE(answer) << text;
+    EXPECT_EQ(answer.error().code, ErrorCode::unavailable);
+    EXPECT_EQ(answer.error().message, text);
+    use({});  // closes the connection
+  }
 }
 
 TEST_F(CurlHttpClientTest, RefusedConnectionIsUnavailable) {

@@ -272,14 +272,35 @@ TEST(Failure, ShowsAtMost500Bytes) {
   EXPECT_EQ(failure.message, std::string(500, 'x'));
 }
 
-TEST(UnexpectedAnswer, AWebPageHoldsTheServer) {
-  const Failure failure = unexpected_answer(text_answer(200, "<html>login</html>"), "no version");
-  EXPECT_EQ(failure.failure_class, FailureClass::configuration);
-  EXPECT_EQ(failure.scope, FailureScope::server);
-  EXPECT_EQ(failure.remedy, remedy::kRoute);
+TEST(NotMlflow, HoldsTheServer) {
+  const Failure page = not_mlflow(text_answer(200, "<html>login</html>"), "no version");
+  EXPECT_EQ(page.failure_class, FailureClass::configuration);
+  EXPECT_EQ(page.scope, FailureScope::server);
+  EXPECT_EQ(page.remedy, remedy::kRoute);
+  const Failure text = not_mlflow(text_answer(200, "OK"), "no version");
+  EXPECT_EQ(text.failure_class, FailureClass::configuration);
+  EXPECT_EQ(text.scope, FailureScope::server);
+  EXPECT_EQ(text.message, "no version");
+  EXPECT_EQ(text.remedy, remedy::kNotMlflow);
 }
 
-TEST(UnexpectedAnswer, AnythingElseIsUnknown) {
+TEST(Failure, ASuccessThatMlflowDoesNotSayHoldsTheServer) {
+  for (const int status : {201, 202, 204, 206}) {
+    const Failure failure = classify(kStart, text_answer(status, "{}"));
+    EXPECT_EQ(failure.failure_class, FailureClass::configuration) << status;
+    EXPECT_EQ(failure.remedy, remedy::kNotMlflow);
+  }
+}
+
+// A half surrogate pair, in 3.17.2 on every database.
+TEST(Failure, WhatPythonCannotEncodeIsPoisonAtOnce) {
+  expect_class(FailureClass::poison,
+               {{kOtlp, mlflow_error(500, "INTERNAL_ERROR",
+                                     "'utf-8' codec can't encode character '\\ud83d' in position "
+                                     "1: surrogates not allowed")}});
+}
+
+TEST(UnexpectedAnswer, IsUnknown) {
   const Failure failure = unexpected_answer(text_answer(200, "{}"), "no version");
   EXPECT_EQ(failure.failure_class, FailureClass::unknown);
   EXPECT_EQ(failure.message, "no version");

@@ -123,6 +123,51 @@ TEST_F(RegistrarTwinsTest, AnOwnReadyTwinIsLeftAndReported) {
   EXPECT_FALSE(mlflow.models[0].deleted);
 }
 
+// Another replica's request lasted longer than our settle time.
+TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWithoutTracesIsGivenUp) {
+  replica.run();
+  const std::string ours = replica.ready_id();
+  older_twin = mlflow.add("agent-v1", "READY");
+  mlflow.model(older_twin).created_ms = 0;
+  const std::string unready = mlflow.add("agent-v1", "PENDING");
+  mlflow.model(unready).created_ms = 0;
+  replica.run_until([this] { return replica.ready_id() == older_twin; });
+  EXPECT_EQ(replica.status().warnings,
+            Ids{"model " + older_twin + " is in place of its younger twin " + ours +
+                ", which no trace has"});
+  EXPECT_FALSE(mlflow.model(ours).deleted) << "somebody may have linked to it since";
+  EXPECT_FALSE(replica.registrar().next_due()) << "once";
+}
+
+TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWithTracesIsKeptAndTold) {
+  replica.run();
+  const std::string ours = replica.ready_id();
+  mlflow.linked_models.push_back(ours);
+  older_twin = mlflow.add("agent-v1", "READY");
+  mlflow.model(older_twin).created_ms = 0;
+  replica.run_until([this] { return !replica.status().warnings.empty(); });
+  EXPECT_EQ(replica.ready_id(), ours);
+  const auto tells = [&] {
+    const std::string& warning = replica.status().warnings.at(0);
+    return warning.find(older_twin) != std::string::npos &&
+           warning.find("models relink " + ours) != std::string::npos;
+  };
+  EXPECT_TRUE(tells());
+  replica.registrar().server_changed();
+  replica.run();
+  EXPECT_TRUE(tells()) << "and again";
+}
+
+TEST_F(RegistrarTwinsTest, AYoungerTwinOfOursIsLeftToItsMaker) {
+  replica.run();
+  const std::string ours = replica.ready_id();
+  pass();
+  mlflow.add("agent-v1", "READY");
+  replica.run_until([this] { return !replica.registrar().next_due() && !replica.step(); });
+  EXPECT_EQ(replica.ready_id(), ours);
+  EXPECT_TRUE(replica.status().warnings.empty());
+}
+
 TEST_F(RegistrarTwinsTest, ARefusedDeletionIsAWarning) {
   lose_the_race();
   mlflow.refuse = [](const std::string& call) -> std::optional<HttpResponse> {

@@ -108,7 +108,7 @@ TEST_F(TrackingClientTest, AWebPageIsNoVersion) {
   http.will_answer(200, "<html>welcome</html>");
   EXPECT_EQ(failure_of<ServerVersion>(kVersion).remedy, remedy::kRoute);
   http.will_answer(200, "OK");
-  EXPECT_EQ(failure_of<ServerVersion>(kVersion).failure_class, FailureClass::unknown);
+  EXPECT_EQ(failure_of<ServerVersion>(kVersion).failure_class, FailureClass::configuration);
   http.will_answer(401, "no");
   EXPECT_EQ(failure_of<ServerVersion>(kVersion).remedy, remedy::kCredentials);
 }
@@ -157,9 +157,11 @@ TEST_F(TrackingClientTest, ALostRaceForAnExperimentIsNoFailure) {
 }
 
 TEST_F(TrackingClientTest, AnAnswerThatLacksWhatWasAskedForIsUnknown) {
-  for (const char* body : {"", "OK", "[]", "{}", R"({"experiment":{"experiment_id":12}})"}) {
+  for (const char* body : {"", "OK", "[]", "{}", R"({"experiment":{"experiment_id":12}})",
+                           R"({"experiment":{"experiment_id":"13"}})"}) {
     http.will_answer(200, body);
-    EXPECT_EQ(failure_of<Experiment>(kGetExperiment, "12").failure_class, FailureClass::unknown);
+    EXPECT_EQ(failure_of<Experiment>(kGetExperiment, "12").failure_class,
+              FailureClass::configuration);
   }
 }
 

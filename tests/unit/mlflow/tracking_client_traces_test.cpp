@@ -13,7 +13,11 @@ const auto kSpans = &TrackingClient::post_spans;
 
 constexpr char kTraceUrl[] =
     "http://host:5000/api/2.0/mlflow/traces/tr-30313233343536373839616263646566";
+constexpr char kName[] = "tr-30313233343536373839616263646566";
 constexpr char kNoRoute[] = R"({"detail":"Not Found"})";
+
+// What MLflow answers to spans.
+const HttpResponse kTaken{200, {{"content-type", "application/x-protobuf"}}, ""};
 
 struct ClientTracesTest : TrackingClientTest {
   TraceInfo info;
@@ -28,9 +32,10 @@ struct ClientTracesTest : TrackingClientTest {
 
   void will_echo(const std::string& model_id) {
     http.will_answer(
-        200,
-        to_text(Json{
-            {"trace", {{"trace_info", {{"trace_metadata", {{"mlflow.modelId", model_id}}}}}}}}));
+        200, to_text(Json{
+                 {"trace",
+                  {{"trace_info",
+                    {{"trace_id", kName}, {"trace_metadata", {{"mlflow.modelId", model_id}}}}}}}}));
   }
   Answer<bool> start(const std::string& model_id) {
     return answer_of<bool>(kStart, info, "12", model_id, with_token_usage, extra);
@@ -56,7 +61,9 @@ struct ClientTracesTest : TrackingClientTest {
 TEST_F(ClientTracesTest, TellsWhetherSpansOfTheTraceAreStoredAlready) {
   will_echo("m-1");
   EXPECT_FALSE(std::get<bool>(start("m-1")));
-  http.will_answer(200, R"({"trace": {"trace_info": {"trace_metadata": {"mlflow.modelId": "m-1"},
+  http.will_answer(200, R"({"trace": {"trace_info": {
+               "trace_id": "tr-30313233343536373839616263646566",
+               "trace_metadata": {"mlflow.modelId": "m-1"},
                "tags": {"mlflow.trace.spansLocation": "TRACKING_STORE"}}}})");
   EXPECT_TRUE(std::get<bool>(start("m-1")));
 }
@@ -72,14 +79,28 @@ TEST_F(ClientTracesTest, StartTraceSendsTheLink) {
 }
 
 TEST_F(ClientTracesTest, StartTraceCountsOnlyIfTheLinkIsEchoed) {
-  for (const char* answer :
-       {"{}", R"({"trace":{}})", R"({"trace":{"trace_info":{"trace_metadata":{}}}})",
-        R"({"trace":{"trace_info":{"trace_metadata":{"mlflow.modelId":5}}}})", "OK", ""}) {
-    http.will_answer(200, answer);
-    EXPECT_EQ(class_of(start("m-1")), FailureClass::unknown) << answer;
+  for (const char* metadata : {"{}", R"({"mlflow.modelId":5})", "5"}) {
+    http.will_answer(200, R"({"trace":{"trace_info":{"trace_id":")" + std::string(kName) +
+                              R"(","trace_metadata":)" + metadata + "}}}");
+    EXPECT_EQ(class_of(start("m-1")), FailureClass::unknown) << metadata;
   }
   will_echo("m-2");
   EXPECT_EQ(class_of(start("m-1")), FailureClass::unknown);
+}
+
+TEST_F(ClientTracesTest, AnEchoOfSomethingElseIsNotMlflows) {
+  for (const char* answer :
+       {"{}", R"({"trace":{}})", "OK", "", "[]", R"({"trace":{"trace_info":{"trace_id":"tr-1"}}})",
+        R"({"trace":{"trace_info":{"trace_id)"}) {
+    http.will_answer(200, answer);
+    EXPECT_EQ(class_of(start("m-1")), FailureClass::configuration) << answer;
+    http.will_answer(200, answer);
+    EXPECT_EQ(class_of(start("")), FailureClass::configuration) << answer;
+    http.will_answer(200, answer);
+    EXPECT_EQ(class_of(answer_of<std::monostate>(kEnd, info, Values{{"k", "v"}})),
+              FailureClass::configuration)
+        << answer;
+  }
 }
 
 TEST_F(ClientTracesTest, TheEchoIsComparedOn250Characters) {
@@ -91,8 +112,8 @@ TEST_F(ClientTracesTest, TheEchoIsComparedOn250Characters) {
   EXPECT_EQ(class_of(start(shown)), FailureClass::unknown);
 }
 
-TEST_F(ClientTracesTest, WithoutALinkNoEchoIsWaitedFor) {
-  http.will_answer(200, "{}");
+TEST_F(ClientTracesTest, WithoutALinkNoEchoOfItIsWaitedFor) {
+  will_echo("");
   EXPECT_TRUE(is_done(start("")));
   EXPECT_EQ(sent_body().find("mlflow.modelId"), std::string::npos);
 }
@@ -125,37 +146,55 @@ TEST_F(ClientTracesTest, ExtraMetadataGivesWayToTheTracesOwn) {
 }
 
 TEST_F(ClientTracesTest, EndTraceCountsOnlyIfItsLinkIsEchoed) {
-  http.will_answer(200, R"({"trace_info":{"request_metadata":[
-                            {"key":"mlflow.modelId","value":"m-1"}]}})");
+  http.will_answer(200, R"({"trace_info":{"request_id":"tr-30313233343536373839616263646566",
+                            "request_metadata":[{"key":"mlflow.modelId","value":"m-1"}]}})");
   const Values link = {{"mlflow.modelId", "m-1"}};
   EXPECT_TRUE(is_done(answer_of<std::monostate>(kEnd, info, link)));
   EXPECT_EQ(sent(), std::string("PATCH ") + kTraceUrl);
   EXPECT_EQ(sent_body(), end_trace_body(info, link));
-  http.will_answer(200, R"({"trace_info":{"request_metadata":[]}})");
+  http.will_answer(200, R"({"trace_info":{"request_id":"tr-30313233343536373839616263646566",
+                            "request_metadata":[]}})");
   EXPECT_EQ(class_of(answer_of<std::monostate>(kEnd, info, link)), FailureClass::unknown);
 }
 
-TEST_F(ClientTracesTest, EndTraceWithoutALinkWaitsForNoEcho) {
-  http.will_answer(200, "{}");
+TEST_F(ClientTracesTest, EndTraceWithoutALinkWaitsForNoEchoOfIt) {
+  http.will_answer(200, R"({"trace_info":{"request_id":"tr-30313233343536373839616263646566"}})");
   EXPECT_TRUE(
       is_done(answer_of<std::monostate>(kEnd, info, Values{{"mlflow.trace.tokenUsage", "{}"}})));
 }
 
-TEST_F(ClientTracesTest, GetTraceSaysWhereTheTraceLives) {
-  http.will_answer(200, R"({"trace":{"trace_info":{"trace_location":{"type":"MLFLOW_EXPERIMENT",
-                            "mlflow_experiment":{"experiment_id":"7"}}}}})");
-  EXPECT_EQ(value_of<std::optional<std::string>>(kGet, info.trace_id), "7");
-  EXPECT_EQ(sent(),
-            "GET http://host:5000/api/3.0/mlflow/traces/tr-30313233343536373839616263646566");
+TEST_F(ClientTracesTest, GetTraceSaysWhereTheTraceLivesAndWhetherItHasSpans) {
+  using Known = std::optional<KnownTrace>;
+  const std::string begin = R"({"trace":{"trace_info":{"trace_id":")" + std::string(kName) +
+                            R"(","trace_location":{"type":"MLFLOW_EXPERIMENT",
+                            "mlflow_experiment":{"experiment_id":"7"}})";
+  http.will_answer(200, begin + "}}}");
+  const auto known = value_of<Known>(kGet, info.trace_id);
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->experiment_id, "7");
+  EXPECT_FALSE(known->has_spans);
+  EXPECT_EQ(sent(), "GET http://host:5000/api/3.0/mlflow/traces/" + std::string(kName));
+  http.will_answer(200, begin + R"(,"tags":{"mlflow.trace.spansLocation":"TRACKING_STORE"}}}})");
+  EXPECT_TRUE(value_of<Known>(kGet, info.trace_id)->has_spans);
   http.will_answer(404, R"({"error_code":"RESOURCE_DOES_NOT_EXIST","message":"none"})");
-  EXPECT_FALSE(value_of<std::optional<std::string>>(kGet, info.trace_id));
+  EXPECT_FALSE(value_of<Known>(kGet, info.trace_id));
   http.will_answer(200, "{}");
-  EXPECT_EQ(failure_of<std::optional<std::string>>(kGet, info.trace_id).failure_class,
-            FailureClass::unknown);
+  EXPECT_EQ(failure_of<Known>(kGet, info.trace_id).failure_class, FailureClass::configuration);
+}
+
+TEST_F(ClientTracesTest, ATraceThatIsReadIsTheOneThatWasAskedFor) {
+  using Stored = std::optional<StoredTrace>;
+  const auto read = &TrackingClient::read_trace;
+  http.will_answer(200, R"({"traces":[{"trace_info":{"trace_id":"tr-1"},"spans":[]}]})");
+  EXPECT_EQ(failure_of<Stored>(read, info.trace_id).failure_class, FailureClass::configuration);
+  http.will_answer(200, "OK");
+  EXPECT_EQ(failure_of<Stored>(read, info.trace_id).failure_class, FailureClass::configuration);
+  http.will_answer(200, "{}");
+  EXPECT_FALSE(value_of<Stored>(read, info.trace_id));
 }
 
 TEST_F(ClientTracesTest, SpansGoPlainUntilTheServerIsKnown) {
-  http.will_answer(200, "");
+  http.will_answer(kTaken);
   EXPECT_TRUE(is_done(post_spans("spans")));
   EXPECT_EQ(sent(), "POST http://host:5000/v1/traces");
   EXPECT_EQ(header("Content-Type"), "application/x-protobuf");
@@ -166,12 +205,49 @@ TEST_F(ClientTracesTest, SpansGoPlainUntilTheServerIsKnown) {
 
 TEST_F(ClientTracesTest, SpansAreCompressedWhereTheServerReadsGzip) {
   set_gzip();
-  http.will_answer(200, "");
+  http.will_answer(kTaken);
   const std::string otlp(10'000, 'x');
   EXPECT_TRUE(is_done(post_spans(otlp)));
   EXPECT_EQ(header("Content-Encoding"), "gzip");
   EXPECT_LT(sent_body().size(), 1'000u);
   EXPECT_EQ(*decompress(ContentEncoding::gzip, sent_body(), 20'000), otlp);
+}
+
+// 3.6 to 3.10 say it as JSON under either type.
+TEST_F(ClientTracesTest, EachVersionsOwnAnswerTakesTheSpans) {
+  for (const char* type : {"application/x-protobuf", "application/json"}) {
+    for (const char* body : {R"({"partialSuccess":null})", "{}"}) {
+      http.will_answer(HttpResponse{200, {{"content-type", type}}, body});
+      EXPECT_TRUE(is_done(post_spans())) << type << " " << body;
+    }
+  }
+}
+
+TEST_F(ClientTracesTest, AnythingElseDidNotTakeTheSpans) {
+  const std::string rejecting = "\x0a\x06\x08\x01\x12\x02no";  // one span, "no"
+  const HttpResponse others[] = {
+      {200, {}, ""},
+      {200, {{"content-type", "text/plain"}}, ""},
+      {200, {{"content-type", "application/json"}}, ""},
+      {200, {{"content-type", "application/json"}}, R"({"status":"ok"})"},
+      {200, {{"content-type", "application/json"}}, R"({"partialSuccess":{"rejectedSpans":"1"}})"},
+      {200, {{"content-type", "application/json"}}, R"({"partial)"},
+      {200, {{"content-type", "text/html"}}, ""},
+      {200, {{"content-type", "application/x-protobuf"}}, rejecting},
+      {200, {{"content-type", "application/x-protobuf"}}, "OK"},
+      {202, {{"content-type", "application/x-protobuf"}}, ""},
+      {204, {}, ""},
+  };
+  for (const HttpResponse& other : others) {
+    http.will_answer(other);
+    const auto failure = std::get<Failure>(post_spans());
+    EXPECT_EQ(failure.failure_class, FailureClass::configuration) << other.body;
+    EXPECT_EQ(failure.scope, FailureScope::server) << other.body;
+    EXPECT_FALSE(failure.remedy.empty());
+  }
+  http.will_answer(others[7]);
+  EXPECT_NE(std::get<Failure>(post_spans()).message.find("rejected 1 spans: no"),
+            std::string::npos);
 }
 
 TEST_F(ClientTracesTest, AWebPageDidNotTakeTheSpans) {
@@ -192,7 +268,7 @@ constexpr char kBelow[] = "http://host:5000/prefix/v1/traces";
 constexpr char kAtRoot[] = "http://host:5000/v1/traces";
 
 TEST_F(StaticPrefixTest, SpansGoBelowThePrefix) {
-  http.will_answer(200, "");
+  http.will_answer(kTaken);
   EXPECT_TRUE(is_done(post_spans()));
   EXPECT_EQ(urls(), Urls{kBelow});
 }
@@ -200,24 +276,24 @@ TEST_F(StaticPrefixTest, SpansGoBelowThePrefix) {
 TEST_F(StaticPrefixTest, WithoutARouteThereTheyGoToTheRootAndStayThere) {
   set_gzip();
   http.will_answer(404, kNoRoute);
-  http.will_answer(200, "");
+  http.will_answer(kTaken);
   EXPECT_TRUE(is_done(post_spans("spans")));
   EXPECT_EQ(urls(), (Urls{kBelow, kAtRoot}));
   EXPECT_EQ(http.requests()[0].body, http.requests()[1].body);
   EXPECT_EQ(http.requests()[0].headers, http.requests()[1].headers);
-  http.will_answer(200, "");
+  http.will_answer(kTaken);
   EXPECT_TRUE(is_done(post_spans()));
   EXPECT_EQ(urls(), (Urls{kBelow, kAtRoot, kAtRoot}));
 }
 
 TEST_F(StaticPrefixTest, AnUpgradedServerIsFoundBelowThePrefixAgain) {
   http.will_answer(405, "");
-  http.will_answer(200, "");
+  http.will_answer(kTaken);
   post_spans();
   http.will_answer(404, kNoRoute);
-  http.will_answer(200, "");
+  http.will_answer(kTaken);
   post_spans();
-  http.will_answer(200, "");
+  http.will_answer(kTaken);
   post_spans();
   EXPECT_EQ(urls(), (Urls{kBelow, kAtRoot, kAtRoot, kBelow, kBelow}));
 }

@@ -127,7 +127,7 @@ TEST_P(Golden, SpansAreWhatTheSdkSendsDirectly) {
     EXPECT_EQ(other_fields(span.encoded), other_fields(received_spans.at(id).encoded));
     EXPECT_FALSE(span.attribute("mlflow.traceRequestId"));
   }
-  EXPECT_EQ(trace_.repaired_values, 0u);
+  EXPECT_EQ(trace_.repairs.total(), 0u);
 }
 
 TEST_P(Golden, InfoDoesNotDependOnHowTheSpansCame) {

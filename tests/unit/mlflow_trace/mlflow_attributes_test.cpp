@@ -12,7 +12,7 @@ using namespace std::string_view_literals;
 struct Rewritten {
   bool changed = false;
   std::string bytes;
-  std::uint32_t repaired = 0;
+  Repairs repairs;
   // Encoded AnyValue; "absent" if there is no such attribute.
   std::string value(std::string_view key) const {
     const auto span = read_span(bytes);
@@ -24,7 +24,7 @@ struct Rewritten {
 
 Rewritten rewrite(const SpanBuilder& span) {
   Rewritten result;
-  const auto bytes = rewrite_span(*read_span(span.build()), result.repaired);
+  const auto bytes = rewrite_span(*read_span(span.build()), result.repairs);
   result.changed = bytes.has_value();
   result.bytes = bytes.value_or(span.build());
   return result;
@@ -39,7 +39,7 @@ TEST(MlflowAttributes, OtherSdksSpansKeepTheirBytes) {
                                   .text("session.id", "s")
                                   .bytes(99, "a field of the future"));
   EXPECT_FALSE(result.changed);
-  EXPECT_EQ(result.repaired, 0u);
+  EXPECT_EQ(result.repairs.total(), 0u);
 }
 
 TEST(MlflowAttributes, RequestIdIsDroppedFromEverySpan) {
@@ -48,7 +48,7 @@ TEST(MlflowAttributes, RequestIdIsDroppedFromEverySpan) {
   EXPECT_EQ(plain.value("t"), text_value("5"));
   const auto typed = rewrite(SpanBuilder('a').attribute("mlflow.traceRequestId", int_value(1)));
   EXPECT_EQ(typed.value("mlflow.traceRequestId"), "absent");
-  EXPECT_EQ(typed.repaired, 0u);
+  EXPECT_EQ(typed.repairs.total(), 0u);
 }
 
 TEST(MlflowAttributes, MlflowSpansGetTypedAttributesAndKeepAllElse) {
@@ -65,7 +65,7 @@ TEST(MlflowAttributes, MlflowSpansGetTypedAttributesAndKeepAllElse) {
   EXPECT_EQ(result.value("nothing"), "");
   EXPECT_EQ(result.value("typed"), int_value(3));
   EXPECT_TRUE(result.bytes.ends_with("future"));
-  EXPECT_EQ(result.repaired, 0u);
+  EXPECT_EQ(result.repairs.total(), 0u);
 }
 
 TEST(MlflowAttributes, TagsOfTheTraceLeaveTheRootOfMlflowSpans) {
@@ -89,7 +89,7 @@ TEST(MlflowAttributes, NestedIntegersBeyondInt64BecomeTextInAnySpan) {
     if (mlflow) span.from_mlflow();
     const auto result = rewrite(span.text("big", "[9223372036854775808]"));
     EXPECT_EQ(json_text(read_any_value(result.value("big"))), list);
-    EXPECT_EQ(result.repaired, 1u);
+    EXPECT_EQ(result.repairs.total(), 1u);
   }
   const auto fits = rewrite(SpanBuilder('a').text("big", "[9223372036854775807]"));
   EXPECT_FALSE(fits.changed);
@@ -104,7 +104,7 @@ TEST(MlflowAttributes, TooDeepJsonTextStaysTextInAnySpan) {
     if (mlflow) span.from_mlflow();
     const auto result = rewrite(span.text("deep", " " + nested(48)));
     EXPECT_EQ(result.value("deep"), text_value("\" " + nested(48) + "\""));
-    EXPECT_EQ(result.repaired, 1u);
+    EXPECT_EQ(result.repairs.total(), 1u);
   }
   EXPECT_FALSE(rewrite(SpanBuilder('a').text("deep", nested(47))).changed);
   EXPECT_FALSE(rewrite(SpanBuilder('a').text("text", "no JSON: " + nested(48))).changed);
@@ -118,31 +118,74 @@ TEST(MlflowAttributes, TokenCountsBeyondInt64AreClamped) {
   EXPECT_EQ(json_text(read_any_value(result.value("mlflow.chat.tokenUsage"))),
             "{\"input_tokens\": 9223372036854775807}");
   EXPECT_EQ(result.value("gen_ai.usage.input_tokens"), int_value(INT64_MAX));
-  EXPECT_EQ(result.repaired, 2u);
+  EXPECT_EQ(result.repairs.total(), 2u);
 }
 
-TEST(MlflowAttributes, NulIsReplacedWhereItWouldReachAColumn) {
-  const auto result = rewrite(SpanBuilder('a')
-                                  .name("n\0"sv)
-                                  .text("mlflow.spanType", "T\0"sv)
-                                  .text("session.id", "s\0"sv)
-                                  .text("gen_ai.conversation.id", "c\0"sv)
-                                  .text("user.id", "\"u\\u0000\"")
-                                  .text("mlflow.traceTag.k\0"sv, "v\0"sv)
-                                  .text("harmless\0"sv, "x\0"sv));
-  EXPECT_EQ(read_span(result.bytes)->name, "n\uFFFD");
-  EXPECT_EQ(result.value("mlflow.spanType"), text_value("T\uFFFD"));
-  EXPECT_EQ(result.value("session.id"), text_value("s\uFFFD"));
-  EXPECT_EQ(result.value("gen_ai.conversation.id"), text_value("c\uFFFD"));
-  EXPECT_EQ(result.value("user.id"), text_value("u\uFFFD"));
-  EXPECT_EQ(result.value("mlflow.traceTag.k\uFFFD"), text_value("v\uFFFD"));
-  EXPECT_EQ(result.value("harmless\0"sv), text_value("x\0"sv));
-  EXPECT_EQ(result.repaired, 7u);
+// Python's json reads no integer of more than 4300 digits, and the server meets each attribute.
+TEST(MlflowAttributes, EndlessIntegersStayTextInAnySpan) {
+  const std::string digits(4301, '1');
+  for (const bool mlflow : {false, true}) {
+    SpanBuilder span('a');
+    if (mlflow) span.from_mlflow();
+    const auto result = rewrite(span.text("note", digits));
+    EXPECT_EQ(result.value("note"), text_value("\"" + digits + "\""));
+    EXPECT_EQ(result.repairs.form, 1u);
+  }
+  EXPECT_FALSE(rewrite(SpanBuilder('a').text("note", digits.substr(1))).changed);
+  EXPECT_FALSE(rewrite(SpanBuilder('a').text("note", digits + "x")).changed);
 }
 
-TEST(MlflowAttributes, NulInJsonTextOfMlflowSpansIsReplacedToo) {
-  const auto result = rewrite(SpanBuilder('a').from_mlflow().text("session.id", "\"s\\u0000\""));
-  EXPECT_EQ(result.value("session.id"), text_value("s\uFFFD"));
+TEST(MlflowAttributes, ATypeThatIsNoTextBecomesOne) {
+  const auto list = rewrite(SpanBuilder('a').from_mlflow().text("mlflow.spanType", "[\"LLM\"]"));
+  EXPECT_EQ(list.value("mlflow.spanType"), text_value("[\"LLM\"]"));
+  EXPECT_EQ(list.repairs.form, 1u);
+  const auto number = rewrite(SpanBuilder('a').attribute("mlflow.spanType", int_value(5)));
+  EXPECT_EQ(number.value("mlflow.spanType"), text_value("5"));
+}
+
+// The server looks it up in a table, and fails at what has no hash.
+TEST(MlflowAttributes, AKindThatIsAListOrAMapStaysText) {
+  for (const char* key : {"openinference.span.kind", "traceloop.span.kind", "gen_ai.operation.name",
+                          "span.type", "ai.operationId", "langfuse.observation.type"}) {
+    const auto result = rewrite(SpanBuilder('a').text(key, "[\"LLM\"]"));
+    EXPECT_EQ(result.value(key), text_value(R"("[\"LLM\"]")")) << key;
+    EXPECT_EQ(result.repairs.form, 1u) << key;
+    EXPECT_FALSE(rewrite(SpanBuilder('a').text(key, "LLM")).changed) << key;
+    EXPECT_FALSE(rewrite(SpanBuilder('a').text(key, "\"LLM\"")).changed) << key;
+  }
+}
+
+TEST(MlflowAttributes, ACostThatIsNoMapBecomesTheTotal) {
+  std::string total, map;
+  protozero::pbf_writer(total).add_message(1, key_value("total_cost", double_value(0.5)));
+  protozero::pbf_writer(map).add_message(6, total);
+  EXPECT_EQ(rewrite(SpanBuilder('a').attribute("mlflow.llm.cost", double_value(0.5)))
+                .value("mlflow.llm.cost"),
+            map);
+  EXPECT_EQ(rewrite(SpanBuilder('a').text("mlflow.llm.cost", "0.5")).value("mlflow.llm.cost"), map);
+  std::string empty;
+  protozero::pbf_writer(empty).add_message(6, std::string());
+  EXPECT_EQ(rewrite(SpanBuilder('a').text("mlflow.llm.cost", "much")).value("mlflow.llm.cost"),
+            empty);
+  EXPECT_FALSE(rewrite(SpanBuilder('a').attribute("mlflow.llm.cost", map)).changed);
+  EXPECT_FALSE(rewrite(SpanBuilder('a').text("mlflow.llm.cost", "{\"total_cost\": 1}")).changed);
+}
+
+TEST(MlflowAttributes, AttributesOfEventsAreMadeReadableToo) {
+  const std::string digits(5000, '1');
+  const auto event = [](const std::string& value) {
+    std::string out;
+    protozero::pbf_writer writer(out);
+    writer.add_fixed64(1, 7);
+    writer.add_string(2, "gen_ai.choice");
+    writer.add_message(3, key_value("content", value));
+    writer.add_message(3, key_value("index", int_value(0)));
+    return out;
+  };
+  const auto result = rewrite(SpanBuilder('a').bytes(11, event(text_value(digits))));
+  EXPECT_EQ(result.bytes,
+            SpanBuilder('a').bytes(11, event(text_value("\"" + digits + "\""))).build());
+  EXPECT_FALSE(rewrite(SpanBuilder('a').bytes(11, event(text_value("fine")))).changed);
 }
 
 TEST(MlflowAttributes, WhatIsTooLongForAColumnIsCut) {
@@ -162,49 +205,13 @@ TEST(MlflowAttributes, WhatIsTooLongForAColumnIsCut) {
   EXPECT_EQ(result.value("mlflow.traceTag.mlflow.traceName"), text_value(long_text(4096)));
   EXPECT_EQ(result.value("mlflow.traceTag.other"), text_value(long_text(9000)));
   EXPECT_EQ(result.value("other"), text_value(long_text(9000)));
-  EXPECT_EQ(result.repaired, 4u);
+  EXPECT_EQ(result.repairs.total(), 4u);
 }
 
 TEST(MlflowAttributes, TimesAreClampedBelowTwoToThe63) {
   const auto result = rewrite(SpanBuilder('a').times(kMaxTimeNs, kMaxTimeNs + 1).name("n"));
   EXPECT_EQ(result.bytes, SpanBuilder('a').times(kMaxTimeNs, kMaxTimeNs).name("n").build());
-  EXPECT_EQ(result.repaired, 1u);
-}
-
-std::string resource_with(std::string_view key, const std::string& value) {
-  std::string resource, fields;
-  protozero::pbf_writer writer(resource);
-  writer.add_message(1, key_value("fine", text_value("x")));
-  writer.add_message(1, key_value(key, value));
-  writer.add_uint32(2, 7);  // dropped_attributes_count
-  protozero::pbf_writer(fields).add_message(1, resource);
-  protozero::pbf_writer(fields).add_string(3, "schema");
-  return fields;
-}
-
-TEST(MlflowAttributes, NulInResourceAttributesIsReplaced) {
-  std::uint32_t repaired = 0;
-  EXPECT_EQ(rewrite_resource(resource_with("k\0"sv, text_value("v\0"sv)), repaired),
-            resource_with("k\uFFFD", text_value("v\uFFFD")));
-  EXPECT_EQ(repaired, 1u);
-  const auto nested = [](std::string_view text) {
-    std::string items, pairs, list, object;
-    protozero::pbf_writer(items).add_message(1, text_value(text));
-    protozero::pbf_writer(list).add_message(5, items);
-    protozero::pbf_writer(pairs).add_message(1, key_value(text, list));
-    protozero::pbf_writer(object).add_message(6, pairs);
-    return object;
-  };
-  EXPECT_EQ(rewrite_resource(resource_with("k", nested("n\0"sv)), repaired),
-            resource_with("k", nested("n\uFFFD")));
-  EXPECT_EQ(repaired, 2u);
-}
-
-TEST(MlflowAttributes, ResourceWithoutNulTextKeepsItsBytes) {
-  std::uint32_t repaired = 0;
-  const std::string fields = resource_with("k", int_value(0));  // has a zero byte, but no NUL text
-  EXPECT_EQ(rewrite_resource(fields, repaired), fields);
-  EXPECT_EQ(repaired, 0u);
+  EXPECT_EQ(result.repairs.total(), 1u);
 }
 
 TEST(MlflowAttributes, JsonTextOfStringsThatAreNoJsonIsQuoted) {

@@ -75,6 +75,10 @@ class SpanBuilder {
     protozero::pbf_writer(bytes_).add_bytes(field, value);
     return *this;
   }
+  SpanBuilder& raw(std::string_view fields) {
+    bytes_.append(fields);
+    return *this;
+  }
   const std::string& build() const { return bytes_; }
 
  private:

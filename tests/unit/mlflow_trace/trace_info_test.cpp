@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/codec/run_attribute.hpp"
 #include "tests/unit/mlflow_trace/span_builder.hpp"
 
 namespace tracelink {
@@ -176,8 +177,60 @@ TEST(PrepareTrace, RepairsAreCounted) {
   const auto trace =
       prepare_trace(TraceId{}, {traces_data({SpanBuilder('a').name("\0"sv)}, "s\0"s)});
   ASSERT_TRUE(trace);
-  EXPECT_EQ(trace->repaired_values, 2u);
+  EXPECT_EQ(trace->repairs.nul, 2u);
+  EXPECT_EQ(trace->repairs.total(), 2u);
   EXPECT_EQ(trace->otlp, traces_data({SpanBuilder('a').name("\uFFFD")}, "s\uFFFD"));
+}
+
+// Previews and the rest are made of the repaired text.
+TEST(PrepareTrace, HalfASurrogatePairInAChatCostsNoPreview) {
+  const auto trace = prepare_trace(
+      TraceId{},
+      {traces_data({SpanBuilder('a').text(
+          "mlflow.spanInputs", R"({"messages": [{"role": "user", "content": "a\ud83d"}]})")})});
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(trace->info.request_preview, "a\uFFFD");
+  EXPECT_EQ(trace->repairs.surrogate, 1u);
+}
+
+TEST(PrepareTrace, ATopmostSpanWithARemoteParentStandsForTheRoot) {
+  const auto with_flags = [](SpanBuilder span, std::uint32_t flags) {
+    std::string bytes;
+    protozero::pbf_writer(bytes).add_fixed32(16, flags);
+    return span.raw(bytes);
+  };
+  const auto service = [&] {
+    return with_flags(SpanBuilder('s').parent('r').name("POST /chat").times(2'000'000, 9'000'000),
+                      0x301);
+  };
+  const auto inner = [] { return SpanBuilder('i').parent('s').name("chat").times(1, 9'000'000); };
+  const TraceInfo info = info_of({inner(), service()});
+  EXPECT_FALSE(info.has_root);
+  EXPECT_EQ(info.name, "POST /chat");
+  EXPECT_EQ(info.state, TraceState::ok);
+  EXPECT_EQ(info.start_ns, 2'000'000u);
+  EXPECT_FALSE(info.metadata.contains("mlflow.trace.sizeStats"));
+  const TraceInfo with_caller = info_of({inner(), service(), SpanBuilder('r').parent('x')});
+  EXPECT_EQ(with_caller.name, "") << "its parent is here";
+  EXPECT_EQ(with_caller.state, TraceState::in_progress);
+}
+
+TEST(PrepareTrace, TokensThatOnlyServersReadMakeTheSumPartial) {
+  const auto counted = [] {
+    return root().text("mlflow.chat.tokenUsage", R"({"input_tokens": 5})");
+  };
+  EXPECT_FALSE(info_of({counted(), child()}).token_usage_partial);
+  EXPECT_TRUE(
+      info_of({counted(), child().attribute("input_tokens", int_value(7))}).token_usage_partial);
+}
+
+TEST(PrepareTrace, TheRunOfARequestLeavesTheResource) {
+  const std::string plain = traces_data({root()});
+  const auto trace = prepare_trace(TraceId{}, {with_run(plain, "abc")});
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(trace->run_id, "abc");
+  EXPECT_EQ(trace->otlp, plain);
+  EXPECT_EQ(prepare_trace(TraceId{}, {plain})->run_id, "");
 }
 
 TEST(PrepareTrace, WhatIsNotOtlpIsCorrupt) {

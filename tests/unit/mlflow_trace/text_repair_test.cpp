@@ -1,0 +1,126 @@
+#include "daemon/mlflow/text_repair.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/mlflow_trace/span_builder.hpp"
+
+namespace tracelink {
+namespace {
+
+using namespace std::string_view_literals;
+using otlp::MessageType;
+
+struct Repaired {
+  std::string text;
+  Repairs repairs;
+};
+
+// A text as the value of an attribute.
+Repaired repair(std::string_view text) {
+  Repaired result;
+  const std::string whole = text_value(text);
+  const std::string value =
+      repair_texts(whole, MessageType::any_value, result.repairs).value_or(whole);
+  protozero::pbf_reader reader(value);
+  reader.next();
+  result.text = reader.get_string();
+  return result;
+}
+
+TEST(TextRepair, NulIsReplacedInEveryTextOfARequest) {
+  const auto request = [](std::string_view text) {
+    std::string list, pairs, list_value, map_value, event, link, status, scope, resource;
+    protozero::pbf_writer(list).add_message(1, text_value(text));
+    protozero::pbf_writer(list_value).add_message(5, list);
+    protozero::pbf_writer(pairs).add_message(1, key_value(text, text_value(text)));
+    protozero::pbf_writer(map_value).add_message(6, pairs);
+    protozero::pbf_writer(event).add_string(2, text.data(), text.size());
+    protozero::pbf_writer(event).add_message(3, key_value(text, text_value(text)));
+    protozero::pbf_writer(link).add_string(3, text.data(), text.size());
+    protozero::pbf_writer(link).add_message(4, key_value(text, text_value(text)));
+    protozero::pbf_writer(status).add_string(2, text.data(), text.size());
+    protozero::pbf_writer(scope).add_string(1, text.data(), text.size());
+    protozero::pbf_writer(scope).add_string(2, text.data(), text.size());
+    protozero::pbf_writer(resource).add_message(1, key_value(text, list_value));
+    const std::string span = SpanBuilder('a')
+                                 .name(text)
+                                 .times(0, 0)
+                                 .bytes(3, std::string(text))
+                                 .text(text, text)
+                                 .attribute("map", map_value)
+                                 .attribute("zero", int_value(0))
+                                 .bytes(11, event)
+                                 .bytes(13, link)
+                                 .bytes(15, status)
+                                 .build();
+    std::string scope_spans, resource_spans, all;
+    protozero::pbf_writer(scope_spans).add_message(1, scope);
+    protozero::pbf_writer(scope_spans).add_message(2, span);
+    protozero::pbf_writer(scope_spans).add_string(3, text.data(), text.size());
+    protozero::pbf_writer(resource_spans).add_message(1, resource);
+    protozero::pbf_writer(resource_spans).add_message(2, scope_spans);
+    protozero::pbf_writer(resource_spans).add_string(3, text.data(), text.size());
+    protozero::pbf_writer(all).add_message(1, resource_spans);
+    return all;
+  };
+  Repairs repairs;
+  EXPECT_EQ(repair_texts(request("a\0b"sv), MessageType::traces_data, repairs),
+            request("a\uFFFDb"));
+  EXPECT_EQ(repairs.nul, 19u);
+  EXPECT_EQ(repairs.total(), 19u);
+  EXPECT_FALSE(repair_texts(request("ab"), MessageType::traces_data, repairs));
+  EXPECT_EQ(repairs.total(), 19u);
+}
+
+TEST(TextRepair, EscapesThatStandForNoCharacterAreReplacedInJson) {
+  const struct {
+    std::string_view text, repaired;
+  } rows[] = {
+      {R"("a\u0000b")", R"("a\ufffdb")"},
+      {R"( {"k\u0000": ["\u0000"]})", R"( {"k\ufffd": ["\ufffd"]})"},
+      {R"("\ud83d")", R"("\ufffd")"},
+      {R"("\uD83Dx")", R"("\ufffdx")"},
+      {R"("\ude00")", R"("\ufffd")"},
+      {R"("\ud83d\ud83d\ude00")", R"("\ufffd\ud83d\ude00")"},
+      {R"("\ude00\ud83d")", R"("\ufffd\ufffd")"},
+      {R"(["\ud83d","\ude00"])", R"(["\ufffd","\ufffd"])"},
+  };
+  for (const auto& [text, repaired] : rows) {
+    const Repaired result = repair(text);
+    EXPECT_EQ(result.text, repaired);
+    EXPECT_EQ(result.repairs.total(), 1u) << text;
+  }
+}
+
+TEST(TextRepair, EscapesOfCharactersAndTextThatIsNoJsonStay) {
+  for (const std::string_view text : {
+           R"("\ud83d\ude00")"sv,       // a pair
+           R"("\\u0000 \\ud83d")"sv,    // backslashes, and no escapes
+           R"("\u00e9\n\"\\")"sv,       //
+           R"(say \u0000)"sv,           // no JSON at all
+           R"([the escape \u0000])"sv,  //
+           R"("\u00)"sv,                //
+           R"("\u0000)"sv,              // cut
+           "[\\"sv,
+       }) {
+    const Repaired result = repair(text);
+    EXPECT_EQ(result.text, text);
+    EXPECT_EQ(result.repairs.total(), 0u) << text;
+  }
+}
+
+TEST(TextRepair, ATextWithBothCountsOnce) {
+  const Repaired result = repair("[\"\0\\ud83d\"]"sv);
+  EXPECT_EQ(result.text, "[\"\uFFFD\\ufffd\"]");
+  EXPECT_EQ(result.repairs.nul, 1u);
+  EXPECT_EQ(result.repairs.total(), 1u);
+}
+
+TEST(TextRepair, BytesThatAreNoMessageStay) {
+  Repairs repairs;
+  EXPECT_FALSE(repair_texts("\x0a\xff\xff\0"sv, MessageType::traces_data, repairs));
+  EXPECT_EQ(repairs.total(), 0u);
+}
+
+}  // namespace
+}  // namespace tracelink
