@@ -141,7 +141,14 @@ class Sink {
   std::string answer(const Request& request) {
     if (request.path == "/version") return reply(200, "3.17.2");
     if (request.path == "/counts") return reply(200, counts());
-    if (request.path == "/api/3.0/mlflow/traces") return count(infos_, trace_answer());
+    if (request.path == "/api/3.0/mlflow/traces") {
+      return count(infos_, trace_answer(request.body, ""));
+    }
+    // Spans are read back now and then.
+    if (request.path.starts_with("/api/3.0/mlflow/traces/tr-")) {
+      constexpr std::string_view kSpans = R"("mlflow.trace.spansLocation":"TRACKING_STORE")";
+      return reply(200, trace_answer(request.path, kSpans));
+    }
     if (request.path == "/v1/traces") return count(posts_, "{}");
     const auto given = mlflow_.answer({.method = std::string(request.method),
                                        .url = "http://sink" + std::string(request.path),
@@ -150,10 +157,16 @@ class Sink {
     return reply(given.status, given.body);
   }
 
-  // MLflow repeats the trace's metadata; the link is what is looked at.
-  std::string trace_answer() const {
+  // MLflow repeats the trace's id and metadata, with the link. `asked` holds the id somewhere.
+  std::string trace_answer(std::string_view asked, std::string_view tags) const {
     const std::string model = mlflow_.models.empty() ? "" : mlflow_.models.front().id;
-    return R"({"trace":{"trace_info":{"trace_metadata":{"mlflow.modelId":")" + model + "\"}}}}";
+    constexpr std::size_t kNameBytes = 35;  // "tr-" and 32 digits
+    const auto at = asked.find("tr-");
+    const std::string name(at == std::string_view::npos ? "" : asked.substr(at, kNameBytes));
+    return R"({"trace":{"trace_info":{"trace_id":")" + name +
+           R"(","trace_location":{"mlflow_experiment":{"experiment_id":"0"}},)"
+           R"("tags":{)" +
+           std::string(tags) + R"(},"trace_metadata":{"mlflow.modelId":")" + model + "\"}}}}";
   }
 
   std::string count(std::size_t& counter, const std::string& body) {
