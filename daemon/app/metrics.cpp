@@ -82,6 +82,11 @@ void add_queue(Families& families, const QueueStats& queue, WallTime now) {
   families.counter("tracelink_queue_syncs_total", "Groups made durable.", queue.syncs);
   families.counter("tracelink_queue_write_failures_total", "Failed operations on durable state.",
                    queue.write_failures);
+  families.counter("tracelink_queue_moved_records_total",
+                   "Live records that were moved out of mostly finished segments.",
+                   queue.moved_records);
+  families.counter("tracelink_queue_reclaimed_bytes_total", "Room that moving records gave back.",
+                   queue.reclaimed_bytes);
   families.gauge("tracelink_quarantine_bytes", "Unreadable bytes that were set aside.",
                  number(queue.quarantine_bytes));
 }

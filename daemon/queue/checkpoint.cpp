@@ -11,7 +11,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kMagic = "TLCHKPNT";
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::uint32_t kOldestVersion = 1;
 constexpr std::size_t kHeadBytes = 16;  // magic, version, payload length
 constexpr std::size_t kChecksumBytes = 4;
@@ -41,6 +41,14 @@ std::string encode_payload(const Checkpoint& checkpoint) {
     append_le(out, offset);
   }
   append_le(out, checkpoint.retired.replayed);
+  append_le(out, static_cast<std::uint32_t>(checkpoint.moved.size()));
+  for (const auto& [id, segment] : checkpoint.moved) {
+    append_le(out, id);
+    append_le(out, segment.place);
+    append_le(out, segment.records);
+    append_le(out, segment.spans);
+    append_le(out, segment.secret);
+  }
   return out;
 }
 
@@ -48,8 +56,12 @@ std::string encode_payload(const Checkpoint& checkpoint) {
 bool is_possible(const Checkpoint& checkpoint) {
   const auto used = [&](std::uint64_t id) { return id != 0 && id < checkpoint.next_segment_id; };
   return std::ranges::all_of(checkpoint.retired_ids, used) &&
-         std::ranges::all_of(checkpoint.sealed_at, [&](const auto& seal) {
-           return used(seal.first) && seal.second % kRecordAlignment == 0;
+         std::ranges::all_of(checkpoint.sealed_at,
+                             [&](const auto& seal) {
+                               return used(seal.first) && seal.second % kRecordAlignment == 0;
+                             }) &&
+         std::ranges::all_of(checkpoint.moved, [&](const auto& moved) {
+           return used(moved.first) && used(moved.second.place);
          });
 }
 
@@ -69,6 +81,14 @@ std::optional<Checkpoint> decode_payload(std::string_view payload, std::uint32_t
     checkpoint.sealed_at[id] = in.take<std::uint64_t>();
   }
   if (version >= 2) checkpoint.retired.replayed = in.take<std::uint64_t>();
+  const auto moved = version >= 3 ? in.take<std::uint32_t>() : 0;
+  for (std::uint32_t i = 0; i < moved && in.ok(); ++i) {
+    auto& segment = checkpoint.moved[in.take<std::uint64_t>()];
+    segment.place = in.take<std::uint64_t>();
+    segment.records = in.take<std::uint64_t>();
+    segment.spans = in.take<std::uint64_t>();
+    segment.secret = in.take<std::uint64_t>();
+  }
   if (!in.ok() || !in.rest().empty() || !is_possible(checkpoint)) return std::nullopt;
   return checkpoint;
 }

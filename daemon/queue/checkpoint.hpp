@@ -11,6 +11,15 @@
 
 namespace tracelink {
 
+// A segment of moved records. Their spans are counted as accepted in `retired`.
+struct MovedSegment {
+  std::uint64_t place = 0;  // the id of the last segment whose place it took
+  std::uint64_t records = 0;
+  std::uint64_t spans = 0;
+  std::uint64_t secret = 0;  // so that its journal can be read without it
+  bool operator==(const MovedSegment&) const = default;
+};
+
 // What must outlive the segments: replaced as a whole before segments are deleted.
 struct Checkpoint {
   Totals retired;  // of every segment ever deleted, `retired_ids` included
@@ -21,6 +30,8 @@ struct Checkpoint {
   // Where live segments ended when a write or sync failed; bytes behind were stored again
   // elsewhere.
   std::map<std::uint64_t, std::uint64_t> sealed_at;
+  // Segments of moved records that took the place of others; one that is not named here never did.
+  std::map<std::uint64_t, MovedSegment> moved{};
   bool operator==(const Checkpoint&) const = default;
 };
 

@@ -21,6 +21,9 @@ class DiskReserve {
   // Takes the blocks if they are not held; without them (the disk is full) the queue works on.
   void restore();
 
+  // Gives the blocks back to the disk; false if they are not held.
+  bool release();
+
   // Runs `operation` (a callable returning a Result) and, if it finds the disk full, once more with
   // the reserved blocks given back to the disk.
   template <class Operation>
@@ -31,8 +34,6 @@ class DiskReserve {
   }
 
  private:
-  bool release();
-
   FileSystem& fs_;
   const std::filesystem::path path_;
   std::mutex mutex_;

@@ -29,7 +29,8 @@ struct QueueOptions {
   OnFull on_full = OnFull::wait;
 };
 
-// Where a record is. Ordered by age: segment ids only grow.
+// Where a record was stored when it was accepted: its name for as long as it lives, also after it
+// was moved. Ordered by age: segment ids only grow.
 struct Position {
   std::uint64_t segment_id = 0;
   std::uint64_t offset = 0;
@@ -79,6 +80,8 @@ struct QueueStats {
   std::optional<WallTime> oldest_accepted_at;
   std::uint64_t quarantine_files = 0, quarantine_bytes = 0;
   std::uint64_t syncs = 0, write_failures = 0, segments = 0;
+  // Live records that were moved out of mostly finished segments, and the room that this gave back.
+  std::uint64_t moved_records = 0, reclaimed_bytes = 0;
   bool full = false;  // an append is waiting or was refused for room
 };
 

@@ -49,7 +49,18 @@ void Segment::add_done(const JournalEntry& entry) {
   done_bytes += entry.bytes;
 }
 
+std::uint64_t Segment::moved_bytes() const {
+  const auto records = live_records();
+  const auto links = end - std::min(end, key.first_record() + counts.record_bytes);
+  constexpr std::uint64_t kMore = kOriginBytes + 2 * kRecordAlignment + kJournalEntryBytes;
+  return counts.record_bytes - std::min(done_bytes, counts.record_bytes) + links + records * kMore;
+}
+
 void Segment::set_counts(const SegmentCounts& now) {
+  if (moved) {  // their spans are counted where they were accepted
+    counts = now;
+    return;
+  }
   totals.accepted += (now.spans - now.replayed_spans) - (counts.spans - counts.replayed_spans);
   totals.dead_lettered -= now.replayed_spans - counts.replayed_spans;
   totals.replayed += now.replayed_spans - counts.replayed_spans;
@@ -89,6 +100,7 @@ bool QueueCore::can_ever_fit(std::uint64_t bytes, std::uint64_t records) const {
 
 std::uint64_t QueueCore::used_bytes_lock_held() const {
   std::uint64_t used = reserve_bytes_ + external_bytes + notes.file_bytes() + quarantine.bytes();
+  used += move_bytes_;
   for (const auto& [id, segment] : segments) used += segment->charged_bytes;
   for (const auto& segment : undeleted_) used += segment->charged_bytes;
   return used;
@@ -145,7 +157,7 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t byt
   auto writer = use_reserve ? reserve.with(create) : create();
   if (!writer) return writer;
   auto segment = std::make_shared<Segment>();
-  segment->id = header.segment_id;
+  segment->id = segment->place = header.segment_id;
   segment->charged_bytes = charge;
   segment->key = header.key();
   segment->first_sequence = header.first_sequence;
@@ -174,6 +186,7 @@ void QueueCore::close_segment(const SegmentWriter& writer, std::uint64_t file_by
   auto& segment = *segments.at(writer.id());
   segment.closed = true;
   segment.charged_bytes = file_bytes + journal_bytes(segment.counts.records);
+  look_for_moves = true;
   note_done_lock_held(segment);
 }
 
@@ -187,6 +200,10 @@ void QueueCore::seal_after_failure(const SegmentWriter& writer) {
 }
 
 void QueueCore::note_done_lock_held(Segment& segment) {
+  if (!segment.looked_at && segment.is_sparse()) {
+    segment.looked_at = look_for_moves = true;
+    wake.notify_one();
+  }
   if (!segment.done() && unsaved_entries_ < kUnsavedEntriesHigh) return;
   maintenance_due = true;
   wake.notify_one();
@@ -205,7 +222,8 @@ Result<void> QueueCore::count_removed(std::uint64_t spans) {
   });
 }
 
-Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)>& change) {
+Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)>& change,
+                                           const std::function<void()>& adopt) {
   Checkpoint checkpoint;
   {
     const std::lock_guard lock(mutex);
@@ -213,7 +231,8 @@ Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)
                   .next_segment_id = next_segment_id,
                   .next_sequence = next_sequence,
                   .retired_ids = retired_ids_,
-                  .sealed_at = sealed_at_};
+                  .sealed_at = sealed_at_,
+                  .moved = moved_};
     change(checkpoint);
   }
   const auto bytes = encode_checkpoint(checkpoint);
@@ -225,6 +244,8 @@ Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)
   const std::lock_guard lock(mutex);
   retired_ = checkpoint.retired;
   retired_ids_ = std::move(checkpoint.retired_ids);
+  moved_ = std::move(checkpoint.moved);
+  if (adopt) adopt();
   // From here on a retired segment is counted in retired_ only.
   for (const auto id : retired_ids_) forget_lock_held(id);
   std::erase_if(unsaved_seals_, [&](auto id) { return checkpoint.sealed_at.contains(id); });
@@ -238,7 +259,7 @@ void QueueCore::retire_done_segments() {
   {
     const std::lock_guard lock(mutex);
     for (const auto& [id, segment] : segments) {
-      if (segment->done()) done.push_back(segment);
+      if (segment->done() && !segment->moving) done.push_back(segment);
     }
   }
   if (done.empty()) return;
@@ -247,6 +268,7 @@ void QueueCore::retire_done_segments() {
       checkpoint.retired += segment->totals;
       checkpoint.retired_ids.push_back(segment->id);
       checkpoint.sealed_at.erase(segment->id);
+      checkpoint.moved.erase(segment->id);
     }
   });
   if (!stored) return;
@@ -255,13 +277,41 @@ void QueueCore::retire_done_segments() {
     undeleted_.insert(undeleted_.end(), done.begin(), done.end());
   }
   delete_undeleted_files();
+  restore_reserve();
+}
+
+// Not while the room is lent to a move.
+void QueueCore::restore_reserve() {
+  {
+    const std::lock_guard lock(mutex);
+    if (used_bytes_lock_held() > options.max_bytes) return;
+  }
   reserve.restore();
+}
+
+std::shared_ptr<Segment> QueueCore::find_segment_lock_held(std::uint64_t origin) const {
+  const auto found = segments.lower_bound(origin);
+  return found == segments.end() ? nullptr : found->second;
+}
+
+bool QueueCore::is_current_lock_held(const Segment& segment) const {
+  const auto found = segments.find(segment.place);
+  return found != segments.end() && found->second.get() == &segment;
+}
+
+// Whatever was accepted behind the place before and up to its own.
+std::pair<QueueCore::InFlightAt, QueueCore::InFlightAt> QueueCore::in_flight_of_lock_held(
+    const Segment& segment) {
+  const auto at = segments.find(segment.place);
+  const auto before = at == segments.begin() ? 0 : std::prev(at)->first;
+  return {in_flight.lower_bound({before + 1, 0}), in_flight.lower_bound({segment.place + 1, 0})};
 }
 
 void QueueCore::forget_lock_held(std::uint64_t id) {
   sealed_at_.erase(id);
   unsaved_seals_.erase(id);
-  const auto found = segments.find(id);
+  const auto found =
+      std::ranges::find_if(segments, [&](const auto& entry) { return entry.second->id == id; });
   if (found == segments.end()) return;
   unsaved_entries_ -= found->second->unsaved.size();
   segments.erase(found);
@@ -300,7 +350,9 @@ bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) 
   {
     const std::lock_guard lock(mutex);
     // What was given up before still takes its room, or somebody else took that.
-    const auto is_done = [](const auto& entry) { return entry.second->done(); };
+    const auto is_done = [](const auto& entry) {
+      return entry.second->done() || entry.second->moving;
+    };
     if (!undeleted_.empty() || std::ranges::any_of(segments, is_done)) return false;
     const auto enough = capacity.bytes + journal_bytes(capacity.records) + reserve_for(size);
     if (dropped_for_room >= enough) return false;
@@ -308,12 +360,12 @@ bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) 
         std::ranges::find_if(segments, [](const auto& entry) { return entry.second->closed; });
     if (oldest == segments.end()) return false;
     auto& segment = *oldest->second;
-    segment.totals.dropped_policy += segment.totals.queued();
+    segment.totals.dropped_policy += segment.live_spans();
     segment.done_records = segment.counts.records;
     segment.dropped = true;
     dropped_for_room += segment.charged_bytes;
-    in_flight.erase(in_flight.lower_bound({segment.id, 0}),
-                    in_flight.lower_bound({segment.id + 1, 0}));
+    const auto [first, last] = in_flight_of_lock_held(segment);
+    in_flight.erase(first, last);
   }
   retire_done_segments();
   return true;
@@ -337,9 +389,14 @@ Result<void> QueueCore::save_journals() {
     count_failure();
     result = std::move(written);
     const std::lock_guard lock(mutex);
-    if (!segments.contains(segment->id)) continue;  // retired meanwhile
+    if (!is_current_lock_held(*segment)) continue;  // retired meanwhile
     unsaved_entries_ += entries.size();
     segment->unsaved.insert(segment->unsaved.begin(), entries.begin(), entries.end());
+  }
+  // Whichever checkpoint a crash leaves, the journals that belong to it know this.
+  if (result && committing_ != nullptr) {
+    result = note_late(*committing_);
+    if (!result) count_failure();
   }
   return result;
 }
@@ -359,11 +416,14 @@ bool QueueCore::has_unsaved_seals() const {
 
 void QueueCore::complete(const Completion& completion) {
   const std::lock_guard lock(mutex);
-  const auto found = segments.find(completion.position.segment_id);
-  if (found == segments.end() || found->second->dropped) return;
+  const auto segment = find_segment_lock_held(completion.position.segment_id);
+  if (!segment || segment->dropped) return;
   const auto record = in_flight.find(completion.position);
-  check(record != in_flight.end());
-  const JournalEntry entry{.offset = completion.position.offset,
+  if (record == in_flight.end()) {
+    check(segment->id != completion.position.segment_id);  // else it was dropped for room
+    return;
+  }
+  const JournalEntry entry{.offset = record->second.offset,
                            .delivered = completion.delivered,
                            .dead_lettered = completion.dead_lettered,
                            .duplicate = completion.duplicate,
@@ -373,40 +433,50 @@ void QueueCore::complete(const Completion& completion) {
                            .bytes = record->second.bytes};
   check(entry.spans() == record->second.spans);
   in_flight.erase(record);
-  auto& segment = *found->second;
+  finish_lock_held(*segment, entry);
+}
+
+void QueueCore::finish_lock_held(Segment& segment, const JournalEntry& entry) {
   segment.add_done(entry);
+  segment.done_at = clock.steady();
   segment.unsaved.push_back(entry);
+  if (segment.moving) segment.late.push_back(entry);
   ++unsaved_entries_;
   note_done_lock_held(segment);
 }
 
 void QueueCore::set_aside(Position position) {
   const std::lock_guard lock(mutex);
-  const auto found = segments.find(position.segment_id);
-  if (found == segments.end() || found->second->dropped) return;
-  check(in_flight.erase(position) == 1);
-  ++found->second->aside_records;
+  const auto segment = find_segment_lock_held(position.segment_id);
+  if (!segment || segment->dropped) return;
+  if (in_flight.erase(position) == 0) {
+    check(segment->id != position.segment_id);  // else it was dropped for room
+    return;
+  }
+  ++segment->aside_records;
 }
 
-Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t segment_id) {
-  // No entry is on its way from `unsaved` to the journal while this is held.
+Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t place) {
+  // No entry is on its way from `unsaved` to the journal while this is held, and no segment on its
+  // way to another.
   const std::lock_guard journal_lock(journal_mutex_);
   std::vector<JournalEntry> entries;
   SegmentKey key;
   std::uint64_t generations = 0;
   {
     const std::lock_guard lock(mutex);
-    const auto found = segments.find(segment_id);
+    const auto found = segments.find(place);
     if (found == segments.end()) return entries;
     const Segment& segment = *found->second;
     key = segment.key;
     generations = segment.journal->generations();
     entries = segment.unsaved;
-    const auto end = in_flight.lower_bound({segment_id + 1, 0});
-    for (auto at = in_flight.lower_bound({segment_id, 0}); at != end; ++at) {
+    const auto [first, last] = in_flight_of_lock_held(segment);
+    for (auto at = first; at != last; ++at) {
       entries.push_back(
-          {.offset = at->first.offset, .delivered = at->second.spans, .bytes = at->second.bytes});
+          {.offset = at->second.offset, .delivered = at->second.spans, .bytes = at->second.bytes});
     }
+    cursor = {place, 0};  // from here on it stays where it is
   }
   auto journalled = DeliveryJournal::load(fs, paths, key, generations);
   if (!journalled) return journalled;
@@ -415,16 +485,26 @@ Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t segment
   return entries;
 }
 
-void QueueCore::count_damage(std::uint64_t segment_id, const JournalEntry& entry) {
+void QueueCore::count_damage(std::uint64_t place, std::uint64_t segment_id,
+                             const JournalEntry& entry) {
   const std::lock_guard lock(mutex);
-  const auto found = segments.find(segment_id);
-  if (found == segments.end() || found->second->dropped) return;
-  in_flight.erase({segment_id, entry.offset});
-  auto& segment = *found->second;
-  segment.add_done(entry);
-  segment.unsaved.push_back(entry);
-  ++unsaved_entries_;
-  note_done_lock_held(segment);
+  const auto found = segments.find(place);
+  if (found == segments.end() || found->second->id != segment_id || found->second->dropped) return;
+  finish_lock_held(*found->second, entry);
+}
+
+void QueueCore::count_damage(Position position, std::uint64_t segment_id) {
+  const std::lock_guard lock(mutex);
+  const auto segment = find_segment_lock_held(position.segment_id);
+  const auto record = in_flight.find(position);
+  if (!segment || segment->dropped || record == in_flight.end()) return;
+  if (segment->id != segment_id) return;  // moved meanwhile: the copy is whole
+  const JournalEntry entry{.offset = record->second.offset,
+                           .damaged = record->second.spans,
+                           .records = 1,
+                           .bytes = record->second.bytes};
+  in_flight.erase(record);
+  finish_lock_held(*segment, entry);
 }
 
 void QueueCore::count_failure() {
@@ -470,6 +550,8 @@ QueueStats QueueCore::stats() const {
   stats.syncs = syncs_;
   stats.write_failures = write_failures_;
   stats.segments = segments.size();
+  stats.moved_records = moved_records_;
+  stats.reclaimed_bytes = reclaimed_bytes_;
   stats.full = full;
   return stats;
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/random_source.hpp"
@@ -17,6 +18,7 @@
 #include "daemon/queue/quarantine.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/queue/queue_paths.hpp"
+#include "daemon/queue/segment_move.hpp"
 #include "daemon/queue/segment_scan.hpp"
 #include "daemon/queue/segment_writer.hpp"
 #include "daemon/queue/trace_notes.hpp"
@@ -25,7 +27,11 @@ namespace tracelink {
 
 // What the queue knows about one segment file.
 struct Segment {
-  std::uint64_t id = 0;
+  std::uint64_t id = 0;  // of its file
+  // In the order of acceptance, and what it is found by: its id; of moved records the place of the
+  // last segment that they came from.
+  std::uint64_t place = 0;
+  bool moved = false;  // its records were accepted, and their spans counted, in earlier segments
   SegmentKey key;
   std::uint64_t first_sequence = 0;         // 0: unknown
   std::uint64_t end = kSegmentHeaderBytes;  // delivery reads below this; all of it is durable
@@ -43,7 +49,18 @@ struct Segment {
   std::uint64_t charged_bytes = 0;
   std::vector<JournalEntry> unsaved;  // done, not yet in the journal
   std::unique_ptr<DeliveryJournal> journal;
+  bool moving = false;             // its live records are being copied
+  std::vector<JournalEntry> late;  // done since that began
+  SteadyTime done_at{};            // of the last record that was
+  SteadyTime movable_from{};       // it could not be read, or copied, before
+  bool looked_at = false;          // since so little of it is live that it may be moved
 
+  std::uint64_t live_records() const { return counts.records - done_records; }
+  std::uint64_t live_spans() const { return totals.queued() + (moved ? counts.spans : 0); }
+  // What its live records would take in another segment, with their journal.
+  std::uint64_t moved_bytes() const;
+  // So little of it is live that this costs more than moving it does.
+  bool is_sparse() const { return closed && moved_bytes() * 4 <= charged_bytes; }
   bool done() const { return closed && done_records >= counts.records; }
   void add_done(const JournalEntry& entry);
   // Takes over what a scan, a footer or the writer counted.
@@ -51,6 +68,7 @@ struct Segment {
 };
 
 struct InFlight {
+  std::uint64_t offset = 0;  // in the segment where it lies now
   std::uint64_t sequence = 0;
   std::uint32_t spans = 0;
   std::uint32_t bytes = 0;
@@ -86,6 +104,7 @@ class QueueCore {
 
   // Deletes the segments that are done. Failures are counted and the work is left for next time.
   void retire_done_segments();
+  void restore_reserve();
   // Counts the oldest closed segment's records as dropped and deletes it, to make room for
   // `bytes`. False: there is none, or the earlier drops have not had their effect yet.
   bool drop_oldest_segment(std::uint64_t bytes, std::uint64_t records);
@@ -95,17 +114,36 @@ class QueueCore {
   // Spans of dead letters removed by hand.
   Result<void> count_removed(std::uint64_t spans);
 
+  // Moving live records: writer thread.
+  //
+  // Starts copying a source: what is done in it now is the result, by offset; what is done later is
+  // noted as well. Error: `io`.
+  Result<std::vector<JournalEntry>> begin_source(SegmentMove::Source& source);
+  // `no_space`, `io`. The reserve's room may be used.
+  Result<std::unique_ptr<SegmentWriter>> open_move_target(SegmentCapacity capacity);
+  enum class MoveState { done, not_now, failed, spoiled };
+  // Makes the target take its sources' place, all at once.
+  MoveState commit_move(SegmentMove& move);
+  // The sources stay what they were. False: not yet, since it is not known what the disk has.
+  bool give_up_move(SegmentMove& move, std::uint64_t target_id);
+
   // Forwarder thread.
   void complete(const Completion& completion);
   void set_aside(Position position);
   // Everything of the segment that next() must not give: done, in the journal or not yet, or in
   // flight. By offset.
-  Result<std::vector<JournalEntry>> accounted_for(std::uint64_t segment_id);
-  void count_damage(std::uint64_t segment_id, const JournalEntry& entry);
+  Result<std::vector<JournalEntry>> accounted_for(std::uint64_t place);
+  // In a stretch of file `segment_id`, found by the reader at `place`.
+  void count_damage(std::uint64_t place, std::uint64_t segment_id, const JournalEntry& entry);
+  // Of one record in flight, where it lies in file `segment_id`.
+  void count_damage(Position position, std::uint64_t segment_id);
   void count_failure();
 
   QueueStats stats() const;
   std::uint64_t used_bytes_lock_held() const;
+  // The segment where the record lies that was accepted in segment `origin`, if any.
+  std::shared_ptr<Segment> find_segment_lock_held(std::uint64_t origin) const;
+  bool is_current_lock_held(const Segment& segment) const;
 
   const QueueOptions options;
   const QueuePaths paths;
@@ -118,10 +156,11 @@ class QueueCore {
   TraceNotes notes;
 
   mutable std::mutex mutex;
-  std::condition_variable wake;  // the writer: something to do
-  std::map<std::uint64_t, std::shared_ptr<Segment>> segments;
-  std::map<Position, InFlight> in_flight;
-  Position cursor;              // of the reader
+  std::condition_variable wake;                                // the writer: something to do
+  std::map<std::uint64_t, std::shared_ptr<Segment>> segments;  // by place
+  std::map<Position, InFlight> in_flight;                      // by where it was accepted
+  Position cursor;              // of the reader: place, and offset in the file
+  Position read_up_to;          // the farthest that it has been
   WallTime cursor_accepted_at;  // of the record before it
   std::uint64_t next_segment_id = 1;
   std::uint64_t next_sequence = 1;
@@ -129,6 +168,7 @@ class QueueCore {
   std::uint64_t external_bytes = 0;
   bool full = false;
   bool maintenance_due = false;
+  bool look_for_moves = false;
   std::uint64_t dropped_for_room = 0;  // bytes, since room was found the last time
 
  private:
@@ -138,11 +178,20 @@ class QueueCore {
   std::uint64_t segment_bytes() const;
   SegmentCapacity capacity_for(std::uint64_t bytes, std::uint64_t records,
                                std::uint64_t size) const;
-  // Writes the checkpoint as `change` leaves it and makes that the state. By checkpoint_mutex_.
-  Result<void> replace_checkpoint(const std::function<void(Checkpoint&)>& change);
+  // Writes the checkpoint as `change` leaves it and makes that, with `adopt`, the state. By
+  // checkpoint_mutex_.
+  Result<void> replace_checkpoint(const std::function<void(Checkpoint&)>& change,
+                                  const std::function<void()>& adopt = {});
+  using InFlightAt = std::map<Position, InFlight>::iterator;
+  std::pair<InFlightAt, InFlightAt> in_flight_of_lock_held(const Segment& segment);
+  bool is_spoiled_lock_held(const SegmentMove& move) const;
+  bool reader_is_inside_lock_held(const SegmentMove& move) const;
+  Result<void> note_late(SegmentMove& move);
+  void adopt_lock_held(SegmentMove& move);
   void forget_lock_held(std::uint64_t id);
   void delete_undeleted_files();
   bool remove_files(const Segment& segment);
+  void finish_lock_held(Segment& segment, const JournalEntry& entry);
   void note_done_lock_held(Segment& segment);
 
   const std::uint64_t reserve_bytes_;
@@ -151,6 +200,11 @@ class QueueCore {
   Totals retired_;                                    // by mutex
   std::map<std::uint64_t, std::uint64_t> sealed_at_;  // by mutex
   std::set<std::uint64_t> unsaved_seals_;             // by mutex; not in the checkpoint yet
+  std::map<std::uint64_t, MovedSegment> moved_;       // by mutex; as in the checkpoint
+  SegmentMove* committing_ = nullptr;                 // by journal_mutex_
+  std::uint64_t move_bytes_ = 0;                      // by mutex; of the target, until it is one
+  std::uint64_t moved_records_ = 0;                   // by mutex
+  std::uint64_t reclaimed_bytes_ = 0;                 // by mutex
   std::vector<std::uint64_t> retired_ids_;            // by mutex; files may still be there
   std::vector<std::shared_ptr<Segment>> undeleted_;   // by mutex; retired, their files are there
   std::uint64_t unsaved_entries_ = 0;                 // by mutex

@@ -33,6 +33,7 @@ class QueueReader {
     bool closed = false;
   };
 
+  std::shared_ptr<Segment> segment_lock_held(const SegmentReader& reader) const;
   std::optional<View> view() const;
   // Moves to the next segment there is; false if there is none.
   Result<bool> enter_next_segment();
@@ -46,20 +47,28 @@ class QueueReader {
   bool skip_damage(const View& view);
   void remember_gap(const Gap& gap);
   JournalEntry damage_before(std::uint64_t end, const View& view);
+  RecordOrigin origin_of(const RawRecord& raw) const;
+  bool is_skipped(const RawRecord& raw) const;
   std::optional<StoredRecord> hand_out(const RawRecord& raw, Record record, bool again);
+  Result<StoredRecord> read_at(Position position, const InFlight& known, std::uint64_t place,
+                               std::uint64_t id, std::uint64_t end);
+  bool was_moved(Position position, std::uint64_t from) const;
   bool is_done(std::uint64_t offset) const;
   void move_to(std::uint64_t offset);
-  Result<std::unique_ptr<SegmentReader>> open(std::uint64_t segment_id) const;
+  Result<std::unique_ptr<SegmentReader>> open(std::uint64_t place) const;
 
   QueueCore& core_;
   std::unique_ptr<SegmentReader> reader_;  // null between segments
-  std::uint64_t segment_id_ = 0;           // the segment at the cursor, or the last one
+  std::uint64_t place_ = 0;                // of the segment at the cursor, or the last one
   std::uint64_t offset_ = 0;
   RecordOrder order_;  // of what was read of the segment
   std::vector<Gap> gaps_;
-  std::vector<JournalEntry> done_;  // when the segment was entered; also what was in flight then
-  Position read_up_to_;             // the farthest that next() has been
-  std::optional<Position> resume_at_;
+  std::vector<JournalEntry> done_;     // when the segment was entered; also what was in flight then
+  Position read_up_to_;                // the farthest that next() has been
+  bool moved_ = false;                 // the segment holds moved records
+  std::optional<Position> resume_at_;  // place, and offset in the file
+  std::optional<Position> look_from_;  // the name of a record: look_back()
+  std::optional<Position> skip_before_;  // in a segment of moved records: a name
   std::unique_ptr<SegmentReader> reread_;
 };
 

@@ -73,9 +73,11 @@ void QueueWriter::stop() {
 void QueueWriter::run() {
   while (wait_for_work()) {
     maintain();
+    (void)compactor_.take_turn(false);
     commit_next();
   }
   close_active();
+  compactor_.stop();
   core_.retire_done_segments();
   // What fails for good is counted; the steps not journalled are repeated after the next start.
   for (int attempt = 0; attempt < kAttempts && !core_.save_journals(); ++attempt) {
@@ -87,7 +89,14 @@ void QueueWriter::run() {
 
 bool QueueWriter::wait_for_work() {
   std::unique_lock lock(core_.mutex);
-  core_.wake.wait(lock, [&] { return stopping_ || core_.maintenance_due || !waiting_.empty(); });
+  const auto due = [&] {
+    return stopping_ || core_.maintenance_due || core_.look_for_moves || !waiting_.empty();
+  };
+  if (const auto time = compactor_.next_turn()) {
+    core_.wake.wait_for(lock, *time, due);
+  } else {
+    core_.wake.wait(lock, due);
+  }
   return !stopping_ || !waiting_.empty();
 }
 
@@ -271,6 +280,7 @@ void QueueWriter::handle_full(Size size, const Error& cause) {
     const std::lock_guard lock(core_.mutex);
     core_.full = true;
   }
+  if (!is_stopping() && compactor_.take_turn(true)) return (void)answer_expired();
   if (refuse_without_waiting(cause)) return;
   const bool drops = core_.options.on_full == OnFull::drop_oldest;
   if (drops && core_.drop_oldest_segment(size.bytes, size.records)) return;
@@ -281,6 +291,11 @@ void QueueWriter::handle_full(Size size, const Error& cause) {
   core_.wake.wait_for(lock, kFullPoll, [&] {
     return stopping_ || core_.maintenance_due || waiting_.size() != seen;
   });
+}
+
+bool QueueWriter::is_stopping() const {
+  const std::lock_guard lock(core_.mutex);
+  return stopping_;
 }
 
 bool QueueWriter::refuse_without_waiting(const Error& cause) {

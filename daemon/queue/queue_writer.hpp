@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/queue/compactor.hpp"
 #include "daemon/queue/queue_core.hpp"
 
 namespace tracelink {
@@ -18,7 +19,7 @@ namespace tracelink {
 // Threads: append() from any; start() and stop() from the owner. Lifetime: `core` outlives this.
 class QueueWriter {
  public:
-  explicit QueueWriter(QueueCore& core) : core_(core) {}
+  explicit QueueWriter(QueueCore& core) : core_(core), compactor_(core) {}
   ~QueueWriter() { stop(); }
   QueueWriter(const QueueWriter&) = delete;
   QueueWriter& operator=(const QueueWriter&) = delete;
@@ -66,12 +67,14 @@ class QueueWriter {
   void stage(const Append& append, std::uint64_t& sequence);
   void close_active();
   void handle_full(Size size, const Error& cause);
+  bool is_stopping() const;
   bool refuse_without_waiting(const Error& cause);
   bool answer_expired();  // false: none is
   Group take_first_lock_held();
   static void answer(const Group& group, const Result<void>& result);
 
   QueueCore& core_;
+  Compactor compactor_;
   std::function<void()> on_durable_;
   std::unique_ptr<SegmentWriter> active_;
   std::deque<Append> waiting_;  // by core_.mutex

@@ -9,6 +9,10 @@ namespace {
 constexpr std::string_view kSegmentMagic = "TLSEGMNT";
 constexpr std::uint32_t kRecordMagic = 0x43524C54;  // "TLRC"
 constexpr std::uint8_t kFlagRootSeen = 1;           // in the envelope
+constexpr std::uint8_t kFlagMoved = 2;              // likewise: an origin follows the experiment
+constexpr std::size_t kExperimentBytesAt = 56;
+constexpr std::size_t kEnvelopeFlagsAt = 58;
+constexpr std::size_t kKindAt = 59;  // in the segment's header
 constexpr std::size_t kChecksumAt = 4;
 constexpr std::size_t kChecksummedFrom = 8;
 constexpr std::size_t kRecordHeaderBytesOfVersion1 = 40;
@@ -50,6 +54,7 @@ std::string encode_header_copy(const SegmentHeader& header) {
   append_le(out, header.first_span);
   append_le(out, header.secret);
   out.resize(kHeaderCopyBytes - sizeof(std::uint32_t));
+  out[kKindAt] = static_cast<char>(header.kind);
   append_le(out, crc32c(0, out));
   return out;
 }
@@ -128,6 +133,7 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   header.created_at = from_unix_ns(in.take<std::uint64_t>());
   header.first_span = in.take<std::uint64_t>();
   if (header.version > 1) header.secret = in.take<std::uint64_t>();
+  header.kind = static_cast<SegmentKind>(bytes[kKindAt]);
   return header;
 }
 
@@ -195,9 +201,11 @@ Result<Record> decode_record(std::string_view body) {
   const auto trace_id = TraceId::from_bytes(in.take_bytes(16));
   const auto link = LinkHash::from_bytes(in.take_bytes(16));
   const auto experiment_bytes = in.take<std::uint16_t>();
-  record.slice.root_seen = (in.take<std::uint8_t>() & kFlagRootSeen) != 0;
+  const auto flags = in.take<std::uint8_t>();
+  record.slice.root_seen = (flags & kFlagRootSeen) != 0;
   in.take_bytes(5);
   record.experiment = in.take_bytes(experiment_bytes);
+  if ((flags & kFlagMoved) != 0) in.take_bytes(kOriginBytes);
   if (!in.ok()) return Error{ErrorCode::corrupt, "record envelope is too short"};
   record.slice.trace_id = *trace_id;
   record.link = *link;
@@ -207,15 +215,42 @@ Result<Record> decode_record(std::string_view body) {
 
 std::optional<std::uint32_t> envelope_spans(std::string_view body) {
   constexpr std::size_t kSpanCountAt = 20;
-  constexpr std::size_t kExperimentBytesAt = 56;
   if (body.size() < kEnvelopeBytes) return std::nullopt;
   const auto experiment_bytes = get_le<std::uint16_t>(body.data() + kExperimentBytesAt);
-  if (body.size() - kEnvelopeBytes < experiment_bytes) return std::nullopt;
+  const bool moved = (static_cast<std::uint8_t>(body[kEnvelopeFlagsAt]) & kFlagMoved) != 0;
+  const std::size_t more = experiment_bytes + (moved ? kOriginBytes : 0);
+  if (body.size() - kEnvelopeBytes < more) return std::nullopt;
   return get_le<std::uint32_t>(body.data() + kSpanCountAt);
 }
 
 WallTime envelope_accepted_at(std::string_view body) {
   return from_unix_ns(get_le<std::uint64_t>(body.data()));
+}
+
+std::optional<RecordOrigin> decode_origin(std::string_view body) {
+  if ((static_cast<std::uint8_t>(body[kEnvelopeFlagsAt]) & kFlagMoved) == 0) return std::nullopt;
+  const auto experiment_bytes = get_le<std::uint16_t>(body.data() + kExperimentBytesAt);
+  LittleEndianReader in(body.substr(kEnvelopeBytes + experiment_bytes));
+  RecordOrigin origin;
+  origin.segment_id = in.take<std::uint64_t>();
+  origin.offset = in.take<std::uint64_t>();
+  origin.sequence = in.take<std::uint64_t>();
+  return origin;
+}
+
+std::string moved_body(std::string_view body, const RecordOrigin& origin) {
+  if (decode_origin(body)) return std::string(body);
+  const auto experiment_bytes = get_le<std::uint16_t>(body.data() + kExperimentBytesAt);
+  const std::size_t head = kEnvelopeBytes + experiment_bytes;
+  std::string out;
+  out.reserve(body.size() + kOriginBytes);
+  out.append(body.substr(0, head));
+  out[kEnvelopeFlagsAt] = static_cast<char>(out[kEnvelopeFlagsAt] | kFlagMoved);
+  append_le(out, origin.segment_id);
+  append_le(out, origin.offset);
+  append_le(out, origin.sequence);
+  out.append(body.substr(head));
+  return out;
 }
 
 std::string encode_footer(const SegmentFooter& footer) {

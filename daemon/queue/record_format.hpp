@@ -41,6 +41,7 @@ struct SegmentKey {
   std::size_t record_header_bytes() const;
   bool operator==(const SegmentKey&) const = default;
 };
+enum class SegmentKind : std::uint8_t { accepted = 0, moved = 1 };
 
 struct SegmentHeader {
   std::uint32_t version = kSegmentVersion;
@@ -49,6 +50,7 @@ struct SegmentHeader {
   WallTime created_at{};
   std::uint64_t first_span = 0;  // how many spans the earlier segments of the state directory held
   std::uint64_t secret = 0;
+  SegmentKind kind = SegmentKind::accepted;
 
   SegmentKey key() const {
     return {.segment_id = segment_id, .version = version, .secret = secret};
@@ -114,6 +116,19 @@ Result<Record> decode_record(std::string_view body);           // `corrupt`
 std::optional<std::uint32_t> envelope_spans(std::string_view body);
 // Precondition: envelope_spans() has one.
 WallTime envelope_accepted_at(std::string_view body);
+
+// Where a record was stored when it was accepted: what it is called as long as it lives.
+struct RecordOrigin {
+  std::uint64_t segment_id = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t sequence = 0;
+  bool operator==(const RecordOrigin&) const = default;
+};
+inline constexpr std::size_t kOriginBytes = 24;
+// Of a record that was moved. Precondition: envelope_spans() has a count.
+std::optional<RecordOrigin> decode_origin(std::string_view body);
+// The body of its copy in another segment. `origin` counts if it was not moved before.
+std::string moved_body(std::string_view body, const RecordOrigin& origin);
 
 std::string encode_footer(const SegmentFooter& footer);
 Result<SegmentFooter> decode_footer(std::string_view body);  // `corrupt`

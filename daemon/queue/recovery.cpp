@@ -37,9 +37,13 @@ Result<void> Recovery::run() {
   if (auto opened = core_.links.open(); !opened) return opened;
   if (auto loaded = load_checkpoint(); !loaded) return loaded;
   if (auto found = find_files(); !found) return found;
+  if (auto settled = settle_moves(); !settled) return settled;
   if (auto deleted = delete_leftovers(); !deleted) return deleted;
+  for (const auto& [id, info] : core_.moved_) {
+    if (auto loaded = load_moved(id, found_[id].journal_generations); !loaded) return loaded;
+  }
   for (const auto& [id, found] : found_) {
-    if (!found.segment) continue;
+    if (!found.segment || core_.moved_.contains(id)) continue;
     if (auto loaded = load_segment(id, found.journal_generations); !loaded) return loaded;
   }
   if (auto opened = core_.notes.open(); !opened) return opened;
@@ -79,6 +83,7 @@ Result<void> Recovery::load_checkpoint() {
   core_.next_sequence = checkpoint->next_sequence;
   core_.retired_ids_ = std::move(checkpoint->retired_ids);
   core_.sealed_at_ = std::move(checkpoint->sealed_at);
+  core_.moved_ = std::move(checkpoint->moved);
   return {};
 }
 
@@ -106,7 +111,7 @@ Result<void> Recovery::delete_leftovers() {
   bool deleted = false;
   for (auto& [id, found] : found_) {
     const bool counted = std::ranges::find(retired, id) != retired.end();
-    if (found.segment && !counted) continue;
+    if ((found.segment || core_.moved_.contains(id)) && !counted) continue;
     found.segment = false;
     deleted = true;
     if (auto gone = core_.fs.remove(core_.paths.segment(id)); !gone) return gone;
@@ -134,7 +139,7 @@ Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations)
   if (origin.header) account_lost_tail(*origin.header);
 
   auto segment = std::make_shared<Segment>();
-  segment->id = id;
+  segment->id = segment->place = id;
   segment->key = origin.key;
   segment->first_sequence = origin.header ? origin.header->first_sequence : 0;
   segment->closed = true;

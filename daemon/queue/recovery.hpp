@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "daemon/queue/queue_core.hpp"
@@ -28,6 +30,16 @@ class Recovery {
   Result<void> find_files();
   Result<void> delete_leftovers();
   Result<void> load_segment(std::uint64_t id, std::uint64_t generations);
+  // Segments of moved records (recovery_moved.cpp): which of them took the place of their sources.
+  Result<void> settle_moves();
+  Result<void> settle_move_without_checkpoint(std::uint64_t id);
+  Result<void> set_aside_segment(std::uint64_t id);
+  Result<void> load_moved(std::uint64_t id, std::uint64_t generations);
+  Result<std::optional<SegmentHeader>> header_of(std::uint64_t id) const;
+  // The first and the last segment that its records were accepted in.
+  Result<std::pair<std::uint64_t, std::uint64_t>> origins_of(std::uint64_t id,
+                                                             bool& complete) const;
+  void account_lost_copies(Segment& segment, const MovedSegment& known);
   Result<SegmentContent> read_content(std::uint64_t id);
   SegmentContent scan(SegmentReader& reader, const SegmentOrigin& origin, std::uint64_t end);
   // Makes what a crash left in the page cache durable before it is delivered.
@@ -44,6 +56,8 @@ class Recovery {
   QueueCore& core_;
   bool checkpoint_lost_ = false;
   std::map<std::uint64_t, Found> found_;
+  // The origins of moved segments that were adopted without a checkpoint.
+  std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> adopted_;
   Segment* scanned_ = nullptr;  // the segment before, if it has no footer
 };
 

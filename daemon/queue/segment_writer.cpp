@@ -59,10 +59,24 @@ void SegmentWriter::stage(const Record& record, std::uint64_t sequence, std::uin
   stage_record({.type = RecordType::spans, .flags = flags, .spans = record.slice.span_count},
                envelope_, record.slice.otlp);
   next_sequence_ = sequence + 1;
-  if (staged_counts_.records++ == 0) staged_counts_.first_accepted_at = record.accepted_at;
-  staged_counts_.spans += record.slice.span_count;
-  if ((flags & kFlagReplayed) != 0) staged_counts_.replayed_spans += record.slice.span_count;
-  staged_counts_.record_bytes += stored_bytes(record);
+  count_record(flags, record.slice.span_count, record.accepted_at, stored_bytes(record));
+}
+
+std::uint64_t SegmentWriter::stage_copy(std::uint8_t flags, const std::string& body,
+                                        std::uint32_t spans, WallTime accepted_at) {
+  const auto offset = staged_end_;
+  stage_record({.type = RecordType::spans, .flags = flags, .spans = spans}, body, {});
+  ++next_sequence_;
+  count_record(flags, spans, accepted_at, staged_end_ - offset);
+  return offset;
+}
+
+void SegmentWriter::count_record(std::uint8_t flags, std::uint32_t spans, WallTime accepted_at,
+                                 std::uint64_t bytes) {
+  if (staged_counts_.records++ == 0) staged_counts_.first_accepted_at = accepted_at;
+  staged_counts_.spans += spans;
+  if ((flags & kFlagReplayed) != 0) staged_counts_.replayed_spans += spans;
+  staged_counts_.record_bytes += bytes;
 }
 
 Result<void> SegmentWriter::commit() {

@@ -32,6 +32,7 @@ class SegmentWriter {
                                                        SegmentCapacity capacity);
 
   std::uint64_t id() const { return header_.segment_id; }
+  const SegmentKey& key() const { return key_; }
   // Whether records of `bytes` stored bytes can be staged, with the footer still fitting behind.
   bool fits(std::uint64_t bytes, std::uint64_t records) const;
 
@@ -39,6 +40,10 @@ class SegmentWriter {
   void stage_link(const LinkHash& hash, std::string_view encoded);
   // `record` stays unchanged until commit() returned.
   void stage(const Record& record, std::uint64_t sequence, std::uint8_t flags);
+  // A record of another segment: its flags, and its body with its origin. The offset that it gets.
+  std::uint64_t stage_copy(std::uint8_t flags, const std::string& body, std::uint32_t spans,
+                           WallTime accepted_at);
+  std::uint64_t staged_end() const { return staged_end_; }
   Result<void> commit();
 
   // Writes and syncs the footer and gives unused blocks back. The bytes that the file now holds on
@@ -52,6 +57,8 @@ class SegmentWriter {
 
  private:
   SegmentWriter(std::unique_ptr<File> file, const SegmentHeader& header, SegmentCapacity capacity);
+  void count_record(std::uint8_t flags, std::uint32_t spans, WallTime accepted_at,
+                    std::uint64_t bytes);
   // Completes the header's place in the segment.
   void stage_record(RecordHeader header, std::string_view head, std::string_view tail);
 
