@@ -49,11 +49,12 @@ Result<void> LinkStore::learn(std::string_view encoded) {
 }
 
 Result<void> LinkStore::store(const LinkHash& hash, std::string encoded) {
-  const std::lock_guard lock(mutex_);
-  if (links_.contains(hash)) return {};
+  const std::lock_guard writing(writing_);
+  if (this->encoded(hash)) return {};
   if (auto written = write_file_durably(fs_, directory_ / hash.hex(), encoded); !written) {
     return written;
   }
+  const std::lock_guard lock(mutex_);
   links_.emplace(hash, std::make_shared<const std::string>(std::move(encoded)));
   return {};
 }
@@ -75,10 +76,13 @@ std::vector<LinkHash> LinkStore::named_by_traces() const {
 
 // A file that stays after a failure is loaded, and forgotten, again.
 Result<void> LinkStore::forget(const LinkHash& hash) {
-  const std::lock_guard lock(mutex_);
-  const auto found = links_.find(hash);
-  if (found == links_.end() || !is_named_by_trace(*found->second)) return {};
-  links_.erase(found);
+  const std::lock_guard writing(writing_);
+  const auto known = encoded(hash);
+  if (!known || !is_named_by_trace(*known)) return {};
+  {
+    const std::lock_guard lock(mutex_);
+    links_.erase(hash);
+  }
   return fs_.remove(directory_ / hash.hex());
 }
 

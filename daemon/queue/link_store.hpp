@@ -19,7 +19,9 @@ namespace tracelink {
 // further copies; learn() brings one back from there.
 //
 // Memory: every definition (a few hundred bytes each; whoever names them bounds their number).
-// Threads: any.
+// Threads: any. Looking a definition up never waits for the disk: the thread that serves all
+// clients
+//          does it for each request.
 class LinkStore {
  public:
   LinkStore(FileSystem& fs, std::filesystem::path directory, Quarantine& quarantine);
@@ -47,6 +49,7 @@ class LinkStore {
   FileSystem& fs_;
   const std::filesystem::path directory_;
   Quarantine& quarantine_;
+  std::mutex writing_;  // one change of the files at a time; taken before mutex_
   mutable std::mutex mutex_;
   std::unordered_map<LinkHash, std::shared_ptr<const std::string>, IdHash> links_;
 };

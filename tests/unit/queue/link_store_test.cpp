@@ -1,0 +1,75 @@
+#include "daemon/queue/link_store.hpp"
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_file_system.hpp"
+
+namespace tracelink {
+namespace {
+
+// Calls back from inside every sync of a directory, where a slow disk would keep its caller.
+class SlowDirectories final : public FileSystem {
+ public:
+  std::function<void()> in_sync = [] {};
+
+  Result<std::unique_ptr<File>> create(const std::filesystem::path& path) override {
+    return fs_.create(path);
+  }
+  Result<std::unique_ptr<File>> open(const std::filesystem::path& path) override {
+    return fs_.open(path);
+  }
+  Result<std::unique_ptr<File>> open_read_only(const std::filesystem::path& path) const override {
+    return fs_.open_read_only(path);
+  }
+  Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+    return fs_.rename(from, to);
+  }
+  Result<void> remove(const std::filesystem::path& path) override { return fs_.remove(path); }
+  Result<bool> exists(const std::filesystem::path& path) const override { return fs_.exists(path); }
+  Result<void> create_directories(const std::filesystem::path& path) override {
+    return fs_.create_directories(path);
+  }
+  Result<void> sync_directory(const std::filesystem::path& path) override {
+    in_sync();
+    return fs_.sync_directory(path);
+  }
+  Result<std::vector<std::string>> list(const std::filesystem::path& directory) const override {
+    return fs_.list(directory);
+  }
+  Result<std::uint64_t> free_bytes(const std::filesystem::path& directory) const override {
+    return fs_.free_bytes(directory);
+  }
+
+ private:
+  FakeFileSystem fs_;
+};
+
+// The thread that serves all clients looks links up; another one stores them.
+TEST(LinkStore, LookingUpDoesNotWaitForTheDisk) {
+  SlowDirectories fs;
+  Quarantine quarantine(fs, "/quarantine", 1000);
+  LinkStore links(fs, "/links", quarantine);
+  const auto known = links.remember({.name = "known"});
+  ASSERT_TRUE(known);
+  bool answered = false;
+  fs.in_sync = [&] {
+    auto found = std::make_shared<std::promise<void>>();
+    auto ready = found->get_future();
+    std::thread([&links, hash = *known, found] {
+      if (links.encoded(hash) && !links.all().empty()) found->set_value();
+    }).detach();
+    answered = ready.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  };
+  EXPECT_TRUE(links.remember({.name = "new"}));
+  EXPECT_TRUE(answered);
+}
+
+}  // namespace
+}  // namespace tracelink
