@@ -140,6 +140,8 @@ class Transcoder {
       if (keeps_default || !bytes.empty()) {
         protozero::pbf_writer(out_).add_bytes(number, bytes.data(), bytes.size());
       }
+    } else if (field.kind == Kind::int64) {
+      write_integer(number_text(value), field, number);
     } else {
       write_scalar(scalar_of(value, field), field.kind, number, keeps_default);
     }
@@ -172,7 +174,6 @@ class Transcoder {
     if (field.kind == Kind::boolean) return value.get_bool().value() ? 1 : 0;
     const std::string_view text = number_text(value);
     if (field.kind == Kind::enumeration) return enum_value(text, field);
-    if (field.kind == Kind::int64) return static_cast<std::uint64_t>(integer(text, field));
     if (field.kind == Kind::float64) {
       const auto number = parse_double(text);
       if (!number) throw bad_field(field, "a double");
@@ -199,6 +200,17 @@ class Transcoder {
     const std::int64_t number = integer(text, field);
     if (!std::in_range<std::int32_t>(number)) throw bad_field(field, "32 bits");
     return static_cast<std::uint64_t>(number);
+  }
+
+  // JavaScript's exporters write every whole number as intValue, also 1e20: it is a double then.
+  void write_integer(std::string_view text, const FieldSpec& field, std::uint32_t number) {
+    constexpr std::uint32_t kDoubleValue = 4;  // beside int_value in AnyValue
+    if (const auto integral = parse_int64(text)) {
+      return write_scalar(static_cast<std::uint64_t>(*integral), Kind::int64, number, true);
+    }
+    const auto real = parse_double(text);
+    if (!real) throw bad_field(field, "a number");
+    write_scalar(std::bit_cast<std::uint64_t>(*real), Kind::float64, kDoubleValue, true);
   }
 
   void write_scalar(std::uint64_t bits, Kind kind, std::uint32_t number, bool keeps_default) {
