@@ -100,6 +100,7 @@ void add_intake(Families& families, const ServerStats& intake) {
                     {{"invalid", number(intake.invalid_requests)},
                      {"too_large", number(intake.too_large_requests)},
                      {"header", number(intake.large_headers)},
+                     {"slow", number(intake.slow_bodies)},
                      {"overload", number(intake.overload_replies)}});
   std::vector<Labelled> rejected;
   rejected.reserve(intake.rejected_spans.size());
@@ -119,7 +120,10 @@ void add_intake(Families& families, const ServerStats& intake) {
                     {{"peer", number(intake.refused_peers)},
                      {"tls", number(intake.tls_hellos)},
                      {"protocol", number(intake.unknown_protocols)},
+                     {"slow", number(intake.late_headers)},
                      {"evicted", number(intake.connections_evicted)}});
+  families.counter("tracelink_answers_not_taken_total",
+                   "Answers that the client did not take in time.", intake.answers_not_taken);
   families.gauge("tracelink_connections_open", "Connections of clients now.",
                  number(intake.connections_open));
   families.gauge("tracelink_intake_bytes", "Bytes between the sockets and the disk now.",

@@ -60,21 +60,6 @@ Step decode_deflate(std::string_view in, char* out, std::size_t out_bytes) {
   return decode_once(&libdeflate_deflate_decompress_ex, in, out, out_bytes);
 }
 
-// How large the output may be, for a first attempt that mostly succeeds: what the end of a gzip
-// file says, else a guess; never more than the input can hold.
-std::size_t first_buffer_size(ContentEncoding encoding, std::string_view in) {
-  constexpr std::size_t kHighestRatio = 1032;  // of deflate
-  constexpr std::size_t kUsualRatio = 8;
-  std::size_t guess = in.size() * kUsualRatio;
-  if (encoding == ContentEncoding::gzip && in.size() >= 4) {
-    guess = 0;
-    for (std::size_t i = 1; i <= 4; ++i) {
-      guess = guess << 8 | static_cast<std::uint8_t>(in[in.size() - i]);
-    }
-  }
-  return std::clamp<std::size_t>(guess, 1, in.size() * kHighestRatio + 1);
-}
-
 }  // namespace
 
 Result<ContentEncoding> parse_content_encoding(std::string_view name) {
@@ -89,6 +74,20 @@ Result<ContentEncoding> parse_content_encoding(std::string_view name) {
   return Error{ErrorCode::invalid, "content encoding not accepted; use identity, gzip or deflate"};
 }
 
+std::size_t decompressed_bytes(ContentEncoding encoding, std::string_view in) {
+  if (encoding == ContentEncoding::identity) return in.size();
+  constexpr std::size_t kHighestRatio = 1032;  // of deflate
+  constexpr std::size_t kUsualRatio = 8;
+  std::size_t guess = in.size() * kUsualRatio;
+  if (encoding == ContentEncoding::gzip && in.size() >= 4) {
+    guess = 0;
+    for (std::size_t i = 1; i <= 4; ++i) {
+      guess = guess << 8 | static_cast<std::uint8_t>(in[in.size() - i]);
+    }
+  }
+  return std::clamp<std::size_t>(guess, 1, in.size() * kHighestRatio + 1);
+}
+
 Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
                                std::size_t max_bytes) {
   const Error too_large{ErrorCode::too_large,
@@ -100,7 +99,7 @@ Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
   const auto decode = encoding == ContentEncoding::gzip ? &decode_gzip : &decode_deflate;
   // libdeflate cannot continue in a larger buffer, so each attempt starts anew; doubling keeps the
   // sum of the work below three times that of one attempt.
-  for (std::size_t size = std::min(first_buffer_size(encoding, bytes), max_bytes);;
+  for (std::size_t size = std::min(decompressed_bytes(encoding, bytes), max_bytes);;
        size = size > max_bytes / 2 ? max_bytes : size * 2) {
     std::string out(size, '\0');
     const Step step = decode(bytes, out.data(), out.size());

@@ -13,9 +13,10 @@ ClientConnection::ClientConnection(StreamSocket socket, Peer peer, ServerContext
     : socket_(std::move(socket)),
       peer_(peer),
       context_(context),
+      number_(++context.connections),
       watchdog_(socket_.get_executor()),
       wakeup_(socket_.get_executor()),
-      idle_since_(context.clock.steady()) {
+      waits_since_(context.clock.steady()) {
   boost::system::error_code ignored;
   socket_.non_blocking(true, ignored);  // a socket that cannot be set is closed: reads will tell
 }
@@ -24,6 +25,13 @@ void ClientConnection::abort() {
   boost::system::error_code ignored;
   socket_.close(ignored);
   wake();
+}
+
+void ClientConnection::evict() {
+  const std::string text = idle() ? std::string() : farewell();
+  std::string_view rest = text;
+  (void)write_now(rest);
+  abort();
 }
 
 Task<void> ClientConnection::sleep() {
@@ -52,6 +60,18 @@ bool ClientConnection::write_now(std::string_view& rest) {
     if (error) return false;
   }
   return true;
+}
+
+void ClientConnection::arm_read_deadline() {
+  watchdog_.expires_after(context_.hold_time);
+  watchdog_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = error ? nullptr : weak.lock();
+    if (!self) return;
+    auto& connection = static_cast<ClientConnection&>(*self);
+    connection.late_ = true;
+    boost::system::error_code ignored;
+    connection.socket_.cancel(ignored);
+  });
 }
 
 void ClientConnection::arm_watchdog() {

@@ -25,6 +25,7 @@ struct ServerContext {
   std::chrono::milliseconds hold_time;
   std::function<std::string()> describe;  // body of `GET /`
   std::vector<char> read_buffer;
+  std::uint64_t connections = 0;  // ever made; numbers them for the intake
 };
 
 // One client conversation on one socket.
@@ -40,9 +41,20 @@ class ClientConnection : public ReplyTarget {
   virtual Task<void> run() = 0;
   virtual void finish() = 0;
   void abort();
+  // Gives the connection up for another: what the client waits for is answered with `unavailable`
+  // as far as the socket takes it now, and it is closed at once or very soon.
+  virtual void evict();
+  // Every request is answered with this; before run().
+  void refuse_all(Reply reply) { refusal_ = std::move(reply); }
 
-  // Since when no request is under way. Nothing while one is.
-  std::optional<SteadyTime> idle_since() const { return idle_since_; }
+  const std::optional<Reply>& peer_refusal() const { return refusal_; }
+
+  // Since when the server waits for this client: for a request, for the rest of one, or that it
+  // takes an answer. Nothing while it is the client that waits.
+  std::optional<SteadyTime> waits_since() const { return waits_since_; }
+  bool idle() const { return idle_; }      // no request is under way
+  bool served() const { return served_; }  // it has stored something
+  const Peer& peer() const { return peer_; }
 
   void on_admitted(std::uint64_t) override {}
   void on_reply(std::uint64_t, Reply) override {}
@@ -55,6 +67,13 @@ class ClientConnection : public ReplyTarget {
   // Sends as much as the socket takes now and removes it from `rest`. False after an error.
   bool write_now(std::string_view& rest);
 
+  // Sent by evict() while a request is under way.
+  virtual std::string farewell() const { return {}; }
+
+  // From then on late() and reading ends, unless disarm_watchdog() comes within hold_time.
+  void arm_read_deadline();
+  bool late() const { return late_; }
+
   // Aborts the connection unless disarmed in time: for clients that do not read or do not leave.
   void arm_watchdog();
   void disarm_watchdog() { watchdog_.cancel(); }
@@ -63,17 +82,32 @@ class ClientConnection : public ReplyTarget {
   Task<void> sleep();
   void wake() { wakeup_.cancel(); }
 
-  void set_idle() { idle_since_ = context_.clock.steady(); }
-  void set_busy() { idle_since_.reset(); }
+  void set_idle() { wait_for_client(true); }
+  void set_waiting() { wait_for_client(false); }
+  void set_serving() {
+    waits_since_.reset();
+    idle_ = false;
+  }
+  void set_served() { served_ = true; }
 
   StreamSocket socket_;
   Peer peer_;
   ServerContext& context_;
+  const std::uint64_t number_;
 
  private:
+  void wait_for_client(bool idle) {
+    waits_since_ = context_.clock.steady();
+    idle_ = idle;
+  }
+
   IoTimer watchdog_;
   IoTimer wakeup_;
-  std::optional<SteadyTime> idle_since_;
+  std::optional<SteadyTime> waits_since_;
+  std::optional<Reply> refusal_;
+  bool idle_ = true;
+  bool served_ = false;
+  bool late_ = false;
 };
 
 }  // namespace tracelink

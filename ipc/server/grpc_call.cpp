@@ -19,6 +19,8 @@ bool is_grpc_protobuf(std::string_view content_type) {
 }  // namespace
 
 void GrpcCall::read_header(HeaderField field) {
+  constexpr std::size_t kFieldCost = 32;
+  header_bytes_ += field.name.size() + field.value.size() + kFieldCost;
   if (field.name == ":method") {
     post_ = field.value == "POST";
   } else if (field.name == ":path") {
@@ -52,6 +54,9 @@ std::optional<GrpcCall::HttpRefusal> GrpcCall::http_refusal() const {
 }
 
 std::optional<Reply> GrpcCall::refusal() const {
+  if (has_large_header()) {
+    return refuse(RpcCode::resource_exhausted, "the request header is over 16384 bytes");
+  }
   if (!export_path_) {
     return refuse(RpcCode::unimplemented, "only " + std::string(kExportPath) + " is served");
   }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/base/clock.hpp"
 #include "daemon/codec/compression.hpp"
 #include "ipc/server/http2_session.hpp"
 #include "ipc/server/memory_budget.hpp"
@@ -25,6 +26,8 @@ class GrpcCall {
     std::string_view message;
   };
   std::optional<HttpRefusal> http_refusal() const;
+  // As RFC 9113 6.5.2 counts them, against what this side's SETTINGS say.
+  bool has_large_header() const { return header_bytes_ > kMaxHeaderListBytes; }
   // gRPC-level refusal: another method, an encoding that is not accepted.
   std::optional<Reply> refusal() const;
   // Precondition: the client has sent everything. Nothing: the message is whole.
@@ -41,10 +44,13 @@ class GrpcCall {
   bool asked = false;                // its memory was asked for
   bool ended = false;                // the client has sent everything
   bool answered = false;             // what still comes is dropped
+  bool serving = false;              // complete, and with the intake
+  SteadyTime answered_at;
 
  private:
   bool post_ = false, export_path_ = false, grpc_content_ = false;
   bool unknown_encoding_ = false, long_experiment_ = false;
+  std::size_t header_bytes_ = 0;
   ContentEncoding encoding_ = ContentEncoding::identity;
   std::optional<std::chrono::nanoseconds> timeout_;
   std::string experiment_;

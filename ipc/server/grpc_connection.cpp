@@ -22,7 +22,9 @@ GrpcConnection::GrpcConnection(StreamSocket socket, Peer peer, ServerContext& co
                                std::string first_bytes)
     : ClientConnection(std::move(socket), peer, context),
       session_(*this),
-      first_bytes_(std::move(first_bytes)) {}
+      first_bytes_(std::move(first_bytes)),
+      header_timer_(socket_.get_executor()),
+      answer_timer_(socket_.get_executor()) {}
 
 Task<void> GrpcConnection::run() {
   bool healthy = session_.receive(std::exchange(first_bytes_, {}));
@@ -32,16 +34,32 @@ Task<void> GrpcConnection::run() {
     const auto bytes = co_await read_some();
     if (!bytes) break;
     healthy = session_.receive(*bytes);
+    watch_header();
     flush();
   }
   for (auto& [stream, call] : calls_) context_.intake.abandon(call.request);
   disarm_watchdog();
+  header_timer_.cancel();
+  answer_timer_.cancel();
   abort();
+}
+
+void GrpcConnection::evict() {
+  constexpr std::chrono::milliseconds kLeaveTime{100};
+  for (auto& [stream, call] : calls_) {
+    if (!call.answered && !call.serving) refuse_call(stream, call, no_room());
+  }
+  finish();
+  header_timer_.expires_after(kLeaveTime);
+  header_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = error ? nullptr : weak.lock();
+    if (self) static_cast<GrpcConnection&>(*self).abort();
+  });
+  header_watched_ = true;
 }
 
 void GrpcConnection::finish() {
   if (std::exchange(finishing_, true)) return;
-  set_busy();
   session_.go_away();
   flush_soon();
   leave_when_idle();
@@ -54,7 +72,66 @@ void GrpcConnection::leave_when_idle() {
 
 void GrpcConnection::on_stream_opened(std::int32_t stream) {
   calls_.try_emplace(stream, context_.intake.max_request_bytes());
-  set_busy();
+  ++unanswered_;
+  header_open_ = true;
+  note_state();
+}
+
+// The connection is idle when every call is answered, whether or not the client takes the answers.
+void GrpcConnection::note_state() {
+  if (serving_ > 0) {
+    set_serving();
+  } else if (unanswered_ == 0) {
+    if (!idle()) set_idle();
+  } else if (idle() || !waits_since()) {
+    set_waiting();
+  }
+}
+
+void GrpcConnection::answer(std::int32_t stream, GrpcCall& call, const Reply& reply) {
+  call.answered = true;
+  call.answered_at = context_.clock.steady();
+  --unanswered_;
+  if (std::exchange(call.serving, false)) --serving_;
+  if (reply.ok()) set_served();
+  note_state();
+  respond(stream, reply);
+}
+
+// One header block at a time is open on a connection (RFC 9113 6.10).
+void GrpcConnection::watch_header() {
+  if (header_open_ == header_watched_ || finishing_) return;
+  header_watched_ = header_open_;
+  if (!header_open_) return (void)header_timer_.cancel();
+  header_timer_.expires_after(context_.hold_time);
+  header_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = error ? nullptr : weak.lock();
+    if (!self) return;
+    auto& connection = static_cast<GrpcConnection&>(*self);
+    ++connection.context_.stats.late_headers;
+    connection.abort();
+  });
+}
+
+void GrpcConnection::watch_answers() {
+  if (answers_watched_ || calls_.size() == unanswered_) return;
+  answers_watched_ = true;
+  answer_timer_.expires_after(context_.hold_time);
+  answer_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = error ? nullptr : weak.lock();
+    if (self) static_cast<GrpcConnection&>(*self).reset_untaken_answers();
+  });
+}
+
+void GrpcConnection::reset_untaken_answers() {
+  answers_watched_ = false;
+  const SteadyTime now = context_.clock.steady();
+  for (const auto& [stream, call] : calls_) {
+    if (!call.answered || now - call.answered_at < context_.hold_time) continue;
+    ++context_.stats.answers_not_taken;
+    session_.reset(stream);
+  }
+  flush();
 }
 
 void GrpcConnection::on_header(std::int32_t stream, HeaderField field) {
@@ -63,19 +140,26 @@ void GrpcConnection::on_header(std::int32_t stream, HeaderField field) {
 
 void GrpcConnection::on_headers_end(std::int32_t stream) {
   GrpcCall& call = calls_.at(stream);
+  header_open_ = false;
   ++context_.stats.grpc_requests;
+  if (call.has_large_header()) ++context_.stats.large_headers;
   if (const auto refusal = call.http_refusal()) {
     ++context_.stats.invalid_requests;
     call.answered = true;
+    call.answered_at = context_.clock.steady();
+    --unanswered_;
+    note_state();
     const HeaderField headers[] = {{":status", refusal->status}, kJsonContent};
     session_.respond(stream, headers,
                      encode_status_json(refuse(RpcCode::unimplemented, refusal->message).status()),
                      Http2Session::Trailers::none);
+  } else if (peer_refusal()) {
+    refuse_call(stream, call, *peer_refusal());
   } else if (const auto reply = call.refusal()) {
     refuse_call(stream, call, *reply);
   } else {
     call.request = context_.intake.begin(weak_from_this(), static_cast<std::uint64_t>(stream),
-                                         peer_, call.timeout());
+                                         peer_, number_, call.timeout());
   }
 }
 
@@ -95,9 +179,11 @@ void GrpcConnection::receive_message(std::int32_t stream, GrpcCall& call, std::s
     return refuse_call(stream, call, reply_for_decode_error(fed.error()));
   }
   const auto announced = call.deframer.announced_bytes();
-  if (announced && !std::exchange(call.asked, true)) {
+  if (!announced) return;
+  if (!std::exchange(call.asked, true)) {
     call.admitted = context_.intake.reserve(call.request, *announced);
   }
+  call.admitted = context_.intake.received(call.request, call.deframer.received_bytes());
 }
 
 void GrpcConnection::on_stream_end(std::int32_t stream) {
@@ -119,9 +205,12 @@ void GrpcConnection::on_stream_closed(std::int32_t stream) {
   if (it->second.unconsumed_bytes > 0) {
     session_.consumed_of_closed_stream(it->second.unconsumed_bytes);
   }
+  if (!it->second.answered) {
+    --unanswered_;
+    if (it->second.serving) --serving_;
+  }
   calls_.erase(it);
-  if (!calls_.empty()) return;
-  set_idle();
+  note_state();
   leave_when_idle();
 }
 
@@ -137,6 +226,8 @@ void GrpcConnection::on_admitted(std::uint64_t token) {
 
 void GrpcConnection::submit_if_complete(GrpcCall& call) {
   if (!call.ended || !call.admitted || call.answered) return;
+  if (!std::exchange(call.serving, true)) ++serving_;
+  note_state();
   RequestBody body{BodyFormat::protobuf, call.message_encoding(), call.deframer.take_message()};
   context_.intake.submit(call.request, std::move(body), call.take_experiment());
 }
@@ -145,16 +236,14 @@ void GrpcConnection::on_reply(std::uint64_t token, Reply reply) {
   const auto stream = static_cast<std::int32_t>(token);
   const auto it = calls_.find(stream);
   if (it == calls_.end()) return;
-  it->second.answered = true;
   give_window_back(stream, it->second);
-  respond(stream, reply);
+  answer(stream, it->second, reply);
   flush_soon();
 }
 
 void GrpcConnection::refuse_call(std::int32_t stream, GrpcCall& call, const Reply& reply) {
-  call.answered = true;
   if (call.request != 0) context_.intake.abandon(call.request);
-  respond(stream, reply);
+  answer(stream, call, reply);
 }
 
 void GrpcConnection::give_window_back(std::int32_t stream, GrpcCall& call) {
@@ -201,10 +290,15 @@ void GrpcConnection::flush() {
   flush_posted_ = false;
   if (write_waiting_ || !socket_.is_open()) return;
   session_.take_output(output_);
+  watch_answers();
   std::string_view rest = std::string_view(output_).substr(output_sent_);
   if (!write_now(rest)) return abort();
   output_sent_ = output_.size() - rest.size();
   if (!rest.empty()) return wait_until_writable();
+  if (std::exchange(blocked_, false)) {
+    disarm_watchdog();
+    leave_when_idle();
+  }
   output_.clear();
   output_sent_ = 0;
   wake();
@@ -212,14 +306,12 @@ void GrpcConnection::flush() {
 
 void GrpcConnection::wait_until_writable() {
   write_waiting_ = true;
-  arm_watchdog();
+  if (!std::exchange(blocked_, true)) arm_watchdog();  // until all of it is taken
   socket_.async_wait(StreamSocket::wait_write,
                      [weak = weak_from_this()](const boost::system::error_code& error) {
                        const auto self = std::static_pointer_cast<GrpcConnection>(weak.lock());
                        if (!self) return;
                        self->write_waiting_ = false;
-                       self->disarm_watchdog();
-                       self->leave_when_idle();
                        if (error) {
                          self->abort();
                        } else {

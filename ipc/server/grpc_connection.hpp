@@ -13,13 +13,15 @@ namespace tracelink {
 // A gRPC conversation: many calls at once on one HTTP/2 connection.
 //
 // Back-pressure: window is given back only for calls whose announced message has its memory granted
-// by the intake; reading stops while the client does not take what is sent to it.
+// by the intake; reading stops while the client does not take what is sent to it. An answer that
+// is not taken within hold_time (a window that stays shut) is given up with its stream.
 class GrpcConnection final : public ClientConnection, private Http2Events {
  public:
   GrpcConnection(StreamSocket socket, Peer peer, ServerContext& context, std::string first_bytes);
 
   Task<void> run() override;
   void finish() override;  // GOAWAY; the client closes, or the watchdog does
+  void evict() override;   // the same within a tenth of a second; incomplete calls are answered
   void on_admitted(std::uint64_t token) override;
   void on_reply(std::uint64_t token, Reply reply) override;
 
@@ -40,6 +42,11 @@ class GrpcConnection final : public ClientConnection, private Http2Events {
   void respond(std::int32_t stream, const Reply& reply);
   void respond_with_error(std::int32_t stream, const RpcStatus& status);
 
+  void answer(std::int32_t stream, GrpcCall& call, const Reply& reply);
+  void note_state();
+  void watch_header();
+  void watch_answers();
+  void reset_untaken_answers();
   void leave_when_idle();
   void flush_soon();
   void flush();
@@ -51,8 +58,16 @@ class GrpcConnection final : public ClientConnection, private Http2Events {
   std::string output_;
   std::size_t output_sent_ = 0;
   bool write_waiting_ = false;
+  bool blocked_ = false;  // since the watchdog was armed for it, the client has not taken all
   bool flush_posted_ = false;
   bool finishing_ = false;
+  bool header_open_ = false;  // a request's header has begun and not ended
+  bool header_watched_ = false;
+  bool answers_watched_ = false;
+  std::size_t unanswered_ = 0;  // calls
+  std::size_t serving_ = 0;     // of them
+  IoTimer header_timer_;
+  IoTimer answer_timer_;
 };
 
 }  // namespace tracelink

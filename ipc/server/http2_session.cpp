@@ -9,7 +9,6 @@ namespace tracelink {
 namespace {
 
 constexpr std::uint32_t kMaxConcurrentStreams = 100;
-constexpr std::uint32_t kMaxHeaderListBytes = 16u << 10;
 
 std::uint8_t* raw(std::string_view text) {
   // nghttp2 takes pointers to non-const and copies what they point to.
@@ -181,6 +180,10 @@ void Http2Session::consumed(std::int32_t stream, std::size_t bytes) {
 
 void Http2Session::consumed_of_closed_stream(std::size_t bytes) {
   (void)nghttp2_session_consume_connection(session_.get(), bytes);
+}
+
+void Http2Session::reset(std::int32_t stream) {
+  (void)nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
 }
 
 void Http2Session::go_away() {

@@ -11,6 +11,8 @@ struct nghttp2_session;
 
 namespace tracelink {
 
+inline constexpr std::uint32_t kMaxHeaderListBytes = 16u << 10;
+
 struct HeaderField {
   std::string_view name;
   std::string_view value;
@@ -56,6 +58,8 @@ class Http2Session {
   // Gives window back for received bytes; also for the connection alone, when their stream is gone.
   void consumed(std::int32_t stream, std::size_t bytes);
   void consumed_of_closed_stream(std::size_t bytes);
+
+  void reset(std::int32_t stream);  // CANCEL
 
   void go_away();  // streams opened so far are still served
   bool finished() const;

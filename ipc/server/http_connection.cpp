@@ -74,8 +74,10 @@ Task<void> OtlpHttpConnection::run() {
     parser.header_limit(kMaxHeaderBytes);
     parser.body_limit(boost::none);  // checked by read_body(), which also answers it
     auto refusal = co_await read_header(parser);
+    disarm_watchdog();
     if (closed_by_client_) break;
-    set_busy();
+    set_waiting();
+    if (!refusal && peer_refusal()) refusal = reply_to_refused_peer(parser);
     if (refusal) {
       more = co_await send(*std::move(refusal), false);
     } else {
@@ -89,6 +91,7 @@ Task<void> OtlpHttpConnection::run() {
 
 // Nothing when the header is complete, or when the client has closed.
 Task<std::optional<HttpReply>> OtlpHttpConnection::read_header(Parser& parser) {
+  bool begun = false;
   for (;;) {
     boost::system::error_code error;
     const std::size_t used = parser.put(boost::asio::buffer(input_), error);
@@ -101,7 +104,12 @@ Task<std::optional<HttpReply>> OtlpHttpConnection::read_header(Parser& parser) {
     if (error && error != http::error::need_more) {
       co_return plain_error(400, RpcCode::invalid_argument, "malformed HTTP request");
     }
+    if (parser.got_some() && !std::exchange(begun, true)) arm_read_deadline();
     const auto bytes = co_await read_some();
+    if (late()) {
+      ++context_.stats.late_headers;
+      co_return plain_error(408, RpcCode::unavailable, "the request header came too slowly");
+    }
     if (!bytes) {
       closed_by_client_ = true;
       co_return std::nullopt;
@@ -128,6 +136,17 @@ Task<bool> OtlpHttpConnection::serve(Parser& parser) {
   auto http_reply = export_reply(reply, format);
   http_reply.keep_alive = parser.keep_alive();
   co_return co_await send(std::move(http_reply), parser.is_done());
+}
+
+HttpReply OtlpHttpConnection::reply_to_refused_peer(const Parser& parser) const {
+  const auto asked = read_export(parser);
+  return export_reply(*peer_refusal(), asked ? asked->format : BodyFormat::json);
+}
+
+std::string OtlpHttpConnection::farewell() const {
+  HttpReply reply = error_reply(no_room().status(), BodyFormat::json);
+  reply.keep_alive = false;
+  return format_http_response(reply);
 }
 
 // The reply to everything but an export; nothing for an export.
@@ -207,6 +226,7 @@ Task<std::optional<Reply>> OtlpHttpConnection::read_body(Parser& parser) {
       if (!co_await reserve(reserved)) co_return take_reply();
       reserved *= 2;
     }
+    if (!co_await received(parser.get().body().size())) co_return take_reply();
     std::optional<std::string_view> more;
     if (!replied()) more = co_await read_some();
     if (replied()) co_return take_reply();

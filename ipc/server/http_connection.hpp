@@ -39,6 +39,8 @@ class OtlpHttpConnection final : public SequentialConnection {
   Task<bool> send(HttpReply reply, bool body_read);
   Task<void> drain();
 
+  std::string farewell() const override;
+  HttpReply reply_to_refused_peer(const Parser& parser) const;
   std::optional<HttpReply> route(const Parser& parser) const;
   Result<Export> read_export(const Parser& parser) const;
   std::optional<Reply> feed(Parser& parser, std::string_view bytes);

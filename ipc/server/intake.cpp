@@ -11,6 +11,16 @@ namespace tracelink {
 namespace {
 
 constexpr std::size_t kLargeBytes = 1u << 20;
+// A compressed body up to this size is decompressed at once, if it then is no large one.
+constexpr std::size_t kSmallCompressedBytes = 64u << 10;
+// What a request costs beside its bytes.
+constexpr std::size_t kRequestCost = 1024;
+// Of one client with the sink; one request may be larger.
+constexpr std::size_t kClientStoringBytes = 8u << 20;
+// A body for which memory is reserved comes at least this fast while others wait for memory.
+constexpr std::chrono::milliseconds kSlowBodyGrace{100};
+constexpr std::size_t kSlowBytesPerMs = 1024;
+constexpr std::chrono::milliseconds kSlowBodyCheck{50};
 
 // A reply shortly before the client gives up still reaches it.
 std::chrono::nanoseconds wait_allowed(std::chrono::nanoseconds hold_time,
@@ -18,6 +28,16 @@ std::chrono::nanoseconds wait_allowed(std::chrono::nanoseconds hold_time,
   constexpr std::chrono::milliseconds kMargin{500};
   if (!client_timeout) return hold_time;
   return std::min(hold_time, std::max(*client_timeout - kMargin, *client_timeout / 2));
+}
+
+// Leaves the body plain if it is then no large one; false if it would be.
+bool unpacks_small(RequestBody& body, std::size_t max_bytes) {
+  if (body.encoding == ContentEncoding::identity) return true;
+  auto plain = decompress(body.encoding, body.bytes, std::min(kLargeBytes, max_bytes));
+  if (!plain) return plain.error().code != ErrorCode::too_large;
+  body.bytes = *std::move(plain);
+  body.encoding = ContentEncoding::identity;
+  return true;
 }
 
 }  // namespace
@@ -28,9 +48,10 @@ Intake::Intake(const IntakeOptions& options, boost::asio::io_context& io, Record
       sink_(sink),
       clock_(clock),
       stats_(stats),
-      small_(options.memory_bytes / 2),
-      large_(options.memory_bytes / 2),
+      small_(options.memory_bytes / 2, options.client_bytes),
+      large_(options.memory_bytes / 2, 0),
       timer_(io.get_executor()),
+      slow_bodies_(io.get_executor()),
       mailbox_(std::make_shared<Mailbox>(
           io, [this](std::vector<Letter>& letters) { read_letters(letters); })),
       worker_(static_cast<std::size_t>(options.decode_threads)) {}
@@ -42,12 +63,15 @@ Intake::~Intake() {
 }
 
 RequestId Intake::begin(std::weak_ptr<ReplyTarget> target, std::uint64_t token, const Peer& peer,
+                        std::uint64_t connection,
                         std::optional<std::chrono::nanoseconds> client_timeout) {
   const RequestId id = ++last_id_;
   Request& request = requests_[id];
+  request.id = id;
   request.target = std::move(target);
   request.token = token;
   request.peer = peer;
+  request.client = {peer.uid, connection};
   request.deadline =
       std::min(latest_answer_, clock_.steady() + wait_allowed(options_.hold_time, client_timeout));
   deadlines_.add(request.deadline, id);
@@ -57,13 +81,60 @@ RequestId Intake::begin(std::weak_ptr<ReplyTarget> target, std::uint64_t token, 
 
 bool Intake::reserve(RequestId id, std::size_t bytes) {
   Request& request = requests_.at(id);
-  if (request.lane == nullptr) request.lane = bytes > kLargeBytes ? &large_ : &small_;
-  if (request.lane->budget.reserve(id, bytes)) {
-    request.held_bytes += bytes;
+  request.wanted_bytes += bytes;
+  return ask_for(id, request,
+                 request.held_bytes == 0 ? std::min(bytes, options_.client_bytes) : bytes);
+}
+
+// An announcement alone reserves no more than its client's own part: the rest is asked for when
+// half of that has come. What has come already takes its memory without waiting: it is there.
+bool Intake::received(RequestId id, std::size_t bytes) {
+  const auto it = requests_.find(id);
+  if (it == requests_.end()) return false;  // answered meanwhile
+  Request& request = it->second;
+  request.received_bytes = bytes;
+  if (bytes >= request.wanted_bytes) {
+    hold(request, bytes);
+    note_grant(request, 0);
     return true;
   }
-  request.asked_bytes = bytes;
+  if (request.waits_for_memory) return false;
+  const bool enough = request.held_bytes >= request.wanted_bytes;
+  if (enough || bytes < request.held_bytes / 2) return true;
+  return ask_for(id, request, request.wanted_bytes - request.held_bytes);
+}
+
+bool Intake::ask_for(RequestId id, Request& request, std::size_t bytes) {
+  move_to(request.held_bytes + bytes > kLargeBytes ? large_ : small_, request);
+  if (request.lane->budget.reserve(request.client, id, bytes)) {
+    note_grant(request, bytes);
+    return true;
+  }
+  request.waits_for_memory = true;
+  watch_slow_bodies();
   return false;
+}
+
+void Intake::note_grant(Request& request, std::size_t bytes) {
+  request.held_bytes += bytes;
+  request.waits_for_memory = false;
+  request.granted_at = clock_.steady();
+  request.received_when_granted = request.received_bytes;
+}
+
+// Makes the memory that is held exactly `bytes`, without waiting.
+void Intake::hold(Request& request, std::size_t bytes) {
+  if (request.lane == nullptr) request.lane = &small_;
+  if (std::exchange(request.waits_for_memory, false)) request.lane->budget.cancel(request.id);
+  request.lane->budget.resize(request.client, request.held_bytes, bytes);
+  request.held_bytes = bytes;
+}
+
+void Intake::move_to(Lane& lane, Request& request) {
+  if (request.lane == &lane) return;
+  if (request.lane != nullptr) request.lane->budget.release(request.client, request.held_bytes);
+  lane.budget.resize(request.client, 0, request.held_bytes);
+  request.lane = &lane;
 }
 
 void Intake::submit(RequestId id, RequestBody body, std::string experiment) {
@@ -71,15 +142,13 @@ void Intake::submit(RequestId id, RequestBody body, std::string experiment) {
   request.state = State::complete;
   request.body = std::move(body);
   request.experiment = std::move(experiment);
-  const bool large =
-      request.body.encoding != ContentEncoding::identity || request.body.bytes.size() > kLargeBytes;
-  Lane& lane = large ? large_ : small_;
-  if (request.lane != &lane) {
-    if (request.lane != nullptr) request.lane->budget.release(request.held_bytes);
-    lane.budget.resize(0, request.held_bytes);
-    request.lane = &lane;
-  }
-  lane.to_decode.push_back(id);
+  hold(request, request.body.bytes.size() + kRequestCost);
+  const std::size_t plain_bytes = decompressed_bytes(request.body.encoding, request.body.bytes);
+  const bool compressed = request.body.encoding != ContentEncoding::identity;
+  const bool small = plain_bytes <= kLargeBytes &&
+                     (!compressed || request.body.bytes.size() <= kSmallCompressedBytes);
+  move_to(small ? small_ : large_, request);
+  request.lane->to_decode.push(request.client, id, plain_bytes);
   pump();
 }
 
@@ -109,10 +178,10 @@ void Intake::pump() {
 }
 
 bool Intake::grant(Lane& lane) {
-  const auto id = lane.budget.next_granted();
-  if (!id) return false;
-  Request& request = requests_.at(*id);
-  request.held_bytes += std::exchange(request.asked_bytes, 0);
+  const auto granted = lane.budget.next_granted();
+  if (!granted) return false;
+  Request& request = requests_.at(granted->id);
+  note_grant(request, granted->bytes);
   if (const auto target = request.target.lock()) target->on_admitted(request.token);
   return true;
 }
@@ -122,21 +191,25 @@ bool Intake::may_decode(const Lane& lane) const {
   return !lane.budget.exceeded() || lane.downstream == 0;
 }
 
-Intake::Request* Intake::take_for_decoding(Lane& lane) {
-  const auto it = requests_.find(lane.to_decode.front());
-  lane.to_decode.pop_front();
-  if (it == requests_.end()) return nullptr;  // its deadline has passed
-  it->second.state = State::decoding;
+Intake::Request& Intake::take_for_decoding(Lane& lane) {
+  Request& request = requests_.at(lane.to_decode.pop());
+  request.state = State::decoding;
   ++lane.downstream;
-  return &it->second;
+  return request;
 }
 
 bool Intake::decode_next_small() {
   if (small_.to_decode.empty() || !may_decode(small_)) return false;
   const RequestId id = small_.to_decode.front();
-  if (Request* const request = take_for_decoding(small_)) {
-    on_decoded(id, decode_body(std::move(request->body), options_.max_request_bytes));
+  Request& request = take_for_decoding(small_);
+  if (unpacks_small(request.body, options_.max_request_bytes)) {
+    on_decoded(id, decode_body(std::move(request.body), options_.max_request_bytes));
+    return true;
   }
+  --small_.downstream;  // it only claimed to be small
+  request.state = State::complete;
+  move_to(large_, request);
+  large_.to_decode.push(request.client, id, options_.max_request_bytes);
   return true;
 }
 
@@ -144,13 +217,12 @@ bool Intake::decode_next_large() {
   if (large_.to_decode.empty() || !may_decode(large_)) return false;
   if (decoding_on_worker_ == options_.decode_threads) return false;
   const RequestId id = large_.to_decode.front();
-  if (Request* const request = take_for_decoding(large_)) {
-    ++decoding_on_worker_;
-    boost::asio::post(worker_, [mailbox = mailbox_, id, body = std::move(request->body),
-                                max_bytes = options_.max_request_bytes]() mutable {
-      mailbox->put({id, Decoded{decode_body(std::move(body), max_bytes)}});
-    });
-  }
+  Request& request = take_for_decoding(large_);
+  ++decoding_on_worker_;
+  boost::asio::post(worker_, [mailbox = mailbox_, id, body = std::move(request.body),
+                              max_bytes = options_.max_request_bytes]() mutable {
+    mailbox->put({id, Decoded{decode_body(std::move(body), max_bytes)}});
+  });
   return true;
 }
 
@@ -186,20 +258,45 @@ void Intake::on_decoded(RequestId id, Result<SplitRequest> decoded) {
     return finish(id,
                   Reply{RpcCode::ok, std::move(request.first_rejection), request.rejected_spans});
   }
-  store(id, request, *std::move(decoded));
+  store_or_wait(id, request, *std::move(decoded));
 }
 
-void Intake::store(RequestId id, Request& request, SplitRequest split) {
-  std::size_t bytes = 0;
+void Intake::store_or_wait(RequestId id, Request& request, SplitRequest split) {
+  std::size_t bytes = kRequestCost;
   for (const TraceSlice& slice : split.slices) {
-    bytes += slice.otlp.size();
+    bytes += slice.otlp.size() + kSliceCost;
     request.span_count += slice.span_count;
   }
-  request.lane->budget.resize(request.held_bytes, bytes);
-  request.held_bytes = bytes;
+  hold(request, bytes);
+  request.split = std::move(split);
+  request.state = State::decoded;
+  const ClientId client = request.client;
+  outgoing_[client].waiting.push_back(id);
+  store_next_of(client);
+}
+
+void Intake::store_next_of(const ClientId& client) {
+  const auto it = outgoing_.find(client);
+  if (it == outgoing_.end()) return;
+  Outgoing& outgoing = it->second;
+  while (!outgoing.waiting.empty()) {
+    const RequestId id = outgoing.waiting.front();
+    const auto found = requests_.find(id);
+    if (found != requests_.end()) {  // else its deadline has passed
+      const std::size_t bytes = found->second.held_bytes;
+      if (outgoing.stored_bytes > 0 && outgoing.stored_bytes + bytes > kClientStoringBytes) return;
+      outgoing.stored_bytes += bytes;
+      store(id, found->second);
+    }
+    outgoing.waiting.pop_front();
+  }
+  if (outgoing.stored_bytes == 0) outgoing_.erase(it);
+}
+
+void Intake::store(RequestId id, Request& request) {
   request.state = State::storing;
-  AcceptedRequest accepted{request.peer, std::move(request.experiment), std::move(split.slices),
-                           request.deadline};
+  AcceptedRequest accepted{request.peer, std::move(request.experiment),
+                           std::move(request.split.slices), request.deadline};
   sink_.submit(std::move(accepted), [mailbox = mailbox_, id](Result<void> result) {
     mailbox->put({id, Stored{std::move(result)}});
   });
@@ -207,9 +304,15 @@ void Intake::store(RequestId id, Request& request, SplitRequest split) {
 
 void Intake::on_stored(RequestId id, const Result<void>& result) {
   Request& request = requests_.at(id);
-  if (!result) return finish(id, reply_for_sink_error(result.error()));
-  stats_.accepted_spans += request.span_count;
-  finish(id, Reply{RpcCode::ok, std::move(request.first_rejection), request.rejected_spans});
+  const ClientId client = request.client;
+  outgoing_.at(client).stored_bytes -= request.held_bytes;
+  if (result) {
+    stats_.accepted_spans += request.span_count;
+    finish(id, Reply{RpcCode::ok, std::move(request.first_rejection), request.rejected_spans});
+  } else {
+    finish(id, reply_for_sink_error(result.error()));
+  }
+  store_next_of(client);
 }
 
 void Intake::answer(RequestId id, Request& request, Reply reply) {
@@ -229,9 +332,9 @@ void Intake::forget(Requests::iterator it) {
   deadlines_.remove(request.deadline, it->first);
   if (request.lane != nullptr) {
     request.lane->budget.cancel(it->first);
-    request.lane->budget.release(request.held_bytes);
-    const bool downstream = request.state == State::decoding || request.state == State::storing;
-    if (downstream) --request.lane->downstream;
+    request.lane->to_decode.remove(it->first);
+    request.lane->budget.release(request.client, request.held_bytes);
+    if (request.state >= State::decoding) --request.lane->downstream;
   }
   requests_.erase(it);
 }
@@ -252,8 +355,8 @@ void Intake::arm_timer() {
 void Intake::expire() {
   while (const auto id = deadlines_.take_expired(clock_.steady())) {
     const auto it = requests_.find(*id);
-    const bool mine_alone =
-        it->second.state == State::arriving || it->second.state == State::complete;
+    const State state = it->second.state;
+    const bool mine_alone = state != State::decoding && state != State::storing;
     it->second.expired = true;
     answer(*id, it->second, refuse(RpcCode::unavailable, "not stored in time; try again"));
     if (mine_alone) forget(requests_.find(*id));
@@ -270,6 +373,51 @@ void Intake::answer_by(SteadyTime latest) {
     deadlines_.add(request.deadline, id);
   }
   arm_timer();
+}
+
+// A body that comes slowly holds its memory only while nobody waits for it.
+void Intake::watch_slow_bodies() {
+  if (std::exchange(watching_slow_bodies_, true)) return;
+  slow_bodies_.expires_after(kSlowBodyCheck);
+  slow_bodies_.async_wait([this, mailbox = mailbox_](const boost::system::error_code& error) {
+    if (error || mailbox->closed()) return;
+    watching_slow_bodies_ = false;
+    take_back_memory(small_);
+    take_back_memory(large_);
+    if (small_.budget.waiting() || large_.budget.waiting()) watch_slow_bodies();
+  });
+}
+
+void Intake::take_back_memory(Lane& lane) {
+  while (lane.budget.waiting()) {
+    const auto id = largest_slow(lane);
+    if (!id) return;
+    ++stats_.slow_bodies;
+    finish(*id,
+           refuse(RpcCode::unavailable, "the body came too slowly while others waited; try again"));
+    pump();
+  }
+}
+
+std::optional<RequestId> Intake::largest_slow(const Lane& lane) const {
+  const SteadyTime now = clock_.steady();
+  std::optional<RequestId> largest;
+  std::size_t most = options_.client_bytes;  // every client's own part stays with it
+  for (const auto& [id, request] : requests_) {
+    if (request.lane != &lane || request.held_bytes <= most || !comes_slowly(request, now))
+      continue;
+    largest = id;
+    most = request.held_bytes;
+  }
+  return largest;
+}
+
+bool Intake::comes_slowly(const Request& request, SteadyTime now) const {
+  if (request.state != State::arriving || request.waits_for_memory) return false;
+  const auto time = now - request.granted_at - kSlowBodyGrace;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  const std::size_t came = request.received_bytes - request.received_when_granted;
+  return ms > 0 && came < static_cast<std::size_t>(ms) * kSlowBytesPerMs;
 }
 
 std::size_t Intake::in_flight_bytes() const {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ namespace tracelink {
 struct IntakeOptions {
   std::size_t max_request_bytes = 64u << 20;
   std::size_t memory_bytes = 192u << 20;
+  std::size_t client_bytes = 48u << 10;  // of it, what each client may hold whatever others do
   std::chrono::milliseconds hold_time{8'000};
   int decode_threads = 1;
 };
@@ -32,15 +34,20 @@ struct IntakeOptions {
 // The life of every request, whatever its protocol: memory, decoding, the sink, and the moment by
 // which it has to be answered.
 //
-//   begin → reserve → submit → (decode) → RecordSink → reply        the deadline runs from begin()
+//   begin → reserve, received → submit → (decode) → RecordSink → reply     deadline from begin() on
 //
 // A request is answered exactly once, unless abandoned: by the sink's answer, by an error, or at
 // its deadline with `unavailable`. Memory stays reserved until the sink has answered.
 //
 // Small and large requests (over 1 MiB, or compressed) have half of the memory each, so that a few
-// slow large ones cannot keep the others waiting. Large ones are decoded on a worker thread.
-// Decoding waits while its half is exceeded, so what bodies grow to is bounded too: by the memory
-// limit plus one request of each half.
+// slow large ones cannot keep the others waiting. Large ones, and compressed ones unless they turn
+// out to be small, are decoded on a worker thread. Decoding waits while its half is exceeded, so
+// what bodies grow to is bounded too: by the memory limit plus one request of each half.
+//
+// Shares: memory and decoding go in turns by client (FairQueue), and of each client a bounded
+// number of bytes is with the sink. Memory is reserved for the first bytes of a body, and for the
+// rest once they have come; a body that then comes slowly while others wait for memory is answered
+// with `unavailable` and its memory taken back.
 //
 // Threads: io thread. Lifetime: the io_context, sink, clock and stats outlive it.
 class Intake {
@@ -53,12 +60,14 @@ class Intake {
 
   // `client_timeout` is how long the client says it will wait.
   RequestId begin(std::weak_ptr<ReplyTarget> target, std::uint64_t token, const Peer& peer,
-                  std::optional<std::chrono::nanoseconds> client_timeout);
+                  std::uint64_t connection, std::optional<std::chrono::nanoseconds> client_timeout);
 
   // Asks for `bytes` more. True: read on. False: on_admitted() or on_reply() follows.
   bool reserve(RequestId id, std::size_t bytes);
+  // `bytes` of the body have come, all in all. Answers as reserve().
+  bool received(RequestId id, std::size_t bytes);
 
-  // The body is complete. Precondition: its bytes are reserved and granted.
+  // The body is complete. Precondition: no reservation waits.
   void submit(RequestId id, RequestBody body, std::string experiment);
 
   // The connection answers itself, or is gone: no reply. What is already complete is still stored,
@@ -73,27 +82,40 @@ class Intake {
   std::size_t max_request_bytes() const { return options_.max_request_bytes; }
 
  private:
-  enum class State { arriving, complete, decoding, storing };
+  enum class State { arriving, complete, decoding, decoded, storing };
   // One half of the memory, and the requests that use it.
   struct Lane {
-    explicit Lane(std::size_t limit_bytes) : budget(limit_bytes) {}
+    Lane(std::size_t limit_bytes, std::size_t floor_bytes) : budget(limit_bytes, floor_bytes) {}
     MemoryBudget budget;
-    std::deque<RequestId> to_decode;
+    FairQueue to_decode;
     std::size_t downstream = 0;  // being decoded or stored
   };
+  // What of a client is decoded: a bounded part of it is with the sink, so that another client's
+  // request does not queue there behind everything that this one has sent.
+  struct Outgoing {
+    std::size_t stored_bytes = 0;  // with the sink
+    std::deque<RequestId> waiting;
+  };
   struct Request {
+    RequestId id = 0;
     State state = State::arriving;
     bool answered = false;
     bool expired = false;
     std::weak_ptr<ReplyTarget> target;
     std::uint64_t token = 0;
     Peer peer;
+    ClientId client;
     SteadyTime deadline;
     Lane* lane = nullptr;
-    std::size_t asked_bytes = 0;  // waiting to be granted
+    std::size_t wanted_bytes = 0;
+    bool waits_for_memory = false;
     std::size_t held_bytes = 0;
+    std::size_t received_bytes = 0;
+    SteadyTime granted_at;  // the last time, and how much had come then
+    std::size_t received_when_granted = 0;
     RequestBody body;
     std::string experiment;
+    SplitRequest split;
     std::uint64_t span_count = 0;
     std::uint64_t rejected_spans = 0;
     std::string first_rejection;
@@ -105,12 +127,22 @@ class Intake {
   void on_stored(RequestId id, const Result<void>& result);
 
   void pump();
+  bool ask_for(RequestId id, Request& request, std::size_t bytes);
+  void hold(Request& request, std::size_t bytes);
+  void move_to(Lane& lane, Request& request);
+  void note_grant(Request& request, std::size_t bytes);
   bool grant(Lane& lane);
+  bool comes_slowly(const Request& request, SteadyTime now) const;
+  std::optional<RequestId> largest_slow(const Lane& lane) const;
+  void take_back_memory(Lane& lane);
+  void watch_slow_bodies();
   bool may_decode(const Lane& lane) const;
-  Request* take_for_decoding(Lane& lane);
+  Request& take_for_decoding(Lane& lane);
   bool decode_next_small();
   bool decode_next_large();
-  void store(RequestId id, Request& request, SplitRequest split);
+  void store_or_wait(RequestId id, Request& request, SplitRequest split);
+  void store(RequestId id, Request& request);
+  void store_next_of(const ClientId& client);
 
   void answer(RequestId id, Request& request, Reply reply);
   void finish(RequestId id, Reply reply);
@@ -123,12 +155,15 @@ class Intake {
   const Clock& clock_;
   ServerStats& stats_;
   Lane small_, large_;
+  std::map<ClientId, Outgoing> outgoing_;
   Requests requests_;
   RequestId last_id_ = 0;
   Deadlines deadlines_;
   SteadyTime latest_answer_ = SteadyTime::max();
   IoTimer timer_;
   std::optional<SteadyTime> timer_at_;
+  IoTimer slow_bodies_;
+  bool watching_slow_bodies_ = false;
   int decoding_on_worker_ = 0;
   bool pumping_ = false;
   std::shared_ptr<Mailbox> mailbox_;

@@ -17,6 +17,12 @@ JsonLinesConnection::JsonLinesConnection(StreamSocket socket, Peer peer, ServerC
       input_(std::move(first_bytes)) {}
 
 Task<void> JsonLinesConnection::run() {
+  if (peer_refusal()) {
+    const std::string text = reply_line(*peer_refusal());
+    (void)co_await write(text);
+    abort();
+    co_return;
+  }
   while (co_await serve_input()) {
     if (finishing() && !request_open()) break;
     std::optional<std::string_view> bytes;
@@ -71,7 +77,7 @@ Task<bool> JsonLinesConnection::grow() {
     if (!co_await reserve(step)) co_return false;
     reserved_bytes_ += step;
   }
-  co_return !replied();
+  co_return co_await received(lines_.buffered_bytes());
 }
 
 Task<bool> JsonLinesConnection::serve_line(Result<std::string> line) {
@@ -84,6 +90,7 @@ Task<bool> JsonLinesConnection::serve_line(Result<std::string> line) {
   if (line && !refused && line->size() > reserved_bytes_) {
     refused = !co_await reserve(line->size() - reserved_bytes_);
   }
+  if (line && !refused) refused = !co_await received(line->size());
   Reply reply;
   if (!line) {
     ++context_.stats.too_large_requests;

@@ -16,6 +16,7 @@ class JsonLinesConnection final : public SequentialConnection {
   Task<void> run() override;
 
  private:
+  std::string farewell() const override { return reply_line(no_room()); }
   Task<bool> serve_input();
   Task<bool> give_up_line();
   Task<bool> grow();

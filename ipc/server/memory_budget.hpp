@@ -1,47 +1,55 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <deque>
+#include <map>
 #include <optional>
+#include <unordered_map>
+
+#include "ipc/server/fair_queue.hpp"
 
 namespace tracelink {
 
-using RequestId = std::uint64_t;
-
-// Bytes in flight against a limit, granted in order of asking.
+// Bytes in flight against a limit. What does not fit waits, and is granted in turns by client.
 //
-// Once a reservation had to wait, none is granted before the use has fallen to half the limit, so
-// that reading stops and resumes in long strides. A reservation larger than the limit is granted
-// alone. Threads: one.
+// Each client may always hold `floor_bytes`: a small request does not wait for what others hold.
+// A reservation larger than the limit is granted alone. Threads: one.
 class MemoryBudget {
  public:
-  explicit MemoryBudget(std::size_t limit_bytes) : limit_(limit_bytes) {}
+  MemoryBudget(std::size_t limit_bytes, std::size_t floor_bytes)
+      : limit_(limit_bytes), floor_(floor_bytes) {}
 
   // False: it waits; next_granted() names it later.
-  bool reserve(RequestId id, std::size_t bytes);
-  // After release() or cancel(), call until it returns nothing.
-  std::optional<RequestId> next_granted();
+  bool reserve(const ClientId& client, RequestId id, std::size_t bytes);
+  // After release() or cancel(), call until it returns nothing. `bytes` as asked for.
+  struct Granted {
+    RequestId id = 0;
+    std::size_t bytes = 0;
+  };
+  std::optional<Granted> next_granted();
+  bool waiting() const { return !order_.empty(); }
   void cancel(RequestId id);  // forgets a waiting reservation, if there is one
 
-  void release(std::size_t bytes) { used_ -= bytes; }
+  void release(const ClientId& client, std::size_t bytes) { resize(client, bytes, 0); }
   // What was reserved turned out to be `after` bytes; never waits.
-  void resize(std::size_t before, std::size_t after) { used_ += after - before; }
+  void resize(const ClientId& client, std::size_t before, std::size_t after);
 
   std::size_t used_bytes() const { return used_; }
   bool exceeded() const { return used_ > limit_; }
 
  private:
-  bool fits(std::size_t bytes) const;
-
   struct Waiting {
-    RequestId id;
-    std::size_t bytes;
+    ClientId client;
+    std::size_t bytes = 0;
   };
-  std::size_t limit_;
+  bool fits(std::size_t bytes) const;
+  bool within_floor(const ClientId& client, std::size_t bytes) const;
+
+  const std::size_t limit_;
+  const std::size_t floor_;
   std::size_t used_ = 0;
-  bool paused_ = false;
-  std::deque<Waiting> waiting_;
+  std::map<ClientId, std::size_t> held_;
+  FairQueue order_;
+  std::unordered_map<RequestId, Waiting> waiting_;
 };
 
 }  // namespace tracelink

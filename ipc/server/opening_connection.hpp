@@ -23,7 +23,6 @@ class OpeningConnection final : public ClientConnection {
   void answer(std::string_view text) { (void)write_now(text); }
   std::string take_first_bytes() { return std::move(first_bytes_); }
   StreamSocket take_socket() { return std::move(socket_); }
-  const Peer& peer() const { return peer_; }
 
  private:
   std::string first_bytes_;

@@ -15,6 +15,11 @@ Reply refuse(RpcCode code, std::string_view message) {
   return Reply{code, printable_ascii(message), 0};
 }
 
+Reply no_room() {
+  return refuse(RpcCode::unavailable,
+                "the connection is closed to make room for another; try again");
+}
+
 std::string reply_line(const Reply& reply) {
   if (reply.ok()) return encode_response_json(reply.response()) + "\n";
   return "{\"error\":" + encode_status_json(reply.status()) + "}\n";

@@ -26,6 +26,9 @@ Reply refuse(RpcCode code, std::string_view message);
 // As one line of JSON: {}, {"partialSuccess":…} or {"error":…}.
 std::string reply_line(const Reply& reply);
 
+// For a client whose connection is given up for another's.
+Reply no_room();
+
 // `too_large` never fits; any other failure of the sink is worth another try.
 Reply reply_for_sink_error(const Error& error);
 Reply reply_for_decode_error(const Error& error);

@@ -7,13 +7,13 @@ SequentialConnection::SequentialConnection(StreamSocket socket, Peer peer, Serve
 
 void SequentialConnection::finish() {
   finishing_ = true;
-  if (idle_since()) abort();
+  if (idle()) abort();
 }
 
 void SequentialConnection::begin_request() {
-  set_busy();
+  set_waiting();
   reply_.reset();
-  request_ = context_.intake.begin(weak_from_this(), ++token_, peer_, std::nullopt);
+  request_ = context_.intake.begin(weak_from_this(), ++token_, peer_, number_, std::nullopt);
 }
 
 void SequentialConnection::end_request() {
@@ -30,7 +30,15 @@ Task<bool> SequentialConnection::reserve(std::size_t bytes) {
   co_return admitted_ && !replied();
 }
 
+Task<bool> SequentialConnection::received(std::size_t bytes) {
+  if (replied()) co_return false;
+  admitted_ = context_.intake.received(*request_, bytes);
+  while (!admitted_ && !replied() && socket_.is_open()) co_await sleep();
+  co_return admitted_ && !replied();
+}
+
 Task<Reply> SequentialConnection::exchange(RequestBody body, std::string experiment) {
+  set_serving();
   if (request_) context_.intake.submit(*request_, std::move(body), std::move(experiment));
   while (!replied() && socket_.is_open()) co_await sleep();
   co_return take_reply();
@@ -44,6 +52,8 @@ void SequentialConnection::on_admitted(std::uint64_t) {
 void SequentialConnection::on_reply(std::uint64_t token, Reply reply) {
   if (token != token_) return;
   request_.reset();
+  if (reply.ok()) set_served();
+  set_waiting();
   reply_ = std::move(reply);
   wake();
   boost::system::error_code ignored;

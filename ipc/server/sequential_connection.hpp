@@ -27,6 +27,8 @@ class SequentialConnection : public ClientConnection {
 
   // True once `bytes` more are granted. False: replied(), or the connection was aborted.
   Task<bool> reserve(std::size_t bytes);
+  // The same when `bytes` of the body have come.
+  Task<bool> received(std::size_t bytes);
   // Hands the body in and waits for the reply, whatever it is once the connection was aborted.
   Task<Reply> exchange(RequestBody body, std::string experiment);
 

@@ -1,7 +1,10 @@
 #include "ipc/server/server.hpp"
 
+#include <algorithm>
+#include <compare>
 #include <cstdlib>
 #include <exception>
+#include <map>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -23,11 +26,21 @@ constexpr std::size_t kReadBufferBytes = 64u << 10;
 // How soon a wait is looked at again that nothing wakes: descriptors running out, busy connections
 // becoming idle.
 constexpr std::chrono::milliseconds kLookAgain{50};
+// Of the memory, what is a client's own whatever others hold.
+constexpr std::size_t kLeastClientBytes = 4u << 10;
+constexpr std::size_t kMostClientBytes = 64u << 10;
+// What a client is given to say something, and to send the rest of it, before it makes room.
+constexpr std::chrono::milliseconds kPatience{100};
+
+// Connections that are leaving come on top of max_connections.
+std::size_t most_leaving(std::size_t max_connections) { return 4 + max_connections / 32; }
 
 IntakeOptions intake_options(const ServerOptions& options) {
   IntakeOptions intake;
   intake.max_request_bytes = options.max_request_bytes;
   intake.memory_bytes = options.memory_bytes;
+  intake.client_bytes = std::clamp(options.memory_bytes / 2 / options.max_connections,
+                                   kLeastClientBytes, kMostClientBytes);
   intake.hold_time = options.hold_time;
   intake.decode_threads = options.decode_threads;
   return intake;
@@ -111,7 +124,7 @@ Task<void> Server::accept_loop(Listener& listener) {
     } else if (error != asio::error::would_block && error != asio::error::connection_aborted) {
       ++stats_.accept_errors;
       warn("accepting a connection: " + error.message());
-      evict_idle();
+      (void)evict_one();
       room_.expires_after(kLookAgain);
       (void)co_await room_.async_wait(kUseTask);
     }
@@ -119,8 +132,9 @@ Task<void> Server::accept_loop(Listener& listener) {
 }
 
 Task<void> Server::wait_for_room() {
-  while (!stopping_ && connections_.size() >= options_.max_connections) {
-    evict_idle();
+  while (!stopping_ && connections_.size() - leaving_.size() >= options_.max_connections) {
+    if (leaving_.size() < most_leaving(options_.max_connections) && evict_one()) continue;
+    close_leaving();
     room_.expires_after(kLookAgain);
     (void)co_await room_.async_wait(kUseTask);
   }
@@ -128,24 +142,34 @@ Task<void> Server::wait_for_room() {
 
 void Server::admit(StreamSocket socket) {
   Peer peer{0, kUnknownUser, kUnknownUser};
+  std::optional<Reply> refusal;
   boost::system::error_code error;
-  const bool is_unix = socket.local_endpoint(error).protocol().family() == AF_UNIX;
-  if (is_unix) {
+  if (socket.local_endpoint(error).protocol().family() == AF_UNIX) {
     const auto known = peer_of(socket.native_handle());
-    if (!known || !options_.peers.allows(*known, groups_of(socket.native_handle()))) {
-      ++stats_.refused_peers;
-      return warn(
-          "refused a client that is not in allow_uids or allow_gids" +
-          (known ? ": uid " + std::to_string(known->uid) + ", gid " + std::to_string(known->gid)
-                 : ": " + known.error().message));
-    }
-    peer = *known;
+    refusal = refusal_of(known, socket.native_handle());
+    if (known) peer = *known;
   }
-  ++stats_.connections_accepted;
+  if (!refusal) ++stats_.connections_accepted;
   auto opening = std::make_shared<OpeningConnection>(std::move(socket), peer, context_);
+  if (refusal) opening->refuse_all(*std::move(refusal));
   const ConnectionId id = ++last_id_;
   connections_.emplace(id, opening);
   asio::co_spawn(io_, serve(std::move(opening), id), rethrow);
+}
+
+// A client that may not send is told so in its own protocol: a closed connection looks like a
+// daemon that is away, and is tried again for ever.
+std::optional<Reply> Server::refusal_of(const Result<Peer>& peer, int socket) {
+  if (peer && options_.peers.allows(*peer, groups_of(socket))) return std::nullopt;
+  ++stats_.refused_peers;
+  if (!peer) {
+    warn("refused a client: " + peer.error().message);
+    return refuse(RpcCode::permission_denied, "this client could not be identified");
+  }
+  const std::string who = "uid " + std::to_string(peer->uid) + ", gid " + std::to_string(peer->gid);
+  warn("refused a client that is not in allow_uids or allow_gids: " + who);
+  return refuse(RpcCode::permission_denied,
+                who + " may not send: listen.socket.allow_uids and allow_gids do not list it");
 }
 
 Task<void> Server::serve(std::shared_ptr<OpeningConnection> opening, ConnectionId id) {
@@ -177,6 +201,13 @@ std::shared_ptr<ClientConnection> Server::connection_for(OpeningConnection& open
     warn("a client speaks neither gRPC nor HTTP nor JSON lines");
     return nullptr;
   }
+  auto connection = make_connection(protocol, opening);
+  if (opening.peer_refusal()) connection->refuse_all(*opening.peer_refusal());
+  return connection;
+}
+
+std::shared_ptr<ClientConnection> Server::make_connection(Protocol protocol,
+                                                          OpeningConnection& opening) {
   const Peer peer = opening.peer();
   StreamSocket socket = opening.take_socket();
   std::string bytes = opening.take_first_bytes();
@@ -190,22 +221,54 @@ std::shared_ptr<ClientConnection> Server::connection_for(OpeningConnection& open
   return std::make_shared<JsonLinesConnection>(std::move(socket), peer, context_, std::move(bytes));
 }
 
-// Asks the connection that has been idle for longest to leave.
-void Server::evict_idle() {
-  ClientConnection* oldest = nullptr;
+namespace {
+
+// Which connection is given up first, the lowest first: of the user who has most of them, one that
+// never sent anything useful, then the one idle for longest, then the one that has kept us waiting
+// for longest.
+struct EvictionRank {
+  std::size_t others = 0;  // how many connections fewer than the greatest number its user has
+  int kind = 0;
+  SteadyTime since;
+  auto operator<=>(const EvictionRank&) const = default;
+};
+
+int eviction_kind(const ClientConnection& connection) {
+  if (!connection.served()) return 0;
+  return connection.idle() ? 1 : 2;
+}
+
+}  // namespace
+
+// False: every client is waiting for an answer, or came only just now.
+bool Server::evict_one() {
+  std::map<std::uint32_t, std::size_t> of_user;
+  for (const auto& [id, connection] : connections_) ++of_user[connection->peer().uid];
+  const SteadyTime now = context_.clock.steady();
+  std::optional<std::pair<EvictionRank, ConnectionId>> first;
   for (const auto& [id, connection] : connections_) {
-    if (!connection->idle_since()) continue;
-    if (oldest == nullptr || *connection->idle_since() < *oldest->idle_since()) {
-      oldest = connection.get();
-    }
+    const auto since = connection->waits_since();
+    if (!since || leaving_.contains(id)) continue;
+    const int kind = eviction_kind(*connection);
+    if (kind != 1 && now - *since < kPatience) continue;
+    const std::size_t others = connections_.size() - of_user.at(connection->peer().uid);
+    const std::pair<EvictionRank, ConnectionId> entry{{others, kind, *since}, id};
+    if (!first || entry < *first) first = entry;
   }
-  if (oldest == nullptr) return;
+  if (!first) return false;
   ++stats_.connections_evicted;
-  oldest->finish();
+  leaving_.insert(first->second);
+  connections_.at(first->second)->evict();
+  return true;
+}
+
+void Server::close_leaving() {
+  for (const ConnectionId id : leaving_) connections_.at(id)->abort();
 }
 
 void Server::remove(ConnectionId id) {
   connections_.erase(id);
+  leaving_.erase(id);
   room_.cancel();
   close_if_done();
 }

@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "ipc/server/client_connection.hpp"
 #include "ipc/server/peer.hpp"
 #include "ipc/server/record_sink.hpp"
+#include "ipc/wire/protocol.hpp"
 
 namespace tracelink {
 
@@ -76,9 +78,12 @@ class Server {
   Task<void> accept_loop(Listener& listener);
   Task<void> wait_for_room();
   void admit(StreamSocket socket);
+  std::optional<Reply> refusal_of(const Result<Peer>& peer, int socket);
   Task<void> serve(std::shared_ptr<OpeningConnection> opening, ConnectionId id);
   std::shared_ptr<ClientConnection> connection_for(OpeningConnection& opening);
-  void evict_idle();
+  std::shared_ptr<ClientConnection> make_connection(Protocol protocol, OpeningConnection& opening);
+  bool evict_one();
+  void close_leaving();
   void remove(ConnectionId id);
   void close_if_done();
   void warn(const std::string& message) const;
@@ -90,6 +95,7 @@ class Server {
   ServerContext context_;
   std::list<Listener> listeners_;
   std::unordered_map<ConnectionId, std::shared_ptr<ClientConnection>> connections_;
+  std::set<ConnectionId> leaving_;  // of them, those asked to make room
   ConnectionId last_id_ = 0;
   IoTimer room_;  // cancelled when a connection closes
   IoTimer stop_timer_;

@@ -11,12 +11,15 @@ struct ServerStats {
   std::uint64_t connections_open = 0, connections_accepted = 0;
   std::uint64_t connections_evicted = 0;  // idle ones closed to make room at max_connections
   std::uint64_t accept_errors = 0;
-  std::uint64_t refused_peers = 0;  // not in allow_uids, allow_gids
+  std::uint64_t late_headers = 0;       // connections whose first bytes or header came too slowly
+  std::uint64_t answers_not_taken = 0;  // calls that were reset because of it
+  std::uint64_t refused_peers = 0;      // not in allow_uids, allow_gids
   std::uint64_t tls_hellos = 0, unknown_protocols = 0;
 
   std::uint64_t grpc_requests = 0, http_requests = 0, json_line_requests = 0;
   std::uint64_t invalid_requests = 0, too_large_requests = 0;
   std::uint64_t large_headers = 0;     // also chunk extensions and trailers
+  std::uint64_t slow_bodies = 0;       // whose memory was taken back for others
   std::uint64_t overload_replies = 0;  // UNAVAILABLE, 503: the client was told to try again
 
   std::uint64_t accepted_spans = 0;                     // on stable storage

@@ -27,6 +27,7 @@ class GrpcDeframer {
 
   // Known once the five bytes of the prefix are there.
   std::optional<std::size_t> announced_bytes() const;
+  std::size_t received_bytes() const { return message_.size(); }
   bool compressed() const { return prefix_[0] == 1; }
   bool complete() const { return announced_bytes() && message_.size() == length_; }
   std::string take_message() { return std::move(message_); }

@@ -9,10 +9,14 @@ std::string_view reason_phrase(int status) {
       return "OK";
     case 400:
       return "Bad Request";
+    case 403:
+      return "Forbidden";
     case 404:
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
     case 413:
       return "Content Too Large";
     case 415:
@@ -52,6 +56,8 @@ int http_status_of(RpcCode code) {
       return 200;
     case RpcCode::not_found:
       return 404;
+    case RpcCode::permission_denied:
+      return 403;
     case RpcCode::resource_exhausted:
       return 413;
     case RpcCode::unavailable:

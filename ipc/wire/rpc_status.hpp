@@ -11,6 +11,7 @@ enum class RpcCode : int {
   ok = 0,
   invalid_argument = 3,
   not_found = 5,
+  permission_denied = 7,
   resource_exhausted = 8,
   unimplemented = 12,
   internal = 13,

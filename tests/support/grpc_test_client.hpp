@@ -31,7 +31,9 @@ class GrpcTestClient {
  public:
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
-  explicit GrpcTestClient(RawClient client) : client_(std::move(client)) {
+  // `window`: how much of each answer the server may send.
+  explicit GrpcTestClient(RawClient client, std::uint32_t window = 65535)
+      : client_(std::move(client)) {
     nghttp2_session_callbacks* callbacks = nullptr;
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_on_header_callback(
@@ -64,7 +66,8 @@ class GrpcTestClient {
         });
     nghttp2_session_client_new(&session_, callbacks, this);
     nghttp2_session_callbacks_del(callbacks);
-    nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, nullptr, 0);
+    const nghttp2_settings_entry settings{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window};
+    nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, &settings, 1);
   }
   ~GrpcTestClient() { nghttp2_session_del(session_); }
   GrpcTestClient(const GrpcTestClient&) = delete;

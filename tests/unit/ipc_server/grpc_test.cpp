@@ -221,6 +221,37 @@ TEST_F(GrpcServer, AnswersAtTheDeadlineAlsoWhileTheMessageIsIncomplete) {
   EXPECT_EQ(stats().in_flight_bytes, 0u);
 }
 
+TEST_F(GrpcServer, ResetsAnAnswerThatIsNotTaken) {
+  options.hold_time = 50ms;
+  start();
+  GrpcTestClient shut(connect(), 0);
+  const auto stream = shut.call(frame_grpc_message(one_span(1)));
+  EXPECT_EQ(shut.finish(stream).reset_code, 8u);  // CANCEL
+  EXPECT_EQ(stats().answers_not_taken, 1u);
+  EXPECT_EQ(stats().accepted_spans, 1u);
+}
+
+TEST_F(GrpcServer, RefusesAHeaderOverTheLimit) {
+  start();
+  GrpcTestClient client(connect());
+  const auto large = client.call(frame_grpc_message(one_span(1)),
+                                 {{"x", std::string(9000, 'x')}, {"y", std::string(9000, 'y')}});
+  EXPECT_EQ(client.finish(large).status(), "8");
+  EXPECT_EQ(client.finish(client.call(frame_grpc_message(one_span(1)))).status(), "0");
+  EXPECT_EQ(stats().large_headers, 1u);
+}
+
+TEST_F(GrpcServer, AHeaderThatDoesNotEndInTimeEndsTheConnection) {
+  options.hold_time = 50ms;
+  start();
+  RawClient client = connect();
+  client.send(std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") +
+              std::string("\0\0\0\4\0\0\0\0\0", 9) +       // SETTINGS
+              std::string("\0\0\1\1\0\0\0\0\1\x83", 10));  // HEADERS without its end
+  (void)client.receive_all();
+  EXPECT_EQ(stats().late_headers, 1u);
+}
+
 TEST_F(GrpcServer, TurnsSinkErrorsIntoARetryUnlessItCanNeverFit) {
   start(false);
   GrpcTestClient client(connect());

@@ -228,6 +228,13 @@ TEST_F(HttpServer, Answers503WhenTheBodyDoesNotArriveInTime) {
   EXPECT_EQ(stats().in_flight_bytes, 0u);
 }
 
+TEST_F(HttpServer, Answers408WhenTheHeaderDoesNotArriveInTime) {
+  options.hold_time = 20ms;
+  start();
+  EXPECT_TRUE(ask("POST /v1/traces HTT").has("HTTP/1.1 408"));
+  EXPECT_EQ(stats().late_headers, 1u);
+}
+
 TEST_F(HttpServer, StopAnswersWhatWasReadAndCloses) {
   start(false);
   RawClient idle = connect();

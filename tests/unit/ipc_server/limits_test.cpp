@@ -1,3 +1,4 @@
+#include "daemon/codec/compression.hpp"
 #include "tests/unit/ipc_server/server_fixture.hpp"
 
 namespace tracelink {
@@ -54,6 +55,58 @@ TEST_F(Limits, HttpStopsReadingWhenTheMemoryIsUsedAndResumes) {
   sender.join();
   EXPECT_TRUE(first.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
   EXPECT_TRUE(second.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+// A client that announces much and sends little of it loses its memory once another waits for it.
+TEST_F(Limits, ASlowBodyGivesItsMemoryToOneThatWaits) {
+  options.memory_bytes = 2u << 20;
+  options.hold_time = 1h;
+  start();
+  GrpcTestClient slow(connect());
+  const auto trickle =
+      slow.call(frame_grpc_message(one_span(1, 900'000)).substr(0, 40'000), {}, false);
+  slow.round_trip();
+  GrpcTestClient good(connect());
+  EXPECT_EQ(good.finish(good.call(frame_grpc_message(one_span(2, 900'000)))).status(), "0");
+  EXPECT_EQ(slow.finish(trickle).status(), "14");
+  EXPECT_EQ(stats().slow_bodies, 1u);
+  EXPECT_EQ(stats().in_flight_bytes, 0u);
+}
+
+// The worker may have a queue of bodies that take long; a small compressed one does not go there.
+TEST_F(Limits, ASmallCompressedRequestIsNotBehindLargeOnes) {
+  options.decode_threads = 0;
+  start();
+  const std::string bomb = compress_gzip(std::string(60u << 20, '\x0a'));
+  const auto post = [](const std::string& body) {
+    return "POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\n"
+           "Content-Encoding: gzip\r\nContent-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+  };
+  RawClient attacker = connect();
+  attacker.send(post(bomb));
+  wait_until([](const ServerStats& now) { return now.http_requests == 1; });
+  RawClient good = connect();
+  good.send(post(compress_gzip(one_span(1))));
+  EXPECT_TRUE(good.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+// Of one client a bounded part is with the sink.
+TEST_F(Limits, ASinkHoldsOnlyAPartOfWhatAClientSends) {
+  start(false);
+  GrpcTestClient client(connect());
+  std::vector<std::int32_t> streams;
+  for (char i = 1; i <= 12; ++i)
+    streams.push_back(client.call(frame_grpc_message(one_span(i, 900'000))));
+  while (sink().requests().size() < 9) client.round_trip();
+  for (int i = 0; i < 3; ++i) client.round_trip();
+  EXPECT_EQ(sink().requests().size(), 9u);
+  sink().answer({});
+  while (sink().requests().size() < 10) client.round_trip();
+  GrpcTestClient other(connect());
+  other.call(frame_grpc_message(one_span(99)));
+  other.flush();
+  EXPECT_EQ(sink().wait_for(11).back().slices.at(0).otlp, one_span(99));
 }
 
 TEST_F(Limits, WaitingForMemoryEndsAtTheDeadline) {

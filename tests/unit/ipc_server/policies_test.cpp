@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "ipc/server/deadlines.hpp"
+#include "ipc/server/fair_queue.hpp"
 #include "ipc/server/memory_budget.hpp"
 #include "ipc/server/peer.hpp"
 
@@ -9,55 +13,105 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(MemoryBudget, GrantsUpToTheLimitAndThenInOrder) {
-  MemoryBudget budget(100);
-  EXPECT_TRUE(budget.reserve(1, 60));
-  EXPECT_TRUE(budget.reserve(2, 40));
-  EXPECT_FALSE(budget.reserve(3, 1));
-  EXPECT_FALSE(budget.reserve(4, 1));
-  budget.release(60);
-  EXPECT_EQ(budget.next_granted(), 3u);
-  EXPECT_EQ(budget.next_granted(), 4u);
-  EXPECT_EQ(budget.next_granted(), std::nullopt);
+constexpr ClientId kA{1, 1}, kB{1, 2}, kOther{2, 3};
+
+TEST(FairQueue, GoesByTurnsOfClientsNotByTheOrderOfAsking) {
+  FairQueue queue;
+  for (RequestId id = 1; id <= 3; ++id) queue.push(kA, id, 10);
+  queue.push(kB, 4, 10);
+  std::vector<RequestId> order;
+  while (!queue.empty()) order.push_back(queue.pop());
+  EXPECT_EQ(order, (std::vector<RequestId>{1, 2, 4, 3}));
+}
+
+TEST(FairQueue, ASmallRequestDoesNotWaitForTheLargeOnesOfOthers) {
+  FairQueue queue;
+  for (RequestId id = 1; id <= 10; ++id) queue.push({1, id}, id, 1000);
+  queue.push({1, 99}, 99, 1);
+  EXPECT_EQ(queue.pop(), 99u);
+}
+
+TEST(FairQueue, AClientThatComesBackTakesItsTurnAgain) {
+  FairQueue queue;
+  queue.push(kA, 1, 100);
+  queue.push(kOther, 2, 150);
+  EXPECT_EQ(queue.pop(), 1u);
+  queue.push(kA, 3, 100);  // ends at 200, the other one at 150
+  EXPECT_EQ(queue.pop(), 2u);
+  EXPECT_EQ(queue.pop(), 3u);
+}
+
+TEST(FairQueue, TheConnectionsOfOneUserShareItsTurns) {
+  FairQueue queue;
+  for (RequestId id = 1; id <= 10; ++id) queue.push({1, id}, id, 10);
+  for (RequestId id = 11; id <= 14; ++id) queue.push(kOther, id, 10);
+  std::vector<RequestId> order;
+  for (int i = 0; i < 8; ++i) order.push_back(queue.pop());
+  EXPECT_EQ(std::ranges::count_if(order, [](RequestId id) { return id > 10; }), 4);
+}
+
+TEST(FairQueue, ForgetsWhatIsRemoved) {
+  FairQueue queue;
+  queue.push(kA, 1, 10);
+  queue.push(kB, 2, 10);
+  queue.remove(1);
+  queue.remove(7);
+  EXPECT_EQ(queue.pop(), 2u);
+  EXPECT_TRUE(queue.empty());
+}
+
+std::vector<RequestId> granted(MemoryBudget& budget) {
+  std::vector<RequestId> ids;
+  while (const auto next = budget.next_granted()) ids.push_back(next->id);
+  return ids;
+}
+
+TEST(MemoryBudget, GrantsUpToTheLimitAndThenAsItIsReleased) {
+  MemoryBudget budget(100, 0);
+  EXPECT_TRUE(budget.reserve(kA, 1, 60));
+  EXPECT_TRUE(budget.reserve(kA, 2, 40));
+  EXPECT_FALSE(budget.reserve(kA, 3, 1));
+  EXPECT_FALSE(budget.reserve(kB, 4, 1));
+  budget.release(kA, 60);
+  EXPECT_EQ(granted(budget), (std::vector<RequestId>{3, 4}));
   EXPECT_EQ(budget.used_bytes(), 42u);
 }
 
-TEST(MemoryBudget, ResumesOnlyBelowHalf) {
-  MemoryBudget budget(100);
-  EXPECT_TRUE(budget.reserve(1, 49));
-  EXPECT_TRUE(budget.reserve(2, 51));
-  EXPECT_FALSE(budget.reserve(3, 10));
-  budget.release(49);  // 51 left
-  EXPECT_EQ(budget.next_granted(), std::nullopt);
-  budget.release(1);
-  EXPECT_EQ(budget.next_granted(), 3u);
+TEST(MemoryBudget, NobodyOvertakesAWaitingReservation) {
+  MemoryBudget budget(100, 0);
+  EXPECT_TRUE(budget.reserve(kA, 1, 60));
+  EXPECT_FALSE(budget.reserve(kA, 2, 60));
+  EXPECT_FALSE(budget.reserve(kA, 3, 1));
+  budget.cancel(2);
+  EXPECT_EQ(granted(budget), (std::vector<RequestId>{3}));
 }
 
-TEST(MemoryBudget, NobodyOvertakesAWaitingReservation) {
-  MemoryBudget budget(100);
-  EXPECT_TRUE(budget.reserve(1, 60));
-  EXPECT_FALSE(budget.reserve(2, 60));
-  EXPECT_FALSE(budget.reserve(3, 1));
-  budget.cancel(2);
-  budget.release(20);
-  EXPECT_EQ(budget.next_granted(), 3u);
+TEST(MemoryBudget, WhatIsAClientsOwnDoesNotWait) {
+  MemoryBudget budget(100, 10);
+  EXPECT_TRUE(budget.reserve(kA, 1, 100));
+  EXPECT_FALSE(budget.reserve(kA, 2, 10));
+  EXPECT_TRUE(budget.reserve(kB, 3, 6));
+  EXPECT_FALSE(budget.reserve(kB, 4, 6));
+  EXPECT_EQ(budget.used_bytes(), 106u);
+  budget.release(kB, 6);
+  EXPECT_TRUE(budget.reserve(kB, 5, 10));
 }
 
 TEST(MemoryBudget, GrantsMoreThanTheLimitAlone) {
-  MemoryBudget budget(100);
-  EXPECT_TRUE(budget.reserve(1, 500));
+  MemoryBudget budget(100, 0);
+  EXPECT_TRUE(budget.reserve(kA, 1, 500));
   EXPECT_TRUE(budget.exceeded());
-  EXPECT_FALSE(budget.reserve(2, 500));
-  budget.release(500);
-  EXPECT_EQ(budget.next_granted(), 2u);
+  EXPECT_FALSE(budget.reserve(kA, 2, 500));
+  budget.release(kA, 500);
+  EXPECT_EQ(granted(budget), (std::vector<RequestId>{2}));
 }
 
 TEST(MemoryBudget, ResizeCountsBothWays) {
-  MemoryBudget budget(100);
-  EXPECT_TRUE(budget.reserve(1, 50));
-  budget.resize(50, 120);
+  MemoryBudget budget(100, 0);
+  EXPECT_TRUE(budget.reserve(kA, 1, 50));
+  budget.resize(kA, 50, 120);
   EXPECT_TRUE(budget.exceeded());
-  budget.resize(120, 10);
+  budget.resize(kA, 120, 10);
   EXPECT_EQ(budget.used_bytes(), 10u);
 }
 

@@ -33,12 +33,21 @@ TEST_F(ServerDoor, TellsAClientOfNoProtocolWhatItTakes) {
   EXPECT_EQ(stats().unknown_protocols, 1u);
 }
 
-TEST_F(ServerDoor, RefusesPeersThatAreNotListed) {
+TEST_F(ServerDoor, TellsAPeerThatIsNotListedInItsOwnProtocol) {
   options.peers.allow_uids = {::getuid() + 1};
   start();
-  RawClient client = connect();
-  EXPECT_EQ(client.receive_all(), "");
-  EXPECT_EQ(stats().refused_peers, 1u);
+  const std::string http = about(connect());
+  EXPECT_TRUE(http.starts_with("HTTP/1.1 403 Forbidden")) << http;
+  EXPECT_NE(http.find("allow_uids"), std::string::npos);
+  RawClient lines = connect();
+  lines.send(kOneSpanJson + "\n");
+  EXPECT_TRUE(lines.receive_all().starts_with(R"({"error":{"code":7,)"));
+  GrpcTestClient grpc(connect());
+  const auto answer = grpc.finish(grpc.call(frame_grpc_message(one_span(1))));
+  EXPECT_EQ(answer.status(), "7");
+  EXPECT_NE(answer.headers.at("grpc-message").find("allow_uids"), std::string::npos);
+  EXPECT_TRUE(sink().requests().empty());
+  EXPECT_EQ(stats().refused_peers, 3u);
   EXPECT_EQ(stats().connections_accepted, 0u);
 }
 
@@ -61,10 +70,10 @@ TEST_F(ServerDoor, MakesRoomForANewClientByClosingTheOneIdleForLongest) {
   options.max_connections = 2;
   start();
   RawClient first = connect();
-  first.send("{}\n");
+  first.send(kOneSpanJson + "\n");
   first.receive_until("\n");
   GrpcTestClient second(connect());
-  second.round_trip();
+  second.finish(second.call(frame_grpc_message(one_span(1))));
   EXPECT_NE(about(connect()).find("200 OK"), std::string::npos);
   EXPECT_EQ(first.receive_all(), "");
   EXPECT_EQ(stats().connections_evicted, 1u);
@@ -86,6 +95,45 @@ TEST_F(ServerDoor, KeepsBusyClientsAtTheLimitAndServesTheNextAfterwards) {
   sink().wait_for(2);
   sink().answer({});
   EXPECT_EQ(waiting.receive_until("\n"), "{}\n");
+}
+
+// None of these has done anything useful, and each keeps its place for ever if it is let.
+TEST_F(ServerDoor, ConnectionsThatOnlyKeepTheServerWaitingMakeRoom) {
+  options.max_connections = 4;
+  options.hold_time = 1h;
+  start();
+  RawClient silent = connect();
+  RawClient slow_header = connect();
+  slow_header.send("POST /v1/traces HTTP/1.1\r\nX");
+  RawClient slow_body = connect();
+  slow_body.send(
+      "POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{");
+  GrpcTestClient slow_call(connect());
+  const auto stream = slow_call.call(frame_grpc_message(one_span(1)).substr(0, 10), {}, false);
+  slow_call.flush();
+  std::vector<RawClient> kept;  // so that each takes the place of one of the others
+  for (int i = 0; i < 4; ++i) {
+    RawClient good = connect();
+    good.send(kOneSpanJson + "\n");
+    EXPECT_EQ(good.receive_until("\n"), "{}\n");
+    kept.push_back(std::move(good));
+  }
+  EXPECT_EQ(slow_call.finish(stream).status(), "14");
+  EXPECT_EQ(silent.receive_all(), "");
+  EXPECT_TRUE(slow_body.receive_all().starts_with("HTTP/1.1 503"));
+  (void)slow_header.receive_all();
+  EXPECT_EQ(stats().connections_evicted, 4u);
+}
+
+TEST_F(ServerDoor, AnAnswerThatIsNotTakenDoesNotKeepItsConnection) {
+  options.max_connections = 1;
+  options.hold_time = 1h;
+  start();
+  GrpcTestClient shut(connect(), 0);
+  shut.call(frame_grpc_message(one_span(1)));
+  shut.flush();
+  sink().wait_for(1);
+  EXPECT_NE(about(connect()).find("200 OK"), std::string::npos);
 }
 
 TEST_F(ServerDoor, StopClosesSilentClientsAtOnceAndStuckOnesAfterTheGrace) {
