@@ -18,6 +18,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::string_view kDeadLetters = "/dead-letters";
+constexpr std::string_view kDeadLettersAfter = "/dead-letters?after=";
 
 // RFC 3339 with milliseconds.
 std::string timestamp(WallTime at) {
@@ -169,10 +170,12 @@ ordered_json status_json(const StatusInputs& inputs) {
   return json;
 }
 
-ControlReply list_dead_letters(const DeadLetterStore& store) {
-  auto letters = store.list_json();
-  if (!letters) return error_reply(500, letters.error().message);
-  return {200, std::move(*letters)};
+ControlReply list_dead_letters(const DeadLetterStore& store, std::string_view after) {
+  auto page = store.list_json(after);
+  if (!page) return error_reply(500, page.error().message);
+  ControlReply reply{200, std::move(page->json)};
+  if (page->more) reply.next = std::string(kDeadLettersAfter) + page->last;
+  return reply;
 }
 
 ControlReply show_dead_letter(const DeadLetterStore& store, std::string_view id) {
@@ -194,7 +197,11 @@ ControlReply handle_control(std::string_view target, const StatusInputs& inputs)
   if (target == "/status") {
     return {200, status_json(inputs).dump(-1, ' ', false, ordered_json::error_handler_t::replace)};
   }
-  if (target == kDeadLetters) return list_dead_letters(inputs.delivery.dead_letters());
+  if (target == kDeadLetters) return list_dead_letters(inputs.delivery.dead_letters(), {});
+  if (target.starts_with(kDeadLettersAfter)) {
+    return list_dead_letters(inputs.delivery.dead_letters(),
+                             target.substr(kDeadLettersAfter.size()));
+  }
   if (target.starts_with(kDeadLetters) && target.substr(kDeadLetters.size()).starts_with('/')) {
     return show_dead_letter(inputs.delivery.dead_letters(), target.substr(kDeadLetters.size() + 1));
   }

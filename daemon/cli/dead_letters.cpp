@@ -1,3 +1,5 @@
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,37 +13,48 @@ namespace tracelink::cli {
 
 namespace {
 
+using nlohmann::json;
+
+// Calls visit(letter) for each, a page at a time, so that memory does not grow with their number.
+// Error: of ask_daemon().
+Result<void> for_each_letter(const Context& context,
+                             const std::function<void(const json&)>& visit) {
+  for (std::string after;;) {
+    const std::string query = after.empty() ? "" : "?after=" + after;
+    const auto body = ask_daemon(context, "GET", "/dead-letters" + query);
+    if (!body) return body.error();
+    const json page = json::parse(*body);
+    for (const json& letter : page) visit(letter);
+    const std::string last = page.empty() ? "" : page.back().value("id", "");
+    if (last.empty() || last == after) return {};
+    after = last;
+  }
+}
+
+void print_letter(const json& letter) {
+  print("{}\n  trace   {}  ({} spans, service '{}')\n  reason  {}\n", letter.value("id", ""),
+        letter.value("trace_id", ""), letter.value("spans", 0), letter.value("service", ""),
+        letter.value("reason", ""));
+}
+
 int list(const Context& context) {
-  const auto body = ask_daemon(context, "GET", "/dead-letters");
-  if (!body) return fail(body.error());
-  const auto letters = nlohmann::json::parse(*body);
-  if (context.json) {
-    print_json(letters);
-    return kDone;
-  }
-  if (letters.empty()) print("no dead letters\n");
-  for (const auto& letter : letters) {
-    print("{}\n  trace   {}  ({} spans, service '{}')\n  reason  {}\n", letter.value("id", ""),
-          letter.value("trace_id", ""), letter.value("spans", 0), letter.value("service", ""),
-          letter.value("reason", ""));
-  }
+  std::size_t count = 0;
+  const auto listed = for_each_letter(context, [&](const json& letter) {
+    if (context.json) print_json_element(letter, count == 0);
+    if (!context.json) print_letter(letter);
+    ++count;
+  });
+  if (context.json && (listed || count > 0)) write_out(count == 0 ? "[]\n" : "\n]\n");
+  if (!listed) return fail(listed.error());
+  if (!context.json && count == 0) print("no dead letters\n");
   return kDone;
 }
 
 int show(const Context& context, const std::string& id) {
   const auto body = ask_daemon(context, "GET", "/dead-letters/" + id);
   if (!body) return fail(body.error());
-  print_json(nlohmann::json::parse(*body));
+  print_json(json::parse(*body));
   return kDone;
-}
-
-// The ids of all letters. Error: of ask_daemon().
-Result<std::vector<std::string>> all_ids(const Context& context) {
-  const auto body = ask_daemon(context, "GET", "/dead-letters");
-  if (!body) return body.error();
-  std::vector<std::string> ids;
-  for (const auto& letter : nlohmann::json::parse(*body)) ids.push_back(letter.value("id", ""));
-  return ids;
 }
 
 struct Selection {
@@ -58,30 +71,48 @@ struct Command {
 constexpr Command kReplay{"POST", "/replay", "replayed"};
 constexpr Command kRemove{"DELETE", "", "removed"};
 
+// The letters that a command is for, and what became of them.
+class Letters {
+ public:
+  Letters(const Context& context, const Command& command) : context_(context), command_(command) {}
+
+  // After the daemon could not be reached nothing more is tried.
+  void take(const std::string& id) {
+    ++count_;
+    if (exit_code_ == kUnreachable) return;
+    const auto answer =
+        ask_daemon(context_, command_.method, "/dead-letters/" + id + command_.suffix);
+    if (!answer) {
+      exit_code_ = fail(answer.error());
+      return;
+    }
+    if (context_.json) done_.push_back(id);
+    if (!context_.json) print("{} {}\n", command_.done, id);
+  }
+  int report() const {
+    if (context_.json) print_json(json{{command_.done, done_}});
+    if (!context_.json && count_ == 0) print("no dead letters\n");
+    return exit_code_;
+  }
+
+ private:
+  const Context& context_;
+  const Command& command_;
+  json done_ = json::array();
+  std::size_t count_ = 0;
+  int exit_code_ = kDone;
+};
+
 // One after the other; what fails does not stop the rest, unless the daemon is not there.
 int for_letters(const Context& context, const Command& command, const Selection& selection) {
-  std::vector<std::string> ids = selection.ids;
+  Letters letters(context, command);
+  for (const std::string& id : selection.ids) letters.take(id);
   if (selection.all) {
-    auto all = all_ids(context);
-    if (!all) return fail(all.error());
-    ids = *std::move(all);
+    const auto listed =
+        for_each_letter(context, [&](const json& letter) { letters.take(letter.value("id", "")); });
+    if (!listed) return fail(listed.error());
   }
-  int exit_code = kDone;
-  nlohmann::json done = nlohmann::json::array();
-  for (const std::string& id : ids) {
-    const std::string target = "/dead-letters/" + id + command.suffix;
-    const auto answer = ask_daemon(context, command.method, target);
-    if (answer) {
-      done.push_back(id);
-      if (!context.json) print("{} {}\n", command.done, id);
-      continue;
-    }
-    exit_code = fail(answer.error());
-    if (exit_code == kUnreachable) break;
-  }
-  if (context.json) print_json(nlohmann::json{{command.done, done}});
-  if (!context.json && ids.empty()) print("no dead letters\n");
-  return exit_code;
+  return letters.report();
 }
 
 // Which letters a command is for; exactly one of the two.

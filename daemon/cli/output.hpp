@@ -46,6 +46,9 @@ void print(fmt::format_string<Printable<Args>...> format, const Args&... args) {
 void print_json(const nlohmann::json& json);
 void print_json(const nlohmann::ordered_json& json);
 
+// An element of an array that is printed piece by piece; the caller prints its end.
+void print_json_element(const nlohmann::json& element, bool is_first);
+
 // Standard error. A message may have several lines; none but the first begins at the margin.
 void print_error(std::string_view message);
 

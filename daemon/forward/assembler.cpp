@@ -32,7 +32,7 @@ void strengthen(TraceWork& work, const LinkChoice& choice) {
 void add_part(TraceWork& work, const StoredRecord& stored) {
   const TraceSlice& slice = stored.record.slice;
   const auto bytes = static_cast<std::uint32_t>(slice.otlp.size());
-  work.parts.push_back({stored.position, slice.span_count, bytes});
+  work.parts.push_back({stored.position, slice.span_count, bytes, stored.sequence});
   work.bytes += bytes;
 }
 

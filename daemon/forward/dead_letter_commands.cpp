@@ -63,6 +63,11 @@ Result<void> DeadLetterCommands::settle() {
   return settled;
 }
 
+Result<void> DeadLetterCommands::sync_journal() {
+  if (auto synced = queue_.sync_journal(); !synced) return synced;
+  return store_.settle(false);
+}
+
 Result<void> DeadLetterCommands::count_removed() {
   const auto text = store_.read_under_way();
   if (!text) return text.error();
@@ -78,7 +83,7 @@ Result<void> DeadLetterCommands::replay(const std::string& id) {
   const std::uint64_t spans = letter->spans;
   auto record = record_of(*std::move(letter));
   if (!record) return std::move(record).error().within("dead letter " + id);
-  if (auto synced = queue_.sync_journal(); !synced) return synced;
+  if (auto synced = sync_journal(); !synced) return synced;
   const std::uint64_t total = queue_.stats().replayed + spans;
   auto done = store_.begin({id, Withdrawal::Kind::replay, total});
   if (done) done = append(*std::move(record));
@@ -103,7 +108,7 @@ Result<void> DeadLetterCommands::remove(const std::string& id) {
   if (!text) return text.error();
   auto spans = dead_letter_spans(*text);
   if (!spans) return std::move(spans).error().within("dead letter " + id);
-  if (auto synced = queue_.sync_journal(); !synced) return synced;
+  if (auto synced = sync_journal(); !synced) return synced;
   const std::uint64_t total = queue_.stats().dropped_removed + *spans;
   auto begun = store_.begin({id, Withdrawal::Kind::removal, total});
   if (!begun) return begun;

@@ -29,6 +29,8 @@ class DeadLetterCommands {
   // What was left unfinished: call at the start, the commands do it themselves.
   Result<void> settle();
 
+  // `unavailable`, of both: the letter is of a run that crashed, whose records are being read.
+  //
   // The trace is queued again, with its link, experiment, sender and time of acceptance. `invalid`:
   // there is no such letter, or it does not hold what it counts; `no_space`, `timeout`: no room in
   // the queue now; after these the letter is as before. `io`, `closed`: settled later.
@@ -41,6 +43,7 @@ class DeadLetterCommands {
   Result<DeadLetter> read(const std::string& id) const;
   Result<void> append(Record record);
   Result<void> count_removed();
+  Result<void> sync_journal();  // with which the letters of this run are settled
 
   DeadLetterStore& store_;
   Queue& queue_;

@@ -24,6 +24,20 @@ std::uint32_t dead_spans(const std::vector<Completion>& completions) {
   return spans;
 }
 
+// `completions`: one a part.
+std::vector<RecordEnd> ends_of(const std::vector<Part>& parts,
+                               const std::vector<Completion>& completions) {
+  std::vector<RecordEnd> ends;
+  ends.reserve(completions.size());
+  for (std::size_t i = 0; i < completions.size(); ++i) {
+    ends.push_back({.sequence = parts[i].sequence,
+                    .delivered = completions[i].delivered,
+                    .dead_lettered = completions[i].dead_lettered,
+                    .duplicate = completions[i].duplicate});
+  }
+  return ends;
+}
+
 std::string join(const std::vector<std::string>& pieces) {
   std::string all;
   for (const std::string& piece : pieces) all += piece;
@@ -41,6 +55,30 @@ DeadLetterDesk::DeadLetterDesk(RecordSource& source, DeadLetterStore& store, Del
       clock_(clock),
       finished_(std::move(finished)) {
   source_.set_external_bytes(store_.bytes());
+  ledger_.set_on_journal_synced([this] { settle_letters(); });
+}
+
+bool DeadLetterDesk::complete_if_buried(const StoredRecord& stored) {
+  const auto end = store_.claim(stored.sequence, stored.record.slice.trace_id);
+  if (!end) return false;
+  const std::uint64_t spans = std::uint64_t{end->delivered} + end->dead_lettered + end->duplicate;
+  if (spans != stored.record.slice.span_count) return false;  // somebody changed the file
+  ledger_.complete({{.position = stored.position,
+                     .delivered = end->delivered,
+                     .dead_lettered = end->dead_lettered,
+                     .duplicate = end->duplicate}});
+  return true;
+}
+
+void DeadLetterDesk::all_read() {
+  if (std::exchange(all_read_, true) || !store_.has_pending()) return;
+  ledger_.complete({});  // a sync follows, and with it the letters are settled
+}
+
+void DeadLetterDesk::settle_letters() {
+  if (auto settled = store_.settle(all_read_); !settled) {
+    reporter_.failure(kSubject, settled.error().message, kCheckDisk);
+  }
 }
 
 void DeadLetterDesk::bury(TraceWork work, std::string reason, Failure answer) {
@@ -127,7 +165,8 @@ DeadLetter DeadLetterDesk::letter(const Burial& burial, Remains& remains) const 
           .accepted_at = work.accepted_at,
           .service = remains.service,
           .peer = work.peer,
-          .otlp = std::move(remains.otlp)};
+          .otlp = std::move(remains.otlp),
+          .records = ends_of(work.parts, remains.completions)};
 }
 
 void DeadLetterDesk::park(Burial burial, const Error& error) {

@@ -16,9 +16,9 @@
 
 namespace tracelink {
 
-// Brings traces that cannot be delivered to the dead letters: first the file, then the journal, so
-// that a crash in between repeats the file. What cannot be written (the bound, the disk) stays
-// parked in the queue and is tried again each minute.
+// Brings traces that cannot be delivered to the dead letters: first the file, then the journals. A
+// crash in between leaves a file that says how its records end (DeadLetterStore). What cannot be
+// written (the bound, the disk) stays parked in the queue and is tried again each minute.
 //
 // Threads: one. Lifetime: the references outlive this object.
 class DeadLetterDesk {
@@ -32,6 +32,10 @@ class DeadLetterDesk {
   void bury(TraceWork work, std::string reason, Failure answer);
   // A few at a time, as long as they find room.
   void retry_due();
+  // For every record that is read. True: a letter of an earlier run has it, it is completed.
+  bool complete_if_buried(const StoredRecord& stored);
+  // Every record of earlier runs has been read.
+  void all_read();
   // Every parked trace.
   void for_each(const std::function<void(TraceWork&)>& change);
 
@@ -56,6 +60,7 @@ class DeadLetterDesk {
 
   Result<void> try_to_bury(Burial& burial);
   Result<Remains> remains_of(TraceWork& work) const;
+  void settle_letters();
   DeadLetter letter(const Burial& burial, Remains& remains) const;
   void park(Burial burial, const Error& error);
 
@@ -69,6 +74,7 @@ class DeadLetterDesk {
   std::size_t parked_records_ = 0;
   SteadyTime due_{};  // of those that are parked
   std::uint64_t buried_ = 0;
+  bool all_read_ = false;
 };
 
 }  // namespace tracelink

@@ -77,6 +77,17 @@ Json facts(const DeadLetter& letter) {
           {"peer", {{"pid", letter.peer.pid}, {"uid", letter.peer.uid}, {"gid", letter.peer.gid}}}};
 }
 
+Json records_json(const std::vector<RecordEnd>& records) {
+  Json all = Json::array();
+  for (const RecordEnd& end : records) {
+    all.push_back({{"sequence", end.sequence},
+                   {"delivered", end.delivered},
+                   {"dead_lettered", end.dead_lettered},
+                   {"duplicate", end.duplicate}});
+  }
+  return all;
+}
+
 }  // namespace
 
 std::string write_dead_letter(const DeadLetter& letter) {
@@ -89,7 +100,23 @@ std::string write_dead_letter(const DeadLetter& letter) {
     append_hex(text, letter.otlp);
     text += "\"";
   }
-  return text + "}\n";
+  return text + ",\n\"records\":" + dump(records_json(letter.records)) + "}\n";
+}
+
+Result<LetterRecords> dead_letter_records(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return invalid("it is not JSON");
+  const auto trace_id = id_at<TraceId>(json, "trace_id");
+  if (!trace_id) return invalid("trace_id is needed");
+  LetterRecords records{.trace_id = *trace_id, .ends = {}};
+  for (const Json& entry : json.value("records", Json::array())) {
+    if (!entry.is_object() || !entry.value("sequence", Json()).is_number_unsigned()) continue;
+    records.ends.push_back({.sequence = entry["sequence"].get<std::uint64_t>(),
+                            .delivered = number_at(entry, "delivered"),
+                            .dead_lettered = number_at(entry, "dead_lettered"),
+                            .duplicate = number_at(entry, "duplicate")});
+  }
+  return records;
 }
 
 Result<std::string> dead_letter_facts(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/forward/dead_letter_store.hpp"
 
@@ -12,7 +13,7 @@ namespace tracelink {
 // A letter's first line is shorter: the texts in it, which peers and servers wrote, are cut.
 inline constexpr std::size_t kLongestFactsBytes = 64u << 10;
 
-// The file's text: two lines that are one JSON object together. Spans that cannot be written as
+// The file's text: three lines that are one JSON object together. Spans that cannot be written as
 // OTLP JSON are kept as `otlp_hex`, the hex digits of their protobuf bytes.
 std::string write_dead_letter(const DeadLetter& letter);
 // The JSON object of the facts alone. `text`: the beginning of the file, with the whole first line.
@@ -23,6 +24,12 @@ Result<std::uint32_t> dead_letter_spans(const std::string& text);
 // The whole letter again, for a replay; a person may have changed it. Its answer and reason are
 // left out. Error: `invalid`, what is missing or wrong.
 Result<DeadLetter> read_dead_letter(const std::string& text);
+// The ends of the records that the letter has. Error: `invalid`.
+struct LetterRecords {
+  TraceId trace_id;
+  std::vector<RecordEnd> ends;
+};
+Result<LetterRecords> dead_letter_records(const std::string& text);
 // The facts of a letter that cannot be read.
 std::string unreadable_facts(const std::string& id, const std::string& reason);
 

@@ -6,36 +6,39 @@
 namespace tracelink {
 
 Result<void> DeadLetterStore::begin(const Withdrawal& withdrawal) {
-  const std::lock_guard lock(mutex_);
   if (under_way_) {
     return Error{ErrorCode::invalid, "the dead letter " + under_way_->id + " is being taken out"};
   }
-  const auto known = sizes_.find(withdrawal.id);
-  if (known == sizes_.end()) {
+  if (pending_.contains(withdrawal.id)) {
+    return Error{ErrorCode::unavailable, "the dead letter " + withdrawal.id +
+                                             " was written just now, or before a crash whose "
+                                             "records are still being read; try again"};
+  }
+  if (renames_unsynced_) {  // else a crash could bring the pending letter back beside this one
+    if (auto synced = fs_.sync_directory(directory_); !synced) return synced;
+    renames_unsynced_ = false;
+  }
+  const std::string name = withdrawal.id + ".json";
+  const auto there = fs_.exists(directory_ / name);
+  if (!there) return there.error();
+  if (!*there) {
     return Error{ErrorCode::invalid, "no dead letter has the id " + withdrawal.id};
   }
-  if (auto renamed = fs_.rename(path(withdrawal.id), directory_ / file_name(withdrawal));
-      !renamed) {
+  const std::uint64_t bytes = bytes_of(name);
+  if (auto renamed = fs_.rename(directory_ / name, directory_ / file_name(withdrawal)); !renamed) {
     return renamed;
   }
   under_way_ = withdrawal;
-  bytes_under_way_ = known->second;
-  sizes_.erase(known);
+  bytes_under_way_ = bytes;
+  --count_;
   return fs_.sync_directory(directory_);
 }
 
-std::optional<Withdrawal> DeadLetterStore::under_way() const {
-  const std::lock_guard lock(mutex_);
-  return under_way_;
-}
-
 Result<std::string> DeadLetterStore::read_under_way() const {
-  const std::lock_guard lock(mutex_);
   return read_file(fs_, path_under_way());
 }
 
 Result<void> DeadLetterStore::finish() {
-  const std::lock_guard lock(mutex_);
   if (auto removed = fs_.remove(path_under_way()); !removed) return removed;
   if (auto synced = fs_.sync_directory(directory_); !synced) return synced;
   bytes_ -= bytes_under_way_;
@@ -44,7 +47,6 @@ Result<void> DeadLetterStore::finish() {
 }
 
 Result<void> DeadLetterStore::give_up() {
-  const std::lock_guard lock(mutex_);
   const auto there = fs_.exists(path_under_way());
   if (!there) return there.error();
   if (*there) {  // else only the sync failed the last time
@@ -52,7 +54,7 @@ Result<void> DeadLetterStore::give_up() {
     if (!renamed) return renamed;
   }
   if (auto synced = fs_.sync_directory(directory_); !synced) return synced;
-  sizes_[under_way_->id] = bytes_under_way_;
+  ++count_;
   under_way_.reset();
   return {};
 }

@@ -99,6 +99,7 @@ void DeliveryLedger::want_sync() {
 Result<void> DeliveryLedger::sync() {
   sync_due_.reset();
   Result<void> saved = source_.sync_journal();
+  if (saved && on_journal_synced_) on_journal_synced_();
   if (saved && !delivered_.empty()) {
     saved = source_.note(delivered_);
     if (saved) delivered_.clear();

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
@@ -40,6 +42,10 @@ class DeliveryLedger {
   // Nothing when there is nothing to sync.
   std::optional<SteadyTime> sync_due() const { return sync_due_; }
   Result<void> sync();
+  // Called when everything completed before is durable in the journals.
+  void set_on_journal_synced(std::function<void()> callback) {
+    on_journal_synced_ = std::move(callback);
+  }
 
  private:
   TraceNote note(const TraceId& id, const LinkHash& link, TraceNote::Step step) const;
@@ -52,6 +58,7 @@ class DeliveryLedger {
   RecentTraces recent_;
   std::vector<TraceNote> delivered_;  // not noted durably yet
   std::optional<SteadyTime> sync_due_;
+  std::function<void()> on_journal_synced_;
 };
 
 }  // namespace tracelink

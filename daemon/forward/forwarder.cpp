@@ -34,8 +34,8 @@ Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination
                   {source, destination, ledger_, desk_, reporter_, clock, random},
                   [this](const TraceId& id) { reader_.assembly().finished(id); }),
       reader_({{options.trace_grace, options.trace_idle}, options.links},
-              {source, dead_letters, relinks, ledger_, dispatcher_.holds().unlinked(), spill_,
-               reporter_, clock}),
+              {source, desk_, relinks, ledger_, dispatcher_.holds().unlinked(), spill_, reporter_,
+               clock}),
       maintenance_(
           options.hold_max,
           {source, reader_, ledger_, desk_, dispatcher_.backlog(), dispatcher_.holds(), clock},

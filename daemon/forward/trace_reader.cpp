@@ -14,11 +14,12 @@ TraceReader::Read TraceReader::read() {
   if (!stored) return failed(stored.error());
   if (!*stored) {
     parts_.spill.note_end();
+    parts_.desk.all_read();
     parts_.ledger.read_up_to(parts_.clock.steady());
     return Read::nothing_left;
   }
   parts_.spill.note_read(**stored);
-  retract_letter((*stored)->position);
+  if (parts_.desk.complete_if_buried(**stored)) return Read::record;
   assemble(*std::move(*stored));
   parts_.ledger.read_up_to(assembly_.read_up_to());
   return Read::record;
@@ -28,16 +29,6 @@ TraceReader::Read TraceReader::failed(const Error& error) {
   parts_.reporter.failure("queue", error.message, "");
   // What is corrupt was stepped over and counted.
   return error.code == ErrorCode::corrupt ? Read::record : Read::later;
-}
-
-// Written before a crash that took the journal's entry: the record is still queued.
-void TraceReader::retract_letter(Position position) {
-  const auto retracted = parts_.dead_letters.retract(position.segment_id, position.offset);
-  if (!retracted) {
-    parts_.reporter.failure("dead letters", retracted.error().message, "");
-  } else if (*retracted) {
-    parts_.source.set_external_bytes(parts_.dead_letters.bytes());
-  }
 }
 
 void TraceReader::assemble(StoredRecord stored) {

@@ -7,7 +7,7 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/forward/assembler.hpp"
-#include "daemon/forward/dead_letter_store.hpp"
+#include "daemon/forward/dead_letter_desk.hpp"
 #include "daemon/forward/delivery_ledger.hpp"
 #include "daemon/forward/record_source.hpp"
 #include "daemon/forward/relinks.hpp"
@@ -29,7 +29,7 @@ class TraceReader {
   };
   struct Parts {
     RecordSource& source;
-    DeadLetterStore& dead_letters;
+    DeadLetterDesk& desk;
     const Relinks& relinks;
     DeliveryLedger& ledger;
     UnlinkedTraces& unlinked;
@@ -53,7 +53,6 @@ class TraceReader {
  private:
   Read failed(const Error& error);
   void assemble(StoredRecord stored);
-  void retract_letter(Position position);
   LinkChoice choose(std::string_view traces_data, const LinkHash& base,
                     const Relinks::Acceptance& accepted);
 

@@ -20,6 +20,7 @@ struct Part {
   Position position;
   std::uint32_t span_count = 0;
   std::uint32_t bytes = 0;
+  std::uint64_t sequence = 0;
 };
 
 // What may be sent together.

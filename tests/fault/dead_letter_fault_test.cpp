@@ -20,8 +20,9 @@ constexpr std::uint64_t kSpans = 2;  // of each letter
 // A queue with two dead letters, on a disk that misbehaves later.
 class Scenario : public QueueHarness {
  public:
-  Scenario() {
+  explicit Scenario(int letters = 2) {
     open_all();
+    if (letters == 0) return;
     bury(1);
     close();
     open_all();
@@ -43,7 +44,7 @@ class Scenario : public QueueHarness {
 
   std::vector<std::string> ids() const {
     std::vector<std::string> all;
-    for (const auto& letter : nlohmann::json::parse(*store->list_json())) {
+    for (const auto& letter : nlohmann::json::parse(store->list_json()->json)) {
       all.push_back(letter["id"]);
     }
     return all;
@@ -56,13 +57,18 @@ class Scenario : public QueueHarness {
     for (const StoredRecord& stored : drain()) deliver(stored);
     (void)queue->sync_journal().has_value();
   }
-  // As the forwarder does; the number of records that are queued.
+  // As the forwarder does: what a letter claims is completed; the number of records left.
   std::size_t read_all() {
-    const auto records = drain();
-    for (const StoredRecord& stored : records) {
-      EXPECT_TRUE(store->retract(stored.position.segment_id, stored.position.offset));
+    std::size_t queued = 0;
+    for (const StoredRecord& stored : drain()) {
+      const auto end = store->claim(stored.sequence, stored.record.slice.trace_id);
+      if (end) {
+        queue->complete({.position = stored.position, .dead_lettered = end->dead_lettered});
+      } else {
+        ++queued;
+      }
     }
-    return records.size();
+    return queued;
   }
 
   // Each of the spans is in one place, and is counted there.
@@ -97,6 +103,7 @@ class Scenario : public QueueHarness {
     letter.link = record.link;
     letter.accepted_at = record.accepted_at;
     letter.otlp = record.slice.otlp;
+    letter.records = {{.sequence = stored.sequence, .dead_lettered = kSpans}};
     EXPECT_TRUE(store->write(letter));
     queue->complete({.position = stored.position, .dead_lettered = kSpans});
     return letter.id();
@@ -157,6 +164,77 @@ TEST(DeadLetterFault, TheNextCommandCarriesOnWhatFailed) {
       EXPECT_EQ(scenario.ids().size(), 1u);
       scenario.expect_one_place_each();
       if (!fired || testing::Test::HasFailure()) break;
+    }
+  }
+}
+
+// One trace whose two records lie in two segments, with a journal each.
+class TwoSegments : public Scenario {
+ public:
+  TwoSegments() : Scenario(0) {
+    for (const std::uint64_t first : {1u, 3u}) {
+      Record record = trace_record(1, spans(first, first + 1), clock.wall());
+      EXPECT_TRUE(append(record));
+      close();
+      open_all();
+    }
+    const auto records = drain();
+    EXPECT_EQ(records.size(), 2u);
+    EXPECT_NE(records.at(0).position.segment_id, records.at(1).position.segment_id);
+    for (const StoredRecord& stored : records) positions.push_back(stored.position);
+    letter.trace_id = records.at(0).record.slice.trace_id;
+    letter.segment_id = positions.at(0).segment_id;
+    letter.offset = positions.at(0).offset;
+    letter.spans = 2 * kSpans;
+    letter.otlp = records.at(0).record.slice.otlp + records.at(1).record.slice.otlp;
+    for (const StoredRecord& stored : records) {
+      letter.records.push_back({.sequence = stored.sequence, .dead_lettered = kSpans});
+    }
+  }
+  // As the forwarder does; whether the letter was written.
+  bool bury_and_sync() {
+    if (!store->write(letter)) return false;
+    for (const Position& position : positions) {
+      queue->complete({.position = position, .dead_lettered = kSpans});
+    }
+    if (queue->sync_journal()) (void)store->settle(false).has_value();
+    return true;
+  }
+  // Both records are in the letter, or both are queued.
+  void expect_all_or_nothing(bool written) {
+    const std::size_t queued = read_all();
+    expect_conservation();
+    EXPECT_EQ(queue->stats().accepted, 2 * kSpans);
+    EXPECT_EQ(queue->stats().dead_lettered, ids().size() * 2 * kSpans);
+    EXPECT_EQ(queue->stats().queued_spans, queued * kSpans);
+    EXPECT_TRUE(queued == 0 || queued == 2) << queued;
+    if (written) {
+      EXPECT_EQ(ids().size(), 1u);
+    }
+  }
+
+  DeadLetter letter;
+  std::vector<Position> positions;
+};
+
+TEST(DeadLetterFault, ALetterOfTwoSegmentsIsExactAtAnyCrash) {
+  for (const Crash how : {Crash::lose_unsynced, Crash::keep_some, Crash::keep_all}) {
+    for (const bool power_cut : {true, false}) {
+      for (std::uint64_t n = 0;; ++n) {
+        SCOPED_TRACE("operation " + std::to_string(n));
+        TwoSegments scenario;
+        power_cut ? scenario.fs.lose_power_at(n) : scenario.fs.fail_operation(n);
+        const bool written = scenario.bury_and_sync();
+        const bool fired = scenario.fs.fired();
+        scenario.crash_and_open(how, n);
+        scenario.expect_all_or_nothing(written);
+        // The letter can be taken out once everything is read.
+        ASSERT_TRUE(scenario.queue->sync_journal());
+        ASSERT_TRUE(scenario.store->settle(true));
+        for (const std::string& id : scenario.ids()) ASSERT_TRUE(scenario.commands->replay(id));
+        EXPECT_EQ(scenario.queue->stats().queued_spans, 2 * kSpans);
+        if (!fired || testing::Test::HasFailure()) break;
+      }
     }
   }
 }

@@ -55,7 +55,7 @@ class DeadLetterDeskTest : public ::testing::Test {
     work.group.link = link_of('a');
     for (auto next = source.next(); *next; next = source.next()) {
       const StoredRecord& stored = **next;
-      work.parts.push_back({stored.position, stored.record.slice.span_count, 0});
+      work.parts.push_back({stored.position, stored.record.slice.span_count, 0, stored.sequence});
     }
     return work;
   }
@@ -64,7 +64,7 @@ class DeadLetterDeskTest : public ::testing::Test {
     failure.message = "no";
     return failure;
   }
-  Json letters() { return Json::parse(*store->list_json()); }
+  Json letters() { return Json::parse(store->list_json()->json); }
 
   FakeClock clock;
   std::unique_ptr<FakeFileSystem> fs = std::make_unique<FakeFileSystem>();
@@ -169,6 +169,40 @@ TEST_F(DeadLetterDeskTest, RecordsThatAreNotOtlpAreBuriedAsTheyAre) {
   desk->bury(read(), "its spans cannot be merged", {});
   EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 3, .dead_lettered = 3}));
   EXPECT_EQ(Json::parse(*store->read_json(letters()[0]["id"]))["otlp_hex"], "0aff");
+}
+
+// Two records, and the process dies when the journal has the first one only.
+TEST_F(DeadLetterDeskTest, WhatACrashCutsInTwoIsCompletedAsTheLetterSays) {
+  open();
+  accept();
+  desk->bury(read(), "refused", refusal());
+  fs->crash();
+  source.restart(true);  // neither is in the journal
+  open();
+  for (auto next = source.next(); *next; next = source.next()) {
+    EXPECT_TRUE(desk->complete_if_buried(**next));
+  }
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 4, .dead_lettered = 4}));
+  EXPECT_EQ(letters()[0]["spans"], 4);
+  desk->all_read();
+  clock.advance(minutes(1));
+  ASSERT_TRUE(ledger->sync());
+  EXPECT_FALSE(store->has_pending());
+}
+
+TEST_F(DeadLetterDeskTest, ARecordThatTheLetterCountsOtherwiseIsNotTouched) {
+  open();
+  accept();
+  desk->bury(read(), "refused", refusal());
+  fs->crash();
+  const std::string name = fs->list("/dead-letters")->front();
+  Json letter = Json::parse(fs->content("/dead-letters/" + name));
+  letter["records"][0]["dead_lettered"] = 1;
+  fs->set_content("/dead-letters/" + name, letter.dump());
+  source.restart(true);
+  open();
+  EXPECT_FALSE(desk->complete_if_buried(**source.next()));
+  EXPECT_TRUE(desk->complete_if_buried(**source.next()));
 }
 
 // File first, journal after: whatever fails, what counts as dead-lettered is on the disk, and what

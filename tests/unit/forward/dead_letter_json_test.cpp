@@ -34,7 +34,7 @@ DeadLetter letter() {
   return letter;
 }
 
-TEST(DeadLetterJson, TheFirstLineHoldsTheFactsTheSecondTheSpans) {
+TEST(DeadLetterJson, TheLinesHoldTheFactsTheSpansAndTheRecords) {
   const std::string text = write_dead_letter(letter());
   EXPECT_EQ(
       text.substr(0, text.find('\n')),
@@ -45,9 +45,21 @@ TEST(DeadLetterJson, TheFirstLineHoldsTheFactsTheSecondTheSpans) {
       R"("model":"agent-v1","link":"61616161616161616161616161616161","experiment":"12",)"
       R"("accepted_at":"2026-11-23T11:54:31.043Z","service":"checkout",)"
       R"("peer":{"pid":7,"uid":1000,"gid":100},)");
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
   const Json parsed = Json::parse(text);
   EXPECT_EQ(parsed["otlp"]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"], "root");
+}
+
+TEST(DeadLetterJson, TheEndsOfItsRecordsAreReadAgain) {
+  DeadLetter two = letter();
+  two.records = {{.sequence = 7, .dead_lettered = 1},
+                 {.sequence = 9, .delivered = 2, .duplicate = 3}};
+  const auto records = dead_letter_records(write_dead_letter(two));
+  ASSERT_TRUE(records);
+  EXPECT_EQ(records->trace_id, two.trace_id);
+  EXPECT_EQ(records->ends, two.records);
+  EXPECT_EQ(dead_letter_records("{}").error().code, ErrorCode::invalid);
+  EXPECT_EQ(dead_letter_records("nonsense").error().code, ErrorCode::invalid);
 }
 
 TEST(DeadLetterJson, WithoutALinkItIsEmpty) {

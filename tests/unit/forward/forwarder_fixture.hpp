@@ -122,7 +122,7 @@ class ForwarderFixture : public ::testing::Test {
     for (const std::uint64_t n : spans) ids.insert(span_id(span(trace, n)));
     return ids;
   }
-  nlohmann::json letters() { return nlohmann::json::parse(*store->list_json()); }
+  nlohmann::json letters() { return nlohmann::json::parse(store->list_json()->json); }
 
   static Outcome failed(OutcomeKind kind, FailureClass failure_class,
                         FailureScope scope = FailureScope::server) {
