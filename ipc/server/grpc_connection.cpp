@@ -28,6 +28,7 @@ GrpcConnection::GrpcConnection(StreamSocket socket, Peer peer, ServerContext& co
 
 Task<void> GrpcConnection::run() {
   bool healthy = session_.receive(std::exchange(first_bytes_, {}));
+  watch_header();
   flush();
   while (healthy && socket_.is_open() && !session_.finished()) {
     if (output_.size() - output_sent_ > kMaxUnsentBytes) co_await sleep();
