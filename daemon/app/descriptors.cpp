@@ -29,8 +29,9 @@ std::size_t clients_within(std::size_t descriptor_limit, std::size_t wanted,
                            std::size_t delivery_connections) {
   const std::size_t others =
       kReserve + kControlConnections + kProbeConnections + delivery_connections;
-  const std::size_t left = descriptor_limit > others ? descriptor_limit - others : 1;
-  return std::min(wanted, left);
+  const std::size_t left = descriptor_limit > others ? descriptor_limit - others : 0;
+  // Connections that are leaving come on top, a 32nd of the clients.
+  return std::max<std::size_t>(1, std::min(wanted, left - left / 33));
 }
 
 }  // namespace tracelink
