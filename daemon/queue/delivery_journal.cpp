@@ -148,12 +148,16 @@ Result<void> DeliveryJournal::write(std::span<const JournalEntry> entries) {
   for (const auto& entry : entries) append_entry(bytes, entry, seed);
   const std::string_view pieces[] = {bytes};
 
-  const auto file = begun_ ? fs_.open(paths_.journal(key_.segment_id, generation_)) : create();
+  const auto path = paths_.journal(key_.segment_id, generation_);
+  const bool is_new = !begun_;
+  const auto file = begun_ ? fs_.open(path) : create();
   Result<void> result = file ? Result<void>() : Result<void>(file.error());
   if (result) result = (*file)->append(pieces);
   if (result) result = (*file)->sync();
   begun_ = result.has_value();
-  if (!result) ++generation_;
+  // A disk that fails for hours leaves no file for each attempt: nothing counts on a new one.
+  const bool is_gone = !result && is_new && fs_.remove(path);
+  if (!result && !is_gone) ++generation_;
   return result;
 }
 

@@ -47,7 +47,7 @@ Result<void> Recovery::run() {
     if (auto loaded = load_segment(id, found.journal_generations); !loaded) return loaded;
   }
   if (auto opened = core_.notes.open(); !opened) return opened;
-  core_.maintenance_due = true;
+  core_.maintenance_due = core_.look_for_moves = true;
   core_.reserve.restore();
   return {};
 }
@@ -140,6 +140,7 @@ Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations)
 
   auto segment = std::make_shared<Segment>();
   segment->id = segment->place = id;
+  segment->done_at = core_.clock.steady();
   segment->key = origin.key;
   segment->first_sequence = origin.header ? origin.header->first_sequence : 0;
   segment->closed = true;

@@ -105,6 +105,7 @@ Result<void> Recovery::load_moved(std::uint64_t id, std::uint64_t generations) {
   segment->place = known.place;
   segment->key = key;
   segment->first_sequence = 1;
+  segment->done_at = core_.clock.steady();
   segment->moved = segment->closed = true;
   segment->journal = std::make_unique<DeliveryJournal>(core_.fs, core_.paths, key, generations);
   account(*segment, *content, *journal);

@@ -51,6 +51,18 @@ TEST_F(DeliveryJournalTest, AFailedWriteBeginsANewFile) {
   }
 }
 
+TEST_F(DeliveryJournalTest, ADiskThatKeepsFailingLeavesNoFileForEachAttempt) {
+  DeliveryJournal journal(fs, paths, kKey, 0);
+  for (const std::uint64_t n : {0u, 1u, 2u, 3u, 4u, 1u, 2u, 3u}) {  // create, append, sync, …
+    fs.fail_operation(n);
+    ASSERT_FALSE(journal.write(std::vector<JournalEntry>{{.offset = 4160}}));
+  }
+  EXPECT_TRUE(fs.list("/state/queue")->empty());
+  ASSERT_TRUE(journal.write(std::vector<JournalEntry>{{.offset = 4168}}));
+  EXPECT_EQ(offsets(kKey), Offsets{4168});
+  EXPECT_EQ(journal.generations(), 1u);
+}
+
 TEST_F(DeliveryJournalTest, EntriesOfAnotherUseOfTheIdCountNowhere) {
   ASSERT_TRUE(write({.segment_id = 5, .secret = 76}, 0, {{.offset = 4160}}));
   ASSERT_TRUE(write(kKey, 1, {{.offset = 4168}}));
