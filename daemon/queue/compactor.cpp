@@ -8,6 +8,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::uint64_t kTurnBytes = 1u << 20;
+constexpr std::chrono::milliseconds kTurnTime{20};
 // A segment on its way to be done is left alone.
 constexpr auto kQuiet = std::chrono::seconds(10);
 constexpr auto kRetry = std::chrono::minutes(1);
@@ -112,8 +113,10 @@ Result<void> Compactor::open_target() {
 }
 
 Result<bool> Compactor::copy_some() {
-  const auto until = writer_->staged_end() + kTurnBytes;
-  while (source_ < move_->sources.size() && writer_->staged_end() < until) {
+  const auto enough = writer_->staged_end() + kTurnBytes;
+  const auto late = core_.clock.steady() + kTurnTime;
+  while (source_ < move_->sources.size() && writer_->staged_end() < enough &&
+         core_.clock.steady() < late) {
     if (!reader_) {
       if (auto entered = enter_source(); !entered) return std::move(entered).error();
     }

