@@ -143,6 +143,9 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
                    forward.counters.delivered_traces);
   families.counter("tracelink_batches_total", "Batches that ended, well or not.",
                    forward.counters.batches);
+  families.counter("tracelink_trace_pieces_total",
+                   "Pieces of traces that were too large to be sent at once.",
+                   forward.counters.pieces);
   families.counters("tracelink_delivery_failures_total", "Attempts of traces that failed.",
                     "reason",
                     {{"transient", number(forward.counters.transient)},

@@ -32,8 +32,67 @@ void strengthen(TraceWork& work, const LinkChoice& choice) {
 void add_part(TraceWork& work, const StoredRecord& stored) {
   const TraceSlice& slice = stored.record.slice;
   const auto bytes = static_cast<std::uint32_t>(slice.otlp.size());
-  work.parts.push_back({stored.position, slice.span_count, bytes, stored.sequence});
+  work.parts.push_back(
+      {stored.position, slice.span_count, bytes, stored.sequence, slice.root_seen});
   work.bytes += bytes;
+}
+
+// Which parts go in the first piece: that with the root, then the oldest that fit.
+std::vector<bool> first_piece(const std::vector<Part>& parts, std::uint64_t max_bytes) {
+  std::vector<bool> chosen(parts.size());
+  const auto root = std::ranges::find(parts, true, &Part::has_root);
+  const auto first = root == parts.end() ? parts.begin() : root;
+  chosen[static_cast<std::size_t>(first - parts.begin())] = true;
+  std::uint64_t bytes = first->bytes;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (chosen[i]) continue;
+    if (bytes + parts[i].bytes > max_bytes) break;
+    chosen[i] = true;
+    bytes += parts[i].bytes;
+  }
+  return chosen;
+}
+
+TraceWork without_parts(const TraceWork& work) {
+  TraceWork copy;
+  copy.trace_id = work.trace_id;
+  copy.group = work.group;
+  copy.link_rank = work.link_rank;
+  copy.link_obstacle = work.link_obstacle;
+  copy.accepted_link = work.accepted_link;
+  copy.sequence = work.sequence;
+  copy.accepted_at = work.accepted_at;
+  copy.accepted = work.accepted;
+  copy.again = work.again;
+  copy.replayed = work.replayed;
+  copy.peer = work.peer;
+  copy.root_seen = work.root_seen;
+  return copy;
+}
+
+// Leaves the first piece in `work` and gives the rest.
+std::optional<TraceWork> cut(TraceWork& work, std::uint64_t max_bytes) {
+  if (work.bytes <= max_bytes || work.parts.size() == 1) return std::nullopt;
+  const std::vector<bool> chosen = first_piece(work.parts, max_bytes);
+  TraceWork rest = without_parts(work);
+  std::vector<Part> kept;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    (chosen[i] ? kept : rest.parts).push_back(work.parts[i]);
+    if (!chosen[i]) rest.bytes += work.parts[i].bytes;
+  }
+  work.bytes -= rest.bytes;
+  work.parts = std::move(kept);
+  if (rest.parts.empty()) return std::nullopt;
+  work.in_pieces = rest.in_pieces = true;
+  return rest;
+}
+
+void join(TraceWork& work, TraceWork later) {
+  work.parts.insert(work.parts.end(), later.parts.begin(), later.parts.end());
+  work.bytes += later.bytes;
+  work.root_seen |= later.root_seen;
+  work.again |= later.again;
+  strengthen(work, {later.group.link, later.link_rank, later.link_obstacle});
 }
 
 }  // namespace
@@ -77,6 +136,10 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
     open.idles = !open.remote_parent;
     open.ready_at = arrived + (open.idles ? options_.trace_idle : options_.trace_grace);
   }
+  if (open.work.bytes > options_.max_trace_bytes) {
+    open.idles = false;
+    open.ready_at = std::min(open.ready_at, arrived);
+  }
   if (!busy_.contains(id)) schedule(id, open);
 }
 
@@ -100,6 +163,10 @@ void Assembler::put_back(TraceWork work) {
   const SteadyTime now = clock_.steady();
   busy_.erase(id);
   records_ += work.parts.size();
+  if (const auto rest = open_.find(id); rest != open_.end()) {
+    unschedule(id, rest->second);
+    join(work, std::move(rest->second.work));
+  }
   open_.insert_or_assign(id, Open{.work = std::move(work), .ready_at = now, .late_at = now});
   due_.emplace(now, id);
 }
@@ -108,9 +175,18 @@ TraceWork Assembler::take(TraceId id) {
   const auto found = open_.find(id);
   unschedule(id, found->second);
   TraceWork work = std::move(found->second.work);
-  open_.erase(found);
   busy_.insert(id);
+  if (auto rest = cut(work, options_.max_trace_bytes)) {
+    const SteadyTime now = clock_.steady();
+    found->second = Open{.work = *std::move(rest),
+                         .ready_at = now,
+                         .late_at = now,
+                         .remote_parent = found->second.remote_parent};
+  } else {
+    open_.erase(found);
+  }
   records_ -= work.parts.size();
+  if (work.in_pieces) ++pieces_;
   return work;
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <set>
@@ -28,12 +29,16 @@ void fix_link(TraceWork& work, const RecentTrace& known);
 // A record's arrival is its acceptance, so that waiting goes on over a restart. While the reader is
 // behind, time stands at the last record read: a trace is not cut because its other half is still
 // unread. A trace given out is busy until finished(); what comes meanwhile waits here.
-// Memory: positions, never payloads. Threads: one.
+//
+// A trace of more than `max_trace_bytes` is ready at once and goes in pieces, one after the other,
+// the part with the root in the first if it is there: whoever loads a piece holds that much at
+// most, or one record. Memory: positions, never payloads. Threads: one.
 class Assembler {
  public:
   struct Options {
     std::chrono::milliseconds trace_grace{2'000};
     std::chrono::milliseconds trace_idle{600'000};
+    std::uint64_t max_trace_bytes = 32u << 20;
   };
   Assembler(Options options, const Clock& clock)
       : options_(options), clock_(clock), acceptance_(clock) {}
@@ -43,8 +48,7 @@ class Assembler {
   // what is left of that for a known trace).
   void add(const StoredRecord& stored, const std::optional<RecentTrace>& known,
            const LinkChoice& choice);
-  // A trace that take_*() gave comes back to meet another part of it. Precondition: no part of it
-  // is in assembly.
+  // A trace that take_*() gave comes back to meet another part of it.
   void put_back(TraceWork work);
 
   // In the order of readiness. `caught_up`: nothing was left to read at the last look.
@@ -74,7 +78,8 @@ class Assembler {
   SteadyTime read_up_to() const { return read_up_to_; }  // acceptance of the last record
   std::size_t records() const { return records_; }       // in assembly
   std::size_t traces() const { return open_.size(); }
-  bool has_root() const;  // of any trace in assembly that is not busy
+  std::uint64_t pieces() const { return pieces_; }  // given out, of traces that were cut
+  bool has_root() const;                            // of any trace in assembly that is not busy
 
  private:
   struct Open {
@@ -101,6 +106,7 @@ class Assembler {
   std::unordered_set<TraceId, IdHash> busy_;
   SteadyTime read_up_to_{};  // arrival of the last record; a rescan goes back
   std::size_t records_ = 0;
+  std::uint64_t pieces_ = 0;
 };
 
 }  // namespace tracelink

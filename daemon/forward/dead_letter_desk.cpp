@@ -131,7 +131,7 @@ Result<DeadLetterDesk::Remains> DeadLetterDesk::remains_of(TraceWork& work) cons
   Remains remains;
   if (loaded) remains.service = loaded->prepared.service;
   if (!loaded || !work.isolation) {
-    auto slices = load_slices(source_, work);
+    auto slices = loaded ? Result(std::move(loaded->slices)) : load_slices(source_, work);
     if (!slices) return std::move(slices).error();
     remains.completions = tally_all_dead(work.parts, *slices);
     remains.spans = dead_spans(remains.completions);

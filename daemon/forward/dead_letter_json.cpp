@@ -18,6 +18,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::string_view kFactsEnd = ",\n";
+constexpr std::string_view kOtlpKey = "\"otlp\":";
+constexpr std::string_view kRecordsKey = ",\n\"records\":";
+
 constexpr std::size_t kLongestText = 1'000;  // in code points: each is six bytes of JSON at most
 
 // Texts may come from a server: never an exception for bytes that are not UTF-8.
@@ -88,23 +92,47 @@ Json records_json(const std::vector<RecordEnd>& records) {
   return all;
 }
 
+// A letter as write_dead_letter() made it: its spans as text, all else as JSON. Nothing if somebody
+// has written it otherwise. The spans are never parsed into a tree: they may be a large trace.
+struct WrittenLetter {
+  std::string without_spans;
+  std::string_view otlp;
+};
+std::optional<WrittenLetter> as_written(std::string_view text) {
+  const auto end = text.find(kFactsEnd);
+  const auto records = text.rfind(kRecordsKey);
+  if (end == std::string_view::npos || records == std::string_view::npos) return std::nullopt;
+  const std::string_view spans = text.substr(end + kFactsEnd.size());
+  if (!spans.starts_with(kOtlpKey) || records <= end + kFactsEnd.size()) return std::nullopt;
+  const std::size_t begin = end + kFactsEnd.size() + kOtlpKey.size();
+  std::string rest(text.substr(0, end));
+  rest += text.substr(records);
+  return WrittenLetter{std::move(rest), text.substr(begin, records - begin)};
+}
+
 }  // namespace
 
 std::string write_dead_letter(const DeadLetter& letter) {
   std::string text = dump(facts(letter));
   text.pop_back();  // the closing brace
+  text += kFactsEnd;
   if (const auto otlp = otlp_protobuf_to_json(letter.otlp)) {
-    text += ",\n\"otlp\":" + *otlp;
+    text += kOtlpKey;
+    text += *otlp;
   } else {
-    text += ",\n\"otlp_hex\":\"";
+    text += "\"otlp_hex\":\"";
     append_hex(text, letter.otlp);
     text += "\"";
   }
-  return text + ",\n\"records\":" + dump(records_json(letter.records)) + "}\n";
+  text += kRecordsKey;
+  text += dump(records_json(letter.records));
+  text += "}\n";
+  return text;
 }
 
 Result<LetterRecords> dead_letter_records(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const auto written = as_written(text);
+  const Json json = Json::parse(written ? written->without_spans : text, nullptr, false);
   if (!json.is_object()) return invalid("it is not JSON");
   const auto trace_id = id_at<TraceId>(json, "trace_id");
   if (!trace_id) return invalid("trace_id is needed");
@@ -120,7 +148,7 @@ Result<LetterRecords> dead_letter_records(const std::string& text) {
 }
 
 Result<std::string> dead_letter_facts(std::string_view text) {
-  const auto end = text.find(",\n");
+  const auto end = text.find(kFactsEnd);
   if (end == std::string_view::npos) return Error{ErrorCode::corrupt, "no first line"};
   const auto parsed = Json::parse(std::string(text.substr(0, end)) + "}", nullptr, false);
   if (!parsed.is_object()) return Error{ErrorCode::corrupt, "the first line is not JSON"};
@@ -137,7 +165,8 @@ Result<std::uint32_t> dead_letter_spans(const std::string& text) {
 }
 
 Result<DeadLetter> read_dead_letter(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const auto written = as_written(text);
+  const Json json = Json::parse(written ? written->without_spans : text, nullptr, false);
   if (!json.is_object()) return invalid("it is not JSON");
   DeadLetter letter;
   const auto trace_id = id_at<TraceId>(json, "trace_id");
@@ -157,7 +186,9 @@ Result<DeadLetter> read_dead_letter(const std::string& text) {
   letter.experiment = text_at(json, "experiment");
   letter.service = text_at(json, "service");
   letter.peer = peer_of(json.value("peer", Json()));
-  auto otlp = otlp_of(json);
+  auto otlp = written ? otlp_json_to_protobuf(std::string(written->otlp),
+                                              std::numeric_limits<std::size_t>::max())
+                      : otlp_of(json);
   if (!otlp) return std::move(otlp).error();
   letter.otlp = *std::move(otlp);
   return letter;

@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view kPrefix = "traces-";
 constexpr std::string_view kSuffix = ".jsonl";
 constexpr auto kLookForRoom = std::chrono::minutes(1);
+constexpr std::size_t kWriteBytes = 8u << 20;  // of lines held at a time, or one trace
 
 nlohmann::ordered_json link_json(const LinkDefinition& link) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
@@ -85,47 +86,60 @@ bool FileDestination::accepts(const LinkHash& /*link*/, const std::string& /*exp
 }
 
 void FileDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
-  Lines lines = lines_of(batch);
-  const auto written = lines.text.empty() ? Result<void>() : write(lines.text);
-  if (!written) {
-    const Failure failure = failure_of(written.error(), options_.directory.string());
-    const bool full = failure.failure_class == FailureClass::configuration;
-    if (full) {
-      full_ = failure;
-      look_again_ = clock_.steady() + kLookForRoom;
+  std::vector<Outcome> outcomes(batch.size());
+  std::optional<Failure> failure;
+  std::string lines;
+  std::size_t written = 0;  // traces before it are in the file, or are poison
+  for (std::size_t i = 0; i < batch.size() && !failure; ++i) {
+    outcomes[i] = add_line(batch[i], lines);
+    batch[i].trace.otlp = {};
+    const bool is_last = i + 1 == batch.size();
+    if (lines.empty() || (!is_last && lines.size() < kWriteBytes)) continue;
+    if (auto done_so_far = write(lines)) {
+      written = i + 1;
+    } else {
+      failure = failed(done_so_far.error());
     }
-    file_.reset();
-    for (Outcome& outcome : lines.outcomes) {
-      if (outcome.kind != OutcomeKind::delivered) continue;
-      outcome.kind = full ? OutcomeKind::configuration : OutcomeKind::transient;
-      outcome.failure = failure;
-    }
+    lines.clear();
   }
-  finished_.emplace_back(std::move(done), std::move(lines.outcomes));
+  for (std::size_t i = written; failure && i < outcomes.size(); ++i) {
+    if (outcomes[i].kind != OutcomeKind::delivered) continue;
+    outcomes[i].kind = full_ ? OutcomeKind::configuration : OutcomeKind::transient;
+    outcomes[i].failure = *failure;
+  }
+  finished_.emplace_back(std::move(done), std::move(outcomes));
 }
 
-FileDestination::Lines FileDestination::lines_of(const std::vector<TraceDelivery>& batch) const {
-  Lines lines;
-  for (const TraceDelivery& delivery : batch) {
-    auto json = otlp_protobuf_to_json(delivery.trace.otlp);
-    Outcome outcome;
-    if (json) {
-      const auto link = lookup_(delivery.link);
-      const nlohmann::ordered_json ours = {
-          {"link", link && !link->empty() ? link_json(*link) : nlohmann::ordered_json(nullptr)},
-          {"accepted_at", utc_iso(delivery.accepted_at)}};
-      json->pop_back();  // the closing brace
-      if (json->back() != '{') *json += ',';
-      lines.text += *json + "\"tracelink\":" +
-                    ours.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "}\n";
-    } else {
-      outcome.kind = OutcomeKind::poison;
-      outcome.failure.failure_class = FailureClass::poison;
-      outcome.failure.message = json.error().message;
-    }
-    lines.outcomes.push_back(std::move(outcome));
+Failure FileDestination::failed(const Error& error) {
+  Failure failure = failure_of(error, options_.directory.string());
+  if (failure.failure_class == FailureClass::configuration) {
+    full_ = failure;
+    look_again_ = clock_.steady() + kLookForRoom;
   }
-  return lines;
+  file_.reset();
+  return failure;
+}
+
+Outcome FileDestination::add_line(const TraceDelivery& delivery, std::string& lines) const {
+  Outcome outcome;
+  const auto json = otlp_protobuf_to_json(delivery.trace.otlp);
+  if (!json) {
+    outcome.kind = OutcomeKind::poison;
+    outcome.failure.failure_class = FailureClass::poison;
+    outcome.failure.message = json.error().message;
+    return outcome;
+  }
+  const auto link = lookup_(delivery.link);
+  const nlohmann::ordered_json ours = {
+      {"link", link && !link->empty() ? link_json(*link) : nlohmann::ordered_json(nullptr)},
+      {"accepted_at", utc_iso(delivery.accepted_at)}};
+  lines += *json;
+  lines.pop_back();  // the closing brace
+  if (lines.back() != '{') lines += ',';
+  lines += "\"tracelink\":";
+  lines += ours.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  lines += "}\n";
+  return outcome;
 }
 
 Result<void> FileDestination::write(const std::string& lines) {

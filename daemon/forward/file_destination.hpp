@@ -46,11 +46,8 @@ class FileDestination final : public Destination {
   ServerStatus server() const override { return {}; }
 
  private:
-  struct Lines {
-    std::string text;
-    std::vector<Outcome> outcomes;
-  };
-  Lines lines_of(const std::vector<TraceDelivery>& batch) const;
+  Outcome add_line(const TraceDelivery& delivery, std::string& lines) const;
+  Failure failed(const Error& error);
   Result<void> write(const std::string& lines);
   Result<std::uint64_t> directory_bytes() const;
   void run_finished();

@@ -38,6 +38,7 @@ struct ForwardCounters {
   std::uint64_t batches = 0;
   std::uint64_t delivered_traces = 0;
   std::uint64_t dead_lettered_traces = 0;  // in whole or in part
+  std::uint64_t pieces = 0;                // of traces that were too large to be held at once
   // Attempts of a trace that ended so.
   std::uint64_t transient = 0, configuration = 0, poison = 0, unknown = 0;
 };

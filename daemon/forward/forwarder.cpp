@@ -14,6 +14,12 @@ constexpr auto kLongestWait = std::chrono::seconds(1);
 // Those of a status; their number is told beside them.
 constexpr std::size_t kHeldScopesShown = 100;
 
+// What a batch holds, except that a trace of one record may be larger.
+std::uint64_t max_trace_bytes(const ForwarderOptions& options) {
+  constexpr std::uint64_t kBatches = 4;
+  return kBatches * options.max_batch_bytes;
+}
+
 }  // namespace
 
 Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
@@ -33,7 +39,7 @@ Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination
       dispatcher_({options.connections, options.max_traces_per_batch, options.max_batch_bytes},
                   {source, destination, ledger_, desk_, reporter_, clock, random},
                   [this](const TraceId& id) { reader_.assembly().finished(id); }),
-      reader_({{options.trace_grace, options.trace_idle}, options.links},
+      reader_({{options.trace_grace, options.trace_idle, max_trace_bytes(options)}, options.links},
               {source, desk_, relinks, ledger_, dispatcher_.holds().unlinked(), spill_, reporter_,
                clock}),
       maintenance_(
@@ -335,6 +341,7 @@ void Forwarder::publish_status() {
   status.dead_letter_bytes = dead_letters_.bytes();
   status.counters = dispatcher_.settler().counters();
   status.counters.dead_lettered_traces = desk_.buried();
+  status.counters.pieces = reader_.assembly().pieces();
   const std::lock_guard lock(mutex_);
   status_ = std::move(status);
 }

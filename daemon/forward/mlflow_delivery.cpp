@@ -1,6 +1,7 @@
 #include "daemon/forward/mlflow_delivery.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 #include <variant>
 
@@ -185,7 +186,7 @@ std::vector<MlflowDelivery::Post> MlflowDelivery::plan_posts() {
       ++at;
     }
     if (at == posts.size()) {
-      posts.push_back({.experiment_id = items_[i].experiment_id, .items = {}, .bodies = {}});
+      posts.push_back({.experiment_id = items_[i].experiment_id, .items = {}});
       bytes.push_back(0);
     }
     posts[at].items.push_back(i);
@@ -205,35 +206,36 @@ std::string MlflowDelivery::roots_for_times(const Post& post) const {
   return roots;
 }
 
-void MlflowDelivery::fill_bodies(Post& post) {
-  std::string body;
-  if (std::string roots = roots_for_times(post); !roots.empty()) {
-    post.bodies.push_back(std::move(roots));
+// Written when it is sent: bodies that wait would be copies of the trace.
+std::string MlflowDelivery::next_body(Post& post) const {
+  if (!std::exchange(post.roots_sent, true)) {
+    if (std::string roots = roots_for_times(post); !roots.empty()) return roots;
   }
   const std::string& first = items_[post.items.front()].delivery.trace.otlp;
-  const auto spans = first.size() > context_.max_post_bytes
-                         ? split_into_spans(first)
-                         : Result<std::vector<std::string>>(std::vector<std::string>{});
-  if (spans && !spans->empty()) {  // a trace of its own
-    for (const std::string& span : *spans) {
-      if (!body.empty() && body.size() + span.size() > context_.max_post_bytes) {
-        post.bodies.push_back(std::exchange(body, {}));
-      }
-      body += span;
-    }
-  } else {
-    for (const std::size_t i : post.items) body += items_[i].delivery.trace.otlp;
-  }
-  post.bodies.push_back(std::move(body));
+  if (first.size() > context_.max_post_bytes) return next_run(post);  // a trace of its own
+  post.is_last = true;
+  std::size_t bytes = 0;
+  for (const std::size_t i : post.items) bytes += items_[i].delivery.trace.otlp.size();
+  std::string body;
+  body.reserve(bytes);
+  for (const std::size_t i : post.items) body += items_[i].delivery.trace.otlp;
+  return body;
+}
+
+std::string MlflowDelivery::next_run(Post& post) const {
+  const PreparedTrace& trace = items_[post.items.front()].delivery.trace;
+  auto run = take_spans(trace.otlp, post.next_span, context_.max_post_bytes);
+  if (!run) std::abort();  // prepare_trace() wrote these bytes
+  post.next_span += run->span_count;
+  post.is_last = post.next_span >= trace.span_count;
+  return std::move(run->otlp);
 }
 
 void MlflowDelivery::send_post(const std::shared_ptr<Post>& post) {
   const auto self = shared_from_this();
   if (aborted_) return post_answered(post, *aborted_);
-  if (post->bodies.empty()) fill_bodies(*post);
-  std::string body = std::move(post->bodies[post->next_body++]);
   context_.client.post_spans(
-      post->experiment_id, std::move(body),
+      post->experiment_id, next_body(*post),
       [self, post](const Answer<std::monostate>& answer) { self->post_answered(post, answer); });
 }
 
@@ -250,7 +252,7 @@ void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
     for (const std::size_t i : post->items) fail(i, *failure, !alone);
     return;
   }
-  if (post->next_body < post->bodies.size()) return send_post(post);
+  if (!post->is_last) return send_post(post);
   context_.proof.holds() ? post_stored(post) : read_back(post);
 }
 
@@ -274,8 +276,8 @@ void MlflowDelivery::post_where_it_lives(const std::shared_ptr<Post>& post,
                               const auto& known = std::get<std::optional<KnownTrace>>(answer);
                               if (!known) return self->post_answered(post, refusal);
                               post->experiment_id = known->experiment_id;
-                              post->bodies.clear();
-                              post->next_body = 0;
+                              post->roots_sent = post->is_last = false;
+                              post->next_span = 0;
                               self->send_post(post);
                             });
 }

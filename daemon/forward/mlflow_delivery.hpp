@@ -62,8 +62,9 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   struct Post {
     std::string experiment_id;
     std::vector<std::size_t> items;
-    std::vector<std::string> bodies;
-    std::size_t next_body = 0;
+    bool roots_sent = false;    // of roots_for_times()
+    std::size_t next_span = 0;  // of a trace that is too large for one request
+    bool is_last = false;       // the request under way is the last of them
   };
 
   void send_info(std::size_t index);
@@ -77,7 +78,8 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   void post_all();
   std::vector<Post> plan_posts();
   std::string roots_for_times(const Post& post) const;
-  void fill_bodies(Post& post);
+  std::string next_body(Post& post) const;
+  std::string next_run(Post& post) const;
   void send_post(const std::shared_ptr<Post>& post);
   void post_answered(const std::shared_ptr<Post>& post, const Answer<std::monostate>& answer);
   void read_back(const std::shared_ptr<Post>& post);

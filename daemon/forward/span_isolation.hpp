@@ -7,7 +7,7 @@
 
 namespace tracelink {
 
-// A run of spans of one trace, in the order of split_into_spans().
+// A run of spans of one trace, in their order in the prepared trace.
 struct SpanRange {
   std::size_t begin = 0;
   std::size_t end = 0;

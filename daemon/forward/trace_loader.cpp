@@ -14,6 +14,12 @@ void leave_out_span_count(TraceInfo& info) {
   stats->second = "{\"total_size_bytes\": " + info.metadata["mlflow.trace.sizeBytes"] + "}";
 }
 
+// They are of one piece, not of the trace.
+void leave_out_sizes(TraceInfo& info) {
+  info.metadata.erase("mlflow.trace.sizeStats");
+  info.metadata.erase("mlflow.trace.sizeBytes");
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> load_slices(const RecordSource& source, TraceWork& work) {
@@ -44,22 +50,20 @@ Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work) {
   const std::vector<std::string_view> views(slices->begin(), slices->end());
   auto prepared = prepare_trace(work.trace_id, views);
   if (!prepared) return Error{ErrorCode::corrupt, prepared.error().message};
+  if (work.in_pieces) leave_out_sizes(prepared->info);
   return LoadedTrace{*std::move(prepared), *std::move(slices)};
 }
 
 Result<PreparedTrace> select_spans(const PreparedTrace& trace,
                                    const std::function<bool(std::size_t)>& wanted) {
-  const auto spans = split_into_spans(trace.otlp);
-  if (!spans) return spans.error();
+  auto spans = select_spans(std::string_view(trace.otlp), wanted);
+  if (!spans) return std::move(spans).error();
   PreparedTrace selected;
   selected.info = trace.info;
   leave_out_span_count(selected.info);
   selected.service = trace.service;
-  for (std::size_t i = 0; i < spans->size(); ++i) {
-    if (!wanted(i)) continue;
-    selected.otlp += (*spans)[i];
-    ++selected.span_count;
-  }
+  selected.otlp = std::move(spans->otlp);
+  selected.span_count = spans->span_count;
   return selected;
 }
 

@@ -24,8 +24,8 @@ Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work);
 // The payloads alone, with the same errors but `corrupt`.
 Result<std::vector<std::string>> load_slices(const RecordSource& source, TraceWork& work);
 
-// The spans of `trace` whose index in split_into_spans() is wanted, with the info of the whole
-// trace less the number of spans. Error: `corrupt`.
+// The spans of `trace` whose index in its otlp is wanted, with the info of the whole trace less the
+// number of spans. Error: `corrupt`.
 Result<PreparedTrace> select_spans(const PreparedTrace& trace,
                                    const std::function<bool(std::size_t)>& wanted);
 

@@ -21,6 +21,7 @@ struct Part {
   std::uint32_t span_count = 0;
   std::uint32_t bytes = 0;
   std::uint64_t sequence = 0;
+  bool has_root = false;
 };
 
 // What may be sent together.
@@ -59,7 +60,8 @@ struct TraceWork {
   bool again = false;                               // a part of it was set aside before
   bool replayed = false;                            // the first part was a dead letter
   Peer peer;                                        // of the first part
-  bool root_seen = false;
+  bool root_seen = false;                           // of the trace, perhaps in another piece
+  bool in_pieces = false;  // too large to be held at once: these are some of its parts
   std::uint64_t bytes = 0;
 
   // What earlier attempts left behind.

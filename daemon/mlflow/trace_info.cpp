@@ -199,16 +199,39 @@ Result<PreparedTrace> prepare(TraceId trace_id, const std::vector<std::string_vi
   trace.info = info_of(trace_id, spans->views);
   for (std::string& resource : set.resources) resource = without_run(resource, trace.run_id);
   TracesDataBuilder builder;
+  std::deque<std::string> rewritten_spans;
   for (std::size_t i = 0; i < spans->views.size(); ++i) {
     const LocatedSpan& located = spans->located[i];
-    const auto rewritten = rewrite_span(spans->views[i], trace.repairs);
-    builder.add(*located.resource, *located.scope,
-                rewritten ? std::string_view(*rewritten) : located.encoded);
+    std::string_view span = located.encoded;
+    if (auto rewritten = rewrite_span(spans->views[i], trace.repairs)) {
+      span = rewritten_spans.emplace_back(*std::move(rewritten));
+    }
+    builder.add(*located.resource, *located.scope, span);
   }
   trace.otlp = builder.build();
   trace.span_count = static_cast<std::uint32_t>(spans->views.size());
   if (!set.resources.empty()) trace.service = service_name(set.resources.front());
   return trace;
+}
+
+// One past the last span of the run that take_spans() gives.
+std::size_t end_of_run(const std::vector<LocatedSpan>& spans, std::size_t first,
+                       std::size_t max_bytes) {
+  constexpr std::size_t kFraming = 11;  // tag and length of a message, at most
+  std::size_t total = 0;
+  std::size_t of_spans = 0;
+  std::size_t at = first;
+  for (; at < spans.size(); ++at) {
+    const LocatedSpan& span = spans[at];
+    const bool new_resource = at == first || span.resource != spans[at - 1].resource;
+    const bool new_scope = at == first || span.scope != spans[at - 1].scope;
+    total += span.encoded.size() + kFraming;
+    if (new_resource) total += span.resource->size() + kFraming;
+    if (new_scope) total += span.scope->size() + kFraming;
+    if (at > first && total > max_bytes && of_spans + span.encoded.size() > max_bytes / 2) break;
+    of_spans += span.encoded.size();
+  }
+  return at;
 }
 
 // Of a span: attributes, events and links, and their counts.
@@ -241,24 +264,45 @@ Result<std::string> bare_root(std::string_view otlp) {
     const SpanView* root = spans ? find_root(spans->views) : nullptr;
     if (root == nullptr) return std::string();
     TracesDataBuilder builder;
-    builder.add("", "", without_details(root->encoded));
+    const std::string bare = without_details(root->encoded);
+    builder.add({}, {}, bare);
     return builder.build();
   } catch (const protozero::exception& error) {
     return Error{ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
   }
 }
 
-Result<std::vector<std::string>> split_into_spans(std::string_view otlp) {
+Result<SpanSelection> select_spans(std::string_view otlp,
+                                   const std::function<bool(std::size_t)>& wanted) {
   try {
     SpanSet set;
     read_traces_data(otlp, set);
-    std::vector<std::string> parts;
-    for (const LocatedSpan& span : set.spans) {
-      TracesDataBuilder builder;
-      builder.add(*span.resource, *span.scope, span.encoded);
-      parts.push_back(builder.build());
+    TracesDataBuilder builder;
+    SpanSelection selection;
+    for (std::size_t i = 0; i < set.spans.size(); ++i) {
+      if (!wanted(i)) continue;
+      builder.add(*set.spans[i].resource, *set.spans[i].scope, set.spans[i].encoded);
+      ++selection.span_count;
     }
-    return parts;
+    selection.otlp = builder.build();
+    return selection;
+  } catch (const protozero::exception& error) {
+    return Error{ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
+  }
+}
+
+Result<SpanSelection> take_spans(std::string_view otlp, std::size_t first, std::size_t max_bytes) {
+  try {
+    SpanSet set;
+    read_traces_data(otlp, set);
+    const std::size_t end = end_of_run(set.spans, first, max_bytes);
+    TracesDataBuilder builder;
+    SpanSelection selection;
+    for (std::size_t i = first; i < end; ++i, ++selection.span_count) {
+      builder.add(*set.spans[i].resource, *set.spans[i].scope, set.spans[i].encoded);
+    }
+    selection.otlp = builder.build();
+    return selection;
   } catch (const protozero::exception& error) {
     return Error{ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
   }

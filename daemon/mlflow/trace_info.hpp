@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -72,8 +74,19 @@ Result<PreparedTrace> prepare_trace(TraceId trace_id, const std::vector<std::str
 // times from what has no tokens takes them from this. Empty without a root. Errors: `corrupt`.
 Result<std::string> bare_root(std::string_view otlp);
 
-// One TracesData per span, each with its resource and scope, for isolating a poison span. Errors:
-// `corrupt` if `otlp` does not parse.
-Result<std::vector<std::string>> split_into_spans(std::string_view otlp);
+// Some spans of a TracesData, in its order, with their resources and scopes once.
+struct SpanSelection {
+  std::string otlp;
+  std::uint32_t span_count = 0;
+};
+// Those whose index among all spans of `otlp` is wanted. Errors: `corrupt` if `otlp` does not
+// parse.
+Result<SpanSelection> select_spans(std::string_view otlp,
+                                   const std::function<bool(std::size_t)>& wanted);
+
+// Those from index `first` on that fit into `max_bytes`: at least one, and at least half of
+// `max_bytes` of spans, so that a resource as large as the bound is not sent for each span alone.
+// None: there are no more. Errors: `corrupt`.
+Result<SpanSelection> take_spans(std::string_view otlp, std::size_t first, std::size_t max_bytes);
 
 }  // namespace tracelink

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <deque>
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -28,21 +27,30 @@ struct SpanSet {
 void read_traces_data(std::string_view encoded, SpanSet& into);
 
 // Collects spans, those of equal resource and scope side by side, each in the order they came.
+//
+// Memory: views until build(), which writes every byte once; a resource of megabytes is not copied
+// for each of its spans. Lifetime: what was added outlives the last build().
 class TracesDataBuilder {
  public:
-  void add(const std::string& resource, const std::string& scope, std::string_view span);
+  void add(std::string_view resource, std::string_view scope, std::string_view span);
   std::string build() const;
 
  private:
-  struct Resource {
-    std::string fields;
-    std::map<std::string, std::size_t, std::less<>> scope_index;
-    std::vector<std::string> scopes;  // encoded ScopeSpans
+  struct Scope {
+    std::string_view fields;
+    std::vector<std::string_view> spans;
   };
-  Resource& resource_of(const std::string& fields);
+  struct Resource {
+    std::string_view fields;
+    std::map<std::string_view, std::size_t> index;  // of `scopes` by their fields
+    std::vector<Scope> scopes;
+  };
+  Scope& scope_of(std::string_view resource, std::string_view scope);
 
-  std::map<std::string, std::size_t, std::less<>> index_;
+  std::map<std::string_view, std::size_t> index_;  // of `resources_` by their fields
   std::vector<Resource> resources_;
+  Scope* last_ = nullptr;  // of the span added before
+  std::string_view last_resource_;
 };
 
 }  // namespace tracelink

@@ -276,5 +276,93 @@ TEST_F(AssemblerTest, TakesTheSoonestWhenMemoryIsNeeded) {
   EXPECT_FALSE(assembler.take_soonest());
 }
 
+class AssemblerOfLargeTracesTest : public AssemblerTest {
+ protected:
+  // Parts of 100 bytes each, at positions 1, 2, …; three fit into a piece.
+  void add_part(bool root, std::optional<RecentTrace> known = std::nullopt) {
+    StoredRecord stored;
+    stored.sequence = ++sequence_;
+    stored.position = {1, sequence_};
+    stored.record.accepted_at = clock.wall();
+    stored.record.link = link_of('a');
+    stored.record.slice = {trace_id(1), 1, root, std::string(100, 'x')};
+    large.add(stored, known, {.link = link_of('a')});
+  }
+  static std::vector<std::uint64_t> offsets(const TraceWork& work) {
+    std::vector<std::uint64_t> all;
+    for (const Part& part : work.parts) all.push_back(part.position.offset);
+    return all;
+  }
+  // Of the next piece, which is then finished.
+  std::vector<std::uint64_t> next_piece() {
+    const auto works = large.take_ready(true);
+    if (works.size() != 1) return {};
+    EXPECT_EQ(works.front().bytes, works.front().parts.size() * 100);
+    large.finished(trace_id(1));
+    return offsets(works.front());
+  }
+  using Offsets = std::vector<std::uint64_t>;
+
+  Assembler large{{.trace_grace = seconds(2), .trace_idle = minutes(10), .max_trace_bytes = 300},
+                  clock};
+
+ private:
+  std::uint64_t sequence_ = 0;
+};
+
+TEST_F(AssemblerOfLargeTracesTest, APieceIsReadyAsSoonAsItIsFull) {
+  for (int n = 0; n < 3; ++n) add_part(false);
+  EXPECT_FALSE(large.take_ready(true).size());
+  add_part(false);
+  EXPECT_EQ(next_piece(), (Offsets{1, 2, 3}));
+  EXPECT_EQ(next_piece(), (Offsets{4}));
+  EXPECT_EQ(large.records(), 0u);
+  EXPECT_EQ(large.pieces(), 2u);
+}
+
+TEST_F(AssemblerOfLargeTracesTest, ThePartWithTheRootGoesInTheFirstPiece) {
+  for (int n = 0; n < 6; ++n) add_part(false);
+  add_part(true);
+  EXPECT_EQ(next_piece(), (Offsets{1, 2, 7}));
+  EXPECT_EQ(next_piece(), (Offsets{3, 4, 5}));
+  EXPECT_EQ(next_piece(), (Offsets{6}));
+}
+
+TEST_F(AssemblerOfLargeTracesTest, OnePieceAtATime) {
+  for (int n = 0; n < 5; ++n) add_part(n == 0);
+  auto works = large.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_TRUE(works.front().in_pieces);
+  EXPECT_EQ(large.records(), 2u);
+  clock.advance(minutes(20));
+  EXPECT_TRUE(large.take_ready(true).empty());
+  large.finished(trace_id(1));
+  works = large.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_TRUE(works.front().in_pieces);
+  EXPECT_TRUE(works.front().root_seen) << "a drain does not leave it behind";
+}
+
+TEST_F(AssemblerOfLargeTracesTest, APieceThatComesBackMeetsTheRest) {
+  for (int n = 0; n < 5; ++n) add_part(false);
+  auto works = large.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  large.put_back(std::move(works.front()));
+  EXPECT_EQ(large.records(), 5u);
+  EXPECT_EQ(next_piece(), (Offsets{1, 2, 3}));
+  EXPECT_EQ(next_piece(), (Offsets{4, 5}));
+}
+
+TEST_F(AssemblerOfLargeTracesTest, OneRecordThatIsLargerGoesAlone) {
+  Assembler small{{.max_trace_bytes = 10}, clock};
+  StoredRecord stored;
+  stored.record.slice = {trace_id(1), 1, true, std::string(100, 'x')};
+  small.add(stored, std::nullopt, {});
+  const auto works = small.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_FALSE(works.front().in_pieces);
+  EXPECT_EQ(small.records(), 0u);
+}
+
 }  // namespace
 }  // namespace tracelink

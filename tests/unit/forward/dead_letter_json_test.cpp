@@ -62,6 +62,18 @@ TEST(DeadLetterJson, TheEndsOfItsRecordsAreReadAgain) {
   EXPECT_EQ(dead_letter_records("nonsense").error().code, ErrorCode::invalid);
 }
 
+TEST(DeadLetterJson, IsReadAsItWasWrittenAndAsAPersonFormatsIt) {
+  const std::string text = write_dead_letter(letter());
+  for (const std::string& form : {text, Json::parse(text).dump(2), Json::parse(text).dump()}) {
+    const auto read = read_dead_letter(form);
+    ASSERT_TRUE(read) << form;
+    EXPECT_EQ(read->otlp, letter().otlp);
+    EXPECT_EQ(read->spans, 1u);
+    EXPECT_EQ(read->service, "checkout");
+  }
+  EXPECT_FALSE(read_dead_letter(text.substr(0, text.size() - 3))) << "torn";
+}
+
 TEST(DeadLetterJson, WithoutALinkItIsEmpty) {
   DeadLetter unlinked = letter();
   unlinked.link = {};

@@ -32,5 +32,21 @@ TEST(Preview, DeepNestingIsNoTrouble) {
   EXPECT_EQ(preview(requests + "1" + std::string(100'000, '}'), "user").size(), 1000u);
 }
 
+TEST(Preview, JsonOfVeryManyValuesIsShownAsItIs) {
+  const auto conversation = [](std::size_t values) {
+    std::string filler = "[";
+    for (std::size_t i = 1; i < values; ++i) filler += "[],";
+    return R"({"messages": [{"role": "user", "content": "hi"}], "input": )" + filler + "[]]}";
+  };
+  EXPECT_EQ(preview(conversation(10'000), "user"), "hi");
+  EXPECT_TRUE(preview(conversation(200'000), "user").starts_with(R"({"messages")"));
+  const std::string long_text(500'000, ',');
+  EXPECT_EQ(
+      preview(R"({"messages": [{"role": "user", "content": "\")" + long_text + "\"}]}", "user")
+          .substr(0, 3),
+      "\",,")
+      << "what stands in a string is no value";
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -267,18 +267,56 @@ TEST(BareRoot, IsEmptyWithoutOne) {
   EXPECT_FALSE(bare_root("\x0A\xFF\xFF"));
 }
 
-TEST(SplitIntoSpans, EachSpanKeepsItsResource) {
-  const auto parts =
-      split_into_spans(traces_data({root(), child()}) + traces_data({SpanBuilder('x')}, "other"));
-  ASSERT_TRUE(parts);
-  EXPECT_EQ(*parts, (std::vector<std::string>{traces_data({root()}), traces_data({child()}),
-                                              traces_data({SpanBuilder('x')}, "other")}));
+TEST(SelectSpans, KeepTheirOrderAndResources) {
+  const std::string all = traces_data({root(), child()}) + traces_data({SpanBuilder('x')}, "other");
+  const auto selected = select_spans(all, [](std::size_t index) { return index != 1; });
+  ASSERT_TRUE(selected);
+  EXPECT_EQ(selected->span_count, 2u);
+  EXPECT_EQ(selected->otlp, traces_data({root()}) + traces_data({SpanBuilder('x')}, "other"));
 }
 
-TEST(SplitIntoSpans, WhatIsNotOtlpIsCorrupt) {
-  const auto parts = split_into_spans("\x0A\xFF\xFF");
-  ASSERT_FALSE(parts);
-  EXPECT_EQ(parts.error().code, ErrorCode::corrupt);
+TEST(SelectSpans, ShareOneCopyOfTheirResource) {
+  const std::string service(100'000, 's');
+  const std::string all = traces_data({root(), child(), SpanBuilder('x')}, service);
+  const auto selected = select_spans(all, [](std::size_t) { return true; });
+  ASSERT_TRUE(selected);
+  EXPECT_EQ(selected->otlp, all);
+}
+
+TEST(SelectSpans, WhatIsNotOtlpIsCorrupt) {
+  const auto selected = select_spans("\x0A\xFF\xFF", [](std::size_t) { return true; });
+  ASSERT_FALSE(selected);
+  EXPECT_EQ(selected.error().code, ErrorCode::corrupt);
+  EXPECT_EQ(take_spans("\x0A\xFF\xFF", 0, 100).error().code, ErrorCode::corrupt);
+}
+
+// The number of spans of each run.
+std::vector<std::uint32_t> runs_of(const std::string& all, std::size_t max_bytes) {
+  std::vector<std::uint32_t> runs;
+  for (std::size_t first = 0;; first += runs.back()) {
+    const auto run = take_spans(all, first, max_bytes);
+    if (!run || run->span_count == 0) return runs;
+    runs.push_back(run->span_count);
+  }
+}
+
+TEST(TakeSpans, RunsAreAsLongAsTheBoundAllows) {
+  const std::string all = traces_data({SpanBuilder('a').text("k", std::string(1'000, 'x')),
+                                       SpanBuilder('b').text("k", std::string(1'000, 'x')),
+                                       SpanBuilder('c').text("k", std::string(1'000, 'x'))});
+  EXPECT_EQ(runs_of(all, 2'500), (std::vector<std::uint32_t>{2, 1}));
+  EXPECT_EQ(runs_of(all, 1), (std::vector<std::uint32_t>{1, 1, 1})) << "one at least";
+  const auto run = take_spans(all, 0, 2'500);
+  ASSERT_TRUE(run);
+  EXPECT_LE(run->otlp.size(), 2'500u);
+}
+
+TEST(TakeSpans, AResourceOfTheBoundsSizeIsNotSentForEachSpan) {
+  const std::string all = traces_data({SpanBuilder('a').text("k", std::string(1'000, 'x')),
+                                       SpanBuilder('b').text("k", std::string(1'000, 'x')),
+                                       SpanBuilder('c').text("k", std::string(1'000, 'x'))},
+                                      std::string(50'000, 's'));
+  EXPECT_EQ(runs_of(all, 5'000), (std::vector<std::uint32_t>{2, 1}));
 }
 
 }  // namespace
