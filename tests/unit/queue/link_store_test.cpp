@@ -51,12 +51,18 @@ class SlowDirectories final : public FileSystem {
   FakeFileSystem fs_;
 };
 
+LinkDefinition link(std::string name) {
+  LinkDefinition link;
+  link.name = std::move(name);
+  return link;
+}
+
 // The thread that serves all clients looks links up; another one stores them.
 TEST(LinkStore, LookingUpDoesNotWaitForTheDisk) {
   SlowDirectories fs;
   Quarantine quarantine(fs, "/quarantine", 1000);
   LinkStore links(fs, "/links", quarantine);
-  const auto known = links.remember({.name = "known"});
+  const auto known = links.remember(link("known"));
   ASSERT_TRUE(known);
   bool answered = false;
   fs.in_sync = [&] {
@@ -67,7 +73,7 @@ TEST(LinkStore, LookingUpDoesNotWaitForTheDisk) {
     }).detach();
     answered = ready.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
   };
-  EXPECT_TRUE(links.remember({.name = "new"}));
+  EXPECT_TRUE(links.remember(link("new")));
   EXPECT_TRUE(answered);
 }
 
