@@ -13,7 +13,7 @@ pytest.register_assert_rewrite("harness.expect")
 from harness import results
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template
-from harness.places import APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, clean_environment, versions
+from harness.places import APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, PATIENT, clean_environment, versions
 from harness.postgres import Postgres
 
 log = logging.getLogger("test")
@@ -156,8 +156,8 @@ def run_app():
         variables = dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
         finished = subprocess.run(
             [ENVIRONMENTS[NEWEST] / "bin/python", APPS / app, *map(str, arguments)],
-            env=clean_environment(GIT_PYTHON_REFRESH="quiet") | variables | environment,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=180, check=False)
+            env=clean_environment(GIT_PYTHON_REFRESH="quiet", **PATIENT) | variables | environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
         assert finished.returncode == 0, finished.stderr[-3000:]
         return [json.loads(line) for line in finished.stdout.splitlines()]
     return run

@@ -15,7 +15,7 @@ import requests
 
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer
-from harness.places import APPS, CLIENT, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment, versions
+from harness.places import APPS, CLIENT, ENVIRONMENTS, LATEST, NEWEST, OLDER, PATIENT, clean_environment, versions
 from harness.stored_trace import ABSENT, AS_MEASURED, differences, fields_of
 
 log = logging.getLogger("test")
@@ -122,8 +122,8 @@ def explanation(version: str, case: str, difference: Difference) -> str | None:
 
 def run_cases(**environment: str) -> list[dict]:
     finished = subprocess.run(
-        [CLIENT / "bin/python", APPS / "all_cases.py"], env=clean_environment(GIT_PYTHON_REFRESH="quiet") | environment,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+        [CLIENT / "bin/python", APPS / "all_cases.py"], env=clean_environment(GIT_PYTHON_REFRESH="quiet", **PATIENT) | environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900, check=False)
     assert finished.returncode == 0, finished.stderr[-3000:]
     return [json.loads(line) for line in finished.stdout.splitlines()]
 
@@ -133,7 +133,7 @@ def read(server: MlflowServer, made: list[dict], names: dict[str, str]) -> dict[
     finished = subprocess.run(
         [ENVIRONMENTS[server.version] / "bin/python", APPS / "read_traces.py"], input="\n".join(trace["trace_id"] for trace in made),
         env=clean_environment(MLFLOW_TRACKING_URI=server.uri, GIT_PYTHON_REFRESH="quiet"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900, check=False)
     assert finished.returncode == 0, finished.stderr[-3000:]
     traces = {}
     for trace, line in zip(made, finished.stdout.splitlines(), strict=True):
@@ -188,7 +188,7 @@ def run_directly(server: MlflowServer, model_id: str) -> list[dict]:
 
 
 def spans_location(server: MlflowServer, trace_id: str) -> str | None:
-    found = requests.get(f"{server.uri}/api/3.0/mlflow/traces/{trace_id}", timeout=60)
+    found = requests.get(f"{server.uri}/api/3.0/mlflow/traces/{trace_id}", timeout=300)
     if not found.ok:  # on some servers the SDK's own trace info is refused
         return None
     return found.json()["trace"]["trace_info"].get("tags", {}).get("mlflow.trace.spansLocation")

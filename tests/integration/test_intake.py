@@ -100,9 +100,9 @@ def test_metrics_and_probes_are_served_where_the_operator_asks(make_daemon):
     daemon.configure({})
     daemon.start()
     daemon.post(make_trace().request)
-    metrics = requests.get(f"http://{address}/metrics", timeout=30)
+    metrics = requests.get(f"http://{address}/metrics", timeout=300)
     assert metrics.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert f"tracelink_spans_accepted_total {SPANS_PER_TRACE}\n" in metrics.text
-    assert requests.get(f"http://{address}/healthz", timeout=30).status_code == 200
-    assert requests.get(f"http://{address}/readyz", timeout=30).status_code == 200
-    assert requests.get(f"http://{address}/status", timeout=30).status_code == 404
+    assert requests.get(f"http://{address}/healthz", timeout=300).status_code == 200
+    assert requests.get(f"http://{address}/readyz", timeout=300).status_code == 200
+    assert requests.get(f"http://{address}/status", timeout=300).status_code == 404

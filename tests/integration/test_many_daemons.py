@@ -28,7 +28,7 @@ def make_foreign_models(server, name: str, statuses: list[str]) -> list[str]:
     run = subprocess.run(
         [ENVIRONMENTS[server.version] / "bin/python", APPS / "make_models.py", EXPERIMENT, name, *statuses],
         env=clean_environment(MLFLOW_TRACKING_URI=server.uri, GIT_PYTHON_REFRESH="quiet"),
-        stdout=subprocess.PIPE, text=True, timeout=120, check=True)
+        stdout=subprocess.PIPE, text=True, timeout=600, check=True)
     return json.loads(run.stdout.splitlines()[-1])
 
 
@@ -53,7 +53,7 @@ def run_round(server, daemon_for, version: str, chance: random.Random, foreign: 
     with concurrent.futures.ThreadPoolExecutor(DAEMONS) as pool:
         sent = [trace for traces in pool.map(live, daemons, chances) for trace in traces]
     for daemon in daemons:
-        daemon.wait_for_spans(limit_s=300, queued=0)
+        daemon.wait_for_spans(limit_s=600, queued=0)
     [chosen] = {daemon.wait_for_model()["id"] for daemon in daemons}
     experiment = server.experiment_id(EXPERIMENT)
     models = {model_id: server.model(model_id) for model_id in server.model_ids(experiment, f"agent-{version}")}

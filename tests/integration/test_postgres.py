@@ -299,7 +299,7 @@ def test_a_database_that_restarts_and_connections_that_break_cost_nothing(server
     postgres.stop()
     postgres.start()
     total = len(sent) * SPANS_PER_TRACE
-    daemon.wait_for_spans(limit_s=300, accepted=total, delivered=total, queued=0)
+    daemon.wait_for_spans(limit_s=600, accepted=total, delivered=total, queued=0)
     status = daemon.status()
     linked_once(server, status["experiment"]["id"], status["model"]["id"], sent)
     complete(server, status["experiment"]["id"], status["model"]["id"])
@@ -335,7 +335,7 @@ def test_parts_of_the_same_traces_from_many_daemons_do_not_block_each_other(serv
     server.start()
     for daemon in daemons:
         accepted = daemon.spans()["accepted"]
-        daemon.wait_for_spans(limit_s=300, delivered=accepted, queued=0)
+        daemon.wait_for_spans(limit_s=600, delivered=accepted, queued=0)
     [model] = {daemon.status()["model"]["id"] for daemon in daemons}
     linked = server.linked_traces(server.experiment_id("support"), model)
     assert sorted(info["trace_id"] for info in linked) == sorted(trace.trace_id for trace in traces)

@@ -77,7 +77,7 @@ class Rollout:
         if not self.server_is_up:
             self.outage()
         spans = SPANS_PER_TRACE * sum(map(len, self.sent.values()))
-        self.daemon.wait_for_spans(limit_s=300, accepted=spans, delivered=spans, queued=0)
+        self.daemon.wait_for_spans(limit_s=600, accepted=spans, delivered=spans, queued=0)
 
 
 def test_every_trace_has_the_version_of_its_first_span(server, daemon_for, request):

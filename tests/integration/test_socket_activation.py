@@ -41,7 +41,7 @@ def test_a_request_made_while_the_daemon_is_down_is_answered_by_the_next_one(mak
     assert daemon.sigterm() == 0
     body = make_trace().request.SerializeToString()
     waiting = socket.socket(socket.AF_UNIX)
-    waiting.settimeout(30)
+    waiting.settimeout(300)
     waiting.connect(str(daemon.socket))  # accepted by the kernel; nobody serves it yet
     waiting.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                     b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n" % (PROTOBUF.encode(), len(body)) + body)

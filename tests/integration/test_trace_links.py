@@ -203,7 +203,7 @@ def test_workers_side_by_side_have_their_own_versions(newest_server, daemon_for)
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     sent = {}
     for name, run in runs.items():
-        out, err = run.communicate(timeout=180)
+        out, err = run.communicate(timeout=600)
         assert run.returncode == 0, err[-3000:]
         sent[name] = sorted(json.loads(line)["trace_id"] for line in out.splitlines())
     daemon.wait_for_spans(delivered=4 * sum(len(traces) for traces in sent.values()), queued=0)

@@ -92,7 +92,7 @@ def test_neither_or_both_is_an_error_that_says_what_to_do(make_daemon, model, wo
     checked = daemon.tracelink("config", "check")
     assert checked.code == FAILED and words in checked.err
     refused = subprocess.run([BIN / "tracelinkd", "--config", daemon.config_file], env=daemon.environment,
-                             stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+                             stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     assert refused.returncode == FAILED and words in refused.stderr
 
 

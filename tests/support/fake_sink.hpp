@@ -31,7 +31,7 @@ class FakeSink final : public RecordSink {
   // Blocks until `count` requests came in all. Throws instead of hanging.
   std::vector<AcceptedRequest> wait_for(std::size_t count) {
     std::unique_lock lock(mutex_);
-    const bool came = arrived_.wait_for(lock, std::chrono::seconds(20),
+    const bool came = arrived_.wait_for(lock, std::chrono::seconds(300),
                                         [&] { return requests_.size() >= count; });
     if (!came) throw std::runtime_error("fake sink: the request did not come");
     return requests_;

@@ -10,7 +10,7 @@ import yaml
 from . import unix_http
 from .places import BIN, clean_environment
 from .processes import Process
-from .waiting import wait_until
+from .waiting import LIMIT_S, wait_until
 
 PROTOBUF = "application/x-protobuf"
 
@@ -56,7 +56,7 @@ class Daemon:
     def start(self) -> None:
         assert not self.is_running(), "already running"
         self._process = Process([BIN / "tracelinkd", "--config", self.config_file], self.environment, self.log_file)
-        wait_until("tracelinkd accepts", self._accepts, 30, self.log_tail)
+        wait_until("tracelinkd accepts", self._accepts, state=self.log_tail)
 
     def adopt(self, process: Process) -> None:
         """For a daemon that something else starts (socket activation)."""
@@ -71,6 +71,11 @@ class Daemon:
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.is_running()
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
 
     def sigkill(self) -> None:
         assert self._process and self.is_running(), self.log_tail()
@@ -96,7 +101,7 @@ class Daemon:
         return CommandResult(subprocess.run(
             [BIN / "tracelink", "--config", self.config_file, *map(str, arguments)],
             env=self.environment | environment, input=input, stdin=None if input else subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False))
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False))
 
     def status(self) -> dict:
         return self.tracelink("status", "--json").json()
@@ -109,7 +114,7 @@ class Daemon:
         assert spans["accepted"] == explained, f"the balance is broken: {spans}"
         return spans
 
-    def wait_for_spans(self, limit_s: float = 120, **expected: int) -> dict:
+    def wait_for_spans(self, limit_s: float = LIMIT_S, **expected: int) -> dict:
         """Waits until the named counts are reached, e.g. wait_for_spans(delivered=10, queued=0)."""
         def reached():
             spans = self.spans()

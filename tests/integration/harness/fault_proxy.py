@@ -70,7 +70,7 @@ class FaultProxy:
             do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do
 
             def _forward(self, body):
-                upstream = http.client.HTTPConnection("127.0.0.1", proxy._target_port, timeout=60)
+                upstream = http.client.HTTPConnection("127.0.0.1", proxy._target_port, timeout=300)
                 try:
                     headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
                     upstream.request(self.command, self.path, body or None, headers)

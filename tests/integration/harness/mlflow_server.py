@@ -72,7 +72,7 @@ class MlflowServer:
         return self._process.log_tail() if self._process else "(not running)"
 
     def request(self, method: str, path: str, **options):
-        answer = requests.request(method, self.uri + path, timeout=60, auth=self.auth, **options)
+        answer = requests.request(method, self.uri + path, timeout=300, auth=self.auth, **options)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 
@@ -115,7 +115,7 @@ class MlflowServer:
         run = subprocess.run(
             [ENVIRONMENTS[self.version] / "bin/python", APPS / "search_traces.py", experiment_id, model_id],
             env=clean_environment(MLFLOW_TRACKING_URI=self.uri, GIT_PYTHON_REFRESH="quiet"),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900, check=False)
         assert run.returncode == 0, run.stderr[-3000:]
         return json.loads(run.stdout)
 

@@ -32,6 +32,11 @@ _FOREIGN = ("MLFLOW_", "OTEL_", "TRACELINK_", "GIT_", "GITHUB_", "CI_", "BUILD_"
             "XDG_", "DATABRICKS_", "SOURCE_COMMIT")
 
 
+# For an application that is to deliver on a busy machine: OpenTelemetry's exporter gives a trace up after 10 s. In seconds, as
+# its Python reads it.
+PATIENT = {"OTEL_EXPORTER_OTLP_TIMEOUT": "300", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "300"}
+
+
 def clean_environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     return kept | more

@@ -24,7 +24,7 @@ class Process:
         except ProcessLookupError:
             pass
 
-    def wait(self, limit_s: float = 60) -> int:
+    def wait(self, limit_s: float = 300) -> int:
         return self._child.wait(limit_s)
 
     def kill(self) -> None:

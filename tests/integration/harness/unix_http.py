@@ -24,7 +24,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def request(socket_path: pathlib.Path, method: str, target: str, body: bytes = b"",
-            headers: dict[str, str] | None = None, timeout_s: float = 30) -> Reply:
+            headers: dict[str, str] | None = None, timeout_s: float = 120) -> Reply:
     connection = _UnixConnection(str(socket_path), timeout_s)
     try:
         connection.request(method, target, body or None, headers or {})

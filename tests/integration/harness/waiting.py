@@ -7,7 +7,7 @@ from typing import Callable, TypeVar
 T = TypeVar("T")
 log = logging.getLogger("wait")
 
-LIMIT_S = 120.0
+LIMIT_S = 600.0
 
 
 def wait_until(what: str, probe: Callable[[], T], limit_s: float = LIMIT_S,

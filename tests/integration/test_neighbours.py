@@ -1,0 +1,90 @@
+"""No client hurts another: a good client beside each hostile or unlucky one of harness/neighbours.py, and beside all of them.
+
+The bounds are counts and ratios: how long the good client waits is compared with what it waited alone, in the same run.
+"""
+
+import os
+import re
+import statistics
+import time
+
+import pytest
+
+from harness import neighbours
+from harness.otlp import make_trace
+from harness.ports import free_port
+from harness.stand_in import StandIn
+from harness.waiting import wait_until
+
+REQUESTS = 25
+MIB = 1 << 20
+MEMORY = 192 * MIB  # limits.memory
+FACTOR = 20  # of what a request waits at most; a stalled client waits thousands of times as long
+
+
+@pytest.fixture
+def stand_in():
+    server = StandIn()
+    yield server
+    server.close()
+
+
+class Good:
+    """A client that sends one trace after the other."""
+
+    def __init__(self, daemon):
+        self._daemon = daemon
+        self.sent: set[str] = set()
+
+    def worst_of(self, count: int) -> float:
+        """How long the slowest but one of so many requests took."""
+        waits = []
+        for _ in range(count):
+            trace = make_trace()
+            started = time.monotonic()
+            self._daemon.post(trace.request)
+            waits.append(time.monotonic() - started)
+            self.sent.add(trace.trace_id)
+        return sorted(waits)[-2]
+
+
+def peak_bytes(daemon) -> int:
+    return int(re.search(r"VmHWM:\s+(\d+) kB", open(f"/proc/{daemon.pid}/status").read())[1]) * 1024
+
+
+def descriptors(daemon) -> int:
+    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
+
+
+EACH = [pytest.param((neighbour,), id=neighbour.__name__) for neighbour in neighbours.ALL]
+
+
+@pytest.mark.parametrize("company", [*EACH, pytest.param(neighbours.ALL, id="all")])
+def test_a_good_client_beside(company, make_daemon, stand_in):
+    probes = ("127.0.0.1", free_port())
+    daemon = make_daemon({"model": {"name": "agent", "git": "off"}, "experiment": {"id": "1"}, "tracking": {"uri": stand_in.uri}})
+    daemon.configure({"control": {"socket": str(daemon.control), "http": f"{probes[0]}:{probes[1]}"}})
+    daemon.start()
+    daemon.wait_for_model()
+    good = Good(daemon)
+    alone = good.worst_of(REQUESTS)
+    wait_until("the good traces arrive alone", lambda: good.sent <= stand_in.trace_ids)
+    open_alone = descriptors(daemon)
+
+    with neighbours.beside(daemon, probes, company) as stage:
+        for _ in company:
+            wait_until("the neighbours are under way", lambda: stage.under_way.acquire(blocking=False))
+        waited = statistics.median(good.worst_of(REQUESTS // 5) for _ in range(5))
+        wait_until("the good traces arrive beside them", lambda: good.sent <= stand_in.trace_ids, state=daemon.log_tail)
+        for trace_id, spans in stage.due.items():
+            wait_until(f"all spans of {trace_id} but the refused", lambda: stand_in.span_count(trace_id) == spans, state=daemon.log_tail)
+        assert descriptors(daemon) < 2_000 + 200
+        assert waited < FACTOR * alone, f"{waited:.3f} s beside them, {alone:.3f} s alone"
+        daemon.spans()
+
+    assert peak_bytes(daemon) < 2 * MEMORY
+    wait_until("their descriptors are given back", lambda: descriptors(daemon) <= open_alone + 20)
+    good.worst_of(REQUESTS)
+    wait_until("the good traces arrive after them", lambda: good.sent <= stand_in.trace_ids, state=daemon.log_tail)
+    daemon.spans()
+    assert not re.search(r"^(error failing subject=\"forged|forged line)", daemon.log_file.read_text(errors="replace"), re.MULTILINE)
