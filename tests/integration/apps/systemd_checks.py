@@ -57,6 +57,13 @@ def accepted():
     return json.loads(text)["spans"]["accepted"] if code == 0 else text
 
 
+def wait_for_more(count):
+    """Until five more are sent, however long that takes."""
+    goal = count() + 5
+    while count() < goal:
+        time.sleep(0.01)
+
+
 def send_while(action, first):
     """A span each 50 ms from before to after the action; the statuses that were not 200, and how many were sent."""
     bad, sent, over = [], 0, threading.Event()
@@ -74,9 +81,9 @@ def send_while(action, first):
             time.sleep(0.05)
     thread = threading.Thread(target=client)
     thread.start()
-    time.sleep(0.3)
+    wait_for_more(lambda: sent)
     action()
-    time.sleep(0.3)
+    wait_for_more(lambda: sent)
     over.set()
     thread.join()
     return {"bad": bad, "sent": sent}
