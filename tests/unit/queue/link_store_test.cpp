@@ -52,9 +52,9 @@ class SlowDirectories final : public FileSystem {
 };
 
 LinkDefinition link(std::string name) {
-  LinkDefinition link;
-  link.name = std::move(name);
-  return link;
+  LinkDefinition definition;
+  definition.name = std::move(name);
+  return definition;
 }
 
 // The thread that serves all clients looks links up; another one stores them.
