@@ -14,6 +14,7 @@ namespace tracelink {
 namespace {
 
 constexpr auto kConfigurationWait = std::chrono::minutes(1);
+constexpr auto kOthersGoThrough = std::chrono::seconds(5);
 constexpr int kDoubtFailures = 3;
 // While nothing else fails, its own infos show between the failures that the server is well.
 constexpr auto kCalmDoubtTime = std::chrono::seconds(1);
@@ -104,9 +105,10 @@ void Settler::settle_scopes(const GroupKey& group, const std::vector<Outcome>& o
     const std::string message = key.scope == FailureScope::experiment
                                     ? scope_name(key, parts_.source) + ": " + told.message
                                     : told.message;
-    parts_.reporter.failure(well ? "single traces" : report_subject(key, parts_.source), message,
-                            told.remedy);
-    if (!well) parts_.holds.failed(group, key, told);
+    const bool of_traces = well || is_of_traces(group, *failure);
+    parts_.reporter.failure(of_traces ? "single traces" : report_subject(key, parts_.source),
+                            message, told.remedy);
+    if (!of_traces) parts_.holds.failed(group, key, told);
   }
   if (well) parts_.holds.succeeded(group);
   if (failure == nullptr) {
@@ -114,6 +116,15 @@ void Settler::settle_scopes(const GroupKey& group, const std::vector<Outcome>& o
   } else if (!well && any(outcomes, OutcomeKind::transient)) {
     parts_.batch_size.shrink();
   }
+}
+
+// An unclear answer while others go through says something about these traces, not about the server.
+// A probe is another matter: its scope waits for what it says.
+bool Settler::is_of_traces(const GroupKey& group, const Failure& failure) const {
+  return failure.failure_class == FailureClass::unknown &&
+         failure.scope == FailureScope::server &&
+         parts_.clock.steady() - kOthersGoThrough < last_delivery_ &&
+         parts_.holds.ask(group).permit == Holds::Permit::yes;
 }
 
 void Settler::settle_item(Item item, const Outcome& outcome) {

@@ -63,6 +63,7 @@ class Settler {
   using Item = Flight::Item;
 
   void settle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes);
+  bool is_of_traces(const GroupKey& group, const Failure& failure) const;
   void settle_item(Item item, const Outcome& outcome);
   void delivered(Item item);
   void refused_alone(Item item, const Outcome& outcome);

@@ -154,6 +154,21 @@ TEST_F(ForwarderFairnessTest, ARoundDoesNotAskAboutAllThatIsHeld) {
   EXPECT_EQ(source.totals().delivered, 1'000u);
 }
 
+TEST_F(ForwarderFairnessTest, UnclearAnswersAboutOneExperimentDoNotStopTheOthers) {
+  options.connections = 1;
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    return delivery.experiment == "7" ? failed(OutcomeKind::unknown, FailureClass::unknown)
+                                      : Outcome{};
+  }));
+  accept_all(1, 100, {.experiment = "7"});
+  for (std::uint64_t trace = 1'001; trace <= 1'060; ++trace) {
+    accept(trace);
+    run_for(seconds(3));
+    EXPECT_EQ(destination.delivered_spans(trace_id(trace)).size(), 1u) << trace;
+  }
+  EXPECT_EQ(forwarder->status().held_scopes, 0u);
+}
+
 TEST_F(ForwarderFairnessTest, StatusShowsTheFirstHoldsAndTheNumberOfAll) {
   refuse_experiments_but({""});
   for (std::uint64_t trace = 1; trace <= 300; ++trace) {
