@@ -118,11 +118,10 @@ void Settler::settle_scopes(const GroupKey& group, const std::vector<Outcome>& o
   }
 }
 
-// An unclear answer while others go through says something about these traces, not about the server.
-// A probe is another matter: its scope waits for what it says.
+// An unclear answer while others go through says something about these traces, not about the
+// server. A probe is another matter: its scope waits for what it says.
 bool Settler::is_of_traces(const GroupKey& group, const Failure& failure) const {
-  return failure.failure_class == FailureClass::unknown &&
-         failure.scope == FailureScope::server &&
+  return failure.failure_class == FailureClass::unknown && failure.scope == FailureScope::server &&
          parts_.clock.steady() - kOthersGoThrough < last_delivery_ &&
          parts_.holds.ask(group).permit == Holds::Permit::yes;
 }
