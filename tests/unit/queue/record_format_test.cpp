@@ -192,7 +192,8 @@ TEST(QueueFormat, RoundTripsTheCheckpoint) {
                               .next_segment_id = 14,
                               .next_sequence = 10,
                               .retired_ids = {11, 12},
-                              .sealed_at = {{13, 4160}}};
+                              .sealed_at = {{13, 4160}},
+                              .moved = {{12, {.place = 7, .records = 3, .spans = 5, .secret = 9}}}};
   const auto decoded = decode_checkpoint(encode_checkpoint(checkpoint));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(*decoded, checkpoint);
@@ -212,6 +213,8 @@ TEST(QueueFormat, RefusesACheckpointThatNamesWhatWasNeverThere) {
   EXPECT_TRUE(refused([](Checkpoint& c) { c.retired_ids = {0}; }));
   EXPECT_TRUE(refused([](Checkpoint& c) { c.sealed_at = {{14, 4160}}; }));
   EXPECT_TRUE(refused([](Checkpoint& c) { c.sealed_at = {{12, 4161}}; }));
+  EXPECT_TRUE(refused([](Checkpoint& c) { c.moved = {{14, {.place = 3}}}; }));
+  EXPECT_TRUE(refused([](Checkpoint& c) { c.moved = {{12, {.place = 14}}}; }));
 }
 
 // Written before replays were counted: they were not there yet.
@@ -220,9 +223,10 @@ TEST(QueueFormat, ReadsACheckpointOfVersion1) {
   checkpoint.retired = {1, 2, 3, 4, 5, 6, 7, 8, 15};
   checkpoint.next_segment_id = 9;
   std::string copy = encode_checkpoint(checkpoint);
-  copy.resize(copy.size() / 2 - sizeof(std::uint64_t) - sizeof(std::uint32_t));
+  constexpr std::size_t kLater = sizeof(std::uint64_t) + sizeof(std::uint32_t);  // and moved_count
+  copy.resize(copy.size() / 2 - kLater - sizeof(std::uint32_t));
   copy[8] = 1;
-  copy[12] = static_cast<char>(copy[12] - static_cast<char>(sizeof(std::uint64_t)));
+  copy[12] = static_cast<char>(copy[12] - static_cast<char>(kLater));
   append_le(copy, crc32c(0, copy));
   const auto decoded = decode_checkpoint(copy + copy);
   ASSERT_TRUE(decoded);
