@@ -89,6 +89,7 @@ void Spill::spill(Mark& mark, const TraceWork& work) {
     const Position first = work.parts.front().position;
     mark.first = std::min(mark.first.value_or(first), first);
   }
+  has_others_ |= &mark == &others_;
   mark.records += work.parts.size();
   records_ += work.parts.size();
   if (latest_general_ == SteadyTime::max()) latest_general_ = clock_.steady() + kLongestAside;
@@ -149,7 +150,7 @@ void Spill::close_full_floods(const Backlog& backlog, const Room& room) {
 }
 
 bool Spill::general_is_due(const Room& room) const {
-  if (held_.empty() && others_.records == 0) return false;
+  if (held_.empty() && !has_others_) return false;
   const SteadyTime now = clock_.steady();
   if (now < next_general_) return false;
   return opened_ || room.for_held || now >= latest_general_;
@@ -226,13 +227,10 @@ void Spill::end() {
   const auto is_empty = [](const auto& entry) { return !entry.second.first; };
   std::erase_if(floods_, is_empty);
   if (general_) std::erase_if(held_, is_empty);
-  if (!others_.first) others_.records = 0;
-  // What was lost meanwhile does not come back.
-  records_ = 0;
-  for_each_mark([this](Mark& mark) {
-    mark.open = false;
-    records_ += mark.records;
-  });
+  has_others_ = others_.first.has_value();
+  if (!has_others_) others_.records = 0;
+  for_each_mark([](Mark& mark) { mark.open = false; });
+  if (empty()) records_ = 0;  // what was lost meanwhile does not come back
   if (floods_.empty()) flood_ids_.clear();
   if (!general_) return;
   std::swap(held_ids_, newly_held_ids_);

@@ -61,7 +61,7 @@ class Spill {
   // advance() would begin one, or go on with it.
   bool has_work(const Backlog& backlog, const Room& room) const;
 
-  bool empty() const { return held_.empty() && floods_.empty() && others_.records == 0; }
+  bool empty() const { return held_.empty() && floods_.empty() && !has_others_; }
   // At least as many as traces.
   std::size_t records() const { return records_; }
   std::size_t records_of(const ScopeKey& scope) const;
@@ -99,6 +99,7 @@ class Spill {
   std::map<ScopeKey, Mark> held_;
   std::map<GroupKey, Mark> floods_;
   Mark others_;
+  bool has_others_ = false;  // until a rescan has found none
   std::size_t records_ = 0;
   // Of what is spilled. The second ones: since a general rescan began.
   TraceIdFilter held_ids_, newly_held_ids_, flood_ids_, newly_flood_ids_;
@@ -120,6 +121,7 @@ void Spill::drop_absent(const Backlog& backlog, Dropped dropped) {
     const auto mark = at++;
     if (backlog.traces_in(mark->first) > 0) continue;
     others_.records += mark->second.records;
+    has_others_ = true;
     const Position first = oldest(mark->second);
     others_.first = std::min(others_.first.value_or(first), first);
     dropped(mark->first);
