@@ -4,6 +4,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 namespace tracelink {
 
@@ -32,6 +33,11 @@ void ClientConnection::evict() {
   std::string_view rest = text;
   (void)write_now(rest);
   abort();
+}
+
+Task<void> ClientConnection::let_others_go() {
+  constexpr asio::use_awaitable_t<IoExecutor> kInTurn;
+  co_await asio::post(socket_.get_executor(), kInTurn);
 }
 
 Task<void> ClientConnection::sleep() {

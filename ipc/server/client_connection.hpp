@@ -78,6 +78,9 @@ class ClientConnection : public ReplyTarget {
   void arm_watchdog();
   void disarm_watchdog() { watchdog_.cancel(); }
 
+  // Lets every other connection that is ready go first.
+  Task<void> let_others_go();
+
   // Waits for wake(), which abort() calls too: look at the reason afterwards.
   Task<void> sleep();
   void wake() { wakeup_.cancel(); }

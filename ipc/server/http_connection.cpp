@@ -84,6 +84,8 @@ Task<void> OtlpHttpConnection::run() {
       more = co_await serve(parser);
     }
     end_request();
+    if (input_.empty()) input_ = std::string();  // an idle connection keeps no buffer
+    if (more && !input_.empty()) co_await let_others_go();
   }
   end_request();
   abort();

@@ -48,13 +48,14 @@ Task<bool> JsonLinesConnection::serve_input() {
     auto line = lines_.next();
     if (line) {
       if (!co_await serve_line(*std::move(line))) co_return false;
+      if (used < input_.size()) co_await let_others_go();
     } else if (lines_.buffered_bytes() > 0) {
       (void)co_await grow();  // if it is not granted, run() finds the reply
     } else if (!lines_.inside_line()) {
       end_request();  // it was an empty line
     }
   }
-  input_.clear();
+  input_ = std::string();  // an idle connection keeps no buffer
   co_return true;
 }
 
