@@ -138,9 +138,10 @@ void Spill::for_each_mark(Visit visit) {
   visit(others_);
 }
 
-// What one flood may have in memory.
+// What one flood may have in memory: something, or a rescan would bring nothing.
 std::size_t Spill::quota(const Room& room) const {
-  return room.window_records / 2 / std::max<std::size_t>(floods_.size(), 1);
+  const std::size_t share = room.window_records / 2 / std::max<std::size_t>(floods_.size(), 1);
+  return std::max<std::size_t>(share, 1);
 }
 
 void Spill::close_full_floods(const Backlog& backlog, const Room& room) {
