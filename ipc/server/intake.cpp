@@ -82,8 +82,13 @@ RequestId Intake::begin(std::weak_ptr<ReplyTarget> target, std::uint64_t token, 
 bool Intake::reserve(RequestId id, std::size_t bytes) {
   Request& request = requests_.at(id);
   request.wanted_bytes += bytes;
-  return ask_for(id, request,
-                 request.held_bytes == 0 ? std::min(bytes, options_.client_bytes) : bytes);
+  return ask_for(id, request, request.held_bytes == 0 ? first_step(request, bytes) : bytes);
+}
+
+// Further calls of a client that uses its own part already begin with next to nothing.
+std::size_t Intake::first_step(const Request& request, std::size_t bytes) const {
+  const std::size_t own = std::min(bytes, options_.client_bytes);
+  return small_.budget.within_floor(request.client, own) ? own : std::min(bytes, kRequestCost);
 }
 
 // An announcement alone reserves no more than its client's own part: the rest is asked for when

@@ -127,6 +127,7 @@ class Intake {
   void on_stored(RequestId id, const Result<void>& result);
 
   void pump();
+  std::size_t first_step(const Request& request, std::size_t bytes) const;
   bool ask_for(RequestId id, Request& request, std::size_t bytes);
   void hold(Request& request, std::size_t bytes);
   void move_to(Lane& lane, Request& request);

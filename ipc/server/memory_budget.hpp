@@ -18,6 +18,8 @@ class MemoryBudget {
   MemoryBudget(std::size_t limit_bytes, std::size_t floor_bytes)
       : limit_(limit_bytes), floor_(floor_bytes) {}
 
+  // Whether the client may hold so much more whatever others hold.
+  bool within_floor(const ClientId& client, std::size_t bytes) const;
   // False: it waits; next_granted() names it later.
   bool reserve(const ClientId& client, RequestId id, std::size_t bytes);
   // After release() or cancel(), call until it returns nothing. `bytes` as asked for.
@@ -42,7 +44,6 @@ class MemoryBudget {
     std::size_t bytes = 0;
   };
   bool fits(std::size_t bytes) const;
-  bool within_floor(const ClientId& client, std::size_t bytes) const;
 
   const std::size_t limit_;
   const std::size_t floor_;

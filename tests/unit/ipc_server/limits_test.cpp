@@ -73,6 +73,20 @@ TEST_F(Limits, ASlowBodyGivesItsMemoryToOneThatWaits) {
   EXPECT_EQ(stats().in_flight_bytes, 0u);
 }
 
+// One connection with many calls that are only announced takes no more than its own part.
+TEST_F(Limits, AnnouncementsDoNotFillTheMemory) {
+  options.memory_bytes = 4u << 20;
+  start();
+  GrpcTestClient announcer(connect());
+  for (int i = 0; i < 100; ++i) {
+    announcer.call(frame_grpc_message(one_span(1, 900'000)).substr(0, 9), {}, false);
+  }
+  announcer.round_trip();
+  EXPECT_LT(stats().in_flight_bytes, 200u << 10);
+  GrpcTestClient good(connect());
+  EXPECT_EQ(good.finish(good.call(frame_grpc_message(one_span(2, 900'000)))).status(), "0");
+}
+
 // The worker may have a queue of bodies that take long; a small compressed one does not go there.
 TEST_F(Limits, ASmallCompressedRequestIsNotBehindLargeOnes) {
   options.decode_threads = 0;
