@@ -28,14 +28,17 @@ bool shows_all(const StoredTrace& stored, const std::string& otlp) {
 }  // namespace
 
 // Of a trace that had no spans before, the info tells whether it has some now. Of others the spans
-// have to be read. A small trace is as good a witness as any.
+// have to be read, unless it is large. A small trace is as good a witness as any.
 void MlflowDelivery::read_back(const std::shared_ptr<Post>& post) {
   const auto cost = [this](std::size_t index) {
-    const Item& item = items_[index];
-    return std::pair(item.joins_others, item.delivery.trace.otlp.size());
+    const Item& candidate = items_[index];
+    return std::pair(candidate.joins_others, candidate.delivery.trace.otlp.size());
   };
   const std::size_t witness = *std::ranges::min_element(post->items, {}, cost);
-  items_[witness].joins_others ? read_back_spans(post, witness) : read_back_info(post, witness);
+  const Item& item = items_[witness];
+  // The answer with the spans of a large trace would be longer than an answer may be.
+  const bool by_spans = item.joins_others && !item.in_several_posts;
+  by_spans ? read_back_spans(post, witness) : read_back_info(post, witness);
 }
 
 void MlflowDelivery::read_back_info(const std::shared_ptr<Post>& post, std::size_t index) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <protozero/exception.hpp>
+#include <protozero/varint.hpp>
 
 #include "daemon/codec/run_attribute.hpp"
 #include "daemon/mlflow/mlflow_attributes.hpp"
@@ -217,7 +218,10 @@ Result<PreparedTrace> prepare(TraceId trace_id, const std::vector<std::string_vi
 // One past the last span of the run that take_spans() gives.
 std::size_t end_of_run(const std::vector<LocatedSpan>& spans, std::size_t first,
                        std::size_t max_bytes) {
-  constexpr std::size_t kFraming = 11;  // tag and length of a message, at most
+  const auto framing = [](std::size_t bytes) {  // tag and length of a message
+    return 1 + static_cast<std::size_t>(protozero::length_of_varint(bytes));
+  };
+  const std::size_t of_group = framing(max_bytes);
   std::size_t total = 0;
   std::size_t of_spans = 0;
   std::size_t at = first;
@@ -225,9 +229,9 @@ std::size_t end_of_run(const std::vector<LocatedSpan>& spans, std::size_t first,
     const LocatedSpan& span = spans[at];
     const bool new_resource = at == first || span.resource != spans[at - 1].resource;
     const bool new_scope = at == first || span.scope != spans[at - 1].scope;
-    total += span.encoded.size() + kFraming;
-    if (new_resource) total += span.resource->size() + kFraming;
-    if (new_scope) total += span.scope->size() + kFraming;
+    total += span.encoded.size() + framing(span.encoded.size());
+    if (new_resource) total += span.resource->size() + of_group;
+    if (new_scope) total += span.scope->size() + of_group;
     if (at > first && total > max_bytes && of_spans + span.encoded.size() > max_bytes / 2) break;
     of_spans += span.encoded.size();
   }

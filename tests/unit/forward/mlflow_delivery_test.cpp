@@ -260,6 +260,15 @@ TEST_F(MlflowDeliveryTest, OfATraceThatHasSpansTheSpansThemselvesAreReadBack) {
   EXPECT_EQ(outcomes[0].kind, OutcomeKind::configuration);
 }
 
+TEST_F(MlflowDeliveryTest, OfALargeTraceTheSpansAreNotReadBack) {
+  prove_again();
+  store_spans(1, 0);
+  max_post_bytes = delivery(1, Mode::spans_only).trace.otlp.size() * 2;
+  deliver(delivery(1, Mode::spans_only, 4));
+  EXPECT_EQ(server.calls, (Calls{"post 1", "post 1", "get 1"}));
+  expect_delivered();
+}
+
 TEST_F(MlflowDeliveryTest, ATraceThatTheServerDoesNotShowYetProvesNothing) {
   prove_again();
   server.refuse("read 1", {200, {}, R"({"traces": []})"});
