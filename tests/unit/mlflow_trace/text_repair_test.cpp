@@ -1,6 +1,7 @@
 #include "daemon/mlflow/text_repair.hpp"
 
 #include <gtest/gtest.h>
+#include <protozero/pbf_reader.hpp>
 
 #include "tests/unit/mlflow_trace/span_builder.hpp"
 
