@@ -68,12 +68,15 @@ TEST_F(RegistrarRestartTest, AReconnectionMeanwhileVerifiesOnceMore) {
   replica.step();
   replica.registrar().server_changed();
   replica.run_until_ready();
-  EXPECT_EQ(mlflow.calls, (Ids{"GET logged-models/*", "GET logged-models/*"}));
+  EXPECT_EQ(mlflow.calls, (Ids{"GET logged-models/*", "POST logged-models/search",
+                               "GET logged-models/*"}))
+      << "the search is for twins, once";
 }
 
-TEST_F(RegistrarRestartTest, AModelThatIsReadyNeverChanges) {
+TEST_F(RegistrarRestartTest, AModelThatTracesHaveNeverChanges) {
   replica.run();
   const std::string id = replica.ready_id();
+  mlflow.linked_models.push_back(id);
   mlflow.model(mlflow.add("agent-v1", "READY")).created_ms -= 1'000'000;
   replica.registrar().server_changed();
   replica.run_until_ready();

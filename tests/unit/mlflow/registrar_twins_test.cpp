@@ -148,7 +148,7 @@ TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWithTracesIsKeptAndTold) {
   replica.run_until([this] { return !replica.status().warnings.empty(); });
   EXPECT_EQ(replica.ready_id(), ours);
   const auto tells = [&] {
-    const std::string& warning = replica.status().warnings.at(0);
+    const std::string warning = replica.status().warnings.at(0);
     return warning.find(older_twin) != std::string::npos &&
            warning.find("models relink " + ours) != std::string::npos;
   };
