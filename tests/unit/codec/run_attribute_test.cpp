@@ -1,6 +1,7 @@
 #include "daemon/codec/run_attribute.hpp"
 
 #include <gtest/gtest.h>
+#include <protozero/pbf_reader.hpp>
 
 #include "daemon/codec/service_name.hpp"
 #include "tests/support/trace_record.hpp"
