@@ -54,8 +54,9 @@ std::optional<GroupKey> Turns::next(bool inventions) {
       return group;
     }
   }
-  ++since_invention_;
-  return pop(known_);
+  auto group = pop(known_);
+  if (group) ++since_invention_;
+  return group;
 }
 
 void Turns::probe_sent() { next_probe_ = clock_.steady() + kBetweenProbes; }
