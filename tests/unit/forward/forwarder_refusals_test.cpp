@@ -78,19 +78,25 @@ TEST_F(ForwarderRefusalsTest, TheInfoOfATraceWithABadSpanIsCorrected) {
   EXPECT_EQ(source.totals().dead_lettered, 1u);
 }
 
-// The crash falls between the letter's file and the journal, and now the server takes the trace.
-TEST_F(ForwarderRefusalsTest, ALetterWhoseRecordIsStillQueuedIsRetracted) {
+// The crash falls between the letter's file and the journal: the letter says how the record ends,
+// even if the server would take the trace now.
+TEST_F(ForwarderRefusalsTest, ARecordWhoseLetterOutlivedItsJournalEndsAsTheLetterSays) {
   all_fails(failed(OutcomeKind::poison, FailureClass::poison));
   accept(1);
   run_for(milliseconds(2'500));
   ASSERT_EQ(letters().size(), 1u);
   ASSERT_EQ(source.unsynced(), 1u);
   crash();
+  ASSERT_EQ(source.totals(), (Totals{.accepted = 1, .queued = 1}));
   all_works();
+  destination.forget_batches();
   run();
-  EXPECT_EQ(source.totals(), (Totals{.accepted = 1, .delivered = 1}));
-  EXPECT_TRUE(letters().empty());
-  EXPECT_EQ(source.external_bytes(), 0u);
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 1, .dead_lettered = 1}));
+  EXPECT_TRUE(destination.batches().empty());
+  EXPECT_EQ(letters().size(), 1u);
+  EXPECT_EQ(source.external_bytes(), store->bytes());
+  EXPECT_EQ(source.unsynced(), 0u);
+  EXPECT_FALSE(store->has_pending());
 }
 
 TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedWhileItsSpansAreTriedIsADeadLetterWhole) {
