@@ -174,6 +174,7 @@ class TwoSegments : public Scenario {
   TwoSegments() : Scenario(0) {
     for (const std::uint64_t first : {1u, 3u}) {
       Record record = trace_record(1, spans(first, first + 1), clock.wall());
+      record.link = *queue->remember_link(link("agent", "v1"));
       EXPECT_TRUE(append(record));
       close();
       open_all();
@@ -186,6 +187,8 @@ class TwoSegments : public Scenario {
     letter.segment_id = positions.at(0).segment_id;
     letter.offset = positions.at(0).offset;
     letter.spans = 2 * kSpans;
+    letter.link = records.at(0).record.link;
+    letter.accepted_at = records.at(0).record.accepted_at;
     letter.otlp = records.at(0).record.slice.otlp + records.at(1).record.slice.otlp;
     for (const StoredRecord& stored : records) {
       letter.records.push_back({.sequence = stored.sequence, .dead_lettered = kSpans});

@@ -142,7 +142,7 @@ TEST_F(ServerDoor, StopClosesSilentClientsAtOnceAndAnswersStuckOnesWithinTheGrac
   RawClient stuck = connect();
   stuck.send(kOneSpanJson + "\n");
   sink().wait_for(1);
-  auto closed = stop(10ms);
+  auto closed = stop(2s);
   closed.get();
   EXPECT_EQ(silent.receive_all(), "");
   EXPECT_NE(stuck.receive_all().find("not stored in time; try again"), std::string::npos);
