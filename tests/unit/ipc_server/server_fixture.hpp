@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <gtest/gtest.h>
 
 #include "ipc/server/server.hpp"
@@ -81,6 +82,9 @@ class ServerTest : public testing::Test {
   SystemClock clock_;
   std::unique_ptr<FakeSink> sink_;
   boost::asio::io_context io_{1};
+  // A stopped server leaves it nothing to do, and its counters are still asked for.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> io_work_{
+      io_.get_executor()};
   std::unique_ptr<Server> server_;
   std::vector<std::string> warnings_;
   std::thread thread_;
