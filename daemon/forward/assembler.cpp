@@ -8,32 +8,39 @@ namespace tracelink {
 
 namespace {
 
-TraceWork begin_work(const StoredRecord& stored, const LinkChoice& choice) {
-  TraceWork work;
-  work.trace_id = stored.record.slice.trace_id;
-  work.group = {choice.link, stored.record.experiment};
-  work.link_rank = choice.rank;
-  work.link_obstacle = choice.obstacle;
-  work.accepted_link = stored.record.link;
-  work.sequence = stored.sequence;
-  work.accepted_at = stored.record.accepted_at;
-  work.replayed = stored.replayed;
-  work.peer = stored.record.peer;
-  return work;
-}
-
-void strengthen(TraceWork& work, const LinkChoice& choice) {
-  if (choice.rank <= work.link_rank) return;
+void set_link(TraceWork& work, const LinkChoice& choice) {
   work.group.link = choice.link;
   work.link_rank = choice.rank;
   work.link_obstacle = choice.obstacle;
 }
 
+void strengthen(TraceWork& work, const LinkChoice& choice) {
+  if (choice.rank > work.link_rank) set_link(work, choice);
+}
+
+// The part is the first of its trace as yet.
+void begin_with(TraceWork& work, const StoredRecord& stored, const LinkChoice& choice,
+                SteadyTime arrived) {
+  if (choice.rank >= work.link_rank) set_link(work, choice);
+  work.group.experiment = stored.record.experiment;
+  work.accepted_link = stored.record.link;
+  work.sequence = stored.sequence;
+  work.accepted_at = stored.record.accepted_at;
+  work.accepted = arrived;
+  work.replayed = stored.replayed;
+  work.peer = stored.record.peer;
+}
+
+bool differs(const TraceWork& work, const StoredRecord& stored, const LinkChoice& choice) {
+  return choice.link != work.group.link || stored.record.link != work.accepted_link ||
+         stored.record.experiment != work.group.experiment;
+}
+
 void add_part(TraceWork& work, const StoredRecord& stored) {
   const TraceSlice& slice = stored.record.slice;
   const auto bytes = static_cast<std::uint32_t>(slice.otlp.size());
-  work.parts.push_back(
-      {stored.position, slice.span_count, bytes, stored.sequence, slice.root_seen});
+  const Part part{stored.position, slice.span_count, bytes, stored.sequence, slice.root_seen};
+  work.parts.insert(std::ranges::upper_bound(work.parts, part.sequence, {}, &Part::sequence), part);
   work.bytes += bytes;
 }
 
@@ -66,6 +73,7 @@ TraceWork without_parts(const TraceWork& work) {
   copy.again = work.again;
   copy.replayed = work.replayed;
   copy.peer = work.peer;
+  copy.is_mixed = work.is_mixed;
   copy.root_seen = work.root_seen;
   return copy;
 }
@@ -92,6 +100,7 @@ void join(TraceWork& work, TraceWork later) {
   work.bytes += later.bytes;
   work.root_seen |= later.root_seen;
   work.again |= later.again;
+  work.is_mixed |= later.is_mixed || later.group != work.group;
   strengthen(work, {later.group.link, later.link_rank, later.link_obstacle});
 }
 
@@ -112,13 +121,18 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
   auto [at, is_new] = open_.try_emplace(id);
   Open& open = at->second;
   if (is_new) {
-    open.work = begin_work(stored, choice);
-    open.work.accepted = arrived;
+    open.work.trace_id = id;
+    begin_with(open.work, stored, choice, arrived);
     open.late_at = arrived + options_.trace_grace;
     open.ready_at = SteadyTime::max();
   } else {
     unschedule(id, open);
-    strengthen(open.work, choice);
+    open.work.is_mixed |= differs(open.work, stored, choice);
+    if (stored.sequence < open.work.sequence) {
+      begin_with(open.work, stored, choice, arrived);  // it was spilled, and a later one was not
+    } else {
+      strengthen(open.work, choice);
+    }
   }
   if (known) fix_link(open.work, *known);
   add_part(open.work, stored);
@@ -218,9 +232,9 @@ std::optional<TraceWork> Assembler::take_soonest() {
   return take(due_.begin()->second);
 }
 
-std::optional<LinkHash> Assembler::accepted_link(const TraceId& id) const {
+std::optional<LinkHash> Assembler::accepted_link(const TraceId& id, std::uint64_t sequence) const {
   const auto found = open_.find(id);
-  if (found == open_.end()) return std::nullopt;
+  if (found == open_.end() || found->second.work.sequence > sequence) return std::nullopt;
   return found->second.work.accepted_link;
 }
 

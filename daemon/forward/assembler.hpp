@@ -62,8 +62,8 @@ class Assembler {
   void for_each(const std::function<void(TraceWork&)>& change);
   void finished(const TraceId& id);  // delivered or given up: late spans may go
 
-  // The link accepted with the first part, if the trace is in assembly.
-  std::optional<LinkHash> accepted_link(const TraceId& id) const;
+  // The link accepted with the first part, if that is in assembly and came before `sequence`.
+  std::optional<LinkHash> accepted_link(const TraceId& id, std::uint64_t sequence) const;
   void add_links(LinkSet& to) const;  // of the traces in assembly
 
   // Traces that nothing but `trace_idle` ends, and when the first and the last of them are ready if

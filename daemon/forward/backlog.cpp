@@ -184,11 +184,14 @@ std::vector<TraceWork> Backlog::take_accepted_before(const GroupKey& key, Steady
   return taken;
 }
 
-std::size_t Backlog::take_newest_of(Groups::iterator group, std::size_t records,
+std::size_t Backlog::take_newest_of(Groups::iterator group, std::size_t records, std::size_t left,
                                     std::vector<TraceWork>& to) {
   std::size_t taken = 0;
+  const auto has_more = [&] {
+    return group->second.due.size() + group->second.later.size() > left;
+  };
   for (Works* works : {&group->second.later, &group->second.due}) {
-    for (auto at = works->end(); at != works->begin() && taken < records;) {
+    for (auto at = works->end(); at != works->begin() && taken < records && has_more();) {
       const auto candidate = --at;
       if (!is_as_read(candidate->second)) continue;
       ++at;
@@ -209,11 +212,16 @@ std::vector<TraceWork> Backlog::take_newest(
   std::ranges::stable_sort(found, std::greater(),
                            [](Groups::iterator group) { return group->second.records; });
   std::vector<TraceWork> taken;
-  std::size_t left = records;
-  for (const auto group : found) {
-    if (left == 0) break;
-    const std::size_t half = std::max<std::size_t>(group->second.records / 2, 1);
-    left -= std::min(left, take_newest_of(group, std::min(left, half), taken));
+  // One trace speaks for its group, unless groups are too many for that.
+  for (const std::size_t left : {std::size_t{1}, std::size_t{0}}) {
+    if (!taken.empty() || found.size() <= 1 - left) break;
+    std::size_t wanted_records = records;
+    for (const auto group : found) {
+      if (wanted_records == 0) break;
+      const std::size_t half = std::max<std::size_t>(group->second.records / 2, 1);
+      const std::size_t share = std::min(wanted_records, half);
+      wanted_records -= std::min(wanted_records, take_newest_of(group, share, left, taken));
+    }
   }
   return taken;
 }

@@ -60,7 +60,8 @@ class Backlog {
   std::vector<TraceWork> take_accepted_before(const GroupKey& group, SteadyTime accepted,
                                               std::size_t max);
   // So many records of these groups or a few more: of the largest groups the newest traces, half of
-  // a group at most while it has more than one. Not those that a search or a doubt is about.
+  // a group at most. No group loses its last trace while another can give one. Not those that a
+  // search or a doubt is about.
   std::vector<TraceWork> take_newest(const std::function<bool(const GroupKey&, bool held)>& wanted,
                                      std::size_t records);
   void add_links(LinkSet& to) const;  // of the traces that wait
@@ -85,8 +86,8 @@ class Backlog {
   void make_due(Groups::iterator group, Works::node_type work);
   TraceWork remove(Groups::iterator group, Works& from, Works::iterator work);
   void drop_if_empty(Groups::iterator group);
-  // Gives how many records that were.
-  std::size_t take_newest_of(Groups::iterator group, std::size_t records,
+  // Leaves so many traces. Gives how many records that were.
+  std::size_t take_newest_of(Groups::iterator group, std::size_t records, std::size_t left,
                              std::vector<TraceWork>& to);
 
   SteadyTime now_ = SteadyTime::min();

@@ -105,7 +105,7 @@ void Forwarder::read() {
   caught_up_ = false;
   if (clock_.steady() < read_again_) return;
   for (int n = 0; n < kReadsPerStep && !caught_up_; ++n) {
-    caught_up_ = window_full_ = !has_room();
+    caught_up_ = window_full_ = !has_room_to_read();
     if (caught_up_) return;
     const auto read = reader_.read();
     caught_up_ = read == TraceReader::Read::nothing_left;
@@ -120,11 +120,20 @@ std::size_t Forwarder::room() const {
   const Backlog& backlog = dispatcher_.backlog();
   const std::size_t parked = desk_.parked_records();
   const std::size_t held = dispatcher_.holds().unlinked().records() + backlog.held_records();
-  const std::size_t moving = reader_.assembly().records() + dispatcher_.records_in_flight() +
-                             backlog.records() - backlog.held_records();
+  const std::size_t moving = reader_.assembly().records() + moving_records();
   const bool has_own_window = parked < options_.held_records;
   const std::size_t counted = has_own_window ? moving : moving + held + parked;
   return options_.window_records - std::min(options_.window_records, counted);
+}
+
+// Those that assembly has given.
+std::size_t Forwarder::moving_records() const {
+  const Backlog& backlog = dispatcher_.backlog();
+  return dispatcher_.records_in_flight() + backlog.records() - backlog.held_records();
+}
+
+bool Forwarder::has_room_to_read() const {
+  return spill_.is_scanning() ? spill_room().window : has_room();
 }
 
 void Forwarder::make_room() {
@@ -133,7 +142,7 @@ void Forwarder::make_room() {
   if (clock_.steady() >= next_spill_) {
     bool in_vain = false;
     if (held >= options_.held_records) in_vain = !spill_held(held - options_.held_records);
-    if (room() < options_.window_records / 8) in_vain |= !spill_flood();
+    if (room() < kept_for_others()) in_vain |= !spill_flood();
     // To look costs what there is to look at.
     if (in_vain) next_spill_ = clock_.steady() + kBetweenVainSpills;
   }
@@ -143,7 +152,10 @@ void Forwarder::make_room() {
 Spill::Room Forwarder::spill_room() const {
   const std::size_t held =
       dispatcher_.holds().unlinked().records() + dispatcher_.backlog().held_records();
-  return {.window = has_room(),
+  // So much room stays, or what comes back would be spilled as a flood.
+  const bool may_come_back =
+      room() > kept_for_others() && moving_records() <= options_.window_records * 3 / 8;
+  return {.window = may_come_back,
           .for_held = held < options_.held_records / 2,
           .window_records = options_.window_records};
 }
@@ -166,16 +178,15 @@ bool Forwarder::spill_held(std::size_t excess) {
     spill_.put_held(work, holds.held_alone_by(work.group).value_or(ScopeKey{}));
     forget(work);
   }
-  spill_.drop_absent(backlog, [&](const ScopeKey& scope) { holds.forget_if_unused(scope); });
+  spill_.drop_marks_of([&](const ScopeKey& scope) { return holds.forget_if_unused(scope); });
   return !newest.empty();
 }
 
 // A group that could go has filled the window: others behind it are read all the same.
 bool Forwarder::spill_flood() {
   Backlog& backlog = dispatcher_.backlog();
-  const std::size_t waiting = backlog.records() - backlog.held_records();
   const bool server_is_open = dispatcher_.holds().ask_server() == Holds::Permit::yes;
-  if (!server_is_open || waiting < options_.window_records / 2) return false;
+  if (!server_is_open || moving_records() < options_.window_records / 4) return false;
   const auto may_flood = [&](const GroupKey& group, bool held) {
     return !held && spill_.may_flood(group);
   };
@@ -210,7 +221,8 @@ void Forwarder::admit_ready() {
   if (drain_deadline()) admit_all(assembly.take_with_root());
   admit_all(assembly.take_ready(caught_up_));
   // A window full of unfinished traces would wait for records that cannot be read.
-  while (assembly.records() > options_.window_records / 2 && !has_room()) {
+  if (room() > (spill_.empty() ? 0 : kept_for_others())) return;
+  while (assembly.records() > options_.window_records / 2) {
     auto work = assembly.take_soonest();
     if (!work) break;
     admit(*std::move(work));

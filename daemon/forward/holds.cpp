@@ -107,6 +107,15 @@ void Holds::opened(const std::vector<ScopeKey>& keys) {
         key.scope == FailureScope::experiment && breakers_.holds_experiments();
     if (!others_are_held) parts_.reporter.recovered(report_subject(key, parts_.source));
     release_all(behind_breaker_, key);
+    seat_again(key);
+  }
+}
+
+// Their kind may have changed, and with it their place among the turns.
+void Holds::seat_again(const ScopeKey& key) {
+  if (key.scope == FailureScope::server) return;
+  for (GroupKey& group : parts_.backlog.groups_in(key)) {
+    if (!is_blocked(group)) released_.push_back(std::move(group));
   }
 }
 
@@ -114,15 +123,19 @@ void Holds::opened(const std::vector<ScopeKey>& keys) {
 void Holds::prove(const ScopeKey& key) {
   proven_.insert(key);
   proven_order_.push_back(key);
+  seat_again(key);
   if (proven_order_.size() <= kMaxProven) return;
   proven_.erase(proven_order_.front());
   proven_order_.pop_front();
 }
 
-void Holds::forget_if_unused(const ScopeKey& key) {
-  if (parts_.backlog.traces_in(key) > 0) return;
+bool Holds::forget_if_unused(const ScopeKey& key) {
+  const auto* breaker = breakers_.find(key);
+  const bool is_probed = breaker != nullptr && breaker->probing;
+  if (is_probed || parts_.backlog.traces_in(key) > 0) return false;
   if (breakers_.forget(key)) release_all(behind_breaker_, key);
   if (waits_.erase(key) > 0) release_all(behind_destination_, key);
+  return true;
 }
 
 void Holds::wake(const std::vector<LinkHash>& changed_links) {

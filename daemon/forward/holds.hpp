@@ -65,8 +65,8 @@ class Holds {
   // What the answers say. A success proves what a peer chose.
   void failed(const GroupKey& group, const ScopeKey& key, const Failure& failure);
   void succeeded(const GroupKey& group);
-  // What is held shows until something of it succeeds, or nothing of it is left.
-  void forget_if_unused(const ScopeKey& key);
+  // What is held shows until something of it succeeds, or nothing of it is left: then true.
+  bool forget_if_unused(const ScopeKey& key);
 
   // Lets scopes be probed whose back-off is over, and links whose registration changed.
   void wake(const std::vector<LinkHash>& changed_links);
@@ -98,6 +98,7 @@ class Holds {
 
   bool is_proven(const ScopeKey& key) const { return proven_.contains(key); }
   void prove(const ScopeKey& key);
+  void seat_again(const ScopeKey& key);
   void release(const GroupKey& group);
   void release_one(Blocked& from, const ScopeKey& key);
   void release_all(Blocked& from, const ScopeKey& key);

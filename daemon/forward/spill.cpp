@@ -1,7 +1,10 @@
 #include "daemon/forward/spill.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace tracelink {
@@ -18,6 +21,22 @@ constexpr std::size_t kNewRecords = 2'048;
 constexpr std::size_t kMaxFloods = 64;
 constexpr Position kNowhere{std::numeric_limits<std::uint64_t>::max(), 0};
 
+// One of the parts of a trace that came under different links, or to different experiments.
+TraceId in_group(TraceId id, const GroupKey& group) {
+  std::uint64_t experiment = std::hash<std::string>()(group.experiment);
+  for (std::size_t i = 0; i < id.bytes.size(); ++i) {
+    const std::uint64_t mixed = id.bytes[i] ^ group.link.bytes[i] ^ (experiment & 0xFF);
+    id.bytes[i] = static_cast<std::uint8_t>(mixed);
+    experiment = std::rotr(experiment, 8);
+  }
+  return id;
+}
+
+// What a mark keeps out of memory.
+auto closed_for(const TraceWork& work) {
+  return [again = work.again](const auto& mark) { return !(again && mark.open); };
+}
+
 }  // namespace
 
 Spill::Spill(RecordSource& source, const Clock& clock, RandomSource& random)
@@ -26,7 +45,10 @@ Spill::Spill(RecordSource& source, const Clock& clock, RandomSource& random)
       held_ids_(random.next()),
       newly_held_ids_(random.next()),
       flood_ids_(random.next()),
-      newly_flood_ids_(random.next()) {}
+      newly_flood_ids_(random.next()),
+      flood_parts_(random.next()),
+      torn_ids_(random.next()),
+      passed_ids_(random.next()) {}
 
 void Spill::note_read(const StoredRecord& stored) {
   if (!scanning_) {
@@ -44,43 +66,52 @@ void Spill::note_end() {
   if (scanning_) end();
 }
 
-template <class Self>
-auto Spill::find_mark(Self& self, const GroupKey& group) -> decltype(&self.others_) {
+template <class Self, class Wanted>
+auto Spill::find_mark(Self& self, const GroupKey& group, Wanted wanted) -> decltype(&self.others_) {
   for (const FailureScope scope : {FailureScope::link, FailureScope::experiment}) {
     if (self.held_.empty()) break;
     const auto found = self.held_.find(scope_key(scope, group));
-    if (found != self.held_.end()) return &found->second;
+    if (found != self.held_.end() && wanted(found->second)) return &found->second;
   }
   const auto flood = self.floods_.find(group);
-  return flood == self.floods_.end() ? nullptr : &flood->second;
+  const bool found = flood != self.floods_.end() && wanted(flood->second);
+  return found ? &flood->second : nullptr;
 }
-
-Spill::Mark* Spill::mark_of(const GroupKey& group) { return find_mark(*this, group); }
-
-const Spill::Mark* Spill::mark_of(const GroupKey& group) const { return find_mark(*this, group); }
 
 bool Spill::keeps(const TraceWork& work) const {
   if (empty()) return false;
-  const Mark* mark = mark_of(work.group);
-  if (mark != nullptr) return !(work.again && mark->open);
+  if (work.again && passed_ids_.contains(work.trace_id)) return true;
+  if (find_mark(*this, work.group, closed_for(work)) != nullptr) return true;
   const bool may_follow_held =
       held_ids_.contains(work.trace_id) || newly_held_ids_.contains(work.trace_id);
-  // A general rescan has read what came before it; one for floods only what is not held.
-  if (work.again) return !general_ && may_follow_held;
+  // A general rescan has read what came before it; one for floods not what is held, and not every
+  // flood.
+  if (work.again) return !general_ && (may_follow_held || torn_ids_.contains(work.trace_id));
   return may_follow_held || flood_ids_.contains(work.trace_id) ||
          newly_flood_ids_.contains(work.trace_id);
 }
 
 void Spill::put(const TraceWork& work) {
-  Mark* mark = mark_of(work.group);
-  if (mark == nullptr) mark = &others_;
-  const bool is_flood = floods_.contains(work.group);
-  remember(is_flood ? flood_ids_ : held_ids_, is_flood ? newly_flood_ids_ : newly_held_ids_, work);
+  Mark* mark = find_mark(*this, work.group, closed_for(work));
+  if (mark == nullptr) mark = &others_;  // it follows its trace
+  const auto flood = floods_.find(work.group);
+  const bool is_flood = flood != floods_.end() && mark == &flood->second;
+  is_flood ? remember_flood(work) : remember(held_ids_, newly_held_ids_, work);
   spill(*mark, work);
 }
 
-void Spill::remember(TraceIdFilter& ids, TraceIdFilter& new_ids, const TraceWork& work) const {
+void Spill::remember(TraceIdFilter& ids, TraceIdFilter& new_ids, const TraceWork& work) {
   (has_more_slices() ? new_ids : ids).add(work.trace_id);
+  if (work.again) passed_ids_.add(work.trace_id);
+}
+
+void Spill::remember_flood(const TraceWork& work) {
+  const bool is_known =
+      flood_ids_.contains(work.trace_id) || newly_flood_ids_.contains(work.trace_id);
+  const TraceId part = in_group(work.trace_id, work.group);
+  if (work.is_mixed || (is_known && !flood_parts_.contains(part))) torn_ids_.add(work.trace_id);
+  flood_parts_.add(part);
+  remember(flood_ids_, newly_flood_ids_, work);
 }
 
 void Spill::spill(Mark& mark, const TraceWork& work) {
@@ -96,8 +127,9 @@ void Spill::spill(Mark& mark, const TraceWork& work) {
 }
 
 void Spill::note_back(const GroupKey& group) {
-  Mark* mark = mark_of(group);
-  if (mark == nullptr || mark->records == 0) mark = &others_;
+  const auto has_records = [](const Mark& mark) { return mark.records > 0; };
+  Mark* mark = find_mark(*this, group, has_records);
+  if (mark == nullptr) mark = &others_;
   mark->records -= std::min<std::size_t>(mark->records, 1);
   records_ -= std::min<std::size_t>(records_, 1);
 }
@@ -110,7 +142,7 @@ void Spill::put_held(const TraceWork& work, const ScopeKey& scope) {
 }
 
 void Spill::put_flood(const TraceWork& work) {
-  remember(flood_ids_, newly_flood_ids_, work);
+  remember_flood(work);
   Mark& mark = floods_[work.group];
   mark.open = false;
   spill(mark, work);
@@ -140,7 +172,7 @@ void Spill::for_each_mark(Visit visit) {
 
 // What one flood may have in memory: something, or a rescan would bring nothing.
 std::size_t Spill::quota(const Room& room) const {
-  const std::size_t share = room.window_records / 2 / std::max<std::size_t>(floods_.size(), 1);
+  const std::size_t share = room.window_records / 4 / std::max<std::size_t>(floods_.size(), 1);
   return std::max<std::size_t>(share, 1);
 }
 
@@ -204,6 +236,7 @@ void Spill::begin(Position from, bool general) {
     if (mark.first && *mark.first >= from) mark.first.reset();
     if (general) mark.open = true;
   });
+  passed_ids_.clear();
   general_ = general;
   unfinished_ = true;
   cursor_ = from;
@@ -232,7 +265,9 @@ void Spill::end() {
   if (!has_others_) others_.records = 0;
   for_each_mark([](Mark& mark) { mark.open = false; });
   if (empty()) records_ = 0;  // what was lost meanwhile does not come back
-  if (floods_.empty()) flood_ids_.clear();
+  if (floods_.empty()) {
+    for (TraceIdFilter* ids : {&flood_ids_, &flood_parts_, &torn_ids_}) ids->clear();
+  }
   if (!general_) return;
   std::swap(held_ids_, newly_held_ids_);
   newly_held_ids_.clear();

@@ -29,7 +29,7 @@ namespace tracelink {
 class Spill {
  public:
   struct Room {
-    bool window = true;              // another record may be read
+    bool window = true;              // another record that was spilled may be read
     bool for_held = true;            // so little is held that what was spilled may come back
     std::size_t window_records = 0;  // the whole window
   };
@@ -52,14 +52,16 @@ class Spill {
   void put_held(const TraceWork& work, const ScopeKey& scope);
   void put_flood(const TraceWork& work);
   bool may_flood(const GroupKey& group) const;  // the number of marks is bounded
-  // A scope of which nothing is left in memory needs no mark of its own. Calls `dropped` for each.
-  template <class Dropped>
-  void drop_absent(const Backlog& backlog, Dropped dropped);
+  // A scope of which nothing is known any more needs no mark of its own.
+  template <class IsForgotten>
+  void drop_marks_of(IsForgotten is_forgotten);
 
   // Begins, goes on with, or pauses a rescan. `opened`: a scope opened since the last call.
   void advance(const Backlog& backlog, Room room, bool opened);
   // advance() would begin one, or go on with it.
   bool has_work(const Backlog& backlog, const Room& room) const;
+
+  bool is_scanning() const { return scanning_; }  // what is read next was spilled
 
   bool empty() const { return held_.empty() && floods_.empty() && !has_others_; }
   // At least as many as traces.
@@ -73,11 +75,12 @@ class Spill {
     bool open = false;              // what a rescan reads of it may come in
   };
 
-  template <class Self>
-  static auto find_mark(Self& self, const GroupKey& group) -> decltype(&self.others_);
-  Mark* mark_of(const GroupKey& group);
-  const Mark* mark_of(const GroupKey& group) const;
-  void remember(TraceIdFilter& ids, TraceIdFilter& new_ids, const TraceWork& work) const;
+  // The first mark of the group that is `wanted`: of its link, its experiment, its flood.
+  template <class Self, class Wanted>
+  static auto find_mark(Self& self, const GroupKey& group, Wanted wanted)
+      -> decltype(&self.others_);
+  void remember(TraceIdFilter& ids, TraceIdFilter& new_ids, const TraceWork& work);
+  void remember_flood(const TraceWork& work);
   void spill(Mark& mark, const TraceWork& work);
   Position oldest(const Mark& mark) const;
   template <class Visit>
@@ -103,6 +106,10 @@ class Spill {
   std::size_t records_ = 0;
   // Of what is spilled. The second ones: since a general rescan began.
   TraceIdFilter held_ids_, newly_held_ids_, flood_ids_, newly_flood_ids_;
+  // Of floods: the traces with their groups, and those of more than one group. A rescan for some of
+  // the floods leaves these to a general one, or a later part could come before an earlier one.
+  TraceIdFilter flood_parts_, torn_ids_;
+  TraceIdFilter passed_ids_;  // of what the last rescan read, and was spilled again
 
   bool opened_ = false;
   bool scanning_ = false;    // next() gives what was spilled
@@ -115,16 +122,15 @@ class Spill {
   SteadyTime latest_general_ = SteadyTime::max();
 };
 
-template <class Dropped>
-void Spill::drop_absent(const Backlog& backlog, Dropped dropped) {
+template <class IsForgotten>
+void Spill::drop_marks_of(IsForgotten is_forgotten) {
   for (auto at = held_.begin(); at != held_.end();) {
     const auto mark = at++;
-    if (backlog.traces_in(mark->first) > 0) continue;
+    if (!is_forgotten(mark->first)) continue;
     others_.records += mark->second.records;
     has_others_ = true;
     const Position first = oldest(mark->second);
     others_.first = std::min(others_.first.value_or(first), first);
-    dropped(mark->first);
     held_.erase(mark);
   }
 }

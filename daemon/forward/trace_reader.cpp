@@ -39,7 +39,7 @@ void TraceReader::assemble(StoredRecord stored) {
   // The new part may bring a link that the trace can be sent with.
   if (auto waiting = parts_.unlinked.take(id)) assembly_.put_back(*std::move(waiting));
   const auto fixed = parts_.ledger.recent(id);
-  const LinkHash first = assembly_.accepted_link(id).value_or(record.link);
+  const LinkHash first = assembly_.accepted_link(id, stored.sequence).value_or(record.link);
   const LinkHash base = fixed ? fixed->link : first;
   const LinkChoice choice = choose(record.slice.otlp, base, accepted);
   if (stored.again) parts_.spill.note_back({choice.link, record.experiment});

@@ -60,6 +60,7 @@ struct TraceWork {
   bool again = false;                               // a part of it was set aside before
   bool replayed = false;                            // the first part was a dead letter
   Peer peer;                                        // of the first part
+  bool is_mixed = false;                            // alone, its parts would be of different groups
   bool root_seen = false;                           // of the trace, perhaps in another piece
   bool in_pieces = false;  // too large to be held at once: these are some of its parts
   std::uint64_t bytes = 0;

@@ -24,11 +24,20 @@ Turns::List& Turns::list_of(Kind kind) {
 }
 
 void Turns::join(const GroupKey& group, Kind kind) {
-  if (places_.try_emplace(group, kind).second) list_of(kind).push_back(group);
+  List& list = list_of(kind);
+  if (const auto found = places_.find(group); found != places_.end()) {
+    Place& place = found->second;
+    if (place.kind != kind) list.splice(list.end(), list_of(place.kind), place.at);
+    place.kind = kind;
+  } else {
+    places_.emplace(group, Place{kind, list.insert(list.end(), group)});
+  }
 }
 
 void Turns::join_first(const GroupKey& group, Kind kind) {
-  if (places_.try_emplace(group, kind).second) list_of(kind).push_front(group);
+  if (places_.contains(group)) return;
+  List& list = list_of(kind);
+  places_.emplace(group, Place{kind, list.insert(list.begin(), group)});
 }
 
 std::optional<GroupKey> Turns::pop(List& list) {

@@ -24,7 +24,8 @@ class Turns {
 
   explicit Turns(const Clock& clock) : clock_(clock) {}
 
-  void join(const GroupKey& group, Kind kind);        // behind the others; once
+  // Behind the others of its kind. A group has one place: it keeps it, or goes where its kind is.
+  void join(const GroupKey& group, Kind kind);
   void join_first(const GroupKey& group, Kind kind);  // it had its turn and could not use it
   // Takes the group whose turn it is. `inventions`: those of peers may go too.
   std::optional<GroupKey> next(bool inventions);
@@ -36,13 +37,17 @@ class Turns {
 
  private:
   using List = std::list<GroupKey>;
+  struct Place {
+    Kind kind;
+    List::iterator at;
+  };
   List& list_of(Kind kind);
   std::optional<GroupKey> pop(List& list);
   std::optional<GroupKey> next_invention();
 
   const Clock& clock_;
   List known_, unproven_, refused_;
-  std::map<GroupKey, Kind> places_;
+  std::map<GroupKey, Place> places_;
   std::size_t since_invention_ = 0;  // turns of known groups
   SteadyTime next_probe_ = SteadyTime::min();
 };

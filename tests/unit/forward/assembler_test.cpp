@@ -1,5 +1,6 @@
 #include "daemon/forward/assembler.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <vector>
@@ -26,14 +27,15 @@ class AssemblerTest : public ::testing::Test {
     std::optional<RecentTrace> known{};
     LinkChoice choice{};
     std::uint32_t flags = 0;
+    std::uint64_t earlier = 0;  // so many sequence numbers ago, and spilled since
   };
   void add(std::uint64_t trace, bool root, Options options) {
     StoredRecord stored;
     const TestSpan span{.id = ++sequence_, .parent = root ? 0u : 999u, .flags = options.flags};
     stored.record = trace_record(trace, {span}, clock.wall() - options.age);
     stored.record.link = link_of(options.link);
-    stored.position = {1, sequence_};
-    stored.sequence = sequence_;
+    stored.sequence = sequence_ - options.earlier;
+    stored.position = {1, stored.sequence};
     LinkChoice choice = options.choice;
     choice.link = stored.record.link;
     assembler.add(stored, options.known, choice);
@@ -362,6 +364,36 @@ TEST_F(AssemblerOfLargeTracesTest, OneRecordThatIsLargerGoesAlone) {
   ASSERT_EQ(works.size(), 1u);
   EXPECT_FALSE(works.front().in_pieces);
   EXPECT_EQ(small.records(), 0u);
+}
+
+TEST_F(AssemblerTest, AnEarlierPartThatComesBackIsTheFirstAgain) {
+  add(1, true, {.link = 'b'});
+  add(1, false, {.link = 'c', .earlier = 2});
+  clock.advance(seconds(2));
+  const auto works = assembler.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_EQ(works[0].group.link, link_of('c'));
+  EXPECT_EQ(works[0].accepted_link, link_of('c'));
+  EXPECT_EQ(works[0].sequence, 0u);
+  EXPECT_TRUE(std::ranges::is_sorted(works[0].parts, {}, &Part::sequence));
+  EXPECT_TRUE(works[0].is_mixed);
+}
+
+TEST_F(AssemblerTest, AStrongerNamingStaysWhenAnEarlierPartComesBack) {
+  add(1, true, {.link = 'b', .choice = {.link = {}, .rank = LinkRank::root_resource}});
+  add(1, false, {.link = 'c', .earlier = 2});
+  EXPECT_EQ(assembler.accepted_link(trace_id(1), 9), link_of('c'));
+  clock.advance(seconds(2));
+  const auto works = assembler.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_EQ(works[0].group.link, link_of('b'));
+}
+
+TEST_F(AssemblerTest, PartsOfOneGroupAreNotMixed) {
+  add(1, true);
+  add(1, false);
+  clock.advance(seconds(2));
+  EXPECT_FALSE(assembler.take_ready(true).at(0).is_mixed);
 }
 
 }  // namespace

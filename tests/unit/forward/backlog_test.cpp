@@ -196,6 +196,16 @@ TEST_F(BacklogTest, TakesTheNewestOfTheLargestGroupsAndLeavesTheirOldest) {
   EXPECT_EQ(backlog.records(), 8u);
 }
 
+TEST_F(BacklogTest, AGroupLosesItsLastTraceOnlyWhenNoOtherCanGiveOne) {
+  const auto all = [](const GroupKey&, bool) { return true; };
+  add(1, {.link = 'b'});
+  EXPECT_TRUE(backlog.take_newest(all, 5).empty());
+  add(2, {.link = 'c'});
+  add(3, {.link = 'c'});
+  EXPECT_EQ(backlog.take_newest(all, 5).size(), 1u);
+  EXPECT_EQ(backlog.take_newest(all, 5).size(), 2u);
+}
+
 TEST_F(BacklogTest, WhatIsUnderSearchIsNotTakenAsTheNewest) {
   add(1);
   add(2, {.cohort = 3});
