@@ -1,22 +1,22 @@
 #include "daemon/cli/send_input.hpp"
 
-#include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
 
 #include "ipc/wire/export_response.hpp"
 #include "ipc/wire/rpc_status.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace tracelink::cli {
 namespace {
 
 // What read_send_input() makes of a file with this content.
 std::string read(const std::string& content) {
-  const std::string path = ::testing::TempDir() + "tracelink-send-input";
+  const TempDirectory directory;
+  const std::string path = directory.file("input");
   std::ofstream(path, std::ios::binary) << content;
   const auto input = read_send_input(path);
-  std::filesystem::remove(path);
   return input ? *input : "error: " + input.error().message;
 }
 
