@@ -64,9 +64,9 @@ def make_trace(question: str = "why?", service: str = "agent") -> SentTrace:
 
 
 def make_refused_trace() -> SentTrace:
-    """Valid OTLP that a real server on SQLite answers with 400: a span type that is not a text."""
+    """Valid OTLP whose root a server with narrow span types refuses for good (MlflowServer.narrow_span_types)."""
     sent = make_trace("refuse me")
-    set_attribute(sent.root, "mlflow.spanType", {"refused": 1})
+    set_attribute(sent.root, "mlflow.spanType", "refused " * 5)
     return sent
 
 
