@@ -44,6 +44,7 @@ MlflowDelivery::MlflowDelivery(Context context, std::vector<TraceDelivery> batch
     Item item;
     item.delivery = std::move(delivery);
     item.experiment_id = context_.experiment_id;
+    if (context_.texts.refuses_nul) replace_nul(item, !item.delivery.repeated);
     item.in_several_posts = item.delivery.trace.otlp.size() > context_.max_post_bytes;
     item.joins_others = is_late(item.delivery.mode);
     if (item.delivery.mode == DeliveryMode::final_info) {
@@ -211,8 +212,7 @@ std::string MlflowDelivery::next_body(Post& post) const {
   if (!std::exchange(post.roots_sent, true)) {
     if (std::string roots = roots_for_times(post); !roots.empty()) return roots;
   }
-  const std::string& first = items_[post.items.front()].delivery.trace.otlp;
-  if (first.size() > context_.max_post_bytes) return next_run(post);  // a trace of its own
+  if (items_[post.items.front()].in_several_posts) return next_run(post);  // a trace of its own
   post.is_last = true;
   std::size_t bytes = 0;
   for (const std::size_t i : post.items) bytes += items_[i].delivery.trace.otlp.size();
@@ -248,6 +248,7 @@ void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
     if (alone && says_trace_exists(*failure) && !items_[post->items.front()].looked_up) {
       return post_where_it_lives(post, *failure);
     }
+    if (refuses_nul(*failure) && replace_nul(*post)) return post_again(post);
     context_.gate.release();
     for (const std::size_t i : post->items) fail(i, *failure, !alone);
     return;
@@ -259,6 +260,31 @@ void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
 void MlflowDelivery::post_stored(const std::shared_ptr<Post>& post) {
   context_.gate.release();
   for (const std::size_t i : post->items) spans_stored(i);
+}
+
+// From its first request on: what is stored already is stored once.
+void MlflowDelivery::post_again(const std::shared_ptr<Post>& post) {
+  post->roots_sent = post->is_last = false;
+  post->next_span = 0;
+  send_post(post);
+}
+
+// True if there was one.
+bool MlflowDelivery::replace_nul(Item& item, bool count) {
+  Repairs repairs;
+  std::string& spans = item.delivery.trace.otlp;
+  auto texts = repair_texts(spans, otlp::MessageType::traces_data, Nul::replace, repairs);
+  if (!texts) return false;
+  spans = *std::move(texts);
+  if (count) context_.texts.repairs += repairs;
+  return true;
+}
+
+bool MlflowDelivery::replace_nul(const Post& post) {
+  context_.texts.refuses_nul = true;
+  bool replaced = false;
+  for (const std::size_t i : post.items) replaced |= replace_nul(items_[i], true);
+  return replaced;
 }
 
 // Late spans whose client names another experiment than that of the trace.
@@ -276,9 +302,7 @@ void MlflowDelivery::post_where_it_lives(const std::shared_ptr<Post>& post,
                               const auto& known = std::get<std::optional<KnownTrace>>(answer);
                               if (!known) return self->post_answered(post, refusal);
                               post->experiment_id = known->experiment_id;
-                              post->roots_sent = post->is_last = false;
-                              post->next_span = 0;
-                              self->send_post(post);
+                              self->post_again(post);
                             });
 }
 

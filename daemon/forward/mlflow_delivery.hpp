@@ -11,6 +11,7 @@
 
 #include "daemon/forward/destination.hpp"
 #include "daemon/forward/request_gate.hpp"
+#include "daemon/forward/server_texts.hpp"
 #include "daemon/forward/spans_proof.hpp"
 #include "daemon/mlflow/tracking_client.hpp"
 
@@ -31,6 +32,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
     TrackingClient& client;
     RequestGate& gate;
     SpansProof& proof;
+    ServerTexts& texts;
     Capabilities capabilities;
     std::string model_id;                         // empty: no link
     std::string experiment_id;                    // where traces go that exist nowhere yet
@@ -88,6 +90,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   void read_back_failed(const std::shared_ptr<Post>& post, const Failure& failure);
   void post_refuted(const std::shared_ptr<Post>& post, std::size_t index);
   void post_stored(const std::shared_ptr<Post>& post);
+  void post_again(const std::shared_ptr<Post>& post);
   void post_where_it_lives(const std::shared_ptr<Post>& post, const Failure& refusal);
 
   using Metadata = std::map<std::string, std::string>;
@@ -97,6 +100,8 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   void link_to_run(std::size_t index);
   void after_spans_failed(std::size_t index, const Failure& failure);
 
+  bool replace_nul(Item& item, bool count);
+  bool replace_nul(const Post& post);
   bool look_first(const TraceDelivery& delivery) const;
   bool gives_token_usage(const TraceDelivery& delivery) const;
   bool needs_stored_sum(const Item& item) const;

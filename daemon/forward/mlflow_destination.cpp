@@ -101,6 +101,7 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
       .client = client_,
       .gate = gate_,
       .proof = proof_,
+      .texts = texts_,
       .capabilities = *probe_.capabilities(),
       .model_id = to->model_id,
       .experiment_id = to->experiment_id,
@@ -110,7 +111,7 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
         run_refused(run_id, failure);
       }};
   for (const TraceDelivery& delivery : batch) {
-    if (!delivery.repeated) repairs_ += delivery.trace.repairs;
+    if (!delivery.repeated) texts_.repairs += delivery.trace.repairs;
   }
   const auto delivery = std::make_shared<MlflowDelivery>(
       std::move(context), std::move(batch),
@@ -125,7 +126,7 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
 
 ServerStatus MlflowDestination::server() const {
   ServerStatus status = probe_.status();
-  status.repairs = repairs_;
+  status.repairs = texts_.repairs;
   status.run_links_refused = run_links_refused_;
   return status;
 }

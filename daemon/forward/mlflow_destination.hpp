@@ -15,6 +15,7 @@
 #include "daemon/forward/mlflow_delivery.hpp"
 #include "daemon/forward/request_gate.hpp"
 #include "daemon/forward/server_probe.hpp"
+#include "daemon/forward/server_texts.hpp"
 #include "daemon/forward/spans_proof.hpp"
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/registration.hpp"
@@ -71,7 +72,7 @@ class MlflowDestination final : public Destination {
   ServerProbe probe_;
   RequestGate gate_;
   SpansProof proof_;
-  Repairs repairs_;
+  ServerTexts texts_;
   std::uint64_t run_links_refused_ = 0;
   std::vector<std::weak_ptr<MlflowDelivery>> deliveries_;
   std::deque<std::pair<Done, std::vector<Outcome>>> finished_;

@@ -213,6 +213,10 @@ bool says_trace_exists(const Failure& failure) {
          matches(failure.message, "*already exists in another experiment");
 }
 
+bool refuses_nul(const Failure& failure) {
+  return matches(failure.message, "*cannot contain NUL (0x00)");
+}
+
 bool is_missing_route(const HttpResponse& response) {
   if (response.status == 405) return true;
   if (response.status != 404) return false;

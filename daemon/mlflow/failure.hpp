@@ -45,6 +45,8 @@ bool refuses_model_name(const Failure& failure);
 // StartTraceV3 or the spans were refused because the trace is there already, in a state or place
 // that they do not go with (MLFLOW section 0): EndTrace, and spans where it lives, are accepted.
 bool says_trace_exists(const Failure& failure);
+// The server's database stores no text with a NUL in it (MLFLOW section 9.2).
+bool refuses_nul(const Failure& failure);
 // No route of MLflow answers under this address.
 bool is_missing_route(const HttpResponse& response);
 

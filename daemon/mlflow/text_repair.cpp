@@ -40,7 +40,7 @@ bool is_low(unsigned unit) { return unit >= 0xdc00 && unit < 0xe000; }
 
 // With U+FFFD in place of the escapes that stand for no character; nothing if there are none, or
 // if the text is no JSON, where a backslash means nothing.
-std::optional<std::string> repair_escapes(std::string_view text, Repairs& repairs) {
+std::optional<std::string> repair_escapes(std::string_view text, Nul of_nul, Repairs& repairs) {
   if (text.find("\\u") == std::string_view::npos || !may_be_json(text)) return std::nullopt;
   std::string out;
   bool nul = false, surrogate = false;
@@ -57,7 +57,7 @@ std::optional<std::string> repair_escapes(std::string_view text, Repairs& repair
       continue;
     }
     const bool half = is_high(*unit) || is_low(*unit);
-    if (*unit == 0 || half) {
+    if (half || (*unit == 0 && of_nul == Nul::replace)) {
       out.append(text.substr(copied, at - copied)).append(kReplacementEscape);
       copied = at + kEscapeBytes;
       (half ? surrogate : nul) = true;
@@ -72,29 +72,31 @@ std::optional<std::string> repair_escapes(std::string_view text, Repairs& repair
   return out;
 }
 
-std::optional<std::string> repair_text(std::string_view text, Repairs& repairs) {
-  if (text.find('\0') == std::string_view::npos) return repair_escapes(text, repairs);
+std::optional<std::string> repair_text(std::string_view text, Nul of_nul, Repairs& repairs) {
+  if (of_nul == Nul::keep || text.find('\0') == std::string_view::npos) {
+    return repair_escapes(text, of_nul, repairs);
+  }
   ++repairs.nul;
   std::string clean = without_nul(text);
   Repairs of_the_same_text;
-  auto cleaner = repair_escapes(clean, of_the_same_text);
+  auto cleaner = repair_escapes(clean, of_nul, of_the_same_text);
   return cleaner ? std::move(cleaner) : std::optional(std::move(clean));
 }
 
 std::optional<std::string> repair_message(std::string_view message, MessageType type, int depth,
-                                          Repairs& repairs);
+                                          Nul of_nul, Repairs& repairs);
 
 std::optional<std::string> repair_field(const WireField& field, const otlp::MessageSpec& spec,
-                                        int depth, Repairs& repairs) {
+                                        int depth, Nul of_nul, Repairs& repairs) {
   const otlp::FieldSpec* known = spec.find(field);
   if (known == nullptr) return std::nullopt;
-  if (known->kind == Kind::string) return repair_text(field.bytes, repairs);
+  if (known->kind == Kind::string) return repair_text(field.bytes, of_nul, repairs);
   if (known->kind != Kind::message) return std::nullopt;
-  return repair_message(field.bytes, known->message, depth + 1, repairs);
+  return repair_message(field.bytes, known->message, depth + 1, of_nul, repairs);
 }
 
 std::optional<std::string> repair_message(std::string_view message, MessageType type, int depth,
-                                          Repairs& repairs) {
+                                          Nul of_nul, Repairs& repairs) {
   if (depth > otlp::kMaxMessageDepth) return std::nullopt;
   const otlp::MessageSpec& spec = otlp::spec_of(type);
   std::string out;
@@ -102,7 +104,7 @@ std::optional<std::string> repair_message(std::string_view message, MessageType 
   bool changed = false;
   WireReader reader(message);
   for (WireField field; reader.next(field);) {
-    const auto repaired = repair_field(field, spec, depth, repairs);
+    const auto repaired = repair_field(field, spec, depth, of_nul, repairs);
     if (!repaired) continue;
     const auto at = static_cast<std::size_t>(field.whole.data() - message.data());
     out.append(message.substr(copied, at - copied));
@@ -125,9 +127,9 @@ Repairs& Repairs::operator+=(const Repairs& other) {
   return *this;
 }
 
-std::optional<std::string> repair_texts(std::string_view message, MessageType type,
+std::optional<std::string> repair_texts(std::string_view message, MessageType type, Nul of_nul,
                                         Repairs& repairs) {
-  return repair_message(message, type, 0, repairs);
+  return repair_message(message, type, 0, of_nul, repairs);
 }
 
 }  // namespace tracelink

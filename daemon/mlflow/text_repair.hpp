@@ -23,13 +23,15 @@ struct Repairs {
   bool operator==(const Repairs&) const = default;
 };
 
-// An OTLP message whose texts every server can take over into any column, or nothing if it is one
-// already. PostgreSQL stores no NUL and Python writes no half surrogate pair; servers derive names,
-// previews, models, providers, tags and more from whatever attribute or event has them, and newer
-// ones from more: so every text is repaired, not those of known keys. In text that is JSON, the
-// escapes of both are repaired too, since servers parse it. All else keeps its bytes. Pure; throws
-// nothing, and malformed bytes are left as they are.
+enum class Nul { keep, replace };
+
+// An OTLP message whose texts a server can take over into any column, or nothing if it is one
+// already. Python writes no half surrogate pair and PostgreSQL stores no NUL, which other databases
+// keep; servers derive names, previews, models, providers, tags and more from whatever attribute or
+// event has them, and newer ones from more: so every text is repaired, not those of known keys. In
+// text that is JSON, the escapes of both are repaired too, since servers parse it. All else keeps
+// its bytes. Pure; throws nothing, and malformed bytes are left as they are.
 std::optional<std::string> repair_texts(std::string_view message, otlp::MessageType type,
-                                        Repairs& repairs);
+                                        Nul of_nul, Repairs& repairs);
 
 }  // namespace tracelink

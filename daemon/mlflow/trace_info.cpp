@@ -190,7 +190,7 @@ Result<PreparedTrace> prepare(TraceId trace_id, const std::vector<std::string_vi
   SpanSet set;
   std::deque<std::string> repaired;
   for (std::string_view slice : slices) {
-    auto texts = repair_texts(slice, otlp::MessageType::traces_data, trace.repairs);
+    auto texts = repair_texts(slice, otlp::MessageType::traces_data, Nul::keep, trace.repairs);
     if (texts) slice = repaired.emplace_back(*std::move(texts));
     read_traces_data(slice, set);
   }

@@ -66,7 +66,8 @@ struct PreparedTrace {
 
 // `slices`: TracesData messages of one trace, valid as after split_request(). A span id that occurs
 // twice counts once (last wins). Spans of MLflow SDKs get typed attributes, every span loses
-// mlflow.traceRequestId, other spans keep their bytes unless something is repaired. Pure. Errors:
+// mlflow.traceRequestId, other spans keep their bytes unless something is repaired. NUL stays in
+// `otlp`: only some databases refuse it. Pure. Errors:
 // `corrupt` if a slice does not parse.
 Result<PreparedTrace> prepare_trace(TraceId trace_id, const std::vector<std::string_view>& slices);
 

@@ -19,6 +19,8 @@ namespace {
 using Calls = std::vector<std::string>;
 using Mode = DeliveryMode;
 
+const std::string kNul("a\0b", 3);
+
 class MlflowDeliveryTest : public ::testing::Test {
  protected:
   MlflowDeliveryTest() {
@@ -47,6 +49,13 @@ class MlflowDeliveryTest : public ::testing::Test {
     usage.total_tokens = 15;
     delivery.trace.info.token_usage = usage;
     delivery.trace.info.token_usage_from_mlflow = from_mlflow;
+    return delivery;
+  }
+  static TraceDelivery with_nul(std::uint64_t trace, std::vector<TestSpan> spans = {{}}) {
+    TraceDelivery delivery;
+    spans.back().name = kNul;
+    const std::string otlp = encode_spans(trace_id(trace), spans);
+    delivery.trace = *prepare_trace(trace_id(trace), {otlp});
     return delivery;
   }
   static TraceDelivery repeated(TraceDelivery delivery) {
@@ -82,6 +91,7 @@ class MlflowDeliveryTest : public ::testing::Test {
     MlflowDelivery::Context context{.client = client,
                                     .gate = gate,
                                     .proof = proof,
+                                    .texts = texts,
                                     .capabilities = capabilities,
                                     .model_id = model_id,
                                     .experiment_id = "5",
@@ -128,6 +138,7 @@ class MlflowDeliveryTest : public ::testing::Test {
   RequestGate gate{2};
   FakeClock clock;
   SpansProof proof{client, clock};
+  ServerTexts texts;
   Capabilities capabilities;
   std::string model_id = "m-1";
   std::uint64_t max_post_bytes = 1u << 20;
@@ -485,6 +496,57 @@ TEST_F(MlflowDeliveryTest, LateSpansGoWhereTheirTraceLives) {
   EXPECT_EQ(server.calls, (Calls{"post 1", "get 1", "post 1"}));
   EXPECT_EQ(server.post_experiments, (Calls{"5", "7"}));
   expect_delivered();
+}
+
+TEST_F(MlflowDeliveryTest, NulStaysWhereTheServerTakesIt) {
+  deliver(with_nul(1));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "post 1"}));
+  EXPECT_NE(server.last_post.find(kNul), std::string::npos);
+  EXPECT_EQ(texts.repairs.total(), 0u);
+}
+
+TEST_F(MlflowDeliveryTest, NulIsReplacedOnceTheServerRefusedIt) {
+  server.refused_text = kNul;
+  std::vector<TraceDelivery> batch;
+  batch.push_back(with_nul(1));
+  batch.push_back(delivery(2));
+  deliver(std::move(batch));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "start 2", "post 1 2", "post 1 2"}));
+  EXPECT_NE(server.last_post.find("a\uFFFDb"), std::string::npos);
+  expect_delivered();
+  EXPECT_EQ(texts.repairs.nul, 1u);
+
+  server.calls.clear();
+  times_done = 0;
+  deliver(with_nul(3));
+  EXPECT_EQ(server.calls, (Calls{"start 3", "post 3"}));
+  expect_delivered();
+  EXPECT_EQ(texts.repairs.nul, 2u);
+}
+
+TEST_F(MlflowDeliveryTest, ARefusedNulInALargeTraceBeginsItAgain) {
+  server.refused_text = kNul;
+  max_post_bytes = 100;
+  deliver(with_nul(1, {{.id = 1}, {.id = 2, .parent = 1}, {.id = 3, .parent = 1}}));
+  EXPECT_EQ(std::ranges::count(server.calls, "post 1"), 6);  // the third was refused
+  EXPECT_NE(server.last_post.find("a\uFFFDb"), std::string::npos);
+  expect_delivered();
+}
+
+TEST_F(MlflowDeliveryTest, ARefusedNulThatIsNotThereIsPoison) {
+  server.refuse("post 1", MlflowServer::error(500, "INTERNAL_ERROR",
+                                              "A string literal cannot contain NUL (0x00) "
+                                              "characters."));
+  deliver(delivery(1));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "post 1"}));
+  EXPECT_EQ(kinds(), std::vector{OutcomeKind::poison});
+}
+
+TEST_F(MlflowDeliveryTest, ARepeatedDeliveryCountsNoRepair) {
+  texts.refuses_nul = true;
+  deliver(repeated(with_nul(1)));
+  expect_delivered();
+  EXPECT_EQ(texts.repairs.total(), 0u);
 }
 
 TEST_F(MlflowDeliveryTest, ARefusedInfoConcernsItsTraceAlone) {

@@ -48,6 +48,8 @@ class MlflowServer {
   std::vector<Json> bodies;  // of the start and end calls
   std::vector<std::string> post_experiments;
   std::size_t model_requests = 0;
+  std::string last_post;             // body of POST /v1/traces
+  std::string refused_text;          // spans with it are refused as PostgreSQL refuses NUL
   bool hides_earlier_spans = false;  // from the answer to StartTraceV3
   bool spans_go_elsewhere = false;   // something answers POST /v1/traces as MLflow does
 
@@ -170,6 +172,8 @@ class MlflowServer {
     }
     SpanSet set;
     read_traces_data(body, set);
+    last_post = body;
+    const bool nul = !refused_text.empty() && body.find(refused_text) != std::string::npos;
     std::string call = "post";
     std::string last;
     for (const LocatedSpan& span : set.spans) {
@@ -185,7 +189,11 @@ class MlflowServer {
       if (hex != last) call += " " + number(hex);
       last = hex;
       const std::string span_id = reader.next(2) ? reader.get_bytes() : std::string();
-      if (!spans_go_elsewhere) traces[number(hex)].posted.insert(base64(span_id));
+      if (!spans_go_elsewhere && !nul) traces[number(hex)].posted.insert(base64(span_id));
+    }
+    if (nul) {
+      return special(call, error(500, "INTERNAL_ERROR",
+                                 "A string literal cannot contain NUL (0x00) characters."));
     }
     return special(call, {200, {{"content-type", "application/x-protobuf"}}, ""});
   }

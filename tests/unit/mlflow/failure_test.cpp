@@ -325,5 +325,16 @@ TEST(Failure, ATraceThatIsThereAlreadyIsTold) {
   EXPECT_FALSE(says_trace_exists(classify(kStart, mlflow_error(500, "INTERNAL_ERROR", "oops"))));
 }
 
+TEST(Failure, ADatabaseThatStoresNoNulIsTold) {
+  for (const char* text : {"A string literal cannot contain NUL (0x00) characters.",
+                           "Failed to log OpenTelemetry spans: Trace tr-1: A string literal cannot "
+                           "contain NUL (0x00) characters.",
+                           "(psycopg.DataError) PostgreSQL text fields cannot contain NUL (0x00) "
+                           "bytes"}) {
+    EXPECT_TRUE(refuses_nul(classify(kOtlp, mlflow_error(500, "INTERNAL_ERROR", text)))) << text;
+  }
+  EXPECT_FALSE(refuses_nul(classify(kOtlp, mlflow_error(500, "INTERNAL_ERROR", "NUL"))));
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -21,7 +21,7 @@ Repaired repair(std::string_view text) {
   Repaired result;
   const std::string whole = text_value(text);
   const std::string value =
-      repair_texts(whole, MessageType::any_value, result.repairs).value_or(whole);
+      repair_texts(whole, MessageType::any_value, Nul::replace, result.repairs).value_or(whole);
   protozero::pbf_reader reader(value);
   reader.next();
   result.text = reader.get_string();
@@ -65,11 +65,11 @@ TEST(TextRepair, NulIsReplacedInEveryTextOfARequest) {
     return all;
   };
   Repairs repairs;
-  EXPECT_EQ(repair_texts(request("a\0b"sv), MessageType::traces_data, repairs),
+  EXPECT_EQ(repair_texts(request("a\0b"sv), MessageType::traces_data, Nul::replace, repairs),
             request("a\uFFFDb"));
   EXPECT_EQ(repairs.nul, 19u);
   EXPECT_EQ(repairs.total(), 19u);
-  EXPECT_FALSE(repair_texts(request("ab"), MessageType::traces_data, repairs));
+  EXPECT_FALSE(repair_texts(request("ab"), MessageType::traces_data, Nul::replace, repairs));
   EXPECT_EQ(repairs.total(), 19u);
 }
 
@@ -117,9 +117,23 @@ TEST(TextRepair, ATextWithBothCountsOnce) {
   EXPECT_EQ(result.repairs.total(), 1u);
 }
 
+TEST(TextRepair, NulIsKeptWhereItMay) {
+  for (const std::string_view text : {"a\0b"sv, R"(["\u0000"])"sv}) {
+    Repairs repairs;
+    EXPECT_FALSE(repair_texts(text_value(text), MessageType::any_value, Nul::keep, repairs));
+    EXPECT_EQ(repairs.total(), 0u);
+  }
+  Repairs repairs;
+  EXPECT_EQ(repair_texts(text_value(R"(["\u0000\ud83d"])"), MessageType::any_value, Nul::keep,
+                         repairs),
+            text_value(R"(["\u0000\ufffd"])"));
+  EXPECT_EQ(repairs.nul, 0u);
+  EXPECT_EQ(repairs.surrogate, 1u);
+}
+
 TEST(TextRepair, BytesThatAreNoMessageStay) {
   Repairs repairs;
-  EXPECT_FALSE(repair_texts("\x0a\xff\xff\0"sv, MessageType::traces_data, repairs));
+  EXPECT_FALSE(repair_texts("\x0a\xff\xff\0"sv, MessageType::traces_data, Nul::replace, repairs));
   EXPECT_EQ(repairs.total(), 0u);
 }
 

@@ -174,12 +174,27 @@ TEST(PrepareTrace, SpansOfEqualResourceAreSentTogether) {
 }
 
 TEST(PrepareTrace, RepairsAreCounted) {
-  const auto trace =
-      prepare_trace(TraceId{}, {traces_data({SpanBuilder('a').name("\0"sv)}, "s\0"s)});
+  const auto half = [](std::string_view escape) {
+    return traces_data({SpanBuilder('a').text("k", escape)});
+  };
+  const auto trace = prepare_trace(TraceId{}, {half(R"(["\ud83d"])")});
   ASSERT_TRUE(trace);
-  EXPECT_EQ(trace->repairs.nul, 2u);
-  EXPECT_EQ(trace->repairs.total(), 2u);
-  EXPECT_EQ(trace->otlp, traces_data({SpanBuilder('a').name("\uFFFD")}, "s\uFFFD"));
+  EXPECT_EQ(trace->repairs.surrogate, 1u);
+  EXPECT_EQ(trace->repairs.total(), 1u);
+  EXPECT_EQ(trace->otlp, half(R"(["\ufffd"])"));
+}
+
+TEST(PrepareTrace, NulStaysInSpansAndIsInNothingThatIsTold) {
+  const std::string spans = traces_data(
+      {SpanBuilder('a').name("n\0"sv).text("mlflow.spanInputs", "i\0"sv).text("user.id", "u\0"sv)},
+      "s\0"s);
+  const auto trace = prepare_trace(TraceId{}, {spans});
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(trace->otlp, spans);
+  EXPECT_EQ(trace->repairs.total(), 0u);
+  EXPECT_EQ(trace->info.name, "n\uFFFD");
+  EXPECT_EQ(trace->info.metadata.at("mlflow.trace.user"), "u\uFFFD");
+  EXPECT_EQ(trace->info.request_preview->find('\0'), std::string::npos);
 }
 
 // Previews and the rest are made of the repaired text.
