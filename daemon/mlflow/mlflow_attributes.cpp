@@ -38,7 +38,7 @@ std::optional<std::string> fitting_text(std::string_view key, const AnyValue& va
   if (value.kind != ValueKind::string && key != kSpanType) return std::nullopt;
   const bool tag = key.starts_with(kTraceTag);
   const std::string text = tag ? std::string(value.data) : plain_text(value);
-  std::string fit = fit_column(text, column->code_points);
+  std::string fit(first_code_points(text, column->code_points));
   if (value.kind == ValueKind::string && fit == text) return std::nullopt;
   ++(fit == text ? repairs.form : repairs.length);
   return fit;
