@@ -9,7 +9,7 @@ from harness.mlflow_server import MlflowServer
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import BIN, NEWEST, clean_environment
 
-DONE, FAILED = 0, 1
+DONE, FAILED, BAD_CONFIGURATION = 0, 1, 78
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_neither_or_both_is_an_error_that_says_what_to_do(make_daemon, model, wo
     assert checked.code == FAILED and words in checked.err
     refused = subprocess.run([BIN / "tracelinkd", "--config", daemon.config_file], env=daemon.environment,
                              stderr=subprocess.PIPE, text=True, timeout=300, check=False)
-    assert refused.returncode == FAILED and words in refused.stderr
+    assert refused.returncode == BAD_CONFIGURATION and words in refused.stderr
 
 
 # create_external_model

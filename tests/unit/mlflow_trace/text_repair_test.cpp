@@ -124,9 +124,9 @@ TEST(TextRepair, NulIsKeptWhereItMay) {
     EXPECT_EQ(repairs.total(), 0u);
   }
   Repairs repairs;
-  EXPECT_EQ(repair_texts(text_value(R"(["\u0000\ud83d"])"), MessageType::any_value, Nul::keep,
-                         repairs),
-            text_value(R"(["\u0000\ufffd"])"));
+  EXPECT_EQ(
+      repair_texts(text_value(R"(["\u0000\ud83d"])"), MessageType::any_value, Nul::keep, repairs),
+      text_value(R"(["\u0000\ufffd"])"));
   EXPECT_EQ(repairs.nul, 0u);
   EXPECT_EQ(repairs.surrogate, 1u);
 }
