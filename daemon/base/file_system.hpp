@@ -34,7 +34,7 @@ class File {
   virtual Result<void> truncate(std::uint64_t size) = 0;
 
   // Reserves disk blocks for [0, size) without changing the file's length, so that later appends do
-  // not meet ENOSPC. `no_space` when the disk cannot.
+  // not meet ENOSPC. `no_space` when the disk is full; success where none can be reserved.
   virtual Result<void> preallocate(std::uint64_t size) = 0;
 };
 

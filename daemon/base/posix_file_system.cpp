@@ -22,6 +22,12 @@ Error os_error(std::string_view what, const std::filesystem::path& path, int num
       std::string(what) + " " + path.string() + ": " + std::generic_category().message(number)};
 }
 
+// File systems, sandboxes and kernels say in many words that they do not know how to reserve
+// blocks; these are about the disk.
+bool disk_refuses(int number) {
+  return number == ENOSPC || number == EDQUOT || number == EFBIG || number == EIO;
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -94,7 +100,7 @@ class PosixFile final : public File {
   Result<void> preallocate(std::uint64_t size) override {
     while (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) != 0) {
       if (errno == EINTR) continue;
-      if (errno == EOPNOTSUPP) return {};  // such a file system promises nothing; writes may fail
+      if (!disk_refuses(errno)) return {};  // it cannot be asked to; writing tells
       return os_error("preallocate", path_);
     }
     return {};

@@ -91,5 +91,11 @@ TEST_F(PosixFileSystemTest, RemoveOfNothingSucceedsAndListIsSorted) {
   EXPECT_GT(*fs_.free_bytes(dir_), 0u);
 }
 
+TEST_F(PosixFileSystemTest, WhatCannotReserveBlocksIsUsedWithout) {
+  const auto device = fs_.open("/dev/null");  // ENODEV
+  ASSERT_TRUE(device);
+  EXPECT_TRUE((*device)->preallocate(4096));
+}
+
 }  // namespace
 }  // namespace tracelink
