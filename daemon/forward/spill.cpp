@@ -115,10 +115,10 @@ void Spill::remember_flood(const TraceWork& work) {
 }
 
 void Spill::spill(Mark& mark, const TraceWork& work) {
-  for (const Part& part : work.parts) source_.set_aside(part.position);
-  if (!work.parts.empty()) {
-    const Position first = work.parts.front().position;
-    mark.first = std::min(mark.first.value_or(first), first);
+  for (const Part& part : work.parts) {
+    source_.set_aside(part.position);
+    // The first part may have been moved behind the others.
+    mark.first = std::min(mark.first.value_or(part.position), part.position);
   }
   has_others_ |= &mark == &others_;
   mark.records += work.parts.size();
