@@ -117,13 +117,15 @@ void Forwarder::read() {
 
 // Records that may still be read.
 std::size_t Forwarder::room() const {
-  const Backlog& backlog = dispatcher_.backlog();
   const std::size_t parked = desk_.parked_records();
-  const std::size_t held = dispatcher_.holds().unlinked().records() + backlog.held_records();
   const std::size_t moving = reader_.assembly().records() + moving_records();
   const bool has_own_window = parked < options_.held_records;
-  const std::size_t counted = has_own_window ? moving : moving + held + parked;
+  const std::size_t counted = has_own_window ? moving : moving + held_records() + parked;
   return options_.window_records - std::min(options_.window_records, counted);
+}
+
+std::size_t Forwarder::held_records() const {
+  return dispatcher_.holds().unlinked().records() + dispatcher_.backlog().held_records();
 }
 
 // Those that assembly has given.
@@ -137,8 +139,7 @@ bool Forwarder::has_room_to_read() const {
 }
 
 void Forwarder::make_room() {
-  const Backlog& backlog = dispatcher_.backlog();
-  const std::size_t held = dispatcher_.holds().unlinked().records() + backlog.held_records();
+  const std::size_t held = held_records();
   if (clock_.steady() >= next_spill_) {
     bool in_vain = false;
     if (held >= options_.held_records) in_vain = !spill_held(held - options_.held_records);
@@ -146,17 +147,15 @@ void Forwarder::make_room() {
     // To look costs what there is to look at.
     if (in_vain) next_spill_ = clock_.steady() + kBetweenVainSpills;
   }
-  spill_.advance(backlog, spill_room(), dispatcher_.holds().take_opened());
+  spill_.advance(dispatcher_.backlog(), spill_room(), dispatcher_.holds().take_opened());
 }
 
 Spill::Room Forwarder::spill_room() const {
-  const std::size_t held =
-      dispatcher_.holds().unlinked().records() + dispatcher_.backlog().held_records();
   // So much room stays, or what comes back would be spilled as a flood.
   const bool may_come_back =
       room() > kept_for_others() && moving_records() <= options_.window_records * 3 / 8;
   return {.window = may_come_back,
-          .for_held = held < options_.held_records / 2,
+          .for_held = held_records() < options_.held_records / 2,
           .window_records = options_.window_records};
 }
 

@@ -83,6 +83,7 @@ class Forwarder {
   std::size_t room() const;
   bool has_room() const { return room() > 0; }
   std::size_t kept_for_others() const { return options_.window_records / 8; }
+  std::size_t held_records() const;
   std::size_t moving_records() const;
   bool has_room_to_read() const;
   void make_room();
