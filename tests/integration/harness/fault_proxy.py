@@ -6,6 +6,8 @@ import http.server
 import json
 import threading
 
+from harness.loopback_server import LoopbackServer
+
 
 class Fault(enum.Enum):
     NOT_SENT = "the request is not forwarded and the connection closed"
@@ -15,7 +17,7 @@ class Fault(enum.Enum):
     UNPROCESSABLE = 422
 
 
-class FaultProxy:
+class FaultProxy(LoopbackServer):
     """Forwards to `target_port`; after spoil(n, fault) the n-th request from then on, counted from 0, meets the fault."""
 
     def __init__(self, target_port: int):
@@ -24,14 +26,7 @@ class FaultProxy:
         self._left: int | None = None
         self._fault: Fault | None = None
         self.spoiled: str | None = None  # the request that met the fault: method and path
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
-        self.uri = f"http://127.0.0.1:{self._http.server_port}"
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        super().__init__(self._handler())
 
     def spoil(self, number: int, fault: Fault, starts: str = "") -> None:
         """The request with that number, from 0, of those that start so ("GET /version") is to fail."""

@@ -11,10 +11,12 @@ import urllib.parse
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from harness.loopback_server import LoopbackServer
+
 POISON = b"POISON"
 
 
-class StandIn:
+class StandIn(LoopbackServer):
     """Knows the experiments "0" and "1". Refuses requests that hold POISON, as a server does whose parser fails."""
 
     def __init__(self):
@@ -22,14 +24,7 @@ class StandIn:
         self._spans: dict[str, set[bytes]] = {}  # ids, by trace id
         self._models: dict[str, dict] = {}
         self._lock = threading.Lock()
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
-        self.uri = f"http://127.0.0.1:{self._http.server_port}"
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        super().__init__(self._handler())
 
     @property
     def trace_ids(self) -> set[str]:
