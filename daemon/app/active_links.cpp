@@ -23,13 +23,13 @@ std::string describe(const ActiveOverrides& overrides) {
 
 Result<std::unique_ptr<ActiveLinks>> ActiveLinks::open(FileSystem& fs, std::filesystem::path file,
                                                        const LinkDefinition& configured,
-                                                       Remember remember) {
+                                                       Remember remember, HeldFiles* held) {
   std::unique_ptr<ActiveLinks> links(new ActiveLinks(fs, std::move(file), std::move(remember)));
-  if (auto loaded = links->load(configured); !loaded) return std::move(loaded).error();
+  if (auto loaded = links->load(configured, held); !loaded) return std::move(loaded).error();
   return links;
 }
 
-Result<void> ActiveLinks::load(const LinkDefinition& configured) {
+Result<void> ActiveLinks::load(const LinkDefinition& configured, HeldFiles* held) {
   ActiveOverrides none;
   none.configured = identity_of(configured);
   overrides_ = std::make_shared<const ActiveOverrides>(none);
@@ -39,11 +39,24 @@ Result<void> ActiveLinks::load(const LinkDefinition& configured) {
     if (!link) return link.error();
     configured_link_ = *link;
   }
+  auto loaded = load_overrides(none.configured);
+  if (loaded || held == nullptr) return loaded;
+  unread_ = true;
+  held->hold(StateFile::active_model, file_.string(), loaded.error(),
+             [this, identity = none.configured] { return load_overrides(identity); });
+  return {};
+}
+
+Result<void> ActiveLinks::load_overrides(const ModelIdentity& identity) {
   const auto there = fs_.exists(file_);
   if (!there) return there.error();
-  if (!*there) return {};
+  if (!*there) {
+    unread_ = false;
+    return {};
+  }
   const auto text = read_file(fs_, file_);
   if (!text) return text.error();
+  unread_ = false;
   auto stored = decode_overrides(*text);
   if (!stored) {
     notices_.emplace_back(
@@ -51,19 +64,23 @@ Result<void> ActiveLinks::load(const LinkDefinition& configured) {
         "model; set others again with 'tracelink models set-active'");
     return fs_.rename(file_, file_.string() + ".damaged");
   }
-  if (stored->configured != none.configured) {
+  if (stored->configured != identity) {
     if (!stored->empty()) {
       notices_.emplace_back(
           "the configured model or experiment has changed: the active model set at "
           "runtime is dropped (" +
           describe(*stored) + ")");
     }
+    ActiveOverrides none;
+    none.configured = identity;
     return replace(std::move(none));
   }
   for (const auto* entry : stored->entries()) {
     if (auto link = remember_(entry->definition); !link) return link.error();
   }
-  overrides_ = std::make_shared<const ActiveOverrides>(*std::move(stored));
+  auto overrides = std::make_shared<const ActiveOverrides>(*std::move(stored));
+  const std::lock_guard lock(mutex_);
+  overrides_ = std::move(overrides);
   return {};
 }
 
@@ -110,6 +127,9 @@ std::shared_ptr<const ActiveOverrides> ActiveLinks::overrides() const {
 }
 
 Result<void> ActiveLinks::replace(ActiveOverrides overrides) {
+  if (unread_) {
+    return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
+  }
   if (auto written = write_file_durably(fs_, file_, encode_overrides(overrides)); !written) {
     return written;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "daemon/app/active_overrides.hpp"
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/held_files.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/types/ids.hpp"
 #include "daemon/types/link_definition.hpp"
@@ -31,10 +33,11 @@ class ActiveLinks {
 
   // What an earlier run stored in `file` holds only for the identity that it overrides (id, name,
   // version and experiment as configured then); otherwise it is dropped for good. A damaged file is
-  // set aside. notices() tells of both. Error: `io`.
+  // set aside. notices() tells of both. One that cannot be read is held: records get the configured
+  // link until it can be, and nothing replaces it. Without `held` that is an error, `io`.
   static Result<std::unique_ptr<ActiveLinks>> open(FileSystem& fs, std::filesystem::path file,
                                                    const LinkDefinition& configured,
-                                                   Remember remember);
+                                                   Remember remember, HeldFiles* held = nullptr);
 
   // `traces_data`: the record's OTLP; its resource is looked at only where a service has a link of
   // its own.
@@ -52,7 +55,8 @@ class ActiveLinks {
  private:
   ActiveLinks(FileSystem& fs, std::filesystem::path file, Remember remember)
       : fs_(fs), file_(std::move(file)), remember_(std::move(remember)) {}
-  Result<void> load(const LinkDefinition& configured);
+  Result<void> load(const LinkDefinition& configured, HeldFiles* held);
+  Result<void> load_overrides(const ModelIdentity& identity);
   Result<void> replace(ActiveOverrides overrides);
 
   FileSystem& fs_;
@@ -60,6 +64,7 @@ class ActiveLinks {
   const Remember remember_;
   LinkHash configured_link_;
   std::vector<std::string> notices_;
+  std::atomic<bool> unread_ = false;  // the file
 
   mutable std::mutex mutex_;
   std::shared_ptr<const ActiveOverrides> overrides_;  // guarded by mutex_

@@ -61,31 +61,39 @@ ordered_json experiment_json(const Config& config,
   return {{"id", config.experiment.id}, {"name", config.experiment.name}};
 }
 
+// A number that is too small while some files cannot be read is not shown.
+ordered_json known(const QueueStats& queue, std::uint64_t number) {
+  return queue.totals_known ? ordered_json(number) : ordered_json(nullptr);
+}
+
 ordered_json queue_json(const QueueStats& queue, WallTime now) {
   double oldest = 0;
   if (queue.oldest_accepted_at && *queue.oldest_accepted_at < now) {
     oldest = seconds(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
         now - *queue.oldest_accepted_at));
   }
-  return {{"spans", queue.queued_spans},    {"traces", queue.queued_records},
-          {"bytes", queue.queued_bytes},    {"oldest_age_s", oldest},
-          {"disk_bytes", queue.disk_bytes}, {"full", queue.full}};
+  return {{"spans", known(queue, queue.queued_spans)},
+          {"traces", known(queue, queue.queued_records)},
+          {"bytes", known(queue, queue.queued_bytes)},
+          {"oldest_age_s", oldest},
+          {"disk_bytes", queue.disk_bytes},
+          {"full", queue.full}};
 }
 
 ordered_json spans_json(const QueueStats& queue) {
-  return {{"accepted", queue.accepted},
-          {"delivered", queue.delivered},
-          {"queued", queue.queued_spans},
-          {"dead_lettered", queue.dead_lettered},
-          {"duplicate", queue.duplicate},
-          {"damaged", queue.damaged},
+  return {{"accepted", known(queue, queue.accepted)},
+          {"delivered", known(queue, queue.delivered)},
+          {"queued", known(queue, queue.queued_spans)},
+          {"dead_lettered", known(queue, queue.dead_lettered)},
+          {"duplicate", known(queue, queue.duplicate)},
+          {"damaged", known(queue, queue.damaged)},
           {"dropped",
-           {{"policy", queue.dropped_policy},
-            {"age", queue.dropped_age},
-            {"removed", queue.dropped_removed}}}};
+           {{"policy", known(queue, queue.dropped_policy)},
+            {"age", known(queue, queue.dropped_age)},
+            {"removed", known(queue, queue.dropped_removed)}}}};
 }
 
-ordered_json held_json(const ForwardStatus& status) {
+ordered_json held_json(const ForwardStatus& status, const std::vector<HeldFile>& files) {
   ordered_json held = ordered_json::array();
   for (const auto& scope : status.held) {
     held.push_back({{"scope", scope.scope},
@@ -93,6 +101,13 @@ ordered_json held_json(const ForwardStatus& status) {
                     {"remedy", scope.remedy},
                     {"since", timestamp(scope.since)},
                     {"traces", scope.traces}});
+  }
+  for (const HeldFile& file : files) {
+    held.push_back({{"scope", "file " + file.path},
+                    {"reason", "cannot be read: " + file.reason},
+                    {"remedy", remedy_for(file)},
+                    {"since", timestamp(file.since)},
+                    {"traces", nullptr}});
   }
   return held;
 }
@@ -121,8 +136,16 @@ ordered_json relinks_json(const StatusInputs& inputs) {
   return relinks;
 }
 
-std::vector<std::string> notices(const StatusInputs& inputs) {
+std::vector<std::string> notices(const StatusInputs& inputs, const QueueStats& queue) {
   std::vector<std::string> all = inputs.queue_watch.notices();
+  if (!queue.totals_known) {
+    all.emplace_back("queue: how many spans it holds is unknown until the held files can be read");
+  }
+  if (queue.unaccounted > 0) {
+    all.push_back("queue: what became of " + std::to_string(queue.unaccounted) +
+                  " spans of earlier times is unknown, since their totals (queue/checkpoint) were "
+                  "lost; they are in none of the numbers");
+  }
   all.insert(all.end(), inputs.notices.begin(), inputs.notices.end());
   return all;
 }
@@ -155,13 +178,13 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"repaired_ends", inputs.intake.repaired_ends},
       {"replaced_characters", inputs.intake.replaced_utf8 + inputs.intake.replaced_surrogates},
       {"quarantine", {{"files", queue.quarantine_files}, {"bytes", queue.quarantine_bytes}}},
-      {"held", held_json(forwarder)},
+      {"held", held_json(forwarder, queue.held_files)},
       {"held_scopes", forwarder.held_scopes},
       {"waiting_for_root", waiting_for_root_json(forwarder.waiting_for_root)},
       {"relinks", relinks_json(inputs)},
       {"last_error", nullptr},
       {"last_delivery_at", nullptr},
-      {"notices", notices(inputs)}};
+      {"notices", notices(inputs, queue)}};
   if (const auto error = newer(forwarder.last_error, inputs.queue_watch.last_error())) {
     json["last_error"] = {
         {"message", error->message}, {"remedy", error->remedy}, {"at", timestamp(error->at)}};

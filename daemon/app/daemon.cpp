@@ -1,10 +1,13 @@
 #include "daemon/app/daemon.hpp"
 
+#include <condition_variable>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -27,9 +30,9 @@
 #include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/queue_watch.hpp"
+#include "daemon/app/state_lock.hpp"
 #include "daemon/app/storage_notice.hpp"
 #include "daemon/base/clock.hpp"
-#include "daemon/base/file_lock.hpp"
 #include "daemon/base/posix_file_system.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/control/control_server.hpp"
@@ -48,6 +51,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kDrainCheck{50};
 constexpr std::chrono::seconds kQueueCheck{1};
+constexpr std::chrono::milliseconds kStateCheck{500};
 // How long clients have to take their answers and leave.
 constexpr std::chrono::milliseconds kCloseGrace{2'500};
 constexpr std::chrono::milliseconds kHurriedCloseGrace{500};
@@ -80,6 +84,7 @@ class DaemonImpl final : public Daemon {
     log_summary();
     watch_queue();
     queue_->start();
+    state_watch_ = std::jthread([this](const std::stop_token& stop) { watch_state(stop); });
     delivery_->start();
     server_->start();
     serving_ = true;
@@ -88,6 +93,7 @@ class DaemonImpl final : public Daemon {
     feed_watchdog();
     io_.run();
     delivery_->stop();
+    state_watch_ = {};
     queue_->stop();
     spdlog::info("stopped queued_spans={}", queue_->stats().queued_spans);
     return 0;
@@ -104,7 +110,10 @@ class DaemonImpl final : public Daemon {
 
     auto active = ActiveLinks::open(
         fs_, std::filesystem::path(config().state_dir) / "models/active.json", link_of(config()),
-        [this](const LinkDefinition& definition) { return queue_->remember_link(definition); });
+        [this](const LinkDefinition& definition) {
+          return Result<LinkHash>(queue_->adopt_link(definition));
+        },
+        &queue_->held_files());
     if (!active) return std::move(active).error().within("models");
     active_ = std::move(*active);
     auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_, read_credentials_);
@@ -118,14 +127,41 @@ class DaemonImpl final : public Daemon {
   Result<void> lock_state() {
     const std::filesystem::path state_dir = config().state_dir;
     if (auto made = make_private_directory(state_dir); !made) return made;
-    auto lock = FileLock::acquire(state_dir / "lock");
+    auto lock = StateLock::acquire(state_dir);
     if (lock) {
       lock_.emplace(*std::move(lock));
+      fs_.set_guard([this] { return state_intact(); });
       return {};
     }
     if (lock.error().code != ErrorCode::rejected) return std::move(lock).error();
     return Error{ErrorCode::rejected,
                  std::move(lock).error().message + "; stop it, or give this one its own state_dir"};
+  }
+
+  // The disk's fault, for whoever wants to store something.
+  Result<void> state_intact() {
+    auto intact = lock_->check();
+    if (!intact) intact.error().code = ErrorCode::io;
+    return intact;
+  }
+
+  // Whether state_dir is still the one that was opened, and what could not be read there. A thread
+  // of its own, since a disk may keep it waiting.
+  void watch_state(const std::stop_token& stop) {
+    HeldFiles& held = queue_->held_files();
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    while (!stop.stop_requested()) {
+      const auto intact = state_intact();
+      if (intact) {
+        held.release(config().state_dir);
+        held.retry_due();
+      } else {
+        held.hold(StateFile::directory, config().state_dir, intact.error());
+      }
+      stopped.wait_for(lock, stop, kStateCheck, [] { return false; });
+    }
   }
 
   void want_active_models() {
@@ -329,6 +365,7 @@ class DaemonImpl final : public Daemon {
   std::shared_ptr<const LogWriter> log_;
   SystemClock clock_;
   SystemRandomSource random_;
+  std::optional<StateLock> lock_;
   PosixFileSystem fs_;
   SteadyTime started_ = clock_.steady();
   std::vector<std::string> notices_;
@@ -345,12 +382,12 @@ class DaemonImpl final : public Daemon {
   std::chrono::milliseconds close_grace_ = kCloseGrace;
   SteadyTime drain_until_{};
 
-  std::optional<FileLock> lock_;
   QueueWatch queue_watch_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;
   std::optional<QueueSink> sink_;
+  std::jthread state_watch_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<ControlServer> probes_;  // none without control.http

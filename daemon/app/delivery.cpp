@@ -44,15 +44,8 @@ class DeliveryImpl final : public Delivery {
 
   Result<void> open() {
     const std::filesystem::path state_dir = config_.state_dir;
-    auto letters = DeadLetterStore::open(fs_, state_dir / "dead-letters",
-                                         config_.queue.max_bytes / kDeadLetterShare);
-    if (!letters) return std::move(letters).error();
-    dead_letters_ = std::move(*letters);
-    auto relinks = Relinks::open(fs_, state_dir / "models" / "relinks.json");
-    if (!relinks) return std::move(relinks).error().within("models");
-    relinks_ = std::move(*relinks);
-    relinks_seen_ = relinks_->all();
-    notices_ = relinks_->notices();
+    open_dead_letters(state_dir / "dead-letters");
+    open_relinks(state_dir / "models" / "relinks.json");
     letter_commands_.emplace(*dead_letters_, queue_, clock_);
     if (auto settled = letter_commands_->settle(); !settled) {
       notices_.push_back("dead letters: what was interrupted could not be settled: " +
@@ -106,7 +99,10 @@ class DeliveryImpl final : public Delivery {
     return relinks_seen_;
   }
 
-  std::vector<std::string> notices() const override { return notices_; }
+  std::vector<std::string> notices() const override {
+    const std::lock_guard lock(mutex_);
+    return notices_;
+  }
 
   ForwardStatus forward_status() const override {
     return forwarder_ ? forwarder_->status() : ForwardStatus{};
@@ -166,6 +162,51 @@ class DeliveryImpl final : public Delivery {
   }
 
  private:
+  // A letter tells that its record is not to be sent, so without the letters no earlier record is.
+  void open_dead_letters(const std::filesystem::path& directory) {
+    dead_letters_ =
+        DeadLetterStore::unread(fs_, directory, config_.queue.max_bytes / kDeadLetterShare);
+    const auto loaded = dead_letters_->load();
+    if (loaded) return;
+    queue_.hold_earlier_records();
+    queue_.held_files().hold(StateFile::dead_letters, directory.string(), loaded.error(), [this] {
+      return load_late([this] { return dead_letters_->load(); });
+    });
+  }
+
+  // Without the decisions no record goes that one of them may concern: all that were accepted
+  // before this start.
+  void open_relinks(const std::filesystem::path& file) {
+    relinks_ = Relinks::unread(fs_, file);
+    const auto loaded = relinks_->load();
+    note_relinks();
+    if (loaded) return;
+    queue_.hold_earlier_records();
+    queue_.held_files().hold(StateFile::relinks, file.string(), loaded.error(),
+                             [this] { return load_late([this] { return load_relinks(); }); });
+  }
+
+  // On the forwarder thread, which uses them.
+  Result<void> load_late(const std::function<Result<void>()>& load) {
+    const auto result = std::make_shared<Result<void>>();
+    const auto called = call([load, result] { *result = load(); });
+    if (!called) return called;
+    if (*result) queue_.release_earlier_records();
+    return *result;
+  }
+
+  Result<void> load_relinks() {
+    auto loaded = relinks_->load();
+    if (loaded) note_relinks();
+    return loaded;
+  }
+
+  void note_relinks() {
+    const std::lock_guard lock(mutex_);
+    relinks_seen_ = relinks_->all();
+    notices_ = relinks_->notices();
+  }
+
   // On the forwarder thread, which writes letters.
   Result<void> with_letters(std::function<Result<void>(DeadLetterCommands&)> command) {
     const auto result = std::make_shared<Result<void>>();
@@ -188,8 +229,12 @@ class DeliveryImpl final : public Delivery {
         std::make_unique<Registrar>(registrar_options_of(config_), *client_, fs_, clock_, random_);
     registrar_->set_on_change([this](const RegistrationStatus& status) { registered(status); });
     registrar_->set_on_forget([this](const LinkHash& link) { forgotten(link); });
-    auto unreadable =
-        registrar_->load([this](const LinkHash& link) { return queue_.link(link).has_value(); });
+    // What cannot be read now may be known later.
+    const auto may_be_known = [this](const LinkHash& hash) {
+      const auto link = queue_.link(hash);
+      return link || link.error().code != ErrorCode::invalid;
+    };
+    auto unreadable = registrar_->load(may_be_known, &queue_.held_files());
     if (!unreadable) return std::move(unreadable).error().within("models");
     for (const std::string& file : *unreadable) {
       spdlog::warn("models/{} could not be read and is set aside; its link is registered again",

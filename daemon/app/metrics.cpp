@@ -1,5 +1,6 @@
 #include "daemon/app/metrics.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,15 @@ class Families {
   void gauge(std::string name, std::string help, double value) {
     family(std::move(name), std::move(help), MetricType::Gauge).metric.emplace_back().gauge.value =
         value;
+  }
+  void gauges(std::string name, std::string help, const std::string& label,
+              const std::vector<Labelled>& values) {
+    MetricFamily& all = family(std::move(name), std::move(help), MetricType::Gauge);
+    for (const Labelled& labelled : values) {
+      ClientMetric& metric = all.metric.emplace_back();
+      metric.label = {{label, labelled.value}};
+      metric.gauge.value = labelled.number;
+    }
   }
   void counters(std::string name, std::string help, const std::string& label,
                 const std::vector<Labelled>& values) {
@@ -89,6 +99,16 @@ void add_queue(Families& families, const QueueStats& queue, WallTime now) {
                    queue.reclaimed_bytes);
   families.gauge("tracelink_quarantine_bytes", "Unreadable bytes that were set aside.",
                  number(queue.quarantine_bytes));
+}
+
+void add_held_files(Families& families, const std::vector<HeldFile>& files) {
+  std::vector<Labelled> by_kind;
+  for (const StateFile kind : kStateFiles) {
+    const auto count = std::ranges::count(files, kind, &HeldFile::kind);
+    by_kind.push_back({std::string(to_string(kind)), static_cast<double>(count)});
+  }
+  families.gauges("tracelink_files_held", "Files of state_dir that cannot be read now.", "reason",
+                  by_kind);
 }
 
 void add_intake(Families& families, const ServerStats& intake) {
@@ -181,8 +201,10 @@ void add_control(Families& families, const ControlStats& control, const ControlS
 
 std::string metrics_text(const MetricInputs& inputs) {
   Families families;
-  add_spans(families, inputs.queue);
+  // A total that is not known is absent, since a smaller one would look like a new life.
+  if (inputs.queue.totals_known) add_spans(families, inputs.queue);
   add_queue(families, inputs.queue, inputs.now);
+  add_held_files(families, inputs.queue.held_files);
   add_intake(families, inputs.intake);
   add_delivery(families, inputs.forward, inputs.model_ready);
   add_control(families, inputs.control, inputs.probes);

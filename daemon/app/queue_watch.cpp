@@ -18,6 +18,7 @@ constexpr char kFullRemedy[] =
 // A queue at its bound has room for a moment whenever something was delivered.
 constexpr auto kRoomConfirmed = std::chrono::seconds(10);
 constexpr auto kTellAgain = std::chrono::minutes(1);
+constexpr std::size_t kFilesNamed = 10;  // at once, of those that cannot be read
 
 }  // namespace
 
@@ -55,6 +56,27 @@ void QueueWatch::look(const QueueStats& now) {
     spdlog::warn("state that could not be read is set aside files={} bytes={} damaged_spans={}",
                  now.quarantine_files, now.quarantine_bytes, now.damaged);
   }
+  look_at_held_files(now.held_files);
+}
+
+void QueueWatch::look_at_held_files(const std::vector<HeldFile>& files) {
+  std::map<std::string, std::string> held;
+  std::size_t news = 0;
+  for (const HeldFile& file : files) {
+    held.emplace(file.path, file.reason);
+    const auto known = held_.find(file.path);
+    if (known != held_.end() && known->second == file.reason) continue;
+    if (++news > kFilesNamed) continue;
+    reporter_.failure(file.path, "cannot be read: " + file.reason, remedy_for(file));
+  }
+  if (news > kFilesNamed) {
+    spdlog::error("more files of state_dir cannot be read files={} remedy=\"see tracelink status\"",
+                  news - kFilesNamed);
+  }
+  for (const auto& [path, reason] : held_) {
+    if (!held.contains(path)) reporter_.recovered(path);
+  }
+  held_ = std::move(held);
 }
 
 std::vector<std::string> QueueWatch::notices() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ class QueueWatch {
     std::optional<SteadyTime> told_at;
   };
   void refused_for_room();
+  void look_at_held_files(const std::vector<HeldFile>& files);
   std::uint64_t untold(Loss& loss, std::uint64_t now) const;
 
   const Clock& clock_;
@@ -43,6 +45,7 @@ class QueueWatch {
   bool looked_ = false;
   Loss dropped_;
   Loss quarantined_;
+  std::map<std::string, std::string> held_;  // files that cannot be read, and why
 };
 
 }  // namespace tracelink

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace tracelink {
@@ -43,7 +44,27 @@ Result<FileLock> FileLock::acquire(const std::string& path) {
   return lock;
 }
 
-FileLock::FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+Result<FileLock> FileLock::acquire_directory(const std::string& path, const std::string& pid_file) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return failed(path);
+  FileLock lock(fd);
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
+  lock.locked_ = false;
+  if (errno != EWOULDBLOCK) return lock;
+  FileLock holder(::open(pid_file.c_str(), O_RDONLY | O_CLOEXEC));
+  return Error{ErrorCode::rejected,
+               path + " is locked by another tracelinkd, pid " + holder_pid(holder.fd_)};
+}
+
+bool FileLock::is_at(const std::string& path) const {
+  struct stat opened{};
+  struct stat found{};
+  if (::fstat(fd_, &opened) != 0 || ::stat(path.c_str(), &found) != 0) return false;
+  return opened.st_dev == found.st_dev && opened.st_ino == found.st_ino;
+}
+
+FileLock::FileLock(FileLock&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), locked_(other.locked_) {}
 
 FileLock::~FileLock() {
   if (fd_ >= 0) ::close(fd_);

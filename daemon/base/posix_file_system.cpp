@@ -46,8 +46,8 @@ class Descriptor {
 
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptor fd, std::filesystem::path path)
-      : fd_(std::move(fd)), path_(std::move(path)) {}
+  PosixFile(Descriptor fd, std::filesystem::path path, const PosixFileSystem::Guard& guard)
+      : fd_(std::move(fd)), path_(std::move(path)), guard_(guard) {}
 
   Result<void> append(std::span<const std::string_view> pieces) override {
     std::size_t skip = 0;  // bytes of the first piece that are written already
@@ -68,7 +68,10 @@ class PosixFile final : public File {
 
   Result<void> sync() override {
     if (::fdatasync(fd_.get()) != 0) return os_error("fdatasync", path_);
-    return {};
+    if (!is_in_its_place()) {
+      return Error{ErrorCode::io, path_.string() + " was removed or replaced while it was written"};
+    }
+    return guard_ ? guard_() : Result<void>();
   }
 
   Result<std::string> read_at(std::uint64_t offset, std::size_t size) const override {
@@ -107,6 +110,13 @@ class PosixFile final : public File {
   }
 
  private:
+  bool is_in_its_place() const {
+    struct stat opened{};
+    struct stat found{};
+    if (::fstat(fd_.get(), &opened) != 0 || ::stat(path_.c_str(), &found) != 0) return false;
+    return opened.st_dev == found.st_dev && opened.st_ino == found.st_ino;
+  }
+
   ssize_t write_some(std::span<const std::string_view> pieces, std::size_t skip) {
     std::array<iovec, 256> vectors{};
     static_assert(vectors.size() <= IOV_MAX);
@@ -121,15 +131,18 @@ class PosixFile final : public File {
 
   Descriptor fd_;
   std::filesystem::path path_;
+  const PosixFileSystem::Guard& guard_;
 };
 
-Result<std::unique_ptr<File>> open_file(const std::filesystem::path& path, int flags) {
+}  // namespace
+
+Result<std::unique_ptr<File>> PosixFileSystem::open_file(const std::filesystem::path& path,
+                                                         int flags) const {
+  if (auto allowed = ask_guard(); !allowed) return std::move(allowed).error();
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
   if (fd < 0) return os_error("open", path);
-  return std::unique_ptr<File>(std::make_unique<PosixFile>(Descriptor(fd), path));
+  return std::unique_ptr<File>(std::make_unique<PosixFile>(Descriptor(fd), path, guard_));
 }
-
-}  // namespace
 
 Result<std::unique_ptr<File>> PosixFileSystem::create(const std::filesystem::path& path) {
   return open_file(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL);
@@ -141,27 +154,37 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(const std::filesystem::path&
 
 Result<std::unique_ptr<File>> PosixFileSystem::open_read_only(
     const std::filesystem::path& path) const {
-  return open_file(path, O_RDONLY);
+  // What is no file must not make anybody wait (a pipe), nor be taken for an empty one.
+  auto file = open_file(path, O_RDONLY | O_NONBLOCK);
+  std::error_code error;
+  if (file && !std::filesystem::is_regular_file(path, error) && !error) {
+    return Error{ErrorCode::io, "open " + path.string() + ": not a regular file"};
+  }
+  return file;
 }
 
 Result<void> PosixFileSystem::rename(const std::filesystem::path& from,
                                      const std::filesystem::path& to) {
+  if (auto allowed = ask_guard(); !allowed) return allowed;
   if (::rename(from.c_str(), to.c_str()) != 0) return os_error("rename", from);
   return {};
 }
 
 Result<void> PosixFileSystem::remove(const std::filesystem::path& path) {
+  if (auto allowed = ask_guard(); !allowed) return allowed;
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return os_error("remove", path);
   return {};
 }
 
 Result<bool> PosixFileSystem::exists(const std::filesystem::path& path) const {
+  if (auto allowed = ask_guard(); !allowed) return std::move(allowed).error();
   if (::access(path.c_str(), F_OK) == 0) return true;
   if (errno == ENOENT || errno == ENOTDIR) return false;
   return os_error("access", path);
 }
 
 Result<void> PosixFileSystem::create_directories(const std::filesystem::path& path) {
+  if (auto allowed = ask_guard(); !allowed) return allowed;
   if (path.empty()) return {};
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
   if (errno != ENOENT) return os_error("mkdir", path);
@@ -171,6 +194,7 @@ Result<void> PosixFileSystem::create_directories(const std::filesystem::path& pa
 }
 
 Result<void> PosixFileSystem::sync_directory(const std::filesystem::path& path) {
+  if (auto allowed = ask_guard(); !allowed) return allowed;
   const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) return os_error("open", path);
   if (::fsync(directory.get()) != 0) return os_error("fsync", path);
@@ -180,11 +204,14 @@ Result<void> PosixFileSystem::sync_directory(const std::filesystem::path& path) 
 Result<std::vector<std::string>> PosixFileSystem::list(
     const std::filesystem::path& directory) const {
   std::vector<std::string> names;
+  if (auto allowed = ask_guard(); !allowed) return std::move(allowed).error();
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
-    std::error_code ignored;  // gone since it was listed
-    if (entry->is_regular_file(ignored)) names.push_back(entry->path().filename().string());
+    std::error_code unknown;  // it is listed: nothing says that it is no file
+    if (entry->is_regular_file(unknown) || unknown) {
+      names.push_back(entry->path().filename().string());
+    }
   }
   if (error) return os_error("list", directory, error.value());
   std::ranges::sort(names);

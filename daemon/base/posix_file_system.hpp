@@ -1,13 +1,22 @@
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "daemon/base/file_system.hpp"
 
 namespace tracelink {
 
 // The operating system's files. New files have mode 0600, new directories 0700.
-// Threads: any (the object has no state); a File follows its interface.
+// sync() fails when the file's path no longer leads to it: nobody would find what was written.
+// Threads: any; a File follows its interface.
 class PosixFileSystem final : public FileSystem {
  public:
+  // Asked before each operation on a path, and after each sync(): its error is the operation's.
+  // Set before other threads use this object.
+  using Guard = std::function<Result<void>()>;
+  void set_guard(Guard guard) { guard_ = std::move(guard); }
+
   Result<std::unique_ptr<File>> create(const std::filesystem::path& path) override;
   Result<std::unique_ptr<File>> open(const std::filesystem::path& path) override;
   Result<std::unique_ptr<File>> open_read_only(const std::filesystem::path& path) const override;
@@ -18,6 +27,12 @@ class PosixFileSystem final : public FileSystem {
   Result<void> sync_directory(const std::filesystem::path& path) override;
   Result<std::vector<std::string>> list(const std::filesystem::path& directory) const override;
   Result<std::uint64_t> free_bytes(const std::filesystem::path& directory) const override;
+
+ private:
+  Result<void> ask_guard() const { return guard_ ? guard_() : Result<void>(); }
+  Result<std::unique_ptr<File>> open_file(const std::filesystem::path& path, int flags) const;
+
+  Guard guard_;
 };
 
 }  // namespace tracelink

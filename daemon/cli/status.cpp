@@ -20,6 +20,7 @@ std::string text(const json& object, const char* key) {
 std::string or_dash(const std::string& value) { return value.empty() ? "-" : value; }
 
 std::string conservation_line(const json& spans) {
+  if (spans.at("accepted").is_null()) return "unknown until the held files can be read";
   std::uint64_t dropped = 0;
   const json& reasons = spans.at("dropped");
   for (const auto& item : reasons.items()) {
@@ -36,6 +37,12 @@ std::string conservation_line(const json& spans) {
 // A line under another one, if there is something to say.
 void print_below(const std::string& text) {
   if (!text.empty()) print("            {}\n", text);
+}
+
+std::string queue_line(const json& queue) {
+  if (queue.at("spans").is_null()) return "unknown until the held files can be read";
+  return text(queue, "spans") + " spans in " + text(queue, "traces") + " records, " +
+         text(queue, "bytes") + " bytes, oldest " + text(queue, "oldest_age_s") + " s";
 }
 
 void print_override(const json& model, const std::string& scope) {
@@ -101,8 +108,7 @@ void print_human(const json& status) {
   print("experiment  {}  {}\n", or_dash(text(experiment, "id")), text(experiment, "name"));
   print("server      {}  {}  {}\n", text(server, "state"), or_dash(text(server, "uri")),
         text(server, "version"));
-  print("queue       {} spans in {} records, {} bytes, oldest {} s\n", text(queue, "spans"),
-        text(queue, "traces"), text(queue, "bytes"), text(queue, "oldest_age_s"));
+  print("queue       {}\n", queue_line(queue));
   print("spans       {}\n", conservation_line(status.at("spans")));
   print_waiting_for_root(status.value("waiting_for_root", json::object()));
   for (const json& held : status.at("held")) print_held(held);

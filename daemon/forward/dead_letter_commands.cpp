@@ -48,6 +48,10 @@ Result<void> DeadLetterCommands::settle() {
   const auto withdrawal = store_.under_way();
   if (!withdrawal) return {};
   const QueueStats stats = queue_.stats();
+  // Whether it was counted shows in totals that may be too small now.
+  if (!stats.totals_known) {
+    return Error{ErrorCode::unavailable, "files of the queue cannot be read: see tracelink status"};
+  }
   const bool is_replay = withdrawal->kind == Withdrawal::Kind::replay;
   const bool counted = withdrawal->total == (is_replay ? stats.replayed : stats.dropped_removed);
   Result<void> settled;

@@ -36,6 +36,7 @@ class DeadLetterDesk {
   bool complete_if_buried(const StoredRecord& stored);
   // Every record of earlier runs has been read.
   void all_read();
+  bool knows_all() const { return all_read_; }
   // Every parked trace.
   void for_each(const std::function<void(TraceWork&)>& change);
 

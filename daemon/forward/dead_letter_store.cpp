@@ -42,9 +42,15 @@ std::string DeadLetter::id() const {
 Result<std::unique_ptr<DeadLetterStore>> DeadLetterStore::open(FileSystem& fs,
                                                                std::filesystem::path directory,
                                                                std::uint64_t max_bytes) {
-  std::unique_ptr<DeadLetterStore> store(new DeadLetterStore(fs, std::move(directory), max_bytes));
+  auto store = unread(fs, std::move(directory), max_bytes);
   if (auto loaded = store->load(); !loaded) return std::move(loaded).error().within("dead letters");
   return store;
+}
+
+std::unique_ptr<DeadLetterStore> DeadLetterStore::unread(FileSystem& fs,
+                                                         std::filesystem::path directory,
+                                                         std::uint64_t max_bytes) {
+  return std::unique_ptr<DeadLetterStore>(new DeadLetterStore(fs, std::move(directory), max_bytes));
 }
 
 Result<void> DeadLetterStore::load() {
@@ -52,6 +58,7 @@ Result<void> DeadLetterStore::load() {
   const auto names = fs_.list(directory_);
   if (!names) return names.error();
   for (const std::string& name : *names) load_file(name);
+  known_ = true;
   return {};
 }
 
@@ -99,6 +106,7 @@ void DeadLetterStore::subtract(std::uint64_t bytes) {
 Result<void> DeadLetterStore::write(const DeadLetter& letter) {
   const std::string id = letter.id();
   const std::string text = write_dead_letter(letter);
+  if (!known_) return Error{ErrorCode::io, directory_.string() + " cannot be read"};
   const std::uint64_t bytes = disk_bytes(text.size());
   const auto known = pending_.find(id);
   const std::uint64_t replaced = known == pending_.end() ? 0 : known->second.bytes;

@@ -72,6 +72,12 @@ class DeadLetterStore {
                                                        std::filesystem::path directory,
                                                        std::uint64_t max_bytes);
 
+  // As open(), of a directory that may not be readable now: none can be written until load()
+  // succeeds.
+  static std::unique_ptr<DeadLetterStore> unread(FileSystem& fs, std::filesystem::path directory,
+                                                 std::uint64_t max_bytes);
+  Result<void> load();
+
   // `no_space` at the bound; `io`.
   Result<void> write(const DeadLetter& letter);
   // Everything that was completed before this call is durable in the journals: so are the ends of
@@ -121,7 +127,6 @@ class DeadLetterStore {
 
   DeadLetterStore(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
       : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
-  Result<void> load();
   void load_file(const std::string& name);
   void load_pending(const std::string& id, std::uint64_t bytes);
   std::uint64_t bytes_of(const std::string& name) const;
@@ -142,6 +147,7 @@ class DeadLetterStore {
   std::map<std::string, Pending> pending_;  // by id
   std::map<std::uint64_t, Claim> claims_;   // by sequence
   std::optional<Withdrawal> under_way_;
+  bool known_ = false;  // which letters there are
   std::uint64_t bytes_under_way_ = 0;
   bool renames_unsynced_ = false;  // of settle()
   std::atomic<std::uint64_t> bytes_ = 0;

@@ -28,6 +28,7 @@ class QueueSource final : public RecordSource {
   Result<void> forget_link(const LinkHash& hash) override { return queue_.forget_link(hash); }
   Result<void> sync_journal() override { return queue_.sync_journal(); }
   void set_external_bytes(std::uint64_t bytes) override { queue_.set_external_bytes(bytes); }
+  bool holds_files() const override { return !queue_.held_files().list().empty(); }
 
  private:
   Queue& queue_;

@@ -31,6 +31,8 @@ class RecordSource {
   virtual Result<void> forget_link(const LinkHash& hash) = 0;
   virtual Result<void> sync_journal() = 0;
   virtual void set_external_bytes(std::uint64_t bytes) = 0;
+  // Files cannot be read now, so that next() may still give what was stored before.
+  virtual bool holds_files() const { return false; }
 };
 
 }  // namespace tracelink

@@ -67,12 +67,17 @@ Result<std::unique_ptr<Relinks>> Relinks::open(FileSystem& fs, std::filesystem::
   return relinks;
 }
 
+std::unique_ptr<Relinks> Relinks::unread(FileSystem& fs, std::filesystem::path file) {
+  return std::unique_ptr<Relinks>(new Relinks(fs, std::move(file)));
+}
+
 Result<void> Relinks::load() {
   const auto there = fs_.exists(file_);
   if (!there) return there.error();
-  if (!*there) return {};
-  const auto text = read_file(fs_, file_);
+  const auto text = *there ? read_file(fs_, file_) : Result<std::string>(std::string());
   if (!text) return text.error();
+  known_ = true;
+  if (!*there) return {};
   auto stored = decode(*text);
   if (stored) {
     relinks_ = *std::move(stored);
@@ -85,6 +90,9 @@ Result<void> Relinks::load() {
 }
 
 Result<void> Relinks::add(const Relink& relink) {
+  if (!known_) {
+    return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
+  }
   std::vector<Relink> next = relinks_;
   next.push_back(relink);
   if (auto written = write_file_durably(fs_, file_, encode(next)); !written) return written;

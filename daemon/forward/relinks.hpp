@@ -30,6 +30,10 @@ class Relinks {
  public:
   // A damaged file is set aside, and notices() says so. Error: `io`.
   static Result<std::unique_ptr<Relinks>> open(FileSystem& fs, std::filesystem::path file);
+  // Of a file that cannot be read now: it knows of no decision until load() succeeds, and add()
+  // fails. What was accepted before must not be delivered so long.
+  static std::unique_ptr<Relinks> unread(FileSystem& fs, std::filesystem::path file);
+  Result<void> load();
 
   Result<void> add(const Relink& relink);
   // What the link of an accepted record stands for now. Each decision made after that counts once,
@@ -47,10 +51,10 @@ class Relinks {
 
  private:
   Relinks(FileSystem& fs, std::filesystem::path file) : fs_(fs), file_(std::move(file)) {}
-  Result<void> load();
 
   FileSystem& fs_;
   const std::filesystem::path file_;
+  bool known_ = false;
   std::vector<Relink> relinks_;
   std::vector<std::string> notices_;
 };

@@ -14,7 +14,7 @@ TraceReader::Read TraceReader::read() {
   if (!stored) return failed(stored.error());
   if (!*stored) {
     parts_.spill.note_end();
-    parts_.desk.all_read();
+    if (!parts_.desk.knows_all() && !parts_.source.holds_files()) parts_.desk.all_read();
     parts_.ledger.read_up_to(parts_.clock.steady());
     return Read::nothing_left;
   }

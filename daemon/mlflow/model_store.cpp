@@ -10,6 +10,8 @@ namespace {
 constexpr std::string_view kSuffix = ".json";
 constexpr int kFormat = 1;
 
+using Names = std::vector<std::string>;
+
 std::optional<int> hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -36,16 +38,34 @@ std::optional<LinkHash> link_of(std::string_view file_name) {
 ModelStore::ModelStore(FileSystem& fs, std::filesystem::path directory)
     : fs_(fs), directory_(std::move(directory)) {}
 
-Result<ModelStore::Loaded> ModelStore::load() {
-  if (auto created = fs_.create_directories(directory_); !created) return created.error();
-  const auto names = fs_.list(directory_);
-  if (!names) return names.error();
+Result<ModelStore::Loaded> ModelStore::load(HeldFiles* held) {
+  const auto created = fs_.create_directories(directory_);
+  const auto names = created ? fs_.list(directory_) : Result<Names>(created.error());
+  if (!names && held == nullptr) return names.error();
   Loaded loaded;
+  if (!names) {
+    unlisted_ = true;
+    held->hold(StateFile::registration, directory_.string(), names.error(), [this] {
+      const auto again = fs_.list(directory_);
+      return again ? Result<void>() : Result<void>(again.error());
+    });
+    return loaded;
+  }
   for (const std::string& name : *names) {
     const auto link = link_of(name);
     if (!link) continue;
     const auto text = read_file(fs_, directory_ / name);
-    const auto registration = text ? decode_registration(*text) : std::nullopt;
+    if (!text) {
+      unread_.insert(*link);
+      if (held == nullptr) continue;
+      const auto file = directory_ / name;
+      held->hold(StateFile::registration, file.string(), text.error(), [this, file] {
+        if (!is_unreadable(file)) return Result<void>();
+        return Result<void>(Error{ErrorCode::io, file.string() + " cannot be read"});
+      });
+      continue;
+    }
+    const auto registration = decode_registration(*text);
     if (registration) {
       loaded.registrations.emplace(*link, *registration);
       continue;
@@ -58,7 +78,14 @@ Result<ModelStore::Loaded> ModelStore::load() {
 }
 
 Result<void> ModelStore::save(const LinkHash& link, const StoredRegistration& registration) {
+  if ((unlisted_ || unread_.contains(link)) && is_unreadable(path(link))) return {};
+  unread_.erase(link);
   return write_file_durably(fs_, path(link), encode_registration(registration));
+}
+
+bool ModelStore::is_unreadable(const std::filesystem::path& path) const {
+  const auto there = fs_.exists(path);
+  return !there || (*there && !read_file(fs_, path));
 }
 
 Result<void> ModelStore::remove(const LinkHash& link) { return fs_.remove(path(link)); }

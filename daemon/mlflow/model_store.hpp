@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/held_files.hpp"
 #include "daemon/types/ids.hpp"
 
 namespace tracelink {
@@ -30,17 +32,21 @@ class ModelStore {
     std::map<LinkHash, StoredRegistration> registrations;
     std::vector<std::string> damaged;  // names; renamed to "<name>.damaged" and not used
   };
-  // Creates the directory if it is missing.
-  Result<Loaded> load();
+  // Creates the directory if it is missing. A file that cannot be read is held, and not replaced as
+  // long as that is so: save() then succeeds without it, since the server has what it would say.
+  Result<Loaded> load(HeldFiles* held = nullptr);
   // Durable when it returns.
   Result<void> save(const LinkHash& link, const StoredRegistration& registration);
   Result<void> remove(const LinkHash& link);
 
  private:
   std::filesystem::path path(const LinkHash& link) const;
+  bool is_unreadable(const std::filesystem::path& path) const;
 
   FileSystem& fs_;
   std::filesystem::path directory_;
+  std::set<LinkHash> unread_;
+  bool unlisted_ = false;
 };
 
 std::string encode_registration(const StoredRegistration& registration);

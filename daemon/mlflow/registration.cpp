@@ -67,8 +67,8 @@ Registrar::Registrar(Options options, TrackingClient& client, FileSystem& fs, co
 Registrar::~Registrar() = default;
 
 Result<std::vector<std::string>> Registrar::load(
-    const std::function<bool(const LinkHash&)>& is_known) {
-  auto loaded = impl_->environment.store.load();
+    const std::function<bool(const LinkHash&)>& is_known, HeldFiles* held) {
+  auto loaded = impl_->environment.store.load(held);
   if (!loaded) return std::move(loaded).error();
   for (auto& [hash, registration] : loaded->registrations) {
     if (is_known(hash)) {

@@ -9,6 +9,7 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/held_files.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/mlflow/tracking_client.hpp"
 #include "daemon/types/ids.hpp"
@@ -58,10 +59,11 @@ class Registrar {
   ~Registrar();
 
   // What earlier runs resolved; call once, before want(). Where `is_known` says no, what is stored
-  // of the link is removed. Gives the names of files that could not be read: they are set aside and
-  // their links registered again.
-  Result<std::vector<std::string>> load(const std::function<bool(const LinkHash&)>& is_known =
-                                            [](const LinkHash&) { return true; });
+  // of the link is removed. Gives the names of damaged files: they are set aside and their links
+  // registered again, as are those of files that cannot be read, which are `held`.
+  Result<std::vector<std::string>> load(
+      const std::function<bool(const LinkHash&)>& is_known = [](const LinkHash&) { return true; },
+      HeldFiles* held = nullptr);
   void want(const LinkHash& hash, const LinkDefinition& link);  // idempotent
   // The model once traces may be sent to it (ready and verified against this server), else nothing.
   // Valid until the next call.

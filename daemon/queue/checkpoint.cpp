@@ -11,7 +11,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kMagic = "TLCHKPNT";
-constexpr std::uint32_t kVersion = 3;
+constexpr std::uint32_t kVersion = 4;
 constexpr std::uint32_t kOldestVersion = 1;
 constexpr std::size_t kHeadBytes = 16;  // magic, version, payload length
 constexpr std::size_t kChecksumBytes = 4;
@@ -49,6 +49,7 @@ std::string encode_payload(const Checkpoint& checkpoint) {
     append_le(out, segment.spans);
     append_le(out, segment.secret);
   }
+  append_le(out, checkpoint.unaccounted);
   return out;
 }
 
@@ -89,6 +90,7 @@ std::optional<Checkpoint> decode_payload(std::string_view payload, std::uint32_t
     segment.spans = in.take<std::uint64_t>();
     segment.secret = in.take<std::uint64_t>();
   }
+  if (version >= 4) checkpoint.unaccounted = in.take<std::uint64_t>();
   if (!in.ok() || !in.rest().empty() || !is_possible(checkpoint)) return std::nullopt;
   return checkpoint;
 }

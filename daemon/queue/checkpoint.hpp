@@ -23,6 +23,8 @@ struct MovedSegment {
 // What must outlive the segments: replaced as a whole before segments are deleted.
 struct Checkpoint {
   Totals retired;  // of every segment ever deleted, `retired_ids` included
+  // Spans stored before the totals of deleted segments were lost: what became of them is unknown.
+  std::uint64_t unaccounted = 0;
   std::uint64_t next_segment_id = 1;
   std::uint64_t next_sequence = 1;
   // Segments counted in `retired` whose files may still be there: not to be counted again.

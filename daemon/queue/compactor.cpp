@@ -66,6 +66,7 @@ std::vector<std::shared_ptr<Segment>> Compactor::choose(bool room_is_wanted) {
   const auto now = core_.clock.steady();
   if (!room_is_wanted && !std::exchange(core_.look_for_moves, false) && now < look_at_) return {};
   look_at_ = SteadyTime::max();
+  if (!core_.totals_known) return {};  // segments may come in between these
   const std::uint64_t segment_bytes = core_.options.segment_bytes;
   const bool near = core_.used_bytes_lock_held() + 2 * segment_bytes > core_.options.max_bytes;
   std::vector<std::shared_ptr<Segment>> segments;
@@ -73,6 +74,7 @@ std::vector<std::shared_ptr<Segment>> Compactor::choose(bool room_is_wanted) {
   for (const auto& [place, segment] : core_.segments) {
     const bool in_use = place == core_.cursor.segment_id || place == core_.read_up_to.segment_id;
     bool movable = segment->closed && !segment->done() && !segment->dropped && !in_use;
+    movable = movable && !segment->hold && !segment->unread_from;
     const auto quiet_at = room_is_wanted || near ? SteadyTime::min() : segment->done_at + kQuiet;
     const auto movable_at = std::max(segment->movable_from, quiet_at);
     if (movable && now < movable_at) {

@@ -1,9 +1,19 @@
 #include "daemon/queue/link_store.hpp"
 
+#include <algorithm>
+
 #include "daemon/codec/link_codec.hpp"
 
 namespace tracelink {
 namespace {
+
+// "<32 hex digits>", or that with the end of a file that was being written.
+bool is_ours(std::string_view name) {
+  constexpr std::size_t kHashDigits = 32;
+  const auto end = name.find_first_not_of("0123456789abcdef");
+  if (name.size() < kHashDigits || std::min(end, name.size()) != kHashDigits) return false;
+  return name.size() == kHashDigits || name.substr(kHashDigits) == ".tmp";
+}
 
 bool is_named_by_trace(const std::string& encoded) {
   const auto link = decode_link(encoded);
@@ -12,14 +22,19 @@ bool is_named_by_trace(const std::string& encoded) {
 
 }  // namespace
 
-LinkStore::LinkStore(FileSystem& fs, std::filesystem::path directory, Quarantine& quarantine)
-    : fs_(fs), directory_(std::move(directory)), quarantine_(quarantine) {}
+LinkStore::LinkStore(FileSystem& fs, std::filesystem::path directory, Quarantine& quarantine,
+                     HeldFiles& held)
+    : fs_(fs), directory_(std::move(directory)), quarantine_(quarantine), held_(held) {}
 
 Result<void> LinkStore::open() {
   const auto names = fs_.list(directory_);
   if (!names) return names.error();
   for (const auto& name : *names) {
-    if (auto loaded = load(name); !loaded) return loaded;
+    if (!is_ours(name)) continue;
+    const auto retry = [this, name] { return load(name); };
+    if (auto loaded = load(name); !loaded) {
+      held_.hold(StateFile::link, (directory_ / name).string(), loaded.error(), retry);
+    }
   }
   return {};
 }
@@ -27,6 +42,8 @@ Result<void> LinkStore::open() {
 Result<void> LinkStore::load(const std::string& name) {
   const auto path = directory_ / name;
   if (name.ends_with(".tmp")) return fs_.remove(path);
+  const auto there = fs_.exists(path);
+  if (there && !*there) return {};  // somebody removed it
   auto content = read_file(fs_, path);
   if (!content) return std::move(content).error();
   const auto hash = hash_link(*content);
@@ -43,6 +60,19 @@ Result<LinkHash> LinkStore::remember(const LinkDefinition& link) {
   return hash;
 }
 
+LinkHash LinkStore::adopt(const LinkDefinition& link) {
+  const auto bytes = encode_link(link);
+  const auto hash = hash_link(bytes);
+  const auto stored = store(hash, bytes);
+  if (stored) return hash;
+  const auto path = directory_ / hash.hex();
+  held_.hold(StateFile::link, path.string(), stored.error(),
+             [this, path, bytes] { return write_file_durably(fs_, path, bytes); });
+  const std::lock_guard lock(mutex_);
+  links_.emplace(hash, std::make_shared<const std::string>(bytes));
+  return hash;
+}
+
 Result<void> LinkStore::learn(std::string_view encoded) {
   if (!decode_link(encoded)) return {};
   return store(hash_link(encoded), std::string(encoded));
@@ -56,13 +86,21 @@ Result<void> LinkStore::store(const LinkHash& hash, std::string encoded) {
   }
   const std::lock_guard lock(mutex_);
   links_.emplace(hash, std::make_shared<const std::string>(std::move(encoded)));
+  held_.release((directory_ / hash.hex()).string());  // the same content, by its name
   return {};
 }
 
 Result<LinkDefinition> LinkStore::find(const LinkHash& hash) const {
   const auto bytes = encoded(hash);
+  if (!bytes && may_be_held(hash)) {
+    return Error{ErrorCode::io, "the link " + hash.hex() + " cannot be read"};
+  }
   if (!bytes) return Error{ErrorCode::invalid, "unknown link " + hash.hex()};
   return decode_link(*bytes);
+}
+
+bool LinkStore::may_be_held(const LinkHash& hash) const {
+  return held_.holds(directory_.string()) || held_.holds((directory_ / hash.hex()).string());
 }
 
 std::vector<LinkHash> LinkStore::named_by_traces() const {

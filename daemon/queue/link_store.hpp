@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/held_files.hpp"
 #include "daemon/queue/quarantine.hpp"
 #include "daemon/types/ids.hpp"
 #include "daemon/types/link_definition.hpp"
@@ -24,17 +25,23 @@ namespace tracelink {
 //          does it for each request.
 class LinkStore {
  public:
-  LinkStore(FileSystem& fs, std::filesystem::path directory, Quarantine& quarantine);
+  LinkStore(FileSystem& fs, std::filesystem::path directory, Quarantine& quarantine,
+            HeldFiles& held);
 
-  // Loads what is there; damaged files are set aside. Error: `io`.
+  // Loads what is there. Damaged files are set aside, those that cannot be read are held; files of
+  // other names are not ours. Error: `io`, the directory cannot be listed.
   Result<void> open();
 
   // Durable when it returns success.
   Result<LinkHash> remember(const LinkDefinition& link);
-  // The same for a stored form found in a segment, if it is one.
+  // The same for a definition that its owner knows after a restart as well: what cannot be stored
+  // now is used all the same, and tried again. Every segment that refers to it holds a copy.
+  LinkHash adopt(const LinkDefinition& link);
+  // As remember(), for a stored form found in a segment, if it is one.
   Result<void> learn(std::string_view encoded);
 
-  Result<LinkDefinition> find(const LinkHash& hash) const;  // `invalid` if unknown
+  // `invalid` if unknown, `io` if it could be in a file that cannot be read.
+  Result<LinkDefinition> find(const LinkHash& hash) const;
   std::map<LinkHash, LinkDefinition> all() const;
   // Those with `named_by_trace`; they, and no others, can be forgotten.
   std::vector<LinkHash> named_by_traces() const;
@@ -45,10 +52,12 @@ class LinkStore {
  private:
   Result<void> load(const std::string& name);
   Result<void> store(const LinkHash& hash, std::string encoded);
+  bool may_be_held(const LinkHash& hash) const;
 
   FileSystem& fs_;
   const std::filesystem::path directory_;
   Quarantine& quarantine_;
+  HeldFiles& held_;
   std::mutex writing_;  // one change of the files at a time; taken before mutex_
   mutable std::mutex mutex_;
   std::unordered_map<LinkHash, std::shared_ptr<const std::string>, IdHash> links_;

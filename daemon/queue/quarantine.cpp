@@ -35,12 +35,11 @@ Result<void> Quarantine::open() {
   const auto names = fs_.list(directory_);
   if (!names) return names.error();
   for (const auto& name : *names) {
-    const auto file = fs_.open_read_only(directory_ / name);
-    if (!file) return file.error();
-    const auto size = (*file)->size();
-    if (!size) return size.error();
     ++files_;
-    bytes_ += *size;
+    // What cannot be read there needs nobody: it is for people, and stays.
+    const auto file = fs_.open_read_only(directory_ / name);
+    const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
+    if (size) bytes_ += *size;
   }
   return {};
 }

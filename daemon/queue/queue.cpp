@@ -12,7 +12,7 @@ class DurableQueue final : public Queue {
   DurableQueue(QueueOptions options, FileSystem& fs, const Clock& clock, RandomSource& random)
       : core_(std::move(options), fs, clock, random), reader_(core_), writer_(core_) {}
 
-  Result<void> recover() { return core_.recover(); }
+  void recover() { core_.recover(); }
 
   void start() override { writer_.start(); }
   void stop() override { writer_.stop(); }
@@ -30,6 +30,7 @@ class DurableQueue final : public Queue {
   Result<LinkHash> remember_link(const LinkDefinition& link) override {
     return core_.reserve.with([&] { return core_.links.remember(link); });
   }
+  LinkHash adopt_link(const LinkDefinition& link) override { return core_.links.adopt(link); }
   Result<LinkDefinition> link(const LinkHash& hash) const override {
     return core_.links.find(hash);
   }
@@ -65,6 +66,9 @@ class DurableQueue final : public Queue {
     return core_.next_sequence;
   }
   QueueStats stats() const override { return core_.stats(); }
+  void hold_earlier_records() override { core_.hold_earlier(+1); }
+  void release_earlier_records() override { core_.hold_earlier(-1); }
+  HeldFiles& held_files() override { return core_.held; }
 
  private:
   QueueCore core_;
@@ -77,9 +81,7 @@ class DurableQueue final : public Queue {
 Result<std::unique_ptr<Queue>> Queue::open(QueueOptions options, FileSystem& fs, const Clock& clock,
                                            RandomSource& random) {
   auto queue = std::make_unique<DurableQueue>(std::move(options), fs, clock, random);
-  if (auto recovered = queue->recover(); !recovered) {
-    return std::move(recovered).error().within("queue");
-  }
+  queue->recover();
   return std::unique_ptr<Queue>(std::move(queue));
 }
 

@@ -12,6 +12,7 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/held_files.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/types/link_definition.hpp"
@@ -83,6 +84,10 @@ struct QueueStats {
   // Live records that were moved out of mostly finished segments, and the room that this gave back.
   std::uint64_t moved_records = 0, reclaimed_bytes = 0;
   bool full = false;  // an append is waiting or was refused for room
+  // False: some of these numbers are too small, since there are files that could not be read yet.
+  bool totals_known = true;
+  std::uint64_t unaccounted = 0;  // spans stored before the totals were lost; in none of the terms
+  std::vector<HeldFile> held_files;  // of the state directory: they cannot be read now
 };
 
 // The durable queue: append-only segments, group commit, a delivery journal (docs/queue-format.md).
@@ -93,6 +98,7 @@ struct QueueStats {
 //             (the forwarder), the others from any. Owns the writer thread between start() and
 //             stop().
 // Always opens on damaged content (P8): bad bytes go to quarantine/ and are counted as damaged.
+// What cannot be read is neither: that segment is held, and tried again, while the others go on.
 class Queue {
  public:
   using AppendDone = std::function<void(Result<void>)>;
@@ -121,20 +127,25 @@ class Queue {
   // Stores the definition durably in models/links/; it is also repeated in each segment that refers
   // to it.
   virtual Result<LinkHash> remember_link(const LinkDefinition& link) = 0;
-  virtual Result<LinkDefinition> link(const LinkHash& hash) const = 0;  // `invalid` if unknown
-  virtual std::map<LinkHash, LinkDefinition> links() const = 0;         // every one remembered
+  // The same for a definition that is known after a restart as well, from elsewhere: it is used
+  // also where it cannot be stored now.
+  virtual LinkHash adopt_link(const LinkDefinition& link) = 0;
+  // `invalid` if unknown, `io` if it may be in a file that cannot be read.
+  virtual Result<LinkDefinition> link(const LinkHash& hash) const = 0;
+  virtual std::map<LinkHash, LinkDefinition> links() const = 0;  // every one remembered
   // The definitions with `named_by_trace`. No record refers to them, notes do.
   virtual std::vector<LinkHash> links_named_by_traces() const = 0;
   // Removes one of these; anything else stays.
   virtual Result<void> forget_link(const LinkHash& hash) = 0;
 
   // The next record not completed and not yet returned, at or below the durable offset. Nothing: no
-  // more for now. `corrupt`: damaged records were skipped and counted; call again. `io`: nothing
-  // was skipped; call again later.
+  // more for now; segments that cannot be read (QueueStats::held_files) come later, out of order.
+  // `corrupt`: damaged records were skipped and counted; call again.
   virtual Result<std::optional<StoredRecord>> next() = 0;
-  // Again, for a retry, what next() returned. `corrupt`: it was damaged meanwhile and is counted;
-  // `invalid`: it was dropped for room (OnFull::drop_oldest). In both cases it must not be (and
-  // need not be) completed, except that completing a dropped record does nothing.
+  // Again, for a retry, what next() returned. `io`: it cannot be read now, call again later.
+  // `corrupt`: it was damaged meanwhile and is counted; `invalid`: it was dropped for room
+  // (OnFull::drop_oldest). In both cases it must not be (and need not be) completed, except that
+  // completing a dropped record does nothing.
   virtual Result<StoredRecord> read(Position position) const = 0;
   // Takes back what next() gave, without an end: it is unread again, costs no memory, and comes
   // when next() has been sent back. Precondition as for complete().
@@ -159,6 +170,12 @@ class Queue {
   // Sequences count acceptances: those of all that was acknowledged are below this one.
   virtual std::uint64_t next_sequence() const = 0;
   virtual QueueStats stats() const = 0;
+  // What was stored before this object was opened is not given out from now on, or again. Called as
+  // often as the other.
+  virtual void hold_earlier_records() = 0;
+  virtual void release_earlier_records() = 0;
+  // Where everybody who keeps files in the state directory says which ones cannot be read.
+  virtual HeldFiles& held_files() = 0;
 };
 
 }  // namespace tracelink

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "daemon/queue/recovery.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -11,6 +13,8 @@ constexpr std::uint64_t kBytesPerJournaledRecord = 1024;  // records a segment i
 constexpr std::uint64_t kMinSegmentRecords = 64;
 constexpr std::uint64_t kBookkeepingBytes = 16u << 10;  // checkpoint, its successor, headers
 constexpr std::uint64_t kUnsavedEntriesHigh = 1024;
+// Of the journal entry of a segment whose file is gone: behind every record.
+constexpr std::uint64_t kVanishedOffset = UINT64_MAX - kRecordAlignment + 1;
 constexpr std::uint64_t kNoteShare = 32;  // of max_bytes for notes, which are written anew at twice
 
 std::uint64_t journal_bytes(std::uint64_t records) {
@@ -67,6 +71,13 @@ void Segment::set_counts(const SegmentCounts& now) {
   counts = now;
 }
 
+void Segment::replace_done(const std::vector<JournalEntry>& entries) {
+  totals = {};
+  done_records = done_bytes = 0;
+  set_counts(std::exchange(counts, {}));
+  for (const auto& entry : entries) add_done(entry);
+}
+
 QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& the_clock,
                      RandomSource& random_source)
     : options(normalised(std::move(given))),
@@ -74,11 +85,14 @@ QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& t
       fs(file_system),
       clock(the_clock),
       random(random_source),
+      held(clock),
       reserve(fs, paths.reserve(), reserve_for(segment_bytes())),
       quarantine(fs, paths.quarantine, options.segment_bytes),
-      links(fs, paths.links, quarantine),
-      notes(fs, paths.notes(), reserve, note_limit(options)),
+      links(fs, paths.links, quarantine, held),
+      notes(fs, paths.notes(), reserve, held, note_limit(options)),
       reserve_bytes_(reserve_for(options.segment_bytes)) {}
+
+QueueCore::~QueueCore() = default;
 
 std::uint64_t QueueCore::segment_bytes() const {
   const auto free_bytes = fs.free_bytes(options.state_dir);
@@ -103,6 +117,7 @@ std::uint64_t QueueCore::used_bytes_lock_held() const {
   used += move_bytes_;
   for (const auto& [id, segment] : segments) used += segment->charged_bytes;
   for (const auto& segment : undeleted_) used += segment->charged_bytes;
+  used += unread_segments * options.segment_bytes;
   return used;
 }
 
@@ -137,6 +152,7 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t byt
   bool seals_unsaved = false;
   {
     const std::lock_guard lock(mutex);
+    if (!files_known) return Error{ErrorCode::io, paths.queue.string() + " cannot be read"};
     const auto available = options.max_bytes + (use_reserve ? reserve_bytes_ : 0);
     if (used_bytes_lock_held() + charge > available) {
       return Error{ErrorCode::no_space, "queue.max_bytes is reached"};
@@ -173,10 +189,10 @@ void QueueCore::publish(const SegmentWriter& writer, std::uint64_t failed_attemp
   const std::lock_guard lock(mutex);
   auto& segment = *segments.at(writer.id());
   segment.end = writer.durable_end();
+  next_span += writer.counts().spans - segment.counts.spans;
   segment.set_counts(writer.counts());
   segment.next_sequence = writer.next_sequence();
   segment.spans_end = writer.counts().spans;
-  next_span = segment.first_span + segment.counts.spans;
   ++syncs_;
   write_failures_ += failed_attempts;
 }
@@ -227,7 +243,9 @@ Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)
   Checkpoint checkpoint;
   {
     const std::lock_guard lock(mutex);
+    if (!checkpoint_known) return Error{ErrorCode::io, "the checkpoint cannot be read"};
     checkpoint = {.retired = retired_,
+                  .unaccounted = unaccounted_,
                   .next_segment_id = next_segment_id,
                   .next_sequence = next_sequence,
                   .retired_ids = retired_ids_,
@@ -258,10 +276,12 @@ void QueueCore::retire_done_segments() {
   std::vector<std::shared_ptr<Segment>> done;
   {
     const std::lock_guard lock(mutex);
+    if (!checkpoint_known) return;
     for (const auto& [id, segment] : segments) {
       if (segment->done() && !segment->moving) done.push_back(segment);
     }
   }
+  std::erase_if(done, [this](const auto& segment) { return !copy_damaged(*segment); });
   if (done.empty()) return;
   const auto stored = replace_checkpoint([&](Checkpoint& checkpoint) {
     for (const auto& segment : done) {
@@ -313,6 +333,7 @@ void QueueCore::forget_lock_held(std::uint64_t id) {
   const auto found =
       std::ranges::find_if(segments, [&](const auto& entry) { return entry.second->id == id; });
   if (found == segments.end()) return;
+  if (found->second->hold) held.release(found->second->hold->file);
   unsaved_entries_ -= found->second->unsaved.size();
   segments.erase(found);
 }
@@ -340,8 +361,8 @@ void QueueCore::delete_undeleted_files() {
 
 bool QueueCore::remove_files(const Segment& segment) {
   const std::lock_guard journal_lock(journal_mutex_);
-  const bool removed = fs.remove(paths.segment(segment.id)).has_value();
-  return segment.journal->remove().has_value() && removed;
+  // A journal that is left without its segment would tell of spans that nobody has counted.
+  return segment.journal->remove() && fs.remove(paths.segment(segment.id));
 }
 
 bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) {
@@ -353,11 +374,13 @@ bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) 
     const auto is_done = [](const auto& entry) {
       return entry.second->done() || entry.second->moving;
     };
-    if (!undeleted_.empty() || std::ranges::any_of(segments, is_done)) return false;
+    if (!checkpoint_known || !undeleted_.empty()) return false;
+    if (std::ranges::any_of(segments, is_done)) return false;
     const auto enough = capacity.bytes + journal_bytes(capacity.records) + reserve_for(size);
     if (dropped_for_room >= enough) return false;
-    const auto oldest =
-        std::ranges::find_if(segments, [](const auto& entry) { return entry.second->closed; });
+    // One that cannot be read now is no victim: nobody knows what would be lost.
+    const auto oldest = std::ranges::find_if(
+        segments, [](const auto& entry) { return entry.second->closed && !entry.second->hold; });
     if (oldest == segments.end()) return false;
     auto& segment = *oldest->second;
     segment.totals.dropped_policy += segment.live_spans();
@@ -460,28 +483,34 @@ Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t place) 
   // No entry is on its way from `unsaved` to the journal while this is held, and no segment on its
   // way to another.
   const std::lock_guard journal_lock(journal_mutex_);
-  std::vector<JournalEntry> entries;
   SegmentKey key;
   std::uint64_t generations = 0;
   {
     const std::lock_guard lock(mutex);
     const auto found = segments.find(place);
-    if (found == segments.end()) return entries;
-    const Segment& segment = *found->second;
-    key = segment.key;
-    generations = segment.journal->generations();
-    entries = segment.unsaved;
-    const auto [first, last] = in_flight_of_lock_held(segment);
-    for (auto at = first; at != last; ++at) {
-      entries.push_back(
-          {.offset = at->second.offset, .delivered = at->second.spans, .bytes = at->second.bytes});
-    }
+    if (found == segments.end()) return std::vector<JournalEntry>();
+    key = found->second->key;
+    generations = found->second->journal->generations();
     cursor = {place, 0};  // from here on it stays where it is
   }
-  auto journalled = DeliveryJournal::load(fs, paths, key, generations);
-  if (!journalled) return journalled;
-  entries.insert(entries.end(), journalled->begin(), journalled->end());
-  keep_one_each(entries);
+  auto entries = DeliveryJournal::load(fs, paths, key, generations);
+  if (!entries) return entries;
+  const std::lock_guard lock(mutex);
+  const auto found = segments.find(place);
+  if (found == segments.end()) return entries;
+  Segment& segment = *found->second;
+  entries->insert(entries->end(), segment.unsaved.begin(), segment.unsaved.end());
+  keep_one_each(*entries);
+  std::uint64_t records = 0;
+  for (const auto& entry : *entries) records += entry.records;
+  // The journal has lost entries since they were written: their records are sent once more.
+  if (records < segment.done_records && !segment.dropped) segment.replace_done(*entries);
+  const auto [first, last] = in_flight_of_lock_held(segment);
+  for (auto at = first; at != last; ++at) {
+    entries->push_back(
+        {.offset = at->second.offset, .delivered = at->second.spans, .bytes = at->second.bytes});
+  }
+  keep_one_each(*entries);
   return entries;
 }
 
@@ -507,6 +536,106 @@ void QueueCore::count_damage(Position position, std::uint64_t segment_id) {
   finish_lock_held(*segment, entry);
 }
 
+void QueueCore::hold_earlier(int change) {
+  const std::lock_guard lock(mutex);
+  earlier_holds += change;
+  if (earlier_holds == 0) return;
+  // Later ones are read before them.
+  for (const auto& [place, segment] : segments) {
+    if (place < first_own_segment && !segment->unread_from) segment->unread_from = 0;
+  }
+}
+
+bool QueueCore::waits_lock_held(const Segment& segment, SteadyTime now) const {
+  const bool is_earlier = segment.place < first_own_segment;
+  return segment.dropped || segment.waits_for_retry(now) || (is_earlier && earlier_holds > 0);
+}
+
+bool QueueCore::is_certainly_gone(std::uint64_t segment_id) const {
+  const auto there = fs.exists(paths.segment(segment_id));
+  return there && !*there && fs.list(paths.queue);
+}
+
+bool QueueCore::copy_damaged(Segment& segment) {
+  std::vector<Gap> gaps;
+  {
+    const std::lock_guard lock(mutex);
+    gaps = std::exchange(segment.uncopied, {});
+  }
+  std::erase_if(gaps, [&](const Gap& gap) {
+    auto file = fs.open_read_only(paths.segment(segment.id));
+    auto bytes = file ? (*file)->read_at(gap.begin, static_cast<std::size_t>(gap.end - gap.begin))
+                      : Result<std::string>(file.error());
+    if (!bytes) return false;
+    const auto kept = quarantine.keep(QueuePaths::damaged(segment.id, gap.begin), *bytes);
+    // A full disk is a bound like the quarantine's own: keeping the segment would keep it full.
+    return kept || kept.error().code == ErrorCode::no_space;
+  });
+  if (gaps.empty()) return true;
+  const std::lock_guard lock(mutex);
+  ++write_failures_;
+  segment.uncopied.insert(segment.uncopied.end(), gaps.begin(), gaps.end());
+  return false;
+}
+
+std::optional<std::uint64_t> QueueCore::sealed_end(std::uint64_t segment_id) const {
+  const std::lock_guard lock(mutex);
+  const auto sealed = sealed_at_.find(segment_id);
+  if (sealed == sealed_at_.end()) return std::nullopt;
+  return sealed->second;
+}
+
+void QueueCore::count_vanished(std::uint64_t place, std::uint64_t segment_id) {
+  const std::lock_guard lock(mutex);
+  const auto found = segments.find(place);
+  if (found == segments.end() || found->second->id != segment_id || found->second->dropped) return;
+  auto& segment = *found->second;
+  auto spans = segment.live_spans();
+  auto records = segment.live_records();
+  auto bytes = segment.counts.record_bytes - segment.done_bytes;
+  const auto [first, last] = in_flight_of_lock_held(segment);
+  for (auto at = first; at != last; ++at) {
+    spans -= at->second.spans;
+    records -= 1;
+    bytes -= at->second.bytes;
+  }
+  segment.aside_records = 0;
+  segment.uncopied.clear();
+  segment.unread_from.reset();
+  if (segment.hold) held.release(segment.hold->file);
+  segment.hold.reset();
+  if (records == 0) return;
+  finish_lock_held(segment, {.offset = kVanishedOffset,
+                             .damaged = static_cast<std::uint32_t>(spans),
+                             .records = static_cast<std::uint32_t>(records),
+                             .bytes = static_cast<std::uint32_t>(bytes)});
+}
+
+void QueueCore::hold_segment(Position at, std::uint64_t segment_id, StateFile kind,
+                             const std::string& file, const Error& error) {
+  const std::lock_guard lock(mutex);
+  const auto found = segments.find(at.segment_id);
+  if (found == segments.end() || found->second->id != segment_id || found->second->dropped) return;
+  auto& hold = found->second->hold;
+  if (!hold) hold.emplace();
+  if (hold->file != file && !hold->file.empty()) held.release(hold->file);
+  hold->offset = at.offset;
+  hold->file = file;
+  hold->retry_at = clock.steady() + held_retry_delay(hold->failures++);
+  held.hold(kind, file, error);
+}
+
+void QueueCore::note_readable(Position at, std::uint64_t segment_id) {
+  const std::lock_guard lock(mutex);
+  const auto found = segments.find(at.segment_id);
+  if (found == segments.end() || found->second->id != segment_id) return;
+  auto& segment = *found->second;
+  if (segment.unread_from) segment.unread_from = std::max(*segment.unread_from, at.offset);
+  if (!segment.hold || at.offset <= segment.hold->offset) return;
+  held.release(segment.hold->file);
+  segment.hold.reset();
+}
+
 void QueueCore::count_failure() {
   const std::lock_guard lock(mutex);
   ++write_failures_;
@@ -520,13 +649,13 @@ QueueStats QueueCore::stats() const {
     totals += segment->totals;
     stats.queued_records += segment->counts.records - segment->done_records;
     stats.queued_bytes += segment->counts.record_bytes - segment->done_bytes;
-    const bool unread = segment->aside_records > 0 || id > cursor.segment_id ||
+    const bool unread = segment->left_behind() || id > cursor.segment_id ||
                         (id == cursor.segment_id && cursor.offset < segment->end);
     if (!unread || stats.oldest_accepted_at || segment->counts.records == segment->done_records) {
       continue;
     }
     // A lower bound, known without reading on.
-    stats.oldest_accepted_at = id == cursor.segment_id && segment->aside_records == 0
+    stats.oldest_accepted_at = id == cursor.segment_id && !segment->left_behind()
                                    ? cursor_accepted_at
                                    : segment->counts.first_accepted_at;
   }
@@ -544,6 +673,8 @@ QueueStats QueueCore::stats() const {
   stats.dropped_removed = totals.dropped_removed;
   stats.replayed = totals.replayed;
   stats.queued_spans = totals.queued();
+  stats.totals_known = totals_known;
+  stats.unaccounted = unaccounted_;
   stats.disk_bytes = used_bytes_lock_held();
   stats.quarantine_files = quarantine.files();
   stats.quarantine_bytes = quarantine.bytes();
@@ -553,6 +684,7 @@ QueueStats QueueCore::stats() const {
   stats.moved_records = moved_records_;
   stats.reclaimed_bytes = reclaimed_bytes_;
   stats.full = full;
+  stats.held_files = held.list();
   return stats;
 }
 

@@ -25,6 +25,14 @@
 
 namespace tracelink {
 
+// A segment that could not be read on from `offset`: it, or its journal, is held.
+struct SegmentHold {
+  std::uint64_t offset = 0;
+  std::uint64_t failures = 0;
+  SteadyTime retry_at{};
+  std::string file;
+};
+
 // What the queue knows about one segment file.
 struct Segment {
   std::uint64_t id = 0;  // of its file
@@ -41,8 +49,12 @@ struct Segment {
   std::uint64_t first_span = 0;             // spans in earlier segments
   std::uint64_t next_sequence = 0;
   std::uint64_t spans_end = 0;
-  std::vector<Gap> gaps;  // accounted for: found by recovery, or by the reader
+  std::vector<Gap> gaps;      // accounted for: found by recovery, or by the reader
+  std::vector<Gap> uncopied;  // damaged bytes that are not in quarantine yet
   Totals totals;
+  std::optional<SegmentHold> hold;
+  // Where next() has left it for a later one without having read it to its end.
+  std::optional<std::uint64_t> unread_from;
   std::uint64_t aside_records = 0;  // set aside; some of them may be damaged by now
   std::uint64_t done_records = 0;
   std::uint64_t done_bytes = 0;
@@ -62,7 +74,12 @@ struct Segment {
   // So little of it is live that this costs more than moving it does.
   bool is_sparse() const { return closed && moved_bytes() * 4 <= charged_bytes; }
   bool done() const { return closed && done_records >= counts.records; }
+  // There are records that next() has not given, or that were set aside since.
+  bool left_behind() const { return aside_records > 0 || unread_from; }
+  bool waits_for_retry(SteadyTime now) const { return hold && now < hold->retry_at; }
   void add_done(const JournalEntry& entry);
+  // Counts these alone as done, as the next start would.
+  void replace_done(const std::vector<JournalEntry>& entries);
   // Takes over what a scan, a footer or the writer counted.
   void set_counts(const SegmentCounts& counts_now);
 };
@@ -75,6 +92,8 @@ struct InFlight {
   WallTime accepted_at{};
 };
 
+class Recovery;
+
 // The state that the writer and the reader share, and every change of it that is durable:
 // accounting, journals, checkpoint, deletion.
 //
@@ -84,9 +103,10 @@ struct InFlight {
 class QueueCore {
  public:
   QueueCore(QueueOptions options, FileSystem& fs, const Clock& clock, RandomSource& random);
+  ~QueueCore();
 
-  // Brings the state back from the disk (recovery.cpp).
-  Result<void> recover();
+  // Brings back from the disk what can be read of the state; the rest follows (recovery.hpp).
+  void recover();
 
   // Writer thread. Where the group goes next; `no_space` when the bound or the disk is reached,
   // unless `use_reserve`.
@@ -137,6 +157,23 @@ class QueueCore {
   void count_damage(std::uint64_t place, std::uint64_t segment_id, const JournalEntry& entry);
   // Of one record in flight, where it lies in file `segment_id`.
   void count_damage(Position position, std::uint64_t segment_id);
+  // Counts who wants the segments of earlier lives to wait.
+  void hold_earlier(int change);
+  bool waits_lock_held(const Segment& segment, SteadyTime now) const;
+  // Its name is not in a directory that can be listed: no retry changes that.
+  bool is_certainly_gone(std::uint64_t segment_id) const;
+  // Copies what is damaged to quarantine/; false if some of it could not be copied.
+  bool copy_damaged(Segment& segment);
+  std::optional<std::uint64_t> sealed_end(std::uint64_t segment_id) const;
+  // These three do nothing if another file has taken the place of `segment_id`.
+  // The file of a closed segment is gone: what was still to be given out is damage.
+  void count_vanished(std::uint64_t place, std::uint64_t segment_id);
+  // It could not be read at `at` (place, and offset in the file), because of `file`: it or its
+  // journal.
+  void hold_segment(Position at, std::uint64_t segment_id, StateFile kind, const std::string& file,
+                    const Error& error);
+  // It could be read up to there, so it is not held any more.
+  void note_readable(Position at, std::uint64_t segment_id);
   void count_failure();
 
   QueueStats stats() const;
@@ -150,6 +187,7 @@ class QueueCore {
   FileSystem& fs;
   const Clock& clock;
   RandomSource& random;  // the segments' secrets: writer thread
+  HeldFiles held;
   DiskReserve reserve;
   Quarantine quarantine;
   LinkStore links;
@@ -169,7 +207,13 @@ class QueueCore {
   bool full = false;
   bool maintenance_due = false;
   bool look_for_moves = false;
-  std::uint64_t dropped_for_room = 0;  // bytes, since room was found the last time
+  std::uint64_t dropped_for_room = 0;   // bytes, since room was found the last time
+  std::uint64_t first_own_segment = 0;  // those before it are of earlier lives
+  int earlier_holds = 0;
+  std::uint64_t unread_segments = 0;  // of earlier lives, not among `segments` yet
+  bool files_known = false;           // else no id is certain to be unused
+  bool checkpoint_known = false;      // else it must not be replaced, and nothing deleted
+  bool totals_known = false;          // else there are segments that could not be read yet
 
  private:
   friend class Recovery;
@@ -198,6 +242,7 @@ class QueueCore {
   std::mutex checkpoint_mutex_;
   std::mutex journal_mutex_;
   Totals retired_;                                    // by mutex
+  std::uint64_t unaccounted_ = 0;                     // by mutex; as in Checkpoint
   std::map<std::uint64_t, std::uint64_t> sealed_at_;  // by mutex
   std::set<std::uint64_t> unsaved_seals_;             // by mutex; not in the checkpoint yet
   std::map<std::uint64_t, MovedSegment> moved_;       // by mutex; as in the checkpoint
@@ -210,6 +255,7 @@ class QueueCore {
   std::uint64_t unsaved_entries_ = 0;                 // by mutex
   std::uint64_t syncs_ = 0;                           // by mutex
   std::uint64_t write_failures_ = 0;                  // by mutex
+  std::unique_ptr<Recovery> recovery_;
 };
 
 }  // namespace tracelink

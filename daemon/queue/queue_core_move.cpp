@@ -16,6 +16,7 @@ Result<std::vector<JournalEntry>> QueueCore::begin_source(SegmentMove::Source& s
   // No entry is on its way from `unsaved` to the journal while this is held.
   const std::lock_guard journal_lock(journal_mutex_);
   Segment& segment = *source.segment;
+  if (!copy_damaged(segment)) return Error{ErrorCode::io, "damaged bytes cannot be kept"};
   auto entries = DeliveryJournal::load(fs, paths, segment.key, segment.journal->generations());
   if (!entries) return entries;
   const std::lock_guard lock(mutex);
@@ -61,6 +62,8 @@ bool QueueCore::is_spoiled_lock_held(const SegmentMove& move) const {
   return std::ranges::any_of(move.sources, [&](const SegmentMove::Source& source) {
     const Segment& segment = *source.segment;
     if (!is_current_lock_held(segment) || segment.dropped) return true;
+    // What is not read yet has its place in this file, and what is damaged no other one.
+    if (segment.hold || segment.unread_from || !segment.uncopied.empty()) return true;
     // A stretch of damage is not about one record.
     return std::ranges::any_of(segment.late, [&](const JournalEntry& entry) {
       return !source.translate(entry).has_value();
@@ -155,6 +158,8 @@ void QueueCore::adopt_lock_held(SegmentMove& move) {
       ++unsaved_entries_;
     }
     target.aside_records += segment.aside_records;
+    if (segment.unread_from) target.unread_from = 0;  // since a moment ago
+    if (segment.hold) held.release(segment.hold->file);
     freed += segment.charged_bytes;
   }
   for (const auto& source : move.sources) {

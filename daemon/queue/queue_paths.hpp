@@ -22,6 +22,10 @@ struct QueuePaths {
   std::filesystem::path journal(std::uint64_t id, std::uint64_t generation) const {
     return queue / (hex16(id) + "-" + std::to_string(generation) + ".journal");
   }
+  // All of a segment's, as one name for people.
+  std::filesystem::path journals(std::uint64_t id) const {
+    return queue / (hex16(id) + "-*.journal");
+  }
   std::filesystem::path checkpoint() const { return queue / "checkpoint"; }
   std::filesystem::path notes() const { return queue / "notes"; }
   std::filesystem::path reserve() const { return queue / "reserve"; }
@@ -31,6 +35,11 @@ struct QueuePaths {
     const auto end = std::to_chars(digits, digits + 16, id, 16).ptr;
     const std::string text(digits, end);
     return std::string(16 - text.size(), '0') + text;
+  }
+
+  // In quarantine/.
+  static std::string damaged(std::uint64_t id, std::uint64_t offset) {
+    return hex16(id) + "-" + std::to_string(offset);
   }
 
   struct JournalName {

@@ -36,49 +36,103 @@ std::optional<QueueReader::View> QueueReader::view() const {
               .closed = segment.closed};
 }
 
-Result<bool> QueueReader::enter_next_segment() {
-  std::uint64_t place = 0;
-  {
-    const std::lock_guard lock(core_.mutex);
-    auto next = core_.segments.upper_bound(place_);
-    while (next != core_.segments.end() && next->first < read_up_to_.segment_id &&
-           next->second->aside_records == 0) {
-      ++next;
+std::optional<std::uint64_t> QueueReader::left_behind_lock_held() const {
+  const auto now = core_.clock.steady();
+  for (const auto& [place, segment] : core_.segments) {
+    if (segment->unread_from && !core_.waits_lock_held(*segment, now)) return place;
+  }
+  return std::nullopt;
+}
+
+std::optional<QueueReader::Next> QueueReader::choose_next() {
+  const std::lock_guard lock(core_.mutex);
+  const auto now = core_.clock.steady();
+  const auto& segments = core_.segments;
+  const auto behind = left_behind_lock_held();
+  auto next = segments.end();
+  if (behind) {
+    next = segments.find(*behind);
+    if (!return_to_) return_to_ = resume_at_.value_or(Position{place_ + 1, 0});
+    resume_at_ = Position{*behind, *next->second->unread_from};
+  } else {
+    if (const auto back = std::exchange(return_to_, std::nullopt)) {
+      place_ = back->segment_id - 1;
+      if (back->offset > 0) resume_at_ = back;
     }
-    if (next == core_.segments.end()) return false;
-    place = next->first;
+    const auto passed_over = [&](const auto& entry) {
+      const bool read = entry.first < read_up_to_.segment_id && !entry.second->left_behind();
+      return read || core_.waits_lock_held(*entry.second, now);
+    };
+    next = std::find_if_not(segments.upper_bound(place_), segments.end(), passed_over);
   }
-  auto reader = open(place);
-  auto done = core_.accounted_for(place);
-  {
-    const std::lock_guard lock(core_.mutex);
-    const auto found = core_.segments.find(place);
-    const bool there = found != core_.segments.end();
-    if (there && !reader) return reader.error();
-    if (there && !done) return done.error();
-    // Deleted, or its records moved, meanwhile: what is there now is looked for again.
-    if (!there || found->second->id != (*reader)->segment_id()) return true;
-    gaps_ = found->second->gaps;
-    order_ = {};
-    order_.sequence = found->second->first_sequence;
-    moved_ = found->second->moved;
-  }
-  reader_ = *std::move(reader);
-  place_ = place;
-  done_ = *std::move(done);
-  move_to(reader_->first_record());
-  resume();
+  if (next == segments.end()) return std::nullopt;
+  return Next{.place = next->first, .id = next->second->id, .was_left = behind.has_value()};
+}
+
+bool QueueReader::enter_next_segment() {
+  const auto next = choose_next();
+  if (!next) return false;
+  if (!enter(*next)) leave_segment();
   return true;
 }
 
-void QueueReader::resume() {
+// False if it cannot be read: it is held then, or given up because it is gone; or if it was
+// deleted, or its records moved, meanwhile.
+bool QueueReader::enter(const Next& next) {
+  place_ = next.place;
+  offset_ = 0;
+  const auto path = core_.paths.segment(next.id);
+  auto reader = open(next.place);
+  if (!reader && has_vanished(next.place, next.id)) {
+    core_.count_vanished(next.place, next.id);
+    return false;
+  }
+  if (!reader) {
+    hold_back(next.id, StateFile::segment, path, reader.error());
+    return false;
+  }
+  auto done = core_.accounted_for(next.place);
+  if (!done) {
+    hold_back(next.id, StateFile::journal, core_.paths.journals(next.id), done.error());
+    return false;
+  }
+  if (!take_over(next, **reader)) {
+    place_ = next.place - 1;  // what is there now is looked for again
+    return false;
+  }
+  reader_ = *std::move(reader);
+  done_ = *std::move(done);
+  move_to(reader_->first_record());
+  resume(next.was_left);
+  if (!reader_->failure()) return true;
+  hold_back(next.id, StateFile::segment, path, *reader_->failure());
+  return false;
+}
+
+// False if the segment is not there any more.
+bool QueueReader::take_over(const Next& next, const SegmentReader& reader) {
+  const std::lock_guard lock(core_.mutex);
+  const auto found = core_.segments.find(next.place);
+  if (found == core_.segments.end() || found->second->id != next.id) return false;
+  if (reader.segment_id() != next.id) return false;
+  gaps_ = found->second->gaps;
+  order_ = {};
+  order_.sequence = found->second->first_sequence;
+  moved_ = found->second->moved;
+  return true;
+}
+
+void QueueReader::resume(bool was_left) {
   auto at = std::exchange(resume_at_, std::nullopt);
-  if (const auto from = std::exchange(look_from_, std::nullopt)) {
-    if (moved_) skip_before_ = from;  // where that record lies now is met on the way
-    if (!moved_) at = from;
+  if (!was_left) {
+    if (const auto from = std::exchange(look_from_, std::nullopt)) {
+      if (moved_) skip_before_ = from;  // where that record lies now is met on the way
+      if (!moved_) at = from;
+    }
   }
   const auto now = view();
-  if (!at || !now || at->segment_id != place_ || at->offset > now->end) return;
+  if (!at || !now || at->segment_id != place_ || at->offset <= offset_) return;
+  if (at->offset > now->end) return;
   if (at->offset == now->end) {
     order_ = {.sequence = now->next_sequence, .spans_before = now->spans_end, .durable_end = 0};
     return move_to(at->offset);
@@ -88,6 +142,40 @@ void QueueReader::resume() {
   order_ = {
       .sequence = raw->header.sequence, .spans_before = raw->header.spans_before, .durable_end = 0};
   move_to(at->offset);
+}
+
+bool QueueReader::finish_segment(const View& view) {
+  const std::lock_guard lock(core_.mutex);
+  if (const auto segment = segment_lock_held(*reader_)) segment->unread_from.reset();
+  if (view.closed) return true;
+  if (!left_behind_lock_held()) return false;
+  if (!return_to_) return_to_ = Position{place_, offset_};
+  return true;
+}
+
+void QueueReader::hold_back(std::uint64_t id, StateFile kind, const std::filesystem::path& file,
+                            const Error& error) {
+  {
+    const std::lock_guard lock(core_.mutex);
+    const auto found = core_.segments.find(place_);
+    // Deleted, or its records moved, meanwhile: what is there now is looked for again.
+    if (found == core_.segments.end() || found->second->id != id) return (void)--place_;
+    auto& unread = found->second->unread_from;
+    if (!unread && place_ >= read_up_to_.segment_id) {
+      unread = place_ == read_up_to_.segment_id ? read_up_to_.offset : 0;
+    }
+  }
+  core_.hold_segment({place_, offset_}, id, kind, file.string(), error);
+}
+
+bool QueueReader::has_vanished(std::uint64_t place, std::uint64_t id) const {
+  {
+    const std::lock_guard lock(core_.mutex);
+    const auto found = core_.segments.find(place);
+    if (found == core_.segments.end() || found->second->id != id) return false;
+    if (!found->second->closed) return false;
+  }
+  return core_.is_certainly_gone(id);
 }
 
 void QueueReader::leave_segment() {
@@ -100,6 +188,7 @@ void QueueReader::leave_segment() {
 void QueueReader::move_to(std::uint64_t offset) {
   offset_ = offset;
   read_up_to_ = std::max(read_up_to_, {place_, offset_});
+  core_.note_readable({place_, offset_}, reader_->segment_id());
   const std::lock_guard lock(core_.mutex);
   core_.cursor = {place_, offset_};
   core_.read_up_to = read_up_to_;
@@ -116,6 +205,7 @@ void QueueReader::look_back(Position from) {
   }
   leave_segment();
   place_ = oldest - 1;
+  return_to_.reset();
   resume_at_.reset();
   look_from_ = from;
 }
@@ -125,6 +215,7 @@ void QueueReader::look_ahead() {
   leave_segment();
   place_ = read_up_to_.segment_id - 1;
   resume_at_ = read_up_to_;
+  return_to_.reset();
   look_from_.reset();
 }
 
@@ -189,18 +280,17 @@ Result<RawRecord> QueueReader::read_at_cursor(const View& view) {
 bool QueueReader::skip_damage(const View& view) {
   const auto begin = offset_;
   const auto end = reader_->find_record(begin, view.end, order_);
+  if (reader_->failure()) return false;  // how far the damage goes is not known
   const auto before = order_;
   const auto entry = damage_before(end, view);
   const Gap gap{.begin = begin,
                 .end = end,
                 .spans = order_.spans_before - before.spans_before,
                 .records = before.sequence == 0 ? 1 : order_.sequence - before.sequence};
-  const auto bytes = reader_->raw_bytes(begin, static_cast<std::size_t>(end - begin));
   const auto id = reader_->segment_id();
-  const auto name = QueuePaths::hex16(id) + "-" + std::to_string(begin);
-  if (!core_.quarantine.keep(name, bytes)) core_.count_failure();
   move_to(end);
   remember_gap(gap);
+  copy_damaged();
   if (entry.records == 0) return false;
   core_.count_damage(place_, id, entry);
   return true;
@@ -209,7 +299,28 @@ bool QueueReader::skip_damage(const View& view) {
 // It stays lost for a look back, even if the disk can read it by then.
 void QueueReader::remember_gap(const Gap& gap) {
   const std::lock_guard lock(core_.mutex);
-  if (const auto found = segment_lock_held(*reader_)) found->gaps.push_back(gap);
+  const auto found = segment_lock_held(*reader_);
+  if (!found) return;
+  found->gaps.push_back(gap);
+  found->uncopied.push_back(gap);
+}
+
+// Before it is deleted, if not now.
+void QueueReader::copy_damaged() {
+  std::shared_ptr<Segment> segment;
+  {
+    const std::lock_guard lock(core_.mutex);
+    segment = segment_lock_held(*reader_);
+  }
+  if (segment) (void)core_.copy_damaged(*segment);
+}
+
+// Behind `unread_from` nothing was, whatever next() gave of later segments meanwhile.
+bool QueueReader::was_given_before(std::uint64_t offset) const {
+  if (read_up_to_ <= Position{place_, offset}) return false;
+  const std::lock_guard lock(core_.mutex);
+  const auto segment = segment_lock_held(*reader_);
+  return segment && (!segment->unread_from || offset < *segment->unread_from);
 }
 
 RecordOrigin QueueReader::origin_of(const RawRecord& raw) const {
@@ -250,13 +361,17 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
     const auto now = reader_ ? view() : std::nullopt;
     if (!now) {
       leave_segment();
-      const auto entered = enter_next_segment();
-      if (!entered) return entered.error();
-      if (!*entered) return std::optional<StoredRecord>();
+      if (!enter_next_segment()) return std::optional<StoredRecord>();
+      continue;
+    }
+    if (const auto& failure = reader_->failure()) {
+      const auto id = reader_->segment_id();
+      hold_back(id, StateFile::segment, core_.paths.segment(id), *failure);
+      leave_segment();
       continue;
     }
     if (offset_ >= now->end) {
-      if (!now->closed) return std::optional<StoredRecord>();
+      if (!finish_segment(*now)) return std::optional<StoredRecord>();
       leave_segment();
       continue;
     }
@@ -264,7 +379,7 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
     const auto raw = read_at_cursor(*now);
     if (!raw) {
       auto cause = raw.error();
-      if (skip_damage(*now)) return cause;
+      if (!reader_->failure() && skip_damage(*now)) return cause;
       continue;
     }
     order_.advance(raw->header);
@@ -275,7 +390,7 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
       move_to(raw->next_offset);
       continue;
     }
-    const bool again = Position{place_, raw->offset} < read_up_to_;
+    const bool again = was_given_before(raw->offset);
     move_to(raw->next_offset);
     auto record = decode_record(raw->body);
     if (!record) return std::move(record).error();
@@ -316,23 +431,49 @@ bool QueueReader::was_moved(Position position, std::uint64_t from) const {
 Result<StoredRecord> QueueReader::read_at(Position position, const InFlight& known,
                                           std::uint64_t place, std::uint64_t id,
                                           std::uint64_t end) {
-  if (!reread_ || reread_->segment_id() != id) {
+  const auto path = core_.paths.segment(id);
+  if (!reread_ || reread_->segment_id() != id || reread_->failure()) {
     auto reader = open(place);
-    if (!reader) return std::move(reader).error();
+    if (!reader) {
+      if (has_vanished(place, id)) return count_lost(position, id, std::move(reader).error());
+      core_.hold_segment({place, known.offset}, id, StateFile::segment, path.string(),
+                         reader.error());
+      return std::move(reader).error();
+    }
     reread_ = *std::move(reader);
     if (reread_->segment_id() != id) return Error{ErrorCode::io, "the record is being moved"};
   }
   auto raw = reread_->read(known.offset, end);
   auto record = raw ? decode_record(raw->body) : Result<Record>(raw.error());
-  if (record)
+  if (record) {
+    core_.note_readable({place, raw->next_offset}, id);
     return StoredRecord{
         .position = position, .sequence = known.sequence, .record = *std::move(record)};
-  const auto name = QueuePaths::hex16(id) + "-" + std::to_string(known.offset);
-  if (!core_.quarantine.keep(name, reread_->raw_bytes(known.offset, known.bytes))) {
-    core_.count_failure();
   }
+  if (const auto& failure = reread_->failure()) {
+    core_.hold_segment({place, known.offset}, id, StateFile::segment, path.string(), *failure);
+    return *failure;
+  }
+  keep_damaged(place, id, {.begin = known.offset, .end = known.offset + known.bytes});
+  return count_lost(position, id, std::move(record).error());
+}
+
+void QueueReader::keep_damaged(std::uint64_t place, std::uint64_t id, const Gap& gap) {
+  std::shared_ptr<Segment> segment;
+  {
+    const std::lock_guard lock(core_.mutex);
+    const auto found = core_.segments.find(place);
+    if (found == core_.segments.end() || found->second->id != id) return;
+    segment = found->second;
+    segment->uncopied.push_back(gap);
+  }
+  (void)core_.copy_damaged(*segment);
+}
+
+Error QueueReader::count_lost(Position position, std::uint64_t id, Error cause) {
   core_.count_damage(position, id);
-  return std::move(record).error();
+  cause.code = ErrorCode::corrupt;
+  return cause;
 }
 
 }  // namespace tracelink

@@ -12,6 +12,8 @@ namespace tracelink {
 
 // Hands out the records in order, each once, skipping those that were done before the last start.
 // What was set aside is handed out again after look_back(); segments without any are passed over.
+// A segment that cannot be read is left where it fails, and read on from there, between others,
+// once it can be read again.
 //
 // Memory: one read window and the done set of one segment, whatever the backlog.
 // Threads: one (the forwarder). Lifetime: `core` outlives this object.
@@ -36,16 +38,34 @@ class QueueReader {
   std::shared_ptr<Segment> segment_lock_held(const SegmentReader& reader) const;
   std::optional<View> view() const;
   // Moves to the next segment there is; false if there is none.
-  Result<bool> enter_next_segment();
+  bool enter_next_segment();
+  struct Next {
+    std::uint64_t place = 0;
+    std::uint64_t id = 0;   // of the file
+    bool was_left = false;  // with records that were not given
+  };
+  std::optional<Next> choose_next();
+  // The oldest one that was left behind and may be tried now. By the core's mutex.
+  std::optional<std::uint64_t> left_behind_lock_held() const;
+  bool enter(const Next& next);
+  bool take_over(const Next& next, const SegmentReader& reader);
   // Reading goes on at `resume_at_`, if a record begins there.
-  void resume();
+  void resume(bool was_left);
   void leave_segment();
+  // At the end of what can be read now; true if another segment is worth a look.
+  bool finish_segment(const View& view);
+  // Leaves the segment for now, because of its file or its journal.
+  void hold_back(std::uint64_t id, StateFile kind, const std::filesystem::path& file,
+                 const Error& error);
+  // True if the file of a closed segment is certainly gone, which no retry changes.
+  bool has_vanished(std::uint64_t place, std::uint64_t id) const;
   Result<RawRecord> read_at_cursor(const View& view);
   // Steps over what recovery has accounted for; true if it did.
   bool skip_known_gap();
-  // Moves behind what cannot be read; true if records were lost there that nobody counted before.
+  // Moves behind what is damaged; true if records were lost there that nobody counted before.
   bool skip_damage(const View& view);
   void remember_gap(const Gap& gap);
+  void copy_damaged();
   JournalEntry damage_before(std::uint64_t end, const View& view);
   RecordOrigin origin_of(const RawRecord& raw) const;
   bool is_skipped(const RawRecord& raw) const;
@@ -53,6 +73,9 @@ class QueueReader {
   Result<StoredRecord> read_at(Position position, const InFlight& known, std::uint64_t place,
                                std::uint64_t id, std::uint64_t end);
   bool was_moved(Position position, std::uint64_t from) const;
+  bool was_given_before(std::uint64_t offset) const;
+  void keep_damaged(std::uint64_t place, std::uint64_t id, const Gap& gap);
+  Error count_lost(Position position, std::uint64_t id, Error cause);
   bool is_done(std::uint64_t offset) const;
   void move_to(std::uint64_t offset);
   Result<std::unique_ptr<SegmentReader>> open(std::uint64_t place) const;
@@ -69,6 +92,7 @@ class QueueReader {
   std::optional<Position> resume_at_;  // place, and offset in the file
   std::optional<Position> look_from_;  // the name of a record: look_back()
   std::optional<Position> skip_before_;  // in a segment of moved records: a name
+  std::optional<Position> return_to_;    // after a segment that was left behind
   std::unique_ptr<SegmentReader> reread_;
 };
 

@@ -29,27 +29,28 @@ DoneInRange done_in(const std::vector<JournalEntry>& journal, std::uint64_t begi
 
 }  // namespace
 
-Result<void> QueueCore::recover() { return Recovery(*this).run(); }
+void QueueCore::recover() {
+  recovery_ = std::make_unique<Recovery>(*this);
+  recovery_->run();
+}
 
-Result<void> Recovery::run() {
-  if (auto made = make_directories(); !made) return made;
-  if (auto opened = core_.quarantine.open(); !opened) return opened;
-  if (auto opened = core_.links.open(); !opened) return opened;
-  if (auto loaded = load_checkpoint(); !loaded) return loaded;
-  if (auto found = find_files(); !found) return found;
-  if (auto settled = settle_moves(); !settled) return settled;
-  if (auto deleted = delete_leftovers(); !deleted) return deleted;
-  for (const auto& [id, info] : core_.moved_) {
-    if (auto loaded = load_moved(id, found_[id].journal_generations); !loaded) return loaded;
-  }
-  for (const auto& [id, found] : found_) {
-    if (!found.segment || core_.moved_.contains(id)) continue;
-    if (auto loaded = load_segment(id, found.journal_generations); !loaded) return loaded;
-  }
-  if (auto opened = core_.notes.open(); !opened) return opened;
-  core_.maintenance_due = core_.look_for_moves = true;
+void Recovery::attempt(StateFile kind, const std::filesystem::path& path,
+                       const std::function<Result<void>()>& step) {
+  if (auto done = step(); !done) core_.held.hold(kind, path.string(), done.error(), step);
+}
+
+void Recovery::run() {
+  attempt(StateFile::directory, core_.options.state_dir / "models",
+          [this] { return make_directories(); });
+  attempt(StateFile::quarantine, core_.paths.quarantine,
+          [this] { return core_.quarantine.open(); });
+  attempt(StateFile::link, core_.paths.links, [this] { return core_.links.open(); });
+  attempt(StateFile::directory, core_.paths.queue, [this] { return find_files(); });
+  attempt(StateFile::notes, core_.paths.notes(), [this] { return core_.notes.open(); });
+  running_ = true;
   core_.reserve.restore();
-  return {};
+  const std::lock_guard lock(core_.mutex);
+  core_.maintenance_due = core_.look_for_moves = true;
 }
 
 Result<void> Recovery::make_directories() {
@@ -65,31 +66,10 @@ Result<void> Recovery::make_directories() {
   return {};
 }
 
-Result<void> Recovery::load_checkpoint() {
-  const auto path = core_.paths.checkpoint();
-  const auto there = core_.fs.exists(path);
-  if (!there) return there.error();
-  if (!*there) return {};
-  const auto content = read_file(core_.fs, path);
-  if (!content) return content.error();
-  auto checkpoint = decode_checkpoint(*content);
-  if (!checkpoint) {
-    checkpoint_lost_ = true;
-    return core_.quarantine.set_aside(path);
-  }
-  core_.retired_ = checkpoint->retired;
-  core_.next_span = checkpoint->retired.accepted + checkpoint->retired.replayed;
-  core_.next_segment_id = checkpoint->next_segment_id;
-  core_.next_sequence = checkpoint->next_sequence;
-  core_.retired_ids_ = std::move(checkpoint->retired_ids);
-  core_.sealed_at_ = std::move(checkpoint->sealed_at);
-  core_.moved_ = std::move(checkpoint->moved);
-  return {};
-}
-
 Result<void> Recovery::find_files() {
   const auto names = core_.fs.list(core_.paths.queue);
   if (!names) return names.error();
+  found_.clear();
   for (const auto& name : *names) {
     if (const auto id = QueuePaths::parse_segment(name)) {
       found_[*id].segment = true;
@@ -98,63 +78,215 @@ Result<void> Recovery::find_files() {
       generations = std::max(generations, journal->generation + 1);
     }
   }
-  if (found_.empty()) return {};
-  auto& next = core_.next_segment_id;
-  next = std::max(next, found_.rbegin()->first + 1);
-  if (checkpoint_lost_) next += kIdJump;
+  {
+    const std::lock_guard lock(core_.mutex);
+    newest_ = found_.empty() ? 0 : found_.rbegin()->first;
+    core_.next_segment_id = std::max(core_.next_segment_id, newest_ + 1);
+    core_.unread_segments = found_.size();
+  }
+  attempt(StateFile::checkpoint, core_.paths.checkpoint(), [this] { return load_checkpoint(); });
+  if (!core_.checkpoint_known) jump_ids();
+  const std::lock_guard lock(core_.mutex);
+  core_.first_own_segment = core_.next_segment_id;
+  core_.files_known = true;
   return {};
 }
 
-// Files of segments that the checkpoint has counted, and journals without a segment.
-Result<void> Recovery::delete_leftovers() {
-  const auto& retired = core_.retired_ids_;
-  bool deleted = false;
-  for (auto& [id, found] : found_) {
-    const bool counted = std::ranges::find(retired, id) != retired.end();
-    if ((found.segment || core_.moved_.contains(id)) && !counted) continue;
-    found.segment = false;
-    deleted = true;
-    if (auto gone = core_.fs.remove(core_.paths.segment(id)); !gone) return gone;
-    DeliveryJournal journal(core_.fs, core_.paths, {.segment_id = id}, found.journal_generations);
-    if (auto gone = journal.remove(); !gone) return gone;
+void Recovery::jump_ids() {
+  const std::lock_guard lock(core_.mutex);
+  core_.next_segment_id += kIdJump;
+  core_.next_sequence += kIdJump;
+}
+
+Result<void> Recovery::load_checkpoint() {
+  if (auto loaded = load_totals(); !loaded) return loaded;
+  if (totals_lost_) {
+    if (auto settled = settle_moves_without_checkpoint(); !settled) return settled;
   }
-  if (deleted) {
-    if (auto synced = core_.fs.sync_directory(core_.paths.queue); !synced) return synced;
+  {
+    const std::lock_guard lock(core_.mutex);
+    core_.checkpoint_known = true;
+    core_.next_span += retired_spans_;
+    for (const auto& [id, info] : core_.moved_) found_.try_emplace(id);  // some may be gone
   }
-  core_.retired_ids_.clear();
+  if (totals_lost_) jump_ids();
+  delete_leftovers();
+  for (const auto& [id, found] : std::map(found_)) {
+    const auto path = found.segment ? core_.paths.segment(id) : core_.paths.journals(id);
+    attempt(found.segment ? StateFile::segment : StateFile::journal, path,
+            [this, id = id] { return load(id); });
+  }
+  // The segments that are left may hold more sequences than any that could be read.
+  if (!found_.empty() && !core_.files_known) jump_ids();
+  account_losses();
   return {};
+}
+
+Result<void> Recovery::load_totals() {
+  const auto path = core_.paths.checkpoint();
+  const auto there = core_.fs.exists(path);
+  if (!there) return there.error();
+  if (!*there) {
+    // A queue has one from its first start on.
+    totals_lost_ = !found_.empty();
+    return found_.empty() ? write_first_checkpoint() : Result<void>();
+  }
+  const auto content = read_file(core_.fs, path);
+  if (!content) return content.error();
+  auto checkpoint = decode_checkpoint(*content);
+  if (!checkpoint) {
+    if (auto kept = core_.quarantine.set_aside(path); !kept) return kept;
+    totals_lost_ = true;
+    return {};
+  }
+  const std::lock_guard lock(core_.mutex);
+  core_.retired_ = checkpoint->retired;
+  core_.unaccounted_ = checkpoint->unaccounted;
+  core_.next_segment_id = std::max(core_.next_segment_id, checkpoint->next_segment_id);
+  core_.next_sequence = std::max(core_.next_sequence, checkpoint->next_sequence);
+  core_.retired_ids_ = std::move(checkpoint->retired_ids);
+  core_.sealed_at_.merge(checkpoint->sealed_at);
+  core_.moved_ = std::move(checkpoint->moved);
+  retired_spans_ = core_.retired_.accepted + core_.retired_.replayed + core_.unaccounted_;
+  return {};
+}
+
+// So that a checkpoint which is gone later is known to be gone.
+Result<void> Recovery::write_first_checkpoint() {
+  const auto bytes = encode_checkpoint({});
+  if (!write_file_durably(core_.fs, core_.paths.checkpoint(), bytes)) core_.count_failure();
+  return {};
+}
+
+// Files of segments that the checkpoint has counted. What cannot be deleted stays in its list.
+void Recovery::delete_leftovers() {
+  const auto retired = core_.retired_ids_;
+  std::vector<std::uint64_t> gone;
+  for (const auto id : retired) {
+    const auto found = found_.find(id);
+    const auto generations = found == found_.end() ? 0 : found->second.journal_generations;
+    if (found == found_.end() || delete_files_of(id, generations)) gone.push_back(id);
+    if (found != found_.end()) found_.erase(found);
+  }
+  {
+    const std::lock_guard lock(core_.mutex);
+    core_.unread_segments = found_.size();
+  }
+  if (!retired.empty() && !core_.fs.sync_directory(core_.paths.queue)) gone.clear();
+  if (gone.size() < retired.size()) core_.count_failure();
+  const std::lock_guard lock(core_.mutex);
+  for (const auto id : gone) std::erase(core_.retired_ids_, id);
+}
+
+// The journal first: alone it would tell of spans that nobody has counted.
+bool Recovery::delete_files_of(std::uint64_t id, std::uint64_t generations) {
+  DeliveryJournal journal(core_.fs, core_.paths, {.segment_id = id}, generations);
+  return journal.remove() && core_.fs.remove(core_.paths.segment(id));
+}
+
+Result<void> Recovery::load(std::uint64_t id) {
+  auto found = found_.at(id);
+  auto loaded = load(id, found);
+  if (!loaded && found.segment && core_.is_certainly_gone(id)) {
+    found.segment = false;
+    loaded = load(id, found);
+  }
+  if (!loaded) return loaded;
+  found_.erase(id);
+  {
+    const std::lock_guard lock(core_.mutex);
+    core_.unread_segments = found_.size();
+  }
+  if (running_) account_losses();
+  return {};
+}
+
+Result<void> Recovery::load(std::uint64_t id, const Found& found) {
+  std::optional<MovedSegment> moved;
+  {
+    const std::lock_guard lock(core_.mutex);
+    const auto known = core_.moved_.find(id);
+    if (known != core_.moved_.end()) moved = known->second;
+  }
+  if (moved) return load_moved(id, found, *moved);
+  if (!found.segment) return load_vanished(id, found.journal_generations);
+  const auto header = header_of(id);
+  if (!header) return header.error();
+  // The checkpoint does not name it, so it was given up, or the crash came first: the sources have
+  // all that it has.
+  if (*header && (*header)->kind == SegmentKind::moved) {
+    if (delete_files_of(id, found.journal_generations)) return {};
+    return Error{ErrorCode::io, "a copy that was given up cannot be deleted"};
+  }
+  return load_segment(id, found.journal_generations);
 }
 
 Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations) {
   auto content = read_content(id);
-  if (!content && content.error().code == ErrorCode::invalid) {
-    scanned_ = nullptr;
-    return core_.quarantine.set_aside(core_.paths.segment(id));
-  }
   if (!content) return std::move(content).error();
   const auto& origin = content->origin;
   auto journal = DeliveryJournal::load(core_.fs, core_.paths, origin.key, generations);
-  // Unreadable even now: its steps are repeated, and end in the same stored traces.
-  if (!journal) journal = std::vector<JournalEntry>();
-  if (origin.header) account_lost_tail(*origin.header);
+  if (!journal) return std::move(journal).error();
 
   auto segment = std::make_shared<Segment>();
   segment->id = segment->place = id;
   segment->done_at = core_.clock.steady();
   segment->key = origin.key;
   segment->first_sequence = origin.header ? origin.header->first_sequence : 0;
-  segment->closed = true;
-  segment->first_span = core_.next_span;
   segment->journal =
       std::make_unique<DeliveryJournal>(core_.fs, core_.paths, origin.key, generations);
   account(*segment, *content, *journal);
-  core_.next_span += segment->counts.spans;
-  core_.next_sequence = std::max(core_.next_sequence, content->next_sequence);
-  scanned_ = content->closed ? nullptr : segment.get();
-  core_.segments.emplace(id, std::move(segment));
+  for (const auto& gap : content->gaps) {
+    if (!gap.torn) segment->uncopied.push_back(gap);
+  }
+  const auto whole = strange_newest(id, *content);
+  if (!whole) return whole.error();
+  if (*whole) segment->uncopied.push_back(**whole);
+  (void)core_.copy_damaged(*segment);  // else before it is deleted
+  insert(segment,
+         {.header = origin.header, .spans = segment->counts.spans, .closed = content->closed});
   return {};
 }
 
+// Its file is gone, though the checkpoint does not count it as deleted. What the journal has was
+// done; how much else it held is seen from the segments behind it.
+Result<void> Recovery::load_vanished(std::uint64_t id, std::uint64_t generations) {
+  const SegmentKey key{.segment_id = id, .version = 0};
+  const auto journal = DeliveryJournal::load(core_.fs, core_.paths, key, generations);
+  if (!journal) return journal.error();
+  SegmentContent content;
+  content.closed = true;
+  auto segment = std::make_shared<Segment>();
+  segment->id = segment->place = id;
+  segment->done_at = core_.clock.steady();
+  segment->key = key;
+  segment->journal = std::make_unique<DeliveryJournal>(core_.fs, core_.paths, key, generations);
+  account(*segment, content, *journal);
+  insert(segment, {.header = std::nullopt, .spans = segment->counts.spans, .closed = true});
+  return {};
+}
+
+void Recovery::insert(const std::shared_ptr<Segment>& segment, Loaded loaded) {
+  segment->closed = true;
+  loaded_.emplace(segment->id, std::move(loaded));
+  {
+    const std::lock_guard lock(core_.mutex);
+    core_.next_span += segment->counts.spans;
+    core_.next_sequence = std::max(core_.next_sequence, segment->next_sequence);
+  }
+  insert(segment);
+}
+
+void Recovery::insert(const std::shared_ptr<Segment>& segment) {
+  const std::lock_guard lock(core_.mutex);
+  if (running_) segment->unread_from = 0;
+  core_.unsaved_entries_ += segment->unsaved.size();
+  core_.segments.emplace(segment->place, segment);
+  core_.maintenance_due = core_.maintenance_due || segment->done();
+  core_.wake.notify_one();
+}
+
+// A segment of a later version says nothing to this one, so it waits for that.
 Result<SegmentContent> Recovery::read_content(std::uint64_t id) {
   const auto path = core_.paths.segment(id);
   auto file = core_.fs.open_read_only(path);
@@ -164,16 +296,14 @@ Result<SegmentContent> Recovery::read_content(std::uint64_t id) {
   const auto origin = read_segment_origin(**file, id);
   if (!origin) return origin.error();
   SegmentReader reader(*std::move(file), origin->key);
-  const auto sealed = core_.sealed_at_.find(id);
-  if (sealed != core_.sealed_at_.end()) {
-    return scan(reader, *origin, std::min(sealed->second, *size));
+  const auto sealed = core_.sealed_end(id);
+  auto content = sealed ? std::nullopt : read_footer(reader, *origin, *size);
+  if (!content && !sealed && !reader.failure()) harden(id, *size);
+  if (!content && !reader.failure()) {
+    content = scan(reader, *origin, std::min(sealed.value_or(*size), *size));
   }
-  if (auto content = read_footer(reader, *origin, *size)) return *std::move(content);
-  harden(id, *size);
-  auto content = scan(reader, *origin, *size);
-  const bool newest = id == found_.rbegin()->first;
-  if (!origin->header && newest && content.counts.records == 0) keep_unless_blank(reader, *size);
-  return content;
+  if (reader.failure()) return *reader.failure();
+  return *std::move(content);
 }
 
 SegmentContent Recovery::scan(SegmentReader& reader, const SegmentOrigin& origin,
@@ -181,11 +311,7 @@ SegmentContent Recovery::scan(SegmentReader& reader, const SegmentOrigin& origin
   const auto on_link = [&](std::string_view encoded) {
     if (!core_.links.learn(encoded)) core_.count_failure();
   };
-  auto content = scan_segment(reader, origin, end, on_link);
-  for (const auto& gap : content.gaps) {
-    if (!gap.torn) keep_damaged_bytes(reader, gap);
-  }
-  return content;
+  return scan_segment(reader, origin, end, on_link);
 }
 
 void Recovery::harden(std::uint64_t id, std::uint64_t file_bytes) {
@@ -194,43 +320,81 @@ void Recovery::harden(std::uint64_t id, std::uint64_t file_bytes) {
   if (!hard) core_.count_failure();  // nothing acknowledged depends on it
 }
 
-void Recovery::keep_damaged_bytes(SegmentReader& reader, const Gap& gap) {
-  const auto bytes = reader.raw_bytes(gap.begin, static_cast<std::size_t>(gap.end - gap.begin));
-  const auto name = QueuePaths::hex16(reader.segment_id()) + "-" + std::to_string(gap.begin);
-  if (!core_.quarantine.keep(name, bytes)) core_.count_failure();
-}
-
-void Recovery::keep_unless_blank(SegmentReader& reader, std::uint64_t file_bytes) {
-  const auto bytes = reader.raw_bytes(0, static_cast<std::size_t>(file_bytes));
-  if (bytes.find_first_not_of('\0') == std::string::npos) return;  // a crash while it was created
-  keep_damaged_bytes(reader, {.begin = 0, .end = file_bytes});
+// All of the newest segment if nothing of it is one, unless it is blank after a crash while it was
+// created.
+Result<std::optional<Gap>> Recovery::strange_newest(std::uint64_t id,
+                                                    const SegmentContent& content) {
+  if (id != newest_ || content.origin.header || content.counts.records > 0)
+    return std::optional<Gap>();
+  const auto bytes = read_file(core_.fs, core_.paths.segment(id));
+  if (!bytes) return bytes.error();
+  if (bytes->find_first_not_of('\0') == std::string::npos) return std::optional<Gap>();
+  return std::optional(Gap{.begin = 0, .end = bytes->size()});
 }
 
 // What a segment without a footer lost at its end looks like a torn group, until the next segment
-// tells how many spans had been stored.
-void Recovery::account_lost_tail(const SegmentHeader& next) {
-  const auto known = std::exchange(core_.next_span, std::max(core_.next_span, next.first_span));
-  if (!scanned_ || known >= next.first_span) return;
-  const auto records =
-      scanned_->next_sequence == 0 ? 1 : next.first_sequence - scanned_->next_sequence;
-  auto counts = scanned_->counts;
-  counts.spans += next.first_span - known;
-  counts.records += records;
-  scanned_->set_counts(counts);
-  count_damaged(*scanned_, {.offset = scanned_->end,
-                            .damaged = static_cast<std::uint32_t>(next.first_span - known),
-                            .records = static_cast<std::uint32_t>(records)});
-  keep_lost_tail(*scanned_);
+// tells how many spans had been stored. What is missing behind a whole one was in a segment that is
+// gone.
+void Recovery::account_losses() {
+  if (!found_.empty() || core_.totals_known) return;
+  const std::lock_guard checkpoint_lock(core_.checkpoint_mutex_);  // nobody else changes the totals
+  auto known = retired_spans_ + adopted_spans_;
+  std::uint64_t open_before = 0;  // the segment before, if it has no footer
+  for (const auto& [id, loaded] : loaded_) {
+    const auto first_span = loaded.header ? loaded.header->first_span : known;
+    if (first_span > known && totals_lost_ && open_before == 0) {
+      const std::lock_guard lock(core_.mutex);
+      core_.unaccounted_ += first_span - known;
+      core_.next_span += first_span - known;
+    } else if (first_span > known) {
+      account_loss(open_before, first_span - known);
+    }
+    known = std::max(known, first_span) + loaded.spans;
+    open_before = loaded.closed ? 0 : id;
+  }
+  const std::lock_guard lock(core_.mutex);
+  core_.totals_known = core_.look_for_moves = true;
+  core_.next_span = std::max(core_.next_span, known);
+  core_.wake.notify_one();
 }
 
-void Recovery::keep_lost_tail(const Segment& segment) {
+void Recovery::account_loss(std::uint64_t before, std::uint64_t spans) {
+  std::shared_ptr<Segment> segment;
+  {
+    const std::lock_guard lock(core_.mutex);
+    core_.next_span += spans;
+    const auto found = core_.segments.find(before);
+    if (found == core_.segments.end()) {
+      core_.retired_.accepted += spans;
+      core_.retired_.damaged += spans;
+      return;
+    }
+    segment = found->second;
+    auto counts = segment->counts;
+    counts.spans += spans;
+    counts.records += 1;  // at least
+    segment->set_counts(counts);
+    const JournalEntry entry{
+        .offset = segment->end, .damaged = static_cast<std::uint32_t>(spans), .records = 1};
+    segment->add_done(entry);
+    segment->unsaved.push_back(entry);
+    ++core_.unsaved_entries_;
+    core_.note_done_lock_held(*segment);
+  }
+  keep_lost_tail(*segment);
+}
+
+void Recovery::keep_lost_tail(Segment& segment) {
   auto file = core_.fs.open_read_only(core_.paths.segment(segment.id));
   const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
   if (!size) return core_.count_failure();
   if (*size == segment.end || *size == 0) return;
-  SegmentReader reader(*std::move(file), segment.key);
-  // Shorter: it lost even the place where its records began.
-  keep_damaged_bytes(reader, {.begin = *size < segment.end ? 0 : segment.end, .end = *size});
+  {
+    const std::lock_guard lock(core_.mutex);
+    // Shorter: it lost even the place where its records began.
+    segment.uncopied.push_back({.begin = *size < segment.end ? 0 : segment.end, .end = *size});
+  }
+  (void)core_.copy_damaged(segment);  // else before it is deleted
 }
 
 void Recovery::account(Segment& segment, const SegmentContent& content,
@@ -268,13 +432,8 @@ void Recovery::account_gap(Segment& segment, const Gap& gap,
       .damaged = static_cast<std::uint32_t>(gap.spans - std::min(done.spans, gap.spans)),
       .records = static_cast<std::uint32_t>(gap.records - std::min(done.records, gap.records)),
       .bytes = 0};
-  count_damaged(segment, entry);
-}
-
-void Recovery::count_damaged(Segment& segment, const JournalEntry& entry) {
   segment.add_done(entry);
   segment.unsaved.push_back(entry);
-  ++core_.unsaved_entries_;
 }
 
 }  // namespace tracelink

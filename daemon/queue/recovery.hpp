@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,35 +12,61 @@
 
 namespace tracelink {
 
-// Fills a QueueCore from its directories. Damaged content never fails it (P8); an operating system
-// that fails operations does.
+// Fills a QueueCore from its directories. Damaged content never fails it (P8). What cannot be read
+// is held: that file, and what cannot be understood without it, comes into the core when a retry
+// (HeldFiles::retry_due()) has read it, while the queue already runs.
+//
+// Without the list of files nothing is appended, since a segment's id could be used twice. Without
+// the checkpoint no earlier segment is used, since it may be counted as deleted.
+// Threads: one at a time. Lifetime: `core` outlives this object.
 class Recovery {
  public:
   explicit Recovery(QueueCore& core) : core_(core) {}
 
-  Result<void> run();
+  void run();
 
  private:
   struct Found {
     bool segment = false;
     std::uint64_t journal_generations = 0;  // one more than the highest
   };
+  // Of a segment that is in the core, or was: it may be delivered and deleted before others can be
+  // read.
+  struct Loaded {
+    std::optional<SegmentHeader> header;
+    std::uint64_t spans = 0;
+    bool closed = false;  // there is a footer
+  };
 
+  // Holds the file and has the step tried again if it fails.
+  void attempt(StateFile kind, const std::filesystem::path& path,
+               const std::function<Result<void>()>& step);
   Result<void> make_directories();
-  Result<void> load_checkpoint();
   Result<void> find_files();
-  Result<void> delete_leftovers();
+  Result<void> load_checkpoint();
+  Result<void> load_totals();
+  Result<void> write_first_checkpoint();
+  void delete_leftovers();
+  bool delete_files_of(std::uint64_t id, std::uint64_t generations);
+  // Until the record of used ids is read, or if it is lost.
+  void jump_ids();
+  Result<void> load(std::uint64_t id);
   Result<void> load_segment(std::uint64_t id, std::uint64_t generations);
+  Result<void> load(std::uint64_t id, const Found& found);
+  Result<void> load_vanished(std::uint64_t id, std::uint64_t generations);
+  void insert(const std::shared_ptr<Segment>& segment, Loaded loaded);
+  void insert(const std::shared_ptr<Segment>& segment);
   // Segments of moved records (recovery_moved.cpp): which of them took the place of their sources.
-  Result<void> settle_moves();
+  Result<void> settle_moves_without_checkpoint();
   Result<void> settle_move_without_checkpoint(std::uint64_t id);
   Result<void> set_aside_segment(std::uint64_t id);
-  Result<void> load_moved(std::uint64_t id, std::uint64_t generations);
+  Result<void> load_moved(std::uint64_t id, const Found& found, const MovedSegment& known);
   Result<std::optional<SegmentHeader>> header_of(std::uint64_t id) const;
   // The first and the last segment that its records were accepted in.
   Result<std::pair<std::uint64_t, std::uint64_t>> origins_of(std::uint64_t id,
                                                              bool& complete) const;
-  void account_lost_copies(Segment& segment, const MovedSegment& known);
+  void adopt_counts(const Segment& segment);
+  bool account_lost_copies(Segment& segment, const MovedSegment& known);
   Result<SegmentContent> read_content(std::uint64_t id);
   SegmentContent scan(SegmentReader& reader, const SegmentOrigin& origin, std::uint64_t end);
   // Makes what a crash left in the page cache durable before it is delivered.
@@ -47,18 +74,22 @@ class Recovery {
   void account(Segment& segment, const SegmentContent& content,
                const std::vector<JournalEntry>& journal);
   void account_gap(Segment& segment, const Gap& gap, const std::vector<JournalEntry>& journal);
-  void account_lost_tail(const SegmentHeader& next);
-  void count_damaged(Segment& segment, const JournalEntry& entry);
-  void keep_damaged_bytes(SegmentReader& reader, const Gap& gap);
-  void keep_unless_blank(SegmentReader& reader, std::uint64_t file_bytes);
-  void keep_lost_tail(const Segment& segment);
+  // What the segments lack of each other's `first_span`, once all of them are read.
+  void account_losses();
+  void account_loss(std::uint64_t before, std::uint64_t spans);
+  Result<std::optional<Gap>> strange_newest(std::uint64_t id, const SegmentContent& content);
+  void keep_lost_tail(Segment& segment);
 
   QueueCore& core_;
-  bool checkpoint_lost_ = false;
-  std::map<std::uint64_t, Found> found_;
-  // The origins of moved segments that were adopted without a checkpoint.
+  bool running_ = false;                  // the queue: records are appended and delivered
+  bool totals_lost_ = false;              // there is no checkpoint that says what was deleted
+  std::map<std::uint64_t, Found> found_;  // not in the core yet
+  std::uint64_t newest_ = 0;
+  std::map<std::uint64_t, Loaded> loaded_;
+  std::uint64_t retired_spans_ = 0;  // when the checkpoint was read
+  // The origins of moved segments that were adopted without a checkpoint, and their spans.
   std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> adopted_;
-  Segment* scanned_ = nullptr;  // the segment before, if it has no footer
+  std::uint64_t adopted_spans_ = 0;
 };
 
 }  // namespace tracelink

@@ -6,24 +6,19 @@
 // How Recovery tells the segments of moved records that count from those that do not.
 namespace tracelink {
 
-// The checkpoint names those that took their sources' place. Any other was given up, or the crash
-// came first: the sources have all that it has.
-Result<void> Recovery::settle_moves() {
-  std::vector<std::uint64_t> unnamed;
+// All of them have to be readable for this.
+Result<void> Recovery::settle_moves_without_checkpoint() {
+  std::vector<std::uint64_t> copies;
   for (const auto& [id, found] : found_) {
-    if (!found.segment || core_.moved_.contains(id)) continue;
+    if (!found.segment || adopted_.contains(id)) continue;
     const auto header = header_of(id);
     if (!header) return header.error();
-    if (*header && (*header)->kind == SegmentKind::moved) unnamed.push_back(id);
+    if (*header && (*header)->kind == SegmentKind::moved) copies.push_back(id);
   }
-  std::ranges::reverse(unnamed);  // the sources of a move are older
-  for (const auto id : unnamed) {
-    if (!found_[id].segment) continue;
-    if (!checkpoint_lost_) {
-      found_[id].segment = false;  // deleted as a leftover
-    } else if (auto settled = settle_move_without_checkpoint(id); !settled) {
-      return settled;
-    }
+  std::ranges::reverse(copies);  // the sources of a move are older
+  for (const auto id : copies) {
+    if (!found_.contains(id)) continue;  // set aside
+    if (auto settled = settle_move_without_checkpoint(id); !settled) return settled;
   }
   return {};
 }
@@ -47,13 +42,18 @@ Result<void> Recovery::settle_move_without_checkpoint(std::uint64_t id) {
     if (range.first <= last && range.second >= first) return set_aside_segment(id);
   }
   adopted_[id] = *origins;
+  const std::lock_guard lock(core_.mutex);
   core_.moved_[id] = {.place = last};
   return {};
 }
 
+// What was done in it, nobody needs to know any more.
 Result<void> Recovery::set_aside_segment(std::uint64_t id) {
-  found_[id].segment = false;
-  return core_.quarantine.set_aside(core_.paths.segment(id));
+  if (auto moved = core_.quarantine.set_aside(core_.paths.segment(id)); !moved) return moved;
+  DeliveryJournal journal(core_.fs, core_.paths, {.segment_id = id},
+                          found_.at(id).journal_generations);
+  found_.erase(id);
+  return journal.remove();
 }
 
 Result<std::optional<SegmentHeader>> Recovery::header_of(std::uint64_t id) const {
@@ -79,7 +79,7 @@ Result<std::pair<std::uint64_t, std::uint64_t>> Recovery::origins_of(std::uint64
   std::uint64_t last = 0;
   for (std::uint64_t offset = reader.first_record(); offset < *size;) {
     const auto raw = reader.read(offset, *size);
-    if (!raw) break;
+    if (!raw) break;  // damaged, if not a failure()
     offset = raw->next_offset;
     if (raw->header.type != RecordType::spans || !decode_record(raw->body)) continue;
     if (const auto accepted = decode_origin(raw->body)) {
@@ -87,19 +87,20 @@ Result<std::pair<std::uint64_t, std::uint64_t>> Recovery::origins_of(std::uint64
       last = std::max(last, accepted->segment_id);
     }
   }
+  if (reader.failure()) return *reader.failure();
   return std::pair(first, last);
 }
 
-Result<void> Recovery::load_moved(std::uint64_t id, std::uint64_t generations) {
-  auto& known = core_.moved_.at(id);
+Result<void> Recovery::load_moved(std::uint64_t id, const Found& found, const MovedSegment& known) {
   SegmentContent gone;
   gone.origin.key = {.segment_id = id, .secret = known.secret};
   gone.end = kSegmentHeaderBytes;
-  auto content = found_[id].segment ? read_content(id) : Result<SegmentContent>(std::move(gone));
+  auto content = found.segment ? read_content(id) : Result<SegmentContent>(std::move(gone));
   if (!content) return std::move(content).error();
   const auto& key = content->origin.key;
-  auto journal = DeliveryJournal::load(core_.fs, core_.paths, key, generations);
-  if (!journal) journal = std::vector<JournalEntry>();
+  const auto generations = found.journal_generations;
+  const auto journal = DeliveryJournal::load(core_.fs, core_.paths, key, generations);
+  if (!journal) return journal.error();
   auto segment = std::make_shared<Segment>();
   segment->id = id;
   segment->place = known.place;
@@ -109,18 +110,33 @@ Result<void> Recovery::load_moved(std::uint64_t id, std::uint64_t generations) {
   segment->moved = segment->closed = true;
   segment->journal = std::make_unique<DeliveryJournal>(core_.fs, core_.paths, key, generations);
   account(*segment, *content, *journal);
-  if (checkpoint_lost_) {  // with it went where these spans were counted
-    known.records = segment->counts.records;
-    known.spans = segment->counts.spans;
-    core_.retired_.accepted += known.spans;
+  for (const auto& gap : content->gaps) {
+    if (!gap.torn) segment->uncopied.push_back(gap);
   }
-  account_lost_copies(*segment, known);
-  core_.segments.emplace(segment->place, std::move(segment));
+  if (adopted_.contains(id)) adopt_counts(*segment);
+  if (!adopted_.contains(id) && account_lost_copies(*segment, known) && found.segment) {
+    keep_lost_tail(*segment);
+  }
+  (void)core_.copy_damaged(*segment);  // else before it is deleted
+  insert(segment);
   return {};
 }
 
-void Recovery::account_lost_copies(Segment& segment, const MovedSegment& known) {
-  if (segment.counts.spans >= known.spans && segment.counts.records >= known.records) return;
+// With the checkpoint went where these spans were counted.
+void Recovery::adopt_counts(const Segment& segment) {
+  const auto spans = segment.counts.spans;
+  adopted_spans_ += spans;
+  const std::lock_guard checkpoint_lock(core_.checkpoint_mutex_);
+  const std::lock_guard lock(core_.mutex);
+  core_.moved_[segment.id].records = segment.counts.records;
+  core_.moved_[segment.id].spans = spans;
+  core_.retired_.accepted += spans;
+  core_.next_span += spans;
+}
+
+// True if there are any.
+bool Recovery::account_lost_copies(Segment& segment, const MovedSegment& known) {
+  if (segment.counts.spans >= known.spans && segment.counts.records >= known.records) return false;
   const JournalEntry entry{
       .offset = segment.end,
       .damaged = static_cast<std::uint32_t>(known.spans - segment.counts.spans),
@@ -129,8 +145,9 @@ void Recovery::account_lost_copies(Segment& segment, const MovedSegment& known) 
   counts.spans = known.spans;
   counts.records = known.records;
   segment.set_counts(counts);
-  count_damaged(segment, entry);
-  if (found_[segment.id].segment) keep_lost_tail(segment);
+  segment.add_done(entry);
+  segment.unsaved.push_back(entry);
+  return true;
 }
 
 }  // namespace tracelink

@@ -6,24 +6,15 @@ namespace tracelink {
 namespace {
 
 constexpr std::size_t kWindowBytes = 256u << 10;
-constexpr std::uint64_t kUnreadableStep = 4096;  // what a disk loses at once
-constexpr int kReadAttempts = 3;
 // Version 1 finds out only from a whole body that something is no record; a client that chose the
 // bytes could have it read one for every eight bytes.
 constexpr std::uint64_t kSearchBudgetOfVersion1 = 256u << 20;
 
-std::optional<std::string> read_patiently(const File& file, std::uint64_t offset,
-                                          std::size_t size) {
-  for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
-    if (auto bytes = file.read_at(offset, size)) return *std::move(bytes);
-  }
-  return std::nullopt;
-}
-
 Result<SegmentHeader> read_header_copy(const File& file, std::uint64_t offset,
                                        std::uint64_t segment_id) {
-  const auto bytes = read_patiently(file, offset, kHeaderCopyBytes).value_or(std::string());
-  auto header = decode_segment_header(bytes);
+  const auto bytes = file.read_at(offset, kHeaderCopyBytes);
+  if (!bytes) return bytes.error();
+  auto header = decode_segment_header(*bytes);
   if (header && header->segment_id != segment_id) {
     return Error{ErrorCode::corrupt, "the header of another segment"};
   }
@@ -32,16 +23,15 @@ Result<SegmentHeader> read_header_copy(const File& file, std::uint64_t offset,
 
 // A file without a header is one of version 1 if it has such a record where they began: later
 // versions have no client's bytes there.
-bool begins_as_version1(const File& file, const SegmentKey& key) {
-  const auto read = [&](std::size_t size) {
-    return read_patiently(file, key.first_record(), size).value_or(std::string());
-  };
-  const auto header =
-      decode_record_header(read(key.record_header_bytes()), key, key.first_record());
+Result<bool> begins_as_version1(const File& file, const SegmentKey& key) {
+  const auto head = file.read_at(key.first_record(), key.record_header_bytes());
+  if (!head) return head.error();
+  const auto header = decode_record_header(*head, key, key.first_record());
   if (!header) return false;
   const auto size = key.record_header_bytes() + header->body_bytes;
-  const auto record = read(size);
-  return record.size() == size && body_matches(record, *header, key);
+  const auto record = file.read_at(key.first_record(), size);
+  if (!record) return record.error();
+  return record->size() == size && body_matches(*record, *header, key);
 }
 
 }  // namespace
@@ -49,10 +39,13 @@ bool begins_as_version1(const File& file, const SegmentKey& key) {
 Result<SegmentOrigin> read_segment_origin(const File& file, std::uint64_t segment_id) {
   const auto first = read_header_copy(file, 0, segment_id);
   if (first) return SegmentOrigin{*first, first->key()};
-  if (first.error().code == ErrorCode::invalid) return first.error();
+  if (first.error().code != ErrorCode::corrupt) return first.error();
   SegmentOrigin origin{std::nullopt, {.segment_id = segment_id, .version = 1}};
-  if (begins_as_version1(file, origin.key)) return origin;
+  const auto version1 = begins_as_version1(file, origin.key);
+  if (!version1) return version1.error();
+  if (*version1) return origin;
   const auto second = read_header_copy(file, kHeaderCopyOffset, segment_id);
+  if (!second && second.error().code == ErrorCode::io) return second.error();
   if (second && second->version > 1) return SegmentOrigin{*second, second->key()};
   origin.key.version = 0;
   return origin;
@@ -67,9 +60,10 @@ std::optional<std::string_view> SegmentReader::bytes(std::uint64_t offset, std::
   if (offset < window_offset_ || offset + size > window_offset_ + window_.size()) {
     const auto wanted =
         std::max<std::uint64_t>(size, std::min<std::uint64_t>(kWindowBytes, end - offset));
-    auto read = read_patiently(*file_, offset, static_cast<std::size_t>(wanted));
+    auto read = file_->read_at(offset, static_cast<std::size_t>(wanted));
     // One unreadable block must not hide the readable ones before it.
-    if (!read && wanted > size) read = read_patiently(*file_, offset, size);
+    if (!read) read = file_->read_at(offset, size);
+    if (!read && !failure_) failure_ = read.error();
     window_ = read ? *std::move(read) : std::string();
     window_offset_ = offset;
     if (window_.size() < size) return std::nullopt;
@@ -83,10 +77,12 @@ Result<RawRecord> SegmentReader::read(std::uint64_t offset, std::uint64_t end) {
   };
   const auto head_bytes = key_.record_header_bytes();
   const auto head = bytes(offset, head_bytes, end);
-  if (!head) return Error{ErrorCode::corrupt, where() + ": unreadable"};
+  if (failure_) return *failure_;
+  if (!head) return Error{ErrorCode::corrupt, where() + ": the file ends"};
   auto header = decode_record_header(*head, key_, offset);
   if (!header) return Error{ErrorCode::corrupt, where() + ": no record header"};
   const auto record = bytes(offset, head_bytes + header->body_bytes, end);
+  if (failure_) return *failure_;
   if (!record || !body_matches(*record, *header, key_)) {
     return Error{ErrorCode::corrupt, where() + ": record checksum"};
   }
@@ -111,10 +107,7 @@ std::uint64_t SegmentReader::find_record(std::uint64_t damaged, std::uint64_t en
   const auto head_bytes = key_.record_header_bytes();
   while (offset + head_bytes <= end) {
     const auto head = bytes(offset, head_bytes, end);
-    if (!head) {
-      offset = (offset / kUnreadableStep + 1) * kUnreadableStep;
-      continue;
-    }
+    if (!head) return end;
     const auto header = decode_record_header(*head, key_, offset);
     if (offset > damaged && header && order.allows_behind_gap(*header, offset, offset - damaged) &&
         is_candidate(*header, offset, end)) {
@@ -146,10 +139,6 @@ std::uint64_t SegmentReader::skip_whole_headers(std::uint64_t damaged, std::uint
     offset = behind(*header, offset);
   }
   return std::min(offset, end);
-}
-
-std::string SegmentReader::raw_bytes(std::uint64_t offset, std::size_t size) const {
-  return read_patiently(*file_, offset, size).value_or(std::string());
 }
 
 }  // namespace tracelink

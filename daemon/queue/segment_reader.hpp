@@ -18,7 +18,7 @@ struct SegmentOrigin {
 };
 
 // What the file of segment `segment_id` says of itself. A header that names another segment is
-// none. Error: `invalid` for a version this program does not know.
+// none. Errors: `invalid` for a version this program does not know; `io`.
 Result<SegmentOrigin> read_segment_origin(const File& file, std::uint64_t segment_id);
 
 // A record as it lies in the file; `body` is valid until the reader is used again.
@@ -32,8 +32,8 @@ struct RawRecord {
 // Reads the records of one segment file through a window of bounded size.
 //
 // Threads: one at a time.
-// Errors:  `corrupt` for bytes that are not a record of this segment, also where the disk cannot
-//          read them: either way nothing better will come from reading on.
+// Errors:  `corrupt` for bytes that are not a record of this segment; `io` for bytes that could not
+//          be read, of which nothing is known. After `io` the reader is given up: failure() stays.
 class SegmentReader {
  public:
   SegmentReader(std::unique_ptr<File> file, const SegmentKey& key);
@@ -51,18 +51,18 @@ class SegmentReader {
   }
 
   // There is no valid record at `damaged`: where the next one is that `order` allows, else `end`.
-  // The work is linear in the bytes between, whatever they are.
+  // The work is linear in the bytes between, whatever they are. Means nothing after a failure().
   std::uint64_t find_record(std::uint64_t damaged, std::uint64_t end, const RecordOrder& order);
 
-  // Bytes [offset, offset + size) as far as they can be read.
-  std::string raw_bytes(std::uint64_t offset, std::size_t size) const;
+  // The first read that the operating system failed.
+  const std::optional<Error>& failure() const { return failure_; }
 
  private:
   std::uint64_t skip_whole_headers(std::uint64_t damaged, std::uint64_t end,
                                    const RecordOrder& order);
   bool is_candidate(const RecordHeader& header, std::uint64_t offset, std::uint64_t end) const;
 
-  // `size` bytes at `offset`, or nothing.
+  // `size` bytes at `offset`, or nothing: the file ends before, or there is a failure().
   std::optional<std::string_view> bytes(std::uint64_t offset, std::size_t size, std::uint64_t end);
 
   std::unique_ptr<File> file_;
@@ -70,6 +70,7 @@ class SegmentReader {
   std::string window_;
   std::uint64_t window_offset_ = 0;
   std::uint64_t search_budget_;
+  std::optional<Error> failure_;
 };
 
 }  // namespace tracelink

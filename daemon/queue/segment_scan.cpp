@@ -22,7 +22,7 @@ class Scan {
 
   SegmentContent run() {
     auto offset = reader_.first_record();
-    while (offset < end_) {
+    while (offset < end_ && !reader_.failure()) {
       const auto record = reader_.read(offset, end_);
       if (record && order_.is_followed_by(record->header, offset)) {
         take(*record);

@@ -29,6 +29,8 @@ struct SegmentContent {
   std::vector<Gap> gaps;
 };
 
+// What these two return means nothing if the reader has a failure() afterwards.
+
 // What the footer says. Nothing if there is none, or if anything of it does not follow from the
 // segment's header, the record before it and `file_bytes`; that of version 1 cannot tell.
 std::optional<SegmentContent> read_footer(SegmentReader& reader, const SegmentOrigin& origin,

@@ -1,6 +1,8 @@
 #include "daemon/queue/trace_notes.hpp"
 
+#include <charconv>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -47,27 +49,94 @@ std::optional<TraceNote> decode(std::string_view bytes) {
   return known ? std::optional(note) : std::nullopt;
 }
 
+// "notes" is 0, "notes-7" is 7.
+std::optional<std::uint64_t> file_number(std::string_view name) {
+  constexpr std::string_view kName = "notes";
+  if (name == kName) return 0;
+  if (!name.starts_with(kName) || name.size() < kName.size() + 2 || name[kName.size()] != '-') {
+    return std::nullopt;
+  }
+  const auto digits = name.substr(kName.size() + 1);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+Result<std::vector<TraceNote>> read_notes(const FileSystem& fs, const std::filesystem::path& path) {
+  std::vector<TraceNote> notes;
+  const auto there = fs.exists(path);
+  if (there && !*there) return notes;  // somebody removed it
+  const auto content = read_file(fs, path);
+  if (!content) return content.error();
+  for (std::size_t at = kHeader.size(); at + kNoteBytes <= content->size(); at += kNoteBytes) {
+    const auto note = decode(std::string_view(*content).substr(at, kNoteBytes));
+    if (note) notes.push_back(*note);
+  }
+  return notes;
+}
+
 }  // namespace
 
 TraceNotes::TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve,
-                       std::size_t max_notes)
-    : fs_(fs), path_(std::move(path)), reserve_(reserve), max_notes_(max_notes) {}
+                       HeldFiles& held, std::size_t max_notes)
+    : fs_(fs),
+      path_(std::move(path)),
+      reserve_(reserve),
+      held_(held),
+      max_notes_(max_notes),
+      own_(path_) {}
 
 Result<void> TraceNotes::open() {
+  const auto names = fs_.list(path_.parent_path());
+  if (!names) return names.error();
   const std::lock_guard lock(mutex_);
-  const auto there = fs_.exists(path_);
-  if (!there) return there.error();
-  if (!*there) return {};
-  const auto content = read_file(fs_, path_);
-  if (!content) return content.error();
-  for (std::size_t at = kHeader.size(); at + kNoteBytes <= content->size(); at += kNoteBytes) {
-    if (const auto note = decode(std::string_view(*content).substr(at, kNoteBytes))) {
-      remember_lock_held(*note, SteadyTime());
-    }
+  std::map<std::uint64_t, std::filesystem::path> files;  // the oldest first
+  for (const auto& name : *names) {
+    if (const auto number = file_number(name)) files[*number] = path_.parent_path() / name;
   }
-  file_notes_ = content->size() / kNoteBytes;
+  for (const auto& [number, file] : files) {
+    if (auto loaded = load_lock_held(file); !loaded) hold(file, loaded.error());
+  }
+  if (!files.empty()) {
+    const auto& [number, newest] = *files.rbegin();
+    own_ = unread_.contains(newest) ? path_.string() + "-" + std::to_string(number + 1)
+                                    : newest.string();
+  }
   forget_beyond_bound_lock_held();
   return {};
+}
+
+Result<void> TraceNotes::load_lock_held(const std::filesystem::path& path) {
+  const auto notes = read_notes(fs_, path);
+  if (!notes) return notes.error();
+  for (const TraceNote& note : *notes) remember_lock_held(note, SteadyTime());
+  file_notes_ += notes->size();
+  read_.insert(path);
+  return {};
+}
+
+void TraceNotes::hold(const std::filesystem::path& path, const Error& error) {
+  unread_.insert(path);
+  held_.hold(StateFile::notes, path.string(), error, [this, path] { return load_late(path); });
+}
+
+// What was noted since is newer. The highest number is always the newest file.
+Result<void> TraceNotes::load_late(const std::filesystem::path& path) {
+  const std::lock_guard lock(mutex_);
+  const auto notes = read_notes(fs_, path);
+  if (!notes) return notes.error();
+  for (auto note = notes->rbegin(); note != notes->rend(); ++note) remember_older_lock_held(*note);
+  loaded_are_dated_ = false;
+  unread_.erase(path);
+  read_.insert(path);
+  file_.reset();  // the next add() writes them all to one file, and removes the others
+  return {};
+}
+
+void TraceNotes::remember_older_lock_held(const TraceNote& note) {
+  const auto [known, added] = age_of_.try_emplace(note.trace_id, oldest_age_ - 1);
+  if (added) by_age_.emplace(--oldest_age_, Entry{note, SteadyTime()});
 }
 
 Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldest_record,
@@ -101,9 +170,12 @@ Result<void> TraceNotes::rewrite_lock_held() {
   file_.reset();
   std::string content(kHeader);
   for (const auto& [age, entry] : by_age_) content += encode(entry.note);
-  if (auto written = write_file_durably(fs_, path_, content); !written) return written;
+  if (auto written = write_file_durably(fs_, own_, content); !written) return written;
   file_notes_ = by_age_.size();
-  auto file = fs_.open(path_);
+  read_.erase(own_);
+  std::erase_if(read_, [this](const auto& old) { return fs_.remove(old).has_value(); });
+  read_.insert(own_);
+  auto file = fs_.open(own_);
   if (file) file_ = *std::move(file);  // else the next add() writes it anew
   return {};
 }

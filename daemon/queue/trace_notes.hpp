@@ -6,12 +6,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/held_files.hpp"
 #include "daemon/queue/disk_reserve.hpp"
 #include "daemon/queue/queue.hpp"
 
@@ -21,14 +23,17 @@ namespace tracelink {
 // that an outage does not shorten it), in one append-only file that is written anew when most of it
 // is stale.
 //
+// A file that cannot be read is held, and what is noted meanwhile goes to a file of its own
+// ("notes-<n>"), until all of them are one again.
+//
 // Memory and disk: bounded by `max_notes`, the oldest is forgotten first.
 // Threads: any. Lifetime: the references outlive this object.
 class TraceNotes {
  public:
-  TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve,
+  TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve, HeldFiles& held,
              std::size_t max_notes);
 
-  // Loads the file; damaged notes are skipped. Error: `io`.
+  // Loads the files; damaged notes are skipped. Error: `io`, the directory cannot be listed.
   Result<void> open();
   // Durable when it returns success. Forgets what was noted an hour before `oldest_record`, the
   // acceptance of the oldest record that is not done (if there is none, of the present), unless
@@ -39,6 +44,10 @@ class TraceNotes {
   std::uint64_t file_bytes() const;
 
  private:
+  Result<void> load_lock_held(const std::filesystem::path& path);
+  Result<void> load_late(const std::filesystem::path& path);
+  void hold(const std::filesystem::path& path, const Error& error);
+  void remember_older_lock_held(const TraceNote& note);
   Result<void> append_lock_held(const std::string& bytes);
   Result<void> rewrite_lock_held();
   void remember_lock_held(const TraceNote& note, SteadyTime known_since);
@@ -50,6 +59,7 @@ class TraceNotes {
   FileSystem& fs_;
   const std::filesystem::path path_;
   DiskReserve& reserve_;
+  HeldFiles& held_;
   const std::size_t max_notes_;
   mutable std::mutex mutex_;
   struct Entry {
@@ -59,7 +69,11 @@ class TraceNotes {
   std::map<std::uint64_t, Entry> by_age_;  // key: a counter
   bool loaded_are_dated_ = false;
   std::unordered_map<TraceId, std::uint64_t, IdHash> age_of_;
-  std::uint64_t next_age_ = 0;
+  std::uint64_t next_age_ = std::uint64_t{1} << 63;
+  std::uint64_t oldest_age_ = next_age_;
+  std::set<std::filesystem::path> unread_;     // cannot be read, and are not replaced
+  std::set<std::filesystem::path> read_;       // their notes are in memory
+  std::filesystem::path own_;                  // what is written
   std::atomic<std::uint64_t> file_notes_ = 0;  // in the file, stale ones included
   std::unique_ptr<File> file_;                 // null: to be written anew
 };

@@ -45,6 +45,23 @@ class FakeFileSystem final : public FileSystem {
     const std::lock_guard lock(mutex_);
     failing_prefix_ = std::move(prefix);
   }
+  // Reads (open_read_only(), exists(), list(), size(), read_at()) of paths that contain `part` are
+  // counted from 0; from the n-th on `times` of them fail.
+  static constexpr std::uint64_t kForEver = UINT64_MAX;
+  void fail_reads(std::string part, std::uint64_t n = 0, std::uint64_t times = kForEver) {
+    const std::lock_guard lock(mutex_);
+    read_faults_ = ReadFaults{std::move(part), n, times};
+    fired_ = false;
+  }
+  void heal() {
+    const std::lock_guard lock(mutex_);
+    read_faults_.reset();
+  }
+  void remove_entry(const std::filesystem::path& path) {
+    const std::lock_guard lock(mutex_);
+    entries_.erase(path);
+    durable_entries_.erase(path);
+  }
   bool fired() const {
     const std::lock_guard lock(mutex_);
     return fired_;
@@ -108,6 +125,7 @@ class FakeFileSystem final : public FileSystem {
   }
   Result<std::unique_ptr<File>> open_read_only(const std::filesystem::path& path) const override {
     const std::lock_guard lock(mutex_);
+    if (auto step = begin_read(path); !step) return std::move(step).error();
     return const_cast<FakeFileSystem*>(this)->find(path);
   }
   Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
@@ -130,6 +148,7 @@ class FakeFileSystem final : public FileSystem {
   }
   Result<bool> exists(const std::filesystem::path& path) const override {
     const std::lock_guard lock(mutex_);
+    if (auto step = begin_read(path); !step) return std::move(step).error();
     if (auto step = begin(path); !step) return std::move(step).error();
     return entries_.contains(path);
   }
@@ -149,6 +168,7 @@ class FakeFileSystem final : public FileSystem {
   }
   Result<std::vector<std::string>> list(const std::filesystem::path& directory) const override {
     const std::lock_guard lock(mutex_);
+    if (auto step = begin_read(directory); !step) return std::move(step).error();
     if (auto step = begin(directory); !step) return std::move(step).error();
     std::vector<std::string> names;
     for (const auto& [path, inode] : entries_) {
@@ -227,6 +247,7 @@ class FakeFileSystem final : public FileSystem {
     }
     Result<std::string> read_at(std::uint64_t offset, std::size_t size) const override {
       const std::lock_guard lock(fs_.mutex_);
+      if (auto step = fs_.begin_read(path_); !step) return std::move(step).error();
       if (auto step = begin(); !step) return std::move(step).error();
       if (offset >= inode_->bytes.size()) return std::string();
       auto bytes = inode_->bytes.substr(static_cast<std::size_t>(offset), size);
@@ -235,6 +256,7 @@ class FakeFileSystem final : public FileSystem {
     }
     Result<std::uint64_t> size() const override {
       const std::lock_guard lock(fs_.mutex_);
+      if (auto step = fs_.begin_read(path_); !step) return std::move(step).error();
       if (auto step = begin(); !step) return std::move(step).error();
       return std::uint64_t{inode_->bytes.size()};
     }
@@ -280,6 +302,18 @@ class FakeFileSystem final : public FileSystem {
     fired_ = true;
     return Error{ErrorCode::io, path.string() + ": injected failure"};
   }
+  Result<void> begin_read(const std::filesystem::path& path) const {
+    if (!read_faults_ || path.string().find(read_faults_->part) == std::string::npos) return {};
+    auto& faults = *read_faults_;
+    if (faults.skip > 0) {
+      --faults.skip;
+      return {};
+    }
+    if (faults.left == 0) return {};
+    if (faults.left != kForEver) --faults.left;
+    fired_ = true;
+    return Error{ErrorCode::io, path.string() + ": injected read error"};
+  }
   Result<std::unique_ptr<File>> find(const std::filesystem::path& path) {
     if (auto step = begin(path); !step) return std::move(step).error();
     const auto found = entries_.find(path);
@@ -303,6 +337,12 @@ class FakeFileSystem final : public FileSystem {
   bool others_take_all_ = false;
   std::uint64_t life_ = 0;
   std::optional<std::uint64_t> fail_at_;
+  struct ReadFaults {
+    std::string part;
+    std::uint64_t skip = 0;
+    std::uint64_t left = 0;
+  };
+  mutable std::optional<ReadFaults> read_faults_;
   bool power_cut_ = false;
   std::string failing_prefix_;
   mutable std::uint64_t count_ = 0;

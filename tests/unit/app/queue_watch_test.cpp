@@ -119,5 +119,27 @@ TEST_F(QueueWatchTest, WhatIsInQuarantineIsToldAtTheStart) {
             "warning state that could not be read is set aside files=2 bytes=512 damaged_spans=3");
 }
 
+TEST_F(QueueWatchTest, AFileThatCannotBeReadIsToldOnceAndWhenItCanBe) {
+  const HeldFile file{.kind = StateFile::segment, .path = "/s/1.segment", .reason = "no luck"};
+  stats.held_files = {file};
+  look();
+  EXPECT_EQ(logged(), "error failing subject=\"/s/1.segment\" reason=\"cannot be read: no luck\"");
+  look();
+  EXPECT_EQ(logged(), "");
+  stats.held_files.clear();
+  look();
+  EXPECT_EQ(logged(), "info works again subject=\"/s/1.segment\"");
+}
+
+TEST_F(QueueWatchTest, ADiskFullOfUnreadableFilesIsToldInAFewLines) {
+  for (int n = 0; n < 1000; ++n) {
+    stats.held_files.push_back({.path = "/s/" + std::to_string(n), .reason = "no luck"});
+  }
+  look();
+  EXPECT_EQ(log.take().size(), 11u);
+  look();
+  EXPECT_EQ(log.take().size(), 0u);
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -1,6 +1,7 @@
 #include "daemon/base/posix_file_system.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/support/temp_directory.hpp"
 
@@ -95,6 +96,17 @@ TEST_F(PosixFileSystemTest, WhatCannotReserveBlocksIsUsedWithout) {
   const auto device = fs_.open("/dev/null");  // ENODEV
   ASSERT_TRUE(device);
   EXPECT_TRUE((*device)->preallocate(4096));
+}
+
+TEST_F(PosixFileSystemTest, WhatIsNoFileCannotBeReadAsOne) {
+  ASSERT_EQ(::mkfifo((dir_ / "pipe").c_str(), 0600), 0);
+  ASSERT_TRUE(fs_.create_directories(dir_ / "directory"));
+  for (const char* name : {"pipe", "directory"}) {
+    const auto file = fs_.open_read_only(dir_ / name);
+    ASSERT_FALSE(file);
+    EXPECT_EQ(file.error().code, ErrorCode::io);
+    EXPECT_NE(file.error().message.find("not a regular file"), std::string::npos);
+  }
 }
 
 }  // namespace

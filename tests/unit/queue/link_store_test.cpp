@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
 
 namespace tracelink {
@@ -61,7 +62,9 @@ LinkDefinition link(std::string name) {
 TEST(LinkStore, LookingUpDoesNotWaitForTheDisk) {
   SlowDirectories fs;
   Quarantine quarantine(fs, "/quarantine", 1000);
-  LinkStore links(fs, "/links", quarantine);
+  FakeClock clock;
+  HeldFiles held(clock);
+  LinkStore links(fs, "/links", quarantine, held);
   const auto known = links.remember(link("known"));
   ASSERT_TRUE(known);
   bool answered = false;

@@ -252,7 +252,7 @@ TEST_F(QueueDamageTest, ASegmentOfAnotherIdHoldsNoRecords) {
   expect_conservation();
 }
 
-TEST_F(QueueDamageTest, ASegmentOfALaterVersionIsSetAsideWhole) {
+TEST_F(QueueDamageTest, ASegmentOfALaterVersionWaitsForAProgramThatKnowsIt) {
   open();
   must_append(0, 3);
   close();
@@ -262,9 +262,11 @@ TEST_F(QueueDamageTest, ASegmentOfALaterVersionIsSetAsideWhole) {
   fs.set_content(segment_path(0), bytes);
   open();
   EXPECT_TRUE(drain_numbers().empty());
-  EXPECT_EQ(queue->stats().quarantine_files, 1u);
+  EXPECT_EQ(queue->stats().held_files.size(), 1u);
+  EXPECT_EQ(queue->stats().quarantine_files, 0u);
   must_append(3, 4);
   EXPECT_EQ(drain_numbers(), numbers(3, 4));
+  EXPECT_EQ(fs.content(segment_path(0)), bytes);
 }
 
 TEST_F(QueueDamageTest, ReadCountsARecordThatWasDamagedWhileInFlight) {

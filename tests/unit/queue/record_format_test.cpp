@@ -189,6 +189,7 @@ TEST(QueueFormat, RefusesTornEnvelopesAndFooters) {
 
 TEST(QueueFormat, RoundTripsTheCheckpoint) {
   const Checkpoint checkpoint{.retired = {1, 2, 3, 4, 5, 6, 7, 8, 15},
+                              .unaccounted = 16,
                               .next_segment_id = 14,
                               .next_sequence = 10,
                               .retired_ids = {11, 12},

@@ -13,7 +13,7 @@ namespace {
 struct TraceNotesTest : testing::Test {
   void SetUp() override { open(); }
   void open() {
-    notes = std::make_unique<TraceNotes>(fs, "/notes", reserve, 100);
+    notes = std::make_unique<TraceNotes>(fs, "/notes", reserve, held, 100);
     ASSERT_TRUE(notes->open());
   }
   TraceNote note(std::uint8_t trace, TraceNote::Step step = TraceNote::Step::linked) {
@@ -42,6 +42,7 @@ struct TraceNotesTest : testing::Test {
 
   FakeFileSystem fs;
   FakeClock clock;
+  HeldFiles held{clock};
   DiskReserve reserve{fs, "/reserve", 4096};
   std::unique_ptr<TraceNotes> notes;
 };
@@ -133,6 +134,41 @@ TEST_F(TraceNotesTest, SkipDamagedOnes) {
   fs.set_content("/notes", bytes);
   crash();
   EXPECT_EQ(traces(), (std::vector<int>{1, 3}));
+}
+
+TEST_F(TraceNotesTest, AFileThatCannotBeReadIsKeptAndJoinedLater) {
+  ASSERT_TRUE(add({note(1), note(2)}));
+  const auto unread = fs.content("/notes");
+  fs.fail_reads("/notes");
+  open();
+  EXPECT_TRUE(traces().empty());
+  ASSERT_EQ(held.list().size(), 1u);
+  EXPECT_EQ(held.list()[0].path, "/notes");
+  ASSERT_TRUE(add({note(3), note(2, TraceNote::Step::delivered)}));
+  EXPECT_EQ(fs.content("/notes"), unread);
+  fs.heal();
+  clock.advance(std::chrono::seconds(1));
+  held.retry_due();
+  EXPECT_TRUE(held.list().empty());
+  EXPECT_EQ(traces(), (std::vector<int>{1, 3, 2}));
+  EXPECT_EQ(notes->recent().back().step, TraceNote::Step::delivered);
+  ASSERT_TRUE(add({note(4)}));
+  EXPECT_FALSE(*fs.exists("/notes"));
+  crash();
+  EXPECT_EQ(traces(), (std::vector<int>{1, 3, 2, 4}));
+}
+
+TEST_F(TraceNotesTest, FilesThatCannotBeReadAreJoinedByTheNextStart) {
+  ASSERT_TRUE(add({note(1)}));
+  for (std::uint8_t life = 2; life < 5; ++life) {
+    fs.fail_reads("/notes");
+    open();
+    ASSERT_TRUE(add({note(life)}));
+    EXPECT_EQ(traces(), (std::vector<int>{life}));
+  }
+  fs.heal();
+  open();
+  EXPECT_EQ(traces(), (std::vector<int>{1, 2, 3, 4}));
 }
 
 }  // namespace

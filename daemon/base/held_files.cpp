@@ -1,0 +1,106 @@
+#include "daemon/base/held_files.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tracelink {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstRetry{500};
+constexpr std::chrono::milliseconds kLongestRetry{10'000};
+
+}  // namespace
+
+std::string_view to_string(StateFile kind) {
+  switch (kind) {
+    case StateFile::segment:
+      return "segment";
+    case StateFile::journal:
+      return "journal";
+    case StateFile::checkpoint:
+      return "checkpoint";
+    case StateFile::notes:
+      return "notes";
+    case StateFile::link:
+      return "link";
+    case StateFile::registration:
+      return "registration";
+    case StateFile::active_model:
+      return "active_model";
+    case StateFile::relinks:
+      return "relinks";
+    case StateFile::dead_letters:
+      return "dead_letters";
+    case StateFile::quarantine:
+      return "quarantine";
+    case StateFile::directory:
+      return "directory";
+    case StateFile::lock:
+      return "lock";
+  }
+  return "";
+}
+
+std::chrono::milliseconds held_retry_delay(std::uint64_t failures) {
+  constexpr std::uint64_t kDoublings = 5;
+  const auto doubled = kFirstRetry * (1 << std::min(failures, kDoublings));
+  return std::min(doubled, kLongestRetry);
+}
+
+std::string remedy_for(const HeldFile& file) {
+  if (file.kind == StateFile::directory) {
+    return "nothing is acknowledged without it: put it back, and all goes on by itself; or restart "
+           "tracelinkd to begin a new one";
+  }
+  return "check the disk, and that the daemon's user may read " + file.path +
+         "; it is left as it is and tried again by itself";
+}
+
+void HeldFiles::hold(StateFile kind, const std::string& path, const Error& error, Retry retry) {
+  const std::lock_guard lock(mutex_);
+  auto& entry = entries_[path];
+  if (entry.failures == 0) entry.file.since = clock_.wall();
+  entry.file.kind = kind;
+  entry.file.path = path;
+  entry.file.reason = error.message;
+  if (retry) entry.retry = std::move(retry);
+  entry.due = clock_.steady() + held_retry_delay(entry.failures++);
+}
+
+void HeldFiles::release(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  entries_.erase(path);
+}
+
+bool HeldFiles::holds(const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  return entries_.contains(path);
+}
+
+std::vector<HeldFile> HeldFiles::list() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<HeldFile> files;
+  files.reserve(entries_.size());
+  for (const auto& [path, entry] : entries_) files.push_back(entry.file);
+  return files;
+}
+
+void HeldFiles::retry_due() {
+  const auto now = clock_.steady();
+  while (const auto due = take_due(now)) {
+    if (due->second()) release(due->first);
+  }
+}
+
+// Counted as failed until it has succeeded, so each one is taken once.
+std::optional<std::pair<std::string, HeldFiles::Retry>> HeldFiles::take_due(SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [path, entry] : entries_) {
+    if (!entry.retry || entry.due > now) continue;
+    entry.due = now + std::max(held_retry_delay(entry.failures++), kFirstRetry);
+    return std::pair(path, entry.retry);
+  }
+  return std::nullopt;
+}
+
+}  // namespace tracelink

@@ -1,0 +1,132 @@
+"""What happens to the state directory behind the daemon's back: files that cannot be read, or are gone."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from harness import unix_http
+from harness.daemon import PROTOBUF
+from harness.otlp import SPANS_PER_TRACE, make_trace
+from harness.waiting import wait_until
+
+
+@pytest.fixture
+def daemon(make_daemon, folder):
+    """Keeps what it is sent, until deliver() names a destination."""
+    return make_daemon({"model": {"name": "agent", "version": "v1"}, "experiment": {"name": "support"}})
+
+
+def deliver(daemon):
+    daemon.configure({"destination": "file", "archive": {"dir": str(daemon.folder / "archive")}, "forward": {"trace_grace": "10ms"}})
+
+
+def state(daemon) -> pathlib.Path:
+    return daemon.folder / "state"
+
+
+def answer(daemon) -> int:
+    return unix_http.request(daemon.socket, "POST", "/v1/traces", make_trace().request.SerializeToString(),
+                             {"Content-Type": PROTOBUF}, timeout_s=30).status
+
+
+def held(daemon, path) -> list[dict]:
+    return [entry for entry in daemon.status()["held"] if str(path) in entry["scope"]]
+
+
+def make_unreadable(path: pathlib.Path) -> pathlib.Path:
+    """Also for root: a link to itself. The file is kept beside its directory; where that is."""
+    kept = path.parent.parent / (path.name + ".kept")
+    if path.exists():
+        path.rename(kept)
+    path.symlink_to(path.name)
+    return kept
+
+
+def make_readable(path: pathlib.Path, kept: pathlib.Path) -> None:
+    path.unlink()
+    if kept.exists():
+        kept.rename(path)
+
+
+@pytest.mark.parametrize("pattern", ["queue/*.segment", "queue/checkpoint", "queue/notes", "models/active.json",
+                                     "models/relinks.json", "models/links/" + 32 * "0", "dead-letters"])
+def test_a_file_that_cannot_be_read_is_held_and_the_rest_goes_on(daemon, pattern):
+    daemon.start()
+    daemon.post(make_trace().request)
+    assert daemon.sigterm() == 0
+    path = next(iter(sorted(state(daemon).glob(pattern))), state(daemon) / pattern)
+    kept = make_unreadable(path)
+    deliver(daemon)
+    daemon.start()
+    wait_until("it is named", lambda: held(daemon, path), state=daemon.log_tail)
+    assert "check the disk" in held(daemon, path)[0]["remedy"]
+    assert f"held        file {path}" in daemon.tracelink("status").out
+    daemon.post(make_trace().request)
+    wait_until("what comes now is delivered", lambda: any((daemon.folder / "archive").glob("*")), state=daemon.log_tail)
+    assert path.is_symlink(), "it stays where it is"
+    make_readable(path, kept)
+    wait_until("it is read without help", lambda: not held(daemon, path), 30, daemon.log_tail)
+    daemon.wait_for_spans(accepted=2 * SPANS_PER_TRACE, delivered=2 * SPANS_PER_TRACE, damaged=0)
+
+
+def test_totals_that_are_not_known_are_not_shown(daemon):
+    daemon.start()
+    daemon.post(make_trace().request)
+    assert daemon.sigterm() == 0
+    make_unreadable(state(daemon) / "queue" / "checkpoint")
+    daemon.start()
+    status = daemon.status()
+    assert (status["spans"]["accepted"], status["spans"]["dropped"]["age"], status["queue"]["spans"]) == (None, None, None)
+    assert any("unknown" in notice for notice in status["notices"])
+    assert "unknown" in daemon.tracelink("status").out
+    daemon.end()
+
+
+def test_the_spans_of_a_segment_that_is_gone_are_damaged(daemon):
+    for _ in range(3):
+        daemon.start()
+        daemon.post(make_trace().request)
+        assert daemon.sigterm() == 0
+    sorted((state(daemon) / "queue").glob("*.segment"))[1].unlink()
+    deliver(daemon)
+    daemon.start()
+    daemon.wait_for_spans(accepted=3 * SPANS_PER_TRACE, delivered=2 * SPANS_PER_TRACE, damaged=SPANS_PER_TRACE)
+
+
+@pytest.mark.parametrize("removed", [True, False], ids=["removed", "moved away"])
+def test_without_its_state_directory_nothing_is_acknowledged(daemon, removed):
+    daemon.start()
+    assert answer(daemon) == 200
+    away = daemon.folder / "away"
+    if removed:
+        shutil.rmtree(state(daemon))
+    else:
+        state(daemon).rename(away)
+    assert answer(daemon) == 503
+    wait_until("it is told", lambda: held(daemon, state(daemon)), state=daemon.log_tail)
+    os.mkdir(state(daemon))  # another one does not do
+    assert answer(daemon) == 503
+    if removed:
+        daemon.restart()
+    else:
+        os.rmdir(state(daemon))
+        away.rename(state(daemon))
+    assert answer(daemon) == 200
+    wait_until("all is well", lambda: not daemon.status()["held"], state=daemon.log_tail)
+    assert daemon.sigterm() == 0
+    deliver(daemon)
+    daemon.start()
+    daemon.wait_for_spans(delivered=(1 if removed else 2) * SPANS_PER_TRACE, queued=0)
+
+
+def test_a_second_daemon_does_not_start_when_the_lock_file_was_removed(daemon, make_daemon):
+    daemon.start()
+    (state(daemon) / "lock").unlink()
+    second = make_daemon(daemon.config | {"listen": {"socket": {"path": str(daemon.folder / "2.sock")}},
+                                          "control": {"socket": str(daemon.folder / "2c.sock")}})
+    with pytest.raises(AssertionError, match="locked by another tracelinkd"):
+        second.start()
+    wait_until("the lock file is made again", (state(daemon) / "lock").exists)
+    assert answer(daemon) == 200

@@ -1,0 +1,260 @@
+#include <algorithm>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "daemon/queue/queue_paths.hpp"
+#include "tests/support/queue_harness.hpp"
+
+// Starts on a disk on which something cannot be read, or is gone: unknown is not empty.
+namespace tracelink {
+namespace {
+
+using Numbers = std::vector<std::uint32_t>;
+constexpr std::uint64_t kIdJump = std::uint64_t{1} << 32;
+
+struct QueueStartTest : testing::Test, QueueHarness {
+  std::filesystem::path in_queue(const std::string& name) const {
+    return options.state_dir / "queue" / name;
+  }
+  // Segments of two records each; of every one but the first the even number is delivered.
+  void write_segments(std::uint32_t segments) {
+    for (std::uint32_t n = 0; n < 2 * segments; n += 2) {
+      open();
+      must_append(n, n + 2);
+      for (const auto& stored : drain()) {
+        const bool even = number(stored.record) % 2 == 0;
+        if (n > 0 && number(stored.record) >= n && even) deliver(stored);
+      }
+      close();
+    }
+  }
+  void retry() {
+    clock.advance(std::chrono::seconds(11));
+    queue->held_files().retry_due();
+  }
+  std::vector<std::string> held() {
+    std::vector<std::string> names;
+    for (const auto& file : queue->stats().held_files) {
+      names.push_back(std::filesystem::path(file.path).filename());
+    }
+    return names;
+  }
+  Numbers drain_sorted() {
+    auto all = drain_numbers();
+    std::ranges::sort(all);
+    return all;
+  }
+  static std::uint64_t spans(std::uint32_t from, std::uint32_t to) {
+    std::uint64_t sum = 0;
+    for (auto n = from; n < to; ++n) sum += record(n).slice.span_count;
+    return sum;
+  }
+  std::uint64_t newest_id() const { return *QueuePaths::parse_segment(files(".segment").back()); }
+};
+
+TEST_F(QueueStartTest, ASegmentThatCannotBeReadIsHeldAndTheOthersAreUsed) {
+  write_segments(3);
+  const auto name = files(".segment").at(1);
+  const auto bytes = fs.content(in_queue(name));
+  fs.fail_reads(name);
+  open();
+  EXPECT_EQ(held(), (std::vector<std::string>{name}));
+  EXPECT_FALSE(queue->stats().totals_known);
+  must_append(6, 7);
+  EXPECT_EQ(drain_sorted(), (Numbers{0, 1, 5, 6}));
+  retry();
+  EXPECT_EQ(drain_sorted(), Numbers());
+  EXPECT_EQ(fs.content(in_queue(name)), bytes);
+  fs.heal();
+  retry();
+  EXPECT_TRUE(held().empty());
+  EXPECT_EQ(drain_sorted(), (Numbers{3}));
+  EXPECT_TRUE(queue->stats().totals_known);
+  EXPECT_EQ(queue->stats().accepted, spans(0, 7));
+  EXPECT_EQ(queue->stats().delivered, record(2).slice.span_count + record(4).slice.span_count);
+  EXPECT_EQ(queue->stats().damaged, 0u);
+  expect_conservation();
+}
+
+TEST_F(QueueStartTest, AJournalThatCannotBeReadHoldsItsSegment) {
+  write_segments(3);
+  fs.fail_reads(files(".journal").at(0));
+  open();
+  EXPECT_EQ(held().size(), 1u);
+  EXPECT_EQ(drain_sorted(), (Numbers{0, 1, 5}));
+  fs.heal();
+  retry();
+  EXPECT_EQ(drain_sorted(), (Numbers{3}));
+  expect_conservation();
+}
+
+TEST_F(QueueStartTest, WithoutTheCheckpointNothingIsDeletedAndNoIdIsUsedTwice) {
+  write_segments(3);
+  open();
+  const auto all = drain();
+  for (const auto& stored : all) {
+    if (number(stored.record) < 2) deliver(stored);
+  }
+  close();  // the first segment is gone, the checkpoint counts it
+  const auto checkpoint = fs.content(in_queue("checkpoint"));
+  const auto names = files(".segment");
+  fs.fail_reads("checkpoint");
+  for (std::uint32_t life = 0; life < 2; ++life) {
+    open();
+    EXPECT_EQ(held(), (std::vector<std::string>{"checkpoint"}));
+    must_append(6 + life, 7 + life);
+    EXPECT_EQ(drain_sorted(), (Numbers{6 + life}));
+    EXPECT_FALSE(queue->stats().totals_known);
+    EXPECT_FALSE(queue->count_removed_dead_letters(0));
+    const auto id = newest_id();
+    EXPECT_GE(id, kIdJump);
+    close();
+    EXPECT_EQ(fs.content(in_queue("checkpoint")), checkpoint);
+    for (const auto& name : names) EXPECT_TRUE(*fs.exists(in_queue(name))) << name;
+  }
+  open();
+  fs.heal();
+  retry();
+  EXPECT_EQ(drain_sorted(), (Numbers{3, 5, 6, 7}));
+  EXPECT_TRUE(queue->stats().totals_known);
+  EXPECT_EQ(queue->stats().accepted, spans(0, 8));
+  EXPECT_EQ(queue->stats().damaged, 0u);
+  expect_conservation();
+  close();
+  open();
+  EXPECT_EQ(queue->stats().accepted, spans(0, 8));
+  EXPECT_EQ(queue->stats().damaged, 0u);
+  expect_conservation();
+}
+
+TEST_F(QueueStartTest, ADirectoryThatCannotBeListedRefusesUntilItCan) {
+  write_segments(2);
+  fs.fail_reads("/queue", 0);
+  open();
+  const auto refused = append(record(4));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::io);
+  fs.heal();
+  retry();
+  retry();
+  must_append(4, 5);
+  EXPECT_EQ(drain_sorted(), (Numbers{0, 1, 3, 4}));
+  EXPECT_EQ(queue->stats().accepted, spans(0, 5));
+  expect_conservation();
+}
+
+TEST_F(QueueStartTest, WhatAVanishedSegmentHeldIsDamage) {
+  for (const std::size_t gone : {0u, 1u, 2u}) {
+    options.state_dir = "/gone" + std::to_string(gone);
+    write_segments(4);
+    const auto journals = files(".journal").size();
+    fs.remove_entry(in_queue(files(".segment").at(gone)));
+    const auto first = static_cast<std::uint32_t>(2 * gone);
+    const auto lost = gone == 0 ? spans(0, 2) : spans(first + 1, first + 2);
+    Numbers left{0, 1, 3, 5, 7};
+    std::erase_if(left, [&](auto n) { return n == first || n == first + 1; });
+    for (int life = 0; life < 3; ++life) {
+      open();
+      EXPECT_EQ(drain_sorted(), left) << gone;
+      EXPECT_EQ(queue->stats().damaged, lost) << gone;
+      EXPECT_EQ(queue->stats().accepted, spans(0, 8)) << gone;
+      expect_conservation();
+      life == 0 ? crash(FakeFileSystem::Crash::keep_all) : close();
+    }
+    EXPECT_LT(files(".journal").size(), journals + (gone == 0 ? 1 : 0));
+  }
+}
+
+TEST_F(QueueStartTest, TheTotalsOfAVanishedCheckpointAreUnaccountedNotDamage) {
+  write_segments(3);
+  open();
+  for (const auto& stored : drain()) {
+    if (number(stored.record) < 2) deliver(stored);
+  }
+  close();
+  fs.remove_entry(in_queue("checkpoint"));
+  for (std::uint32_t life = 0; life < 3; ++life) {
+    open();
+    EXPECT_EQ(drain_sorted(), (Numbers{3, 5}));
+    EXPECT_EQ(queue->stats().unaccounted, spans(0, 2));
+    EXPECT_EQ(queue->stats().damaged, 0u);
+    EXPECT_EQ(queue->stats().accepted, spans(2, 6 + life));
+    expect_conservation();
+    must_append(6 + life, 7 + life);
+    EXPECT_GE(newest_id(), kIdJump);
+    for (const auto& stored : drain()) deliver(stored);
+    close();
+  }
+}
+
+TEST_F(QueueStartTest, DamagedBytesThatCannotBeCopiedKeepTheirSegment) {
+  write_segments(1);
+  auto bytes = fs.content(segment_path(0));
+  bytes.at(bytes.find(record(0).slice.otlp)) ^= 1;
+  fs.set_content(segment_path(0), bytes);
+  fs.fail_names("0000000000000001-");  // the copy, and the journal
+  open();
+  for (const auto& stored : drain()) deliver(stored);
+  EXPECT_GT(queue->stats().damaged, 0u);
+  close();
+  EXPECT_EQ(files(".segment").size(), 1u);
+  fs.fail_names("");
+  open();
+  for (const auto& stored : drain()) deliver(stored);
+  reopen();
+  EXPECT_TRUE(files(".segment").empty());
+  EXPECT_EQ(queue->stats().quarantine_files, 1u);
+  expect_conservation();
+}
+
+// Each read of a start, and of what follows, fails once, for a while, or as long as the life lasts.
+TEST_F(QueueStartTest, NoReadThatFailsLosesOrRepeatsAnything) {
+  for (const std::uint64_t times : {std::uint64_t{1}, std::uint64_t{4}, FakeFileSystem::kForEver}) {
+    for (std::uint64_t n = 0;; ++n) {
+      SCOPED_TRACE(std::to_string(times) + " from read " + std::to_string(n));
+      options.state_dir = "/s" + std::to_string(times) + "-" + std::to_string(n);
+      write_segments(3);
+      fs.fail_reads(options.state_dir, n, times);
+      open();
+      std::multiset<std::uint32_t> given;
+      const auto deliver_all = [&] {
+        for (const auto& stored : drain()) {
+          given.insert(number(stored.record));
+          deliver(stored);
+        }
+      };
+      bool kept = false;
+      for (int round = 0; round < 12; ++round, retry()) {
+        if (!kept) kept = append(record(6)).has_value();
+        deliver_all();
+      }
+      const bool fired = fs.fired();
+      if (times == FakeFileSystem::kForEver) close();
+      fs.heal();
+      if (!queue) open();
+      retry();
+      retry();
+      retry();
+      if (!kept) must_append(6, 7);
+      deliver_all();
+      EXPECT_EQ(given, (std::multiset<std::uint32_t>{0, 1, 3, 5, 6}));
+      EXPECT_TRUE(held().empty());
+      EXPECT_TRUE(queue->stats().totals_known);
+      EXPECT_EQ(queue->stats().damaged, 0u);
+      EXPECT_EQ(queue->stats().accepted, spans(0, 7));
+      EXPECT_EQ(queue->stats().delivered, spans(0, 7));
+      expect_conservation();
+      reopen();
+      EXPECT_TRUE(files(".segment").empty());
+      EXPECT_EQ(queue->stats().delivered, spans(0, 7));
+      EXPECT_EQ(queue->stats().damaged, 0u);
+      expect_conservation();
+      close();
+      if (!fired || HasFailure()) break;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tracelink
