@@ -74,6 +74,8 @@ Result<void> RequestScan::add_span(const WireField& field, Flaw inherited) {
     reject(span.rejection);
     return {};
   }
+  messages_seen_ += span.messages;
+  if (auto few = check_messages(); !few) return few;
   const std::uint32_t slice = slice_of(span.trace_id);
   if (slice > limits_.max_bytes / kSliceCost) {
     return Error{ErrorCode::too_large, "more than " + std::to_string(slice) + " traces"};
@@ -107,7 +109,7 @@ Flaw RequestScan::add_header(std::string_view message, MessageType type,
   WireReader reader(message);
   for (WireField field; reader.next(field);) {
     if (field.is(inner, WireType::bytes)) continue;
-    const Flaw flaw = find_flaw(field, spec, limits_.max_depth);
+    const Flaw flaw = find_flaw(field, spec, limits_.max_depth, messages_seen_);
     if (flaw == Flaw::malformed) return flaw;
     worst = std::max(worst, flaw);
     if (flaw == Flaw::invalid_utf8) {
@@ -140,6 +142,13 @@ Result<void> RequestScan::count_item() {
   if (++items_seen_ <= limits_.max_items) return {};
   return Error{ErrorCode::too_large,
                "more than " + std::to_string(limits_.max_items) + " resources, scopes and spans"};
+}
+
+Result<void> RequestScan::check_messages() const {
+  if (messages_seen_ <= limits_.max_bytes / kMessageCost) return {};
+  return Error{ErrorCode::too_large, "more than " +
+                                         std::to_string(limits_.max_bytes / kMessageCost) +
+                                         " attributes, values, events and links"};
 }
 
 void RequestScan::add_piece(Header& header, std::string_view piece) {

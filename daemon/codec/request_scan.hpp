@@ -57,6 +57,7 @@ class RequestScan {
   void add_piece(Header& header, std::string_view piece);
   void add_repaired_piece(Header& header, const WireField& field, const MessageSpec& spec);
   Result<void> count_item();
+  Result<void> check_messages() const;
   void reject(std::string_view reason);
   std::string_view keep_rewritten(std::string field);
   std::uint32_t slice_of(const TraceId& trace_id);
@@ -72,6 +73,7 @@ class RequestScan {
   SplitRequest outcome_;
   std::size_t items_seen_ = 0;
   std::size_t spans_seen_ = 0;
+  std::size_t messages_seen_ = 0;  // inside spans, resources and scopes
   std::size_t rewritten_bytes_ = 0;
   bool differs_ = false;  // something of the request is left out or rewritten
 };

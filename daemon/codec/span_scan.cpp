@@ -78,18 +78,18 @@ std::string rewrite(std::string_view span, const Essentials& essentials, std::si
 
 SpanScan scan_span(std::string_view span, const SplitLimits& limits) {
   const MessageSpec& spec = spec_of(MessageType::span);
+  SpanScan scan;
   Essentials essentials;
   Flaw worst = Flaw::none;
   WireReader reader(span);
   for (WireField field; reader.next(field);) {
-    worst = std::max(worst, find_flaw(field, spec, limits.max_depth));
+    worst = std::max(worst, find_flaw(field, spec, limits.max_depth, scan.messages));
     if (worst == Flaw::malformed) break;
     essentials.note(field);
   }
   if (reader.malformed()) worst = Flaw::malformed;
   if (worst > Flaw::invalid_utf8) return rejected(worst);
 
-  SpanScan scan;
   scan.rejection = rejection_of(essentials);
   if (!scan.rejection.empty()) return scan;
   scan.trace_id = *TraceId::from_bytes(essentials.trace_id);

@@ -17,6 +17,7 @@ struct SpanScan {
   TraceId trace_id;
   bool is_root = false;
   bool end_repaired = false;
+  std::size_t messages = 0;              // attributes, values, events, links inside it
   std::size_t replaced_utf8 = 0;         // ill-formed parts of texts
   std::optional<std::string> rewritten;  // the Span to keep, where it differs from the input
 };

@@ -13,6 +13,7 @@ namespace tracelink {
 
 struct SplitLimits {
   // Sum of the slices' bytes after splitting; each slice beyond the first counts kSliceCost more.
+  // So much, too, for the messages of spans, scopes and resources, each of kMessageCost.
   std::size_t max_bytes = 64u << 20;
   std::size_t max_items = 1'000'000;  // resources, scopes and spans, also empty and rejected ones
   // Nesting of AnyValue. 32 is the most that protobuf's parsers (100 messages inside one another)
@@ -22,6 +23,10 @@ struct SplitLimits {
 
 // What a slice costs in memory beside its bytes, until it is stored.
 inline constexpr std::size_t kSliceCost = 512;
+
+// What each message inside a span (an attribute, its value, an event, a link) counts for at least,
+// since reading it costs that much whatever its length: of 64 MiB of empty ones, a gigabyte.
+inline constexpr std::size_t kMessageCost = 16;
 
 // Why a span was rejected: keys of SplitRequest::rejected, fit for a metric label.
 inline constexpr std::string_view kRejectTraceId = "trace_id";    // not 16 bytes, or all zero

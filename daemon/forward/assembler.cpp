@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "daemon/codec/otlp_check.hpp"
 #include "daemon/codec/remote_parent.hpp"
+#include "daemon/codec/split_request.hpp"
 
 namespace tracelink {
 
@@ -36,26 +38,34 @@ bool differs(const TraceWork& work, const StoredRecord& stored, const LinkChoice
          stored.record.experiment != work.group.experiment;
 }
 
+// Many small attributes take more than their bytes once they are read.
+std::uint32_t cost_of(std::string_view otlp) {
+  const auto messages = otlp::count_messages(otlp, otlp::MessageType::traces_data);
+  return static_cast<std::uint32_t>(std::max(otlp.size(), messages * kMessageCost));
+}
+
 void add_part(TraceWork& work, const StoredRecord& stored) {
   const TraceSlice& slice = stored.record.slice;
   const auto bytes = static_cast<std::uint32_t>(slice.otlp.size());
-  const Part part{stored.position, slice.span_count, bytes, stored.sequence, slice.root_seen};
+  const Part part{stored.position, slice.span_count, bytes,
+                  stored.sequence, slice.root_seen,  cost_of(slice.otlp)};
   work.parts.insert(std::ranges::upper_bound(work.parts, part.sequence, {}, &Part::sequence), part);
   work.bytes += bytes;
+  work.cost += part.cost;
 }
 
 // Which parts go in the first piece: that with the root, then the oldest that fit.
-std::vector<bool> first_piece(const std::vector<Part>& parts, std::uint64_t max_bytes) {
+std::vector<bool> first_piece(const std::vector<Part>& parts, std::uint64_t max_cost) {
   std::vector<bool> chosen(parts.size());
   const auto root = std::ranges::find(parts, true, &Part::has_root);
   const auto first = root == parts.end() ? parts.begin() : root;
   chosen[static_cast<std::size_t>(first - parts.begin())] = true;
-  std::uint64_t bytes = first->bytes;
+  std::uint64_t cost = first->cost;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (chosen[i]) continue;
-    if (bytes + parts[i].bytes > max_bytes) break;
+    if (cost + parts[i].cost > max_cost) break;
     chosen[i] = true;
-    bytes += parts[i].bytes;
+    cost += parts[i].cost;
   }
   return chosen;
 }
@@ -79,16 +89,19 @@ TraceWork without_parts(const TraceWork& work) {
 }
 
 // Leaves the first piece in `work` and gives the rest.
-std::optional<TraceWork> cut(TraceWork& work, std::uint64_t max_bytes) {
-  if (work.bytes <= max_bytes || work.parts.size() == 1) return std::nullopt;
-  const std::vector<bool> chosen = first_piece(work.parts, max_bytes);
+std::optional<TraceWork> cut(TraceWork& work, std::uint64_t max_cost) {
+  if (work.cost <= max_cost || work.parts.size() == 1) return std::nullopt;
+  const std::vector<bool> chosen = first_piece(work.parts, max_cost);
   TraceWork rest = without_parts(work);
   std::vector<Part> kept;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     (chosen[i] ? kept : rest.parts).push_back(work.parts[i]);
-    if (!chosen[i]) rest.bytes += work.parts[i].bytes;
+    if (chosen[i]) continue;
+    rest.bytes += work.parts[i].bytes;
+    rest.cost += work.parts[i].cost;
   }
   work.bytes -= rest.bytes;
+  work.cost -= rest.cost;
   work.parts = std::move(kept);
   if (rest.parts.empty()) return std::nullopt;
   work.in_pieces = rest.in_pieces = true;
@@ -98,6 +111,7 @@ std::optional<TraceWork> cut(TraceWork& work, std::uint64_t max_bytes) {
 void join(TraceWork& work, TraceWork later) {
   work.parts.insert(work.parts.end(), later.parts.begin(), later.parts.end());
   work.bytes += later.bytes;
+  work.cost += later.cost;
   work.root_seen |= later.root_seen;
   work.again |= later.again;
   work.is_mixed |= later.is_mixed || later.group != work.group;
@@ -150,7 +164,7 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
     open.idles = !open.remote_parent;
     open.ready_at = arrived + (open.idles ? options_.trace_idle : options_.trace_grace);
   }
-  if (open.work.bytes > options_.max_trace_bytes) {
+  if (open.work.cost > options_.max_trace_bytes) {
     open.idles = false;
     open.ready_at = std::min(open.ready_at, arrived);
   }

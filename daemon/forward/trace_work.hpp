@@ -22,6 +22,7 @@ struct Part {
   std::uint32_t bytes = 0;
   std::uint64_t sequence = 0;
   bool has_root = false;
+  std::uint32_t cost = 0;  // bytes that it takes in memory when it is read
 };
 
 // What may be sent together.
@@ -64,6 +65,7 @@ struct TraceWork {
   bool root_seen = false;                           // of the trace, perhaps in another piece
   bool in_pieces = false;  // too large to be held at once: these are some of its parts
   std::uint64_t bytes = 0;
+  std::uint64_t cost = 0;
 
   // What earlier attempts left behind.
   bool repeated = false;     // some of it may be stored

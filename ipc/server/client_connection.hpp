@@ -25,6 +25,8 @@ struct ServerContext {
   std::chrono::milliseconds hold_time;
   std::function<std::string()> describe;  // body of `GET /`
   std::vector<char> read_buffer;
+  std::size_t max_calls;
+  std::size_t calls_open = 0;     // on all gRPC connections
   std::uint64_t connections = 0;  // ever made; numbers them for the intake
 };
 

@@ -12,6 +12,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::size_t kMaxUnsentBytes = 256u << 10;
+constexpr std::size_t kCallsOfAShare = 4;
 constexpr HeaderField kStatusOk{":status", "200"};
 constexpr HeaderField kGrpcContent{"content-type", "application/grpc"};
 constexpr HeaderField kJsonContent{"content-type", "application/json"};
@@ -39,6 +40,8 @@ Task<void> GrpcConnection::run() {
     flush();
   }
   for (auto& [stream, call] : calls_) context_.intake.abandon(call.request);
+  context_.calls_open -= calls_.size();
+  calls_.clear();
   disarm_watchdog();
   header_timer_.cancel();
   answer_timer_.cancel();
@@ -73,6 +76,7 @@ void GrpcConnection::leave_when_idle() {
 
 void GrpcConnection::on_stream_opened(std::int32_t stream) {
   calls_.try_emplace(stream, context_.intake.max_request_bytes());
+  ++context_.calls_open;
   ++unanswered_;
   header_open_ = true;
   note_state();
@@ -158,10 +162,17 @@ void GrpcConnection::on_headers_end(std::int32_t stream) {
     refuse_call(stream, call, *peer_refusal());
   } else if (const auto reply = call.refusal()) {
     refuse_call(stream, call, *reply);
+  } else if (has_more_than_its_share()) {
+    ++context_.stats.overload_replies;
+    refuse_call(stream, call, no_room());
   } else {
     call.request = context_.intake.begin(weak_from_this(), static_cast<std::uint64_t>(stream),
                                          peer_, number_, call.timeout());
   }
+}
+
+bool GrpcConnection::has_more_than_its_share() const {
+  return context_.calls_open > context_.max_calls && calls_.size() > kCallsOfAShare;
 }
 
 void GrpcConnection::on_data(std::int32_t stream, std::string_view bytes) {
@@ -211,6 +222,7 @@ void GrpcConnection::on_stream_closed(std::int32_t stream) {
     if (it->second.serving) --serving_;
   }
   calls_.erase(it);
+  --context_.calls_open;
   note_state();
   leave_when_idle();
 }

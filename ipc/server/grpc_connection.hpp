@@ -12,6 +12,9 @@ namespace tracelink {
 
 // A gRPC conversation: many calls at once on one HTTP/2 connection.
 //
+// Calls are bounded over all connections (ServerOptions::max_calls): when that many are open, one
+// more is UNAVAILABLE on a connection that has its share.
+//
 // Back-pressure: window is given back only for calls whose announced message has its memory granted
 // by the intake; reading stops while the client does not take what is sent to it. An answer that
 // is not taken within hold_time (a window that stays shut) is given up with its stream.
@@ -35,6 +38,7 @@ class GrpcConnection final : public ClientConnection, private Http2Events {
   void on_stream_end(std::int32_t stream) override;
   void on_stream_closed(std::int32_t stream) override;
 
+  bool has_more_than_its_share() const;
   void receive_message(std::int32_t stream, GrpcCall& call, std::string_view bytes);
   void submit_if_complete(GrpcCall& call);
   void refuse_call(std::int32_t stream, GrpcCall& call, const Reply& reply);

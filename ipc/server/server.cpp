@@ -66,7 +66,8 @@ Server::Server(ServerOptions options, asio::io_context& io, RecordSink& sink, co
                clock,
                options_.hold_time,
                options_.describe,
-               std::vector<char>(kReadBufferBytes)},
+               std::vector<char>(kReadBufferBytes),
+               options_.max_calls},
       room_(io.get_executor()),
       stop_timer_(io.get_executor()) {}
 

@@ -30,6 +30,8 @@ struct ServerOptions {
   std::size_t max_request_bytes = 64u << 20;
   std::size_t memory_bytes = 192u << 20;
   std::size_t max_connections = 2000;
+  // Open at once on gRPC connections. Above it each connection has a few (kCallsOfAShare).
+  std::size_t max_calls = 10'000;
   std::chrono::milliseconds hold_time{8'000};
   int decode_threads = 1;
 

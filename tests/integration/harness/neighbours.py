@@ -126,6 +126,30 @@ def empty_messages_in_gzip(stage: Stage) -> None:
         stage.send(bomb, **{"Content-Encoding": "gzip"})
 
 
+def message_field(number: int, payload: bytes) -> bytes:
+    length, varint = len(payload), bytearray()
+    while length > 0x7f:
+        varint.append(length & 0x7f | 0x80)
+        length >>= 7
+    return bytes([number << 3 | 2, *varint, length]) + payload
+
+
+def with_empty_attributes(count: int, trace_id: bytes) -> bytes:
+    span = make_trace().request.resource_spans[0].scope_spans[0].spans[0]
+    span.trace_id = trace_id
+    return message_field(1, message_field(2, message_field(2, span.SerializeToString() + b"\x4a\x00" * count)))
+
+
+def empty_attributes_in_gzip(stage: Stage) -> None:
+    """More than a request may have; and, of one trace, more than are read at once."""
+    trace_id = os.urandom(16)
+    too_many, some = (gzip.compress(with_empty_attributes(count, trace_id), 6) for count in (30_000_000, 300_000))
+    for _ in range(10):
+        stage.send(some, **{"Content-Encoding": "gzip"})
+    for _ in stage.rounds(3, 0.05):
+        stage.send(too_many, **{"Content-Encoding": "gzip"})
+
+
 def invented_experiments(stage: Stage) -> None:
     for _ in stage.rounds(100, 0.01):
         stage.send(make_trace().request.SerializeToString(), **{"x-mlflow-experiment-id": str(int.from_bytes(os.urandom(4)) + 10)})
@@ -190,6 +214,7 @@ def a_trace_without_end(stage: Stage) -> None:
 
 
 ALL = (slow_bodies, announcements, idle_connections, probe_connections, shut_windows, headers_without_end, empty_messages_in_gzip,
+       empty_attributes_in_gzip,
        invented_experiments, invented_models, forged_lines, poison_spans, poison_below_a_large_resource, a_large_trace, a_trace_without_end)
 
 

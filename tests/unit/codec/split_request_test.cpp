@@ -1,9 +1,11 @@
 #include "daemon/codec/split_request.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <gtest/gtest.h>
 
+#include "daemon/codec/otlp_check.hpp"
 #include "tests/unit/codec/otlp_messages.hpp"
 
 namespace tracelink {
@@ -256,6 +258,31 @@ TEST(SplitRequest, CountsWhatEachTraceCostsBesideItsBytes) {
   const auto result = split_request(two, {.max_bytes = bytes + kSliceCost - 1});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::too_large);
+}
+
+TEST(SplitRequest, CountsWhatEachMessageInsideASpanCostsAtLeast) {
+  std::string many, attributes;
+  for (int i = 0; i < 100; ++i) {
+    many += bytes_field(9, "") + bytes_field(11, bytes_field(3, ""));
+    attributes += bytes_field(1, "");
+  }
+  const std::string in_span = request_of({{.more = many}});  // 300 messages
+  const std::string in_resource =
+      resource_spans(bytes_field(1, attributes) + scope_spans(span_field()));
+  const std::string in_list = request_of(
+      {{.more = bytes_field(
+            9, key_value("k", bytes_field(5, join({bytes_field(1, ""), bytes_field(1, "")}))))}});
+  for (const auto& [request, messages] : {std::pair(in_span, 300u), std::pair(in_list, 5u)}) {
+    EXPECT_EQ(otlp::count_messages(request, otlp::MessageType::traces_data), messages + 3);
+    const std::size_t enough = std::max(messages * kMessageCost, request.size());
+    EXPECT_TRUE(split_request(request, {.max_bytes = enough}));
+  }
+  const auto result = split_request(in_span, {.max_bytes = 300 * kMessageCost - 1});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::too_large);
+  EXPECT_EQ(result.error().message, "more than 299 attributes, values, events and links");
+  EXPECT_TRUE(split_request(in_resource, {.max_bytes = 101 * kMessageCost}));
+  EXPECT_FALSE(split_request(in_resource, {.max_bytes = 101 * kMessageCost - 1}));
 }
 
 TEST(SplitRequest, RefusesOneSliceOverTheByteLimit) {

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <protozero/pbf_writer.hpp>
 
+#include "daemon/codec/split_request.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/trace_record.hpp"
 
@@ -364,6 +366,24 @@ TEST_F(AssemblerOfLargeTracesTest, OneRecordThatIsLargerGoesAlone) {
   ASSERT_EQ(works.size(), 1u);
   EXPECT_FALSE(works.front().in_pieces);
   EXPECT_EQ(small.records(), 0u);
+}
+
+TEST_F(AssemblerOfLargeTracesTest, ManySmallAttributesTakeMoreThanTheirBytes) {
+  std::string span;
+  for (int i = 0; i < 20; ++i) protozero::pbf_writer(span).add_bytes(9, "");
+  std::string otlp = span;
+  for (const std::uint32_t field : {2, 2, 1}) {  // spans, scope spans, resource spans
+    std::string outer;
+    protozero::pbf_writer(outer).add_bytes(field, otlp);
+    otlp = outer;
+  }
+  StoredRecord stored;
+  stored.record.slice = {trace_id(1), 1, true, otlp};
+  large.add(stored, std::nullopt, {});
+  const auto works = large.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_EQ(works.front().bytes, otlp.size());
+  EXPECT_EQ(works.front().cost, (20 + 3) * kMessageCost);
 }
 
 TEST_F(AssemblerTest, AnEarlierPartThatComesBackIsTheFirstAgain) {
