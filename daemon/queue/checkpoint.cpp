@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 
 #include "daemon/base/crc32c.hpp"
 #include "daemon/queue/little_endian.hpp"
@@ -95,17 +96,22 @@ std::optional<Checkpoint> decode_payload(std::string_view payload, std::uint32_t
   return checkpoint;
 }
 
-std::optional<Checkpoint> decode_copy(std::string_view copy) {
-  if (copy.size() < kHeadBytes + kChecksumBytes || !copy.starts_with(kMagic)) return std::nullopt;
+Result<Checkpoint> decode_copy(std::string_view copy) {
+  const Error damaged{ErrorCode::corrupt, "checkpoint: both copies are damaged"};
+  if (copy.size() < kHeadBytes + kChecksumBytes || !copy.starts_with(kMagic)) return damaged;
   const auto covered = copy.substr(0, copy.size() - kChecksumBytes);
   if (get_le<std::uint32_t>(copy.data() + covered.size()) != crc32c(0, covered)) {
-    return std::nullopt;
+    return damaged;
   }
   LittleEndianReader in(covered.substr(kMagic.size()));
   const auto version = in.take<std::uint32_t>();
-  if (version < kOldestVersion || version > kVersion) return std::nullopt;
-  if (in.take<std::uint32_t>() != in.rest().size()) return std::nullopt;
-  return decode_payload(in.rest(), version);
+  if (version < kOldestVersion || version > kVersion) {
+    return Error{ErrorCode::invalid, "checkpoint version " + std::to_string(version)};
+  }
+  if (in.take<std::uint32_t>() != in.rest().size()) return damaged;
+  auto checkpoint = decode_payload(in.rest(), version);
+  if (!checkpoint) return damaged;
+  return *std::move(checkpoint);
 }
 
 }  // namespace
@@ -122,9 +128,9 @@ std::string encode_checkpoint(const Checkpoint& checkpoint) {
 
 Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
   const auto half = bytes.size() / 2;
-  if (auto first = decode_copy(bytes.substr(0, half))) return *std::move(first);
-  if (auto second = decode_copy(bytes.substr(half))) return *std::move(second);
-  return Error{ErrorCode::corrupt, "checkpoint: both copies are damaged"};
+  auto first = decode_copy(bytes.substr(0, half));
+  if (first || first.error().code == ErrorCode::invalid) return first;
+  return decode_copy(bytes.substr(half));
 }
 
 }  // namespace tracelink

@@ -39,6 +39,7 @@ struct Checkpoint {
 
 // Two copies of the same content, so that one damaged byte costs nothing.
 std::string encode_checkpoint(const Checkpoint& checkpoint);
-Result<Checkpoint> decode_checkpoint(std::string_view bytes);  // `corrupt`: neither copy is whole
+// `corrupt`: neither copy is whole; `invalid`: of a version that is not known.
+Result<Checkpoint> decode_checkpoint(std::string_view bytes);
 
 }  // namespace tracelink

@@ -134,6 +134,7 @@ Result<void> Recovery::load_totals() {
   const auto content = read_file(core_.fs, path);
   if (!content) return content.error();
   auto checkpoint = decode_checkpoint(*content);
+  if (!checkpoint && checkpoint.error().code == ErrorCode::invalid) return checkpoint.error();
   if (!checkpoint) {
     if (auto kept = core_.quarantine.set_aside(path); !kept) return kept;
     totals_lost_ = true;

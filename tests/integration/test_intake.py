@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import socket
 import subprocess
 
 import pytest
@@ -10,6 +12,9 @@ import requests
 from harness import unix_http
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
 from harness.ports import free_port
+from harness.places import BIN
+from harness.processes import Process
+from harness.waiting import wait_until
 
 
 @pytest.fixture
@@ -106,3 +111,27 @@ def test_metrics_and_probes_are_served_where_the_operator_asks(make_daemon):
     assert requests.get(f"http://{address}/healthz", timeout=300).status_code == 200
     assert requests.get(f"http://{address}/readyz", timeout=300).status_code == 200
     assert requests.get(f"http://{address}/status", timeout=300).status_code == 404
+
+
+def test_a_user_who_is_not_listed_is_told_and_stores_nothing(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}})
+    own = daemon.config["listen"]["socket"]
+    daemon.configure({"listen": {"socket": own | {"allow_uids": [os.getuid()]}}})
+    daemon.start()
+    daemon.post(make_trace().request)
+    assert daemon.sigterm() == 0
+
+    daemon.configure({"listen": {"socket": own | {"allow_uids": [os.getuid() + 1]}}})
+    daemon.adopt(Process([BIN / "tracelinkd", "--config", daemon.config_file], daemon.environment, daemon.log_file))
+    wait_until("the control socket answers", lambda: daemon.tracelink("status").code == 0, state=daemon.log_tail)
+    reason = b"listen.socket.allow_uids and allow_gids do not list it"
+    status, answer = post(daemon, otlp_json(make_trace()), "application/json")
+    assert (status, reason in answer) == (403, True), answer
+    with socket.socket(socket.AF_UNIX) as lines:
+        lines.connect(str(daemon.socket))
+        lines.sendall(otlp_json(make_trace()) + b"\n")
+        answer = lines.makefile("rb").readline()
+    assert "error" in json.loads(answer) and reason in answer, answer
+    sent = daemon.tracelink("send", "-", input=otlp_json(make_trace()).decode())
+    assert sent.code != 0 and reason.decode() in sent.err, sent
+    assert daemon.spans()["accepted"] == SPANS_PER_TRACE

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/base/crc32c.hpp"
+#include "daemon/queue/little_endian.hpp"
 #include "daemon/queue/queue_paths.hpp"
 #include "tests/support/queue_harness.hpp"
 
@@ -125,6 +127,24 @@ TEST_F(QueueStartTest, WithoutTheCheckpointNothingIsDeletedAndNoIdIsUsedTwice) {
   open();
   EXPECT_EQ(queue->stats().accepted, spans(0, 8));
   EXPECT_EQ(queue->stats().damaged, 0u);
+  expect_conservation();
+}
+
+TEST_F(QueueStartTest, ACheckpointOfALaterVersionWaitsForItsProgram) {
+  write_segments(2);
+  const auto ours = fs.content(in_queue("checkpoint"));
+  auto copy = ours.substr(0, ours.size() / 2 - sizeof(std::uint32_t));
+  copy[8] = 99;  // behind the magic
+  append_le(copy, crc32c(0, copy));
+  fs.set_content(in_queue("checkpoint"), copy + copy);
+  open();
+  EXPECT_EQ(held(), (std::vector<std::string>{"checkpoint"}));
+  EXPECT_TRUE(drain().empty());
+  close();
+  EXPECT_EQ(fs.content(in_queue("checkpoint")), copy + copy);
+  fs.set_content(in_queue("checkpoint"), ours);
+  open();
+  EXPECT_EQ(drain_sorted(), (Numbers{0, 1, 3}));
   expect_conservation();
 }
 

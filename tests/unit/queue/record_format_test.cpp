@@ -235,5 +235,17 @@ TEST(QueueFormat, ReadsACheckpointOfVersion1) {
   EXPECT_EQ(decoded->next_segment_id, 9u);
 }
 
+TEST(QueueFormat, SaysThatACheckpointIsOfALaterVersion) {
+  const auto both = encode_checkpoint({});
+  auto copy = both.substr(0, both.size() / 2 - sizeof(std::uint32_t));
+  copy[8] = 99;  // behind the magic
+  append_le(copy, crc32c(0, copy));
+  const auto later = decode_checkpoint(copy + copy);
+  EXPECT_EQ(later.error().code, ErrorCode::invalid);
+  EXPECT_EQ(later.error().message, "checkpoint version 99");
+  copy.back() = static_cast<char>(copy.back() ^ 1);
+  EXPECT_EQ(decode_checkpoint(copy + copy).error().code, ErrorCode::corrupt);
+}
+
 }  // namespace
 }  // namespace tracelink
