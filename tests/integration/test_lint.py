@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import re
 
 import pytest
 
@@ -73,3 +74,9 @@ def test_anchors_are_those_of_the_headings():
     page = ("# The `x` of [y](z.md)\n## What's _in_ a name?\n```yaml\n# a comment\n```\n## Twice\n## Twice\n"
             "### The place of /v1/traces\n")
     assert lint.anchors(page) == {"the-x-of-y", "whats-_in_-a-name", "twice", "twice-1", "the-place-of-v1traces"}
+
+
+def test_the_architecture_page_shows_the_levels_that_lint_checks():
+    rows = re.findall(r"^\| (\d) \| ([^|]+) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    shown = {folder: int(level) for level, folders in rows for folder in re.findall(r"`([^`]+)`", folders)}
+    assert shown == lint.LEVELS
