@@ -21,7 +21,7 @@ struct TokenUsage {
   std::int64_t input_tokens = 0, output_tokens = 0, total_tokens = 0;
   std::optional<std::int64_t> cache_read_input_tokens, cache_creation_input_tokens,
       cache_creation_input_tokens_above_1hr;
-  std::string to_json() const;  // docs/mlflow-servers.md#tokens
+  std::string to_json() const;  // spaced as by Python's json.dumps: docs/mlflow-servers.md#tokens
 };
 
 // What StartTraceV3 is told about a trace, computed by the formulas of
