@@ -19,8 +19,8 @@
 
 namespace tracelink {
 
-// Which link a new record gets (P3): that of its service if the operator set one, else the one that
-// the operator set for all, else the configured one.
+// Which link a new record gets (docs/design.md#p3): that of its service if the operator set one,
+// else the one that the operator set for all, else the configured one.
 //
 // Durability: set() and clear() are on stable storage when they return success, and every record
 //             that asks for its link afterwards gets the new one. After an error nothing changed

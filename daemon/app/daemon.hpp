@@ -9,8 +9,8 @@
 
 namespace tracelink {
 
-// The one object that builds, starts, stops and owns all the others (docs/architecture.md, "Start
-// and stop").
+// The one object that builds, starts, stops and owns all the others
+// (docs/architecture.md#start-and-stop).
 class Daemon {
  public:
   // Takes the state lock, recovers the queue, opens the sockets. Needs no server. After an error

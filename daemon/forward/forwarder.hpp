@@ -41,8 +41,8 @@ struct ForwarderOptions {
   std::size_t held_records = 50'000;
 };
 
-// The delivery loop (DESIGN section 7): reads records, assembles traces, sends batches, settles
-// the answers. A round costs what it moves, whatever waits, is held, or is known.
+// The delivery loop (docs/design.md#delivery): reads records, assembles traces, sends batches,
+// settles the answers. A round costs what it moves, whatever waits, is held, or is known.
 //
 // Threads: run(), step() and stop() on the forwarder thread; status(), drain(), drained() and
 // post() from any.

@@ -7,7 +7,7 @@
 
 namespace tracelink {
 
-// Where a trace's link comes from: the later, the stronger (DESIGN section 6).
+// Where a trace's link comes from: the later, the stronger (docs/design.md#one-link-per-trace).
 enum class LinkRank : std::uint8_t {
   accepted,       // the link active when its first record was accepted
   accepted_root,  // that link is a template, filled from the root's resource

@@ -189,8 +189,8 @@ void Settler::continue_isolation(TraceWork work) {
   parts_.desk.bury(std::move(work), "the server refuses these spans: " + refusal.message, refusal);
 }
 
-// The same answer stands for a bad span and for a database that went away (MLFLOW section 9.5), so
-// time and the fate of the others have to tell.
+// The same answer stands for a bad span and for a database that went away
+// (docs/mlflow-servers.md#a-lost-connection), so time and the fate of the others have to tell.
 void Settler::doubted_alone(Item item, const Outcome& outcome) {
   TraceWork& work = item.work;
   const bool of_info = !spans_were_refused(item, outcome);

@@ -32,8 +32,8 @@ struct Flight {
   std::size_t records() const;
 };
 
-// Decides what becomes of each trace of a batch and of its scopes after the answers (DESIGN section
-// 7): done, again, split, isolated or buried.
+// Decides what becomes of each trace of a batch and of its scopes after the answers
+// (docs/design.md#classes-of-answers): done, again, split, isolated or buried.
 //
 // Threads: one. Lifetime: the references outlive this object.
 class Settler {

@@ -17,7 +17,7 @@ namespace tracelink {
 
 // Chooses the link of a trace from what its records say: the model that they name, else the link
 // that was active at acceptance, whose name may be a template for attributes of the resource
-// (DESIGN section 6, "One link per trace").
+// (docs/design.md#one-link-per-trace).
 //
 // A link that depends on what peers send is remembered durably before it is given out, until an
 // hour after its last use, and no more than `max_names` are remembered at a time. Memory: those,

@@ -8,7 +8,7 @@
 namespace tracelink {
 namespace {
 
-// Measured against real servers: MLFLOW section 0.
+// Measured against real servers: docs/mlflow-servers.md#versions.
 struct Since {
   int major, minor;
   bool Capabilities::* what;

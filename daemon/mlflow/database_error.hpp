@@ -13,8 +13,8 @@ struct Verdict {
   std::string_view remedy{};
 };
 
-// What a database driver's text in MLflow's answer means (MLFLOW section 9.5); nothing if it holds
-// none that is known. `text`: what stands before "[SQL:".
+// What a database driver's text in MLflow's answer means (docs/mlflow-servers.md#database-errors);
+// nothing if it holds none that is known. `text`: what stands before "[SQL:".
 std::optional<Verdict> judge_database_error(std::string_view text);
 
 // Whether `text` holds the pieces of `pattern` between its '*', in order, from the start on.

@@ -48,7 +48,8 @@ constexpr MessageRule kMessages[] = {
     {"Invalid model name", hold(FailureScope::link, remedy::kModelName)},
     {"Invalid Content-Type", hold_server(remedy::kContent)},
     {"Unsupported Content-Encoding", hold_server(remedy::kContent)},
-    // 3.6 says so of malformed protobuf, and of a gzip body (MLFLOW section 6).
+    // 3.6 says so of malformed protobuf, and of a gzip body
+    // (docs/mlflow-servers.md#answers-to-spans).
     {"Invalid OpenTelemetry protobuf", kUnknown},
     {"Invalid OpenTelemetry", kPoison},
     {"Cannot convert OpenTelemetry span", kPoison},

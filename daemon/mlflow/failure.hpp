@@ -10,7 +10,7 @@
 
 namespace tracelink {
 
-// The classes of answers (DESIGN section 7, MLFLOW sections 6 and 9.5).
+// The classes of answers: docs/design.md#classes-of-answers.
 enum class FailureClass { transient, configuration, poison, unknown };
 // What a configuration failure holds.
 enum class FailureScope { server, experiment, link };
@@ -33,19 +33,21 @@ enum class Operation { logged_model, experiment, start_trace, end_trace, get_tra
 // Classifies an answer that is not a success. Pure. A configuration failure always has a remedy.
 Failure classify(Operation operation, const Result<HttpResponse>& answer);
 
-// MLflow's own success that says something else than was asked (MLFLOW section 3.5): unknown.
+// MLflow's own success that says something else than was asked
+// (docs/mlflow-servers.md#values-of-the-wrong-type): unknown.
 Failure unexpected_answer(const HttpResponse& response, std::string_view message);
 // A success that MLflow would not say: something else answers in its place, which is a
 // configuration failure of the server.
 Failure not_mlflow(const HttpResponse& response, std::string_view message,
                    std::string_view remedy = {});
 
-// The server refuses the *name* of a model (DESIGN section 6, name policy).
+// The server refuses the *name* of a model (docs/design.md#the-portable-name).
 bool refuses_model_name(const Failure& failure);
 // StartTraceV3 or the spans were refused because the trace is there already, in a state or place
-// that they do not go with (MLFLOW section 0): EndTrace, and spans where it lives, are accepted.
+// that they do not go with (docs/mlflow-servers.md#order-of-info-and-spans): EndTrace, and spans
+// where it lives, are accepted.
 bool says_trace_exists(const Failure& failure);
-// The server's database stores no text with a NUL in it (MLFLOW section 9.2).
+// The server's database stores no text with a NUL in it (docs/mlflow-servers.md#nul).
 bool refuses_nul(const Failure& failure);
 // No route of MLflow answers under this address.
 bool is_missing_route(const HttpResponse& response);

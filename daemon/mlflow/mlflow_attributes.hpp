@@ -16,12 +16,11 @@ std::string plain_text(const AnyValue& value);
 // is written as JSON.
 std::string json_text(const AnyValue& value);
 
-// A span as MLflow's servers store it truly (MLFLOW sections 4.2 and 9.2), or nothing if it is that
-// already:
+// A span as MLflow's servers store it truly (docs/mlflow-servers.md#attributes-of-mlflow-sdks,
+// docs/mlflow-servers.md#column-limits), or nothing if it is that already:
 // - mlflow.traceRequestId is dropped (servers up to 3.12 take it for the trace id);
 // - an MLflow SDK's attributes, JSON text each, get their types back (not mlflow.traceTag.*, which
-// on
-//   the root is dropped: the trace info has the tag, and the SDK writes the attribute in OTLP
+//   on the root is dropped: the trace info has the tag, and the SDK writes the attribute in OTLP
 //   only);
 // - what one column refuses, or makes the stored trace unreadable, and so would cost the whole
 //   request: times from 2^63 ns on, too long types, sessions and users, types that are no text,

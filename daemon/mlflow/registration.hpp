@@ -37,7 +37,8 @@ struct RegistrationStatus {
   std::string requested_name;  // of the definition; differs from model->name after name policy
 };
 
-// Finds or creates the LoggedModel of each link and remembers it durably (DESIGN section 6).
+// Finds or creates the LoggedModel of each link and remembers it durably
+// (docs/design.md#registration).
 //
 // A state machine per link: advance() starts what is due, and each answer starts the next request.
 // Nothing is created before our instance tag is durable, and a chain that fails at any step starts

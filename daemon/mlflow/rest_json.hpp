@@ -8,7 +8,8 @@
 
 #include "daemon/mlflow/tracking_client.hpp"
 
-// The JSON of MLflow's REST API (MLFLOW-REST section 2): pure functions between values and text.
+// The JSON of MLflow's REST API (docs/mlflow-servers.md#requests): pure functions between values
+// and text.
 namespace tracelink {
 
 // Keeps the order of keys: the server drops what follows the first value that it cannot read.

@@ -43,7 +43,8 @@ struct SpanView {
 
   // The value of the first attribute of that key.
   std::optional<AnyValue> attribute(std::string_view key) const;
-  // An MLflow SDK wrote it in OTLP mode: every attribute is JSON text (MLFLOW section 4.2).
+  // An MLflow SDK wrote it in OTLP mode: every attribute is JSON text
+  // (docs/mlflow-servers.md#attributes-of-mlflow-sdks).
   bool has_json_attributes() const;
 };
 

@@ -6,7 +6,7 @@
 
 namespace tracelink {
 
-// The columns of MLflow's database, in code points (MLFLOW section 9.2).
+// The columns of MLflow's database, in code points (docs/mlflow-servers.md#column-limits).
 inline constexpr std::size_t kMaxTagKey = 250;
 inline constexpr std::size_t kMaxTagValue = 8'000;
 inline constexpr std::size_t kMaxTraceName = 4'096;

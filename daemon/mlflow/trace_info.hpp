@@ -21,13 +21,13 @@ struct TokenUsage {
   std::int64_t input_tokens = 0, output_tokens = 0, total_tokens = 0;
   std::optional<std::int64_t> cache_read_input_tokens, cache_creation_input_tokens,
       cache_creation_input_tokens_above_1hr;
-  std::string to_json() const;  // Python's json.dumps spacing, keys as MLFLOW section 4.3
+  std::string to_json() const;  // spaced as by Python's json.dumps: docs/mlflow-servers.md#tokens
 };
 
-// What StartTraceV3 is told about a trace, computed by the formulas of MLFLOW section 4.3, without
-// what the destination adds (location, model link, mlflow.user, mlflow.source.*, server-dependent
-// omissions). Every string fits its column (MLFLOW section 9.2): cut on a character boundary, free
-// of NUL.
+// What StartTraceV3 is told about a trace, computed by the formulas of
+// docs/mlflow-servers.md#trace-info, without what the destination adds (location, model link,
+// mlflow.user, mlflow.source.*, server-dependent omissions). Every string fits its column
+// (docs/mlflow-servers.md#column-limits): cut on a character boundary, free of NUL.
 struct TraceInfo {
   TraceId trace_id;
   std::uint64_t start_ns = 0;  // of the root, else the earliest start
@@ -56,8 +56,9 @@ struct TraceInfo {
 // scope side by side.
 struct PreparedTrace {
   TraceInfo info;
-  std::string
-      otlp;  // TracesData bytes, attributes of MLflow SDK spans typed again (MLFLOW section 4.2)
+  // TracesData bytes, attributes of MLflow SDK spans typed again
+  // (docs/mlflow-servers.md#attributes-of-mlflow-sdks).
+  std::string otlp;
   std::uint32_t span_count = 0;  // distinct span ids
   std::string service;           // service.name of the first resource, or empty
   std::string run_id;            // of a run that the trace is to be linked to, or empty

@@ -68,9 +68,10 @@ struct CreateModel {
   std::map<std::string, std::string> params, tags;
 };
 
-// MLflow's REST API, typed: one method per call, no retries, no policy (MLFLOW-REST section 2).
-// Every value is sent as a JSON string where the server wants strings, and what a 200 echoes is
-// compared with what was asked (MLFLOW section 3.5); a difference is a Failure `unknown`. A success
+// MLflow's REST API, typed: one method per call, no retries, no policy
+// (docs/mlflow-servers.md#requests). Every value is sent as a JSON string where the server wants
+// strings, and what a 200 echoes is compared with what was asked
+// (docs/mlflow-servers.md#values-of-the-wrong-type); a difference is a Failure `unknown`. A success
 // that is not MLflow's, or about something else than was asked, is a configuration failure of the
 // server.
 // Threads: the HttpClient's owner; handlers are called from its poll(). Lifetime: outlives every
@@ -115,8 +116,8 @@ class TrackingClient {
   void start_trace(const TraceInfo& info, const std::string& experiment_id, std::string model_id,
                    bool with_token_usage, const std::map<std::string, std::string>& extra_metadata,
                    AnswerHandler<bool> handler);
-  // V2 EndTrace: additive and repeatable on every version (MLFLOW section 3.3). Sets `metadata`,
-  // the tags, state, and the duration; not the metadata of `info`.
+  // V2 EndTrace: additive and repeatable on every version (docs/mlflow-servers.md#endtrace). Sets
+  // `metadata`, the tags, state, and the duration; not the metadata of `info`.
   void end_trace(const TraceInfo& info, std::map<std::string, std::string> metadata,
                  AnswerHandler<std::monostate> handler);
   // Nothing: no such trace.

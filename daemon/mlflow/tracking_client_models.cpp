@@ -30,7 +30,8 @@ bool holds_all(const std::map<std::string, std::string>& stored,
   return true;
 }
 
-// The server may drop the rest of a body silently (MLFLOW section 3.5).
+// The server may drop the rest of a body silently
+// (docs/mlflow-servers.md#values-of-the-wrong-type).
 bool is_as_asked(const LoggedModel& model, const CreateModel& asked) {
   return (asked.name.empty() || model.name == asked.name) &&
          model.experiment_id == asked.experiment_id && model.model_type == asked.model_type &&

@@ -28,7 +28,7 @@ std::string_view first_characters(std::string_view text, std::size_t count) {
 }
 
 // A link counts only if the server repeats it: it answers 200 to bodies that it read in part
-// (MLFLOW section 3.5).
+// (docs/mlflow-servers.md#values-of-the-wrong-type).
 std::optional<Failure> check_link(const HttpResponse& response, const Metadata& sent,
                                   const std::string& stored) {
   const auto asked = sent.find(kModelId);
@@ -139,8 +139,9 @@ void TrackingClient::post_spans(std::string experiment_id, std::string otlp,
   });
 }
 
-// Below a static prefix the route has lived in both places (MLFLOW-REST section 4.5): the one that
-// answered last is asked first, the other one if there is no such route.
+// Below a static prefix the route has lived in both places
+// (docs/mlflow-servers.md#the-place-of-v1traces): the one that answered last is asked first, the
+// other one if there is no such route.
 void TrackingClient::send_spans(HttpRequest spans, Read read) {
   const std::string origin(origin_of(options_.uri));
   const bool at_root = spans_at_root_;

@@ -72,7 +72,7 @@ struct TraceNote {
 };
 
 struct QueueStats {
-  // Spans, for the life of the state directory (promise P2).
+  // Spans, for the life of the state directory (docs/design.md#p2).
   std::uint64_t accepted = 0, delivered = 0, dead_lettered = 0, duplicate = 0, damaged = 0;
   std::uint64_t dropped_policy = 0, dropped_age = 0, dropped_removed = 0;
   std::uint64_t replayed = 0;  // ever moved from dead letters back to queued
@@ -97,8 +97,9 @@ struct QueueStats {
 // Threads:    next(), read(), complete(), set_aside(), look_back(), look_ahead() from one thread
 //             (the forwarder), the others from any. Owns the writer thread between start() and
 //             stop().
-// Always opens on damaged content (P8): bad bytes go to quarantine/ and are counted as damaged.
-// What cannot be read is neither: that segment is held, and tried again, while the others go on.
+// Always opens on damaged content (docs/design.md#p8): bad bytes go to quarantine/ and are counted
+// as damaged. What cannot be read is neither: that segment is held, and tried again, while the
+// others go on.
 class Queue {
  public:
   using AppendDone = std::function<void(Result<void>)>;

@@ -12,9 +12,9 @@
 
 namespace tracelink {
 
-// Fills a QueueCore from its directories. Damaged content never fails it (P8). What cannot be read
-// is held: that file, and what cannot be understood without it, comes into the core when a retry
-// (HeldFiles::retry_due()) has read it, while the queue already runs.
+// Fills a QueueCore from its directories. Damaged content never fails it (docs/design.md#p8). What
+// cannot be read is held: that file, and what cannot be understood without it, comes into the core
+// when a retry (HeldFiles::retry_due()) has read it, while the queue already runs.
 //
 // Without the list of files nothing is appended, since a segment's id could be used twice. Without
 // the checkpoint no earlier segment is used, since it may be counted as deleted.

@@ -4,8 +4,9 @@
 
 namespace tracelink {
 
-// The terms of promise P2, in spans. Arithmetic is modulo 2^64: a segment that holds replayed spans
-// has a "negative" share of dead_lettered, and the sum over all segments is right again.
+// The terms of docs/design.md#p2, in spans. Arithmetic is modulo 2^64: a segment that holds
+// replayed spans has a "negative" share of dead_lettered, and the sum over all segments is right
+// again.
 struct Totals {
   std::uint64_t accepted = 0;
   std::uint64_t delivered = 0;

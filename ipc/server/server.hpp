@@ -40,7 +40,7 @@ struct ServerOptions {
 };
 
 // The intake: listens, speaks OTLP over gRPC, HTTP/1.1 and JSON lines, and hands every request to
-// the RecordSink (docs/architecture.md, DESIGN section 4).
+// the RecordSink (docs/design.md#intake).
 //
 // Threads:  everything on the io thread, open() also before it runs.
 // Lifetime: the io_context, sink and clock outlive it. Destroy it on the io thread after

@@ -6,8 +6,8 @@
 
 #include "tests/unit/forward/forwarder_fixture.hpp"
 
-// Promises P2 and P3 under random records, answers, faults and restarts. A seed that fails is run
-// again with TRACELINK_TEST_SEED.
+// docs/design.md#p2 and docs/design.md#p3 under random records, answers, faults and restarts. A
+// seed that fails is run again with TRACELINK_TEST_SEED.
 namespace tracelink {
 namespace {
 

@@ -3,7 +3,7 @@
 #include "daemon/mlflow/remedies.hpp"
 #include "tests/unit/forward/forwarder_fixture.hpp"
 
-// What becomes of traces that the destination does not take (DESIGN section 7).
+// What becomes of traces that the destination does not take (docs/design.md#classes-of-answers).
 namespace tracelink {
 namespace {
 

@@ -2,7 +2,7 @@
 
 #include "tests/unit/forward/forwarder_fixture.hpp"
 
-// An operator gives kept traces another link (P3, `tracelink models relink`).
+// An operator gives kept traces another link (docs/design.md#p3, `tracelink models relink`).
 namespace tracelink {
 namespace {
 

@@ -3,7 +3,7 @@
 #include "daemon/mlflow/remedies.hpp"
 #include "tests/unit/mlflow/failure_rows.hpp"
 
-// The rows of MLFLOW sections 9.2 to 9.5, as whole answers.
+// The rows of docs/mlflow-servers.md#database-errors, as whole answers.
 namespace tracelink {
 namespace {
 

@@ -3,7 +3,7 @@
 #include "daemon/mlflow/remedies.hpp"
 #include "tests/unit/mlflow/failure_rows.hpp"
 
-// The rows of MLFLOW section 6 and of DESIGN section 7's table of answers.
+// The rows of docs/design.md#classes-of-answers and of docs/mlflow-servers.md#answers-to-spans.
 namespace tracelink {
 namespace {
 

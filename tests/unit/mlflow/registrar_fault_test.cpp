@@ -5,8 +5,8 @@
 #include "daemon/mlflow/model_choice.hpp"
 #include "tests/unit/mlflow/registrar_harness.hpp"
 
-// Promise P5: whatever is lost at whatever step, one version ends with one READY model, and what
-// others made stays.
+// docs/design.md#p5: whatever is lost at whatever step, one version ends with one READY model, and
+// what others made stays.
 namespace tracelink {
 namespace {
 

@@ -2,7 +2,7 @@
 #include "daemon/mlflow/remedies.hpp"
 #include "tests/unit/mlflow/registrar_harness.hpp"
 
-// The name policy (DESIGN section 6).
+// The name policy (docs/design.md#the-portable-name).
 namespace tracelink {
 namespace {
 

@@ -2,7 +2,7 @@
 #include "daemon/mlflow/remedies.hpp"
 #include "tests/unit/mlflow/registrar_harness.hpp"
 
-// What is remembered, and how it is checked again (DESIGN section 6).
+// What is remembered, and how it is checked again (docs/design.md#what-is-remembered).
 namespace tracelink {
 namespace {
 

@@ -1,7 +1,7 @@
 #include "daemon/mlflow/remedies.hpp"
 #include "tests/unit/mlflow/registrar_harness.hpp"
 
-// The way from a definition to a model that traces may be sent to (DESIGN section 6).
+// The way from a definition to a model that traces may be sent to (docs/design.md#registration).
 namespace tracelink {
 namespace {
 

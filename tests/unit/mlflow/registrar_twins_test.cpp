@@ -2,7 +2,7 @@
 #include "daemon/mlflow/remedies.hpp"
 #include "tests/unit/mlflow/registrar_harness.hpp"
 
-// Models of one name: the server has no unique key (DESIGN section 6).
+// Models of one name: the server has no unique key (docs/design.md#models-of-one-name).
 namespace tracelink {
 namespace {
 

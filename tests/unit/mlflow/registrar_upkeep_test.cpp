@@ -1,7 +1,8 @@
 #include "daemon/mlflow/remedies.hpp"
 #include "tests/unit/mlflow/registrar_harness.hpp"
 
-// What a model lacks of its definition, and what the server refuses (DESIGN section 6).
+// What a model lacks of its definition, and what the server refuses
+// (docs/design.md#what-a-model-lacks).
 namespace tracelink {
 namespace {
 
@@ -109,7 +110,7 @@ TEST_F(RegistrarUpkeepTest, ModelsDeletedMeanwhileAreRegisteredAgain) {
   EXPECT_EQ(mlflow.ids_with("READY"), Ids{replica.ready_id()});
 }
 
-// A create that the server stored in part only (MLFLOW section 3.5).
+// A create that the server stored in part only (docs/mlflow-servers.md#values-of-the-wrong-type).
 TEST_F(RegistrarUpkeepTest, WhatWasDroppedFromACreateIsSentAgain) {
   model().deleted = true;
   replica.link.params = {{"llm", "gpt"}};

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-// Bodies byte by byte: the server drops what follows a value that it cannot read (MLFLOW section
-// 3.5), so order and types are part of the contract.
+// Bodies byte by byte: the server drops what follows a value that it cannot read
+// (docs/mlflow-servers.md#values-of-the-wrong-type), so order and types are part of the contract.
 namespace tracelink {
 namespace {
 

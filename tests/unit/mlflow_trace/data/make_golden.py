@@ -277,7 +277,7 @@ SCENARIOS = [nested, chat, responses, no_text, empty_messages, long_texts, exact
 
 
 def documented_span_json(span_dict, kind):
-    # MLFLOW section 4.3: newer SDKs write the kind too.
+    # Newer SDKs write the kind too (docs/mlflow-servers.md#sizes).
     out = {}
     for key, value in span_dict.items():
         out[key] = value
