@@ -1,8 +1,10 @@
 #include "config/checks.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 
 #include "config/default_paths.hpp"
 #include "config/source_facts.hpp"
@@ -130,6 +132,25 @@ void check_model(Draft& draft, bool required) {
   }
 }
 
+// MLflow takes no other characters in the key of a tag that a person sets, and its own tags tell
+// other things.
+void check_version_tag(Draft& draft) {
+  constexpr std::size_t kMaxKey = 250;
+  const std::string& key = draft.loaded.config.forward.version_tag;
+  const auto is_allowed = [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("_-./:").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (std::ranges::all_of(key, is_allowed) && key.size() <= kMaxKey &&
+      !key.starts_with("mlflow.")) {
+    return;
+  }
+  fail(draft, "forward.version_tag",
+       "found " + tracelink::quoted(key) +
+           ", allowed: at most 250 letters, digits and characters of _-./:, not beginning with "
+           "mlflow.");
+}
+
 void complete_uri(Draft& draft) {
   TrackingConfig& tracking = draft.loaded.config.tracking;
   if (tracking.uri.empty()) {
@@ -215,6 +236,7 @@ void complete(Draft& draft, const LoadContext& context) {
   check_paths(draft);
   complete_source(draft, context);
   check_model(draft, context.model_required);
+  check_version_tag(draft);
   complete_uri(draft);
   check_credentials(draft);
   check_certificates(draft);

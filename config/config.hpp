@@ -59,6 +59,7 @@ struct ForwardConfig {
   std::uint32_t connections = 2, max_traces_per_batch = 50;
   std::uint64_t max_batch_bytes = 8ull << 20;
   std::chrono::milliseconds trace_grace{2'000}, trace_idle{600'000};
+  std::string version_tag = "tracelink.version";
 };
 struct ControlConfig {
   std::string socket, http;

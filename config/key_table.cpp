@@ -209,6 +209,8 @@ constexpr auto kKeys = std::to_array<Key>({
      false,
      "A trace without its root is sent after this time without a new span.",
      {kSecond / 10, 7 * 24 * kHour}},
+    {"forward.version_tag", Syntax::text, kForward<&ForwardConfig::version_tag>, "", false,
+     "Key of the tag that names the version on each linked trace; empty: no tag."},
     {"shutdown_grace",
      Syntax::duration_or_empty,
      &at<&Config::shutdown_grace>,

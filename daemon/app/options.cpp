@@ -93,7 +93,8 @@ Registrar::Options registrar_options_of(const Config& config) {
 MlflowDestination::Options mlflow_destination_options_of(const Config& config) {
   return {.connections = config.forward.connections,
           .max_batch_bytes = config.forward.max_batch_bytes,
-          .metadata = {}};
+          .metadata = {},
+          .version_tag = config.forward.version_tag};
 }
 
 ForwarderOptions forwarder_options_of(const Config& config) {

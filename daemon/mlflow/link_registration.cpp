@@ -292,6 +292,7 @@ void LinkRegistration::finish() {
   if (!status_.definition.empty()) {
     resolved.model_id = model_.model_id;
     resolved.name = model_.name;
+    resolved.version = asked_name(model_);
     status_.created = created_ && is_own(model_, stored_.instance);
     warn_of_another_name();
   }

@@ -33,6 +33,11 @@ void compare_text(std::string_view what, const std::string& stored, const std::s
 
 }  // namespace
 
+std::string asked_name(const LoggedModel& model) {
+  const auto tag = model.tags.find(kModelNameTag);
+  return tag == model.tags.end() ? model.name : tag->second;
+}
+
 bool has_failed(const LoggedModel& model) { return model.status == "UPLOAD_FAILED"; }
 
 bool is_own(const LoggedModel& model, const std::string& instance) {
@@ -57,10 +62,6 @@ ModelChoice choose_model(const std::vector<LoggedModel>& models, const std::stri
 
 std::optional<LoggedModel> older_twin(const LoggedModel& model,
                                       const std::vector<LoggedModel>& hits) {
-  const auto asked_name = [](const LoggedModel& of) {
-    const auto tag = of.tags.find(kModelNameTag);
-    return tag == of.tags.end() ? std::string() : tag->second;
-  };
   const LoggedModel* oldest = nullptr;
   for (const LoggedModel& hit : hits) {
     const bool is_twin =

@@ -24,6 +24,9 @@ struct ModelChoice {
 // Age is creation time, then id. `models` outlives the result.
 ModelChoice choose_model(const std::vector<LoggedModel>& models, const std::string& instance);
 
+// The name that the model was made for: what kModelNameTag keeps, else its own.
+std::string asked_name(const LoggedModel& model);
+
 bool has_failed(const LoggedModel& model);
 // Created by this registrar.
 bool is_own(const LoggedModel& model, const std::string& instance);

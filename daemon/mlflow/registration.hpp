@@ -21,7 +21,8 @@ enum class RegistrationState { unresolved, ready, failed };
 
 struct ResolvedModel {
   std::string model_id, name, experiment_id,
-      experiment_name;  // model_id empty: the link asks for no model, only an experiment
+      experiment_name;       // model_id empty: the link asks for no model, only an experiment
+  std::string version = {};  // its asked_name(); known once the model is verified
 };
 
 struct RegistrationStatus {

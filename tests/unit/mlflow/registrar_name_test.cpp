@@ -24,6 +24,7 @@ TEST_F(RegistrarNameTest, AutomaticTriesTheExactNameAndThenThePortableOne) {
   EXPECT_EQ(mlflow.model(replica.ready_id()).tags.at(kModelNameTag), "agent-v1.2");
   EXPECT_EQ(replica.status().model->name, "agent-v1-2");
   EXPECT_EQ(replica.status().requested_name, "agent-v1.2");
+  EXPECT_EQ(replica.status().model->version, "agent-v1.2");
   EXPECT_EQ(mlflow.count("POST logged-models"), 2u);
 }
 
@@ -41,6 +42,7 @@ TEST_F(RegistrarNameTest, AnAllowedNameGetsNoTag) {
   replica.link.version = "v1";
   replica.run();
   EXPECT_EQ(name(), "agent-v1");
+  EXPECT_EQ(replica.status().model->version, "agent-v1");
   EXPECT_FALSE(mlflow.model(replica.ready_id()).tags.contains(kModelNameTag));
 }
 
