@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "config/default_paths.hpp"
+#include "config/reserved_tags.hpp"
 #include "config/source_facts.hpp"
 #include "config/text.hpp"
 #include "config/tracking_uri.hpp"
@@ -62,6 +63,7 @@ void check_paths(Draft& draft) {
 // Facts about the source are worth less than running, unless the version is one.
 void complete_source(Draft& draft, const LoadContext& context) {
   ModelConfig& model = draft.loaded.config.model;
+  model.origin = origin_of(context.environment, context.cgroup);
   const bool is_the_version = model.version == "git" && context.model_required;
   auto source = source_facts(model.git, context.environment);
   if (!source) {
@@ -98,14 +100,10 @@ bool may_name_theirs(const Draft& draft) {
          draft.loaded.config.model.from_traces != "off";
 }
 
-// Tags by which the daemon knows its models again, and MLflow an external one.
-constexpr const char* kReservedTags[] = {"tracelink.instance", "tracelink.model_name",
-                                         "mlflow.model.isExternal"};
-
 void check_tags(Draft& draft) {
-  for (const char* key : kReservedTags) {
-    if (!draft.loaded.config.model.tags.contains(key)) continue;
-    fail(draft, "model.tags", std::string(key) + " is set by the daemon itself; remove it");
+  for (const auto& [key, value] : draft.loaded.config.model.tags) {
+    if (!is_reserved_tag(key)) continue;
+    fail(draft, "model.tags", key + " is set by the daemon itself; remove it");
   }
 }
 

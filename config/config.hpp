@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/git/git_facts.hpp"
+#include "daemon/git/origin.hpp"
 
 namespace tracelink {
 
@@ -17,7 +18,8 @@ struct ModelConfig {
   std::string id, name, version;
   std::string git = "auto";  // auto | off | path of a work tree
   GitFacts source;           // what `git` names tells; found by the loader
-  std::string type, source_run_id;
+  Origin origin;             // of models that are created; found by the loader
+  std::string type, source_run_id, description, source_name;
   std::map<std::string, std::string> params, tags;
   std::string name_policy = "auto";  // auto | exact | portable
   bool delete_twins = true;

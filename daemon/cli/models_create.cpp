@@ -106,7 +106,11 @@ int create_model(const Context& context, const CreateOptions& options) {
   if (const char* run = std::getenv("MLFLOW_RUN_ID"); request.source_run_id.empty() && run) {
     request.source_run_id = run;
   }
-  request.tags.merge(source_tags(*source));  // --tag wins
+  // --tag wins over the configuration, and both over what is found.
+  request.tags.merge(description_tags(config->model.description, config->model.source_name));
+  request.tags.merge(source_tags(*source));
+  request.tags.merge(origin_tags(config->model.origin));
+  name_source(request.tags);
   request.tags.emplace("mlflow.model.isExternal", "true");
 
   TrackingClient& client = (*session)->client();

@@ -8,6 +8,7 @@
 #include "daemon/mlflow/model_choice.hpp"
 #include "daemon/mlflow/model_name.hpp"
 #include "daemon/mlflow/remedies.hpp"
+#include "daemon/mlflow/source_tags.hpp"
 
 namespace tracelink {
 namespace {
@@ -342,7 +343,10 @@ CreateModel LinkRegistration::new_model() const {
   const LinkDefinition& link = status_.definition;
   CreateModel model{experiment_.id,     link.model_name(), link.type,
                     link.source_run_id, link.params,       link.tags};
+  const auto& created = environment_.options.creation_tags;
   model.tags.insert(link.source_tags.begin(), link.source_tags.end());
+  model.tags.insert(created.begin(), created.end());
+  name_source(model.tags);
   model.tags[kExternalTag] = "true";
   model.tags[kInstanceTag] = stored_.instance;
   if (portable_) {

@@ -92,7 +92,8 @@ ModelDifference compare(const LoggedModel& model, const LinkDefinition& link) {
   }
   for (const auto& [key, value] : link.source_tags) {
     const auto stored = model.tags.find(key);
-    if (link.tags.contains(key) || stored == model.tags.end()) continue;
+    const bool tells_of_source = is_source_tag(key) && stored != model.tags.end();
+    if (link.tags.contains(key) || !tells_of_source) continue;
     compare_text("tag " + key, stored->second, value, difference.warnings);
   }
   compare_text("type", model.model_type, link.type, difference.warnings);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ class Registrar {
     std::chrono::milliseconds settle_time{2'000};  // plus up to half; twins show up meanwhile
     bool delete_twins = true;                      // own PENDING ones that lost and have no traces
     std::chrono::minutes forget_named{120};
+    std::map<std::string, std::string> creation_tags = {};  // those of the link win
   };
   Registrar(Options options, TrackingClient& client, FileSystem& fs, const Clock& clock,
             RandomSource& random);
