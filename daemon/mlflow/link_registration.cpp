@@ -46,6 +46,7 @@ std::string random_hex(RandomSource& random) {
 // The remedy where a trace named the model.
 std::string_view for_applications(std::string_view remedy) {
   if (remedy == remedy::kModelName) return remedy::kNamedModelName;
+  if (remedy == remedy::kAmbiguousName) return remedy::kNamedAmbiguousName;
   if (remedy == remedy::kModelGone) return remedy::kNamedModelGone;
   if (remedy == remedy::kModelFailed) return remedy::kNamedModelFailed;
   return remedy;
@@ -198,23 +199,35 @@ void LinkRegistration::experiment_resolved(Experiment experiment) {
 }
 
 void LinkRegistration::search() {
-  search_models_by_names(environment_.client, experiment_.id, names_to_search(),
-                         then<std::vector<LoggedModel>>([this](std::vector<LoggedModel> hits) {
-                           choose(counting(std::move(hits)));
-                         }));
+  search_models_by_names(
+      environment_.client, experiment_.id, names_to_search(),
+      then<std::vector<LoggedModel>>([this](std::vector<LoggedModel> hits) { choose(hits); }));
 }
 
-void LinkRegistration::choose(std::vector<LoggedModel> hits) {
-  const ModelChoice choice = choose_model(hits, stored_.instance);
+void LinkRegistration::choose(const std::vector<LoggedModel>& hits) {
+  const std::string asked = status_.definition.model_name();
+  const NamedModels named = models_named(asked, hits);
+  if (!named.others.empty()) {
+    return fail(link_failure(ambiguity(asked, named), remedy::kAmbiguousName));
+  }
+  portable_name_taken_ = std::ranges::any_of(hits, [&](const LoggedModel& model) {
+    return model.name == portable_name(asked) && asked_name(model) != asked;
+  });
+  const ModelChoice choice = choose_model(named.models, stored_.instance);
   if (choice.only_failed) {
-    return fail(link_failure("model " + hits.front().model_id + " (" + hits.front().name +
-                                 ") has status " + hits.front().status,
-                             remedy::kModelFailed));
+    const LoggedModel& failed = named.models.front();
+    return fail(link_failure(
+        "model " + failed.model_id + " (" + failed.name + ") has status " + failed.status,
+        remedy::kModelFailed));
   }
   if (choice.winner == nullptr) return create();
   if (choice.winner->status == "READY") {
     for (const std::string& id : choice.own_ready_losers) {
       warnings_.push_back("twin model " + id + " is READY too and was left in place");
+    }
+    if (!choice.other_ready_losers.empty()) {
+      warnings_.push_back("several models are named \"" + asked +
+                          "\": " + told_choice(choice.winner->model_id, choice.other_ready_losers));
     }
     return take_winner(*choice.winner, choice.own_pending_losers);
   }
@@ -320,23 +333,13 @@ void LinkRegistration::warn_of_another_name() {
                       model_.name + "\" (model.name_policy)");
 }
 
+// The portable ones too: what another policy, or another server, made of the name is the same
+// model.
 std::vector<std::string> LinkRegistration::names_to_search() const {
   const std::string name = status_.definition.model_name();
-  if (!portable_) return {name};
-  return {portable_name(name), distinct_portable_name(name)};
-}
-
-// A model that stands for another name counts never, and one with a portable name only if it was
-// made for the same asked name.
-std::vector<LoggedModel> LinkRegistration::counting(std::vector<LoggedModel> hits) {
-  const std::string asked = status_.definition.model_name();
-  const auto is_anothers = [&](const LoggedModel& model) {
-    const auto tag = model.tags.find(kModelNameTag);
-    return tag == model.tags.end() ? portable_ : tag->second != asked;
-  };
-  portable_name_taken_ = std::ranges::any_of(hits, is_anothers);
-  std::erase_if(hits, is_anothers);
-  return hits;
+  const bool is_exact = status_.definition.name_policy == NamePolicy::exact;
+  if (is_exact || !has_portable_name(status_.definition)) return {name};
+  return {name, portable_name(name), distinct_portable_name(name)};
 }
 
 CreateModel LinkRegistration::new_model() const {
