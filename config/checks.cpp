@@ -1,10 +1,13 @@
 #include "config/checks.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 
 #include "config/default_paths.hpp"
+#include "config/reserved_tags.hpp"
 #include "config/source_facts.hpp"
 #include "config/text.hpp"
 #include "config/tracking_uri.hpp"
@@ -60,6 +63,7 @@ void check_paths(Draft& draft) {
 // Facts about the source are worth less than running, unless the version is one.
 void complete_source(Draft& draft, const LoadContext& context) {
   ModelConfig& model = draft.loaded.config.model;
+  model.origin = origin_of(context.environment, context.cgroup);
   const bool is_the_version = model.version == "git" && context.model_required;
   auto source = source_facts(model.git, context.environment);
   if (!source) {
@@ -96,14 +100,10 @@ bool may_name_theirs(const Draft& draft) {
          draft.loaded.config.model.from_traces != "off";
 }
 
-// Tags by which the daemon knows its models again, and MLflow an external one.
-constexpr const char* kReservedTags[] = {"tracelink.instance", "tracelink.model_name",
-                                         "mlflow.model.isExternal"};
-
 void check_tags(Draft& draft) {
-  for (const char* key : kReservedTags) {
-    if (!draft.loaded.config.model.tags.contains(key)) continue;
-    fail(draft, "model.tags", std::string(key) + " is set by the daemon itself; remove it");
+  for (const auto& [key, value] : draft.loaded.config.model.tags) {
+    if (!is_reserved_tag(key)) continue;
+    fail(draft, "model.tags", key + " is set by the daemon itself; remove it");
   }
 }
 
@@ -128,6 +128,25 @@ void check_model(Draft& draft, bool required) {
          tracelink::quoted(config.model.name) +
              " is not a model id (m- and 32 hex digits); taken as a name");
   }
+}
+
+// MLflow takes no other characters in the key of a tag that a person sets, and its own tags tell
+// other things.
+void check_version_tag(Draft& draft) {
+  constexpr std::size_t kMaxKey = 250;
+  const std::string& key = draft.loaded.config.forward.version_tag;
+  const auto is_allowed = [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("_-./:").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (std::ranges::all_of(key, is_allowed) && key.size() <= kMaxKey &&
+      !key.starts_with("mlflow.")) {
+    return;
+  }
+  fail(draft, "forward.version_tag",
+       "found " + tracelink::quoted(key) +
+           ", allowed: at most 250 letters, digits and characters of _-./:, not beginning with "
+           "mlflow.");
 }
 
 void complete_uri(Draft& draft) {
@@ -215,6 +234,7 @@ void complete(Draft& draft, const LoadContext& context) {
   check_paths(draft);
   complete_source(draft, context);
   check_model(draft, context.model_required);
+  check_version_tag(draft);
   complete_uri(draft);
   check_credentials(draft);
   check_certificates(draft);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/git/git_facts.hpp"
+#include "daemon/git/origin.hpp"
 
 namespace tracelink {
 
@@ -17,7 +18,8 @@ struct ModelConfig {
   std::string id, name, version;
   std::string git = "auto";  // auto | off | path of a work tree
   GitFacts source;           // what `git` names tells; found by the loader
-  std::string type, source_run_id;
+  Origin origin;             // of models that are created; found by the loader
+  std::string type, source_run_id, description, source_name;
   std::map<std::string, std::string> params, tags;
   std::string name_policy = "auto";  // auto | exact | portable
   bool delete_twins = true;
@@ -59,6 +61,7 @@ struct ForwardConfig {
   std::uint32_t connections = 2, max_traces_per_batch = 50;
   std::uint64_t max_batch_bytes = 8ull << 20;
   std::chrono::milliseconds trace_grace{2'000}, trace_idle{600'000};
+  std::string version_tag = "tracelink.version";
 };
 struct ControlConfig {
   std::string socket, http;

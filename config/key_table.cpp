@@ -66,6 +66,11 @@ constexpr auto kKeys = std::to_array<Key>({
      "The LoggedModel's `model_type`, such as `agent`."},
     {"model.source_run_id", Syntax::text, kModel<&ModelConfig::source_run_id>, "", false,
      "The MLflow run that made the model."},
+    {"model.description", Syntax::lines, kModel<&ModelConfig::description>, "", false,
+     "Text that MLflow's page of the model shows, in Markdown; written when the model is created."},
+    {"model.source", Syntax::text, kModel<&ModelConfig::source_name>, "", false,
+     "Name that MLflow's page shows as the model's source; empty: the CI job, service unit or "
+     "container that creates it, else the repository."},
     {"model.params", Syntax::map, kModel<&ModelConfig::params>, "", false,
      "Parameters of the model; every value is kept as the text that is written."},
     {"model.tags", Syntax::map, kModel<&ModelConfig::tags>, "", false, "Tags of the model."},
@@ -209,6 +214,8 @@ constexpr auto kKeys = std::to_array<Key>({
      false,
      "A trace without its root is sent after this time without a new span.",
      {kSecond / 10, 7 * 24 * kHour}},
+    {"forward.version_tag", Syntax::text, kForward<&ForwardConfig::version_tag>, "", false,
+     "Key of the tag that names the version on each linked trace; empty: no tag."},
     {"shutdown_grace",
      Syntax::duration_or_empty,
      &at<&Config::shutdown_grace>,
@@ -277,6 +284,8 @@ std::string expected(const Key& key) {
     case Syntax::tracking_uri:
     case Syntax::header_text:
       return "text";
+    case Syntax::lines:
+      return "text, of several lines too";
     case Syntax::name_template:
       return "text, with {attribute} for an attribute of the traces' resource";
     case Syntax::word:

@@ -17,6 +17,7 @@ namespace tracelink {
 // How the text of a value is read; see expected().
 enum class Syntax {
   text,
+  lines,          // text that may have line breaks and tabs
   name_template,  // text with {attribute}
   tracking_uri,   // or empty
   header_text,    // text without control characters

@@ -161,6 +161,8 @@ LoadContext context_of_process() {
     if (equals == std::string_view::npos) continue;
     context.environment.emplace(variable.substr(0, equals), variable.substr(equals + 1));
   }
+  std::ifstream cgroup("/proc/self/cgroup");
+  std::getline(cgroup, context.cgroup);
   context.uid = geteuid();
   context.is_root = context.uid == 0;
   return context;

@@ -18,6 +18,7 @@ struct LoadContext {
   std::map<std::string, std::string> flags;  // dotted key -> value: the strongest source
   bool is_root = false;
   std::uint32_t uid = 0;
+  std::string cgroup;  // /proc/self/cgroup
   std::string default_file = "/etc/tracelink/tracelinkd.yaml";
   bool model_required = true;  // false for commands that only talk to the tracking server
 };

@@ -34,4 +34,11 @@ Result<SourceFacts> source_facts(const std::string& git,
   return source;
 }
 
+Origin origin_of(const std::map<std::string, std::string>& environment, const std::string& cgroup) {
+  Origin origin = origin_in(environment, cgroup);
+  drop_what_is_no_text(origin.user);
+  drop_what_is_no_text(origin.place);
+  return origin;
+}
+
 }  // namespace tracelink

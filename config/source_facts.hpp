@@ -5,6 +5,7 @@
 
 #include "daemon/base/result.hpp"
 #include "daemon/git/git_facts.hpp"
+#include "daemon/git/origin.hpp"
 
 namespace tracelink {
 
@@ -17,5 +18,8 @@ struct SourceFacts {
 // Errors: a folder that cannot be read as a work tree.
 Result<SourceFacts> source_facts(const std::string& git,
                                  const std::map<std::string, std::string>& environment);
+
+// Who and what registers models here, as valid UTF-8 without control characters.
+Origin origin_of(const std::map<std::string, std::string>& environment, const std::string& cgroup);
 
 }  // namespace tracelink

@@ -92,10 +92,19 @@ bool is_text_of(const Key& key, std::string_view text) {
   }
 }
 
+std::string without_layout(std::string text) {
+  std::erase_if(text, [](char c) { return c == '\n' || c == '\t'; });
+  return text;
+}
+
 // What is_text_of() and expected() do not tell well enough.
 Message special_fault(const Key& key, const Setting& setting, const std::string& text) {
   if (key.syntax == Syntax::name_template && !text.empty() && without_blank_ends(text).empty()) {
     return refusal(key, setting, "only blanks");
+  }
+  if (key.syntax == Syntax::lines) {
+    return has_control_characters(without_layout(text)) ? Message("holds a control character")
+                                                        : Message();
   }
   if (has_control_characters(text)) return "holds a line break or another control character";
   if (is_in_quotes(text) && key.path != kPassword) {

@@ -40,13 +40,16 @@ std::string describe(const KnownLink& known) {
 }  // namespace
 
 Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition& configured,
-                                  const std::optional<ResolvedModel>& resolved) {
+                                  const std::optional<ResolvedModel>& resolved,
+                                  const ExperimentRef& experiment) {
   if (word.find_first_not_of(" \t\r\n") == std::string::npos) {
     return invalid("no model is named");
   }
-  if (word == configured.id || word == configured.model_name()) return configured;
+  const bool is_elsewhere = !experiment.empty() && experiment != configured.experiment;
+  const bool is_configured = word == configured.id || word == configured.model_name();
+  if (is_configured && !is_elsewhere) return configured;
   LinkDefinition link;
-  link.experiment = configured.experiment;
+  link.experiment = is_elsewhere ? experiment : configured.experiment;
   if (is_model_id(word)) {
     link.id = word;
     return link;
@@ -59,12 +62,11 @@ Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition&
   link.name = word;
   link.name_policy = configured.name_policy;
   if (!link.experiment.empty() || configured.id.empty()) return link;
-  if (!resolved) {
-    return invalid("the experiment of the configured model " + configured.id +
-                   " is not known yet, so the name '" + word +
-                   "' has no place: give an id, or set experiment.name");
+  if (resolved) {
+    link.experiment.id = resolved->experiment_id;
+  } else {
+    link.experiment.of_model = configured.id;
   }
-  link.experiment.id = resolved->experiment_id;
   return link;
 }
 

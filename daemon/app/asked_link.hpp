@@ -12,14 +12,17 @@
 namespace tracelink {
 
 // The link that an operator asks for by one word while the daemon runs: "m-" and 32 hex digits are
-// an id, anything else a name in the experiment of the configured model and under its name policy.
+// an id, anything else a name under the configured name policy, in `experiment`, which is that of
+// the configured model if it is empty.
 // Params, tags and type of the configuration describe another version and are left out, unless the
 // word names the configured model itself.
 //
 // `resolved`: the configured model, if it is known: where an id is configured without an
-// experiment, only the server knows the experiment. Error: `invalid`, for the operator. Pure.
+// experiment, only the server knows the experiment; until it tells, the link asks for that of the
+// id. Error: `invalid`, for the operator. Pure.
 Result<LinkDefinition> asked_link(const std::string& word, const LinkDefinition& configured,
-                                  const std::optional<ResolvedModel>& resolved);
+                                  const std::optional<ResolvedModel>& resolved,
+                                  const ExperimentRef& experiment = {});
 
 // A link that traces may be kept under, and what is known of its model.
 struct KnownLink {

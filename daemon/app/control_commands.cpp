@@ -62,10 +62,21 @@ std::string scope_of(const std::string& service) {
   return service.empty() ? "all services" : "service " + service;
 }
 
-Result<LinkDefinition> link_asked_for(const std::string& word, const ControlParts& parts) {
+std::string text_in(const Body& body, const char* key) {
+  const auto found = body.find(key);
+  return found == body.end() ? "" : found->second;
+}
+
+Result<LinkDefinition> link_asked_for(const std::string& word, const Body& body,
+                                      const ControlParts& parts) {
+  const ExperimentRef experiment{.id = text_in(body, "experiment_id"),
+                                 .name = text_in(body, "experiment_name")};
+  if (!experiment.id.empty() && !experiment.name.empty()) {
+    return Error{ErrorCode::invalid, "experiment_id together with experiment_name"};
+  }
   const auto configured = parts.delivery.registration(parts.active.configured());
   return asked_link(word, link_of(parts.config),
-                    configured ? configured->model : std::optional<ResolvedModel>());
+                    configured ? configured->model : std::optional<ResolvedModel>(), experiment);
 }
 
 // Registers the model, and waits until its state is known as far as it is.
@@ -77,9 +88,8 @@ void register_now(const LinkHash& link, const LinkDefinition& definition, Delive
 ControlReply set_active(const Body& body, const ControlParts& parts) {
   const auto model = body.find("model");
   if (model == body.end()) return error_reply(400, "\"model\" is missing: a name or an id");
-  const auto service = body.find("service");
-  const std::string name = service == body.end() ? "" : service->second;
-  const auto definition = link_asked_for(model->second, parts);
+  const std::string name = text_in(body, "service");
+  const auto definition = link_asked_for(model->second, body, parts);
   if (!definition) return reply_of(definition.error());
   const std::string now = utc_iso(parts.clock.wall());
   const auto link = parts.active.set(name, *definition, now);
@@ -93,8 +103,7 @@ ControlReply set_active(const Body& body, const ControlParts& parts) {
 }
 
 ControlReply clear_active(const Body& body, const ControlParts& parts) {
-  const auto service = body.find("service");
-  const std::string name = service == body.end() ? "" : service->second;
+  const std::string name = text_in(body, "service");
   const auto cleared = parts.active.clear(name);
   if (!cleared) return reply_of(cleared.error());
   if (*cleared) spdlog::info("active model cleared for={}", quoted_text(scope_of(name)));
@@ -128,7 +137,7 @@ ControlReply relink(const Body& body, const ControlParts& parts) {
   }
   const auto from = meant_link(from_word->second, known_links(parts));
   if (!from) return reply_of(from.error());
-  const auto definition = link_asked_for(to_word->second, parts);
+  const auto definition = link_asked_for(to_word->second, body, parts);
   if (!definition) return reply_of(definition.error());
   if (is_template(*definition)) {
     return error_reply(400, "'" + to_word->second + "' is made of attributes: name one model");
@@ -177,12 +186,12 @@ ControlReply handle_command(const ControlRequest& request, const ControlParts& p
   const bool remove = request.method == "DELETE";
   if (!post && !remove) return error_reply(405, "only GET, POST and DELETE are known here");
   if (request.target == "/active-model") {
-    const auto body = body_of(request, {"model", "service"});
+    const auto body = body_of(request, {"model", "service", "experiment_id", "experiment_name"});
     if (!body) return error_reply(400, R"(the body is {"model": "…", "service": "…"})");
     return post ? set_active(*body, parts) : clear_active(*body, parts);
   }
   if (request.target == "/relinks" && post) {
-    const auto body = body_of(request, {"from", "to"});
+    const auto body = body_of(request, {"from", "to", "experiment_id", "experiment_name"});
     if (!body) return error_reply(400, R"(the body is {"from": "…", "to": "…"})");
     return relink(*body, parts);
   }

@@ -32,6 +32,14 @@ OnFull on_full_of(const std::string& word) {
   return OnFull::wait;
 }
 
+// A model that is given by id exists: nothing is written at its creation.
+std::map<std::string, std::string> creation_tags_of(const ModelConfig& model) {
+  if (!model.id.empty()) return {};
+  auto tags = description_tags(model.description, model.source_name);
+  tags.merge(source_tags(model.source));
+  return tags;
+}
+
 // As ActiveLinks remembers it.
 LinkHash configured_link(const Config& config) {
   const LinkDefinition link = link_of(config);
@@ -49,10 +57,7 @@ LinkDefinition link_of(const Config& config) {
                         .source_run_id = config.model.source_run_id,
                         .params = config.model.params,
                         .tags = config.model.tags,
-                        // A model that is given by id exists: nothing is written at its creation.
-                        .source_tags = config.model.id.empty()
-                                           ? source_tags(config.model.source)
-                                           : std::map<std::string, std::string>{},
+                        .source_tags = creation_tags_of(config.model),
                         .experiment = {.id = config.experiment.id, .name = config.experiment.name}};
 }
 
@@ -87,13 +92,15 @@ TrackingOptions tracking_options_of(const Config& config) {
 
 Registrar::Options registrar_options_of(const Config& config) {
   return {.directory = std::filesystem::path(config.state_dir) / "models",
-          .delete_twins = config.model.delete_twins};
+          .delete_twins = config.model.delete_twins,
+          .creation_tags = origin_tags(config.model.origin)};
 }
 
 MlflowDestination::Options mlflow_destination_options_of(const Config& config) {
   return {.connections = config.forward.connections,
           .max_batch_bytes = config.forward.max_batch_bytes,
-          .metadata = {}};
+          .metadata = {},
+          .version_tag = config.forward.version_tag};
 }
 
 ForwarderOptions forwarder_options_of(const Config& config) {

@@ -48,6 +48,7 @@ int show(const Context& context, const std::string& file) {
 void add_config(CLI::App& app, const Context& context, int& exit_code) {
   CLI::App* command = app.add_subcommand("config", "Check or show the configuration");
   command->require_subcommand(1);
+  command->footer("Examples:\n  tracelink config check\n  tracelink config show");
   auto file = std::make_shared<std::string>();
 
   CLI::App* check_command = command->add_subcommand("check", "Report every problem; exit 0 or 1");

@@ -129,8 +129,10 @@ std::shared_ptr<Selection> add_selection(CLI::App* command) {
 void add_dead_letters(CLI::App& app, const Context& context, int& exit_code) {
   CLI::App* command = app.add_subcommand("dead-letters", "Traces that the server refused for good");
   command->require_subcommand(1);
+  command->footer("Examples:\n  tracelink dead-letters ls\n  tracelink dead-letters replay --all");
 
   CLI::App* ls = command->add_subcommand("ls", "List them");
+  ls->alias("list");
   ls->footer("Example:\n  tracelink dead-letters ls --json");
   ls->callback([&context, &exit_code] { exit_code = list(context); });
 

@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <exception>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -26,6 +29,7 @@ int main(int argc, char** argv) {
       "  tracelink status\n"
       "  tracelink run -- python app.py\n"
       "  tracelink models create --name my-agent --param llm=gpt-4o\n"
+      "  tracelink help models create\n"
       "\n"
       "Exit codes: 0 done, 1 failed, 2 usage, 3 daemon or server not reachable.");
   app.set_version_flag("--version", std::string("tracelink ") + tracelink::kVersion);
@@ -48,9 +52,12 @@ int main(int argc, char** argv) {
   mention_global_options(app);
 
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> arguments = with_help_as_option({argv + 1, argv + argc});
+    std::ranges::reverse(arguments);  // as CLI11 takes them
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    const std::string unknown = unknown_command(app);
+    const std::string command = unknown_command(app);
+    const std::string unknown = command.empty() ? unknown_option(app) : command;
     if (error.get_exit_code() != 0 && !unknown.empty()) {
       return fail(kUsage, unknown + "\nRun with --help for more information.");
     }

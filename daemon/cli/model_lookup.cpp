@@ -1,8 +1,10 @@
 #include "daemon/cli/model_lookup.hpp"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
+#include "daemon/cli/output.hpp"
+#include "daemon/mlflow/experiment_resolution.hpp"
 #include "daemon/mlflow/model_choice.hpp"
 #include "daemon/mlflow/model_name.hpp"
 #include "daemon/mlflow/model_upkeep.hpp"
@@ -12,36 +14,22 @@ namespace tracelink::cli {
 
 namespace {
 
-constexpr const char* kDefaultExperiment = "0";  // MLflow's "Default"
+constexpr const char* kDefaultExperiment = "0";
 
-Answer<std::string> experiment_id_by_name(TrackingSession& session, const std::string& name,
-                                          bool create) {
-  using Found = std::optional<Experiment>;
-  const auto look_up = [&] {
-    return session.wait<Found>(
-        [&](auto done) { session.client().get_experiment_by_name(name, std::move(done)); });
-  };
-  Answer<Found> found = look_up();
-  if (create && std::holds_alternative<Found>(found) && !std::get<Found>(found)) {
-    const auto created = session.wait<std::optional<std::string>>(
-        [&](auto done) { session.client().create_experiment(name, std::move(done)); });
-    if (const auto* failure = std::get_if<Failure>(&created)) return *failure;
-    if (const auto& id = std::get<0>(created)) return *id;
-    found = look_up();
-  }
-  if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
-  if (const Found& experiment = std::get<Found>(found)) return experiment->id;
-  Failure missing =
-      configuration_failure(FailureScope::experiment, "there is no experiment named '" + name + "'",
-                            "check the name, or create the experiment first");
-  missing.http_status = 404;
-  return missing;
+// The answer of MLflow for what is not there.
+Failure missing(std::string message, std::string_view remedy) {
+  Failure failure = configuration_failure(FailureScope::experiment, std::move(message), remedy);
+  failure.http_status = 404;
+  return failure;
 }
 
-// By the name itself, or by the portable one that stands for it.
-bool is_named(const LoggedModel& model, const std::string& asked) {
-  const auto tag = model.tags.find(kModelNameTag);
-  return tag == model.tags.end() ? model.name == asked : tag->second == asked;
+Answer<Experiment> existing_experiment(TrackingSession& session, const std::string& name) {
+  const auto found = session.wait<std::optional<Experiment>>(
+      [&](auto done) { session.client().get_experiment_by_name(name, std::move(done)); });
+  if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
+  if (const auto& experiment = std::get<0>(found)) return *experiment;
+  return missing("there is no experiment named '" + name + "'",
+                 "check the name, or create the experiment first");
 }
 
 std::vector<std::string> names_for(const std::string& asked) {
@@ -53,38 +41,89 @@ std::vector<std::string> names_for(const std::string& asked) {
   return names;
 }
 
-}  // namespace
-
-Answer<std::string> experiment_of(TrackingSession& session, const Config& config,
-                                  const std::string& id, const std::string& name, bool create) {
-  if (!id.empty()) return id;
-  if (!name.empty()) return experiment_id_by_name(session, name, create);
-  if (!config.experiment.id.empty()) return config.experiment.id;
-  if (!config.experiment.name.empty()) {
-    return experiment_id_by_name(session, config.experiment.name, create);
-  }
-  return std::string(kDefaultExperiment);
+std::string shown(const Experiment& experiment) {
+  return "experiment '" + experiment.name + "' (" + experiment.id + ")";
 }
 
-Answer<std::optional<LoggedModel>> find_model(TrackingSession& session, const Config& config,
-                                              const std::string& id_or_name) {
-  using Found = std::optional<LoggedModel>;
-  if (is_model_id(id_or_name)) {
-    return session.wait<Found>(
-        [&](auto done) { session.client().get_model(id_or_name, std::move(done)); });
-  }
-  const Answer<std::string> experiment = experiment_of(session, config, "", "", false);
-  if (const auto* failure = std::get_if<Failure>(&experiment)) return *failure;
-  auto models = session.wait<std::vector<LoggedModel>>([&](auto done) {
-    search_models_by_names(session.client(), std::get<std::string>(experiment),
-                           names_for(id_or_name), std::move(done));
+}  // namespace
+
+std::shared_ptr<ExperimentOptions> add_experiment_options(CLI::App& command) {
+  auto options = std::make_shared<ExperimentOptions>();
+  auto* id = command.add_option("--experiment-id", options->id,
+                                "Where a name is looked for; default: as configured");
+  command.add_option("--experiment-name", options->name, "The same by its name")->excludes(id);
+  return options;
+}
+
+int with_session(const Context& context,
+                 const std::function<int(TrackingSession&, const Config&)>& work) {
+  const auto config = load_for_tracking(context);
+  if (!config) return fail(config.error());
+  auto session = TrackingSession::open(*config);
+  if (!session) return fail(session.error());
+  return work(**session, *config);
+}
+
+Answer<Experiment> experiment_of(TrackingSession& session, const Config& config,
+                                 const ExperimentOptions& options, bool create) {
+  const bool is_given = !options.id.empty() || !options.name.empty();
+  const std::string& id = is_given ? options.id : config.experiment.id;
+  const std::string& name = is_given ? options.name : config.experiment.name;
+  if (id.empty() && !name.empty() && !create) return existing_experiment(session, name);
+  const ExperimentRef ref{.id = id.empty() && name.empty() ? kDefaultExperiment : id, .name = name};
+  return session.wait<Experiment>(
+      [&](auto done) { resolve_experiment(session.client(), ref, std::move(done)); });
+}
+
+Answer<std::vector<LoggedModel>> models_named(TrackingSession& session,
+                                              const std::string& experiment_id,
+                                              const std::string& name) {
+  auto hits = session.wait<std::vector<LoggedModel>>([&](auto done) {
+    search_models_by_names(session.client(), experiment_id, names_for(name), std::move(done));
   });
+  if (const auto* failure = std::get_if<Failure>(&hits)) return *failure;
+  NamedModels named = tracelink::models_named(name, std::get<0>(std::move(hits)));
+  if (named.others.empty()) return std::move(named.models);
+  Failure failure = missing(ambiguity(name, named),
+                            "name one of them by its id, or by the name that it was made for");
+  return failure;
+}
+
+LoggedModel chosen_model(const std::string& name, const std::vector<LoggedModel>& models) {
+  const ModelChoice choice = choose_model(models, "");
+  const LoggedModel& chosen = choice.winner == nullptr ? models.front() : *choice.winner;
+  const std::string told = told_choice(chosen.model_id, choice.other_ready_losers);
+  if (!told.empty()) print_error("tracelink: several models are named '" + name + "': " + told);
+  return chosen;
+}
+
+Answer<LoggedModel> find_model(TrackingSession& session, const Config& config,
+                               const ExperimentOptions& options, const std::string& id_or_name) {
+  if (is_model_id(id_or_name)) {
+    const auto found = session.wait<std::optional<LoggedModel>>(
+        [&](auto done) { session.client().get_model(id_or_name, std::move(done)); });
+    if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
+    if (const auto& model = std::get<0>(found)) return *model;
+    return missing("there is no model " + id_or_name + " on " + config.tracking.uri, "");
+  }
+  const Answer<Experiment> experiment = experiment_of(session, config, options, false);
+  if (const auto* failure = std::get_if<Failure>(&experiment)) return *failure;
+  const auto& place = std::get<Experiment>(experiment);
+  const auto models = models_named(session, place.id, id_or_name);
   if (const auto* failure = std::get_if<Failure>(&models)) return *failure;
-  auto& found = std::get<std::vector<LoggedModel>>(models);
-  std::erase_if(found, [&](const LoggedModel& model) { return !is_named(model, id_or_name); });
-  if (found.empty()) return Found{};
-  const ModelChoice choice = choose_model(found, "");
-  return Found{choice.winner == nullptr ? found.front() : *choice.winner};
+  if (!std::get<0>(models).empty()) return chosen_model(id_or_name, std::get<0>(models));
+  return missing("there is no model '" + id_or_name + "' in " + shown(place),
+                 "'tracelink models list' shows those of an experiment");
+}
+
+int with_model(const Context& context, const ExperimentOptions& options,
+               const std::string& id_or_name,
+               const std::function<int(TrackingSession&, const LoggedModel&)>& work) {
+  return with_session(context, [&](TrackingSession& session, const Config& config) {
+    const auto model = find_model(session, config, options, id_or_name);
+    if (const auto* failure = std::get_if<Failure>(&model)) return fail(*failure);
+    return work(session, std::get<LoggedModel>(model));
+  });
 }
 
 }  // namespace tracelink::cli

@@ -5,6 +5,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/model_output.hpp"
+#include "daemon/cli/model_traces.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/tracking_session.hpp"
 
@@ -12,67 +13,90 @@ namespace tracelink::cli {
 
 namespace {
 
-int get_model(const Context& context, const std::string& id_or_name) {
-  const auto config = load_for_tracking(context);
-  if (!config) return fail(config.error());
-  auto session = TrackingSession::open(*config);
-  if (!session) return fail(session.error());
-  const auto found = find_model(**session, *config, id_or_name);
-  if (const auto* failure = std::get_if<Failure>(&found)) return fail(*failure);
-  const auto& model = std::get<std::optional<LoggedModel>>(found);
-  if (!model) return fail(kFailed, "there is no model '" + id_or_name + "'");
-  print_model(context, *model);
-  return kDone;
+using nlohmann::ordered_json;
+
+// Which models a command lists; filter and order are MLflow's own.
+struct Listing {
+  std::string filter, order_by;
+  bool stats = false;
+};
+
+ordered_json to_json(const TraceCounts& counts) {
+  return {{"traces", counts.traces}, {"errors", counts.errors}, {"last_trace", counts.last}};
 }
 
-int list_models(const Context& context, const std::string& experiment_id,
-                const std::string& experiment_name) {
-  const auto config = load_for_tracking(context);
-  if (!config) return fail(config.error());
-  auto session = TrackingSession::open(*config);
-  if (!session) return fail(session.error());
-  const auto experiment = experiment_of(**session, *config, experiment_id, experiment_name, false);
-  if (const auto* failure = std::get_if<Failure>(&experiment)) return fail(*failure);
-  // A search in an experiment that does not exist finds nothing, without an error.
-  const auto known = (*session)->wait<Experiment>([&](auto done) {
-    (*session)->client().get_experiment(std::get<std::string>(experiment), std::move(done));
-  });
-  if (const auto* failure = std::get_if<Failure>(&known)) return fail(*failure);
-  const auto models = (*session)->wait<std::vector<LoggedModel>>([&](auto done) {
-    (*session)->client().search_models(std::get<std::string>(experiment), "", std::move(done));
-  });
-  if (const auto* failure = std::get_if<Failure>(&models)) return fail(*failure);
+void print_line(const LoggedModel& model, const std::optional<TraceCounts>& counts) {
+  print("{}  {:<9}", model.model_id, model.status);
+  if (counts) print("{:>8} traces {:>6} errors  ", counts->traces, counts->errors);
+  print("{}\n", model.name);
+}
 
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const LoggedModel& model : std::get<0>(models)) {
-    list.push_back(to_json(model));
-    if (!context.json) {
-      print("{}  {:<9}{}\n", model.model_id, model.status, model.name);
+int list_models(const Context& context, const ExperimentOptions& options, const Listing& listing) {
+  return with_session(context, [&](TrackingSession& session, const Config& config) {
+    const auto experiment = experiment_of(session, config, options, false);
+    if (const auto* failure = std::get_if<Failure>(&experiment)) return fail(*failure);
+    const ModelQuery query{std::get<Experiment>(experiment).id, listing.filter, listing.order_by};
+    const auto models = session.wait<std::vector<LoggedModel>>(
+        [&](auto done) { session.client().query_models(query, std::move(done)); });
+    if (const auto* failure = std::get_if<Failure>(&models)) return fail(*failure);
+    ordered_json list = ordered_json::array();
+    for (const LoggedModel& model : std::get<0>(models)) {
+      std::optional<TraceCounts> counts;
+      if (listing.stats) {
+        const auto counted = count_traces(session, model);
+        if (const auto* failure = std::get_if<Failure>(&counted)) return fail(*failure);
+        counts = std::get<TraceCounts>(counted);
+      }
+      if (!context.json) print_line(model, counts);
+      list.push_back(cli::to_json(model));
+      if (counts) list.back().update(to_json(*counts));
     }
-  }
-  if (context.json) print_json(list);
-  return kDone;
+    if (context.json) print_json(list);
+    return kDone;
+  });
 }
 
 void add_get(CLI::App& models, const Context& context, int& exit_code) {
   auto target = std::make_shared<std::string>();
   CLI::App* command = models.add_subcommand("get", "Show one model");
-  command->add_option("ID_OR_NAME", *target, "m-… or a name in the configured experiment")
-      ->required();
+  command->add_option("ID_OR_NAME", *target, "m-… or a name in the experiment")->required();
+  const auto options = add_experiment_options(*command);
   command->footer("Example:\n  tracelink models get my-agent-v3");
-  command->callback([&context, &exit_code, target] { exit_code = get_model(context, *target); });
+  command->callback([&context, &exit_code, target, options] {
+    exit_code = with_model(context, *options, *target,
+                           [&](TrackingSession& /*session*/, const LoggedModel& model) {
+                             print_model(context, model);
+                             return kDone;
+                           });
+  });
 }
 
 void add_list(CLI::App& models, const Context& context, int& exit_code) {
-  auto id = std::make_shared<std::string>();
-  auto name = std::make_shared<std::string>();
+  auto listing = std::make_shared<Listing>();
   CLI::App* command =
       models.add_subcommand("list", "List the models of an experiment, oldest first");
-  auto* id_option = command->add_option("--experiment-id", *id);
-  command->add_option("--experiment-name", *name)->excludes(id_option);
-  command->footer("Example:\n  tracelink models list --experiment-name /Shared/support");
-  command->callback(
-      [&context, &exit_code, id, name] { exit_code = list_models(context, *id, *name); });
+  command->alias("ls");
+  const auto options = add_experiment_options(*command);
+  command->add_flag("--stats", listing->stats, "With the number of their traces and errors");
+  command->footer("Example:\n  tracelink models list --experiment-name /Shared/support --stats");
+  command->callback([&context, &exit_code, options, listing] {
+    exit_code = list_models(context, *options, *listing);
+  });
+}
+
+void add_search(CLI::App& models, const Context& context, int& exit_code) {
+  auto listing = std::make_shared<Listing>();
+  CLI::App* command = models.add_subcommand("search", "List the models that MLflow's filter finds");
+  command->add_option("--filter", listing->filter, "In MLflow's syntax; default: all");
+  command->add_option("--order-by", listing->order_by,
+                      "Attribute or metric, with ASC or DESC; default: creation_timestamp ASC");
+  const auto options = add_experiment_options(*command);
+  command->footer(
+      "Example:\n  tracelink models search --filter \"params.llm = 'gpt-4o'\" \\\n"
+      "      --order-by \"creation_timestamp DESC\" --json | jq -r '.[0].model_id'");
+  command->callback([&context, &exit_code, options, listing] {
+    exit_code = list_models(context, *options, *listing);
+  });
 }
 
 }  // namespace
@@ -81,9 +105,15 @@ void add_models(CLI::App& app, const Context& context, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("models", "LoggedModels on the tracking server, and which one is active");
   command->require_subcommand(1);
+  command->footer(
+      "Examples:\n  tracelink models create --name my-agent-v3 --if-missing --id-only\n"
+      "  tracelink models list --stats\n  tracelink models traces my-agent-v3 --errors");
   add_create_model(*command, context, exit_code);
   add_get(*command, context, exit_code);
   add_list(*command, context, exit_code);
+  add_search(*command, context, exit_code);
+  add_model_traces(*command, context, exit_code);
+  add_change_models(*command, context, exit_code);
   add_active_models(*command, context, exit_code);
 }
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/output.hpp"
 
 namespace tracelink::cli {
@@ -25,13 +26,20 @@ json request_of(const std::string& service) {
   return service.empty() ? json::object() : json{{"service", service}};
 }
 
+void add_experiment(json& request, const ExperimentOptions& experiment) {
+  if (!experiment.id.empty()) request["experiment_id"] = experiment.id;
+  if (!experiment.name.empty()) request["experiment_name"] = experiment.name;
+}
+
 std::string scope_of(const std::string& service) {
   return service.empty() ? "" : " of service " + service;
 }
 
-int set_active(const Context& context, const std::string& model, const std::string& service) {
+int set_active(const Context& context, const std::string& model, const std::string& service,
+               const ExperimentOptions& experiment) {
   json request = request_of(service);
   request["model"] = model;
+  add_experiment(request, experiment);
   const auto body = ask_daemon(context, "POST", "/active-model", request.dump());
   if (!body) return fail(body.error());
   const json answer = json::parse(*body);
@@ -65,8 +73,10 @@ int clear_active(const Context& context, const std::string& service) {
   return kDone;
 }
 
-int relink(const Context& context, const std::string& from, const std::string& to) {
-  const json request{{"from", from}, {"to", to}};
+int relink(const Context& context, const std::string& from, const std::string& to,
+           const ExperimentOptions& experiment) {
+  json request{{"from", from}, {"to", to}};
+  add_experiment(request, experiment);
   const auto body = ask_daemon(context, "POST", "/relinks", request.dump());
   if (!body) return fail(body.error());
   const json answer = json::parse(*body);
@@ -103,13 +113,14 @@ void add_set_active(CLI::App& models, const Context& context, int& exit_code) {
       "set-active", "Link traces accepted from now on to another model than the configured one");
   set->add_option("NAME_OR_ID", *model, "m-… or a name in the configured experiment")->required();
   add_service_option(set, *service);
+  const auto experiment = add_experiment_options(*set);
   set->footer(
       "It lasts over restarts, until clear-active or until the configured model or experiment "
       "changes.\n"
       "Examples:\n  tracelink models set-active my-agent-v3\n"
       "  tracelink models set-active my-agent-v4 --for billing");
-  set->callback([&context, &exit_code, model, service] {
-    exit_code = set_active(context, *model, *service);
+  set->callback([&context, &exit_code, model, service, experiment] {
+    exit_code = set_active(context, *model, *service, *experiment);
   });
 }
 
@@ -132,10 +143,13 @@ void add_relink(CLI::App& models, const Context& context, int& exit_code) {
                    "The link as `status` shows it: a model's name, an id, or its hash")
       ->required();
   command->add_option("NEW", *to, "m-… or a name in the configured experiment")->required();
+  const auto experiment = add_experiment_options(*command);
   command->footer(
       "For traces under a wrong id or a refused name; it stays on record (`relinks` in status).\n"
       "Example:\n  tracelink models relink m-00000000000000000000000000000000 my-agent-v3");
-  command->callback([&context, &exit_code, from, to] { exit_code = relink(context, *from, *to); });
+  command->callback([&context, &exit_code, from, to, experiment] {
+    exit_code = relink(context, *from, *to, *experiment);
+  });
 }
 
 }  // namespace

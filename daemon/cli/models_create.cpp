@@ -2,14 +2,17 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "config/load.hpp"
 #include "config/source_facts.hpp"
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/key_values.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/model_output.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/tracking_session.hpp"
+#include "daemon/mlflow/model_choice.hpp"
 #include "daemon/mlflow/model_name.hpp"
 #include "daemon/mlflow/source_tags.hpp"
 
@@ -18,26 +21,14 @@ namespace tracelink::cli {
 namespace {
 
 struct CreateOptions {
-  std::string name, model_type, source_run_id, experiment_id, experiment_name, git;
+  std::optional<std::string> name;
+  std::string model_type, source_run_id, git;
   std::vector<std::string> params, tags;  // K=V
+  bool if_missing = false, id_only = false;
 };
 
-// "K=V" pairs to a map; nothing (after saying why) when one is malformed or repeated.
-std::optional<std::map<std::string, std::string>> parse_pairs(
-    const char* option, const std::vector<std::string>& pairs) {
-  std::map<std::string, std::string> map;
-  for (const std::string& pair : pairs) {
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      fail(kUsage, std::string(option) + " '" + pair + "': write KEY=VALUE");
-      return std::nullopt;
-    }
-    if (!map.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second) {
-      fail(kUsage, std::string(option) + " '" + pair + "': the key is given twice");
-      return std::nullopt;
-    }
-  }
-  return map;
+std::string usage_of(const Result<std::map<std::string, std::string>>& parsed) {
+  return parsed ? std::string() : parsed.error().message;
 }
 
 // What --git names, a relative folder too; without it what model.git of the configuration does.
@@ -70,10 +61,8 @@ Answer<LoggedModel> create_pending(TrackingSession& session, CreateModel request
     client.search_models(request.experiment_id, portable_name(asked), std::move(done));
   });
   if (const auto* failure = std::get_if<Failure>(&same_name)) return *failure;
-  const bool taken = std::ranges::any_of(std::get<0>(same_name), [&](const LoggedModel& model) {
-    const auto tag = model.tags.find(kModelNameTag);
-    return tag == model.tags.end() || tag->second != asked;
-  });
+  const bool taken = std::ranges::any_of(
+      std::get<0>(same_name), [&](const LoggedModel& model) { return asked_name(model) != asked; });
   request.name = taken ? distinct_portable_name(asked) : portable_name(asked);
   request.tags[kModelNameTag] = asked;
   print_error("tracelink: the model is called '" + request.name +
@@ -82,45 +71,93 @@ Answer<LoggedModel> create_pending(TrackingSession& session, CreateModel request
   return create();
 }
 
-int create_model(const Context& context, const CreateOptions& options) {
-  const auto params = parse_pairs("--param", options.params);
-  const auto tags = parse_pairs("--tag", options.tags);
-  if (!params || !tags) return kUsage;
-  const auto config = load_for_tracking(context);
-  if (!config) return fail(config.error());
-  const auto source = source_of(options.git, *config);
-  if (!source) return fail(source.error());
-  auto session = TrackingSession::open(*config);
-  if (!session) return fail(session.error());
-
-  const Answer<std::string> experiment =
-      experiment_of(**session, *config, options.experiment_id, options.experiment_name, true);
-  if (const auto* failure = std::get_if<Failure>(&experiment)) return fail(*failure);
-
-  CreateModel request{.experiment_id = std::get<std::string>(experiment),
-                      .name = options.name,
+// The values of the options; --tag wins over the configuration, and both over what is found.
+Result<CreateModel> request_of(const CreateOptions& options, const Config& config) {
+  auto params = parse_pairs(options.params);
+  if (!params) return std::move(params).error().within("--param");
+  auto tags = parse_tags(options.tags);
+  if (!tags) return std::move(tags).error().within("--tag");
+  const auto source = source_of(options.git, config);
+  if (!source) return source.error();
+  CreateModel request{.experiment_id = {},
+                      .name = options.name.value_or(""),
                       .model_type = options.model_type,
                       .source_run_id = options.source_run_id,
-                      .params = *params,
-                      .tags = *tags};
+                      .params = *std::move(params),
+                      .tags = *std::move(tags)};
   if (const char* run = std::getenv("MLFLOW_RUN_ID"); request.source_run_id.empty() && run) {
     request.source_run_id = run;
   }
-  request.tags.merge(source_tags(*source));  // --tag wins
+  request.tags.merge(description_tags(config.model.description, config.model.source_name));
+  request.tags.merge(source_tags(*source));
+  request.tags.merge(origin_tags(config.model.origin));
   request.tags.emplace("mlflow.model.isExternal", "true");
+  name_source(request.tags);
+  return request;
+}
 
-  TrackingClient& client = (*session)->client();
-  const auto created = create_pending(**session, request, config->model.name_policy);
+int print_created(const Context& context, const CreateOptions& options, const LoggedModel& model) {
+  if (options.id_only) {
+    print("{}\n", model.model_id);
+  } else {
+    print_model(context, model);
+  }
+  return kDone;
+}
+
+// A name that MLflow shows for another version is likely copied from its page.
+void tell_of_same_name(TrackingSession& session, const CreateModel& request) {
+  const auto hits = session.wait<std::vector<LoggedModel>>([&](auto done) {
+    session.client().search_models(request.experiment_id, request.name, std::move(done));
+  });
+  if (request.name.empty() || std::holds_alternative<Failure>(hits)) return;
+  for (const LoggedModel& model : std::get<0>(hits)) {
+    if (asked_name(model) == request.name) continue;
+    print_error("tracelink: MLflow shows model " + model.model_id + ", made for '" +
+                asked_name(model) + "', under the name '" + request.name +
+                "' too; --if-missing takes it");
+  }
+}
+
+int create_ready(const Context& context, const CreateOptions& options, TrackingSession& session,
+                 const CreateModel& request, const std::string& name_policy) {
+  tell_of_same_name(session, request);
+  const auto created = create_pending(session, request, name_policy);
   if (const auto* failure = std::get_if<Failure>(&created)) return fail(*failure);
   const std::string model_id = std::get<LoggedModel>(created).model_id;
-  const auto ready = (*session)->wait<LoggedModel>(
-      [&](auto done) { client.finalize_model(model_id, std::move(done)); });
+  const auto ready = session.wait<LoggedModel>(
+      [&](auto done) { session.client().finalize_model(model_id, std::move(done)); });
   if (const auto* failure = std::get_if<Failure>(&ready)) {
     fail(kFailed, "the model " + model_id + " was created but is not READY yet");
     return fail(*failure);
   }
-  print_model(context, std::get<LoggedModel>(ready));
-  return kDone;
+  return print_created(context, options, std::get<LoggedModel>(ready));
+}
+
+// Precondition: there is a name.
+int create_if_missing(const Context& context, const CreateOptions& options,
+                      TrackingSession& session, const CreateModel& request,
+                      const std::string& name_policy) {
+  const auto models = models_named(session, request.experiment_id, request.name);
+  if (const auto* failure = std::get_if<Failure>(&models)) return fail(*failure);
+  if (std::get<0>(models).empty()) {
+    return create_ready(context, options, session, request, name_policy);
+  }
+  return print_created(context, options, chosen_model(request.name, std::get<0>(models)));
+}
+
+int create_model(const Context& context, const ExperimentOptions& experiment,
+                 const CreateOptions& options) {
+  if (options.if_missing && !options.name) return fail(kUsage, "--if-missing needs --name");
+  return with_session(context, [&](TrackingSession& session, const Config& config) {
+    auto request = request_of(options, config);
+    if (!request) return fail(request.error());
+    const auto place = experiment_of(session, config, experiment, true);
+    if (const auto* failure = std::get_if<Failure>(&place)) return fail(*failure);
+    request->experiment_id = std::get<Experiment>(place).id;
+    const auto create = options.if_missing ? create_if_missing : create_ready;
+    return create(context, options, session, *request, config.model.name_policy);
+  });
 }
 
 }  // namespace
@@ -129,23 +166,32 @@ void add_create_model(CLI::App& models, const Context& context, int& exit_code) 
   auto options = std::make_shared<CreateOptions>();
   CLI::App* command = models.add_subcommand(
       "create", "Create a LoggedModel and make it READY (MLflow's create_external_model)");
-  command->add_option("--name", options->name, "Default: a random name by the server");
+  command->add_option("--name", options->name, "Default: a random name by the server")
+      ->check([](const std::string& name) { return name.empty() ? "an empty name" : ""; });
+  command->add_flag("--if-missing", options->if_missing,
+                    "Take the model of the name if there is one");
+  command->add_flag("--id-only", options->id_only, "Print the model's id and nothing else");
   command->add_option("--model-type", options->model_type, "For example agent");
   command->add_option("--source-run-id", options->source_run_id, "Default: MLFLOW_RUN_ID");
-  command->add_option("--param", options->params, "KEY=VALUE, repeatable")->allow_extra_args(false);
-  command->add_option("--tag", options->tags, "KEY=VALUE, repeatable")->allow_extra_args(false);
-  auto* id = command->add_option("--experiment-id", options->experiment_id);
-  command->add_option("--experiment-name", options->experiment_name, "Created when missing")
-      ->excludes(id);
+  command->add_option("--param", options->params, "KEY=VALUE, repeatable")
+      ->allow_extra_args(false)
+      ->check([](const std::string& pair) { return usage_of(parse_pairs({pair})); });
+  command->add_option("--tag", options->tags, "KEY=VALUE, repeatable")
+      ->allow_extra_args(false)
+      ->check([](const std::string& pair) { return usage_of(parse_tags({pair})); });
+  const auto experiment = add_experiment_options(*command);
   command->add_option("--git", options->git,
                       "Work tree whose commit, branch and repository become tags; auto: the "
                       "variables of CI systems; off. Default: model.git, which is auto");
   command->footer(
-      "Examples:\n  tracelink models create --name my-agent-v3 --model-type agent \\\n"
-      "      --param llm=gpt-4o --tag team=ml-platform --json | jq -r .model_id\n"
+      "Examples:\n  MODEL_ID=$(tracelink models create --name my-agent-v3 --if-missing --id-only) "
+      "|| exit 1\n"
+      "  tracelink models create --name my-agent-v3 --model-type agent \\\n"
+      "      --param llm=gpt-4o --tag team=ml-platform\n"
       "  tracelink models create --name \"my-app-git-$(git rev-parse HEAD | cut -c1-8)\" --git .");
-  command->callback(
-      [&context, &exit_code, options] { exit_code = create_model(context, *options); });
+  command->callback([&context, &exit_code, experiment, options] {
+    exit_code = create_model(context, *experiment, *options);
+  });
 }
 
 }  // namespace tracelink::cli

@@ -36,6 +36,32 @@ std::string unknown_command(const CLI::App& app) {
          (near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
+std::string unknown_option(const CLI::App& app) {
+  const auto words = app.remaining(true);
+  const auto unknown =
+      std::ranges::find_if(words, [](const std::string& word) { return word.starts_with("--"); });
+  if (unknown == words.end()) return "";
+  const std::string option = unknown->substr(0, unknown->find('='));
+  std::vector<std::string> names;
+  for (const CLI::App* command = &last_parsed(app); command != nullptr;
+       command = command->get_parent()) {
+    for (const CLI::Option* known : command->get_options()) {
+      for (const std::string& name : known->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  const std::string near = nearest_word(option, candidates);
+  return "there is no option '" + option + "'" +
+         (near.empty() ? "" : "; did you mean '" + near + "'?");
+}
+
+std::vector<std::string> with_help_as_option(std::vector<std::string> arguments) {
+  if (arguments.empty() || arguments.front() != "help") return arguments;
+  arguments.erase(arguments.begin());
+  arguments.emplace_back("--help");
+  return arguments;
+}
+
 void mention_global_options(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands(all)) {
     command->footer(command->get_footer() + kGlobalOptions);

@@ -44,6 +44,7 @@ MlflowDelivery::MlflowDelivery(Context context, std::vector<TraceDelivery> batch
     Item item;
     item.delivery = std::move(delivery);
     item.experiment_id = context_.experiment_id;
+    item.delivery.trace.info.tags.insert(context_.tags.begin(), context_.tags.end());
     if (context_.texts.refuses_nul) replace_nul(item, !item.delivery.repeated);
     item.in_several_posts = item.delivery.trace.otlp.size() > context_.max_post_bytes;
     item.joins_others = is_late(item.delivery.mode);

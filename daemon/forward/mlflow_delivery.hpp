@@ -37,6 +37,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
     std::string model_id;                         // empty: no link
     std::string experiment_id;                    // where traces go that exist nowhere yet
     std::map<std::string, std::string> metadata;  // mlflow.source.name and the like
+    std::map<std::string, std::string> tags;      // give way to the trace's own
     std::uint64_t max_post_bytes = 0;
     // A trace was delivered, and its run did not take it.
     std::function<void(const std::string& run_id, const Failure&)> run_refused{};

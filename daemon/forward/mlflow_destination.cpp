@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "daemon/mlflow/text_limits.hpp"
+
 namespace tracelink {
 
 namespace {
@@ -62,7 +64,7 @@ bool MlflowDestination::accepts(const LinkHash& link, const std::string& experim
 std::optional<MlflowDestination::Target> MlflowDestination::target(const LinkHash& link,
                                                                    const std::string& experiment,
                                                                    Failure* hold) {
-  Target target{.model_id = {}, .experiment_id = experiment};
+  Target target{.model_id = {}, .experiment_id = experiment, .version = {}};
   if (!link.is_zero()) {
     if (!registrar_.status(link)) {
       const auto definition = lookup_(link);
@@ -80,6 +82,7 @@ std::optional<MlflowDestination::Target> MlflowDestination::target(const LinkHas
       return std::nullopt;
     }
     target.model_id = model->model_id;
+    target.version = model->version;
     if (experiment.empty()) target.experiment_id = model->experiment_id;
   }
   if (target.experiment_id.empty()) {
@@ -106,6 +109,7 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
       .model_id = to->model_id,
       .experiment_id = to->experiment_id,
       .metadata = options_.metadata,
+      .tags = version_tags(to->version),
       .max_post_bytes = options_.max_batch_bytes,
       .run_refused = [this](const std::string& run_id, const Failure& failure) {
         run_refused(run_id, failure);
@@ -122,6 +126,12 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   std::erase_if(deliveries_, [](const auto& known) { return known.expired(); });
   deliveries_.push_back(delivery);
   delivery->start();
+}
+
+std::map<std::string, std::string> MlflowDestination::version_tags(
+    const std::string& version) const {
+  if (options_.version_tag.empty() || version.empty()) return {};
+  return {{options_.version_tag, fit_column(version, kMaxTagValue)}};
 }
 
 ServerStatus MlflowDestination::server() const {

@@ -34,6 +34,7 @@ class MlflowDestination final : public Destination {
     std::size_t connections = 2;  // requests for traces under way at once
     std::uint64_t max_batch_bytes = 8u << 20;
     std::map<std::string, std::string> metadata;  // stamped on traces that do not have the key
+    std::string version_tag;                      // key of the tag on linked traces; empty: none
   };
   // What a link stands for; an error if that is not known (any more).
   using LinkLookup = std::function<Result<LinkDefinition>(const LinkHash&)>;
@@ -55,8 +56,10 @@ class MlflowDestination final : public Destination {
   struct Target {
     std::string model_id;
     std::string experiment_id;
+    std::string version;
   };
   std::optional<Target> target(const LinkHash& link, const std::string& experiment, Failure* hold);
+  std::map<std::string, std::string> version_tags(const std::string& version) const;
   void learn_from(const LinkHash& link, const std::string& experiment,
                   const std::vector<Outcome>& outcomes);
   void run_refused(const std::string& run_id, const Failure& failure);

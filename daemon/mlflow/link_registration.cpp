@@ -8,6 +8,7 @@
 #include "daemon/mlflow/model_choice.hpp"
 #include "daemon/mlflow/model_name.hpp"
 #include "daemon/mlflow/remedies.hpp"
+#include "daemon/mlflow/source_tags.hpp"
 
 namespace tracelink {
 namespace {
@@ -45,6 +46,7 @@ std::string random_hex(RandomSource& random) {
 // The remedy where a trace named the model.
 std::string_view for_applications(std::string_view remedy) {
   if (remedy == remedy::kModelName) return remedy::kNamedModelName;
+  if (remedy == remedy::kAmbiguousName) return remedy::kNamedAmbiguousName;
   if (remedy == remedy::kModelGone) return remedy::kNamedModelGone;
   if (remedy == remedy::kModelFailed) return remedy::kNamedModelFailed;
   return remedy;
@@ -197,23 +199,35 @@ void LinkRegistration::experiment_resolved(Experiment experiment) {
 }
 
 void LinkRegistration::search() {
-  search_models_by_names(environment_.client, experiment_.id, names_to_search(),
-                         then<std::vector<LoggedModel>>([this](std::vector<LoggedModel> hits) {
-                           choose(counting(std::move(hits)));
-                         }));
+  search_models_by_names(
+      environment_.client, experiment_.id, names_to_search(),
+      then<std::vector<LoggedModel>>([this](std::vector<LoggedModel> hits) { choose(hits); }));
 }
 
-void LinkRegistration::choose(std::vector<LoggedModel> hits) {
-  const ModelChoice choice = choose_model(hits, stored_.instance);
+void LinkRegistration::choose(const std::vector<LoggedModel>& hits) {
+  const std::string asked = status_.definition.model_name();
+  const NamedModels named = models_named(asked, hits);
+  if (!named.others.empty()) {
+    return fail(link_failure(ambiguity(asked, named), remedy::kAmbiguousName));
+  }
+  portable_name_taken_ = std::ranges::any_of(hits, [&](const LoggedModel& model) {
+    return model.name == portable_name(asked) && asked_name(model) != asked;
+  });
+  const ModelChoice choice = choose_model(named.models, stored_.instance);
   if (choice.only_failed) {
-    return fail(link_failure("model " + hits.front().model_id + " (" + hits.front().name +
-                                 ") has status " + hits.front().status,
-                             remedy::kModelFailed));
+    const LoggedModel& failed = named.models.front();
+    return fail(link_failure(
+        "model " + failed.model_id + " (" + failed.name + ") has status " + failed.status,
+        remedy::kModelFailed));
   }
   if (choice.winner == nullptr) return create();
   if (choice.winner->status == "READY") {
     for (const std::string& id : choice.own_ready_losers) {
       warnings_.push_back("twin model " + id + " is READY too and was left in place");
+    }
+    if (!choice.other_ready_losers.empty()) {
+      warnings_.push_back("several models are named \"" + asked +
+                          "\": " + told_choice(choice.winner->model_id, choice.other_ready_losers));
     }
     return take_winner(*choice.winner, choice.own_pending_losers);
   }
@@ -292,6 +306,7 @@ void LinkRegistration::finish() {
   if (!status_.definition.empty()) {
     resolved.model_id = model_.model_id;
     resolved.name = model_.name;
+    resolved.version = asked_name(model_);
     status_.created = created_ && is_own(model_, stored_.instance);
     warn_of_another_name();
   }
@@ -318,30 +333,23 @@ void LinkRegistration::warn_of_another_name() {
                       model_.name + "\" (model.name_policy)");
 }
 
+// The portable ones too: what another policy, or another server, made of the name is the same
+// model.
 std::vector<std::string> LinkRegistration::names_to_search() const {
   const std::string name = status_.definition.model_name();
-  if (!portable_) return {name};
-  return {portable_name(name), distinct_portable_name(name)};
-}
-
-// A model that stands for another name counts never, and one with a portable name only if it was
-// made for the same asked name.
-std::vector<LoggedModel> LinkRegistration::counting(std::vector<LoggedModel> hits) {
-  const std::string asked = status_.definition.model_name();
-  const auto is_anothers = [&](const LoggedModel& model) {
-    const auto tag = model.tags.find(kModelNameTag);
-    return tag == model.tags.end() ? portable_ : tag->second != asked;
-  };
-  portable_name_taken_ = std::ranges::any_of(hits, is_anothers);
-  std::erase_if(hits, is_anothers);
-  return hits;
+  const bool is_exact = status_.definition.name_policy == NamePolicy::exact;
+  if (is_exact || !has_portable_name(status_.definition)) return {name};
+  return {name, portable_name(name), distinct_portable_name(name)};
 }
 
 CreateModel LinkRegistration::new_model() const {
   const LinkDefinition& link = status_.definition;
   CreateModel model{experiment_.id,     link.model_name(), link.type,
                     link.source_run_id, link.params,       link.tags};
+  const auto& created = environment_.options.creation_tags;
   model.tags.insert(link.source_tags.begin(), link.source_tags.end());
+  model.tags.insert(created.begin(), created.end());
+  name_source(model.tags);
   model.tags[kExternalTag] = "true";
   model.tags[kInstanceTag] = stored_.instance;
   if (portable_) {

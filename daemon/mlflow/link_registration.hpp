@@ -53,7 +53,7 @@ class LinkRegistration {
   void resolve(const ExperimentRef& ref);
   void experiment_resolved(Experiment experiment);
   void search();
-  void choose(std::vector<LoggedModel> hits);
+  void choose(const std::vector<LoggedModel>& hits);
   void create();
   void create_refused(Failure failure);
   void settle();
@@ -67,7 +67,6 @@ class LinkRegistration {
   bool has_fixed_id() const { return !status_.definition.id.empty(); }
   void warn_of_another_name();
   std::vector<std::string> names_to_search() const;
-  std::vector<LoggedModel> counting(std::vector<LoggedModel> hits);
   CreateModel new_model() const;
   Result<void> remember_instance();
   void remember_result(const ResolvedModel& resolved);

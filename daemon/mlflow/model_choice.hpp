@@ -14,15 +14,32 @@ namespace tracelink {
 // Names the registrar that created a model (random, one per link and state directory).
 inline constexpr char kInstanceTag[] = "tracelink.instance";
 
+// What a name means among the models of one experiment.
+struct NamedModels {
+  std::vector<LoggedModel> models;  // one version: made for the name, else shown under it by MLflow
+  std::vector<LoggedModel> others;  // the name may mean these as well: shown under it, and made for
+                                    // another name
+};
+NamedModels models_named(const std::string& name, std::vector<LoggedModel> hits);
+// For the operator; precondition: there are others.
+std::string ambiguity(const std::string& name, const NamedModels& named);
+
 struct ModelChoice {
   const LoggedModel* winner = nullptr;  // oldest READY, else oldest not FAILED
   std::vector<std::string> own_pending_losers;
   std::vector<std::string> own_ready_losers;
+  std::vector<std::string> other_ready_losers;
   bool only_failed = false;  // there are models, and all have FAILED
 };
 
+// "m-1 is taken, the oldest that is READY; also there: m-2"; empty if there is no other.
+std::string told_choice(const std::string& taken, const std::vector<std::string>& others);
+
 // Age is creation time, then id. `models` outlives the result.
 ModelChoice choose_model(const std::vector<LoggedModel>& models, const std::string& instance);
+
+// The name that the model was made for: what kModelNameTag keeps, else its own.
+std::string asked_name(const LoggedModel& model);
 
 bool has_failed(const LoggedModel& model);
 // Created by this registrar.

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,7 +22,8 @@ enum class RegistrationState { unresolved, ready, failed };
 
 struct ResolvedModel {
   std::string model_id, name, experiment_id,
-      experiment_name;  // model_id empty: the link asks for no model, only an experiment
+      experiment_name;       // model_id empty: the link asks for no model, only an experiment
+  std::string version = {};  // its asked_name(); known once the model is verified
 };
 
 struct RegistrationStatus {
@@ -54,6 +56,7 @@ class Registrar {
     std::chrono::milliseconds settle_time{2'000};  // plus up to half; twins show up meanwhile
     bool delete_twins = true;                      // own PENDING ones that lost and have no traces
     std::chrono::minutes forget_named{120};
+    std::map<std::string, std::string> creation_tags = {};  // those of the link win
   };
   Registrar(Options options, TrackingClient& client, FileSystem& fs, const Clock& clock,
             RandomSource& random);

@@ -76,6 +76,9 @@ inline constexpr std::string_view kModelName =
     "The server refuses this model name: avoid / : . % \" ' in model.name and model.version, or "
     "set "
     "model.name_policy to auto or portable.";
+inline constexpr std::string_view kAmbiguousName =
+    "Name one of them by its id in model.id (MLFLOW_ACTIVE_MODEL_ID), or by the name that it was "
+    "made for, or delete the other one.";
 inline constexpr std::string_view kModelGone =
     "No model has this id on this server, or it is deleted: correct model.id "
     "(MLFLOW_ACTIVE_MODEL_ID), or name the model by model.name.";
@@ -95,6 +98,9 @@ inline constexpr std::string_view kNamedModelName =
     "application sets it (resource or root span) and in the attributes that model.name is made of, "
     "or set model.name_policy to auto or portable; 'tracelink models relink NAME NEW' moves the "
     "traces that are kept.";
+inline constexpr std::string_view kNamedAmbiguousName =
+    "Name one of them by mlflow.modelId where the application sets mlflow.modelName (resource or "
+    "root span), or by the name that it was made for, or delete the other one.";
 inline constexpr std::string_view kNamedModelGone =
     "No model has this id on this server, or it is deleted: correct mlflow.modelId where the "
     "application sets it (resource or root span); 'tracelink models relink ID NEW' moves the "

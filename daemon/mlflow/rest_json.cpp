@@ -1,5 +1,7 @@
 #include "daemon/mlflow/rest_json.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <utility>
 
 namespace tracelink {
@@ -13,6 +15,17 @@ std::string short_status(const std::string& status) {
   const std::string word =
       status.starts_with(kPrefix) ? status.substr(kPrefix.size()) : std::string();
   return word.empty() || word == "STATUS_UNSPECIFIED" ? "UNSPECIFIED" : word;
+}
+
+// "name DESC" -> {"field_name": "name", "ascending": false}
+Json order_of(const std::string& text) {
+  if (text.empty()) return {{"field_name", "creation_timestamp"}, {"ascending", true}};
+  const auto blank = text.find_last_of(' ');
+  std::string word = blank == std::string::npos ? "" : text.substr(blank + 1);
+  std::ranges::transform(word, word.begin(), [](unsigned char c) { return std::toupper(c); });
+  const bool has_direction = word == "ASC" || word == "DESC";
+  return {{"field_name", has_direction ? text.substr(0, blank) : text},
+          {"ascending", word != "DESC"}};
 }
 
 }  // namespace
@@ -60,13 +73,17 @@ std::string create_model_body(const CreateModel& request) {
   return to_text(body);
 }
 
-std::string search_models_body(const std::string& experiment_id, const std::string& name,
-                               const std::string& page_token) {
-  Json body = {{"experiment_ids", Json::array({experiment_id})}};
-  // A filter cannot quote a quote; such names are found among all.
-  if (!name.empty() && name.find('\'') == std::string::npos) body["filter"] = "name='" + name + "'";
+// A filter cannot quote a quote; such names are found among all.
+std::string name_filter(const std::string& name) {
+  const bool is_quotable = !name.empty() && name.find('\'') == std::string::npos;
+  return is_quotable ? "name='" + name + "'" : "";
+}
+
+std::string search_models_body(const ModelQuery& query, const std::string& page_token) {
+  Json body = {{"experiment_ids", Json::array({query.experiment_id})}};
+  if (!query.filter.empty()) body["filter"] = query.filter;
   body["max_results"] = kSearchPageSize;
-  body["order_by"] = Json::array({Json{{"field_name", "creation_timestamp"}, {"ascending", true}}});
+  body["order_by"] = Json::array({order_of(query.order_by)});
   if (!page_token.empty()) body["page_token"] = page_token;
   return to_text(body);
 }
@@ -88,6 +105,19 @@ std::optional<LoggedModel> read_model(const Json& model) {
     return std::nullopt;
   }
   return result;
+}
+
+std::optional<TracePage> read_trace_page(const Json& answer) {
+  TracePage page;
+  for (const Json& info : member(answer, "traces")) {
+    page.traces.push_back({text_at(info, "trace_id"),
+                           text_at(member(info, "tags"), "mlflow.traceName"),
+                           text_at(info, "state"), text_at(info, "request_time"),
+                           text_at(info, "execution_duration"), text_at(info, "request_preview")});
+    if (page.traces.back().trace_id.empty()) return std::nullopt;
+  }
+  page.next_page_token = text_at(answer, "next_page_token");
+  return page;
 }
 
 std::optional<Experiment> read_experiment(const Json& answer) {

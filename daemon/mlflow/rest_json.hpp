@@ -28,17 +28,23 @@ std::string text_at(const Json& object, const char* key);
 std::int64_t number_at(const Json& object, const char* key);
 
 std::string create_model_body(const CreateModel& request);
-std::string search_models_body(const std::string& experiment_id, const std::string& name,
-                               const std::string& page_token);
+// Finds the models of the name, and perhaps others.
+std::string name_filter(const std::string& name);
+std::string search_models_body(const ModelQuery& query, const std::string& page_token);
 // Nothing without id and name.
 std::optional<LoggedModel> read_model(const Json& model);
 std::optional<Experiment> read_experiment(const Json& answer);
+// Nothing if a trace has no id.
+std::optional<TracePage> read_trace_page(const Json& answer);
 
 std::string start_trace_body(const TraceInfo& info, const std::string& experiment_id,
                              const std::map<std::string, std::string>& metadata);
 std::string end_trace_body(const TraceInfo& info,
                            const std::map<std::string, std::string>& metadata);
+// MLflow's filter for the traces of a model.
+std::string linked_traces_filter(const std::string& model_id);
 std::string linked_traces_body(const std::string& experiment_id, const std::string& model_id);
+std::string search_traces_body(const TraceQuery& query);
 // "tr-" and 32 hex digits.
 std::string trace_name(TraceId trace_id);
 

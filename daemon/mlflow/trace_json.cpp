@@ -8,6 +8,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
+constexpr int kTracesPageSize = 100;
 
 std::uint64_t start_ms(const TraceInfo& info) { return info.start_ns / kNanosecondsPerMillisecond; }
 std::uint64_t duration_ms(const TraceInfo& info) {
@@ -83,12 +84,25 @@ std::string end_trace_body(const TraceInfo& info,
   return to_text(body);
 }
 
+std::string linked_traces_filter(const std::string& model_id) {
+  return "request_metadata.`mlflow.modelId` = '" + model_id + "'";
+}
+
 std::string linked_traces_body(const std::string& experiment_id, const std::string& model_id) {
   const Json body = {
       {"locations", Json::array({location(experiment_id)})},
-      {"filter", "request_metadata.`mlflow.modelId` = '" + model_id + "'"},
+      {"filter", linked_traces_filter(model_id)},
       {"max_results", 1},
   };
+  return to_text(body);
+}
+
+std::string search_traces_body(const TraceQuery& query) {
+  Json body = {{"locations", Json::array({location(query.experiment_id)})},
+               {"filter", query.filter},
+               {"max_results", kTracesPageSize},
+               {"order_by", Json::array({"timestamp_ms DESC"})}};
+  if (!query.page_token.empty()) body["page_token"] = query.page_token;
   return to_text(body);
 }
 

@@ -68,6 +68,30 @@ struct CreateModel {
   std::map<std::string, std::string> params, tags;
 };
 
+// Models by MLflow's own filter and order; both empty: all, oldest first.
+struct ModelQuery {
+  std::string experiment_id, filter;
+  std::string order_by;  // "creation_timestamp DESC"
+};
+
+struct TraceSummary {
+  std::string trace_id, name, state, request_time, execution_duration, request_preview;
+};
+struct TracePage {
+  std::vector<TraceSummary> traces;
+  std::string next_page_token;  // empty: the last page
+};
+struct TraceQuery {
+  std::string experiment_id, filter, page_token;  // newest first
+};
+
+// MLflow keeps the metrics of a model with a run.
+struct ModelMetrics {
+  std::string run_id, model_id;
+  std::map<std::string, double> values;
+  std::int64_t timestamp_ms = 0;
+};
+
 // MLflow's REST API, typed: one method per call, no retries, no policy
 // (docs/mlflow-servers.md#requests). Every value is sent as a JSON string where the server wants
 // strings, and what a 200 echoes is compared with what was asked
@@ -98,13 +122,25 @@ class TrackingClient {
   // By exact name (empty: all), creation time ascending, all pages.
   void search_models(std::string experiment_id, std::string name,
                      AnswerHandler<std::vector<LoggedModel>> handler);
+  void query_models(ModelQuery query, AnswerHandler<std::vector<LoggedModel>> handler);
   void finalize_model(const std::string& model_id, AnswerHandler<LoggedModel> handler);  // to READY
   void set_model_tags(const std::string& model_id, const std::map<std::string, std::string>& tags,
                       AnswerHandler<std::monostate> handler);
   void log_model_params(const std::string& model_id,
                         const std::map<std::string, std::string>& params,
                         AnswerHandler<std::monostate> handler);
+  void delete_model_tag(const std::string& model_id, const std::string& key,
+                        AnswerHandler<std::monostate> handler);
   void delete_model(const std::string& model_id, AnswerHandler<std::monostate> handler);
+  void search_traces(const TraceQuery& query, AnswerHandler<TracePage> handler);
+  // The newest run of the experiment with the tag; nothing: there is none.
+  void find_run(const std::string& experiment_id, const std::string& tag, const std::string& value,
+                AnswerHandler<std::optional<std::string>> handler);
+  // A finished one.
+  void create_run(const std::string& experiment_id, const std::string& name,
+                  const std::map<std::string, std::string>& tags, std::int64_t now_ms,
+                  AnswerHandler<std::string> handler);
+  void log_metrics(const ModelMetrics& metrics, AnswerHandler<std::monostate> handler);
   // Whether any trace of the experiment is linked to the model.
   void has_traces(const std::string& experiment_id, const std::string& model_id,
                   AnswerHandler<bool> handler);

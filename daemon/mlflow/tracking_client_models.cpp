@@ -41,7 +41,9 @@ bool is_as_asked(const LoggedModel& model, const CreateModel& asked) {
 }  // namespace
 
 struct TrackingClient::ModelSearch {
-  std::string experiment_id, name, page_token;
+  ModelQuery query;
+  std::string name;  // empty: whatever the query finds
+  std::string page_token;
   int pages = 0;
   std::vector<LoggedModel> models;
   AnswerHandler<std::vector<LoggedModel>> handler;
@@ -74,14 +76,23 @@ void TrackingClient::get_model(const std::string& model_id,
 void TrackingClient::search_models(std::string experiment_id, std::string name,
                                    AnswerHandler<std::vector<LoggedModel>> handler) {
   auto search = std::make_shared<ModelSearch>();
-  search->experiment_id = std::move(experiment_id);
+  search->query.filter = name_filter(name);
+  search->query.experiment_id = std::move(experiment_id);
   search->name = std::move(name);
   search->handler = std::move(handler);
   search_page(search);
 }
 
+void TrackingClient::query_models(ModelQuery query,
+                                  AnswerHandler<std::vector<LoggedModel>> handler) {
+  auto search = std::make_shared<ModelSearch>();
+  search->query = std::move(query);
+  search->handler = std::move(handler);
+  search_page(search);
+}
+
 void TrackingClient::search_page(const std::shared_ptr<ModelSearch>& search) {
-  std::string body = search_models_body(search->experiment_id, search->name, search->page_token);
+  std::string body = search_models_body(search->query, search->page_token);
   send(request("POST", std::string(kModels) + "/search", std::move(body)),
        [this, search](const Result<HttpResponse>& answer) {
          const Answer<Json> page = read_json(Operation::logged_model, answer);
@@ -131,6 +142,12 @@ void TrackingClient::log_model_params(const std::string& model_id,
   change_model("POST", model_path(model_id) + "/params", to_text(body), std::move(handler));
 }
 
+void TrackingClient::delete_model_tag(const std::string& model_id, const std::string& key,
+                                      AnswerHandler<std::monostate> handler) {
+  change_model("DELETE", model_path(model_id) + "/tags/" + percent_encode(key), "",
+               std::move(handler));
+}
+
 void TrackingClient::delete_model(const std::string& model_id,
                                   AnswerHandler<std::monostate> handler) {
   change_model("DELETE", model_path(model_id), "", std::move(handler));
@@ -141,6 +158,13 @@ void TrackingClient::change_model(std::string method, const std::string& path, s
   send(request(std::move(method), path, std::move(body)),
        [handler = std::move(handler)](const Result<HttpResponse>& answer) {
          handler(read_nothing(Operation::logged_model, answer));
+       });
+}
+
+void TrackingClient::search_traces(const TraceQuery& query, AnswerHandler<TracePage> handler) {
+  send(request("POST", "/api/3.0/mlflow/traces/search", search_traces_body(query)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         handler(read_answer<TracePage>(Operation::logged_model, answer, read_trace_page));
        });
 }
 

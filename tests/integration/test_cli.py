@@ -45,6 +45,8 @@ def test_wrong_usage_is_exit_code_2(daemon, command):
 
 @pytest.mark.parametrize("command", [["status"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
                                      ["models", "create"], ["models", "get"], ["models", "list"],
+                                     ["models", "search"], ["models", "traces"], ["models", "tag"], ["models", "untag"],
+                                     ["models", "log-metric"], ["models", "delete"], ["models"], ["config"], ["dead-letters"],
                                      ["models", "set-active"], ["models", "clear-active"], ["models", "relink"],
                                      ["dead-letters", "ls"], ["dead-letters", "show"], ["dead-letters", "replay"],
                                      ["dead-letters", "rm"]])

@@ -86,6 +86,8 @@ KNOWN = (
           ".*", lambda difference: True, cases="integers_beyond_64_bits"),
     Known("OTLP does not carry the SDK's user, source file and git facts; the daemon's own come from its configuration",
           METADATA + r"mlflow\.(user|source\..*)", is_absent),
+    Known("MLflow's own pages show tags, not models: the daemon names the version in one",
+          r"info\.tags\.tracelink\.version", lambda difference: (difference.daemon, difference.direct) == ("agent", ABSENT)),
     Known("OTLP does not carry what is set on the trace by hand",
           rf"info\.client_request_id|{METADATA}environment|{SESSION}|{USER}", is_absent, cases="set_on_the_trace"),
     Known("OTLP does not carry previews set by hand; the daemon shows those of the root",
@@ -227,7 +229,7 @@ def test_every_field_is_what_the_application_meant(run_on, version):
             "tokens": json.loads(fields[TOKENS]) if TOKENS in fields else None,
             "session": fields.get(SESSION), "user": fields.get(USER),
             "tags": {key.removeprefix("info.tags."): value for key, value in fields.items()
-                     if key.startswith("info.tags.") and not key.startswith("info.tags.mlflow.")},
+                     if key.startswith("info.tags.") and not key.startswith(("info.tags.mlflow.", "info.tags.tracelink."))},
             "request": fields.get("info.request_preview"), "response": fields.get("info.response_preview"),
         }
         assert shown == shown | {key: made[key] for key in shown.keys() & made.keys()}, case

@@ -54,6 +54,7 @@ def test_a_trace_without_a_root_is_linked_and_open(shared_server, daemon):
     info = trace.info(shared_server)
     assert info["state"] == "IN_PROGRESS"
     assert info["trace_metadata"]["mlflow.modelId"] == model_of(daemon)
+    assert info["tags"]["tracelink.version"] == "agent-v1"
 
 
 def test_a_trace_larger_than_a_request(shared_server, daemon_for):

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from harness.expect import MODEL_ID, linked_once
+from harness.expect import MODEL_ID, VERSION_TAG, linked_once
 from harness.otlp import SPANS_PER_TRACE, SentTrace, make_trace, set_attribute
 from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, clean_environment
 from harness.waiting import wait_until
@@ -176,7 +176,8 @@ def test_a_late_root_moves_the_trace_to_the_model_that_it_names(server, daemon_f
     daemon.wait_for_spans(delivered=SPANS_PER_TRACE - 1)
     experiment = server.experiment_id("support")
     [before] = server.model_ids(experiment, "agent-v1")
-    assert [info["trace_id"] for info in server.linked_traces(experiment, before)] == [trace.trace_id]
+    [info] = server.linked_traces(experiment, before)
+    assert (info["trace_id"], info["tags"][VERSION_TAG]) == (trace.trace_id, "agent-v1")
     del spans[:]
     spans.append(root)
     daemon.post(trace.request)
@@ -184,8 +185,27 @@ def test_a_late_root_moves_the_trace_to_the_model_that_it_names(server, daemon_f
     [after] = server.model_ids(experiment, "by-root")
     [info] = server.linked_traces(experiment, after)
     assert (info["trace_id"], info["state"]) == (trace.trace_id, "OK")
-    assert info["trace_metadata"][MODEL_ID] == after
+    assert (info["trace_metadata"][MODEL_ID], info["tags"][VERSION_TAG]) == (after, "by-root")
     assert server.linked_traces(experiment, before) == []
+
+
+def test_the_application_may_name_the_version_otherwise(newest_server, daemon_for):
+    newest_server.start()
+    daemon = daemon_for(newest_server)
+    daemon.start()
+    by_root = send(daemon, root={"mlflow.traceTag." + VERSION_TAG: "canary"})
+    by_resource = send(daemon, {VERSION_TAG: "blue"})
+    plain = send(daemon)
+    delivered(daemon, 3)
+    daemon.sigterm()
+    daemon.configure({"forward": {"trace_grace": "200ms", "version_tag": ""}})
+    daemon.start()
+    without = send(daemon)
+    delivered(daemon, 4)
+    status = daemon.status()
+    tags = {info["trace_id"]: info["tags"].get(VERSION_TAG)
+            for info in newest_server.linked_traces(status["experiment"]["id"], status["model"]["id"])}
+    assert tags == {by_root.trace_id: "canary", by_resource.trace_id: "blue", plain.trace_id: "agent-v1", without.trace_id: None}
 
 
 def test_workers_side_by_side_have_their_own_versions(newest_server, daemon_for):

@@ -212,6 +212,19 @@ def test_another_commit_under_one_version_is_a_warning_and_changes_nothing(serve
     assert server.model(model_id)["tags"]["mlflow.source.git.commit"] == first
 
 
+def test_a_new_model_tells_who_made_it_and_where(server, deploy, command):
+    job = {"CI_JOB_URL": "https://example.org/jobs/7", "GITLAB_USER_LOGIN": "ada"}
+    daemon = deploy({"name": "described", "description": "Answers *tickets*.\nIn two lines."}, **job)
+    tags = server.model(daemon.wait_for_model()["id"])["tags"]
+    expected = {"mlflow.user": "ada", "mlflow.source.type": "JOB", "mlflow.source.name": "https://example.org/jobs/7",
+                "mlflow.note.content": "Answers *tickets*.\nIn two lines."}
+    assert tags == tags | expected
+    created = command("models", "create", "--name", "by-job", "--json", TRACELINK_MODEL__SOURCE="the nightly job", **job).json()
+    assert created["tags"] == created["tags"] | {"mlflow.user": "ada", "mlflow.source.name": "the nightly job"}
+    own = command("models", "create", "--name", "own", "--tag", "mlflow.source.name=mine", "--json", **job).json()
+    assert own["tags"]["mlflow.source.name"] == "mine"
+
+
 def test_a_model_that_exists_gets_no_source_afterwards(server, deploy, command):
     created = command("models", "create", "--name", "made-by-hand", "--json").json()
     daemon = deploy({"name": "made-by-hand", "tags": {"team": "ml"}}, GIT_COMMIT="a" * 40)

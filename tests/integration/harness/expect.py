@@ -5,6 +5,7 @@ import json
 from . import otlp
 
 MODEL_ID = "mlflow.modelId"
+VERSION_TAG = "tracelink.version"
 
 
 def assert_shown(stored: list[dict], sent: list[dict], model_id: str, *, json_as_text: bool = False) -> None:
@@ -52,13 +53,16 @@ def _assert_spans(spans: list[dict], sent: dict) -> None:
 
 
 def linked_once(server, experiment_id: str, model_id: str, sent: list[otlp.SentTrace]) -> None:
-    """Every sent trace is there exactly once, linked, complete, and its tokens are counted once; no other is."""
+    """Every sent trace is there exactly once, linked, named by its version, complete, and its tokens are counted once; no other is."""
     infos = server.linked_traces(experiment_id, model_id)
     ids = [info["trace_id"] for info in infos]
     assert sorted(ids) == sorted(trace.trace_id for trace in sent)
     expected = {"input_tokens": otlp.INPUT_TOKENS, "output_tokens": otlp.OUTPUT_TOKENS,
                 "total_tokens": otlp.INPUT_TOKENS + otlp.OUTPUT_TOKENS}
+    model = server.model(model_id)
+    version = model["tags"].get("tracelink.model_name", model["name"])
     for info in infos:
+        assert info["tags"][VERSION_TAG] == version, info
         assert info["state"] == "OK", info
         assert _tokens(json.loads(info["trace_metadata"]["mlflow.trace.tokenUsage"])) == expected, info
 

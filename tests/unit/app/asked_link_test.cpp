@@ -61,11 +61,23 @@ TEST(AskedLink, WithAnIdConfiguredANameIsLookedForInTheModelsExperiment) {
   LinkDefinition configured;
   configured.id = kId;
   const auto early = asked_link("agent-v2", configured, {});
-  ASSERT_FALSE(early) << "the experiment is not known yet";
-  EXPECT_NE(early.error().message.find("experiment.name"), std::string::npos);
+  ASSERT_TRUE(early);
+  EXPECT_EQ(early->experiment.of_model, kId) << "the experiment is not known yet";
   const auto link = asked_link("agent-v2", configured, ResolvedModel{kId, "agent-v1", "12", "x"});
   ASSERT_TRUE(link);
   EXPECT_EQ(link->experiment.id, "12");
+}
+
+TEST(AskedLink, AnExperimentThatIsNamedIsThePlace) {
+  const ExperimentRef other{.id = "", .name = "other"};
+  const auto link = asked_link("agent-v1", configured_name(), {}, other);
+  ASSERT_TRUE(link);
+  EXPECT_EQ(link->experiment.name, "other");
+  EXPECT_EQ(link->name, "agent-v1");
+  EXPECT_TRUE(link->params.empty()) << "it is another model than the configured one";
+  EXPECT_EQ(asked_link(kId, configured_name(), {}, other)->experiment.name, "other");
+  EXPECT_EQ(*asked_link("agent-v1", configured_name(), {}, configured_name().experiment),
+            configured_name());
 }
 
 class MeantLink : public testing::Test {

@@ -26,8 +26,35 @@ class Usage : public ::testing::Test {
     return "parsed";
   }
 
+  std::string unknown_in(const std::string& line) {
+    try {
+      app_.parse(line);
+    } catch (const CLI::ParseError&) {
+      return unknown_option(app_);
+    }
+    return "parsed";
+  }
+
   CLI::App app_;
 };
+
+TEST_F(Usage, NamesTheUnknownOptionAndTheNearest) {
+  app_.get_subcommand("models")->get_subcommand("list")->add_option("--experiment-name");
+  EXPECT_EQ(unknown_in("models list --experiment-nam=x"),
+            "there is no option '--experiment-nam'; did you mean '--experiment-name'?");
+  EXPECT_EQ(unknown_in("models list --jsno"),
+            "there is no option '--jsno'; did you mean '--json'?");
+  EXPECT_EQ(unknown_in("status --bogus"), "there is no option '--bogus'");
+  EXPECT_EQ(unknown_in("status more"), "");
+}
+
+TEST_F(Usage, HelpIsACommandToo) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(with_help_as_option({"help"}), (Words{"--help"}));
+  EXPECT_EQ(with_help_as_option({"help", "models", "list"}), (Words{"models", "list", "--help"}));
+  EXPECT_EQ(with_help_as_option({"run", "help"}), (Words{"run", "help"}));
+  EXPECT_EQ(with_help_as_option({}), Words{});
+}
 
 TEST_F(Usage, NamesTheUnknownCommandAndTheNearest) {
   EXPECT_EQ(unknown("statsu"), "there is no command 'statsu'; did you mean 'status'?");

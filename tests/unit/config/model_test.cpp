@@ -31,6 +31,21 @@ TEST_F(ConfigModel, IsNotNeededWhereTracesAreSaidToNameTheirs) {
   }
 }
 
+TEST_F(ConfigModel, IsNamedOnTracesByATag) {
+  env("TRACELINK_MODEL__NAME", "agent");
+  EXPECT_EQ(load().config.forward.version_tag, "tracelink.version");
+  file("forward: {version_tag: \"\"}\n");
+  EXPECT_EQ(load().config.forward.version_tag, "");
+  EXPECT_EQ(warnings(), "");
+  const std::string too_long(251, 'v');
+  for (const std::string& key : {std::string("a b"), std::string("mlflow.traceName"), too_long}) {
+    file("forward: {version_tag: " + key + "}\n");
+    EXPECT_EQ(errors(), "FILE:1:24: forward.version_tag: found \"" + key +
+                            "\", allowed: at most 250 letters, digits and characters of _-./:, "
+                            "not beginning with mlflow.\n");
+  }
+}
+
 TEST_F(ConfigModel, MayBeMadeOfAttributes) {
   file("model: {name: \"shop-{service.name}\", version: \"{service.version}\"}\n");
   EXPECT_EQ(load().config.model.name, "shop-{service.name}");

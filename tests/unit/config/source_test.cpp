@@ -82,6 +82,24 @@ TEST_F(ConfigSource, IsNeededForVersionGit) {
             "user may not enter it (model.version is git)\n");
 }
 
+TEST_F(ConfigSource, TellsWhoRegistersModelsAndWhere) {
+  file("model: {name: agent}\n");
+  context_.cgroup = "0::/system.slice/tracelinkd.service";
+  env("USER", "tracelink");
+  EXPECT_EQ(load().config.model.origin, (Origin{"tracelink", "tracelinkd.service", false}));
+  env("CI_JOB_URL", "https://example.org/jobs/7");
+  env("GITLAB_USER_LOGIN", "caf\xe9");
+  EXPECT_EQ(load().config.model.origin, (Origin{"", "https://example.org/jobs/7", true}));
+}
+
+TEST_F(ConfigSource, MayBeDescribedInSeveralLines) {
+  file("model:\n  name: agent\n  source: support\n  description: |\n    # Support\n    *all*\n");
+  EXPECT_EQ(load().config.model.description, "# Support\n*all*");
+  EXPECT_EQ(load().config.model.source_name, "support");
+  file("model: {name: agent, description: \"a\\x1bb\"}\n");
+  EXPECT_EQ(errors(), "FILE:1:35: model.description: holds a control character\n");
+}
+
 TEST_F(ConfigSource, IsNotNeededWhereNoModelIs) {
   file("model: {name: agent, version: git}\n");
   context_.model_required = false;

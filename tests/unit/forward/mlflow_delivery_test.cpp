@@ -96,6 +96,7 @@ class MlflowDeliveryTest : public ::testing::Test {
                                     .model_id = model_id,
                                     .experiment_id = "5",
                                     .metadata = {{"mlflow.source.name", "app"}},
+                                    .tags = {{"tracelink.version", "agent-v1"}},
                                     .max_post_bytes = max_post_bytes};
     under_way = std::make_shared<MlflowDelivery>(std::move(context), std::move(batch),
                                                  [this](std::vector<Outcome> all) {
@@ -156,6 +157,29 @@ TEST_F(MlflowDeliveryTest, TheInfoGoesBeforeTheSpans) {
   EXPECT_EQ(server.traces["1"].state, "OK");
   EXPECT_EQ(server.traces["1"].experiment, "5");
   EXPECT_EQ(server.post_experiments, Calls{"5"});
+}
+
+TEST_F(MlflowDeliveryTest, EveryInfoHasTheTagsUnlessTheTraceHasThem) {
+  TraceDelivery own = delivery(3);
+  own.trace.info.tags["tracelink.version"] = "mine";
+  deliver({delivery(1), delivery(2, Mode::without_root), own});
+  expect_delivered();
+  Calls versions;
+  for (const auto& info : server.bodies) versions.push_back(info["tags"]["tracelink.version"]);
+  std::ranges::sort(versions);
+  EXPECT_EQ(versions, (Calls{"agent-v1", "agent-v1", "mine"}));
+  EXPECT_EQ(server.bodies[0]["tags"]["mlflow.traceName"], "span 1");
+}
+
+TEST_F(MlflowDeliveryTest, ALateRootBringsTheTagsToOldServersToo) {
+  for (const int minor : {11, 18}) {
+    server_is(3, minor);
+    store(1, "5");
+    times_done = 0;
+    deliver(delivery(1, Mode::final_info));
+    expect_delivered();
+    EXPECT_NE(server.bodies.back()["tags"].dump().find("agent-v1"), std::string::npos) << minor;
+  }
 }
 
 TEST_F(MlflowDeliveryTest, WithoutAModelNoLinkIsSent) {

@@ -74,8 +74,9 @@ class MlflowDestinationTest : public ::testing::Test {
   TrackingClient client{tracking_options(), http};
   Registrar registrar{{.directory = "/models"}, client, fs, clock, random};
   Reporter reporter{clock};
+  MlflowDestination::Options options{.metadata = {}, .version_tag = "version"};
   MlflowDestination destination{
-      {},       http,  client, registrar, [this](const LinkHash& hash) { return definition(hash); },
+      options,  http,  client, registrar, [this](const LinkHash& hash) { return definition(hash); },
       reporter, clock, random};
   Failure hold;
   std::vector<Outcome> outcomes;
@@ -97,6 +98,37 @@ TEST_F(MlflowDestinationTest, SendsToTheModelAndExperimentOfTheLink) {
   EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
   EXPECT_EQ(server.traces["1"].metadata["mlflow.modelId"], server.model_id);
   EXPECT_EQ(server.traces["1"].experiment, "5");
+}
+
+TEST_F(MlflowDestinationTest, NamesTheVersionInATag) {
+  const auto tags = [this] { return server.bodies.back()["tags"]; };
+  connect();
+  deliver({delivery(1)});
+  EXPECT_EQ(tags()["version"], "agent");
+  server.model_tags = {{{"key", "tracelink.model_name"}, {"value", std::string(9'000, '.')}}};
+  registrar.server_changed();
+  connect();
+  deliver({delivery(2)});
+  EXPECT_EQ(tags()["version"], std::string(8'000, '.')) << "as it was asked for, as far as it fits";
+  ASSERT_TRUE(accepts(LinkHash{}, "7"));
+  TraceDelivery unlinked = delivery(3);
+  unlinked.link = {};
+  unlinked.experiment = "7";
+  deliver({unlinked});
+  EXPECT_FALSE(tags().contains("version"));
+}
+
+TEST_F(MlflowDestinationTest, NamesNoVersionWhereNobodyWantsIt) {
+  MlflowDestination silent(
+      {}, http, client, registrar, [this](const LinkHash& hash) { return definition(hash); },
+      reporter, clock, random);
+  for (int n = 0; n < 100 && !silent.accepts(link_of('a'), {}, &hold); ++n) {
+    silent.poll(milliseconds(0));
+  }
+  silent.deliver({delivery(1)}, [this](std::vector<Outcome> all) { outcomes = all; });
+  for (int n = 0; n < 100 && outcomes.empty(); ++n) silent.poll(milliseconds(0));
+  ASSERT_EQ(outcomes.size(), 1u);
+  EXPECT_EQ(server.bodies.back()["tags"].size(), 1u) << "its name";
 }
 
 TEST_F(MlflowDestinationTest, TheExperimentThatAClientAskedForWins) {

@@ -48,6 +48,7 @@ class MlflowServer {
   std::vector<Json> bodies;  // of the start and end calls
   std::vector<std::string> post_experiments;
   std::size_t model_requests = 0;
+  Json model_tags = Json::array();
   std::string last_post;             // body of POST /v1/traces
   std::string refused_text;          // spans with it are refused as PostgreSQL refuses NUL
   bool hides_earlier_spans = false;  // from the answer to StartTraceV3
@@ -101,7 +102,8 @@ class MlflowServer {
     const Json info = {{"model_id", model_id},
                        {"name", "agent"},
                        {"experiment_id", "5"},
-                       {"status", "LOGGED_MODEL_READY"}};
+                       {"status", "LOGGED_MODEL_READY"},
+                       {"tags", model_tags}};
     if (!path.ends_with(model_id)) return error(404, "RESOURCE_DOES_NOT_EXIST", "no such model");
     return special("model", {200, {}, Json{{"model", {{"info", info}}}}.dump()});
   }

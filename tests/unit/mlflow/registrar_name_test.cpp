@@ -24,6 +24,7 @@ TEST_F(RegistrarNameTest, AutomaticTriesTheExactNameAndThenThePortableOne) {
   EXPECT_EQ(mlflow.model(replica.ready_id()).tags.at(kModelNameTag), "agent-v1.2");
   EXPECT_EQ(replica.status().model->name, "agent-v1-2");
   EXPECT_EQ(replica.status().requested_name, "agent-v1.2");
+  EXPECT_EQ(replica.status().model->version, "agent-v1.2");
   EXPECT_EQ(mlflow.count("POST logged-models"), 2u);
 }
 
@@ -41,6 +42,7 @@ TEST_F(RegistrarNameTest, AnAllowedNameGetsNoTag) {
   replica.link.version = "v1";
   replica.run();
   EXPECT_EQ(name(), "agent-v1");
+  EXPECT_EQ(replica.status().model->version, "agent-v1");
   EXPECT_FALSE(mlflow.model(replica.ready_id()).tags.contains(kModelNameTag));
 }
 
@@ -117,19 +119,51 @@ TEST_F(RegistrarNameTest, TheDistinctNameIsFoundAgain) {
   EXPECT_EQ(replica.ready_id(), distinct);
 }
 
-TEST_F(RegistrarNameTest, TheStandInOfAnotherNameIsNoHitOfTheExactOne) {
+TEST_F(RegistrarNameTest, AModelIsFoundByTheNameThatMlflowShows) {
   replica.link.version = "v1-2";
   const std::string stand_in = add_portable("agent-v1-2", "agent-v1.2");
   replica.run();
-  const std::string ours = replica.ready_id();
-  EXPECT_NE(ours, stand_in);
-  EXPECT_EQ(name(), "agent-v1-2");
-  EXPECT_FALSE(mlflow.model(ours).tags.contains(kModelNameTag));
+  EXPECT_EQ(replica.ready_id(), stand_in);
+  EXPECT_EQ(replica.status().model->version, "agent-v1.2");
+  EXPECT_EQ(mlflow.models.size(), 1u);
+}
 
-  Replica other(mlflow, clock);
-  other.link = replica.link;
-  other.run();
-  EXPECT_EQ(other.ready_id(), ours);
+TEST_F(RegistrarNameTest, ANameThatMayBeTwoModelsIsAnErrorThatNamesBoth) {
+  replica.link.version = "v1-2";
+  const std::string stand_in = add_portable("agent-v1-2", "agent-v1.2");
+  const std::string theirs = mlflow.add("agent-v1-2", "READY");
+  replica.run();
+  EXPECT_EQ(replica.status().state, RegistrationState::failed);
+  const Failure failure = *replica.status().failure;
+  EXPECT_EQ(failure.message, "\"agent-v1-2\" may be several models: " + theirs +
+                                 " (shown as \"agent-v1-2\", made for \"agent-v1-2\"), " +
+                                 stand_in + " (shown as \"agent-v1-2\", made for \"agent-v1.2\")");
+  EXPECT_EQ(failure.remedy, remedy::kAmbiguousName);
+  EXPECT_EQ(mlflow.models.size(), 2u);
+
+  mlflow.model(theirs).deleted = true;  // the operator follows the remedy
+  replica.run_until_ready();
+  EXPECT_EQ(replica.ready_id(), stand_in);
+}
+
+TEST_F(RegistrarNameTest, ATraceThatNamesTwoModelsIsCorrectedInTheApplication) {
+  replica.link.version = "v1-2";
+  replica.link.named_by_trace = true;
+  add_portable("agent-v1-2", "agent-v1.2");
+  mlflow.add("agent-v1-2", "READY");
+  replica.run();
+  EXPECT_EQ(replica.status().failure->remedy, remedy::kNamedAmbiguousName);
+}
+
+TEST_F(RegistrarNameTest, SeveralModelsOfOneNameAreTold) {
+  replica.link.version = "v1";
+  const std::string oldest = mlflow.add("agent-v1", "READY");
+  const std::string other = mlflow.add("agent-v1", "READY");
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), oldest);
+  EXPECT_EQ(replica.status().warnings,
+            Ids{"several models are named \"agent-v1\": " + oldest +
+                " is taken, the oldest that is READY; also there: " + other});
 }
 
 TEST_F(RegistrarNameTest, AModelWhoseTagIsItsOwnNameIsAHit) {

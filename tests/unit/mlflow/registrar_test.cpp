@@ -32,6 +32,25 @@ TEST_F(RegistrarTest, TheNewModelHasAllOfTheDefinition) {
   EXPECT_EQ(model.tags.at("tracelink.instance").size(), 32u);
 }
 
+TEST_F(RegistrarTest, TheNewModelTellsWhereItCameFrom) {
+  replica.options.creation_tags = {{"mlflow.user", "ada"}, {"mlflow.source.name", "unit"}};
+  replica.link.source_tags = {{"mlflow.source.name", "support"}};
+  replica.start();
+  replica.run();
+  const auto& tags = mlflow.model(replica.ready_id()).tags;
+  EXPECT_EQ(tags.at("mlflow.user"), "ada");
+  EXPECT_EQ(tags.at("mlflow.source.name"), "support") << "what the operator says wins";
+}
+
+TEST_F(RegistrarTest, AModelThatExistsGetsNothingOfThat) {
+  const std::string theirs = mlflow.add("agent-v1", "READY");
+  replica.options.creation_tags = {{"mlflow.user", "ada"}};
+  replica.link.source_tags = {{"mlflow.note.content", "ours"}};
+  replica.start();
+  replica.run();
+  EXPECT_TRUE(mlflow.model(theirs).tags.empty());
+}
+
 TEST_F(RegistrarTest, StatusTellsWhatWasResolved) {
   replica.want();
   EXPECT_EQ(replica.status().state, RegistrationState::unresolved);

@@ -36,6 +36,41 @@ TEST(SourceTags, AreWhatIsKnown) {
   EXPECT_EQ(source_tags({}), Tags{});
 }
 
+TEST(SourceTags, TellWhoCreatedTheModelAndWhere) {
+  EXPECT_EQ(origin_tags({"ada", "https://example.org/jobs/7", true}),
+            (Tags{{"mlflow.user", "ada"},
+                  {"mlflow.source.type", "JOB"},
+                  {"mlflow.source.name", "https://example.org/jobs/7"}}));
+  EXPECT_EQ(origin_tags({}), (Tags{{"mlflow.source.type", "LOCAL"}}));
+}
+
+TEST(SourceTags, TellWhatTheOperatorSays) {
+  EXPECT_EQ(
+      description_tags("Answers *tickets*.", "support"),
+      (Tags{{"mlflow.note.content", "Answers *tickets*."}, {"mlflow.source.name", "support"}}));
+  EXPECT_EQ(description_tags("", ""), Tags{});
+}
+
+TEST(SourceTags, AreShownBesideTheNameOfASource) {
+  Tags tags = source_tags({kCommit, "main", "https://example.org/app"});
+  name_source(tags);
+  EXPECT_EQ(tags.at("mlflow.source.name"), "https://example.org/app");
+  tags["mlflow.source.name"] = "tracelinkd.service";
+  name_source(tags);
+  EXPECT_EQ(tags.at("mlflow.source.name"), "tracelinkd.service");
+  Tags nothing;
+  name_source(nothing);
+  EXPECT_EQ(nothing, Tags{});
+}
+
+TEST(SourceTags, ThatPeopleEditAreLeftToThem) {
+  const auto difference =
+      compare(model_with({{"mlflow.note.content", "edited"}}),
+              link_with({}, {{"mlflow.note.content", "ours"}, {"mlflow.source.name", "x"}}));
+  EXPECT_TRUE(difference.tags_to_set.empty());
+  EXPECT_TRUE(difference.warnings.empty());
+}
+
 TEST(SourceTags, AreNotAddedToAModelThatExists) {
   const auto difference =
       compare(model_with({}), link_with({{"team", "ml"}}, {{"git_commit", "01234567"}}));

@@ -100,8 +100,8 @@ TEST_F(ClientModelsTest, SearchReadsAllPages) {
   EXPECT_EQ(value_of<Models>(kSearch, "12", "agent").size(), 3u);
   ASSERT_EQ(http.requests().size(), 2u);
   EXPECT_EQ(sent(), std::string("POST ") + kModels + "/search");
-  EXPECT_EQ(http.requests()[0].body, search_models_body("12", "agent", ""));
-  EXPECT_EQ(http.requests()[1].body, search_models_body("12", "agent", "second"));
+  EXPECT_EQ(http.requests()[0].body, search_models_body({"12", "name='agent'", ""}, ""));
+  EXPECT_EQ(http.requests()[1].body, search_models_body({"12", "name='agent'", ""}, "second"));
 }
 
 TEST_F(ClientModelsTest, SearchOfNothingIsEmpty) {
@@ -160,6 +160,88 @@ TEST_F(ClientModelsTest, DeleteHasNoBody) {
   EXPECT_EQ(sent_body(), "");
   http.will_answer(200, "<html>sign in</html>");
   EXPECT_EQ(failure_of<std::monostate>(kDelete, "m-1").remedy, remedy::kRoute);
+}
+
+TEST_F(ClientModelsTest, AQueryIsPassedThrough) {
+  http.will_answer(200, "{}");
+  value_of<std::vector<LoggedModel>>(&TrackingClient::query_models,
+                                     ModelQuery{"12", "params.llm = 'x'", "metrics.m DESC"});
+  const auto body = Json::parse(sent_body());
+  EXPECT_EQ(body["filter"], "params.llm = 'x'");
+  EXPECT_EQ(body["order_by"], Json::parse(R"([{"field_name":"metrics.m","ascending":false}])"));
+}
+
+TEST_F(ClientModelsTest, AnOrderMayDoWithoutItsDirection) {
+  const struct {
+    const char *text, *field;
+    bool ascending;
+  } cases[] = {{"", "creation_timestamp", true},
+               {"name", "name", true},
+               {"name asc", "name", true},
+               {"metrics.a b DESC", "metrics.a b", false}};
+  for (const auto& [text, field, ascending] : cases) {
+    const auto order = Json::parse(search_models_body({"12", "", text}, ""))["order_by"][0];
+    EXPECT_EQ(order["field_name"], field);
+    EXPECT_EQ(order["ascending"], ascending) << text;
+  }
+}
+
+TEST_F(ClientModelsTest, ATagIsRemovedByItsKey) {
+  http.will_answer(200, "{}");
+  value_of<std::monostate>(&TrackingClient::delete_model_tag, std::string("m-1"),
+                           std::string("a b/c"));
+  EXPECT_EQ(sent(), std::string("DELETE ") + kModels + "/m-1/tags/a%20b%2Fc");
+}
+
+TEST_F(ClientModelsTest, TracesAreReadPageByPage) {
+  http.will_answer(200, R"({"traces":[{"trace_id":"tr-1","state":"ERROR",
+      "request_time":"2026-11-23T11:54:31Z","execution_duration":"1.5s","request_preview":"why",
+      "tags":{"mlflow.traceName":"answer"}}],"next_page_token":"next"})");
+  const auto page = value_of<TracePage>(&TrackingClient::search_traces,
+                                        TraceQuery{"12", linked_traces_filter("m-1"), "here"});
+  const auto body = Json::parse(sent_body());
+  EXPECT_EQ(body["page_token"], "here");
+  EXPECT_EQ(body["filter"], "request_metadata.`mlflow.modelId` = 'm-1'");
+  ASSERT_EQ(page.traces.size(), 1u);
+  EXPECT_EQ(page.traces[0].name, "answer");
+  EXPECT_EQ(page.traces[0].state, "ERROR");
+  EXPECT_EQ(page.next_page_token, "next");
+}
+
+TEST_F(ClientModelsTest, ATraceWithoutAnIdIsNotMlflows) {
+  http.will_answer(200, R"({"traces":[{}]})");
+  const auto failure = failure_of<TracePage>(&TrackingClient::search_traces, TraceQuery{});
+  EXPECT_EQ(failure.failure_class, FailureClass::configuration);
+}
+
+TEST_F(ClientModelsTest, ARunIsFoundByItsTagOrCreatedAndFinished) {
+  using Run = std::optional<std::string>;
+  const auto find = [this] {
+    return value_of<Run>(&TrackingClient::find_run, std::string("12"), std::string("tag"),
+                         std::string("m-1"));
+  };
+  http.will_answer(200, "{}");
+  EXPECT_EQ(find(), std::nullopt);
+  EXPECT_EQ(Json::parse(sent_body())["filter"], "tags.`tag` = 'm-1'");
+  http.will_answer(200, R"({"runs":[{"info":{"run_id":"r1"}}]})");
+  EXPECT_EQ(find(), "r1");
+  http.will_answer(200, R"({"run":{"info":{"run_id":"r2"}}})");
+  http.will_answer(200, "{}");
+  EXPECT_EQ(value_of<std::string>(&TrackingClient::create_run, std::string("12"),
+                                  std::string("metrics"), Values{{"tag", "m-1"}}, std::int64_t{7}),
+            "r2");
+  EXPECT_EQ(Json::parse(sent_body())["status"], "FINISHED");
+}
+
+TEST_F(ClientModelsTest, MetricsNameTheirModel) {
+  http.will_answer(200, "{}");
+  value_of<std::monostate>(&TrackingClient::log_metrics,
+                           ModelMetrics{"r1", "m-1", {{"accuracy", 0.5}}, 7});
+  const auto body = Json::parse(sent_body());
+  EXPECT_EQ(body["run_id"], "r1");
+  EXPECT_EQ(
+      body["metrics"][0],
+      Json::parse(R"({"key":"accuracy","value":0.5,"timestamp":7,"step":0,"model_id":"m-1"})"));
 }
 
 TEST_F(ClientModelsTest, LinkedTracesAreLookedForByTheLink) {
