@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from .places import APPS, BIN, ROOT, clean_environment
+from .places import APPS, BIN, clean_environment
 from .processes import Process
 from .waiting import wait_until
 
@@ -40,12 +40,7 @@ class Machine:
         subprocess.run([str(part) for part in command], check=True, env=clean_environment())
 
     def _install(self) -> None:
-        for program in ("tracelinkd", "tracelink"):
-            shutil.copy(BIN / program, self._root / "usr/bin" / program)
-        for unit in ("tracelinkd.service", "tracelinkd.socket"):
-            shutil.copy(ROOT / "systemd" / unit, self._root / "usr/lib/systemd/system" / unit)
-        for kind in ("sysusers.d", "tmpfiles.d"):
-            shutil.copy(ROOT / "systemd" / kind / "tracelink.conf", self._root / "usr/lib" / kind / "tracelink.conf")
+        self._sudo("env", f"DESTDIR={self._root}", "cmake", "--install", BIN.parent, "--prefix", "/usr")
         (self._root / "etc/systemd/system/inside.service").write_text(UNIT)
 
     def write(self, path: str, text: str) -> None:

@@ -24,7 +24,7 @@ def versions(*usual: str) -> list:
     return [version if version in usual else pytest.param(version, marks=pytest.mark.long) for version in SERVERS]
 
 
-# What is tested: TRACELINK_TEST_BIN, for a packager's build, else the release preset.
+# What is tested: TRACELINK_TEST_BIN, the bin folder of another build, else the release preset.
 BIN = pathlib.Path(os.environ.get("TRACELINK_TEST_BIN", ROOT / "build/release/bin"))
 
 # Variables that would change what a program under test does.
