@@ -1,11 +1,14 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "config/load.hpp"
 #include "config/source_facts.hpp"
+#include "daemon/base/random_source.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/key_values.hpp"
 #include "daemon/cli/model_lookup.hpp"
@@ -14,11 +17,16 @@
 #include "daemon/cli/tracking_session.hpp"
 #include "daemon/mlflow/model_choice.hpp"
 #include "daemon/mlflow/model_name.hpp"
+#include "daemon/mlflow/model_upkeep.hpp"
+#include "daemon/mlflow/remedies.hpp"
 #include "daemon/mlflow/source_tags.hpp"
 
 namespace tracelink::cli {
 
 namespace {
+
+// As long as the daemon waits: what others are creating becomes visible meanwhile.
+constexpr std::chrono::seconds kSettleTime{2};
 
 struct CreateOptions {
   std::optional<std::string> name;
@@ -107,10 +115,11 @@ int print_created(const Context& context, const CreateOptions& options, const Lo
 
 // A name that MLflow shows for another version is likely copied from its page.
 void tell_of_same_name(TrackingSession& session, const CreateModel& request) {
+  if (request.name.empty()) return;
   const auto hits = session.wait<std::vector<LoggedModel>>([&](auto done) {
     session.client().search_models(request.experiment_id, request.name, std::move(done));
   });
-  if (request.name.empty() || std::holds_alternative<Failure>(hits)) return;
+  if (std::holds_alternative<Failure>(hits)) return;
   for (const LoggedModel& model : std::get<0>(hits)) {
     if (asked_name(model) == request.name) continue;
     print_error("tracelink: MLflow shows model " + model.model_id + ", made for '" +
@@ -119,44 +128,92 @@ void tell_of_same_name(TrackingSession& session, const CreateModel& request) {
   }
 }
 
-int create_ready(const Context& context, const CreateOptions& options, TrackingSession& session,
-                 const CreateModel& request, const std::string& name_policy) {
+Answer<LoggedModel> finalize(TrackingSession& session, const std::string& model_id) {
+  return session.wait<LoggedModel>(
+      [&](auto done) { session.client().finalize_model(model_id, std::move(done)); });
+}
+
+Answer<LoggedModel> create_ready(TrackingSession& session, const CreateModel& request,
+                                 const std::string& name_policy) {
   tell_of_same_name(session, request);
   const auto created = create_pending(session, request, name_policy);
-  if (const auto* failure = std::get_if<Failure>(&created)) return fail(*failure);
+  if (std::holds_alternative<Failure>(created)) return created;
   const std::string model_id = std::get<LoggedModel>(created).model_id;
-  const auto ready = session.wait<LoggedModel>(
-      [&](auto done) { session.client().finalize_model(model_id, std::move(done)); });
-  if (const auto* failure = std::get_if<Failure>(&ready)) {
-    fail(kFailed, "the model " + model_id + " was created but is not READY yet");
-    return fail(*failure);
+  auto ready = finalize(session, model_id);
+  if (std::holds_alternative<Failure>(ready)) {
+    print_error("tracelink: the model " + model_id + " was created but is not READY yet");
   }
-  return print_created(context, options, std::get<LoggedModel>(ready));
+  return ready;
+}
+
+std::string random_tag() {
+  SystemRandomSource random;
+  return fmt::format("{:016x}{:016x}", random.next(), random.next());
+}
+
+// The model that all who ask for the name at once end with, made READY. One that we made for it is
+// deleted if an older one is there: as the daemon does.
+Answer<LoggedModel> settle(TrackingSession& session, const CreateModel& request) {
+  std::this_thread::sleep_for(kSettleTime);
+  const auto models = models_named(session, request.experiment_id, request.name);
+  if (const auto* failure = std::get_if<Failure>(&models)) return *failure;
+  const ModelChoice choice = choose_model(std::get<0>(models), request.tags.at(kInstanceTag));
+  if (choice.winner == nullptr) {
+    return configuration_failure(FailureScope::link,
+                                 "the model '" + request.name + "' failed, or is gone again",
+                                 remedy::kModelFailed);
+  }
+  const auto left = session.wait<Warnings>([&](auto done) {
+    delete_unused_models(session.client(), request.experiment_id, choice.own_pending_losers,
+                         std::move(done));
+  });
+  if (const auto* failure = std::get_if<Failure>(&left)) return *failure;
+  for (const std::string& warning : std::get<Warnings>(left)) print_error("tracelink: " + warning);
+  if (choice.winner->status == "READY") return *choice.winner;
+  return finalize(session, choice.winner->model_id);
 }
 
 // Precondition: there is a name.
-int create_if_missing(const Context& context, const CreateOptions& options,
-                      TrackingSession& session, const CreateModel& request,
-                      const std::string& name_policy) {
+Answer<LoggedModel> create_if_missing(TrackingSession& session, CreateModel request,
+                                      const std::string& name_policy) {
   const auto models = models_named(session, request.experiment_id, request.name);
-  if (const auto* failure = std::get_if<Failure>(&models)) return fail(*failure);
-  if (std::get<0>(models).empty()) {
-    return create_ready(context, options, session, request, name_policy);
+  if (const auto* failure = std::get_if<Failure>(&models)) return *failure;
+  if (!std::get<0>(models).empty()) {
+    LoggedModel chosen = chosen_model(request.name, std::get<0>(models));
+    if (chosen.status == "READY") return chosen;
   }
-  return print_created(context, options, chosen_model(request.name, std::get<0>(models)));
+  request.tags[kInstanceTag] = random_tag();
+  if (std::get<0>(models).empty()) {
+    const auto created = create_pending(session, request, name_policy);
+    if (std::holds_alternative<Failure>(created)) return created;
+  }
+  return settle(session, request);
+}
+
+// What is wrong with the options together; empty: nothing.
+std::string fault_of(const CreateOptions& options) {
+  if (options.if_missing && !options.name) return "--if-missing needs --name";
+  if (const auto params = parse_pairs(options.params); !params) {
+    return "--param " + params.error().message;
+  }
+  const auto tags = parse_tags(options.tags);
+  return tags ? std::string() : "--tag " + tags.error().message;
 }
 
 int create_model(const Context& context, const ExperimentOptions& experiment,
                  const CreateOptions& options) {
-  if (options.if_missing && !options.name) return fail(kUsage, "--if-missing needs --name");
+  if (const std::string fault = fault_of(options); !fault.empty()) return fail(kUsage, fault);
   return with_session(context, [&](TrackingSession& session, const Config& config) {
     auto request = request_of(options, config);
     if (!request) return fail(request.error());
     const auto place = experiment_of(session, config, experiment, true);
     if (const auto* failure = std::get_if<Failure>(&place)) return fail(*failure);
     request->experiment_id = std::get<Experiment>(place).id;
-    const auto create = options.if_missing ? create_if_missing : create_ready;
-    return create(context, options, session, *request, config.model.name_policy);
+    const std::string& policy = config.model.name_policy;
+    const auto model = options.if_missing ? create_if_missing(session, *request, policy)
+                                          : create_ready(session, *request, policy);
+    if (const auto* failure = std::get_if<Failure>(&model)) return fail(*failure);
+    return print_created(context, options, std::get<LoggedModel>(model));
   });
 }
 

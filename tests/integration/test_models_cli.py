@@ -64,7 +64,16 @@ def test_create_if_missing_makes_one_model_and_prints_its_id_alone(server, exper
     assert models("create", "--if-missing").code == USAGE
 
 
+def test_jobs_that_create_at_once_end_with_one_model(server, job, models):
+    command = [BIN / "tracelink", "--config", job.config_file, "models", "create", "--name", "agent-v1.0", "--if-missing", "--id-only"]
+    jobs = [subprocess.Popen(command, env=job.environment, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    ids = {ended.communicate(timeout=300)[0].strip() for ended in jobs}
+    [model] = models("list", "--json").json()
+    assert ids == {model["model_id"]} and model["status"] == "READY"
+
+
 def test_what_makes_no_sense_is_refused_before_anything_is_created(models):
+    assert models("create", "--param", "a=1", "--param", "a=2").code == USAGE
     assert models("create", "--name", "").code == USAGE
     refused = models("create", "--name", "x", "--tag", "tracelink.instance=1")
     assert refused.code == USAGE and "set by tracelink itself" in refused.err

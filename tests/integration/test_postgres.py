@@ -371,3 +371,20 @@ def test_a_model_that_no_column_takes_is_told_and_its_traces_are_kept(server, ma
         assert "characters" in held["remedy"], (name, held)
         assert daemon.spans()["queued"] == SPANS_PER_TRACE
         says_nothing_of_sql(daemon)
+
+
+# --- names -------------------------------------------------------------------------------------------
+
+def test_both_names_mean_one_model(server, make_daemon):
+    server.start()
+    asked, shown = "my-agent-v1.0", "my-agent-v1-0"
+    daemon = make_daemon({"model": {"name": shown}, "experiment": {"name": "support"}, "tracking": {"uri": server.uri}})
+    created = daemon.tracelink("models", "create", "--name", asked, "--json").json()
+    daemon.start()
+    [trace] = send(daemon, 1)
+    daemon.wait_for_spans(delivered=SPANS_PER_TRACE, queued=0)
+    for name in (asked, shown):
+        assert daemon.tracelink("models", "get", name, "--json").json()["model_id"] == created["model_id"]
+    [model] = daemon.tracelink("models", "list", "--stats", "--json").json()
+    assert (model["model_id"], model["traces"]) == (created["model_id"], 1)
+    linked_once(server, server.experiment_id("support"), created["model_id"], [trace])
