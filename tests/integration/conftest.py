@@ -1,3 +1,4 @@
+import contextlib
 import json
 import logging
 import os
@@ -99,16 +100,29 @@ def server(request, make_server):
     return make_server(request.param)
 
 
-@pytest.fixture(scope="session", params=versions(NEWEST, OLDER))
-def shared_server(request, templates):
-    """A running server of each version (without --long: of the tested two), for tests that leave it as it is."""
+@contextlib.contextmanager
+def running_server(version: str, templates):
     with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as folder:
-        server = MlflowServer(request.param, pathlib.Path(folder), templates(request.param))
+        server = MlflowServer(version, pathlib.Path(folder), templates(version))
         try:
             server.start()
             yield server
         finally:
             server.kill()
+
+
+@pytest.fixture(scope="session", params=versions(NEWEST, OLDER))
+def shared_server(request, templates):
+    """A running server of each version (without --long: of the tested two), for tests that leave it as it is."""
+    with running_server(request.param, templates) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=versions("3.6.0", OLDER, NEWEST))
+def server_of_module(request, templates):
+    """A running server of each version for all tests of a file, each in an experiment of its own."""
+    with running_server(request.param, templates) as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,20 +7,15 @@ import subprocess
 
 import pytest
 
-from harness.mlflow_server import MlflowServer
 from harness.otlp import SPANS_PER_TRACE, make_trace
-from harness.places import BIN, NEWEST, OLDER, versions
+from harness.places import BIN
 
 DONE, FAILED, USAGE = 0, 1, 2
 
 
-@pytest.fixture(scope="module", params=versions("3.6.0", OLDER, NEWEST))
-def server(request, templates, tmp_path_factory):
-    """One for all: each test has an experiment of its own."""
-    server = MlflowServer(request.param, tmp_path_factory.mktemp("server"), templates(request.param))
-    server.start()
-    yield server
-    server.kill()
+@pytest.fixture
+def server(server_of_module):
+    return server_of_module
 
 
 @pytest.fixture
