@@ -84,9 +84,8 @@ Answer<std::vector<LoggedModel>> models_named(TrackingSession& session,
   if (const auto* failure = std::get_if<Failure>(&hits)) return *failure;
   NamedModels named = tracelink::models_named(name, std::get<0>(std::move(hits)));
   if (named.others.empty()) return std::move(named.models);
-  Failure failure = missing(ambiguity(name, named),
-                            "name one of them by its id, or by the name that it was made for");
-  return failure;
+  return missing(ambiguity(name, named),
+                 "name one of them by its id, or by the name that it was made for");
 }
 
 LoggedModel chosen_model(const std::string& name, const std::vector<LoggedModel>& models) {

@@ -288,20 +288,26 @@ void Recovery::insert(const std::shared_ptr<Segment>& segment) {
 }
 
 // A segment of a later version says nothing to this one, so it waits for that.
-Result<SegmentContent> Recovery::read_content(std::uint64_t id) {
-  const auto path = core_.paths.segment(id);
-  auto file = core_.fs.open_read_only(path);
+Result<Recovery::OpenSegment> Recovery::open_segment(std::uint64_t id) const {
+  auto file = core_.fs.open_read_only(core_.paths.segment(id));
   if (!file) return std::move(file).error();
   const auto size = (*file)->size();
   if (!size) return size.error();
-  const auto origin = read_segment_origin(**file, id);
-  if (!origin) return origin.error();
+  auto origin = read_segment_origin(**file, id);
+  if (!origin) return std::move(origin).error();
   SegmentReader reader(*std::move(file), origin->key);
+  return OpenSegment{std::move(reader), *std::move(origin), *size};
+}
+
+Result<SegmentContent> Recovery::read_content(std::uint64_t id) {
+  auto opened = open_segment(id);
+  if (!opened) return std::move(opened).error();
+  auto& [reader, origin, size] = *opened;
   const auto sealed = core_.sealed_end(id);
-  auto content = sealed ? std::nullopt : read_footer(reader, *origin, *size);
-  if (!content && !sealed && !reader.failure()) harden(id, *size);
+  auto content = sealed ? std::nullopt : read_footer(reader, origin, size);
+  if (!content && !sealed && !reader.failure()) harden(id, size);
   if (!content && !reader.failure()) {
-    content = scan(reader, *origin, std::min(sealed.value_or(*size), *size));
+    content = scan(reader, origin, std::min(sealed.value_or(size), size));
   }
   if (reader.failure()) return *reader.failure();
   return *std::move(content);

@@ -67,6 +67,12 @@ class Recovery {
                                                              bool& complete) const;
   void adopt_counts(const Segment& segment);
   bool account_lost_copies(Segment& segment, const MovedSegment& known);
+  struct OpenSegment {
+    SegmentReader reader;
+    SegmentOrigin origin;
+    std::uint64_t size = 0;
+  };
+  Result<OpenSegment> open_segment(std::uint64_t id) const;
   Result<SegmentContent> read_content(std::uint64_t id);
   SegmentContent scan(SegmentReader& reader, const SegmentOrigin& origin, std::uint64_t end);
   // Makes what a crash left in the page cache durable before it is delivered.

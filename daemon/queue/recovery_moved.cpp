@@ -67,18 +67,14 @@ Result<std::optional<SegmentHeader>> Recovery::header_of(std::uint64_t id) const
 
 Result<std::pair<std::uint64_t, std::uint64_t>> Recovery::origins_of(std::uint64_t id,
                                                                      bool& complete) const {
-  auto file = core_.fs.open_read_only(core_.paths.segment(id));
-  if (!file) return std::move(file).error();
-  const auto size = (*file)->size();
-  if (!size) return size.error();
-  const auto origin = read_segment_origin(**file, id);
-  if (!origin) return origin.error();
-  SegmentReader reader(*std::move(file), origin->key);
-  complete = read_footer(reader, *origin, *size).has_value();
+  auto opened = open_segment(id);
+  if (!opened) return std::move(opened).error();
+  auto& [reader, origin, size] = *opened;
+  complete = read_footer(reader, origin, size).has_value();
   std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t last = 0;
-  for (std::uint64_t offset = reader.first_record(); offset < *size;) {
-    const auto raw = reader.read(offset, *size);
+  for (std::uint64_t offset = reader.first_record(); offset < size;) {
+    const auto raw = reader.read(offset, size);
     if (!raw) break;  // damaged, if not a failure()
     offset = raw->next_offset;
     if (raw->header.type != RecordType::spans || !decode_record(raw->body)) continue;
