@@ -97,7 +97,7 @@ bool has_error_in(const Draft& draft, std::string_view section) {
 // every trace.
 bool may_name_theirs(const Draft& draft) {
   return draft.settings.contains("model.from_traces") &&
-         draft.loaded.config.model.from_traces != "off";
+         draft.loaded.config.model.from_traces != FromTraces::off;
 }
 
 void check_tags(Draft& draft) {
@@ -115,7 +115,7 @@ void check_model(Draft& draft, bool required) {
     fail(draft, "model.version",
          "a version without a name: the identity is taken whole from the strongest source that "
          "sets part of it; set model.name (TRACELINK_MODEL__NAME) there too");
-  } else if (required && config.destination == "mlflow" && config.model.id.empty() &&
+  } else if (required && is_tracking_server(config.destination) && config.model.id.empty() &&
              config.model.name.empty() && !may_name_theirs(draft)) {
     fail(draft, "model.name",
          "no model: traces are linked to a model version; set model.name or model.id in the file, "
@@ -130,7 +130,7 @@ void check_model(Draft& draft, bool required) {
   }
 }
 
-// MLflow takes no other characters in the key of a tag that a person sets, and its own tags tell
+// MLflow takes no other characters in the key of a tag that a user sets, and its own tags tell
 // other things.
 void check_version_tag(Draft& draft) {
   constexpr std::size_t kMaxKey = 250;
@@ -152,7 +152,7 @@ void check_version_tag(Draft& draft) {
 void complete_uri(Draft& draft) {
   TrackingConfig& tracking = draft.loaded.config.tracking;
   if (tracking.uri.empty()) {
-    if (draft.loaded.config.destination == "mlflow") {
+    if (is_tracking_server(draft.loaded.config.destination)) {
       warn(draft, "tracking.uri",
            "no tracking server: traces are accepted and kept until tracking.uri or "
            "MLFLOW_TRACKING_URI is set");

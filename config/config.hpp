@@ -4,16 +4,29 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/git/git_facts.hpp"
 #include "daemon/git/origin.hpp"
+#include "daemon/types/link_definition.hpp"
+#include "daemon/types/policies.hpp"
 
 namespace tracelink {
 
-// The configuration after all sources are merged (docs/configuration.md). Plain values; enums are
-// their YAML words, already checked. Defaults that depend on the user and environment (paths) are
-// filled by the loader.
+// The configuration after all sources are merged (docs/configuration.md). Plain values, checked.
+// Enumerations have the order of their words in the key table. Defaults that depend on the user and
+// environment (paths) are filled by the loader.
+
+enum class DestinationKind { mlflow, file };
+constexpr std::string_view to_string(DestinationKind kind) {
+  return kind == DestinationKind::file ? "file" : "mlflow";
+}
+// Traces are linked to models there, and it has an address.
+constexpr bool is_tracking_server(DestinationKind kind) { return kind != DestinationKind::file; }
+enum class LogLevel { trace, debug, info, warn, error };
+enum class LogFormat { automatic, text, json, journald };
+
 struct ModelConfig {
   std::string id, name, version;
   std::string git = "auto";  // auto | off | path of a work tree
@@ -21,9 +34,9 @@ struct ModelConfig {
   Origin origin;             // of models that are created; found by the loader
   std::string type, source_run_id, description, source_name;
   std::map<std::string, std::string> params, tags;
-  std::string name_policy = "auto";  // auto | exact | portable
+  NamePolicy name_policy = NamePolicy::automatic;
   bool delete_twins = true;
-  std::string from_traces = "names";  // names | ids | off
+  FromTraces from_traces = FromTraces::names;
   std::uint32_t max_names = 100;
 };
 struct ExperimentConfig {
@@ -55,7 +68,7 @@ struct LimitsConfig {
 };
 struct QueueConfig {
   std::uint64_t max_bytes = 10ull << 30;
-  std::string on_full = "wait";
+  OnFull on_full = OnFull::wait;
 };
 struct ForwardConfig {
   std::uint32_t connections = 2, max_traces_per_batch = 50;
@@ -67,13 +80,14 @@ struct ControlConfig {
   std::string socket, http;
 };
 struct LogConfig {
-  std::string level = "info", format = "auto";
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::automatic;
 };
 
 struct Config {
   ModelConfig model;
   ExperimentConfig experiment;
-  std::string destination = "mlflow";  // mlflow | file
+  DestinationKind destination = DestinationKind::mlflow;
   TrackingConfig tracking;
   ArchiveConfig archive;
   std::string state_dir;

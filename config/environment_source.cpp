@@ -62,8 +62,8 @@ ConfigProblem unknown_variable(const std::string& variable) {
   return {variable, 0, 0, path, message};
 }
 
-// A variable of blanks alone counts as not set, as an empty one does, but is told: somebody meant
-// to set it.
+// A variable of blanks alone counts as not set, as an empty one does, but is reported: its author
+// meant to set it.
 bool is_blank(std::string_view variable, std::string_view value,
               std::vector<ConfigProblem>& warnings) {
   if (!without_blank_ends(value).empty()) return false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <type_traits>
 
 #include "config/nearest.hpp"
 #include "config/text.hpp"
@@ -26,6 +27,14 @@ struct LastMember<First, Rest...> : LastMember<Rest...> {};
 template <auto... Path>
 typename LastMember<Path...>::type& at(Config& config) {
   return (config.*....*Path);
+}
+
+template <auto... Path>
+Word word_at(Config& config) {
+  auto& value = at<Path...>(config);
+  using Enum = std::remove_reference_t<decltype(value)>;
+  return {static_cast<std::size_t>(value),
+          [&value](std::size_t number) { value = static_cast<Enum>(number); }};
 }
 
 template <auto Member>
@@ -74,15 +83,15 @@ constexpr auto kKeys = std::to_array<Key>({
     {"model.params", Syntax::map, kModel<&ModelConfig::params>, "", false,
      "Parameters of the model; every value is kept as the text that is written."},
     {"model.tags", Syntax::map, kModel<&ModelConfig::tags>, "", false, "Tags of the model."},
-    {"model.name_policy", Syntax::word, kModel<&ModelConfig::name_policy>,
+    {"model.name_policy", Syntax::word, &word_at<&Config::model, &ModelConfig::name_policy>,
      "auto | exact | portable", false,
      "What to do when the server refuses the characters of the name: `auto` then uses the "
      "portable name, `exact` fails, `portable` never tries the exact one."},
     {"model.delete_twins", Syntax::boolean, kModel<&ModelConfig::delete_twins>, "", false,
      "Whether PENDING models of the same name that this daemon created itself, and that lost to an "
      "older one, are deleted; only those without traces."},
-    {"model.from_traces", Syntax::word, kModel<&ModelConfig::from_traces>, "names | ids | off",
-     false,
+    {"model.from_traces", Syntax::word, &word_at<&Config::model, &ModelConfig::from_traces>,
+     "names | ids | off", false,
      "Whether traces may name their own model by `mlflow.modelName` and `mlflow.modelId`: `ids` "
      "takes the id of an existing one only, `off` neither."},
     {"model.max_names",
@@ -97,7 +106,7 @@ constexpr auto kKeys = std::to_array<Key>({
     {"experiment.name", Syntax::text, kExperiment<&ExperimentConfig::name>, "", false,
      "Name of the experiment; created if it is missing. Neither: the model's own when it is given "
      "by id, else MLflow's `Default`."},
-    {"destination", Syntax::word, &at<&Config::destination>, "mlflow | file", false,
+    {"destination", Syntax::word, &word_at<&Config::destination>, "mlflow | file", false,
      "Where traces go: the tracking server, or files in `archive.dir`."},
     {"tracking.uri", Syntax::tracking_uri, kTracking<&TrackingConfig::uri>, "", false,
      "The MLflow tracking server, `http://` or `https://`. None: traces are accepted and kept "
@@ -176,7 +185,7 @@ constexpr auto kKeys = std::to_array<Key>({
      false,
      "Bound of the queue on disk, with journals and dead letters.",
      {64 * kKiB, kUnbounded}},
-    {"queue.on_full", Syntax::word, &at<&Config::queue, &QueueConfig::on_full>,
+    {"queue.on_full", Syntax::word, &word_at<&Config::queue, &QueueConfig::on_full>,
      "wait | reject | drop_oldest", false,
      "At the bound: hold clients back, refuse at once, or drop the oldest segments (counted)."},
     {"forward.connections",
@@ -228,9 +237,9 @@ constexpr auto kKeys = std::to_array<Key>({
      false, "The Unix socket of the command line; at most 107 bytes."},
     {"control.http", Syntax::address, &at<&Config::control, &ControlConfig::http>, "", false,
      "Address of `/metrics`, `/healthz` and `/readyz`; empty: none."},
-    {"log.level", Syntax::word, &at<&Config::log, &LogConfig::level>,
+    {"log.level", Syntax::word, &word_at<&Config::log, &LogConfig::level>,
      "trace | debug | info | warn | error", false, "Least important events that are logged."},
-    {"log.format", Syntax::word, &at<&Config::log, &LogConfig::format>,
+    {"log.format", Syntax::word, &word_at<&Config::log, &LogConfig::format>,
      "auto | text | json | journald", false, "`auto`: journald under systemd, else text."},
 });
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <span>
@@ -21,7 +23,7 @@ enum class Syntax {
   name_template,  // text with {attribute}
   tracking_uri,   // or empty
   header_text,    // text without control characters
-  word,           // one of `words`
+  word,           // one of `words`, an enumeration
   word_or_path,   // one of `words`, or an absolute path
   boolean,
   count,
@@ -36,12 +38,18 @@ enum class Syntax {
   map,  // of texts; can be set in the file only
 };
 
+// An enumeration in a Config, by the number of its word among the key's `words`.
+struct Word {
+  std::size_t number = 0;
+  std::function<void(std::size_t number)> set;  // lifetime: the Config's
+};
+
 // Where a key's value lives in a Config.
 using Field =
     std::variant<std::string& (*)(Config&), bool& (*)(Config&), std::uint32_t& (*)(Config&),
                  std::uint64_t& (*)(Config&), std::chrono::milliseconds& (*)(Config&),
                  std::vector<std::uint32_t>& (*)(Config&),
-                 std::map<std::string, std::string>& (*)(Config&)>;
+                 std::map<std::string, std::string>& (*)(Config&), Word (*)(Config&)>;
 
 // The least and the most that a number may be: bytes, milliseconds or a count. Less cannot work.
 struct Range {
@@ -49,7 +57,7 @@ struct Range {
   std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
 };
 
-// One configuration key. The table of them is the only place that lists keys: parsing, variable
+// One configuration key. The table of them lists the keys: parsing, variable
 // names, `config show`, suggestions and the check of docs/configuration.md follow it.
 struct Key {
   std::string_view path;  // dotted

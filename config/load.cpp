@@ -101,6 +101,15 @@ void apply(Draft& draft) {
   }
 }
 
+// What the file sets in vain.
+void note_masked(const Settings& in_file, LoadedConfig& loaded) {
+  for (const Setting& setting : in_file) {
+    if (!loaded.origins[setting.key].starts_with("file:")) {
+      loaded.masked.insert_or_assign(setting.key, text_of(setting));
+    }
+  }
+}
+
 }  // namespace
 
 std::string ConfigProblem::to_string() const {
@@ -127,6 +136,7 @@ LoadResult load_config(const LoadContext& context) {
   }
   draft.settings = merge(sources);
   apply(draft);
+  note_masked(sources.back(), draft.loaded);
   complete(draft, context);
 
   if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}, {}, false};

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <limits>
 
+#include "daemon/text/hex.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -96,12 +98,11 @@ std::string format_duration(std::chrono::milliseconds duration) {
 }
 
 std::string quoted(std::string_view text) {
-  constexpr char kDigits[] = "0123456789abcdef";
   std::string result = "\"";
   for (const char c : text) {
     if (is_control(c)) {
-      const auto byte = static_cast<unsigned char>(c);
-      result.append("\\x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+      result.append("\\x");
+      append_hex(result, {&c, 1});
     } else {
       if (c == '"' || c == '\\') result += '\\';
       result += c;

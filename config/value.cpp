@@ -34,8 +34,11 @@ Message wrong(const Key& key, const Setting& setting, const std::string& found) 
   return message;
 }
 
-bool is_word(const Key& key, std::string_view text) {
-  return std::ranges::count(split(key.words, "|"), text) != 0;
+std::optional<std::size_t> word_number(const Key& key, std::string_view text) {
+  const auto words = split(key.words, "|");
+  const auto found = std::ranges::find(words, text);
+  if (found == words.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - words.begin());
 }
 
 bool is_mode(std::string_view text) {
@@ -73,10 +76,8 @@ bool is_text_of(const Key& key, std::string_view text) {
   switch (key.syntax) {
     case Syntax::name_template:
       return NameTemplate::parse(text).has_value();
-    case Syntax::word:
-      return is_word(key, text);
     case Syntax::word_or_path:
-      return is_word(key, text) || text.starts_with('/');
+      return word_number(key, text) || text.starts_with('/');
     case Syntax::duration_or_empty:
       return text.empty() || is_duration_of(key, parse_duration(text));
     case Syntax::file_mode:
@@ -130,6 +131,14 @@ struct Assign {
     if (auto fault = special_fault(key, setting, text)) return fault;
     if (!is_text_of(key, text)) return wrong(key, setting, text);
     field = text;
+    return {};
+  }
+  Message operator()(const Word& field) const {
+    if (!is_utf8(text)) return "found bytes that are not UTF-8, allowed: " + expected(key);
+    if (auto fault = special_fault(key, setting, text)) return fault;
+    const auto number = word_number(key, text);
+    if (!number) return wrong(key, setting, text);
+    field.set(*number);
     return {};
   }
   Message operator()(bool& field) const { return store(parse_boolean(text), field); }
@@ -190,6 +199,9 @@ struct Display {
   const Key& key;
 
   std::string operator()(const std::string& text) const { return text; }
+  std::string operator()(const Word& word) const {
+    return std::string(split(key.words, "|")[word.number]);
+  }
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(std::uint32_t value) const { return std::to_string(value); }
   std::string operator()(std::uint64_t value) const {

@@ -12,13 +12,12 @@
 #include "config/load.hpp"
 #include "daemon/app/daemon.hpp"
 #include "daemon/app/logging.hpp"
-#include "daemon/app/options.hpp"
-#include "daemon/base/visible_text.hpp"
+#include "daemon/text/visible_text.hpp"
 #include "daemon/types/version.hpp"
 
 namespace {
 
-// The unit does not start the daemon again before somebody has changed something.
+// The unit does not start the daemon again before an operator has changed something.
 constexpr int kCannotWork = EX_CONFIG;
 constexpr std::chrono::milliseconds kLogFlush{500};
 
@@ -47,7 +46,8 @@ int main(int argc, char** argv) {
       "  tracelinkd --config /etc/tracelink/tracelinkd.yaml\n"
       "  MLFLOW_TRACKING_URI=http://127.0.0.1:5000 MLFLOW_ACTIVE_MODEL_ID=my-agent tracelinkd\n"
       "\n"
-      "Runs in the foreground until SIGTERM or SIGINT. Exit codes: 0 stopped, 1 could not start, 2 "
+      "Runs in the foreground until SIGTERM or SIGINT; SIGHUP reloads the configuration. Exit "
+      "codes: 0 stopped, 1 could not start, 2 "
       "usage, 78 a configuration that cannot work.");
   std::string config_file;
   app.add_option("--config", config_file,
@@ -70,14 +70,10 @@ int main(int argc, char** argv) {
 
   const auto log =
       set_up_logging(result.loaded->config.log.level, result.loaded->config.log.format);
-  const auto read_credentials = [context]() -> std::optional<Credentials> {
-    const LoadResult again = load_config(context);
-    if (!again.loaded) return std::nullopt;
-    return credentials_of(again.loaded->config);
-  };
+  const auto load = [context] { return load_config(context); };
   int exit_code = 0;
   {
-    auto daemon = Daemon::open(std::move(*result.loaded), read_credentials, log);
+    auto daemon = Daemon::open(std::move(*result.loaded), load, log);
     if (daemon) {
       exit_code = (*daemon)->run();
     } else {

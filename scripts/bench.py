@@ -160,6 +160,7 @@ def measure_delivery(folder, before):
                 continue
             say(f"{traces} traces of {spans} spans, {label or binaries}")
             rate, cpu_us = drain(folder / "drain", binaries, traces, spans, padding)
+            say(f"  {rate:.0f}/s, CPU {cpu_us:.0f} us a trace")
             rows.append([f"delivery of {traces:,} waiting traces, {spans} spans, "
                          f"{(1_600 + spans // 4 * 400 + padding) / 1e3:.1f} KB",
                          f"{rate:.0f}/s", f"CPU {cpu_us:.0f} us a trace", label])

@@ -11,12 +11,17 @@ namespace {
 std::string describe(const ActiveOverrides& overrides) {
   std::string text;
   const auto add = [&](const std::string& what, const ActiveOverride& entry) {
-    const LinkDefinition& link = entry.definition;
-    text += (text.empty() ? "" : ", ") + what + (link.id.empty() ? link.model_name() : link.id);
+    text += (text.empty() ? "" : ", ") + what + entry.definition.display_name();
   };
   if (overrides.all) add("", *overrides.all);
   for (const auto& [service, entry] : overrides.services) add(service + ": ", entry);
   return text;
+}
+
+std::string dropped_text(const ActiveOverrides& overrides) {
+  return "the configured model or experiment has changed: the active model set at runtime is "
+         "dropped (" +
+         describe(overrides) + ")";
 }
 
 }  // namespace
@@ -30,24 +35,31 @@ Result<std::unique_ptr<ActiveLinks>> ActiveLinks::open(FileSystem& fs, std::file
 }
 
 Result<void> ActiveLinks::load(const LinkDefinition& configured, HeldFiles* held) {
+  identity_ = identity_of(configured);
   ActiveOverrides none;
-  none.configured = identity_of(configured);
-  overrides_ = std::make_shared<const ActiveOverrides>(none);
-  // Also without a model: what traces name is looked for in the experiment.
-  if (configured != LinkDefinition()) {
-    const auto link = remember_(configured);
-    if (!link) return link.error();
-    configured_link_ = *link;
-  }
-  auto loaded = load_overrides(none.configured);
+  none.configured = identity_;
+  overrides_ = std::make_shared<const ActiveOverrides>(std::move(none));
+  const auto link = remember_configured(configured);
+  if (!link) return link.error();
+  configured_link_ = *link;
+  auto loaded = load_overrides();
   if (loaded || held == nullptr) return loaded;
   unread_ = true;
-  held->hold(StateFile::active_model, file_.string(), loaded.error(),
-             [this, identity = none.configured] { return load_overrides(identity); });
+  held->hold(StateFile::active_model, file_.string(), loaded.error(), [this] {
+    const std::lock_guard change(change_mutex_);
+    return load_overrides();
+  });
   return {};
 }
 
-Result<void> ActiveLinks::load_overrides(const ModelIdentity& identity) {
+// Also without a model: what traces name is looked for in the experiment.
+Result<LinkHash> ActiveLinks::remember_configured(const LinkDefinition& link) const {
+  if (link == LinkDefinition()) return LinkHash();
+  return remember_(link);
+}
+
+// By change_mutex_, or before other threads know this object.
+Result<void> ActiveLinks::load_overrides() {
   const auto there = fs_.exists(file_);
   if (!there) return there.error();
   if (!*there) {
@@ -64,15 +76,10 @@ Result<void> ActiveLinks::load_overrides(const ModelIdentity& identity) {
         "model; set others again with 'tracelink models set-active'");
     return fs_.rename(file_, file_.string() + ".damaged");
   }
-  if (stored->configured != identity) {
-    if (!stored->empty()) {
-      notices_.emplace_back(
-          "the configured model or experiment has changed: the active model set at "
-          "runtime is dropped (" +
-          describe(*stored) + ")");
-    }
+  if (stored->configured != identity_) {
+    if (!stored->empty()) notices_.push_back(dropped_text(*stored));
     ActiveOverrides none;
-    none.configured = identity;
+    none.configured = identity_;
     return replace(std::move(none));
   }
   for (const auto* entry : stored->entries()) {
@@ -84,17 +91,54 @@ Result<void> ActiveLinks::load_overrides(const ModelIdentity& identity) {
   return {};
 }
 
+Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string& dropped) {
+  const std::lock_guard change(change_mutex_);
+  const auto hash = remember_configured(link);
+  if (!hash) return hash;
+  const ModelIdentity identity = identity_of(link);
+  const auto before = overrides();
+  if (before->configured != identity) {
+    ActiveOverrides none;
+    none.configured = identity;
+    // Without overrides the file says nothing; if it is unread, its identity tells later.
+    if (!before->empty()) {
+      dropped = dropped_text(*before);
+      if (auto replaced = replace(none); !replaced) return std::move(replaced).error();
+    }
+    identity_ = identity;
+    const std::lock_guard lock(mutex_);
+    overrides_ = std::make_shared<const ActiveOverrides>(std::move(none));
+    configured_link_ = *hash;
+    return hash;
+  }
+  const std::lock_guard lock(mutex_);
+  configured_link_ = *hash;
+  return hash;
+}
+
 LinkHash ActiveLinks::link_for(std::string_view traces_data) const {
-  const auto current = overrides();
+  std::shared_ptr<const ActiveOverrides> current;
+  LinkHash configured;
+  {
+    const std::lock_guard lock(mutex_);
+    current = overrides_;
+    configured = configured_link_;
+  }
   if (!current->services.empty()) {
     const auto found = current->services.find(service_name(traces_data));
     if (found != current->services.end()) return found->second.link;
   }
-  return current->all ? current->all->link : configured_link_;
+  return current->all ? current->all->link : configured;
+}
+
+LinkHash ActiveLinks::configured() const {
+  const std::lock_guard lock(mutex_);
+  return configured_link_;
 }
 
 Result<LinkHash> ActiveLinks::set(const std::string& service, const LinkDefinition& link,
                                   std::string set_at) {
+  const std::lock_guard change(change_mutex_);
   const auto hash = remember_(link);
   if (!hash) return hash.error();
   ActiveOverrides next = *overrides();
@@ -109,6 +153,7 @@ Result<LinkHash> ActiveLinks::set(const std::string& service, const LinkDefiniti
 }
 
 Result<bool> ActiveLinks::clear(const std::string& service) {
+  const std::lock_guard change(change_mutex_);
   ActiveOverrides next = *overrides();
   const bool there = service.empty() ? next.all.has_value() : next.services.contains(service);
   if (!there) return false;
@@ -126,6 +171,7 @@ std::shared_ptr<const ActiveOverrides> ActiveLinks::overrides() const {
   return overrides_;
 }
 
+// By change_mutex_.
 Result<void> ActiveLinks::replace(ActiveOverrides overrides) {
   if (unread_) {
     return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -25,7 +24,7 @@ namespace tracelink {
 // Durability: set() and clear() are on stable storage when they return success, and every record
 //             that asks for its link afterwards gets the new one. After an error nothing changed
 //             for this process; a restart may find the old or the new state.
-// Threads:    set() and clear() one at a time, the others any.
+// Threads:    any.
 class ActiveLinks {
  public:
   // Makes a definition durable and gives its hash (Queue::remember_link).
@@ -47,26 +46,32 @@ class ActiveLinks {
   Result<LinkHash> set(const std::string& service, const LinkDefinition& link, std::string set_at);
   // False if there was nothing to clear.
   Result<bool> clear(const std::string& service);
+  // The configuration has changed. If it names another version than before, what was set at runtime
+  // is dropped, and `dropped` tells it for people.
+  Result<LinkHash> configure(const LinkDefinition& link, std::string& dropped);
 
   std::shared_ptr<const ActiveOverrides> overrides() const;
-  LinkHash configured() const { return configured_link_; }  // zero: nothing is configured
+  LinkHash configured() const;  // zero: nothing is configured
   const std::vector<std::string>& notices() const { return notices_; }
 
  private:
   ActiveLinks(FileSystem& fs, std::filesystem::path file, Remember remember)
       : fs_(fs), file_(std::move(file)), remember_(std::move(remember)) {}
   Result<void> load(const LinkDefinition& configured, HeldFiles* held);
-  Result<void> load_overrides(const ModelIdentity& identity);
+  Result<void> load_overrides();
+  Result<LinkHash> remember_configured(const LinkDefinition& link) const;
   Result<void> replace(ActiveOverrides overrides);
 
   FileSystem& fs_;
   const std::filesystem::path file_;
   const Remember remember_;
-  LinkHash configured_link_;
-  std::vector<std::string> notices_;
-  std::atomic<bool> unread_ = false;  // the file
+  std::vector<std::string> notices_;  // of open()
+  std::mutex change_mutex_;           // one change at a time, with its file
+  bool unread_ = false;               // the file; by change_mutex_
+  ModelIdentity identity_;            // as configured now; by change_mutex_
 
   mutable std::mutex mutex_;
+  LinkHash configured_link_;                          // guarded by mutex_
   std::shared_ptr<const ActiveOverrides> overrides_;  // guarded by mutex_
 };
 

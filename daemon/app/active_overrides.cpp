@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/codec/link_codec.hpp"
-#include "daemon/codec/text_forms.hpp"
+#include "daemon/text/base64.hpp"
 
 namespace tracelink {
 
@@ -25,8 +25,7 @@ Json to_json(const ActiveOverride& entry) {
   const std::string bytes = encode_link(entry.definition);
   std::string definition;
   append_base64(definition, bytes);
-  const std::string& id = entry.definition.id;
-  return {{"model", id.empty() ? entry.definition.model_name() : id},
+  return {{"model", entry.definition.display_name()},
           {"set_at", entry.set_at},
           {"link", hash_link(bytes).hex()},
           {"definition", definition}};

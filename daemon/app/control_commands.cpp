@@ -11,12 +11,12 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
-#include "daemon/app/asked_link.hpp"
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
-#include "daemon/base/visible_text.hpp"
+#include "daemon/app/requested_link.hpp"
 #include "daemon/codec/name_template.hpp"
-#include "daemon/forward/utc_text.hpp"
+#include "daemon/text/utc_time.hpp"
+#include "daemon/text/visible_text.hpp"
 
 namespace tracelink {
 
@@ -57,7 +57,7 @@ std::optional<Body> body_of(const ControlRequest& request, const std::set<std::s
   return body;
 }
 
-// What a person calls it.
+// What an operator calls it.
 std::string scope_of(const std::string& service) {
   return service.empty() ? "all services" : "service " + service;
 }
@@ -75,8 +75,9 @@ Result<LinkDefinition> link_asked_for(const std::string& word, const Body& body,
     return Error{ErrorCode::invalid, "experiment_id together with experiment_name"};
   }
   const auto configured = parts.delivery.registration(parts.active.configured());
-  return asked_link(word, link_of(parts.config),
-                    configured ? configured->model : std::optional<ResolvedModel>(), experiment);
+  return requested_link(word, link_of(parts.config),
+                        configured ? configured->model : std::optional<ResolvedModel>(),
+                        experiment);
 }
 
 // Registers the model, and waits until its state is known as far as it is.
@@ -97,7 +98,7 @@ ControlReply set_active(const Body& body, const ControlParts& parts) {
   spdlog::info("active model set model={} for={} link={}", quoted_text(model->second),
                quoted_text(scope_of(name)), link->hex());
   register_now(*link, *definition, parts.delivery);
-  ordered_json json{{"service", name}, {"destination", parts.config.destination}};
+  ordered_json json{{"service", name}, {"destination", to_string(parts.config.destination)}};
   json.update(override_json({*definition, *link, now}, parts.delivery));
   return json_reply(json);
 }
@@ -160,6 +161,14 @@ ControlReply relink(const Body& body, const ControlParts& parts) {
   return json_reply(json);
 }
 
+ControlReply reload(Reload& reload) {
+  const Reload::Report report = reload.run();
+  return json_reply({{"taken_up", report.change.taken_up},
+                     {"restart", report.change.restart},
+                     {"masked", report.change.masked},
+                     {"errors", report.errors}});
+}
+
 // "/dead-letters/<id>" and "/dead-letters/<id>/replay".
 std::optional<ControlReply> dead_letter_command(const ControlRequest& request, Delivery& delivery) {
   constexpr std::string_view kFolder = "/dead-letters/";
@@ -195,6 +204,7 @@ ControlReply handle_command(const ControlRequest& request, const ControlParts& p
     if (!body) return error_reply(400, R"(the body is {"from": "…", "to": "…"})");
     return relink(*body, parts);
   }
+  if (request.target == "/reload" && post) return reload(parts.reload);
   if (auto reply = dead_letter_command(request, parts.delivery)) return *std::move(reply);
   return error_reply(404, "no such resource; see docs/control-api.md");
 }

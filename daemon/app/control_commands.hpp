@@ -3,6 +3,7 @@
 #include "config/config.hpp"
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
+#include "daemon/app/reload.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/control/control_server.hpp"
 #include "daemon/queue/queue.hpp"
@@ -15,6 +16,7 @@ struct ControlParts {
   ActiveLinks& active;
   Queue& queue;
   Delivery& delivery;
+  Reload& reload;
   const Clock& clock;
 };
 

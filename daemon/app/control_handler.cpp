@@ -1,6 +1,5 @@
 #include "daemon/app/control_handler.hpp"
 
-#include <ctime>
 #include <optional>
 
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/codec/name_template.hpp"
+#include "daemon/text/utc_time.hpp"
 #include "daemon/types/version.hpp"
 
 namespace tracelink {
@@ -19,19 +19,6 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kDeadLetters = "/dead-letters";
 constexpr std::string_view kDeadLettersAfter = "/dead-letters?after=";
-
-// RFC 3339 with milliseconds.
-std::string timestamp(WallTime at) {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch());
-  const std::time_t seconds = ms.count() / 1000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  char fraction[8];
-  std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(ms.count() % 1000));
-  return std::string(text, size) + fraction;
-}
 
 double seconds(std::chrono::steady_clock::duration duration) {
   return static_cast<double>(
@@ -99,14 +86,14 @@ ordered_json held_json(const ForwardStatus& status, const std::vector<HeldFile>&
     held.push_back({{"scope", scope.scope},
                     {"reason", scope.reason},
                     {"remedy", scope.remedy},
-                    {"since", timestamp(scope.since)},
+                    {"since", utc_iso(scope.since)},
                     {"traces", scope.traces}});
   }
   for (const HeldFile& file : files) {
     held.push_back({{"scope", "file " + file.path},
                     {"reason", "cannot be read: " + file.reason},
                     {"remedy", remedy_for(file)},
-                    {"since", timestamp(file.since)},
+                    {"since", utc_iso(file.since)},
                     {"traces", nullptr}});
   }
   return held;
@@ -115,8 +102,8 @@ ordered_json held_json(const ForwardStatus& status, const std::vector<HeldFile>&
 ordered_json waiting_for_root_json(const WaitingForRoot& waiting) {
   if (waiting.traces == 0) return {{"traces", 0}, {"first_at", nullptr}, {"last_at", nullptr}};
   return {{"traces", waiting.traces},
-          {"first_at", timestamp(waiting.first)},
-          {"last_at", timestamp(waiting.last)}};
+          {"first_at", utc_iso(waiting.first)},
+          {"last_at", utc_iso(waiting.last)}};
 }
 
 ordered_json relinks_json(const StatusInputs& inputs) {
@@ -124,14 +111,14 @@ ordered_json relinks_json(const StatusInputs& inputs) {
   const auto model_of = [&](const LinkHash& link) {
     const auto definition = inputs.queue.link(link);
     if (!definition) return std::string();
-    return definition->id.empty() ? definition->model_name() : definition->id;
+    return definition->display_name();
   };
   for (const Relink& relink : inputs.delivery.relinks()) {
     relinks.push_back({{"from", model_of(relink.from)},
                        {"from_link", relink.from.hex()},
                        {"to", model_of(relink.to)},
                        {"to_link", relink.to.hex()},
-                       {"at", timestamp(relink.at)}});
+                       {"at", utc_iso(relink.at)}});
   }
   return relinks;
 }
@@ -187,9 +174,9 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"notices", notices(inputs, queue)}};
   if (const auto error = newer(forwarder.last_error, inputs.queue_watch.last_error())) {
     json["last_error"] = {
-        {"message", error->message}, {"remedy", error->remedy}, {"at", timestamp(error->at)}};
+        {"message", error->message}, {"remedy", error->remedy}, {"at", utc_iso(error->at)}};
   }
-  if (forwarder.last_delivery_at) json["last_delivery_at"] = timestamp(*forwarder.last_delivery_at);
+  if (forwarder.last_delivery_at) json["last_delivery_at"] = utc_iso(*forwarder.last_delivery_at);
   return json;
 }
 

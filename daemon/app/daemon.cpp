@@ -1,20 +1,15 @@
 #include "daemon/app/daemon.hpp"
 
-#include <condition_variable>
-#include <csignal>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <mutex>
 #include <optional>
-#include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -25,19 +20,20 @@
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/descriptors.hpp"
 #include "daemon/app/directories.hpp"
-#include "daemon/app/exit_deadline.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/queue_watch.hpp"
-#include "daemon/app/state_lock.hpp"
+#include "daemon/app/reload.hpp"
+#include "daemon/app/shutdown.hpp"
+#include "daemon/app/state_directory.hpp"
 #include "daemon/app/storage_notice.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/posix_file_system.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/control/control_server.hpp"
-#include "daemon/forward/log_throttle.hpp"
 #include "daemon/queue/queue.hpp"
+#include "daemon/report/log_throttle.hpp"
 #include "daemon/types/version.hpp"
 #include "ipc/server/server.hpp"
 #include "systemd/notify.hpp"
@@ -49,14 +45,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::chrono::milliseconds kDrainCheck{50};
 constexpr std::chrono::seconds kQueueCheck{1};
-constexpr std::chrono::milliseconds kStateCheck{500};
-// How long clients have to take their answers and leave.
-constexpr std::chrono::milliseconds kCloseGrace{2'500};
-constexpr std::chrono::milliseconds kHurriedCloseGrace{500};
-// From the end of the drain to the end of the process. The systemd unit allows five seconds.
-constexpr std::chrono::milliseconds kLongestClose{4'000};
 
 std::string mounts() {
   std::ifstream file("/proc/self/mountinfo");
@@ -69,11 +58,8 @@ void tell_systemd(const Result<void>& told) {
 
 class DaemonImpl final : public Daemon {
  public:
-  DaemonImpl(LoadedConfig loaded, CredentialsReader read_credentials,
-             std::shared_ptr<const LogWriter> log)
-      : loaded_(std::move(loaded)),
-        read_credentials_(std::move(read_credentials)),
-        log_(std::move(log)) {}
+  DaemonImpl(LoadedConfig loaded, Reload::Load load, std::shared_ptr<const LogWriter> log)
+      : loaded_(std::move(loaded)), load_(std::move(load)), log_(std::move(log)) {}
 
   Result<void> open() {
     if (auto opened = open_state(); !opened) return opened;
@@ -84,26 +70,36 @@ class DaemonImpl final : public Daemon {
     log_summary();
     watch_queue();
     queue_->start();
-    state_watch_ = std::jthread([this](const std::stop_token& stop) { watch_state(stop); });
+    state_->watch(queue_->held_files());
     delivery_->start();
     server_->start();
     serving_ = true;
-    signals_.async_wait([this](auto error, int signal) { on_signal(error, signal); });
+    shutdown_.await_signals(shutdown_grace_of(config(), socket_activated_));
     tell_systemd(systemd::ready());
     feed_watchdog();
     io_.run();
     delivery_->stop();
-    state_watch_ = {};
+    state_->stop_watching();
     queue_->stop();
     spdlog::info("stopped queued_spans={}", queue_->stats().queued_spans);
     return 0;
   }
 
  private:
+  // That of the start; what may change since is in reload_.
   const Config& config() const { return loaded_.config; }
 
+  std::optional<Credentials> read_credentials() const {
+    const LoadResult again = load_();
+    if (!again.loaded) return std::nullopt;
+    return credentials_of(again.loaded->config);
+  }
+
   Result<void> open_state() {
-    if (auto locked = lock_state(); !locked) return std::move(locked).error().within("state_dir");
+    auto state = StateDirectory::open(config().state_dir);
+    if (!state) return std::move(state).error().within("state_dir");
+    state_ = std::move(*state);
+    fs_.set_guard([this] { return state_->intact(); });
     auto queue = Queue::open(queue_options_of(config()), fs_, clock_, random_);
     if (!queue) return std::move(queue).error().within("queue");
     queue_ = std::move(*queue);
@@ -116,52 +112,14 @@ class DaemonImpl final : public Daemon {
         &queue_->held_files());
     if (!active) return std::move(active).error().within("models");
     active_ = std::move(*active);
-    auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_, read_credentials_);
+    auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_,
+                                   [this] { return read_credentials(); });
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();
+    reload_.emplace(loaded_, load_, *active_, *delivery_);
     sink_.emplace(*queue_, clock_, *active_, queue_watch_);
     return {};
-  }
-
-  Result<void> lock_state() {
-    const std::filesystem::path state_dir = config().state_dir;
-    if (auto made = make_private_directory(state_dir); !made) return made;
-    auto lock = StateLock::acquire(state_dir);
-    if (lock) {
-      lock_.emplace(*std::move(lock));
-      fs_.set_guard([this] { return state_intact(); });
-      return {};
-    }
-    if (lock.error().code != ErrorCode::rejected) return std::move(lock).error();
-    return Error{ErrorCode::rejected,
-                 std::move(lock).error().message + "; stop it, or give this one its own state_dir"};
-  }
-
-  // The disk's fault, for whoever wants to store something.
-  Result<void> state_intact() {
-    auto intact = lock_->check();
-    if (!intact) intact.error().code = ErrorCode::io;
-    return intact;
-  }
-
-  // Whether state_dir is still the one that was opened, and what could not be read there. A thread
-  // of its own, since a disk may keep it waiting.
-  void watch_state(const std::stop_token& stop) {
-    HeldFiles& held = queue_->held_files();
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    while (!stop.stop_requested()) {
-      const auto intact = state_intact();
-      if (intact) {
-        held.release(config().state_dir);
-        held.retry_due();
-      } else {
-        held.hold(StateFile::directory, config().state_dir, intact.error());
-      }
-      stopped.wait_for(lock, stop, kStateCheck, [] { return false; });
-    }
   }
 
   void want_active_models() {
@@ -184,7 +142,7 @@ class DaemonImpl final : public Daemon {
       return std::move(made).error().within("listen.socket.path");
     }
     socket_activated_ = !descriptors->empty();
-    options.describe = [this] { return describe_intake(config(), *active_, *delivery_); };
+    options.describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); };
     options.on_warning = [this](const std::string& message) { warn_of_client(message); };
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
@@ -242,7 +200,7 @@ class DaemonImpl final : public Daemon {
                       .now = clock_.wall(),
                       .uptime = clock_.steady() - started_},
           .serving = serving,
-          .delivers = config().destination == "file" || !config().tracking.uri.empty(),
+          .delivers = !is_tracking_server(config().destination) || !config().tracking.uri.empty(),
           .now = clock_.steady()};
       return handle_probe(request, inputs);
     }};
@@ -251,13 +209,15 @@ class DaemonImpl final : public Daemon {
   ControlWork control_work(ControlRequest request) {
     const bool slow = may_be_slow(request);
     auto run = [this, request = std::move(request), intake = server_->stats()] {
-      const ControlParts parts{.config = config(),
+      const auto config = reload_->config();
+      const ControlParts parts{.config = *config,
                                .active = *active_,
                                .queue = *queue_,
                                .delivery = *delivery_,
+                               .reload = *reload_,
                                .clock = clock_};
       if (request.method != "GET") return handle_command(request, parts);
-      const StatusInputs inputs{.config = config(),
+      const StatusInputs inputs{.config = *config,
                                 .queue = *queue_,
                                 .intake = intake,
                                 .active = *active_,
@@ -287,7 +247,7 @@ class DaemonImpl final : public Daemon {
         "queued_spans={}",
         kVersion, ::getpid(), loaded_.file.empty() ? "defaults" : loaded_.file,
         socket_activated_ ? "systemd" : config().listen.socket.path, config().state_dir,
-        config().destination, link.id.empty() ? link.model_name() : link.id,
+        to_string(config().destination), link.display_name(),
         config().tracking.uri.empty() ? "none" : config().tracking.uri,
         queue_->stats().queued_spans);
   }
@@ -317,77 +277,48 @@ class DaemonImpl final : public Daemon {
     });
   }
 
-  // The first signal to stop starts an orderly stop, the second one skips the rest of the grace and
-  // hurries the clients. A hang-up must not end the daemon.
-  void on_signal(boost::system::error_code error, int signal) {
-    if (error) return;
-    if (signal == SIGHUP) {
-      spdlog::warn(
-          "SIGHUP: a changed configuration needs a restart (nothing acknowledged is lost)");
-    } else if (stopping_) {
-      drain_until_ = clock_.steady();
-      close_grace_ = kHurriedCloseGrace;
-      if (closing_) close_sockets();
-    } else {
-      stopping_ = true;
-      tell_systemd(systemd::stopping());
-      const auto grace = shutdown_grace_of(config(), socket_activated_);
-      spdlog::info("stopping signal={} grace_ms={}", signal, grace.count());
-      drain_until_ = clock_.steady() + grace;
-      delivery_->drain(drain_until_);
-      check_drained();
-    }
-    signals_.async_wait([this](auto next_error, int next) { on_signal(next_error, next); });
+  Shutdown::Steps stop_steps() {
+    return {
+        .reload = [this] { reload_->request(); },
+        .drain =
+            [this](SteadyTime deadline) {
+              tell_systemd(systemd::stopping());
+              delivery_->drain(deadline);
+            },
+        .drained = [this] { return delivery_->drained(); },
+        .close_sockets = [this](std::chrono::milliseconds patience) { close_sockets(patience); }};
   }
 
-  void check_drained() {
-    if (closing_) return;
-    if (delivery_->drained() || clock_.steady() >= drain_until_) {
-      close_sockets();
-      return;
-    }
-    drain_timer_.expires_after(kDrainCheck);
-    drain_timer_.async_wait([this](auto error) {
-      if (!error) check_drained();
-    });
-  }
-
-  void close_sockets() {
-    if (!std::exchange(closing_, true)) exit_within(kLongestClose);
+  void close_sockets(std::chrono::milliseconds patience) {
     serving_ = false;
     control_->stop();
     if (probes_) probes_->stop();
-    server_->stop(close_grace_, [this] { io_.stop(); });
+    server_->stop(patience, [this] { io_.stop(); });
   }
 
   LoadedConfig loaded_;
-  CredentialsReader read_credentials_;
+  const Reload::Load load_;
   std::shared_ptr<const LogWriter> log_;
   SystemClock clock_;
   SystemRandomSource random_;
-  std::optional<StateLock> lock_;
+  std::unique_ptr<StateDirectory> state_;
   PosixFileSystem fs_;
   SteadyTime started_ = clock_.steady();
   std::vector<std::string> notices_;
   LogThrottle client_warnings_{clock_};
   asio::io_context io_{1};
-  asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP};
-  asio::steady_timer drain_timer_{io_};
+  Shutdown shutdown_{io_, clock_, stop_steps()};
   asio::steady_timer watchdog_timer_{io_};
   asio::steady_timer queue_timer_{io_};
   bool socket_activated_ = false;
   bool serving_ = false;
-  bool stopping_ = false;
-  bool closing_ = false;
-  std::chrono::milliseconds close_grace_ = kCloseGrace;
-  SteadyTime drain_until_{};
 
   QueueWatch queue_watch_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;
+  std::optional<Reload> reload_;
   std::optional<QueueSink> sink_;
-  std::jthread state_watch_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<ControlServer> probes_;  // none without control.http
@@ -395,11 +326,9 @@ class DaemonImpl final : public Daemon {
 
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::open(LoadedConfig loaded,
-                                             CredentialsReader read_credentials,
+Result<std::unique_ptr<Daemon>> Daemon::open(LoadedConfig loaded, Reload::Load load,
                                              std::shared_ptr<const LogWriter> log) {
-  auto daemon =
-      std::make_unique<DaemonImpl>(std::move(loaded), std::move(read_credentials), std::move(log));
+  auto daemon = std::make_unique<DaemonImpl>(std::move(loaded), std::move(load), std::move(log));
   if (auto opened = daemon->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<Daemon>(std::move(daemon));
 }

@@ -4,8 +4,8 @@
 
 #include "config/load.hpp"
 #include "daemon/app/log_writer.hpp"
+#include "daemon/app/reload.hpp"
 #include "daemon/base/result.hpp"
-#include "daemon/mlflow/tracking_client.hpp"
 
 namespace tracelink {
 
@@ -14,9 +14,9 @@ namespace tracelink {
 class Daemon {
  public:
   // Takes the state lock, recovers the queue, opens the sockets. Needs no server. After an error
-  // nothing is left open. `read_credentials` is called on the forwarder thread.
-  static Result<std::unique_ptr<Daemon>> open(LoadedConfig loaded,
-                                              CredentialsReader read_credentials,
+  // nothing is left open. `load` gives the configuration again, for credentials and for a reload:
+  // from any threads at once.
+  static Result<std::unique_ptr<Daemon>> open(LoadedConfig loaded, Reload::Load load,
                                               std::shared_ptr<const LogWriter> log);
   virtual ~Daemon() = default;
 

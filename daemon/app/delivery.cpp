@@ -2,23 +2,16 @@
 
 #include <filesystem>
 #include <future>
-#include <map>
-#include <mutex>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
 #include "daemon/app/options.hpp"
-#include "daemon/app/registration_log.hpp"
 #include "daemon/codec/name_template.hpp"
-#include "daemon/forward/dead_letter_commands.hpp"
-#include "daemon/forward/file_destination.hpp"
-#include "daemon/forward/forwarder.hpp"
-#include "daemon/forward/mlflow_destination.hpp"
-#include "daemon/forward/queue_source.hpp"
+#include "daemon/destination/file/file_destination.hpp"
+#include "daemon/destination/mlflow/mlflow_destination.hpp"
 #include "daemon/http/curl_http_client.hpp"
 
 namespace tracelink {
@@ -29,281 +22,258 @@ namespace {
 constexpr std::uint64_t kDeadLetterShare = 4;
 constexpr std::chrono::seconds kCallTimeout{5};
 
-class DeliveryImpl final : public Delivery {
- public:
-  DeliveryImpl(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
-               RandomSource& random, CredentialsReader read_credentials)
-      : config_(config),
-        queue_(queue),
-        source_(queue),
-        fs_(fs),
-        clock_(clock),
-        random_(random),
-        read_credentials_(std::move(read_credentials)),
-        reporter_(clock) {}
-
-  Result<void> open() {
-    const std::filesystem::path state_dir = config_.state_dir;
-    open_dead_letters(state_dir / "dead-letters");
-    open_relinks(state_dir / "models" / "relinks.json");
-    letter_commands_.emplace(*dead_letters_, queue_, clock_);
-    if (auto settled = letter_commands_->settle(); !settled) {
-      notices_.push_back("dead letters: what was interrupted could not be settled: " +
-                         settled.error().message);
-    }
-    if (auto opened = open_destination(); !opened) return opened;
-    if (!destination_) return {};
-    forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), source_, *destination_,
-                                             *dead_letters_, *relinks_, reporter_, clock_, random_);
-    queue_.set_on_durable([this] { destination_->wakeup(); });
-    return {};
-  }
-
-  void start() override {
-    if (!forwarder_) return;
-    thread_ = std::jthread([this](const std::stop_token& stop) { forwarder_->run(stop); });
-  }
-
-  void drain(SteadyTime deadline) override {
-    if (!forwarder_) return;
-    forwarder_->drain(deadline);
-    destination_->wakeup();
-  }
-
-  bool drained() const override { return !forwarder_ || forwarder_->drained(); }
-
-  void stop() override {
-    if (!thread_.joinable()) return;
-    thread_.request_stop();
-    destination_->wakeup();
-    thread_.join();
-  }
-
-  Result<std::size_t> relink(const Relink& relink) override {
-    if (!forwarder_) {
-      return Error{ErrorCode::unavailable,
-                   "nothing is forwarded yet: set tracking.uri, and relink then"};
-    }
-    const auto moved = std::make_shared<Result<std::size_t>>(std::size_t{0});
-    const auto called = call([this, relink, moved] {
-      *moved = forwarder_->relink(relink);
-      const std::lock_guard lock(mutex_);
-      relinks_seen_ = relinks_->all();
-    });
-    if (!called) return called.error();
-    return *moved;
-  }
-
-  std::vector<Relink> relinks() const override {
-    const std::lock_guard lock(mutex_);
-    return relinks_seen_;
-  }
-
-  std::vector<std::string> notices() const override {
-    const std::lock_guard lock(mutex_);
-    return notices_;
-  }
-
-  ForwardStatus forward_status() const override {
-    return forwarder_ ? forwarder_->status() : ForwardStatus{};
-  }
-
-  void want(const LinkHash& link, const LinkDefinition& definition) override {
-    if (!registrar_ || definition.empty() || is_template(definition)) return;
-    // After the end of delivery nothing is registered any more.
-    (void)forwarder_->post([this, link, definition] {
-      registrar_->want(link, definition);
-      if (const auto status = registrar_->status(link)) registered(*status);
-    });
-  }
-
-  std::optional<RegistrationStatus> registration(const LinkHash& link) const override {
-    const std::lock_guard lock(mutex_);
-    const auto found = registrations_.find(link);
-    if (found == registrations_.end()) return std::nullopt;
-    return found->second;
-  }
-
-  std::vector<RegistrationStatus> registrations() const override {
-    std::vector<RegistrationStatus> all;
-    const std::lock_guard lock(mutex_);
-    all.reserve(registrations_.size());
-    for (const auto& [link, status] : registrations_) all.push_back(status);
-    return all;
-  }
-
-  Result<void> call(std::function<void()> work) override {
-    if (!forwarder_) {
-      work();
-      return {};
-    }
-    auto task = std::make_shared<std::packaged_task<void()>>(std::move(work));
-    auto done = task->get_future();
-    const Error ended{ErrorCode::closed, "the daemon is stopping"};
-    if (!forwarder_->post([task = std::move(task)] { (*task)(); })) return ended;
-    if (done.wait_for(kCallTimeout) != std::future_status::ready) {
-      return Error{ErrorCode::timeout, "delivery is busy; whether it was done shows in status"};
-    }
-    try {
-      done.get();
-    } catch (const std::future_error&) {  // thrown away when delivery ended
-      return ended;
-    }
-    return {};
-  }
-
-  const DeadLetterStore& dead_letters() const override { return *dead_letters_; }
-
-  Result<void> replay_dead_letter(const std::string& id) override {
-    return with_letters([id](DeadLetterCommands& commands) { return commands.replay(id); });
-  }
-  Result<void> remove_dead_letter(const std::string& id) override {
-    return with_letters([id](DeadLetterCommands& commands) { return commands.remove(id); });
-  }
-
- private:
-  // A letter tells that its record is not to be sent, so without the letters no earlier record is.
-  void open_dead_letters(const std::filesystem::path& directory) {
-    dead_letters_ =
-        DeadLetterStore::unread(fs_, directory, config_.queue.max_bytes / kDeadLetterShare);
-    const auto loaded = dead_letters_->load();
-    if (loaded) return;
-    queue_.hold_earlier_records();
-    queue_.held_files().hold(StateFile::dead_letters, directory.string(), loaded.error(), [this] {
-      return load_late([this] { return dead_letters_->load(); });
-    });
-  }
-
-  // Without the decisions no record goes that one of them may concern: all that were accepted
-  // before this start.
-  void open_relinks(const std::filesystem::path& file) {
-    relinks_ = Relinks::unread(fs_, file);
-    const auto loaded = relinks_->load();
-    note_relinks();
-    if (loaded) return;
-    queue_.hold_earlier_records();
-    queue_.held_files().hold(StateFile::relinks, file.string(), loaded.error(),
-                             [this] { return load_late([this] { return load_relinks(); }); });
-  }
-
-  // On the forwarder thread, which uses them.
-  Result<void> load_late(const std::function<Result<void>()>& load) {
-    const auto result = std::make_shared<Result<void>>();
-    const auto called = call([load, result] { *result = load(); });
-    if (!called) return called;
-    if (*result) queue_.release_earlier_records();
-    return *result;
-  }
-
-  Result<void> load_relinks() {
-    auto loaded = relinks_->load();
-    if (loaded) note_relinks();
-    return loaded;
-  }
-
-  void note_relinks() {
-    const std::lock_guard lock(mutex_);
-    relinks_seen_ = relinks_->all();
-    notices_ = relinks_->notices();
-  }
-
-  // On the forwarder thread, which writes letters.
-  Result<void> with_letters(std::function<Result<void>(DeadLetterCommands&)> command) {
-    const auto result = std::make_shared<Result<void>>();
-    const auto called = call(
-        [this, result, command = std::move(command)] { *result = command(*letter_commands_); });
-    return called ? *result : called;
-  }
-
-  Result<void> open_destination() {
-    if (config_.destination == "file") {
-      open_archive();
-      return {};
-    }
-    if (config_.tracking.uri.empty()) return {};
-    http_ = std::make_unique<CurlHttpClient>(curl_options_of(config_));
-    TrackingOptions tracking = tracking_options_of(config_);
-    tracking.read_credentials = read_credentials_;
-    client_ = std::make_unique<TrackingClient>(std::move(tracking), *http_);
-    registrar_ =
-        std::make_unique<Registrar>(registrar_options_of(config_), *client_, fs_, clock_, random_);
-    registrar_->set_on_change([this](const RegistrationStatus& status) { registered(status); });
-    registrar_->set_on_forget([this](const LinkHash& link) { forgotten(link); });
-    // What cannot be read now may be known later.
-    const auto may_be_known = [this](const LinkHash& hash) {
-      const auto link = queue_.link(hash);
-      return link || link.error().code != ErrorCode::invalid;
-    };
-    auto unreadable = registrar_->load(may_be_known, &queue_.held_files());
-    if (!unreadable) return std::move(unreadable).error().within("models");
-    for (const std::string& file : *unreadable) {
-      spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
-                   file);
-    }
-    destination_ = std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_),
-                                                       *http_, *client_, *registrar_, link_lookup(),
-                                                       reporter_, clock_, random_);
-    return {};
-  }
-
-  void open_archive() {
-    destination_ = std::make_unique<FileDestination>(
-        FileDestination::Options{.directory = config_.archive.dir,
-                                 .max_bytes = config_.archive.max_bytes},
-        fs_, link_lookup(), clock_);
-  }
-
-  MlflowDestination::LinkLookup link_lookup() const {
-    return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
-  }
-
-  void registered(const RegistrationStatus& status) {
-    registration_log_.changed(status);
-    const std::lock_guard lock(mutex_);
-    registrations_.insert_or_assign(status.link, status);
-  }
-
-  void forgotten(const LinkHash& link) {
-    registration_log_.forgotten(link);
-    const std::lock_guard lock(mutex_);
-    registrations_.erase(link);
-  }
-
-  const Config& config_;
-  Queue& queue_;
-  QueueSource source_;
-  FileSystem& fs_;
-  const Clock& clock_;
-  RandomSource& random_;
-  const CredentialsReader read_credentials_;
-  Reporter reporter_;  // of the forwarder thread
-  RegistrationLog registration_log_{reporter_};
-
-  std::unique_ptr<DeadLetterStore> dead_letters_;
-  std::optional<DeadLetterCommands> letter_commands_;
-  std::vector<std::string> notices_;
-  std::unique_ptr<Relinks> relinks_;  // changed on the forwarder thread
-  std::unique_ptr<HttpClient> http_;
-  std::unique_ptr<TrackingClient> client_;
-  std::unique_ptr<Registrar> registrar_;
-  std::unique_ptr<Destination> destination_;
-  std::unique_ptr<Forwarder> forwarder_;
-  std::jthread thread_;
-
-  mutable std::mutex mutex_;
-  std::vector<Relink> relinks_seen_;                      // guarded by mutex_
-  std::map<LinkHash, RegistrationStatus> registrations_;  // guarded by mutex_
-};
-
 }  // namespace
+
+Delivery::Delivery(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
+                   RandomSource& random, CredentialsReader read_credentials)
+    : config_(config),
+      queue_(queue),
+      fs_(fs),
+      clock_(clock),
+      random_(random),
+      read_credentials_(std::move(read_credentials)),
+      reporter_(clock) {}
 
 Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, Queue& queue, FileSystem& fs,
                                                  const Clock& clock, RandomSource& random,
                                                  CredentialsReader read_credentials) {
-  auto delivery =
-      std::make_unique<DeliveryImpl>(config, queue, fs, clock, random, std::move(read_credentials));
+  std::unique_ptr<Delivery> delivery(
+      new Delivery(config, queue, fs, clock, random, std::move(read_credentials)));
   if (auto opened = delivery->open(); !opened) return std::move(opened).error();
-  return std::unique_ptr<Delivery>(std::move(delivery));
+  return delivery;
+}
+
+Result<void> Delivery::open() {
+  const std::filesystem::path state_dir = config_.state_dir;
+  open_dead_letters(state_dir / "dead-letters");
+  open_relinks(state_dir / "models" / "relinks.json");
+  letter_commands_.emplace(*dead_letters_, queue_, clock_);
+  if (auto finished = letter_commands_->finish_pending(); !finished) {
+    notices_.push_back("dead letters: what was interrupted could not be settled: " +
+                       finished.error().message);
+  }
+  if (auto opened = open_destination(); !opened) return opened;
+  if (!destination_) return {};
+  forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), queue_, *destination_,
+                                           *dead_letters_, *relinks_, reporter_, clock_, random_);
+  queue_.set_on_durable([this] { destination_->wakeup(); });
+  return {};
+}
+
+void Delivery::start() {
+  if (!forwarder_) return;
+  thread_ = std::jthread([this](const std::stop_token& stop) { forwarder_->run(stop); });
+}
+
+void Delivery::drain(SteadyTime deadline) {
+  if (!forwarder_) return;
+  forwarder_->drain(deadline);
+  destination_->wakeup();
+}
+
+bool Delivery::drained() const { return !forwarder_ || forwarder_->drained(); }
+
+void Delivery::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  destination_->wakeup();
+  thread_.join();
+}
+
+Result<std::size_t> Delivery::relink(const Relink& relink) {
+  if (!forwarder_) {
+    return Error{ErrorCode::unavailable,
+                 "nothing is forwarded yet: set tracking.uri, and relink then"};
+  }
+  const auto moved = std::make_shared<Result<std::size_t>>(std::size_t{0});
+  const auto called = call([this, relink, moved] {
+    *moved = forwarder_->relink(relink);
+    const std::lock_guard lock(mutex_);
+    relinks_seen_ = relinks_->all();
+  });
+  if (!called) return called.error();
+  return *moved;
+}
+
+std::vector<Relink> Delivery::relinks() const {
+  const std::lock_guard lock(mutex_);
+  return relinks_seen_;
+}
+
+std::vector<std::string> Delivery::notices() const {
+  const std::lock_guard lock(mutex_);
+  return notices_;
+}
+
+ForwardStatus Delivery::forward_status() const {
+  return forwarder_ ? forwarder_->status() : ForwardStatus{};
+}
+
+void Delivery::want(const LinkHash& link, const LinkDefinition& definition) {
+  if (!registrar_ || definition.empty() || is_template(definition)) return;
+  // After the end of delivery nothing is registered any more.
+  (void)forwarder_->post([this, link, definition] {
+    registrar_->want(link, definition);
+    if (const auto status = registrar_->status(link)) registered(*status);
+  });
+}
+
+void Delivery::configure(const LinkHash& link, const LinkDefinition& definition) {
+  if (!forwarder_) return;
+  // After the end of delivery nothing is chosen any more.
+  (void)forwarder_->post([this, link] { forwarder_->configure(link); });
+  if (!link.is_zero()) want(link, definition);
+}
+
+std::optional<RegistrationStatus> Delivery::registration(const LinkHash& link) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = registrations_.find(link);
+  if (found == registrations_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<RegistrationStatus> Delivery::registrations() const {
+  std::vector<RegistrationStatus> all;
+  const std::lock_guard lock(mutex_);
+  all.reserve(registrations_.size());
+  for (const auto& [link, status] : registrations_) all.push_back(status);
+  return all;
+}
+
+Result<void> Delivery::call(std::function<void()> work) {
+  if (!forwarder_) {
+    work();
+    return {};
+  }
+  auto task = std::make_shared<std::packaged_task<void()>>(std::move(work));
+  auto done = task->get_future();
+  const Error ended{ErrorCode::closed, "the daemon is stopping"};
+  if (!forwarder_->post([task = std::move(task)] { (*task)(); })) return ended;
+  if (done.wait_for(kCallTimeout) != std::future_status::ready) {
+    return Error{ErrorCode::timeout, "delivery is busy; whether it was done shows in status"};
+  }
+  try {
+    done.get();
+  } catch (const std::future_error&) {  // thrown away when delivery ended
+    return ended;
+  }
+  return {};
+}
+
+const DeadLetterStore& Delivery::dead_letters() const { return *dead_letters_; }
+
+Result<void> Delivery::replay_dead_letter(const std::string& id) {
+  return with_letters([id](DeadLetterCommands& commands) { return commands.replay(id); });
+}
+
+Result<void> Delivery::remove_dead_letter(const std::string& id) {
+  return with_letters([id](DeadLetterCommands& commands) { return commands.remove(id); });
+}
+
+// A letter tells that its record is not to be sent, so without the letters no earlier record is.
+void Delivery::open_dead_letters(const std::filesystem::path& directory) {
+  dead_letters_ =
+      DeadLetterStore::unread(fs_, directory, config_.queue.max_bytes / kDeadLetterShare);
+  const auto loaded = dead_letters_->load();
+  if (loaded) return;
+  queue_.hold_earlier_records();
+  queue_.held_files().hold(StateFile::dead_letters, directory.string(), loaded.error(),
+                           [this] { return load_late([this] { return dead_letters_->load(); }); });
+}
+
+// Without the decisions no record goes that one of them may concern: all that were accepted
+// before this start.
+void Delivery::open_relinks(const std::filesystem::path& file) {
+  relinks_ = Relinks::unread(fs_, file);
+  const auto loaded = relinks_->load();
+  note_relinks();
+  if (loaded) return;
+  queue_.hold_earlier_records();
+  queue_.held_files().hold(StateFile::relinks, file.string(), loaded.error(),
+                           [this] { return load_late([this] { return load_relinks(); }); });
+}
+
+// On the forwarder thread, which uses them.
+Result<void> Delivery::load_late(const std::function<Result<void>()>& load) {
+  const auto result = std::make_shared<Result<void>>();
+  const auto called = call([load, result] { *result = load(); });
+  if (!called) return called;
+  if (*result) queue_.release_earlier_records();
+  return *result;
+}
+
+Result<void> Delivery::load_relinks() {
+  auto loaded = relinks_->load();
+  if (loaded) note_relinks();
+  return loaded;
+}
+
+void Delivery::note_relinks() {
+  const std::lock_guard lock(mutex_);
+  relinks_seen_ = relinks_->all();
+  notices_ = relinks_->notices();
+}
+
+// On the forwarder thread, which writes letters.
+Result<void> Delivery::with_letters(std::function<Result<void>(DeadLetterCommands&)> command) {
+  const auto result = std::make_shared<Result<void>>();
+  const auto called =
+      call([this, result, command = std::move(command)] { *result = command(*letter_commands_); });
+  return called ? *result : called;
+}
+
+Result<void> Delivery::open_destination() {
+  if (config_.destination == DestinationKind::file) {
+    open_archive();
+    return {};
+  }
+  if (config_.tracking.uri.empty()) return {};
+  http_ = std::make_unique<CurlHttpClient>(curl_options_of(config_));
+  TrackingOptions tracking = tracking_options_of(config_);
+  tracking.read_credentials = read_credentials_;
+  client_ = std::make_unique<TrackingClient>(std::move(tracking), *http_);
+  registrar_ =
+      std::make_unique<Registrar>(registrar_options_of(config_), *client_, fs_, clock_, random_);
+  registrar_->set_on_change([this](const RegistrationStatus& status) { registered(status); });
+  registrar_->set_on_forget([this](const LinkHash& link) { forgotten(link); });
+  // What cannot be read now may be known later.
+  const auto may_be_known = [this](const LinkHash& hash) {
+    const auto link = queue_.link(hash);
+    return link || link.error().code != ErrorCode::invalid;
+  };
+  auto unreadable = registrar_->load(may_be_known, &queue_.held_files());
+  if (!unreadable) return std::move(unreadable).error().within("models");
+  for (const std::string& file : *unreadable) {
+    spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
+                 file);
+  }
+  destination_ =
+      std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *http_, *client_,
+                                          *registrar_, link_lookup(), reporter_, clock_, random_);
+  return {};
+}
+
+void Delivery::open_archive() {
+  destination_ = std::make_unique<FileDestination>(
+      FileDestination::Options{.directory = config_.archive.dir,
+                               .max_bytes = config_.archive.max_bytes},
+      fs_, link_lookup(), clock_);
+}
+
+LinkLookup Delivery::link_lookup() const {
+  return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
+}
+
+void Delivery::registered(const RegistrationStatus& status) {
+  registration_log_.changed(status);
+  const std::lock_guard lock(mutex_);
+  registrations_.insert_or_assign(status.link, status);
+}
+
+void Delivery::forgotten(const LinkHash& link) {
+  registration_log_.forgotten(link);
+  const std::lock_guard lock(mutex_);
+  registrations_.erase(link);
 }
 
 }  // namespace tracelink

@@ -2,21 +2,30 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "config/config.hpp"
+#include "daemon/app/registration_log.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/base/result.hpp"
-#include "daemon/forward/dead_letter_store.hpp"
+#include "daemon/dead_letters/dead_letter_commands.hpp"
+#include "daemon/dead_letters/dead_letter_store.hpp"
+#include "daemon/destination/destination.hpp"
 #include "daemon/forward/forward_status.hpp"
-#include "daemon/forward/relinks.hpp"
-#include "daemon/mlflow/registration.hpp"
+#include "daemon/forward/forwarder.hpp"
+#include "daemon/http/http_client.hpp"
+#include "daemon/links/relinks.hpp"
+#include "daemon/mlflow/registration/registration.hpp"
 #include "daemon/queue/queue.hpp"
+#include "daemon/report/reporter.hpp"
 #include "daemon/types/ids.hpp"
 
 namespace tracelink {
@@ -30,34 +39,78 @@ class Delivery {
   static Result<std::unique_ptr<Delivery>> open(const Config& config, Queue& queue, FileSystem& fs,
                                                 const Clock& clock, RandomSource& random,
                                                 CredentialsReader read_credentials);
-  virtual ~Delivery() = default;
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
 
-  virtual void start() = 0;
+  void start();
   // Traces whose root is there go at once; then, or at the deadline, delivery ends.
-  virtual void drain(SteadyTime deadline) = 0;
-  virtual bool drained() const = 0;
-  virtual void stop() = 0;  // ends transfers, syncs the journal, joins the thread
+  void drain(SteadyTime deadline);
+  bool drained() const;
+  void stop();  // ends transfers, syncs the journal, joins the thread
 
   // Forwarder::relink. `unavailable`: nothing is forwarded; `closed`, `timeout`: as for call().
-  virtual Result<std::size_t> relink(const Relink& relink) = 0;
-  virtual std::vector<Relink> relinks() const = 0;
+  Result<std::size_t> relink(const Relink& relink);
+  std::vector<Relink> relinks() const;
 
-  virtual ForwardStatus forward_status() const = 0;
+  ForwardStatus forward_status() const;
   // Finds or creates the link's model now, not when its first trace comes. Nothing with destination
   // `file`, or if the definition stands for no model or for several (a template).
-  virtual void want(const LinkHash& link, const LinkDefinition& definition) = 0;
+  void want(const LinkHash& link, const LinkDefinition& definition);
+  // `link` is the configured one from now on, and wanted.
+  void configure(const LinkHash& link, const LinkDefinition& definition);
   // Nothing if the link is not wanted, or with destination `file`.
-  virtual std::optional<RegistrationStatus> registration(const LinkHash& link) const = 0;
+  std::optional<RegistrationStatus> registration(const LinkHash& link) const;
   // Of every link in use: configured, set at runtime, named by traces.
-  virtual std::vector<RegistrationStatus> registrations() const = 0;
-  // Runs `work` on the forwarder thread between two rounds (here, if there is none) and waits for
-  // it. `closed`: it was not run; `timeout`: it may still be. What it uses is shared with it.
-  virtual Result<void> call(std::function<void()> work) = 0;
-  virtual const DeadLetterStore& dead_letters() const = 0;
+  std::vector<RegistrationStatus> registrations() const;
+  // Runs `work` on the forwarder thread between two rounds (on the caller's, if nothing is
+  // forwarded) and waits for it. `closed`: it was not run; `timeout`: it may still be. What it uses
+  // is shared with it.
+  Result<void> call(std::function<void()> work);
+  const DeadLetterStore& dead_letters() const;
   // DeadLetterCommands, and the errors of call().
-  virtual Result<void> replay_dead_letter(const std::string& id) = 0;
-  virtual Result<void> remove_dead_letter(const std::string& id) = 0;
-  virtual std::vector<std::string> notices() const = 0;  // of open(), for people
+  Result<void> replay_dead_letter(const std::string& id);
+  Result<void> remove_dead_letter(const std::string& id);
+  std::vector<std::string> notices() const;  // of open(), for people
+
+ private:
+  Delivery(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
+           RandomSource& random, CredentialsReader read_credentials);
+  Result<void> open();
+  void open_dead_letters(const std::filesystem::path& directory);
+  void open_relinks(const std::filesystem::path& file);
+  Result<void> load_late(const std::function<Result<void>()>& load);
+  Result<void> load_relinks();
+  void note_relinks();
+  Result<void> with_letters(std::function<Result<void>(DeadLetterCommands&)> command);
+  Result<void> open_destination();
+  void open_archive();
+  LinkLookup link_lookup() const;
+  void registered(const RegistrationStatus& status);
+  void forgotten(const LinkHash& link);
+
+  const Config& config_;
+  Queue& queue_;
+  FileSystem& fs_;
+  const Clock& clock_;
+  RandomSource& random_;
+  const CredentialsReader read_credentials_;
+  Reporter reporter_;  // of the forwarder thread
+  RegistrationLog registration_log_{reporter_};
+
+  std::unique_ptr<DeadLetterStore> dead_letters_;
+  std::optional<DeadLetterCommands> letter_commands_;
+  std::vector<std::string> notices_;
+  std::unique_ptr<Relinks> relinks_;  // changed on the forwarder thread
+  std::unique_ptr<HttpClient> http_;
+  std::unique_ptr<TrackingClient> client_;
+  std::unique_ptr<Registrar> registrar_;
+  std::unique_ptr<Destination> destination_;
+  std::unique_ptr<Forwarder> forwarder_;
+  std::jthread thread_;
+
+  mutable std::mutex mutex_;
+  std::vector<Relink> relinks_seen_;                      // guarded by mutex_
+  std::map<LinkHash, RegistrationStatus> registrations_;  // guarded by mutex_
 };
 
 }  // namespace tracelink

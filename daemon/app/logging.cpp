@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/base/visible_text.hpp"
+#include "daemon/text/visible_text.hpp"
 
 namespace tracelink {
 
@@ -101,7 +101,23 @@ class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::shared_ptr<LogWriter> writer_;
 };
 
-std::shared_ptr<LogWriter> writer_of(const std::string& format) {
+spdlog::level::level_enum level_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::trace:
+      return spdlog::level::trace;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warn:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
+  }
+  std::abort();
+}
+
+std::shared_ptr<LogWriter> writer_of(LogFormat format) {
   const std::shared_ptr<spdlog::formatter> formatter = log_formatter(format);
   const auto dropped_line = [formatter](std::uint64_t lines) {
     const std::string text = std::to_string(lines) + " log lines were dropped";
@@ -113,12 +129,12 @@ std::shared_ptr<LogWriter> writer_of(const std::string& format) {
 
 }  // namespace
 
-std::unique_ptr<spdlog::formatter> log_formatter(const std::string& format) {
+std::unique_ptr<spdlog::formatter> log_formatter(LogFormat format) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-  if (format == "json") {
+  if (format == LogFormat::json) {
     formatter->add_flag<JsonMessage>('*').set_pattern(
         R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
-  } else if (format == "journald") {
+  } else if (format == LogFormat::journald) {
     formatter->add_flag<JournalPriority>('*').add_flag<VisibleMessage>('&').set_pattern("%*%&");
   } else {
     formatter->add_flag<VisibleMessage>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-7l %*");
@@ -126,16 +142,18 @@ std::unique_ptr<spdlog::formatter> log_formatter(const std::string& format) {
   return formatter;
 }
 
-std::shared_ptr<LogWriter> set_up_logging(const std::string& level, const std::string& format) {
-  const bool is_auto = format == "auto";
-  const std::string chosen = is_auto ? (stderr_is_journal() ? "journald" : "text") : format;
+std::shared_ptr<LogWriter> set_up_logging(LogLevel level, LogFormat format) {
+  const LogFormat own = stderr_is_journal() ? LogFormat::journald : LogFormat::text;
+  const LogFormat chosen = format == LogFormat::automatic ? own : format;
   std::shared_ptr<LogWriter> writer = writer_of(chosen);
   auto logger =
       std::make_shared<spdlog::logger>("tracelinkd", std::make_shared<WriterSink>(writer));
   logger->set_formatter(log_formatter(chosen));
-  logger->set_level(spdlog::level::from_str(level));
+  logger->set_level(level_of(level));
   spdlog::set_default_logger(std::move(logger));
   return writer;
 }
+
+void set_log_level(LogLevel level) { spdlog::set_level(level_of(level)); }
 
 }  // namespace tracelink

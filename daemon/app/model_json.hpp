@@ -9,7 +9,7 @@
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
 #include "daemon/control/control_server.hpp"
-#include "daemon/mlflow/registration.hpp"
+#include "daemon/mlflow/registration/registration.hpp"
 #include "daemon/types/link_definition.hpp"
 
 namespace tracelink {

@@ -6,7 +6,7 @@
 
 #include "config/text.hpp"
 #include "daemon/codec/link_codec.hpp"
-#include "daemon/mlflow/source_tags.hpp"
+#include "daemon/mlflow/registration/source_tags.hpp"
 #include "daemon/types/version.hpp"
 
 namespace tracelink {
@@ -14,23 +14,6 @@ namespace tracelink {
 namespace {
 
 constexpr std::chrono::milliseconds kDefaultGrace{5'000};
-
-NamePolicy name_policy_of(const std::string& word) {
-  if (word == "exact") return NamePolicy::exact;
-  if (word == "portable") return NamePolicy::portable;
-  return NamePolicy::automatic;
-}
-
-FromTraces from_traces_of(const std::string& word) {
-  if (word == "off") return FromTraces::off;
-  return word == "ids" ? FromTraces::ids : FromTraces::names;
-}
-
-OnFull on_full_of(const std::string& word) {
-  if (word == "reject") return OnFull::reject;
-  if (word == "drop_oldest") return OnFull::drop_oldest;
-  return OnFull::wait;
-}
 
 // A model that is given by id exists: nothing is written at its creation.
 std::map<std::string, std::string> creation_tags_of(const ModelConfig& model) {
@@ -52,7 +35,7 @@ LinkDefinition link_of(const Config& config) {
   return LinkDefinition{.id = config.model.id,
                         .name = config.model.name,
                         .version = config.model.version,
-                        .name_policy = name_policy_of(config.model.name_policy),
+                        .name_policy = config.model.name_policy,
                         .type = config.model.type,
                         .source_run_id = config.model.source_run_id,
                         .params = config.model.params,
@@ -64,7 +47,7 @@ LinkDefinition link_of(const Config& config) {
 QueueOptions queue_options_of(const Config& config) {
   return QueueOptions{.state_dir = config.state_dir,
                       .max_bytes = config.queue.max_bytes,
-                      .on_full = on_full_of(config.queue.on_full)};
+                      .on_full = config.queue.on_full};
 }
 
 CurlOptions curl_options_of(const Config& config) {
@@ -109,9 +92,9 @@ ForwarderOptions forwarder_options_of(const Config& config) {
           .max_batch_bytes = config.forward.max_batch_bytes,
           .trace_grace = config.forward.trace_grace,
           .trace_idle = config.forward.trace_idle,
-          .links = {.from_traces = from_traces_of(config.model.from_traces),
+          .links = {.from_traces = config.model.from_traces,
                     .max_names = config.model.max_names,
-                    .model_required = config.destination == "mlflow",
+                    .model_required = is_tracking_server(config.destination),
                     .configured = configured_link(config)}};
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "daemon/destination/mlflow/mlflow_destination.hpp"
 #include "daemon/forward/forwarder.hpp"
-#include "daemon/forward/mlflow_destination.hpp"
 #include "daemon/http/curl_http_client.hpp"
-#include "daemon/mlflow/registration.hpp"
-#include "daemon/mlflow/tracking_client.hpp"
+#include "daemon/mlflow/registration/registration.hpp"
+#include "daemon/mlflow/rest/tracking_client.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/link_definition.hpp"
 #include "ipc/server/server.hpp"

@@ -9,8 +9,8 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/result.hpp"
-#include "daemon/forward/reporter.hpp"
 #include "daemon/queue/queue.hpp"
+#include "daemon/report/reporter.hpp"
 
 namespace tracelink {
 

@@ -4,7 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "daemon/base/visible_text.hpp"
+#include "daemon/text/visible_text.hpp"
 
 namespace tracelink {
 
@@ -31,7 +31,7 @@ void RegistrationLog::tell_warnings(const RegistrationStatus& status, Told& told
   if (told.warnings == status.warnings) return;
   told.warnings = status.warnings;
   for (const std::string& warning : told.warnings) {
-    if (!reporter_.may_tell("warnings of models")) continue;
+    if (!reporter_.may_log("warnings of models")) continue;
     spdlog::warn("model={} {}", quoted_text(status.requested_name), warning);
   }
 }
@@ -47,7 +47,7 @@ void RegistrationLog::tell_ready(const RegistrationStatus& status, Told& told) {
   const std::string before = std::exchange(told.model_id, model.model_id);
   const bool is_another = !before.empty() && before != model.model_id;
   if (std::exchange(told.ready, true) && !is_another) return;
-  if (!reporter_.may_tell("models that are ready")) return;
+  if (!reporter_.may_log("models that are ready")) return;
   if (is_another) {
     spdlog::warn(
         "model gone from the server, its traces belong to another one name={} old_id={} id={}",

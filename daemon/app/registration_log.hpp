@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/forward/reporter.hpp"
-#include "daemon/mlflow/registration.hpp"
+#include "daemon/mlflow/registration/registration.hpp"
+#include "daemon/report/reporter.hpp"
 #include "daemon/types/ids.hpp"
 
 namespace tracelink {

@@ -62,7 +62,7 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
   const int error = result == 0 ? 0 : errno;
   ::close(probe);
   errno = error;
-  // EAGAIN: its queue of connections is full, so somebody is there.
+  // EAGAIN: its queue of connections is full, so a process is there.
   if (error == 0 || error == EAGAIN) {
     return Error{ErrorCode::unavailable, path + ": somebody answers on this socket"};
   }

@@ -22,12 +22,12 @@ struct UnixSocketOptions {
 class ListeningSocket {
  public:
   // Errors: `invalid` (path too long, not a socket, unknown owner), `rejected` (another daemon has
-  // the lock), `unavailable` (somebody else answers on it), `io`.
+  // the lock), `unavailable` (another process answers on it), `io`.
   static Result<ListeningSocket> open_unix(const UnixSocketOptions& options);
   // "127.0.0.1:4318", "[::1]:4318" or "localhost:4318"; `invalid` for anything that is not
   // loopback.
   static Result<ListeningSocket> open_tcp(const std::string& address);
-  // A listening socket that somebody else made and keeps (systemd); its file is left alone.
+  // A listening socket that another process made and keeps (systemd); its file is left alone.
   static Result<ListeningSocket> adopt(int fd);
 
   ListeningSocket(ListeningSocket&& other) noexcept;

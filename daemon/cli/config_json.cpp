@@ -20,7 +20,8 @@ ordered_json value_of(const Key& key, const LoadedConfig& loaded) {
   return std::visit(
       [&](const auto field) -> ordered_json {
         using Value = std::remove_cvref_t<decltype(field(copy))>;
-        if constexpr (std::is_same_v<Value, std::chrono::milliseconds>) {
+        if constexpr (std::is_same_v<Value, std::chrono::milliseconds> ||
+                      std::is_same_v<Value, Word>) {
           return display(key, copy);
         } else {
           return key.syntax == Syntax::size ? ordered_json(display(key, copy))

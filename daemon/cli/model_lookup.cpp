@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "daemon/cli/output.hpp"
-#include "daemon/mlflow/experiment_resolution.hpp"
-#include "daemon/mlflow/model_choice.hpp"
-#include "daemon/mlflow/model_name.hpp"
-#include "daemon/mlflow/model_upkeep.hpp"
+#include "daemon/mlflow/registration/experiment_resolution.hpp"
+#include "daemon/mlflow/registration/model_choice.hpp"
+#include "daemon/mlflow/registration/model_maintenance.hpp"
+#include "daemon/mlflow/registration/model_name.hpp"
 #include "daemon/types/model_id.hpp"
 
 namespace tracelink::cli {

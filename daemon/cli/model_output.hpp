@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/common.hpp"
-#include "daemon/mlflow/tracking_client.hpp"
+#include "daemon/mlflow/rest/tracking_client.hpp"
 
 namespace tracelink::cli {
 

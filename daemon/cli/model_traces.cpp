@@ -10,7 +10,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/output.hpp"
-#include "daemon/mlflow/rest_json.hpp"
+#include "daemon/mlflow/rest/rest_json.hpp"
 
 namespace tracelink::cli {
 

@@ -11,7 +11,7 @@
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/model_traces.hpp"
 #include "daemon/cli/output.hpp"
-#include "daemon/mlflow/model_choice.hpp"
+#include "daemon/mlflow/registration/model_choice.hpp"
 
 namespace tracelink::cli {
 

@@ -15,11 +15,11 @@
 #include "daemon/cli/model_output.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/tracking_session.hpp"
-#include "daemon/mlflow/model_choice.hpp"
-#include "daemon/mlflow/model_name.hpp"
-#include "daemon/mlflow/model_upkeep.hpp"
-#include "daemon/mlflow/remedies.hpp"
-#include "daemon/mlflow/source_tags.hpp"
+#include "daemon/mlflow/registration/model_choice.hpp"
+#include "daemon/mlflow/registration/model_maintenance.hpp"
+#include "daemon/mlflow/registration/model_name.hpp"
+#include "daemon/mlflow/registration/source_tags.hpp"
+#include "daemon/mlflow/rest/remedies.hpp"
 
 namespace tracelink::cli {
 
@@ -52,15 +52,15 @@ Result<GitFacts> source_of(const std::string& git, const Config& config) {
 
 // Under the name that the server takes, as model.name_policy allows; PENDING.
 Answer<LoggedModel> create_pending(TrackingSession& session, CreateModel request,
-                                   const std::string& name_policy) {
+                                   NamePolicy name_policy) {
   TrackingClient& client = session.client();
   const auto create = [&] {
     return session.wait<LoggedModel>(
         [&](auto done) { client.create_model(request, std::move(done)); });
   };
   const std::string asked = request.name;
-  const bool may_be_portable = name_policy != "exact" && portable_name(asked) != asked;
-  if (name_policy != "portable" || !may_be_portable) {
+  const bool may_be_portable = name_policy != NamePolicy::exact && portable_name(asked) != asked;
+  if (name_policy != NamePolicy::portable || !may_be_portable) {
     Answer<LoggedModel> created = create();
     const auto* failure = std::get_if<Failure>(&created);
     if (failure == nullptr || !may_be_portable || !refuses_model_name(*failure)) return created;
@@ -134,7 +134,7 @@ Answer<LoggedModel> finalize(TrackingSession& session, const std::string& model_
 }
 
 Answer<LoggedModel> create_ready(TrackingSession& session, const CreateModel& request,
-                                 const std::string& name_policy) {
+                                 NamePolicy name_policy) {
   tell_of_same_name(session, request);
   const auto created = create_pending(session, request, name_policy);
   if (std::holds_alternative<Failure>(created)) return created;
@@ -153,7 +153,7 @@ std::string random_tag() {
 
 // The model that all who ask for the name at once end with, made READY. One that we made for it is
 // deleted if an older one is there: as the daemon does.
-Answer<LoggedModel> settle(TrackingSession& session, const CreateModel& request) {
+Answer<LoggedModel> await_quiet_period(TrackingSession& session, const CreateModel& request) {
   std::this_thread::sleep_for(kSettleTime);
   const auto models = models_named(session, request.experiment_id, request.name);
   if (const auto* failure = std::get_if<Failure>(&models)) return *failure;
@@ -175,7 +175,7 @@ Answer<LoggedModel> settle(TrackingSession& session, const CreateModel& request)
 
 // Precondition: there is a name.
 Answer<LoggedModel> create_if_missing(TrackingSession& session, CreateModel request,
-                                      const std::string& name_policy) {
+                                      NamePolicy name_policy) {
   const auto models = models_named(session, request.experiment_id, request.name);
   if (const auto* failure = std::get_if<Failure>(&models)) return *failure;
   if (!std::get<0>(models).empty()) {
@@ -187,7 +187,7 @@ Answer<LoggedModel> create_if_missing(TrackingSession& session, CreateModel requ
     const auto created = create_pending(session, request, name_policy);
     if (std::holds_alternative<Failure>(created)) return created;
   }
-  return settle(session, request);
+  return await_quiet_period(session, request);
 }
 
 // What is wrong with the options together; empty: nothing.
@@ -209,7 +209,7 @@ int create_model(const Context& context, const ExperimentOptions& experiment,
     const auto place = experiment_of(session, config, experiment, true);
     if (const auto* failure = std::get_if<Failure>(&place)) return fail(*failure);
     request->experiment_id = std::get<Experiment>(place).id;
-    const std::string& policy = config.model.name_policy;
+    const NamePolicy policy = config.model.name_policy;
     const auto model = options.if_missing ? create_if_missing(session, *request, policy)
                                           : create_ready(session, *request, policy);
     if (const auto* failure = std::get_if<Failure>(&model)) return fail(*failure);

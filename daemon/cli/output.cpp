@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "daemon/base/visible_text.hpp"
+#include "daemon/text/visible_text.hpp"
 
 namespace tracelink::cli {
 

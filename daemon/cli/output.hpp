@@ -12,7 +12,7 @@ namespace tracelink::cli {
 
 // Everything that the command line prints goes through here, since peers and servers choose much of
 // it: names, ids, error texts. What would drive a terminal or forge a line is shown instead
-// (daemon/base/visible_text.hpp).
+// (daemon/text/visible_text.hpp).
 
 // A value as it may be printed: texts on one line, numbers as they are.
 template <class T>

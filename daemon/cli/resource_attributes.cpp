@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "daemon/mlflow/model_naming.hpp"
-#include "daemon/mlflow/uri.hpp"
+#include "daemon/mlflow/trace/model_naming.hpp"
+#include "daemon/text/percent.hpp"
 #include "daemon/types/model_id.hpp"
 
 namespace tracelink::cli {

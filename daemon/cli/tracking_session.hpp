@@ -8,7 +8,7 @@
 #include "config/config.hpp"
 #include "daemon/cli/common.hpp"
 #include "daemon/http/http_client.hpp"
-#include "daemon/mlflow/tracking_client.hpp"
+#include "daemon/mlflow/rest/tracking_client.hpp"
 
 namespace tracelink::cli {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "daemon/codec/text_repair.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink::otlp {
 

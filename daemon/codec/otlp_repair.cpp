@@ -2,7 +2,7 @@
 
 #include <protozero/pbf_writer.hpp>
 
-#include "daemon/codec/text_repair.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink::otlp {
 

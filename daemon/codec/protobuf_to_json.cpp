@@ -8,7 +8,9 @@
 
 #include "daemon/codec/otlp_json.hpp"
 #include "daemon/codec/otlp_schema.hpp"
-#include "daemon/codec/text_forms.hpp"
+#include "daemon/text/base64.hpp"
+#include "daemon/text/hex.hpp"
+#include "daemon/text/json_text.hpp"
 
 namespace tracelink {
 namespace {

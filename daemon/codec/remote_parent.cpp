@@ -4,13 +4,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "daemon/codec/wire_reader.hpp"
+#include "daemon/codec/span_visitor.hpp"
 
 namespace tracelink {
 
 namespace {
 
-constexpr std::uint32_t kNested = 2;  // ResourceSpans.scope_spans, ScopeSpans.spans
 constexpr std::uint32_t kSpanId = 2;
 constexpr std::uint32_t kParentSpanId = 4;
 constexpr std::uint32_t kFlags = 16;
@@ -34,20 +33,11 @@ void read_span(std::string_view span, Relatives& to) {
   if (!parent.empty() && (flags & kRemote) == kRemote) to.remote_parents.push_back(parent);
 }
 
-// The spans are three messages deep.
-void read_spans(std::string_view message, int depth, Relatives& to) {
-  if (depth == 3) return read_span(message, to);
-  WireReader reader(message);
-  for (WireField field; reader.next(field);) {
-    if (field.is(depth == 0 ? 1 : kNested, WireType::bytes)) read_spans(field.bytes, depth + 1, to);
-  }
-}
-
 }  // namespace
 
 bool has_remote_parent(std::string_view traces_data) {
   Relatives spans;
-  read_spans(traces_data, 0, spans);
+  visit_spans(traces_data, [&](std::string_view span) { read_span(span, spans); });
   std::ranges::sort(spans.ids);
   return std::ranges::any_of(spans.remote_parents, [&](std::string_view parent) {
     return !std::ranges::binary_search(spans.ids, parent);

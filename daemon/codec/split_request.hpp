@@ -12,7 +12,7 @@
 namespace tracelink {
 
 struct SplitLimits {
-  // Sum of the slices' bytes after splitting; each slice beyond the first counts kSliceCost more.
+  // Sum of the slices' bytes after splitting; each trace counts kSliceCost more.
   // So much, too, for the messages of spans, scopes and resources, each of kMessageCost.
   std::size_t max_bytes = 64u << 20;
   std::size_t max_items = 1'000'000;  // resources, scopes and spans, also empty and rejected ones
@@ -37,7 +37,7 @@ inline constexpr std::string_view kRejectDepth = "depth";
 
 struct SplitRequest {
   std::vector<TraceSlice> slices;                 // one per trace id, in order of first appearance
-  std::map<std::string, std::uint64_t> rejected;  // reason -> spans; see kReject* below
+  std::map<std::string, std::uint64_t> rejected;  // reason -> spans; see kReject* above
   std::string first_rejection;                    // for partial_success.error_message
   std::uint64_t repaired_ends = 0;  // spans whose end was before the start and was set to the start
   std::uint64_t replaced_utf8 = 0;  // ill-formed parts of texts, now U+FFFD

@@ -15,7 +15,7 @@ constexpr std::size_t kLooksForProbe = 64;
 
 // Nothing is known of it but what its records say.
 bool is_as_read(const TraceWork& work) {
-  return !work.isolation && work.doubt.failures == 0 && work.cohort == 0;
+  return !work.bisection && work.suspicion.failures == 0 && work.split_group == 0;
 }
 
 }  // namespace
@@ -88,7 +88,7 @@ std::vector<TraceWork> Backlog::take_batch(const GroupKey& key, Limits limits) {
     const auto candidate = at++;
     const TraceWork& work = candidate->second;
     if (!batch.empty()) {
-      if (work.cohort != batch.front().cohort) continue;
+      if (work.split_group != batch.front().split_group) continue;
       if (bytes + work.bytes > limits.max_bytes) break;
     }
     bytes += work.bytes;

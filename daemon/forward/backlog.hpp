@@ -61,7 +61,7 @@ class Backlog {
                                               std::size_t max);
   // So many records of these groups or a few more: of the largest groups the newest traces, half of
   // a group at most. No group loses its last trace while another can give one. Not those that a
-  // search or a doubt is about.
+  // search or a suspicion is about.
   std::vector<TraceWork> take_newest(const std::function<bool(const GroupKey&, bool held)>& wanted,
                                      std::size_t records);
   void add_links(LinkSet& to) const;  // of the traces that wait

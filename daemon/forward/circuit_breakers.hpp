@@ -8,9 +8,9 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/random_source.hpp"
-#include "daemon/forward/retry_delay.hpp"
+#include "daemon/base/retry_delay.hpp"
 #include "daemon/forward/scope_key.hpp"
-#include "daemon/mlflow/failure.hpp"
+#include "daemon/mlflow/rest/failure.hpp"
 
 namespace tracelink {
 

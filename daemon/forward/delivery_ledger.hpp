@@ -8,8 +8,8 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/forward/recent_traces.hpp"
-#include "daemon/forward/record_source.hpp"
 #include "daemon/forward/trace_work.hpp"
+#include "daemon/queue/record_source.hpp"
 
 namespace tracelink {
 

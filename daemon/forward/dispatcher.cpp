@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "daemon/forward/tally.hpp"
+#include "daemon/forward/span_accounting.hpp"
 #include "daemon/forward/trace_loader.hpp"
 
 namespace tracelink {
@@ -26,8 +26,8 @@ DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
 }
 
 // The spans that the search is about now.
-PreparedTrace searched_part(const Isolation& isolation, const PreparedTrace& trace) {
-  const SpanRange range = *isolation.search.current();
+PreparedTrace searched_part(const Bisection& bisection, const PreparedTrace& trace) {
+  const SpanRange range = *bisection.search.current();
   auto part = select_spans(
       trace, [&](std::size_t index) { return index >= range.begin && index < range.end; });
   if (!part) std::abort();  // it was put together a moment ago
@@ -43,9 +43,9 @@ Dispatcher::Dispatcher(Options options, Parts parts, Finished finished)
       holds_({backlog_, parts.source, parts.reporter, parts.clock, parts.random}),
       turns_(parts.clock),
       batch_size_(options.max_traces_per_batch),
-      settler_({parts.source, backlog_, holds_, parts.ledger, parts.desk, batch_size_,
-                parts.reporter, parts.clock, parts.random},
-               finished_),
+      outcome_handler_({parts.source, backlog_, holds_, parts.ledger, parts.dead_letter_writer,
+                        batch_size_, parts.reporter, parts.clock, parts.random},
+                       finished_),
       progress_at_(parts.clock.steady()) {}
 
 void Dispatcher::dispatch() {
@@ -93,10 +93,9 @@ Dispatcher::Taken Dispatcher::ask_and_send(const GroupKey& group) {
     holds_.block(group, answer.closed);
     return Taken::nothing;
   }
-  Failure refusal;
-  if (!parts_.destination.accepts(group.link, group.experiment, &refusal)) {
-    const bool of_server = refusal.scope == FailureScope::server;
-    holds_.refused(group, std::move(refusal));
+  if (auto refusal = parts_.destination.refusal(group.link, group.experiment)) {
+    const bool of_server = refusal->scope == FailureScope::server;
+    holds_.refused(group, *std::move(refusal));
     return of_server ? Taken::server_says_no : Taken::nothing;
   }
   holds_.accepted(group);
@@ -115,7 +114,7 @@ std::vector<TraceWork> Dispatcher::take_works(const Turn& turn) {
 }
 
 bool Dispatcher::send(const Turn& turn) {
-  Flight flight;
+  BatchInFlight flight;
   flight.group = turn.group;
   flight.invention = turn.kind != Turns::Kind::known;
   std::vector<TraceDelivery> deliveries;
@@ -133,39 +132,40 @@ bool Dispatcher::send(const Turn& turn) {
   return true;
 }
 
-void Dispatcher::launch(Flight flight, std::vector<TraceDelivery> deliveries) {
+void Dispatcher::launch(BatchInFlight flight, std::vector<TraceDelivery> deliveries) {
   ++flights_;
   inventions_in_flight_ += flight.invention ? 1 : 0;
   in_flight_traces_ += flight.items.size();
   in_flight_records_ += flight.records();
   progress_at_ = parts_.clock.steady();
-  auto shared = std::make_shared<Flight>(std::move(flight));
+  auto shared = std::make_shared<BatchInFlight>(std::move(flight));
   parts_.destination.deliver(std::move(deliveries),
                              [this, shared](const std::vector<Outcome>& outcomes) {
-                               settle(std::move(*shared), outcomes);
+                               handle(std::move(*shared), outcomes);
                              });
 }
 
-std::optional<Flight::Item> Dispatcher::load(TraceWork work, TraceDelivery& delivery) {
+std::optional<BatchInFlight::Item> Dispatcher::load(TraceWork work, TraceDelivery& delivery) {
   auto loaded = load_trace(parts_.source, work);
   if (!loaded) {
     const Error& error = loaded.error();
     if (error.code == ErrorCode::closed) {
       finished_(work.trace_id);
     } else if (error.code == ErrorCode::corrupt) {
-      parts_.desk.bury(std::move(work), "its spans cannot be merged: " + error.message, {});
+      parts_.dead_letter_writer.dead_letter(std::move(work),
+                                            "its spans cannot be merged: " + error.message, {});
     } else {
       parts_.reporter.failure("queue", error.message, "");
-      settler_.retry_later(std::move(work));
+      outcome_handler_.retry_later(std::move(work));
     }
     return std::nullopt;
   }
   const auto known = parts_.ledger.recent(work.trace_id);
-  Flight::Item item;
-  item.completions = tally(work.parts, loaded->slices, {});
+  BatchInFlight::Item item;
+  item.completions = account_spans(work.parts, loaded->slices, {});
   item.start_ns = loaded->prepared.info.start_ns;
   item.mode = mode_of(loaded->prepared.info.has_root, known);
-  if (work.isolation) loaded->prepared = searched_part(*work.isolation, loaded->prepared);
+  if (work.bisection) loaded->prepared = searched_part(*work.bisection, loaded->prepared);
   item.span_count = loaded->prepared.span_count;
   delivery = {.trace = std::move(loaded->prepared),
               .link = work.group.link,
@@ -177,18 +177,18 @@ std::optional<Flight::Item> Dispatcher::load(TraceWork work, TraceDelivery& deli
   return item;
 }
 
-bool Dispatcher::sync_links(std::vector<Flight::Item>& items) {
+bool Dispatcher::sync_links(std::vector<BatchInFlight::Item>& items) {
   std::vector<const TraceWork*> works;
   works.reserve(items.size());
-  for (const Flight::Item& item : items) works.push_back(&item.work);
+  for (const BatchInFlight::Item& item : items) works.push_back(&item.work);
   const auto fixed = parts_.ledger.fix_links(works);
   if (fixed) return true;
   parts_.reporter.failure("delivery journal", fixed.error().message, "");
-  for (Flight::Item& item : items) settler_.retry_later(std::move(item.work));
+  for (BatchInFlight::Item& item : items) outcome_handler_.retry_later(std::move(item.work));
   return false;
 }
 
-void Dispatcher::settle(Flight flight, const std::vector<Outcome>& outcomes) {
+void Dispatcher::handle(BatchInFlight flight, const std::vector<Outcome>& outcomes) {
   --flights_;
   inventions_in_flight_ -= flight.invention ? 1 : 0;
   in_flight_traces_ -= flight.items.size();
@@ -196,12 +196,12 @@ void Dispatcher::settle(Flight flight, const std::vector<Outcome>& outcomes) {
   progress_at_ = parts_.clock.steady();
   const ScopeKey link{FailureScope::link, flight.group.link, {}};
   const bool relinked = relink_returned(flight, outcomes);
-  settler_.settle(std::move(flight), outcomes);
+  outcome_handler_.handle(std::move(flight), outcomes);
   if (relinked) holds_.forget_if_unused(link);
 }
 
 // What was on its way when its link was replaced comes back under the old one.
-bool Dispatcher::relink_returned(Flight& flight, const std::vector<Outcome>& outcomes) {
+bool Dispatcher::relink_returned(BatchInFlight& flight, const std::vector<Outcome>& outcomes) {
   bool moved = false;
   for (std::size_t i = 0; i < flight.items.size(); ++i) {
     TraceWork& work = flight.items[i].work;
@@ -215,7 +215,7 @@ bool Dispatcher::relink_returned(Flight& flight, const std::vector<Outcome>& out
 }
 
 bool Dispatcher::is_delivered(const TraceWork& work) const {
-  if (work.isolation) return true;
+  if (work.bisection) return true;
   const auto recent = parts_.ledger.recent(work.trace_id);
   return recent && recent->delivered;
 }

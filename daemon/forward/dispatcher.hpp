@@ -10,21 +10,21 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/random_source.hpp"
+#include "daemon/destination/destination.hpp"
 #include "daemon/forward/backlog.hpp"
 #include "daemon/forward/batch_size.hpp"
-#include "daemon/forward/dead_letter_desk.hpp"
+#include "daemon/forward/dead_letter_writer.hpp"
 #include "daemon/forward/delivery_ledger.hpp"
-#include "daemon/forward/destination.hpp"
 #include "daemon/forward/holds.hpp"
-#include "daemon/forward/record_source.hpp"
-#include "daemon/forward/reporter.hpp"
-#include "daemon/forward/settler.hpp"
+#include "daemon/forward/outcome_handler.hpp"
 #include "daemon/forward/turns.hpp"
+#include "daemon/queue/record_source.hpp"
+#include "daemon/report/reporter.hpp"
 
 namespace tracelink {
 
 // What goes now: takes batches from the groups whose turn it is, loads them, gives them to the
-// destination and has their answers settled. A trace is never in two batches at once.
+// destination and has their answers handled. A trace is never in two batches at once.
 //
 // A round takes constant time for each batch that it sends, O(log n) in what waits. Threads: one.
 // Lifetime: the references outlive this object.
@@ -39,7 +39,7 @@ class Dispatcher {
     RecordSource& source;
     Destination& destination;
     DeliveryLedger& ledger;
-    DeadLetterDesk& desk;
+    DeadLetterWriter& dead_letter_writer;
     Reporter& reporter;
     const Clock& clock;
     RandomSource& random;
@@ -63,7 +63,7 @@ class Dispatcher {
   bool is_stuck() const;
   // Its info is stored with its link; in part is enough.
   bool is_delivered(const TraceWork& work) const;
-  const Settler& settler() const { return settler_; }
+  const OutcomeHandler& outcome_handler() const { return outcome_handler_; }
 
  private:
   struct Turn {
@@ -79,11 +79,11 @@ class Dispatcher {
   Taken ask_and_send(const GroupKey& group);
   bool send(const Turn& turn);
   std::vector<TraceWork> take_works(const Turn& turn);
-  std::optional<Flight::Item> load(TraceWork work, TraceDelivery& delivery);
-  bool sync_links(std::vector<Flight::Item>& items);
-  void launch(Flight flight, std::vector<TraceDelivery> deliveries);
-  void settle(Flight flight, const std::vector<Outcome>& outcomes);
-  bool relink_returned(Flight& flight, const std::vector<Outcome>& outcomes);
+  std::optional<BatchInFlight::Item> load(TraceWork work, TraceDelivery& delivery);
+  bool sync_links(std::vector<BatchInFlight::Item>& items);
+  void launch(BatchInFlight flight, std::vector<TraceDelivery> deliveries);
+  void handle(BatchInFlight flight, const std::vector<Outcome>& outcomes);
+  bool relink_returned(BatchInFlight& flight, const std::vector<Outcome>& outcomes);
   void watch_progress();
 
   const Options options_;
@@ -93,7 +93,7 @@ class Dispatcher {
   Holds holds_;
   Turns turns_;
   BatchSize batch_size_;
-  Settler settler_;
+  OutcomeHandler outcome_handler_;
   std::size_t flights_ = 0;
   std::size_t inventions_in_flight_ = 0;
   std::size_t in_flight_traces_ = 0;

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "daemon/base/clock.hpp"
-#include "daemon/forward/destination.hpp"
+#include "daemon/destination/destination.hpp"
+#include "daemon/report/last_error.hpp"
 
 namespace tracelink {
 
@@ -25,12 +26,6 @@ struct HeldScope {
 struct WaitingForRoot {
   std::size_t traces = 0;
   WallTime first{}, last{};
-};
-
-struct LastError {
-  std::string message;
-  std::string remedy;
-  WallTime at{};
 };
 
 // Since the start of the process.

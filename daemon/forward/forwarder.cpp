@@ -33,19 +33,19 @@ Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination
       clock_(clock),
       reporter_(reporter),
       ledger_(source, clock),
-      desk_(source, dead_letters, ledger_, reporter_, clock,
-            [this](const TraceId& id) { reader_.assembly().finished(id); }),
+      dead_letter_writer_(source, dead_letters, ledger_, reporter_, clock,
+                          [this](const TraceId& id) { reader_.assembly().finished(id); }),
       spill_(source, clock, random),
       dispatcher_({options.connections, options.max_traces_per_batch, options.max_batch_bytes},
-                  {source, destination, ledger_, desk_, reporter_, clock, random},
+                  {source, destination, ledger_, dead_letter_writer_, reporter_, clock, random},
                   [this](const TraceId& id) { reader_.assembly().finished(id); }),
       reader_({{options.trace_grace, options.trace_idle, max_trace_bytes(options)}, options.links},
-              {source, desk_, relinks, ledger_, dispatcher_.holds().unlinked(), spill_, reporter_,
-               clock}),
-      maintenance_(
-          options.hold_max,
-          {source, reader_, ledger_, desk_, dispatcher_.backlog(), dispatcher_.holds(), clock},
-          [this](TraceWork work) { admit(std::move(work)); }) {}
+              {source, dead_letter_writer_, relinks, ledger_, dispatcher_.holds().unlinked(),
+               spill_, reporter_, clock}),
+      maintenance_(options.hold_max,
+                   {source, reader_, ledger_, dead_letter_writer_, dispatcher_.backlog(),
+                    dispatcher_.holds(), clock},
+                   [this](TraceWork work) { admit(std::move(work)); }) {}
 
 void Forwarder::run(const std::stop_token& stop_token) {
   const std::stop_callback wake(stop_token, [this] { destination_.wakeup(); });
@@ -58,7 +58,7 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
   make_room();
   read();
   admit_ready();
-  desk_.retry_due();
+  dead_letter_writer_.retry_due();
   maintenance_.run_if_due();
   dispatcher_.dispatch();
   sync_if_due();
@@ -117,7 +117,7 @@ void Forwarder::read() {
 
 // Records that may still be read.
 std::size_t Forwarder::room() const {
-  const std::size_t parked = desk_.parked_records();
+  const std::size_t parked = dead_letter_writer_.parked_records();
   const std::size_t moving = reader_.assembly().records() + moving_records();
   const bool has_own_window = parked < options_.held_records;
   const std::size_t counted = has_own_window ? moving : moving + held_records() + parked;
@@ -255,7 +255,7 @@ std::size_t Forwarder::relink_in_memory(const Relink& relink) {
     ++moved;
   };
   reader_.assembly().for_each(move);
-  desk_.for_each(move);
+  dead_letter_writer_.for_each(move);
   Backlog& backlog = dispatcher_.backlog();
   for (const GroupKey& group : backlog.groups_in({FailureScope::link, relink.from, {}})) {
     for (TraceWork& work : backlog.take_if(group, is_concerned, backlog.traces())) {
@@ -293,7 +293,7 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   consider(read_again_);
   consider(reader_.assembly().next_ready());
   consider(dispatcher_.next_due());
-  consider(desk_.next_due());
+  consider(dead_letter_writer_.next_due());
   consider(ledger_.sync_due());
   consider(drain_deadline());
   return std::chrono::ceil<std::chrono::milliseconds>(wake - now);
@@ -339,7 +339,7 @@ void Forwarder::publish_status() {
   status.held = holds.list(kHeldScopesShown,
                            [this](const ScopeKey& scope) { return spill_.records_of(scope); });
   status.held_scopes = holds.scopes();
-  status.last_delivery_at = dispatcher_.settler().last_delivery_at();
+  status.last_delivery_at = dispatcher_.outcome_handler().last_delivery_at();
   status.last_error = reporter_.last_error();
   status.server = destination_.server();
   status.assembling_traces = reader_.assembly().traces();
@@ -347,11 +347,11 @@ void Forwarder::publish_status() {
   status.waiting_traces =
       dispatcher_.backlog().traces() + holds.unlinked().traces() + spill_.records();
   status.in_flight_traces = dispatcher_.traces_in_flight();
-  status.parked_traces = desk_.parked_traces();
+  status.parked_traces = dead_letter_writer_.parked_traces();
   status.dead_letters = dead_letters_.count();
   status.dead_letter_bytes = dead_letters_.bytes();
-  status.counters = dispatcher_.settler().counters();
-  status.counters.dead_lettered_traces = desk_.buried();
+  status.counters = dispatcher_.outcome_handler().counters();
+  status.counters.dead_lettered_traces = dead_letter_writer_.dead_lettered();
   status.counters.pieces = reader_.assembly().pieces();
   const std::lock_guard lock(mutex_);
   status_ = std::move(status);

@@ -9,18 +9,18 @@
 #include <stop_token>
 #include <vector>
 
-#include "daemon/forward/dead_letter_desk.hpp"
-#include "daemon/forward/dead_letter_store.hpp"
+#include "daemon/dead_letters/dead_letter_store.hpp"
+#include "daemon/destination/destination.hpp"
+#include "daemon/forward/dead_letter_writer.hpp"
 #include "daemon/forward/delivery_ledger.hpp"
-#include "daemon/forward/destination.hpp"
 #include "daemon/forward/dispatcher.hpp"
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/hold_maintenance.hpp"
-#include "daemon/forward/record_source.hpp"
-#include "daemon/forward/relinks.hpp"
-#include "daemon/forward/reporter.hpp"
 #include "daemon/forward/spill.hpp"
 #include "daemon/forward/trace_reader.hpp"
+#include "daemon/links/relinks.hpp"
+#include "daemon/queue/record_source.hpp"
+#include "daemon/report/reporter.hpp"
 
 namespace tracelink {
 
@@ -42,7 +42,7 @@ struct ForwarderOptions {
 };
 
 // The delivery loop (docs/design.md#delivery): reads records, assembles traces, sends batches,
-// settles the answers. A round costs what it moves, whatever waits, is held, or is known.
+// handles the answers. A round costs what it moves, whatever waits, is held, or is known.
 //
 // Threads: run(), step() and stop() on the forwarder thread; status(), drain(), drained() and
 // post() from any.
@@ -74,6 +74,9 @@ class Forwarder {
   // result), the others when they are read. What is delivered, in part too, keeps its link; a
   // delivery under way may still succeed under the old one. Forwarder thread. Errors of Relinks.
   Result<std::size_t> relink(Relink relink);
+
+  // TraceLinks::configure. Forwarder thread.
+  void configure(const LinkHash& link) { reader_.links().configure(link); }
 
   ForwardStatus status() const;
 
@@ -111,7 +114,7 @@ class Forwarder {
   const Clock& clock_;
   Reporter& reporter_;
   DeliveryLedger ledger_;
-  DeadLetterDesk desk_;
+  DeadLetterWriter dead_letter_writer_;
   Spill spill_;
   Dispatcher dispatcher_;
   TraceReader reader_;

@@ -35,7 +35,7 @@ void HoldMaintenance::forget_unused_links() {
   parts_.ledger.add_links(in_use);
   parts_.reader.assembly().add_links(in_use);
   parts_.backlog.add_links(in_use);
-  parts_.desk.add_links(in_use);
+  parts_.dead_letter_writer.add_links(in_use);
   parts_.reader.links().forget_unused(in_use);
 }
 
@@ -87,8 +87,9 @@ void HoldMaintenance::give_up_overdue() {
 void HoldMaintenance::give_up(std::vector<TraceWork> overdue, const Failure& failure) {
   may_give_up_ -= overdue.size();
   for (TraceWork& work : overdue) {
-    work.isolation.reset();
-    parts_.desk.bury(std::move(work), "held too long: " + failure.message, failure);
+    work.bisection.reset();
+    parts_.dead_letter_writer.dead_letter(std::move(work), "held too long: " + failure.message,
+                                          failure);
   }
 }
 

@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "daemon/base/clock.hpp"
-#include "daemon/forward/dead_letter_desk.hpp"
+#include "daemon/forward/dead_letter_writer.hpp"
 #include "daemon/forward/delivery_ledger.hpp"
 #include "daemon/forward/holds.hpp"
-#include "daemon/forward/record_source.hpp"
 #include "daemon/forward/trace_reader.hpp"
+#include "daemon/queue/record_source.hpp"
 
 namespace tracelink {
 
@@ -24,7 +24,7 @@ class HoldMaintenance {
     RecordSource& source;
     TraceReader& reader;
     DeliveryLedger& ledger;
-    DeadLetterDesk& desk;
+    DeadLetterWriter& dead_letter_writer;
     Backlog& backlog;
     Holds& holds;
     const Clock& clock;

@@ -16,11 +16,6 @@ constexpr int kHoldProbes = 3;
 constexpr auto kHoldConfirmed = std::chrono::minutes(3);
 constexpr std::size_t kMaxProven = 4'096;
 
-bool is_permanent(const Failure& failure) {
-  return failure.failure_class == FailureClass::configuration ||
-         failure.failure_class == FailureClass::poison;
-}
-
 }  // namespace
 
 Holds::Holds(Parts parts)
@@ -191,7 +186,7 @@ std::vector<Holds::GivenUp> Holds::peers_that_stay_refused() const {
   }
   for (const auto& [key, wait] : waits_) {
     // A failure of the experiment is about one that the operator chose.
-    if (wait.failure.scope != FailureScope::link || !is_permanent(wait.failure)) continue;
+    if (wait.failure.scope != FailureScope::link || !wait.failure.is_permanent()) continue;
     if (parts_.clock.steady() - wait.since < kHoldConfirmed) continue;
     if (is_peer_chosen(key, parts_.source)) given_up.push_back({key, wait.failure});
   }

@@ -14,10 +14,10 @@
 #include "daemon/forward/backlog.hpp"
 #include "daemon/forward/circuit_breakers.hpp"
 #include "daemon/forward/forward_status.hpp"
-#include "daemon/forward/record_source.hpp"
-#include "daemon/forward/reporter.hpp"
 #include "daemon/forward/turns.hpp"
 #include "daemon/forward/unlinked_traces.hpp"
+#include "daemon/queue/record_source.hpp"
+#include "daemon/report/reporter.hpp"
 
 namespace tracelink {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "daemon/base/clock.hpp"
-#include "daemon/forward/link_choice.hpp"
+#include "daemon/links/link_choice.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/ids.hpp"
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "daemon/forward/trace_work.hpp"
-#include "daemon/mlflow/failure.hpp"
+#include "daemon/mlflow/rest/failure.hpp"
 
 namespace tracelink {
 

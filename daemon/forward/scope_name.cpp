@@ -1,14 +1,14 @@
 #include "daemon/forward/scope_name.hpp"
 
-#include "daemon/forward/reporter.hpp"
-#include "daemon/mlflow/remedies.hpp"
+#include "daemon/mlflow/rest/remedies.hpp"
+#include "daemon/report/reporter.hpp"
 
 namespace tracelink {
 
 std::string link_name(const LinkHash& link, const RecordSource& source) {
   const auto definition = source.link(link);
   if (!definition) return {};
-  return definition->id.empty() ? definition->model_name() : definition->id;
+  return definition->display_name();
 }
 
 bool is_peer_chosen(const ScopeKey& key, const RecordSource& source) {

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "daemon/forward/record_source.hpp"
 #include "daemon/forward/scope_key.hpp"
+#include "daemon/queue/record_source.hpp"
 
 namespace tracelink {
 

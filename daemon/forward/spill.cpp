@@ -116,7 +116,7 @@ void Spill::remember_flood(const TraceWork& work) {
 
 void Spill::spill(Mark& mark, const TraceWork& work) {
   for (const Part& part : work.parts) {
-    source_.set_aside(part.position);
+    source_.spill(part.position);
     // The first part may have been moved behind the others.
     mark.first = std::min(mark.first.value_or(part.position), part.position);
   }
@@ -246,13 +246,13 @@ void Spill::begin(Position from, bool general) {
 void Spill::go_on() {
   scanning_ = true;
   slice_left_ = kSliceRecords;
-  source_.look_back(cursor_);
+  source_.rescan(cursor_);
 }
 
 void Spill::pause() {
   scanning_ = false;
   new_left_ = kNewRecords;
-  source_.look_ahead();
+  source_.end_rescan();
 }
 
 // Marks whose traces are all back are gone.

@@ -8,10 +8,10 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/forward/backlog.hpp"
-#include "daemon/forward/record_source.hpp"
 #include "daemon/forward/scope_key.hpp"
 #include "daemon/forward/trace_id_filter.hpp"
 #include "daemon/forward/trace_work.hpp"
+#include "daemon/queue/record_source.hpp"
 
 namespace tracelink {
 

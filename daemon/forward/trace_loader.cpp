@@ -37,7 +37,7 @@ Result<std::vector<std::string>> load_slices(const RecordSource& source, TraceWo
     }
   }
   // Spans are named by their place in the trace, and that has changed.
-  if (kept.size() != work.parts.size()) work.isolation.reset();
+  if (kept.size() != work.parts.size()) work.bisection.reset();
   work.parts = std::move(kept);
   work.bytes = bytes;
   if (work.parts.empty()) return Error{ErrorCode::closed, "no record of the trace is left"};

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "daemon/forward/record_source.hpp"
 #include "daemon/forward/trace_work.hpp"
-#include "daemon/mlflow/trace_info.hpp"
+#include "daemon/mlflow/trace/trace_info.hpp"
+#include "daemon/queue/record_source.hpp"
 
 namespace tracelink {
 

@@ -14,12 +14,13 @@ TraceReader::Read TraceReader::read() {
   if (!stored) return failed(stored.error());
   if (!*stored) {
     parts_.spill.note_end();
-    if (!parts_.desk.knows_all() && !parts_.source.holds_files()) parts_.desk.all_read();
+    if (!parts_.dead_letter_writer.knows_all() && !parts_.source.holds_files())
+      parts_.dead_letter_writer.all_read();
     parts_.ledger.read_up_to(parts_.clock.steady());
     return Read::nothing_left;
   }
   parts_.spill.note_read(**stored);
-  if (parts_.desk.complete_if_buried(**stored)) return Read::record;
+  if (parts_.dead_letter_writer.complete_if_dead_lettered(**stored)) return Read::record;
   assemble(*std::move(*stored));
   parts_.ledger.read_up_to(assembly_.read_up_to());
   return Read::record;

@@ -7,14 +7,14 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/forward/assembler.hpp"
-#include "daemon/forward/dead_letter_desk.hpp"
+#include "daemon/forward/dead_letter_writer.hpp"
 #include "daemon/forward/delivery_ledger.hpp"
-#include "daemon/forward/record_source.hpp"
-#include "daemon/forward/relinks.hpp"
-#include "daemon/forward/reporter.hpp"
 #include "daemon/forward/spill.hpp"
-#include "daemon/forward/trace_links.hpp"
 #include "daemon/forward/unlinked_traces.hpp"
+#include "daemon/links/relinks.hpp"
+#include "daemon/links/trace_links.hpp"
+#include "daemon/queue/record_source.hpp"
+#include "daemon/report/reporter.hpp"
 
 namespace tracelink {
 
@@ -29,7 +29,7 @@ class TraceReader {
   };
   struct Parts {
     RecordSource& source;
-    DeadLetterDesk& desk;
+    DeadLetterWriter& dead_letter_writer;
     const Relinks& relinks;
     DeliveryLedger& ledger;
     UnlinkedTraces& unlinked;

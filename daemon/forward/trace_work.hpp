@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "daemon/base/clock.hpp"
-#include "daemon/forward/link_choice.hpp"
-#include "daemon/forward/span_isolation.hpp"
-#include "daemon/mlflow/failure.hpp"
+#include "daemon/forward/span_bisection.hpp"
+#include "daemon/links/link_choice.hpp"
+#include "daemon/mlflow/rest/failure.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/record.hpp"
 
@@ -33,7 +33,7 @@ struct GroupKey {
 };
 
 // Unknown answers to what was sent alone, all about the trace's info or all about its spans.
-struct Doubt {
+struct Suspicion {
   bool of_info = false;
   int failures = 0;
   SteadyTime first{};
@@ -41,8 +41,8 @@ struct Doubt {
 };
 
 // The search for the refused spans of a trace, whose info is stored.
-struct Isolation {
-  SpanIsolation search;
+struct Bisection {
+  SpanBisection search;
   Failure refusal;           // the last one
   bool root_stored = false;  // the stored info is that of the root
 };
@@ -58,7 +58,7 @@ struct TraceWork {
   std::uint64_t sequence = 0;                       // of the first part: the order of delivery
   WallTime accepted_at{};                           // of the first part
   SteadyTime accepted{};                            // the same, whatever was done to the wall clock
-  bool again = false;                               // a part of it was set aside before
+  bool again = false;                               // a part of it was spilled before
   bool replayed = false;                            // the first part was a dead letter
   Peer peer;                                        // of the first part
   bool is_mixed = false;                            // alone, its parts would be of different groups
@@ -68,12 +68,12 @@ struct TraceWork {
   std::uint64_t cost = 0;
 
   // What earlier attempts left behind.
-  bool repeated = false;     // some of it may be stored
-  int failures = 0;          // in a row
-  SteadyTime not_before{};   // of the next attempt
-  std::uint64_t cohort = 0;  // 0: with anybody; else only with the traces of the same refusal
-  Doubt doubt;
-  std::unique_ptr<Isolation> isolation;
+  bool repeated = false;          // some of it may be stored
+  int failures = 0;               // in a row
+  SteadyTime not_before{};        // of the next attempt
+  std::uint64_t split_group = 0;  // 0: with anybody; else only with the traces of the same refusal
+  Suspicion suspicion;
+  std::unique_ptr<Bisection> bisection;
 };
 
 }  // namespace tracelink

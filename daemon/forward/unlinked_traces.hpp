@@ -10,9 +10,9 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/forward/forward_status.hpp"
-#include "daemon/forward/record_source.hpp"
 #include "daemon/forward/trace_work.hpp"
-#include "daemon/mlflow/failure.hpp"
+#include "daemon/mlflow/rest/failure.hpp"
+#include "daemon/queue/record_source.hpp"
 
 namespace tracelink {
 
@@ -59,7 +59,7 @@ class UnlinkedTraces {
   std::size_t records_ = 0;
 };
 
-// What a person is told about a trace that has an obstacle: message and remedy.
+// What an operator is told about a trace that has an obstacle: message and remedy.
 Failure link_failure(LinkObstacle obstacle, const LinkHash& accepted, const RecordSource& source);
 
 }  // namespace tracelink

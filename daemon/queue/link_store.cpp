@@ -43,7 +43,7 @@ Result<void> LinkStore::load(const std::string& name) {
   const auto path = directory_ / name;
   if (name.ends_with(".tmp")) return fs_.remove(path);
   const auto there = fs_.exists(path);
-  if (there && !*there) return {};  // somebody removed it
+  if (there && !*there) return {};  // removed by hand
   auto content = read_file(fs_, path);
   if (!content) return std::move(content).error();
   const auto hash = hash_link(*content);

@@ -11,7 +11,7 @@
 
 namespace tracelink {
 
-// Copies of bytes that could not be read as what they should be, for a person to look at.
+// Copies of bytes that could not be read as what they should be, for an operator to look at.
 //
 // Bounded: over `max_bytes` nothing more is copied (the damage is counted all the same).
 // Threads: any.

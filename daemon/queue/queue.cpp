@@ -43,9 +43,9 @@ class DurableQueue final : public Queue {
   Result<std::optional<StoredRecord>> next() override { return reader_.next(); }
   Result<StoredRecord> read(Position position) const override { return reader_.read(position); }
   void complete(const Completion& completion) override { core_.complete(completion); }
-  void set_aside(Position position) override { core_.set_aside(position); }
-  void look_back(Position from) override { reader_.look_back(from); }
-  void look_ahead() override { reader_.look_ahead(); }
+  void spill(Position position) override { core_.spill(position); }
+  void rescan(Position from) override { reader_.rescan(from); }
+  void end_rescan() override { reader_.end_rescan(); }
 
   Result<void> note(const std::vector<TraceNote>& notes) override {
     return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()),
@@ -69,6 +69,7 @@ class DurableQueue final : public Queue {
   void hold_earlier_records() override { core_.hold_earlier(+1); }
   void release_earlier_records() override { core_.hold_earlier(-1); }
   HeldFiles& held_files() override { return core_.held; }
+  bool holds_files() const override { return !core_.held.list().empty(); }
 
  private:
   QueueCore core_;

@@ -1,7 +1,6 @@
 #include "daemon/queue/queue_core.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "daemon/queue/recovery.hpp"
 
@@ -12,9 +11,6 @@ constexpr std::uint64_t kSegmentFloorBytes = 8192;
 constexpr std::uint64_t kBytesPerJournaledRecord = 1024;  // records a segment is planned for
 constexpr std::uint64_t kMinSegmentRecords = 64;
 constexpr std::uint64_t kBookkeepingBytes = 16u << 10;  // checkpoint, its successor, headers
-constexpr std::uint64_t kUnsavedEntriesHigh = 1024;
-// Of the journal entry of a segment whose file is gone: behind every record.
-constexpr std::uint64_t kVanishedOffset = UINT64_MAX - kRecordAlignment + 1;
 constexpr std::uint64_t kNoteShare = 32;  // of max_bytes for notes, which are written anew at twice
 
 std::uint64_t journal_bytes(std::uint64_t records) {
@@ -39,10 +35,6 @@ std::size_t note_limit(const QueueOptions& options) {
   constexpr std::uint64_t kNoteFileBytes = 56;
   return static_cast<std::size_t>(
       std::clamp<std::uint64_t>(options.max_bytes / kNoteShare / kNoteFileBytes, 64, 100'000));
-}
-
-void check(bool invariant) {
-  if (!invariant) std::abort();
 }
 
 }  // namespace
@@ -215,100 +207,6 @@ void QueueCore::seal_after_failure(const SegmentWriter& writer) {
   note_done_lock_held(segment);
 }
 
-void QueueCore::note_done_lock_held(Segment& segment) {
-  if (!segment.looked_at && segment.is_sparse()) {
-    segment.looked_at = look_for_moves = true;
-    wake.notify_one();
-  }
-  if (!segment.done() && unsaved_entries_ < kUnsavedEntriesHigh) return;
-  maintenance_due = true;
-  wake.notify_one();
-}
-
-Result<void> QueueCore::save_checkpoint() {
-  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
-  return replace_checkpoint([](Checkpoint&) {});
-}
-
-Result<void> QueueCore::count_removed(std::uint64_t spans) {
-  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
-  return replace_checkpoint([&](Checkpoint& checkpoint) {
-    checkpoint.retired.dead_lettered -= spans;
-    checkpoint.retired.dropped_removed += spans;
-  });
-}
-
-Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)>& change,
-                                           const std::function<void()>& adopt) {
-  Checkpoint checkpoint;
-  {
-    const std::lock_guard lock(mutex);
-    if (!checkpoint_known) return Error{ErrorCode::io, "the checkpoint cannot be read"};
-    checkpoint = {.retired = retired_,
-                  .unaccounted = unaccounted_,
-                  .next_segment_id = next_segment_id,
-                  .next_sequence = next_sequence,
-                  .retired_ids = retired_ids_,
-                  .sealed_at = sealed_at_,
-                  .moved = moved_};
-    change(checkpoint);
-  }
-  const auto bytes = encode_checkpoint(checkpoint);
-  auto stored = reserve.with([&] { return write_file_durably(fs, paths.checkpoint(), bytes); });
-  if (!stored) {
-    count_failure();
-    return stored;
-  }
-  const std::lock_guard lock(mutex);
-  retired_ = checkpoint.retired;
-  retired_ids_ = std::move(checkpoint.retired_ids);
-  moved_ = std::move(checkpoint.moved);
-  if (adopt) adopt();
-  // From here on a retired segment is counted in retired_ only.
-  for (const auto id : retired_ids_) forget_lock_held(id);
-  std::erase_if(unsaved_seals_, [&](auto id) { return checkpoint.sealed_at.contains(id); });
-  return {};
-}
-
-void QueueCore::retire_done_segments() {
-  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
-  delete_undeleted_files();
-  std::vector<std::shared_ptr<Segment>> done;
-  {
-    const std::lock_guard lock(mutex);
-    if (!checkpoint_known) return;
-    for (const auto& [id, segment] : segments) {
-      if (segment->done() && !segment->moving) done.push_back(segment);
-    }
-  }
-  std::erase_if(done, [this](const auto& segment) { return !copy_damaged(*segment); });
-  if (done.empty()) return;
-  const auto stored = replace_checkpoint([&](Checkpoint& checkpoint) {
-    for (const auto& segment : done) {
-      checkpoint.retired += segment->totals;
-      checkpoint.retired_ids.push_back(segment->id);
-      checkpoint.sealed_at.erase(segment->id);
-      checkpoint.moved.erase(segment->id);
-    }
-  });
-  if (!stored) return;
-  {
-    const std::lock_guard lock(mutex);
-    undeleted_.insert(undeleted_.end(), done.begin(), done.end());
-  }
-  delete_undeleted_files();
-  restore_reserve();
-}
-
-// Not while the room is lent to a move.
-void QueueCore::restore_reserve() {
-  {
-    const std::lock_guard lock(mutex);
-    if (used_bytes_lock_held() > options.max_bytes) return;
-  }
-  reserve.restore();
-}
-
 std::shared_ptr<Segment> QueueCore::find_segment_lock_held(std::uint64_t origin) const {
   const auto found = segments.lower_bound(origin);
   return found == segments.end() ? nullptr : found->second;
@@ -319,58 +217,12 @@ bool QueueCore::is_current_lock_held(const Segment& segment) const {
   return found != segments.end() && found->second.get() == &segment;
 }
 
-// Whatever was accepted behind the place before and up to its own.
-std::pair<QueueCore::InFlightAt, QueueCore::InFlightAt> QueueCore::in_flight_of_lock_held(
-    const Segment& segment) {
-  const auto at = segments.find(segment.place);
-  const auto before = at == segments.begin() ? 0 : std::prev(at)->first;
-  return {in_flight.lower_bound({before + 1, 0}), in_flight.lower_bound({segment.place + 1, 0})};
-}
-
-void QueueCore::forget_lock_held(std::uint64_t id) {
-  sealed_at_.erase(id);
-  unsaved_seals_.erase(id);
-  const auto found =
-      std::ranges::find_if(segments, [&](const auto& entry) { return entry.second->id == id; });
-  if (found == segments.end()) return;
-  if (found->second->hold) held.release(found->second->hold->file);
-  unsaved_entries_ -= found->second->unsaved.size();
-  segments.erase(found);
-}
-
-// A file that cannot be deleted takes its room all the same, until it can be; the checkpoint names
-// it until then.
-void QueueCore::delete_undeleted_files() {
-  std::vector<std::shared_ptr<Segment>> undeleted;
-  {
-    const std::lock_guard lock(mutex);
-    undeleted = undeleted_;
-  }
-  if (undeleted.empty()) return;
-  std::set<std::shared_ptr<Segment>> gone;
-  for (const auto& segment : undeleted) {
-    if (remove_files(*segment)) gone.insert(segment);
-  }
-  const bool durable = !gone.empty() && fs.sync_directory(paths.queue).has_value();
-  if (!durable || gone.size() < undeleted.size()) count_failure();
-  const std::lock_guard lock(mutex);
-  std::erase_if(undeleted_, [&](const auto& segment) { return gone.contains(segment); });
-  if (!durable) return;  // the next start may find them once more
-  for (const auto& segment : gone) std::erase(retired_ids_, segment->id);
-}
-
-bool QueueCore::remove_files(const Segment& segment) {
-  const std::lock_guard journal_lock(journal_mutex_);
-  // A journal that is left without its segment would tell of spans that nobody has counted.
-  return segment.journal->remove() && fs.remove(paths.segment(segment.id));
-}
-
 bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) {
   const auto size = segment_bytes();
   const auto capacity = capacity_for(bytes, records, size);
   {
     const std::lock_guard lock(mutex);
-    // What was given up before still takes its room, or somebody else took that.
+    // What was given up before still takes its room, or another process took that.
     const auto is_done = [](const auto& entry) {
       return entry.second->done() || entry.second->moving;
     };
@@ -394,188 +246,9 @@ bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) 
   return true;
 }
 
-Result<void> QueueCore::save_journals() {
-  const std::lock_guard journal_lock(journal_mutex_);
-  std::vector<std::pair<std::shared_ptr<Segment>, std::vector<JournalEntry>>> work;
-  {
-    const std::lock_guard lock(mutex);
-    for (const auto& [id, segment] : segments) {
-      if (segment->unsaved.empty()) continue;
-      work.emplace_back(segment, std::exchange(segment->unsaved, {}));
-    }
-    unsaved_entries_ = 0;
-  }
-  Result<void> result;
-  for (auto& [segment, entries] : work) {
-    auto written = reserve.with([&] { return segment->journal->write(entries); });
-    if (written) continue;
-    count_failure();
-    result = std::move(written);
-    const std::lock_guard lock(mutex);
-    if (!is_current_lock_held(*segment)) continue;  // retired meanwhile
-    unsaved_entries_ += entries.size();
-    segment->unsaved.insert(segment->unsaved.begin(), entries.begin(), entries.end());
-  }
-  // Whichever checkpoint a crash leaves, the journals that belong to it know this.
-  if (result && committing_ != nullptr) {
-    result = note_late(*committing_);
-    if (!result) count_failure();
-  }
-  return result;
-}
-
-void QueueCore::save_journals_if_many() {
-  {
-    const std::lock_guard lock(mutex);
-    if (unsaved_entries_ < kUnsavedEntriesHigh) return;
-  }
-  (void)save_journals().has_value();  // counted; what was not saved is tried again later
-}
-
 bool QueueCore::has_unsaved_seals() const {
   const std::lock_guard lock(mutex);
   return !unsaved_seals_.empty();
-}
-
-void QueueCore::complete(const Completion& completion) {
-  const std::lock_guard lock(mutex);
-  const auto segment = find_segment_lock_held(completion.position.segment_id);
-  if (!segment || segment->dropped) return;
-  const auto record = in_flight.find(completion.position);
-  if (record == in_flight.end()) {
-    check(segment->id != completion.position.segment_id);  // else it was dropped for room
-    return;
-  }
-  const JournalEntry entry{.offset = record->second.offset,
-                           .delivered = completion.delivered,
-                           .dead_lettered = completion.dead_lettered,
-                           .duplicate = completion.duplicate,
-                           .dropped_policy = completion.dropped_policy,
-                           .dropped_age = completion.dropped_age,
-                           .records = 1,
-                           .bytes = record->second.bytes};
-  check(entry.spans() == record->second.spans);
-  in_flight.erase(record);
-  finish_lock_held(*segment, entry);
-}
-
-void QueueCore::finish_lock_held(Segment& segment, const JournalEntry& entry) {
-  segment.add_done(entry);
-  segment.done_at = clock.steady();
-  segment.unsaved.push_back(entry);
-  if (segment.moving) segment.late.push_back(entry);
-  ++unsaved_entries_;
-  note_done_lock_held(segment);
-}
-
-void QueueCore::set_aside(Position position) {
-  const std::lock_guard lock(mutex);
-  const auto segment = find_segment_lock_held(position.segment_id);
-  if (!segment || segment->dropped) return;
-  if (in_flight.erase(position) == 0) {
-    check(segment->id != position.segment_id);  // else it was dropped for room
-    return;
-  }
-  ++segment->aside_records;
-}
-
-Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t place) {
-  // No entry is on its way from `unsaved` to the journal while this is held, and no segment on its
-  // way to another.
-  const std::lock_guard journal_lock(journal_mutex_);
-  SegmentKey key;
-  std::uint64_t generations = 0;
-  {
-    const std::lock_guard lock(mutex);
-    const auto found = segments.find(place);
-    if (found == segments.end()) return std::vector<JournalEntry>();
-    key = found->second->key;
-    generations = found->second->journal->generations();
-    cursor = {place, 0};  // from here on it stays where it is
-  }
-  auto entries = DeliveryJournal::load(fs, paths, key, generations);
-  if (!entries) return entries;
-  const std::lock_guard lock(mutex);
-  const auto found = segments.find(place);
-  if (found == segments.end()) return entries;
-  Segment& segment = *found->second;
-  entries->insert(entries->end(), segment.unsaved.begin(), segment.unsaved.end());
-  keep_one_each(*entries);
-  std::uint64_t records = 0;
-  for (const auto& entry : *entries) records += entry.records;
-  // The journal has lost entries since they were written: their records are sent once more.
-  if (records < segment.done_records && !segment.dropped) segment.replace_done(*entries);
-  const auto [first, last] = in_flight_of_lock_held(segment);
-  for (auto at = first; at != last; ++at) {
-    entries->push_back(
-        {.offset = at->second.offset, .delivered = at->second.spans, .bytes = at->second.bytes});
-  }
-  keep_one_each(*entries);
-  return entries;
-}
-
-void QueueCore::count_damage(std::uint64_t place, std::uint64_t segment_id,
-                             const JournalEntry& entry) {
-  const std::lock_guard lock(mutex);
-  const auto found = segments.find(place);
-  if (found == segments.end() || found->second->id != segment_id || found->second->dropped) return;
-  finish_lock_held(*found->second, entry);
-}
-
-void QueueCore::count_damage(Position position, std::uint64_t segment_id) {
-  const std::lock_guard lock(mutex);
-  const auto segment = find_segment_lock_held(position.segment_id);
-  const auto record = in_flight.find(position);
-  if (!segment || segment->dropped || record == in_flight.end()) return;
-  if (segment->id != segment_id) return;  // moved meanwhile: the copy is whole
-  const JournalEntry entry{.offset = record->second.offset,
-                           .damaged = record->second.spans,
-                           .records = 1,
-                           .bytes = record->second.bytes};
-  in_flight.erase(record);
-  finish_lock_held(*segment, entry);
-}
-
-void QueueCore::hold_earlier(int change) {
-  const std::lock_guard lock(mutex);
-  earlier_holds += change;
-  if (earlier_holds == 0) return;
-  // Later ones are read before them.
-  for (const auto& [place, segment] : segments) {
-    if (place < first_own_segment && !segment->unread_from) segment->unread_from = 0;
-  }
-}
-
-bool QueueCore::waits_lock_held(const Segment& segment, SteadyTime now) const {
-  const bool is_earlier = segment.place < first_own_segment;
-  return segment.dropped || segment.waits_for_retry(now) || (is_earlier && earlier_holds > 0);
-}
-
-bool QueueCore::is_certainly_gone(std::uint64_t segment_id) const {
-  const auto there = fs.exists(paths.segment(segment_id));
-  return there && !*there && fs.list(paths.queue);
-}
-
-bool QueueCore::copy_damaged(Segment& segment) {
-  std::vector<Gap> gaps;
-  {
-    const std::lock_guard lock(mutex);
-    gaps = std::exchange(segment.uncopied, {});
-  }
-  std::erase_if(gaps, [&](const Gap& gap) {
-    auto file = fs.open_read_only(paths.segment(segment.id));
-    auto bytes = file ? (*file)->read_at(gap.begin, static_cast<std::size_t>(gap.end - gap.begin))
-                      : Result<std::string>(file.error());
-    if (!bytes) return false;
-    const auto kept = quarantine.keep(QueuePaths::damaged(segment.id, gap.begin), *bytes);
-    // A full disk is a bound like the quarantine's own: keeping the segment would keep it full.
-    return kept || kept.error().code == ErrorCode::no_space;
-  });
-  if (gaps.empty()) return true;
-  const std::lock_guard lock(mutex);
-  ++write_failures_;
-  segment.uncopied.insert(segment.uncopied.end(), gaps.begin(), gaps.end());
-  return false;
 }
 
 std::optional<std::uint64_t> QueueCore::sealed_end(std::uint64_t segment_id) const {
@@ -583,57 +256,6 @@ std::optional<std::uint64_t> QueueCore::sealed_end(std::uint64_t segment_id) con
   const auto sealed = sealed_at_.find(segment_id);
   if (sealed == sealed_at_.end()) return std::nullopt;
   return sealed->second;
-}
-
-void QueueCore::count_vanished(std::uint64_t place, std::uint64_t segment_id) {
-  const std::lock_guard lock(mutex);
-  const auto found = segments.find(place);
-  if (found == segments.end() || found->second->id != segment_id || found->second->dropped) return;
-  auto& segment = *found->second;
-  auto spans = segment.live_spans();
-  auto records = segment.live_records();
-  auto bytes = segment.counts.record_bytes - segment.done_bytes;
-  const auto [first, last] = in_flight_of_lock_held(segment);
-  for (auto at = first; at != last; ++at) {
-    spans -= at->second.spans;
-    records -= 1;
-    bytes -= at->second.bytes;
-  }
-  segment.aside_records = 0;
-  segment.uncopied.clear();
-  segment.unread_from.reset();
-  if (segment.hold) held.release(segment.hold->file);
-  segment.hold.reset();
-  if (records == 0) return;
-  finish_lock_held(segment, {.offset = kVanishedOffset,
-                             .damaged = static_cast<std::uint32_t>(spans),
-                             .records = static_cast<std::uint32_t>(records),
-                             .bytes = static_cast<std::uint32_t>(bytes)});
-}
-
-void QueueCore::hold_segment(Position at, std::uint64_t segment_id, StateFile kind,
-                             const std::string& file, const Error& error) {
-  const std::lock_guard lock(mutex);
-  const auto found = segments.find(at.segment_id);
-  if (found == segments.end() || found->second->id != segment_id || found->second->dropped) return;
-  auto& hold = found->second->hold;
-  if (!hold) hold.emplace();
-  if (hold->file != file && !hold->file.empty()) held.release(hold->file);
-  hold->offset = at.offset;
-  hold->file = file;
-  hold->retry_at = clock.steady() + held_retry_delay(hold->failures++);
-  held.hold(kind, file, error);
-}
-
-void QueueCore::note_readable(Position at, std::uint64_t segment_id) {
-  const std::lock_guard lock(mutex);
-  const auto found = segments.find(at.segment_id);
-  if (found == segments.end() || found->second->id != segment_id) return;
-  auto& segment = *found->second;
-  if (segment.unread_from) segment.unread_from = std::max(*segment.unread_from, at.offset);
-  if (!segment.hold || at.offset <= segment.hold->offset) return;
-  held.release(segment.hold->file);
-  segment.hold.reset();
 }
 
 void QueueCore::count_failure() {

@@ -36,8 +36,8 @@ struct SegmentHold {
 // What the queue knows about one segment file.
 struct Segment {
   std::uint64_t id = 0;  // of its file
-  // In the order of acceptance, and what it is found by: its id; of moved records the place of the
-  // last segment that they came from.
+  // Its key among the segments, in the order of acceptance: the id; if its records were moved, the
+  // place of the last segment that they came from.
   std::uint64_t place = 0;
   bool moved = false;  // its records were accepted, and their spans counted, in earlier segments
   SegmentKey key;
@@ -55,7 +55,7 @@ struct Segment {
   std::optional<SegmentHold> hold;
   // Where next() has left it for a later one without having read it to its end.
   std::optional<std::uint64_t> unread_from;
-  std::uint64_t aside_records = 0;  // set aside; some of them may be damaged by now
+  std::uint64_t spilled_records = 0;  // spilled; some of them may be damaged by now
   std::uint64_t done_records = 0;
   std::uint64_t done_bytes = 0;
   std::uint64_t charged_bytes = 0;
@@ -74,8 +74,8 @@ struct Segment {
   // So little of it is live that this costs more than moving it does.
   bool is_sparse() const { return closed && moved_bytes() * 4 <= charged_bytes; }
   bool done() const { return closed && done_records >= counts.records; }
-  // There are records that next() has not given, or that were set aside since.
-  bool left_behind() const { return aside_records > 0 || unread_from; }
+  // There are records that next() has not given, or that were spilled since.
+  bool left_behind() const { return spilled_records > 0 || unread_from; }
   bool waits_for_retry(SteadyTime now) const { return hold && now < hold->retry_at; }
   void add_done(const JournalEntry& entry);
   // Counts these alone as done, as the next start would.
@@ -98,8 +98,7 @@ class Recovery;
 // accounting, journals, checkpoint, deletion.
 //
 // Threads: members ending in _lock_held need `mutex`; the others take it themselves. Locks are
-// taken
-//          in the order checkpoint_mutex_, journal_mutex_, mutex.
+//          taken in the order checkpoint_mutex_, journal_mutex_, mutex.
 class QueueCore {
  public:
   QueueCore(QueueOptions options, FileSystem& fs, const Clock& clock, RandomSource& random);
@@ -149,7 +148,7 @@ class QueueCore {
 
   // Forwarder thread.
   void complete(const Completion& completion);
-  void set_aside(Position position);
+  void spill(Position position);
   // Everything of the segment that next() must not give: done, in the journal or not yet, or in
   // flight. By offset.
   Result<std::vector<JournalEntry>> accounted_for(std::uint64_t place);
@@ -157,7 +156,7 @@ class QueueCore {
   void count_damage(std::uint64_t place, std::uint64_t segment_id, const JournalEntry& entry);
   // Of one record in flight, where it lies in file `segment_id`.
   void count_damage(Position position, std::uint64_t segment_id);
-  // Counts who wants the segments of earlier lives to wait.
+  // `change`: +1 from whoever wants the segments of earlier runs to wait, -1 when that is over.
   void hold_earlier(int change);
   bool waits_lock_held(const Segment& segment, SteadyTime now) const;
   // Its name is not in a directory that can be listed: no retry changes that.
@@ -165,8 +164,9 @@ class QueueCore {
   // Copies what is damaged to quarantine/; false if some of it could not be copied.
   bool copy_damaged(Segment& segment);
   std::optional<std::uint64_t> sealed_end(std::uint64_t segment_id) const;
-  // These three do nothing if another file has taken the place of `segment_id`.
-  // The file of a closed segment is gone: what was still to be given out is damage.
+  // count_vanished(), hold_segment() and note_readable() do nothing if another file has taken the
+  // place of `segment_id`. The file of a closed segment is gone: what was still to be given out is
+  // damage.
   void count_vanished(std::uint64_t place, std::uint64_t segment_id);
   // It could not be read at `at` (place, and offset in the file), because of `file`: it or its
   // journal.
@@ -208,9 +208,9 @@ class QueueCore {
   bool maintenance_due = false;
   bool look_for_moves = false;
   std::uint64_t dropped_for_room = 0;   // bytes, since room was found the last time
-  std::uint64_t first_own_segment = 0;  // those before it are of earlier lives
+  std::uint64_t first_own_segment = 0;  // those before it are of earlier runs
   int earlier_holds = 0;
-  std::uint64_t unread_segments = 0;  // of earlier lives, not among `segments` yet
+  std::uint64_t unread_segments = 0;  // of earlier runs, not among `segments` yet
   bool files_known = false;           // else no id is certain to be unused
   bool checkpoint_known = false;      // else it must not be replaced, and nothing deleted
   bool totals_known = false;          // else there are segments that could not be read yet

@@ -157,7 +157,7 @@ void QueueCore::adopt_lock_held(SegmentMove& move) {
       target.unsaved.push_back(*entry);
       ++unsaved_entries_;
     }
-    target.aside_records += segment.aside_records;
+    target.spilled_records += segment.spilled_records;
     if (segment.unread_from) target.unread_from = 0;  // since a moment ago
     if (segment.hold) held.release(segment.hold->file);
     freed += segment.charged_bytes;

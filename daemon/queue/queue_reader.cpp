@@ -194,12 +194,12 @@ void QueueReader::move_to(std::uint64_t offset) {
   core_.read_up_to = read_up_to_;
 }
 
-void QueueReader::look_back(Position from) {
+void QueueReader::rescan(Position from) {
   std::uint64_t oldest = 0;
   {
     const std::lock_guard lock(core_.mutex);
     auto found = core_.segments.lower_bound(from.segment_id);
-    while (found != core_.segments.end() && found->second->aside_records == 0) ++found;
+    while (found != core_.segments.end() && found->second->spilled_records == 0) ++found;
     if (found == core_.segments.end()) return;
     oldest = found->first;
   }
@@ -210,7 +210,7 @@ void QueueReader::look_back(Position from) {
   look_from_ = from;
 }
 
-void QueueReader::look_ahead() {
+void QueueReader::end_rescan() {
   if (read_up_to_ == Position{place_, offset_}) return;
   leave_segment();
   place_ = read_up_to_.segment_id - 1;
@@ -296,7 +296,7 @@ bool QueueReader::skip_damage(const View& view) {
   return true;
 }
 
-// It stays lost for a look back, even if the disk can read it by then.
+// It stays lost for a rescan, even if the disk can read it by then.
 void QueueReader::remember_gap(const Gap& gap) {
   const std::lock_guard lock(core_.mutex);
   const auto found = segment_lock_held(*reader_);
@@ -328,7 +328,7 @@ RecordOrigin QueueReader::origin_of(const RawRecord& raw) const {
   return decode_origin(raw.body).value_or(here);
 }
 
-// It was set aside, but lies before what the look back is for.
+// It was spilled, but lies before what the rescan is for.
 bool QueueReader::is_skipped(const RawRecord& raw) const {
   if (!skip_before_) return false;
   const auto origin = origin_of(raw);
@@ -346,7 +346,7 @@ std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record r
   core_.cursor_accepted_at = stored.record.accepted_at;
   const auto found = segment_lock_held(*reader_);
   if (!found || found->dropped) return std::nullopt;
-  if (again) --found->aside_records;
+  if (again) --found->spilled_records;
   core_.in_flight.emplace(
       stored.position, InFlight{.offset = raw.offset,
                                 .sequence = stored.sequence,

@@ -11,7 +11,7 @@
 namespace tracelink {
 
 // Hands out the records in order, each once, skipping those that were done before the last start.
-// What was set aside is handed out again after look_back(); segments without any are passed over.
+// What was spilled is handed out again after rescan(); segments without any are passed over.
 // A segment that cannot be read is left where it fails, and read on from there, between others,
 // once it can be read again.
 //
@@ -23,8 +23,8 @@ class QueueReader {
 
   Result<std::optional<StoredRecord>> next();
   Result<StoredRecord> read(Position position);
-  void look_back(Position from);
-  void look_ahead();
+  void rescan(Position from);
+  void end_rescan();
 
  private:
   // What may be read of the segment at the cursor now.
@@ -90,7 +90,7 @@ class QueueReader {
   Position read_up_to_;                // the farthest that next() has been
   bool moved_ = false;                 // the segment holds moved records
   std::optional<Position> resume_at_;  // place, and offset in the file
-  std::optional<Position> look_from_;  // the name of a record: look_back()
+  std::optional<Position> look_from_;  // the name of a record: rescan()
   std::optional<Position> skip_before_;  // in a segment of moved records: a name
   std::optional<Position> return_to_;    // after a segment that was left behind
   std::unique_ptr<SegmentReader> reread_;

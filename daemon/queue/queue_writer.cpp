@@ -315,6 +315,7 @@ bool QueueWriter::answer_expired() {
   Group group;
   {
     const std::lock_guard lock(core_.mutex);
+    if (waiting_.empty()) return false;
     const auto now = core_.clock.steady();
     const auto& first = waiting_.front();
     if (first.deadline <= now && first_claims_room_lock_held()) {

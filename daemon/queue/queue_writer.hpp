@@ -52,15 +52,15 @@ class QueueWriter {
   bool wait_for_work();  // false: stopped, and nothing is left to do
   void maintain();
   void commit_next();
-  // Room for so much in the active segment: `no_space` if there is none. What the active segment
-  // still takes is not given up for nothing.
+  // Room for so much in the active segment: `no_space` if there is none. The active
+  // segment is closed only if a new one can be opened.
   Result<void> make_room(Size size);
   // Commits what fits though the first waiting append does not; false if nothing does.
   bool commit_what_fits();
   std::optional<Size> next_that_fits() const;
   bool first_claims_room_lock_held() const;
-  // In order as far as the active segment takes them; behind a first that does not fit, all that
-  // do.
+  // What the active segment takes, in order. If the first does not fit, it is passed over, and
+  // every later one that fits is taken.
   Group take_group();
   void commit(const Group& group);
   Result<void> write(const Group& group, bool use_reserve);
@@ -69,7 +69,7 @@ class QueueWriter {
   void handle_full(Size size, const Error& cause);
   bool is_stopping() const;
   bool refuse_without_waiting(const Error& cause);
-  bool answer_expired();  // false: none is
+  bool answer_expired();  // false: none was
   Group take_first_lock_held();
   static void answer(const Group& group, const Result<void>& result);
 

@@ -101,7 +101,7 @@ void Recovery::jump_ids() {
 Result<void> Recovery::load_checkpoint() {
   if (auto loaded = load_totals(); !loaded) return loaded;
   if (totals_lost_) {
-    if (auto settled = settle_moves_without_checkpoint(); !settled) return settled;
+    if (auto finished = finish_moves_without_checkpoint(); !finished) return finished;
   }
   {
     const std::lock_guard lock(core_.mutex);

@@ -57,8 +57,8 @@ class Recovery {
   void insert(const std::shared_ptr<Segment>& segment, Loaded loaded);
   void insert(const std::shared_ptr<Segment>& segment);
   // Segments of moved records (recovery_moved.cpp): which of them took the place of their sources.
-  Result<void> settle_moves_without_checkpoint();
-  Result<void> settle_move_without_checkpoint(std::uint64_t id);
+  Result<void> finish_moves_without_checkpoint();
+  Result<void> finish_move_without_checkpoint(std::uint64_t id);
   Result<void> set_aside_segment(std::uint64_t id);
   Result<void> load_moved(std::uint64_t id, const Found& found, const MovedSegment& known);
   Result<std::optional<SegmentHeader>> header_of(std::uint64_t id) const;

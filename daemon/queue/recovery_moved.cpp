@@ -7,7 +7,7 @@
 namespace tracelink {
 
 // All of them have to be readable for this.
-Result<void> Recovery::settle_moves_without_checkpoint() {
+Result<void> Recovery::finish_moves_without_checkpoint() {
   std::vector<std::uint64_t> copies;
   for (const auto& [id, found] : found_) {
     if (!found.segment || adopted_.contains(id)) continue;
@@ -18,14 +18,14 @@ Result<void> Recovery::settle_moves_without_checkpoint() {
   std::ranges::reverse(copies);  // the sources of a move are older
   for (const auto id : copies) {
     if (!found_.contains(id)) continue;  // set aside
-    if (auto settled = settle_move_without_checkpoint(id); !settled) return settled;
+    if (auto finished = finish_move_without_checkpoint(id); !finished) return finished;
   }
   return {};
 }
 
 // Without the checkpoint, what is left of the sources tells: no source, and it took their place; a
 // complete one has all that is live of them; an incomplete one beside a source was never finished.
-Result<void> Recovery::settle_move_without_checkpoint(std::uint64_t id) {
+Result<void> Recovery::finish_move_without_checkpoint(std::uint64_t id) {
   bool complete = false;
   const auto origins = origins_of(id, complete);
   if (!origins) return origins.error();

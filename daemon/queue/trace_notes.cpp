@@ -66,7 +66,7 @@ std::optional<std::uint64_t> file_number(std::string_view name) {
 Result<std::vector<TraceNote>> read_notes(const FileSystem& fs, const std::filesystem::path& path) {
   std::vector<TraceNote> notes;
   const auto there = fs.exists(path);
-  if (there && !*there) return notes;  // somebody removed it
+  if (there && !*there) return notes;  // removed by hand
   const auto content = read_file(fs, path);
   if (!content) return content.error();
   for (std::size_t at = kHeader.size(); at + kNoteBytes <= content->size(); at += kNoteBytes) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/text/hex.hpp"
+
 namespace tracelink {
 
 // A fixed-size binary id, compared and ordered by its bytes.
@@ -18,16 +20,7 @@ struct Id {
   auto operator<=>(const Id&) const = default;
   std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), N}; }
   bool is_zero() const { return bytes == std::array<std::uint8_t, N>{}; }
-  std::string hex() const {
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(2 * N);
-    for (const std::uint8_t byte : bytes) {
-      text.push_back(kDigits[byte >> 4]);
-      text.push_back(kDigits[byte & 15]);
-    }
-    return text;
-  }
+  std::string hex() const { return to_hex(view()); }
 
   // Nothing unless `raw` has exactly N bytes.
   static std::optional<Id> from_bytes(std::string_view raw) {

@@ -41,6 +41,8 @@ struct LinkDefinition {
   // No model is asked for (destination `file` without a model).
   bool empty() const { return id.empty() && name.empty(); }
   std::string model_name() const { return version.empty() ? name : name + "-" + version; }
+  // As it was asked for: the id, else the name.
+  std::string display_name() const { return id.empty() ? model_name() : id; }
 };
 
 }  // namespace tracelink

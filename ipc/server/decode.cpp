@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "daemon/codec/otlp_json.hpp"
-#include "daemon/codec/text_repair.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {

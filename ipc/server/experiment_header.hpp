@@ -8,7 +8,7 @@ namespace tracelink {
 
 // A header (gRPC: metadata) by which a client names the MLflow experiment of its traces.
 inline constexpr std::string_view kExperimentHeader = "x-mlflow-experiment-id";
-inline constexpr std::size_t kMaxExperimentBytes = 128;
+inline constexpr std::size_t kMaxExperimentHeaderBytes = 128;
 inline constexpr std::string_view kLongExperiment =
     "x-mlflow-experiment-id and x-mlflow-run-id are longer than 128 bytes";
 

@@ -38,7 +38,7 @@ void GrpcCall::read_header(HeaderField field) {
   } else if (field.name == kRunHeader) {
     experiment_ = join_experiment(split_experiment(experiment_).experiment, field.value);
   }
-  if (experiment_.size() > kMaxExperimentBytes) {
+  if (experiment_.size() > kMaxExperimentHeaderBytes) {
     long_experiment_ = true;
     experiment_.clear();
   }

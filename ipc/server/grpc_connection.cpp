@@ -5,7 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
-#include "ipc/wire/base64.hpp"
+#include "daemon/text/base64.hpp"
 #include "ipc/wire/grpc_text.hpp"
 
 namespace tracelink {
@@ -282,8 +282,8 @@ void GrpcConnection::respond_with_error(std::int32_t stream, const RpcStatus& st
     headers.push_back({"grpc-accept-encoding", "identity,gzip,deflate"});
   }
   if (status.retry_after) {
-    details = encode_base64(encode_status_protobuf(status));
-    retry_info = encode_base64(encode_retry_info(*status.retry_after));
+    details = base64_unpadded(encode_status_protobuf(status));
+    retry_info = base64_unpadded(encode_retry_info(*status.retry_after));
     headers.push_back({"grpc-status-details-bin", details});
     headers.push_back({"google.rpc.retryinfo-bin", retry_info});  // the only one Python reads
   }

@@ -192,7 +192,7 @@ Result<OtlpHttpConnection::Export> OtlpHttpConnection::read_export(const Parser&
 }
 
 Task<Reply> OtlpHttpConnection::serve_export(Parser& parser, Export request) {
-  if (request.experiment.size() > kMaxExperimentBytes) {
+  if (request.experiment.size() > kMaxExperimentHeaderBytes) {
     ++context_.stats.invalid_requests;
     co_return refuse(RpcCode::invalid_argument, kLongExperiment);
   }

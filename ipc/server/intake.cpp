@@ -52,12 +52,12 @@ Intake::Intake(const IntakeOptions& options, boost::asio::io_context& io, Record
       large_(options.memory_bytes / 2, 0),
       timer_(io.get_executor()),
       slow_bodies_(io.get_executor()),
-      mailbox_(std::make_shared<Mailbox>(
-          io, [this](std::vector<Letter>& letters) { read_letters(letters); })),
+      completion_queue_(std::make_shared<CompletionQueue>(
+          io, [this](std::vector<IoCompletion>& completions) { take_completions(completions); })),
       worker_(static_cast<std::size_t>(options.decode_threads)) {}
 
 Intake::~Intake() {
-  mailbox_->close();
+  completion_queue_->close();
   worker_.stop();
   worker_.join();
 }
@@ -224,20 +224,21 @@ bool Intake::decode_next_large() {
   const RequestId id = large_.to_decode.front();
   Request& request = take_for_decoding(large_);
   ++decoding_on_worker_;
-  boost::asio::post(worker_, [mailbox = mailbox_, id, body = std::move(request.body),
-                              max_bytes = options_.max_request_bytes]() mutable {
-    mailbox->put({id, Decoded{decode_body(std::move(body), max_bytes)}});
-  });
+  boost::asio::post(worker_,
+                    [completion_queue = completion_queue_, id, body = std::move(request.body),
+                     max_bytes = options_.max_request_bytes]() mutable {
+                      completion_queue->put({id, Decoded{decode_body(std::move(body), max_bytes)}});
+                    });
   return true;
 }
 
-void Intake::read_letters(std::vector<Letter>& letters) {
-  for (Letter& letter : letters) {
-    if (auto* stored = std::get_if<Stored>(&letter.content)) {
-      on_stored(letter.id, stored->result);
+void Intake::take_completions(std::vector<IoCompletion>& completions) {
+  for (IoCompletion& completion : completions) {
+    if (auto* stored = std::get_if<Stored>(&completion.content)) {
+      on_stored(completion.id, stored->result);
     } else {
       --decoding_on_worker_;
-      on_decoded(letter.id, std::move(std::get<Decoded>(letter.content).result));
+      on_decoded(completion.id, std::move(std::get<Decoded>(completion.content).result));
     }
   }
   pump();
@@ -302,9 +303,10 @@ void Intake::store(RequestId id, Request& request) {
   request.state = State::storing;
   AcceptedRequest accepted{request.peer, std::move(request.experiment),
                            std::move(request.split.slices), request.deadline};
-  sink_.submit(std::move(accepted), [mailbox = mailbox_, id](Result<void> result) {
-    mailbox->put({id, Stored{std::move(result)}});
-  });
+  sink_.submit(std::move(accepted),
+               [completion_queue = completion_queue_, id](Result<void> result) {
+                 completion_queue->put({id, Stored{std::move(result)}});
+               });
 }
 
 void Intake::on_stored(RequestId id, const Result<void>& result) {
@@ -349,12 +351,14 @@ void Intake::arm_timer() {
   if (!earliest || (timer_at_ && *timer_at_ <= *earliest)) return;
   timer_at_ = earliest;
   timer_.expires_after(*earliest - clock_.steady());
-  timer_.async_wait([this, mailbox = mailbox_](const boost::system::error_code& error) {
-    if (error || mailbox->closed()) return;  // armed for an earlier deadline, or destroyed
-    timer_at_.reset();
-    expire();
-    arm_timer();
-  });
+  timer_.async_wait(
+      [this, completion_queue = completion_queue_](const boost::system::error_code& error) {
+        if (error || completion_queue->closed())
+          return;  // armed for an earlier deadline, or destroyed
+        timer_at_.reset();
+        expire();
+        arm_timer();
+      });
 }
 
 void Intake::expire() {
@@ -384,13 +388,14 @@ void Intake::answer_by(SteadyTime latest) {
 void Intake::watch_slow_bodies() {
   if (std::exchange(watching_slow_bodies_, true)) return;
   slow_bodies_.expires_after(kSlowBodyCheck);
-  slow_bodies_.async_wait([this, mailbox = mailbox_](const boost::system::error_code& error) {
-    if (error || mailbox->closed()) return;
-    watching_slow_bodies_ = false;
-    take_back_memory(small_);
-    take_back_memory(large_);
-    if (small_.budget.waiting() || large_.budget.waiting()) watch_slow_bodies();
-  });
+  slow_bodies_.async_wait(
+      [this, completion_queue = completion_queue_](const boost::system::error_code& error) {
+        if (error || completion_queue->closed()) return;
+        watching_slow_bodies_ = false;
+        take_back_memory(small_);
+        take_back_memory(large_);
+        if (small_.budget.waiting() || large_.budget.waiting()) watch_slow_bodies();
+      });
 }
 
 void Intake::take_back_memory(Lane& lane) {

@@ -13,9 +13,9 @@
 
 #include "daemon/base/clock.hpp"
 #include "ipc/server/asio_types.hpp"
+#include "ipc/server/completion_queue.hpp"
 #include "ipc/server/deadlines.hpp"
 #include "ipc/server/decode.hpp"
-#include "ipc/server/mailbox.hpp"
 #include "ipc/server/memory_budget.hpp"
 #include "ipc/server/record_sink.hpp"
 #include "ipc/server/reply.hpp"
@@ -122,7 +122,7 @@ class Intake {
   };
   using Requests = std::unordered_map<RequestId, Request>;
 
-  void read_letters(std::vector<Letter>& letters);
+  void take_completions(std::vector<IoCompletion>& completions);
   void on_decoded(RequestId id, Result<SplitRequest> decoded);
   void on_stored(RequestId id, const Result<void>& result);
 
@@ -167,7 +167,7 @@ class Intake {
   bool watching_slow_bodies_ = false;
   int decoding_on_worker_ = 0;
   bool pumping_ = false;
-  std::shared_ptr<Mailbox> mailbox_;
+  std::shared_ptr<CompletionQueue> completion_queue_;
   boost::asio::thread_pool worker_;
 };
 

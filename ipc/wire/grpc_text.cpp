@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "daemon/text/percent.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -44,18 +46,14 @@ std::optional<std::chrono::nanoseconds> parse_grpc_timeout(std::string_view text
 }
 
 std::string encode_grpc_message(std::string_view message) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
   std::string encoded;
   encoded.reserve(message.size());
   for (const char c : message) {
     if (c >= ' ' && c <= '~' && c != '%') {
       encoded.push_back(c);
-      continue;
+    } else {
+      append_percent(encoded, c);
     }
-    const auto byte = static_cast<unsigned char>(c);
-    encoded.push_back('%');
-    encoded.push_back(kDigits[byte >> 4]);
-    encoded.push_back(kDigits[byte & 15]);
   }
   return encoded;
 }

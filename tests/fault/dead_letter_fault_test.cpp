@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "daemon/forward/dead_letter_commands.hpp"
+#include "daemon/dead_letters/dead_letter_commands.hpp"
 #include "tests/support/queue_harness.hpp"
 #include "tests/support/trace_record.hpp"
 
@@ -23,10 +23,10 @@ class Scenario : public QueueHarness {
   explicit Scenario(int letters = 2) {
     open_all();
     if (letters == 0) return;
-    bury(1);
+    dead_letter(1);
     close();
     open_all();
-    id = bury(2);
+    id = dead_letter(2);
   }
   void open_all() {
     open();
@@ -34,8 +34,8 @@ class Scenario : public QueueHarness {
     ASSERT_TRUE(opened) << opened.error().message;
     store = *std::move(opened);
     commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
-    const auto settled = commands->settle();
-    ASSERT_TRUE(settled) << settled.error().message;
+    const auto finished = commands->finish_pending();
+    ASSERT_TRUE(finished) << finished.error().message;
   }
   void crash_and_open(Crash how, std::uint64_t seed) {
     crash(how, static_cast<std::uint32_t>(seed));
@@ -90,7 +90,7 @@ class Scenario : public QueueHarness {
 
  private:
   // As the forwarder does: first the file, then the journal.
-  std::string bury(std::uint64_t trace) {
+  std::string dead_letter(std::uint64_t trace) {
     Record record = trace_record(trace, spans(1, kSpans), clock.wall());
     record.link = *queue->remember_link(link("agent", "v1"));
     EXPECT_TRUE(append(record));
@@ -200,7 +200,7 @@ class TwoSegments : public Scenario {
     for (const Position& position : positions) {
       queue->complete({.position = position, .dead_lettered = kSpans});
     }
-    if (queue->sync_journal()) (void)store->settle(false).has_value();
+    if (queue->sync_journal()) (void)store->finish_pending(false).has_value();
     return true;
   }
   // Both records are in the letter, or both are queued.
@@ -233,7 +233,7 @@ TEST(DeadLetterFault, ALetterOfTwoSegmentsIsExactAtAnyCrash) {
         scenario.expect_all_or_nothing(written);
         // The letter can be taken out once everything is read.
         ASSERT_TRUE(scenario.queue->sync_journal());
-        ASSERT_TRUE(scenario.store->settle(true));
+        ASSERT_TRUE(scenario.store->finish_pending(true));
         for (const std::string& id : scenario.ids()) ASSERT_TRUE(scenario.commands->replay(id));
         EXPECT_EQ(scenario.queue->stats().queued_spans, 2 * kSpans);
         if (!fired || testing::Test::HasFailure()) break;

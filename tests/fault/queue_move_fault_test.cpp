@@ -42,10 +42,10 @@ class Scenario : public QueueHarness {
     }
     let_it_move();
     finish(108);
-    queue->set_aside(held_.at(36));
+    queue->spill(held_.at(36));
     given_.erase(36);
     let_it_move();
-    queue->look_back({});
+    queue->rescan({});
     for (const auto& stored : drain()) take(stored);
     (void)queue->sync_journal().has_value();
     close();

@@ -30,5 +30,5 @@ def test_every_place_that_knows_the_destination_is_in_the_recipe():
     """Where code compares the word, another destination has something to say."""
     known = {place for heading, place, _ in STEPS if heading == "Add a destination"}
     compared = {str(path.relative_to(ROOT)) for folder in ("config", "daemon", "ipc") for path in (ROOT / folder).rglob("*.cpp")
-                if re.search(r'destination\W[^;{]*== "(file|mlflow)"', path.read_text())}
+                if re.search(r'destination\W[^;{]*== (?:"|DestinationKind::)(?:file|mlflow)', path.read_text())}
     assert compared <= known, compared - known

@@ -86,7 +86,7 @@ class FakeFileSystem final : public FileSystem {
     capacity_ = bytes;
   }
 
-  // Somebody else takes every byte that a removed file gives back.
+  // Another process takes every byte that a removed file gives back.
   void let_others_take_what_is_freed() {
     const std::lock_guard lock(mutex_);
     others_take_all_ = true;

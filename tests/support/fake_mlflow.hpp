@@ -54,7 +54,7 @@ class FakeMlflow {
   std::function<std::optional<HttpResponse>(const std::string& call)> refuse =
       [](const std::string&) { return std::nullopt; };
 
-  // A model that somebody else made.
+  // A model that another client made.
   std::string add(std::string name, const std::string& status, std::string experiment_id = "0");
   Model& model(const std::string& id);  // precondition: it exists
   std::vector<std::string> ids_with(const std::string& status) const;

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/codec/link_codec.hpp"
-#include "daemon/forward/record_source.hpp"
+#include "daemon/queue/record_source.hpp"
 
 namespace tracelink {
 
@@ -101,21 +101,21 @@ class FakeSource final : public RecordSource {
     EXPECT_TRUE(entry.read && !entry.completion) << "offset " << position.offset;
     return entry.stored;
   }
-  void set_aside(Position position) override {
+  void spill(Position position) override {
     Entry& entry = records_.at(position.offset);
     EXPECT_TRUE(entry.read && !entry.completion) << "offset " << position.offset;
     entry.read = false;
     ++set_aside_;
   }
-  void look_back(Position from) override {
+  void rescan(Position from) override {
     next_ = from.offset;
-    ++look_backs_;
+    ++rescans_;
   }
-  void look_ahead() override { next_ = read_up_to_; }
+  void end_rescan() override { next_ = read_up_to_; }
   std::uint64_t next_sequence() const override { return records_.size() + 1; }
-  std::size_t records_set_aside() const { return set_aside_; }  // ever
-  std::size_t look_backs() const { return look_backs_; }
-  // Given out and neither completed nor set aside.
+  std::size_t spilled_records() const { return set_aside_; }  // ever
+  std::size_t rescans() const { return rescans_; }
+  // Given out and neither completed nor spilled.
   std::size_t in_flight() const {
     return static_cast<std::size_t>(std::ranges::count_if(records_, [](const Entry& entry) {
       return entry.read && !entry.completion && !entry.lost;
@@ -187,7 +187,7 @@ class FakeSource final : public RecordSource {
   std::size_t next_ = 0;
   std::size_t read_up_to_ = 0;
   std::size_t set_aside_ = 0;
-  std::size_t look_backs_ = 0;
+  std::size_t rescans_ = 0;
   std::deque<Error> next_failures_;
   bool reads_fail_ = false;
   std::map<LinkHash, LinkDefinition> links_;

@@ -12,8 +12,8 @@
 
 #include <gtest/gtest.h>
 
-#include "daemon/forward/destination.hpp"
-#include "daemon/forward/span_ids.hpp"
+#include "daemon/codec/span_ids.hpp"
+#include "daemon/destination/destination.hpp"
 #include "tests/support/fake_clock.hpp"
 
 namespace tracelink {
@@ -47,7 +47,7 @@ class ScriptedDestination final : public Destination {
     pending_.clear();
     under_way_.clear();
   }
-  // accepts() says no, with the failure, to what `refused` names.
+  // refusal() gives the failure for what `refused` names.
   void refuse(std::function<bool(const LinkHash&, const std::string&)> refused, Failure failure) {
     refused_ = std::move(refused);
     refusal_ = std::move(failure);
@@ -67,18 +67,17 @@ class ScriptedDestination final : public Destination {
   // All the links that a trace was ever sent with.
   const std::map<TraceId, std::set<LinkHash>>& links() const { return links_; }
 
-  bool accepts(const LinkHash& link, const std::string& experiment, Failure* hold) override {
+  std::optional<Failure> refusal(const LinkHash& link, const std::string& experiment) override {
     ++questions_;
     asked_.insert(link);
-    if (!refused_ || !refused_(link, experiment)) return true;
-    *hold = refusal_;
-    return false;
+    if (!refused_ || !refused_(link, experiment)) return std::nullopt;
+    return refusal_;
   }
   std::vector<LinkHash> take_changed_links() override {
     const auto changed = std::exchange(changed_, {});
     return {changed.begin(), changed.end()};
   }
-  std::size_t questions() const { return questions_; }  // how often accepts() was asked
+  std::size_t questions() const { return questions_; }  // how often refusal() was asked
   void deliver(Batch batch, Done done) override {
     ASSERT_FALSE(batch.empty());
     for (const TraceDelivery& delivery : batch) {

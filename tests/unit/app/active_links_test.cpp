@@ -149,6 +149,50 @@ TEST_F(ActiveLinksTest, OtherParamsOfTheConfiguredVersionKeepTheOverrides) {
   EXPECT_EQ(link_of("web"), hash_of(named("agent-v2")));
 }
 
+TEST_F(ActiveLinksTest, AnotherVersionConfiguredWhileRunningDropsTheOverridesForGood) {
+  open();
+  ASSERT_TRUE(set(named("agent-hotfix")));
+  ASSERT_TRUE(set(named("billing-v7"), "billing"));
+  std::string dropped;
+  const auto link = links->configure(named("agent-v2"), dropped);
+  ASSERT_TRUE(link);
+  EXPECT_EQ(*link, hash_of(named("agent-v2")));
+  EXPECT_EQ(remembered.back(), *link) << "before it is used";
+  EXPECT_EQ(link_of("web"), *link);
+  EXPECT_EQ(link_of("billing"), *link);
+  EXPECT_EQ(links->configured(), *link);
+  EXPECT_NE(dropped.find("agent-hotfix, billing: billing-v7"), std::string::npos) << dropped;
+  ASSERT_TRUE(set(named("agent-v3")));
+  configured = named("agent-v2");
+  crash_and_open(Crash::lose_unsynced);
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v3"))) << "it overrides the new version";
+}
+
+TEST_F(ActiveLinksTest, TheSameVersionConfiguredWhileRunningKeepsTheOverrides) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  LinkDefinition with_param = configured;
+  with_param.params["llm"] = "gpt-4o";
+  std::string dropped;
+  ASSERT_TRUE(links->configure(with_param, dropped));
+  EXPECT_EQ(dropped, "");
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v2")));
+  ASSERT_TRUE(clear());
+  EXPECT_EQ(link_of("web"), hash_of(with_param));
+}
+
+TEST_F(ActiveLinksTest, AVersionThatCannotBeStoredChangesNothing) {
+  open();
+  ASSERT_TRUE(set(named("agent-hotfix")));
+  fs.fail_operation(0);
+  std::string dropped;
+  EXPECT_FALSE(links->configure(named("agent-v2"), dropped));
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-hotfix")));
+  EXPECT_EQ(links->configured(), hash_of(configured));
+  ASSERT_TRUE(clear());
+  EXPECT_EQ(link_of("web"), hash_of(configured));
+}
+
 TEST_F(ActiveLinksTest, ADamagedFileIsSetAsideAndSaid) {
   open();
   ASSERT_TRUE(set(named("agent-v2")));

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "daemon/codec/text_forms.hpp"
+#include "daemon/text/hex.hpp"
 
 namespace tracelink {
 namespace {

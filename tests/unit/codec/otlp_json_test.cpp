@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "daemon/codec/text_forms.hpp"
+#include "daemon/text/hex.hpp"
 #include "tests/unit/codec/golden_request.hpp"
 #include "tests/unit/codec/otlp_messages.hpp"
 

@@ -7,7 +7,7 @@
 #include <protozero/pbf_reader.hpp>
 
 #include "daemon/codec/split_request.hpp"
-#include "daemon/codec/text_forms.hpp"
+#include "daemon/text/hex.hpp"
 #include "tests/unit/codec/golden_request.hpp"
 #include "tests/unit/codec/otlp_messages.hpp"
 

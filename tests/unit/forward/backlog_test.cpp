@@ -19,7 +19,7 @@ class BacklogTest : public ::testing::Test {
     char link = 'a';
     std::string experiment{};
     std::uint64_t bytes = 10;
-    std::uint64_t cohort = 0;
+    std::uint64_t split_group = 0;
     seconds wait{0};
     int failures = 0;
   };
@@ -30,7 +30,7 @@ class BacklogTest : public ::testing::Test {
     work.group = {link_of(options.link), options.experiment};
     work.parts.resize(2);
     work.bytes = options.bytes;
-    work.cohort = options.cohort;
+    work.split_group = options.split_group;
     work.not_before = clock.steady() + options.wait;
     work.failures = options.failures;
     work.accepted = clock.steady();
@@ -78,9 +78,9 @@ TEST_F(BacklogTest, ATraceOverTheBytesGoesAlone) {
 }
 
 TEST_F(BacklogTest, TracesOfOneRefusalStayTogether) {
-  add(1, {.cohort = 7});
+  add(1, {.split_group = 7});
   add(2);
-  add(3, {.cohort = 7});
+  add(3, {.split_group = 7});
   add(4);
   EXPECT_EQ(batch(), (Sequences{1, 3}));
   EXPECT_EQ(batch(), (Sequences{2, 4}));
@@ -208,7 +208,7 @@ TEST_F(BacklogTest, AGroupLosesItsLastTraceOnlyWhenNoOtherCanGiveOne) {
 
 TEST_F(BacklogTest, WhatIsUnderSearchIsNotTakenAsTheNewest) {
   add(1);
-  add(2, {.cohort = 3});
+  add(2, {.split_group = 3});
   const auto taken = backlog.take_newest([](const GroupKey&, bool) { return true; }, 2);
   ASSERT_EQ(taken.size(), 1u);
   EXPECT_EQ(taken.front().sequence, 1u);

@@ -53,7 +53,7 @@ class ConservationTest : public ForwarderFixture {
     destination.hold_answers(false);
     run_for(minutes(30));
     for (int n = 0; n < 30 && source.totals().queued > 0; ++n) {
-      accept(++last_trace_);  // others go through, so that doubts end
+      accept(++last_trace_);  // others go through, so that suspicions end
       first_link_[trace_id(last_trace_)] = link_of('a');
       run_for(minutes(1));
     }
@@ -137,10 +137,10 @@ class ConservationTest : public ForwarderFixture {
   }
 
   bool buried(const TraceId& trace) {
-    if (buried_.empty()) {
-      for (const auto& letter : letters()) buried_.insert(letter["trace_id"]);
+    if (dead_lettered_.empty()) {
+      for (const auto& letter : letters()) dead_lettered_.insert(letter["trace_id"]);
     }
-    return buried_.contains(trace.hex());
+    return dead_lettered_.contains(trace.hex());
   }
 
   std::mt19937_64 engine_;
@@ -150,7 +150,7 @@ class ConservationTest : public ForwarderFixture {
   std::map<TraceId, LinkHash> first_link_;
   std::map<std::uint64_t, std::string> experiment_;
   std::map<TraceId, std::set<SpanId>> sent_;
-  std::set<std::string> buried_;
+  std::set<std::string> dead_lettered_;
 };
 
 TEST_F(ConservationTest, EverySpanIsDeliveredOrExplainedAndEveryTraceHasOneLink) {

@@ -81,7 +81,7 @@ TEST_F(ForwarderFairnessTest, AFloodIsReadTwiceAtMost) {
   accept_all(1, 10'000, {});
   run_for(seconds(20));
   EXPECT_EQ(source.totals().delivered, 10'000u);
-  EXPECT_LE(source.records_set_aside(), 11'000u);
+  EXPECT_LE(source.spilled_records(), 11'000u);
 }
 
 TEST_F(ForwarderFairnessTest, LaterPartsOfAFloodFollowTheirTraceWhateverTheirLinkIs) {

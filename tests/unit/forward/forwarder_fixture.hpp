@@ -14,8 +14,8 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "daemon/codec/span_ids.hpp"
 #include "daemon/forward/forwarder.hpp"
-#include "daemon/forward/span_ids.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
 #include "tests/support/fake_random_source.hpp"

@@ -37,7 +37,7 @@ class NaiveBacklog {
     GroupKey group;
     std::size_t records;
     SteadyTime not_before;
-    std::uint64_t cohort;
+    std::uint64_t split_group;
   };
   std::vector<Work> works;  // by sequence
   std::set<GroupKey> held;
@@ -50,11 +50,11 @@ class NaiveBacklog {
   }
   std::vector<std::uint64_t> batch(const GroupKey& group, std::size_t max, SteadyTime now) const {
     std::vector<std::uint64_t> taken;
-    std::uint64_t cohort = 0;
+    std::uint64_t split_group = 0;
     for (const Work& work : works) {
       if (work.group != group || work.not_before > now || taken.size() == max) continue;
-      if (taken.empty()) cohort = work.cohort;
-      if (work.cohort == cohort) taken.push_back(work.sequence);
+      if (taken.empty()) split_group = work.split_group;
+      if (work.split_group == split_group) taken.push_back(work.sequence);
     }
     return taken;
   }
@@ -83,8 +83,8 @@ TEST(BacklogModelTest, CountsAndChoosesAsTheModelDoes) {
       work.group = group;
       work.parts.resize(1 + pick(3));
       work.not_before = clock.steady() + milliseconds(pick(2) * pick(500));
-      work.cohort = pick(8) == 0 ? 1 + pick(2) : 0;
-      model.works.push_back({n, group, work.parts.size(), work.not_before, work.cohort});
+      work.split_group = pick(8) == 0 ? 1 + pick(2) : 0;
+      model.works.push_back({n, group, work.parts.size(), work.not_before, work.split_group});
       backlog.add(std::move(work));
     }
     if (pick(3) == 0) clock.advance(milliseconds(pick(200)));
@@ -142,7 +142,7 @@ class DispatchModelTest : public ForwarderFixture {
       if (seen == seen_.end()) continue;
       if (!is_held(seen->first)) {
         // Nothing of it was left in memory, and its breaker is forgotten (README: spilled).
-        EXPECT_GT(source.records_set_aside(), 0u);
+        EXPECT_GT(source.spilled_records(), 0u);
         seen_.erase(seen);
         continue;
       }

@@ -1,6 +1,6 @@
 #include <chrono>
 
-#include "daemon/mlflow/remedies.hpp"
+#include "daemon/mlflow/rest/remedies.hpp"
 #include "tests/unit/forward/forwarder_fixture.hpp"
 
 // What becomes of traces that the destination does not take (docs/design.md#classes-of-answers).

@@ -1,7 +1,7 @@
 #include <fstream>
 
 #include "daemon/codec/compression.hpp"
-#include "ipc/wire/base64.hpp"
+#include "daemon/text/base64.hpp"
 #include "ipc/wire/rpc_status.hpp"
 #include "tests/unit/ipc_server/server_fixture.hpp"
 
@@ -196,10 +196,10 @@ TEST_F(GrpcServer, AnswersUnavailableAtTheDeadlineWithBothHints) {
   start(false);
   const auto answer = export_once(one_span(1));
   EXPECT_EQ(answer.status(), "14");
-  EXPECT_EQ(answer.headers.at("google.rpc.retryinfo-bin"), encode_base64(encode_retry_info(1s)));
+  EXPECT_EQ(answer.headers.at("google.rpc.retryinfo-bin"), base64_unpadded(encode_retry_info(1s)));
   const RpcStatus expected{RpcCode::unavailable, "not stored in time; try again", 1s};
   EXPECT_EQ(answer.headers.at("grpc-status-details-bin"),
-            encode_base64(encode_status_protobuf(expected)));
+            base64_unpadded(encode_status_protobuf(expected)));
   EXPECT_EQ(stats().overload_replies, 1u);
   sink().answer({});  // late: counted as stored, answered only once
   EXPECT_EQ(stats().accepted_spans, 1u);

@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include "ipc/wire/base64.hpp"
 #include "ipc/wire/export_response.hpp"
 #include "ipc/wire/http_response.hpp"
 #include "ipc/wire/json_text.hpp"
@@ -10,13 +9,6 @@ namespace tracelink {
 namespace {
 
 using namespace std::chrono_literals;
-
-TEST(EncodeBase64, MatchesTheVectorsOfRfc4648WithoutPadding) {
-  const char* const table[][2] = {
-      {"", ""},           {"f", "Zg"},          {"fo", "Zm8"},          {"foo", "Zm9v"},
-      {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
-  for (const auto& row : table) EXPECT_EQ(encode_base64(row[0]), row[1]);
-}
 
 // The same bytes as the reference protobuf library writes (Python, googleapis-common-protos).
 TEST(RpcStatus, EncodesRetryInfo) {

@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 #include <protozero/pbf_reader.hpp>
 
-#include "daemon/mlflow/span_view.hpp"
-#include "daemon/mlflow/trace_info.hpp"
-#include "daemon/mlflow/traces_data.hpp"
+#include "daemon/mlflow/trace/span_view.hpp"
+#include "daemon/mlflow/trace/trace_info.hpp"
+#include "daemon/mlflow/trace/traces_data.hpp"
 #include "tests/unit/mlflow_trace/golden_data.hpp"
 
 namespace tracelink {

@@ -1,9 +1,9 @@
-#include "daemon/mlflow/json_to_any_value.hpp"
+#include "daemon/mlflow/trace/json_to_any_value.hpp"
 
 #include <gtest/gtest.h>
 
-#include "daemon/mlflow/any_value.hpp"
-#include "daemon/mlflow/python_json.hpp"
+#include "daemon/mlflow/trace/any_value.hpp"
+#include "daemon/mlflow/trace/python_json.hpp"
 #include "tests/unit/mlflow_trace/span_builder.hpp"
 
 namespace tracelink {

@@ -1,4 +1,4 @@
-#include "daemon/mlflow/mlflow_attributes.hpp"
+#include "daemon/mlflow/trace/mlflow_attributes.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/mlflow/model_naming.hpp"
+#include "daemon/mlflow/trace/model_naming.hpp"
 
 #include <utility>
 #include <vector>

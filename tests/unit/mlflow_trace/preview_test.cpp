@@ -1,4 +1,4 @@
-#include "daemon/mlflow/preview.hpp"
+#include "daemon/mlflow/trace/preview.hpp"
 
 #include <gtest/gtest.h>
 

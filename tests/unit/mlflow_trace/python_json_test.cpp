@@ -1,4 +1,4 @@
-#include "daemon/mlflow/python_json.hpp"
+#include "daemon/mlflow/trace/python_json.hpp"
 
 #include <bit>
 #include <cstdint>

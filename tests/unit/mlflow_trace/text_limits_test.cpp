@@ -1,4 +1,4 @@
-#include "daemon/mlflow/text_limits.hpp"
+#include "daemon/mlflow/trace/text_limits.hpp"
 
 #include <gtest/gtest.h>
 

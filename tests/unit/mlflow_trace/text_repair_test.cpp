@@ -1,4 +1,4 @@
-#include "daemon/mlflow/text_repair.hpp"
+#include "daemon/mlflow/trace/text_repair.hpp"
 
 #include <gtest/gtest.h>
 #include <protozero/pbf_reader.hpp>

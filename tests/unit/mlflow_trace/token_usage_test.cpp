@@ -1,4 +1,4 @@
-#include "daemon/mlflow/token_usage.hpp"
+#include "daemon/mlflow/trace/token_usage.hpp"
 
 #include <deque>
 

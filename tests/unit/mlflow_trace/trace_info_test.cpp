@@ -1,4 +1,4 @@
-#include "daemon/mlflow/trace_info.hpp"
+#include "daemon/mlflow/trace/trace_info.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/mlflow/traces_data.hpp"
+#include "daemon/mlflow/trace/traces_data.hpp"
 
 #include <gtest/gtest.h>
 #include <protozero/exception.hpp>

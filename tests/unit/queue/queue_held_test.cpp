@@ -116,14 +116,14 @@ TEST_F(QueueHeldTest, ItIsReadOnFromWhereItFailed) {
   std::vector<StoredRecord> all;
   all.push_back(**queue->next());
   // The window holds the whole segment, so the fault is met when it is entered again.
-  queue->set_aside(all[0].position);
-  queue->look_back({});
+  queue->spill(all[0].position);
+  queue->rescan({});
   fs.fail_reads(segment_name(0));
   all = drain_in_order({2, 3, 4, 5});
   fs.heal();
   a_while();
   for (auto& stored : drain_in_order({1})) all.push_back(std::move(stored));
-  queue->look_back({});
+  queue->rescan({});
   for (auto& stored : drain_in_order({0})) all.push_back(std::move(stored));
   expect_all_delivered(all);
 }
@@ -147,9 +147,9 @@ TEST_F(QueueHeldTest, AJournalThatIsGoneHasItsRecordsSentOnceMore) {
   const auto all = drain();
   deliver(all[0]);
   ASSERT_TRUE(queue->sync_journal());
-  queue->set_aside(all[1].position);
+  queue->spill(all[1].position);
   fs.remove_entry(options.state_dir / "queue" / files(".journal").at(0));
-  queue->look_back({});
+  queue->rescan({});
   auto again = drain_in_order({0, 1});
   EXPECT_EQ(queue->stats().delivered, 0u);
   for (std::size_t n = 2; n < 6; ++n) again.push_back(all[n]);
@@ -170,10 +170,10 @@ TEST_F(QueueHeldTest, ARecordInFlightThatCannotBeReadIsNoDamage) {
 TEST_F(QueueHeldTest, WhatASegmentHeldIsDamageOnceItsFileIsGone) {
   const auto all = drain();
   deliver(all[0]);
-  queue->set_aside(all[3].position);
+  queue->spill(all[3].position);
   remove_segment(1);  // the records 2 (in flight) and 3
   EXPECT_EQ(queue->read(all[2].position).error().code, ErrorCode::corrupt);
-  queue->look_back({});
+  queue->rescan({});
   EXPECT_TRUE(drain().empty());
   EXPECT_EQ(queue->stats().damaged, 4u);
   expect_conservation();

@@ -123,11 +123,11 @@ TEST_F(QueueMoveTest, RecordsAreMovedAgainWithTheirFirstName) {
 TEST_F(QueueMoveTest, WhatIsAsideIsMovedAndComesBackAfterALookBack) {
   open();
   const auto held = pass(0, 200, 40);
-  queue->set_aside(held[1].position);
-  queue->set_aside(held[3].position);
+  queue->spill(held[1].position);
+  queue->spill(held[3].position);
   let_it_move();
   ASSERT_GT(queue->stats().moved_records, 0u);
-  queue->look_back({});
+  queue->rescan({});
   EXPECT_EQ(drain_numbers(), (Numbers{40, 120}));
   for (const auto& stored : held) deliver(stored);
   expect_conservation();
@@ -216,12 +216,12 @@ TEST_F(QueueMoveTest, WhatIsDoneDuringAMoveThatCannotEndIsDoneInTheCopyToo) {
   deliver(held[1]);
   ASSERT_TRUE(queue->sync_journal());
   deliver(held[2]);
-  queue->set_aside(held[3].position);
+  queue->spill(held[3].position);
   fs.fail_names("");
   let_it_move();
   ASSERT_GT(queue->stats().moved_records, 0u);
   EXPECT_EQ(queue->stats().queued_records, 3u);
-  queue->look_back({});
+  queue->rescan({});
   EXPECT_EQ(drain_numbers(), (Numbers{120}));
   expect_conservation();
   reopen();

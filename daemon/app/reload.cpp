@@ -1,0 +1,105 @@
+#include "daemon/app/reload.hpp"
+
+#include <string_view>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "daemon/app/logging.hpp"
+#include "daemon/app/options.hpp"
+#include "daemon/text/visible_text.hpp"
+
+namespace tracelink {
+namespace {
+
+std::string list_of(const std::vector<std::string>& keys) {
+  std::string text;
+  for (const std::string& key : keys) text += (text.empty() ? "" : ",") + key;
+  return text;
+}
+
+void log_report(const Reload::Report& report) {
+  for (const std::string& error : report.errors) {
+    spdlog::error("configuration not reloaded: {}", visible_text(error));
+  }
+  if (!report.errors.empty()) return;
+  const ConfigChange& change = report.change;
+  spdlog::info("configuration reloaded taken_up={}", list_of(change.taken_up));
+  if (!change.restart.empty()) {
+    spdlog::warn("changed keys need a restart (nothing acknowledged is lost) keys={}",
+                 list_of(change.restart));
+  }
+  if (!change.masked.empty()) {
+    spdlog::warn("changed keys of the file have no effect: variables or flags set them keys={}",
+                 list_of(change.masked));
+  }
+}
+
+}  // namespace
+
+Reload::Reload(LoadedConfig running, Load load, ActiveLinks& active, Delivery& delivery)
+    : load_(std::move(load)),
+      active_(active),
+      delivery_(delivery),
+      running_(std::move(running)),
+      config_(std::make_shared<const Config>(running_.config)),
+      thread_([this](const std::stop_token& stop) { serve(stop); }) {}
+
+void Reload::request() {
+  const std::lock_guard lock(mutex_);
+  requested_ = true;
+  wake_.notify_one();
+}
+
+void Reload::serve(const std::stop_token& stop) {
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      if (!wake_.wait(lock, stop, [this] { return requested_; })) return;
+      requested_ = false;
+    }
+    (void)run();  // logged
+  }
+}
+
+Reload::Report Reload::run() {
+  const std::lock_guard one(run_mutex_);
+  LoadResult result = load_();
+  Report report = result.loaded ? take_up(*std::move(result.loaded)) : Report();
+  for (const ConfigProblem& error : result.errors) report.errors.push_back(error.to_string());
+  log_report(report);
+  return report;
+}
+
+Reload::Report Reload::take_up(LoadedConfig loaded) {
+  Report report{.change = changes_between(running_, loaded), .errors = {}};
+  if (auto changed = change_link(report.change.config); !changed) {
+    report.errors.push_back("models: " + std::move(changed).error().message);
+    return report;
+  }
+  set_log_level(report.change.config.log.level);
+  running_.config = report.change.config;
+  running_.masked = std::move(loaded.masked);
+  auto next = std::make_shared<const Config>(report.change.config);
+  const std::lock_guard lock(mutex_);
+  config_ = std::move(next);
+  return report;
+}
+
+Result<void> Reload::change_link(const Config& config) {
+  const LinkDefinition link = link_of(config);
+  if (link == link_of(running_.config)) return {};
+  std::string dropped;
+  const auto hash = active_.configure(link, dropped);
+  if (!hash) return hash.error();
+  if (!dropped.empty()) spdlog::warn("{}", visible_text(dropped));
+  delivery_.configure(*hash, link);
+  return {};
+}
+
+std::shared_ptr<const Config> Reload::config() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
+}
+
+}  // namespace tracelink

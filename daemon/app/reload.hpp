@@ -1,0 +1,58 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/load.hpp"
+#include "config/reload.hpp"
+#include "daemon/app/active_links.hpp"
+#include "daemon/app/delivery.hpp"
+
+namespace tracelink {
+
+// The configuration of a daemon that runs, and how it changes: loaded again, checked whole, and
+// only then taken up, as far as that goes without a restart (docs/configuration.md). A
+// configuration with errors changes nothing. Sockets and queue are not touched.
+//
+// Threads: any; run() waits for the disk, request() does not.
+class Reload {
+ public:
+  using Load = std::function<LoadResult()>;
+  struct Report {
+    ConfigChange change;
+    std::vector<std::string> errors;  // any: nothing was changed
+  };
+
+  // Lifetime: the references outlive this object.
+  Reload(LoadedConfig running, Load load, ActiveLinks& active, Delivery& delivery);
+
+  Report run();
+  // run(), soon, on a thread of its own; requests that come meanwhile are one more.
+  void request();
+  // As it is now.
+  std::shared_ptr<const Config> config() const;
+
+ private:
+  void serve(const std::stop_token& stop);
+  Report take_up(LoadedConfig loaded);
+  Result<void> change_link(const Config& config);
+
+  const Load load_;
+  ActiveLinks& active_;
+  Delivery& delivery_;
+  std::mutex run_mutex_;  // one at a time
+  LoadedConfig running_;  // by run_mutex_
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Config> config_;  // by mutex_
+  bool requested_ = false;                // by mutex_
+  std::condition_variable_any wake_;
+  std::jthread thread_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,80 @@
+#include "daemon/app/shutdown.hpp"
+
+#include <csignal>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "daemon/app/exit_deadline.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr std::chrono::milliseconds kDrainCheck{50};
+constexpr std::chrono::milliseconds kPatience{2'500};
+constexpr std::chrono::milliseconds kHurriedPatience{500};
+// From the end of the drain to the end of the process. The systemd unit allows five seconds.
+constexpr std::chrono::milliseconds kLongestClose{4'000};
+
+}  // namespace
+
+Shutdown::Shutdown(boost::asio::io_context& io, const Clock& clock, Steps steps)
+    : clock_(clock),
+      steps_(std::move(steps)),
+      signals_(io, SIGINT, SIGTERM, SIGHUP),
+      drain_timer_(io),
+      patience_(kPatience) {}
+
+void Shutdown::await_signals(std::chrono::milliseconds grace) {
+  grace_ = grace;
+  await_next();
+}
+
+void Shutdown::await_next() {
+  signals_.async_wait([this](auto error, int signal) {
+    if (error) return;
+    on_signal(signal);
+    await_next();
+  });
+}
+
+void Shutdown::on_signal(int signal) {
+  if (signal == SIGHUP) {
+    steps_.reload();
+  } else if (stopping_) {
+    hurry();
+  } else {
+    begin(signal);
+  }
+}
+
+void Shutdown::begin(int signal) {
+  stopping_ = true;
+  spdlog::info("stopping signal={} grace_ms={}", signal, grace_.count());
+  drain_until_ = clock_.steady() + grace_;
+  steps_.drain(drain_until_);
+  check_drained();
+}
+
+void Shutdown::hurry() {
+  drain_until_ = clock_.steady();
+  patience_ = kHurriedPatience;
+  if (closing_) steps_.close_sockets(patience_);
+}
+
+void Shutdown::check_drained() {
+  if (closing_) return;
+  if (steps_.drained() || clock_.steady() >= drain_until_) return close();
+  drain_timer_.expires_after(kDrainCheck);
+  drain_timer_.async_wait([this](auto error) {
+    if (!error) check_drained();
+  });
+}
+
+void Shutdown::close() {
+  closing_ = true;
+  exit_within(kLongestClose);
+  steps_.close_sockets(patience_);
+}
+
+}  // namespace tracelink

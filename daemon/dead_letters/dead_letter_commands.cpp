@@ -1,0 +1,122 @@
+#include "daemon/dead_letters/dead_letter_commands.hpp"
+
+#include <future>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "daemon/codec/split_request.hpp"
+#include "daemon/dead_letters/dead_letter_json.hpp"
+
+namespace tracelink {
+
+namespace {
+
+// The record of a letter, which an operator may have changed.
+Result<Record> record_of(DeadLetter letter) {
+  const SplitLimits limits{.max_bytes = std::numeric_limits<std::size_t>::max(),
+                           .max_items = std::numeric_limits<std::size_t>::max()};
+  auto split = split_request(letter.otlp, limits);
+  if (!split) return std::move(split).error();
+  const bool as_counted = split->slices.size() == 1 && split->rejected.empty() &&
+                          split->slices.front().trace_id == letter.trace_id &&
+                          split->slices.front().span_count == letter.spans;
+  if (!as_counted) {
+    return Error{ErrorCode::invalid, "it does not hold the " + std::to_string(letter.spans) +
+                                         " spans of trace " + letter.trace_id.hex() +
+                                         " that it counts"};
+  }
+  return Record{.accepted_at = letter.accepted_at,
+                .peer = letter.peer,
+                .link = letter.link,
+                .experiment = std::move(letter.experiment),
+                .slice = std::move(split->slices.front())};
+}
+
+}  // namespace
+
+Result<DeadLetter> DeadLetterCommands::read(const std::string& id) const {
+  const auto text = store_.read_json(id);
+  if (!text) return text.error();
+  auto letter = read_dead_letter(*text);
+  if (!letter) return std::move(letter).error().within("dead letter " + id);
+  return letter;
+}
+
+Result<void> DeadLetterCommands::finish_pending() {
+  const auto withdrawal = store_.under_way();
+  if (!withdrawal) return {};
+  const QueueStats stats = queue_.stats();
+  // Whether it was counted shows in totals that may be too small now.
+  if (!stats.totals_known) {
+    return Error{ErrorCode::unavailable, "files of the queue cannot be read: see tracelink status"};
+  }
+  const bool is_replay = withdrawal->kind == Withdrawal::Kind::replay;
+  const bool counted = withdrawal->total == (is_replay ? stats.replayed : stats.dropped_removed);
+  Result<void> finished;
+  if (counted) {
+    finished = store_.finish();
+  } else if (is_replay) {
+    finished = store_.give_up();
+  } else {
+    finished = count_removed();
+    if (finished) finished = store_.finish();
+  }
+  queue_.set_external_bytes(store_.bytes());
+  return finished;
+}
+
+Result<void> DeadLetterCommands::sync_journal() {
+  if (auto synced = queue_.sync_journal(); !synced) return synced;
+  return store_.finish_pending(false);
+}
+
+Result<void> DeadLetterCommands::count_removed() {
+  const auto text = store_.read_under_way();
+  if (!text) return text.error();
+  const auto spans = dead_letter_spans(*text);
+  if (!spans) return spans.error();
+  return queue_.count_removed_dead_letters(*spans);
+}
+
+Result<void> DeadLetterCommands::replay(const std::string& id) {
+  if (auto finished = finish_pending(); !finished) return finished;
+  auto letter = read(id);
+  if (!letter) return std::move(letter).error();
+  const std::uint64_t spans = letter->spans;
+  auto record = record_of(*std::move(letter));
+  if (!record) return std::move(record).error().within("dead letter " + id);
+  if (auto synced = sync_journal(); !synced) return synced;
+  const std::uint64_t total = queue_.stats().replayed + spans;
+  auto done = store_.begin({id, Withdrawal::Kind::replay, total});
+  if (done) done = append(*std::move(record));
+  const auto finished = finish_pending();
+  return done ? finished : done;
+}
+
+// Waits for the disk only: with a full queue the answer is no.
+Result<void> DeadLetterCommands::append(Record record) {
+  std::vector<Record> records;
+  records.push_back(std::move(record));
+  const auto promise = std::make_shared<std::promise<Result<void>>>();
+  auto answer = promise->get_future();
+  queue_.append_replayed(std::move(records), clock_.steady(),
+                         [promise](Result<void> result) { promise->set_value(std::move(result)); });
+  return answer.get();
+}
+
+Result<void> DeadLetterCommands::remove(const std::string& id) {
+  if (auto finished = finish_pending(); !finished) return finished;
+  const auto text = store_.read_json(id);
+  if (!text) return text.error();
+  auto spans = dead_letter_spans(*text);
+  if (!spans) return std::move(spans).error().within("dead letter " + id);
+  if (auto synced = sync_journal(); !synced) return synced;
+  const std::uint64_t total = queue_.stats().dropped_removed + *spans;
+  auto begun = store_.begin({id, Withdrawal::Kind::removal, total});
+  if (!begun) return begun;
+  return finish_pending();
+}
+
+}  // namespace tracelink

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/dead_letters/dead_letter_store.hpp"
+#include "daemon/queue/queue.hpp"
+
+namespace tracelink {
+
+// Takes dead letters out again: back into the queue, or away. Every span stays counted once,
+// whatever fails or crashes in between:
+//
+//   1. the delivery journal is synced: the spans are dead-lettered for good
+//   2. the letter's file gets a name that says what is done and what total the queue will have then
+//   3. the queue counts it: the replayed record, or the removal in the checkpoint, is durable
+//   4. the file is deleted
+//
+// The queue's total tells whether 3 was done: a replay that was not is given up, a removal is
+// carried on. One letter at a time, else the totals would not tell.
+//
+// Threads: one at a time, and never while a letter is being written. Blocks for disk operations.
+// Lifetime: the references outlive this object.
+class DeadLetterCommands {
+ public:
+  DeadLetterCommands(DeadLetterStore& store, Queue& queue, const Clock& clock)
+      : store_(store), queue_(queue), clock_(clock) {}
+
+  // What was left unfinished: call at the start, the commands do it themselves.
+  Result<void> finish_pending();
+
+  // `unavailable`, of both: the letter is of a run that crashed, whose records are being read.
+  //
+  // The trace is queued again, with its link, experiment, sender and time of acceptance. `invalid`:
+  // there is no such letter, or it does not hold what it counts; `no_space`, `timeout`: no room in
+  // the queue now; after these the letter is as before. `io`, `closed`: finished later.
+  Result<void> replay(const std::string& id);
+  // The spans count as dropped for ever. `invalid`: there is no such letter, or it cannot be read;
+  // `io`: finished later.
+  Result<void> remove(const std::string& id);
+
+ private:
+  Result<DeadLetter> read(const std::string& id) const;
+  Result<void> append(Record record);
+  Result<void> count_removed();
+  Result<void> sync_journal();  // with which the letters of this run are finished
+
+  DeadLetterStore& store_;
+  Queue& queue_;
+  const Clock& clock_;
+};
+
+}  // namespace tracelink

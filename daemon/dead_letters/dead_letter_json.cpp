@@ -1,0 +1,201 @@
+#include "daemon/dead_letters/dead_letter_json.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/codec/otlp_json.hpp"
+#include "daemon/mlflow/trace/text_limits.hpp"
+#include "daemon/text/hex.hpp"
+#include "daemon/text/utc_time.hpp"
+
+namespace tracelink {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kFactsEnd = ",\n";
+constexpr std::string_view kOtlpKey = "\"otlp\":";
+constexpr std::string_view kRecordsKey = ",\n\"records\":";
+
+constexpr std::size_t kLongestText = 1'000;  // in code points: each is six bytes of JSON at most
+
+// Texts may come from a server: never an exception for bytes that are not UTF-8.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string cut(std::string_view text) { return cut_with_dots(text, kLongestText); }
+
+Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
+
+std::string text_at(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+template <class Id>
+std::optional<Id> id_at(const Json& json, const char* key) {
+  const auto bytes = parse_hex(text_at(json, key));
+  return bytes ? Id::from_bytes(*bytes) : std::nullopt;
+}
+
+std::uint32_t number_at(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint32_t>() : 0;
+}
+
+Peer peer_of(const Json& json) {
+  return {
+      .pid = number_at(json, "pid"), .uid = number_at(json, "uid"), .gid = number_at(json, "gid")};
+}
+
+Result<std::string> otlp_of(const Json& json) {
+  const auto otlp = json.find("otlp");
+  if (otlp != json.end()) {
+    return otlp_json_to_protobuf(dump(*otlp), std::numeric_limits<std::size_t>::max());
+  }
+  auto bytes = parse_hex(text_at(json, "otlp_hex"));
+  if (!bytes || bytes->empty()) return invalid("there are no spans: otlp is missing");
+  return *std::move(bytes);
+}
+
+Json facts(const DeadLetter& letter) {
+  return {{"id", letter.id()},
+          {"trace_id", letter.trace_id.hex()},
+          {"spans", letter.spans},
+          {"reason", cut(letter.reason)},
+          {"answer",
+           {{"http_status", letter.answer.http_status},
+            {"error_code", cut(letter.answer.error_code)},
+            {"message", cut(letter.answer.message)}}},
+          {"model", cut(letter.model)},
+          {"link", letter.link.is_zero() ? std::string() : letter.link.hex()},
+          {"experiment", letter.experiment},
+          {"accepted_at", utc_iso(letter.accepted_at)},
+          {"service", cut(letter.service)},
+          {"peer", {{"pid", letter.peer.pid}, {"uid", letter.peer.uid}, {"gid", letter.peer.gid}}}};
+}
+
+Json records_json(const std::vector<RecordEnd>& records) {
+  Json all = Json::array();
+  for (const RecordEnd& end : records) {
+    all.push_back({{"sequence", end.sequence},
+                   {"delivered", end.delivered},
+                   {"dead_lettered", end.dead_lettered},
+                   {"duplicate", end.duplicate}});
+  }
+  return all;
+}
+
+// A letter as write_dead_letter() made it: its spans as text, all else as JSON. Nothing if somebody
+// has written it otherwise. The spans are never parsed into a tree: they may be a large trace.
+struct WrittenLetter {
+  std::string without_spans;
+  std::string_view otlp;
+};
+std::optional<WrittenLetter> as_written(std::string_view text) {
+  const auto end = text.find(kFactsEnd);
+  const auto records = text.rfind(kRecordsKey);
+  if (end == std::string_view::npos || records == std::string_view::npos) return std::nullopt;
+  const std::string_view spans = text.substr(end + kFactsEnd.size());
+  if (!spans.starts_with(kOtlpKey) || records <= end + kFactsEnd.size()) return std::nullopt;
+  const std::size_t begin = end + kFactsEnd.size() + kOtlpKey.size();
+  std::string rest(text.substr(0, end));
+  rest += text.substr(records);
+  return WrittenLetter{std::move(rest), text.substr(begin, records - begin)};
+}
+
+}  // namespace
+
+std::string write_dead_letter(const DeadLetter& letter) {
+  std::string text = dump(facts(letter));
+  text.pop_back();  // the closing brace
+  text += kFactsEnd;
+  if (const auto otlp = otlp_protobuf_to_json(letter.otlp)) {
+    text += kOtlpKey;
+    text += *otlp;
+  } else {
+    text += "\"otlp_hex\":\"";
+    append_hex(text, letter.otlp);
+    text += "\"";
+  }
+  text += kRecordsKey;
+  text += dump(records_json(letter.records));
+  text += "}\n";
+  return text;
+}
+
+Result<LetterRecords> dead_letter_records(const std::string& text) {
+  const auto written = as_written(text);
+  const Json json = Json::parse(written ? written->without_spans : text, nullptr, false);
+  if (!json.is_object()) return invalid("it is not JSON");
+  const auto trace_id = id_at<TraceId>(json, "trace_id");
+  if (!trace_id) return invalid("trace_id is needed");
+  LetterRecords records{.trace_id = *trace_id, .ends = {}};
+  for (const Json& entry : json.value("records", Json::array())) {
+    if (!entry.is_object() || !entry.value("sequence", Json()).is_number_unsigned()) continue;
+    records.ends.push_back({.sequence = entry["sequence"].get<std::uint64_t>(),
+                            .delivered = number_at(entry, "delivered"),
+                            .dead_lettered = number_at(entry, "dead_lettered"),
+                            .duplicate = number_at(entry, "duplicate")});
+  }
+  return records;
+}
+
+Result<std::string> dead_letter_facts(std::string_view text) {
+  const auto end = text.find(kFactsEnd);
+  if (end == std::string_view::npos) return Error{ErrorCode::corrupt, "no first line"};
+  const auto parsed = Json::parse(std::string(text.substr(0, end)) + "}", nullptr, false);
+  if (!parsed.is_object()) return Error{ErrorCode::corrupt, "the first line is not JSON"};
+  return dump(parsed);
+}
+
+Result<std::uint32_t> dead_letter_spans(const std::string& text) {
+  const auto first_line = dead_letter_facts(text);
+  for (const std::string& json : {first_line ? *first_line : std::string(), text}) {
+    const Json letter = Json::parse(json, nullptr, false);
+    if (letter.is_object() && number_at(letter, "spans") > 0) return number_at(letter, "spans");
+  }
+  return invalid("the number of its spans cannot be read");
+}
+
+Result<DeadLetter> read_dead_letter(const std::string& text) {
+  const auto written = as_written(text);
+  const Json json = Json::parse(written ? written->without_spans : text, nullptr, false);
+  if (!json.is_object()) return invalid("it is not JSON");
+  DeadLetter letter;
+  const auto trace_id = id_at<TraceId>(json, "trace_id");
+  const auto accepted_at = parse_utc_iso(text_at(json, "accepted_at"));
+  letter.spans = number_at(json, "spans");
+  if (!trace_id || !accepted_at || letter.spans == 0) {
+    return invalid("trace_id, accepted_at and spans are needed");
+  }
+  letter.trace_id = *trace_id;
+  letter.accepted_at = *accepted_at;
+  if (!text_at(json, "link").empty()) {
+    const auto link = id_at<LinkHash>(json, "link");
+    if (!link) return invalid("link is not 32 hex digits");
+    letter.link = *link;
+  }
+  letter.model = text_at(json, "model");
+  letter.experiment = text_at(json, "experiment");
+  letter.service = text_at(json, "service");
+  letter.peer = peer_of(json.value("peer", Json()));
+  auto otlp = written ? otlp_json_to_protobuf(std::string(written->otlp),
+                                              std::numeric_limits<std::size_t>::max())
+                      : otlp_of(json);
+  if (!otlp) return std::move(otlp).error();
+  letter.otlp = *std::move(otlp);
+  return letter;
+}
+
+std::string unreadable_facts(const std::string& id, const std::string& reason) {
+  return dump({{"id", id}, {"reason", "this file cannot be read: " + reason}});
+}
+
+}  // namespace tracelink

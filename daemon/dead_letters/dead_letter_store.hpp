@@ -1,0 +1,158 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/file_system.hpp"
+#include "daemon/dead_letters/withdrawal.hpp"
+#include "daemon/mlflow/rest/failure.hpp"
+#include "daemon/queue/queue.hpp"
+#include "daemon/types/ids.hpp"
+#include "daemon/types/record.hpp"
+
+namespace tracelink {
+
+// How a record ends whose spans, or some of them, are in a dead letter.
+struct RecordEnd {
+  std::uint64_t sequence = 0;  // of the record, which it keeps wherever it is moved
+  std::uint32_t delivered = 0;
+  std::uint32_t dead_lettered = 0;
+  std::uint32_t duplicate = 0;
+  bool operator==(const RecordEnd&) const = default;
+};
+
+// Spans that the server refused for good, with what is needed to understand and to replay them.
+struct DeadLetter {
+  TraceId trace_id;
+  std::uint64_t segment_id = 0, offset = 0;  // of the trace's first record: names the letter
+  std::uint32_t spans = 0;
+  std::string reason;
+  Failure answer;
+  std::string model;       // the name or id that the link asks for
+  LinkHash link;           // as accepted: names the definition in models/links/
+  std::string experiment;  // asked for by the client, or empty
+  WallTime accepted_at{};
+  std::string service;
+  Peer peer;
+  std::string otlp;                // TracesData bytes
+  std::vector<RecordEnd> records;  // of the trace
+
+  // <yyyymmddThhmmss>-<trace id>-<segment>-<offset>: the same after a crash, so that writing it
+  // again replaces it.
+  std::string id() const;
+};
+
+// One JSON file for each dead letter, for people and for replay: the facts on the first line, the
+// spans as OTLP JSON under the key `otlp` on the second, the ends of its records on the third.
+//
+// A letter is written before the queue's journals, of which a trace can touch several, have its
+// records. Until they do it is called <id>.pending.json; a crash in between leaves it so, and the
+// next run ends those of its records that are still queued as the letter says (claim()). Then it is
+// called <id>.json; while it is being taken out <id>.replaying-<total> or <id>.removing-<total>.
+//
+// Durability: what a call changed is on stable storage when it returns success, but for
+// finish_pending(). Bounded:    `max_bytes` of disk blocks, 100,000 files. Memory does not grow
+// with the letters, but
+//             for the names of the folder while a page is listed.
+// Threads:    list_json(), read_json(), bytes(), count() from any, also beside the others, which
+//             are for one thread at a time. No lock is held while the disk is used.
+class DeadLetterStore {
+ public:
+  // Error: `io`.
+  static Result<std::unique_ptr<DeadLetterStore>> open(FileSystem& fs,
+                                                       std::filesystem::path directory,
+                                                       std::uint64_t max_bytes);
+
+  // As open(), of a directory that may not be readable now: none can be written until load()
+  // succeeds.
+  static std::unique_ptr<DeadLetterStore> unread(FileSystem& fs, std::filesystem::path directory,
+                                                 std::uint64_t max_bytes);
+  Result<void> load();
+
+  // `no_space` at the bound; `io`.
+  Result<void> write(const DeadLetter& letter);
+  // Everything that was completed before this call is durable in the journals: so are the ends of
+  // all records of the letters written by then. `all_read`: every record of earlier runs was read
+  // and shown to claim(). What fails is tried again the next time.
+  Result<void> finish_pending(bool all_read);
+  // Letters whose records may not be durable in the journals.
+  bool has_pending() const { return !pending_.empty(); }
+  // How a record ends that was read again, although a letter of an earlier run has it: a crash came
+  // between the letter and the journal. Nothing if there is none.
+  std::optional<RecordEnd> claim(std::uint64_t sequence, const TraceId& trace_id);
+
+  struct Page {
+    std::string json;  // an array of letters without their spans
+    std::string last;  // the id of the last one
+    bool more = false;
+  };
+  // The letters behind `after` (an id, or empty), oldest first, as many as fit a page; a file that
+  // cannot be read is an entry with its `id` and a `reason` that says so.
+  Result<Page> list_json(std::string_view after = {}) const;
+  // The whole letter as JSON. `invalid` if there is none of this id.
+  Result<std::string> read_json(const std::string& id) const;
+
+  // The letter is not listed any more. `invalid` if there is none of this id, or if another
+  // withdrawal is not finished; `unavailable` while it is pending. After an `io` error it is under
+  // way all the same.
+  Result<void> begin(const Withdrawal& withdrawal);
+  std::optional<Withdrawal> under_way() const { return under_way_; }
+  // These three: only while one is under way. After an error it still is.
+  Result<std::string> read_under_way() const;
+  Result<void> finish();   // the letter is gone
+  Result<void> give_up();  // the letter is back
+
+  std::uint64_t bytes() const { return bytes_; }  // of disk blocks
+  std::size_t count() const { return count_; }
+
+ private:
+  // A letter that is not finished.
+  struct Pending {
+    std::uint64_t bytes = 0;
+    bool is_earlier = false;  // of an earlier run
+  };
+  struct Claim {
+    TraceId trace_id;
+    RecordEnd end;
+  };
+
+  DeadLetterStore(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
+      : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
+  void load_file(const std::string& name);
+  void load_pending(const std::string& id, std::uint64_t bytes);
+  std::uint64_t bytes_of(const std::string& name) const;
+  void add(std::uint64_t bytes);
+  void subtract(std::uint64_t bytes);
+  Result<std::vector<std::string>> ids_after(std::string_view after) const;
+  Result<std::unique_ptr<File>> open_letter(const std::string& id) const;
+  std::string facts(const std::string& id) const;
+  std::filesystem::path path_under_way() const;
+  std::filesystem::path path(const std::string& id) const { return directory_ / (id + ".json"); }
+  std::filesystem::path pending_path(const std::string& id) const {
+    return directory_ / (id + ".pending.json");
+  }
+
+  FileSystem& fs_;
+  const std::filesystem::path directory_;
+  const std::uint64_t max_bytes_;
+  std::map<std::string, Pending> pending_;  // by id
+  std::map<std::uint64_t, Claim> claims_;   // by sequence
+  std::optional<Withdrawal> under_way_;
+  bool known_ = false;  // which letters there are
+  std::uint64_t bytes_under_way_ = 0;
+  bool renames_unsynced_ = false;  // of finish_pending()
+  std::atomic<std::uint64_t> bytes_ = 0;
+  std::atomic<std::size_t> count_ = 0;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,327 @@
+#include "daemon/destination/mlflow/mlflow_delivery.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+#include <variant>
+
+namespace tracelink {
+
+namespace {
+
+OutcomeKind kind_of(FailureClass failure_class) {
+  switch (failure_class) {
+    case FailureClass::transient:
+      return OutcomeKind::transient;
+    case FailureClass::configuration:
+      return OutcomeKind::configuration;
+    case FailureClass::poison:
+      return OutcomeKind::poison;
+    case FailureClass::unknown:
+      return OutcomeKind::unknown;
+  }
+  return OutcomeKind::unknown;
+}
+
+// Something of the trace was delivered before.
+bool is_late(DeliveryMode mode) {
+  return mode == DeliveryMode::spans_only || mode == DeliveryMode::final_info;
+}
+
+// The next trace would meet it too.
+bool concerns_every_trace(const Failure& failure) {
+  if (failure.failure_class == FailureClass::configuration) return true;
+  if (failure.failure_class != FailureClass::transient) return false;
+  return failure.http_status == 0 || failure.http_status == 429 || failure.http_status >= 500;
+}
+
+}  // namespace
+
+MlflowDelivery::MlflowDelivery(Context context, std::vector<TraceDelivery> batch,
+                               Destination::Done done)
+    : context_(std::move(context)), done_(std::move(done)) {
+  for (TraceDelivery& delivery : batch) {
+    Item item;
+    item.delivery = std::move(delivery);
+    item.experiment_id = context_.experiment_id;
+    item.delivery.trace.info.tags.insert(context_.tags.begin(), context_.tags.end());
+    if (context_.texts.refuses_nul) replace_nul(item, !item.delivery.repeated);
+    item.in_several_posts = item.delivery.trace.otlp.size() > context_.max_post_bytes;
+    item.joins_others = is_late(item.delivery.mode);
+    if (item.delivery.mode == DeliveryMode::final_info) {
+      // They are about the late spans, not about the trace.
+      item.delivery.trace.info.metadata.erase("mlflow.trace.sizeStats");
+      item.delivery.trace.info.metadata.erase("mlflow.trace.sizeBytes");
+    }
+    items_.push_back(std::move(item));
+  }
+  open_infos_ = open_items_ = items_.size();
+}
+
+void MlflowDelivery::start() {
+  const auto self = shared_from_this();
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    context_.request_slots.enter([self, i] { self->send_info(i); });
+  }
+}
+
+bool MlflowDelivery::look_first(const TraceDelivery& delivery) const {
+  if (delivery.mode == DeliveryMode::without_root) return true;
+  // StartTraceV3 is not repeatable there once spans are stored.
+  if (context_.capabilities.start_trace_after_spans) return false;
+  return delivery.mode == DeliveryMode::final_info ||
+         (delivery.mode == DeliveryMode::whole && delivery.repeated);
+}
+
+// What is given is final, so a server that sums over the tree does it itself: it knows more
+// conventions than we do, and several meet in one trace. Not so if it does not see the whole trace
+// in one POST. A late root's own sum is not that of the trace.
+bool MlflowDelivery::gives_token_usage(const TraceDelivery& delivery) const {
+  if (delivery.mode == DeliveryMode::final_info || !delivery.trace.info.token_usage) return false;
+  if (!context_.capabilities.token_usage_in_start_trace) return false;
+  return !context_.capabilities.sums_over_tree ||
+         delivery.trace.otlp.size() > context_.max_post_bytes;
+}
+
+void MlflowDelivery::send_info(std::size_t index) {
+  const TraceDelivery& delivery = items_[index].delivery;
+  if (aborted_) {
+    fail(index, *aborted_, false);
+    info_finished();
+  } else if (delivery.mode == DeliveryMode::spans_only) {
+    info_finished();
+  } else if (look_first(delivery)) {
+    look_up(index);
+  } else {
+    start_trace(index);
+  }
+}
+
+void MlflowDelivery::look_up(std::size_t index) {
+  const auto self = shared_from_this();
+  items_[index].looked_up = true;
+  const TraceId id = items_[index].delivery.trace.info.trace_id;
+  context_.client.get_trace(id, [self, index](const Answer<std::optional<KnownTrace>>& answer) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) {
+      return self->info_failed(index, *failure);
+    }
+    if (self->aborted_) return self->info_failed(index, *self->aborted_);
+    const auto& known = std::get<std::optional<KnownTrace>>(answer);
+    known ? self->found(index, known->experiment_id) : self->start_trace(index);
+  });
+}
+
+// Only the daemon that holds the root writes state, times and link of a trace that is there.
+void MlflowDelivery::found(std::size_t index, const std::string& experiment_id) {
+  Item& item = items_[index];
+  item.experiment_id = experiment_id;
+  item.joins_others = true;
+  item.ends_after_spans = item.delivery.mode != DeliveryMode::without_root;
+  info_stored(index);
+}
+
+void MlflowDelivery::start_trace(std::size_t index) {
+  const auto self = shared_from_this();
+  Item& item = items_[index];
+  item.gave_token_usage = gives_token_usage(item.delivery);
+  context_.client.start_trace(
+      item.delivery.trace.info, context_.experiment_id, context_.model_id, item.gave_token_usage,
+      context_.metadata, [self, index](const Answer<bool>& answer) {
+        Item& started = self->items_[index];
+        if (const auto* failure = std::get_if<Failure>(&answer)) {
+          const bool exists = says_trace_exists(*failure) && !started.looked_up;
+          return exists ? self->look_up(index) : self->info_failed(index, *failure);
+        }
+        started.joins_others |= std::get<bool>(answer);
+        self->info_stored(index);
+      });
+}
+
+void MlflowDelivery::info_failed(std::size_t index, const Failure& failure) {
+  if (!aborted_ && concerns_every_trace(failure)) aborted_ = failure;
+  fail(index, failure, false);
+  info_finished();
+}
+
+void MlflowDelivery::info_stored(std::size_t index) {
+  items_[index].info_stored = true;
+  info_finished();
+}
+
+void MlflowDelivery::info_finished() {
+  const auto self = shared_from_this();  // the last answer may end this delivery
+  context_.request_slots.release();
+  if (--open_infos_ == 0) post_all();
+}
+
+void MlflowDelivery::post_all() {
+  const bool unreachable = aborted_ && aborted_->http_status == 0;
+  if (unreachable) {
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (!items_[i].outcome) fail(i, *aborted_, false);
+    }
+    return;
+  }
+  aborted_.reset();
+  for (Post& post : plan_posts()) {
+    auto shared = std::make_shared<Post>(std::move(post));
+    context_.request_slots.enter([self = shared_from_this(), shared] { self->send_post(shared); });
+  }
+}
+
+// Sorted by trace id within each POST: the server locks in the order it reads.
+std::vector<MlflowDelivery::Post> MlflowDelivery::plan_posts() {
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (!items_[i].outcome) open.push_back(i);
+  }
+  std::ranges::sort(open, [this](std::size_t a, std::size_t b) {
+    return items_[a].delivery.trace.info.trace_id < items_[b].delivery.trace.info.trace_id;
+  });
+  std::vector<Post> posts;
+  std::vector<std::uint64_t> bytes;
+  for (const std::size_t i : open) {
+    const std::uint64_t size = items_[i].delivery.trace.otlp.size();
+    std::size_t at = 0;
+    while (at < posts.size() && (posts[at].experiment_id != items_[i].experiment_id ||
+                                 bytes[at] + size > context_.max_post_bytes)) {
+      ++at;
+    }
+    if (at == posts.size()) {
+      posts.push_back({.experiment_id = items_[i].experiment_id, .items = {}});
+      bytes.push_back(0);
+    }
+    posts[at].items.push_back(i);
+    bytes[at] += size;
+  }
+  return posts;
+}
+
+// From 3.12 on, spans with tokens do not move the times of a trace that StartTraceV3 began.
+std::string MlflowDelivery::roots_for_times(const Post& post) const {
+  std::string roots;
+  if (!context_.capabilities.token_usage_in_start_trace) return roots;
+  for (const std::size_t i : post.items) {
+    if (!items_[i].ends_after_spans) continue;
+    if (const auto root = bare_root(items_[i].delivery.trace.otlp)) roots += *root;
+  }
+  return roots;
+}
+
+// Written when it is sent: bodies that wait would be copies of the trace.
+std::string MlflowDelivery::next_body(Post& post) const {
+  if (!std::exchange(post.roots_sent, true)) {
+    if (std::string roots = roots_for_times(post); !roots.empty()) return roots;
+  }
+  if (items_[post.items.front()].in_several_posts) return next_run(post);  // a trace of its own
+  post.is_last = true;
+  std::size_t bytes = 0;
+  for (const std::size_t i : post.items) bytes += items_[i].delivery.trace.otlp.size();
+  std::string body;
+  body.reserve(bytes);
+  for (const std::size_t i : post.items) body += items_[i].delivery.trace.otlp;
+  return body;
+}
+
+std::string MlflowDelivery::next_run(Post& post) const {
+  const PreparedTrace& trace = items_[post.items.front()].delivery.trace;
+  auto run = take_spans(trace.otlp, post.next_span, context_.max_post_bytes);
+  if (!run) std::abort();  // prepare_trace() wrote these bytes
+  post.next_span += run->span_count;
+  post.is_last = post.next_span >= trace.span_count;
+  return std::move(run->otlp);
+}
+
+void MlflowDelivery::send_post(const std::shared_ptr<Post>& post) {
+  const auto self = shared_from_this();
+  if (aborted_) return post_answered(post, *aborted_);
+  context_.client.post_spans(
+      post->experiment_id, next_body(*post),
+      [self, post](const Answer<std::monostate>& answer) { self->post_answered(post, answer); });
+}
+
+void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
+                                   const Answer<std::monostate>& answer) {
+  const auto self = shared_from_this();
+  if (const auto* failure = std::get_if<Failure>(&answer)) {
+    if (failure->http_status == 0) aborted_ = *failure;
+    const bool alone = post->items.size() == 1;
+    if (alone && says_trace_exists(*failure) && !items_[post->items.front()].looked_up) {
+      return post_where_it_lives(post, *failure);
+    }
+    if (refuses_nul(*failure) && replace_nul(*post)) return post_again(post);
+    context_.request_slots.release();
+    for (const std::size_t i : post->items) fail(i, *failure, !alone);
+    return;
+  }
+  if (!post->is_last) return send_post(post);
+  context_.proof.holds() ? post_stored(post) : read_back(post);
+}
+
+void MlflowDelivery::post_stored(const std::shared_ptr<Post>& post) {
+  context_.request_slots.release();
+  for (const std::size_t i : post->items) spans_stored(i);
+}
+
+// From its first request on: what is stored already is stored once.
+void MlflowDelivery::post_again(const std::shared_ptr<Post>& post) {
+  post->roots_sent = post->is_last = false;
+  post->next_span = 0;
+  send_post(post);
+}
+
+// True if there was one.
+bool MlflowDelivery::replace_nul(Item& item, bool count) {
+  Repairs repairs;
+  std::string& spans = item.delivery.trace.otlp;
+  auto texts = repair_texts(spans, otlp::MessageType::traces_data, Nul::replace, repairs);
+  if (!texts) return false;
+  spans = *std::move(texts);
+  if (count) context_.texts.repairs += repairs;
+  return true;
+}
+
+bool MlflowDelivery::replace_nul(const Post& post) {
+  context_.texts.refuses_nul = true;
+  bool replaced = false;
+  for (const std::size_t i : post.items) replaced |= replace_nul(items_[i], true);
+  return replaced;
+}
+
+// Late spans whose client names another experiment than that of the trace.
+void MlflowDelivery::post_where_it_lives(const std::shared_ptr<Post>& post,
+                                         const Failure& refusal) {
+  const auto self = shared_from_this();
+  Item& item = items_[post->items.front()];
+  item.looked_up = true;
+  const TraceId id = item.delivery.trace.info.trace_id;
+  context_.client.get_trace(id,
+                            [self, post, refusal](const Answer<std::optional<KnownTrace>>& answer) {
+                              if (const auto* failure = std::get_if<Failure>(&answer)) {
+                                return self->post_answered(post, *failure);
+                              }
+                              const auto& known = std::get<std::optional<KnownTrace>>(answer);
+                              if (!known) return self->post_answered(post, refusal);
+                              post->experiment_id = known->experiment_id;
+                              self->post_again(post);
+                            });
+}
+
+void MlflowDelivery::fail(std::size_t index, const Failure& failure, bool batch) {
+  finish(index, {.kind = kind_of(failure.failure_class),
+                 .failure = failure,
+                 .batch = batch,
+                 .info_stored = items_[index].info_stored || items_[index].spans_stored,
+                 .spans_stored = items_[index].spans_stored});
+}
+
+void MlflowDelivery::finish(std::size_t index, Outcome outcome) {
+  items_[index].outcome = std::move(outcome);
+  if (--open_items_ > 0) return;
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(items_.size());
+  for (Item& item : items_) outcomes.push_back(*std::move(item.outcome));
+  done_(std::move(outcomes));
+}
+
+}  // namespace tracelink

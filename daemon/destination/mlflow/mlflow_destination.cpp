@@ -1,0 +1,192 @@
+#include "daemon/destination/mlflow/mlflow_destination.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "daemon/mlflow/trace/text_limits.hpp"
+
+namespace tracelink {
+
+namespace {
+
+constexpr std::chrono::milliseconds kShortestWait{10};
+
+Failure transient(std::string message) {
+  Failure failure;
+  failure.message = std::move(message);
+  return failure;
+}
+
+Failure registration_hold(const std::optional<RegistrationStatus>& status,
+                          const std::string& requested_experiment) {
+  Failure failure = transient("the model is being registered");
+  if (status && status->failure) failure = *status->failure;
+  // The experiment that failed is the link's own, not one that a client asked for.
+  if (failure.scope == FailureScope::experiment && !requested_experiment.empty()) {
+    failure.scope = FailureScope::link;
+  }
+  if (!status || !status->failure) failure.scope = FailureScope::link;
+  return failure;
+}
+
+}  // namespace
+
+MlflowDestination::MlflowDestination(Options options, HttpClient& http, TrackingClient& client,
+                                     Registrar& registrar, LinkLookup lookup, Reporter& reporter,
+                                     const Clock& clock, RandomSource& random)
+    : options_(std::move(options)),
+      http_(http),
+      registrar_(registrar),
+      client_(client),
+      lookup_(std::move(lookup)),
+      reporter_(reporter),
+      clock_(clock),
+      probe_(client, registrar, reporter, clock, random),
+      request_slots_(std::max<std::size_t>(options_.connections, 1)),
+      proof_(client, clock) {}
+
+MlflowDestination::~MlflowDestination() = default;
+
+std::optional<Failure> MlflowDestination::refusal(const LinkHash& link,
+                                                  const std::string& experiment) {
+  probe_.check_after_pause();
+  if (!probe_.capabilities()) return probe_.failure();
+  const Resolved resolved = target(link, experiment);
+  const auto* failure = std::get_if<Failure>(&resolved);
+  if (failure == nullptr) return std::nullopt;
+  const bool needs_operator = failure->failure_class == FailureClass::configuration;
+  if (failure->scope == FailureScope::server && needs_operator) probe_.refused(*failure);
+  return *failure;
+}
+
+MlflowDestination::Resolved MlflowDestination::target(const LinkHash& link,
+                                                      const std::string& experiment) {
+  Target target{.model_id = {}, .experiment_id = experiment, .version = {}};
+  if (!link.is_zero()) {
+    if (!registrar_.status(link)) {
+      const auto definition = lookup_(link);
+      if (!definition) {
+        return configuration_failure(FailureScope::link,
+                                     "the link's definition is lost: " + definition.error().message,
+                                     "restore state_dir/models/links/" + link.hex());
+      }
+      registrar_.want(link, *definition);
+    }
+    const ResolvedModel* model = registrar_.ready(link);
+    if (model == nullptr) return registration_hold(registrar_.status(link), experiment);
+    target.model_id = model->model_id;
+    target.version = model->version;
+    if (experiment.empty()) target.experiment_id = model->experiment_id;
+  }
+  if (target.experiment_id.empty()) {
+    return configuration_failure(FailureScope::link,
+                                 "the traces name neither a model nor an experiment",
+                                 "set model.name, or experiment.name");
+  }
+  return target;
+}
+
+void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
+  const LinkHash link = batch.front().link;
+  const std::string experiment = batch.front().experiment;
+  const Resolved resolved = target(link, experiment);
+  const auto* to = std::get_if<Target>(&resolved);
+  if (to == nullptr || !probe_.capabilities()) std::abort();  // refusal() was not asked
+  MlflowDelivery::Context context{
+      .client = client_,
+      .request_slots = request_slots_,
+      .proof = proof_,
+      .texts = texts_,
+      .capabilities = *probe_.capabilities(),
+      .model_id = to->model_id,
+      .experiment_id = to->experiment_id,
+      .metadata = options_.metadata,
+      .tags = version_tags(to->version),
+      .max_post_bytes = options_.max_batch_bytes,
+      .run_refused = [this](const std::string& run_id, const Failure& failure) {
+        run_refused(run_id, failure);
+      }};
+  for (const TraceDelivery& delivery : batch) {
+    if (!delivery.repeated) texts_.repairs += delivery.trace.repairs;
+  }
+  const auto delivery = std::make_shared<MlflowDelivery>(
+      std::move(context), std::move(batch),
+      [this, link, experiment, done = std::move(done)](std::vector<Outcome> outcomes) {
+        learn_from(link, experiment, outcomes);
+        finished_.emplace_back(done, std::move(outcomes));
+      });
+  std::erase_if(deliveries_, [](const auto& known) { return known.expired(); });
+  deliveries_.push_back(delivery);
+  delivery->start();
+}
+
+std::map<std::string, std::string> MlflowDestination::version_tags(
+    const std::string& version) const {
+  if (options_.version_tag.empty() || version.empty()) return {};
+  return {{options_.version_tag, fit_column(version, kMaxTagValue)}};
+}
+
+ServerStatus MlflowDestination::server() const {
+  ServerStatus status = probe_.status();
+  status.repairs = texts_.repairs;
+  status.run_links_refused = run_links_refused_;
+  return status;
+}
+
+void MlflowDestination::learn_from(const LinkHash& link, const std::string& experiment,
+                                   const std::vector<Outcome>& outcomes) {
+  for (const Outcome& outcome : outcomes) {
+    const Failure& failure = outcome.failure;
+    if (outcome.kind == OutcomeKind::delivered || failure.http_status != 0) probe_.heard();
+    if (outcome.kind == OutcomeKind::delivered) {
+      probe_.answered();
+    } else if (outcome.kind == OutcomeKind::transient && failure.http_status == 0) {
+      probe_.connection_lost(failure);
+    } else if (outcome.kind == OutcomeKind::configuration) {
+      if (failure.scope == FailureScope::server) probe_.refused(failure);
+      const bool of_link = failure.scope == FailureScope::link ||
+                           (failure.scope == FailureScope::experiment && experiment.empty());
+      if (of_link) registrar_.verify_again(link);
+    }
+  }
+}
+
+void MlflowDestination::poll(std::chrono::milliseconds timeout) {
+  registrar_.advance();
+  probe_.advance();
+  const SteadyTime now = clock_.steady();
+  for (const auto& due : {registrar_.next_due(), probe_.next_due()}) {
+    if (!due) continue;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*due - now);
+    timeout = std::min(timeout, std::max(wait, kShortestWait));
+  }
+  if (!finished_.empty()) timeout = std::chrono::milliseconds(0);
+  http_.poll(timeout);
+  run_finished();
+}
+
+void MlflowDestination::run_refused(const std::string& run_id, const Failure& failure) {
+  ++run_links_refused_;
+  reporter_.failure("runs named by clients", "run " + run_id + ": " + failure.message,
+                    "correct the header x-mlflow-run-id where the application sets it; the traces "
+                    "are delivered without the run");
+}
+
+void MlflowDestination::run_finished() {
+  while (!finished_.empty()) {
+    auto [done, outcomes] = std::move(finished_.front());
+    finished_.pop_front();
+    done(std::move(outcomes));
+  }
+}
+
+void MlflowDestination::cancel() {
+  for (const auto& known : deliveries_) {
+    if (const auto delivery = known.lock()) delivery->abort(transient("stopping"));
+  }
+  http_.cancel_all();
+  run_finished();
+}
+
+}  // namespace tracelink

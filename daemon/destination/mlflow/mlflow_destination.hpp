@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "daemon/destination/destination.hpp"
+#include "daemon/destination/mlflow/mlflow_delivery.hpp"
+#include "daemon/destination/mlflow/request_slots.hpp"
+#include "daemon/destination/mlflow/server_probe.hpp"
+#include "daemon/destination/mlflow/server_texts.hpp"
+#include "daemon/destination/mlflow/spans_proof.hpp"
+#include "daemon/http/http_client.hpp"
+#include "daemon/mlflow/registration/registration.hpp"
+#include "daemon/mlflow/rest/tracking_client.hpp"
+#include "daemon/types/link_definition.hpp"
+
+namespace tracelink {
+
+// Traces to an MLflow tracking server, linked to the LoggedModel of their link.
+//
+// Drives the HttpClient and the Registrar. Threads: the forwarder's, except wakeup(). Lifetime: the
+// references outlive this object; cancel() before it is destroyed.
+class MlflowDestination final : public Destination {
+ public:
+  struct Options {
+    std::size_t connections = 2;  // requests for traces under way at once
+    std::uint64_t max_batch_bytes = 8u << 20;
+    std::map<std::string, std::string> metadata;  // stamped on traces that do not have the key
+    std::string version_tag;                      // key of the tag on linked traces; empty: none
+  };
+
+  MlflowDestination(Options options, HttpClient& http, TrackingClient& client, Registrar& registrar,
+                    LinkLookup lookup, Reporter& reporter, const Clock& clock,
+                    RandomSource& random);
+  ~MlflowDestination() override;
+
+  std::optional<Failure> refusal(const LinkHash& link, const std::string& experiment) override;
+  std::vector<LinkHash> take_changed_links() override { return registrar_.take_changed(); }
+  void deliver(std::vector<TraceDelivery> batch, Done done) override;
+  void poll(std::chrono::milliseconds timeout) override;
+  void wakeup() override { http_.wakeup(); }
+  void cancel() override;
+  ServerStatus server() const override;
+
+ private:
+  struct Target {
+    std::string model_id;
+    std::string experiment_id;
+    std::string version;
+  };
+  using Resolved = std::variant<Target, Failure>;
+  Resolved target(const LinkHash& link, const std::string& experiment);
+  std::map<std::string, std::string> version_tags(const std::string& version) const;
+  void learn_from(const LinkHash& link, const std::string& experiment,
+                  const std::vector<Outcome>& outcomes);
+  void run_refused(const std::string& run_id, const Failure& failure);
+  void run_finished();
+
+  const Options options_;
+  HttpClient& http_;
+  Registrar& registrar_;
+  TrackingClient& client_;
+  const LinkLookup lookup_;
+  Reporter& reporter_;
+  const Clock& clock_;
+  ServerProbe probe_;
+  RequestSlots request_slots_;
+  SpansProof proof_;
+  ServerTexts texts_;
+  std::uint64_t run_links_refused_ = 0;
+  std::vector<std::weak_ptr<MlflowDelivery>> deliveries_;
+  std::deque<std::pair<Done, std::vector<Outcome>>> finished_;
+};
+
+}  // namespace tracelink

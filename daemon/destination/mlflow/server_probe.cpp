@@ -1,0 +1,107 @@
+#include "daemon/destination/mlflow/server_probe.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace tracelink {
+
+namespace {
+
+constexpr auto kConfigurationWait = std::chrono::milliseconds(60'000);
+// A server closes connections that are idle for some seconds (uvicorn: 5 s), so one that is used
+// again later is a new one, and so may the server be.
+constexpr auto kPause = std::chrono::seconds(5);
+constexpr RetryDelay kDelay{};
+
+Failure not_asked_yet() {
+  Failure failure;
+  failure.message = "the tracking server has not answered yet";
+  return failure;
+}
+
+}  // namespace
+
+ServerProbe::ServerProbe(TrackingClient& client, Registrar& registrar, Reporter& reporter,
+                         const Clock& clock, RandomSource& random)
+    : client_(client),
+      registrar_(registrar),
+      reporter_(reporter),
+      clock_(clock),
+      random_(random),
+      failure_(not_asked_yet()) {}
+
+ServerStatus ServerProbe::status() const {
+  using State = ServerStatus::State;
+  if (refusing_) return {State::refusing, version_};
+  return {capabilities_ || paused_ ? State::up : State::down, version_};
+}
+
+void ServerProbe::check_after_pause() {
+  const SteadyTime now = clock_.steady();
+  if (!capabilities_ || now - heard_at_ < kPause) return;
+  capabilities_.reset();
+  paused_ = true;
+  failure_ = not_asked_yet();
+  due_ = now;
+}
+
+void ServerProbe::heard() { heard_at_ = clock_.steady(); }
+
+void ServerProbe::answered() {
+  heard();
+  refusing_ = false;
+}
+
+void ServerProbe::advance() {
+  if (capabilities_ || asking_ || clock_.steady() < due_) return;
+  asking_ = true;
+  client_.get_version([this](const Answer<ServerVersion>& answer) { received(answer); });
+}
+
+std::optional<SteadyTime> ServerProbe::next_due() const {
+  if (capabilities_ || asking_) return std::nullopt;
+  return due_;
+}
+
+void ServerProbe::received(const Answer<ServerVersion>& answer) {
+  asking_ = false;
+  if (const auto* failure = std::get_if<Failure>(&answer)) return failed(*failure);
+  const auto& version = std::get<ServerVersion>(answer);
+  const bool is_same = std::exchange(version_, version.text) == version.text;
+  if (const auto unsupported = unsupported_server(version)) return failed(*unsupported);
+  capabilities_ = capabilities_of(version);
+  client_.set_capabilities(*capabilities_);
+  failures_ = 0;
+  heard();
+  if (std::exchange(paused_, false) && is_same) return registrar_.verify_when_asked();
+  refusing_ = false;
+  reporter_.recovered(kServerSubject);
+  if (was_connected_) registrar_.server_changed();
+  was_connected_ = true;
+}
+
+void ServerProbe::failed(const Failure& failure) {
+  paused_ = false;
+  failure_ = failure;
+  failure_.scope = FailureScope::server;
+  reporter_.failure(kServerSubject, failure.message, failure.remedy);
+  refusing_ = failure.failure_class == FailureClass::configuration;
+  auto wait = kDelay.after(++failures_, random_, failure.retry_after);
+  if (refusing_) wait = std::max(wait, kConfigurationWait);
+  due_ = clock_.steady() + wait;
+}
+
+void ServerProbe::connection_lost(const Failure& failure) {
+  paused_ = false;
+  capabilities_.reset();
+  failure_ = failure;
+  failure_.scope = FailureScope::server;
+}
+
+void ServerProbe::refused(const Failure& failure) {
+  failure_ = failure;
+  refusing_ = true;
+}
+
+}  // namespace tracelink

@@ -1,0 +1,190 @@
+#include "daemon/forward/dead_letter_writer.hpp"
+
+#include <utility>
+
+#include "daemon/codec/span_ids.hpp"
+#include "daemon/forward/scope_name.hpp"
+#include "daemon/forward/span_accounting.hpp"
+#include "daemon/forward/trace_loader.hpp"
+
+namespace tracelink {
+
+namespace {
+
+constexpr auto kRetry = std::chrono::minutes(1);
+constexpr std::size_t kRetriesAtOnce = 16;
+constexpr const char* kSubject = "dead letters";
+constexpr const char* kMakeRoom =
+    "make room: look at them with 'tracelink dead-letters ls', or raise queue.max_bytes";
+constexpr const char* kCheckDisk = "check the disk of state_dir";
+
+std::uint32_t dead_spans(const std::vector<Completion>& completions) {
+  std::uint32_t spans = 0;
+  for (const Completion& completion : completions) spans += completion.dead_lettered;
+  return spans;
+}
+
+// `completions`: one a part.
+std::vector<RecordEnd> ends_of(const std::vector<Part>& parts,
+                               const std::vector<Completion>& completions) {
+  std::vector<RecordEnd> ends;
+  ends.reserve(completions.size());
+  for (std::size_t i = 0; i < completions.size(); ++i) {
+    ends.push_back({.sequence = parts[i].sequence,
+                    .delivered = completions[i].delivered,
+                    .dead_lettered = completions[i].dead_lettered,
+                    .duplicate = completions[i].duplicate});
+  }
+  return ends;
+}
+
+std::string join(const std::vector<std::string>& pieces) {
+  std::string all;
+  for (const std::string& piece : pieces) all += piece;
+  return all;
+}
+
+}  // namespace
+
+DeadLetterWriter::DeadLetterWriter(RecordSource& source, DeadLetterStore& store,
+                                   DeliveryLedger& ledger, Reporter& reporter, const Clock& clock,
+                                   Finished finished)
+    : source_(source),
+      store_(store),
+      ledger_(ledger),
+      reporter_(reporter),
+      clock_(clock),
+      finished_(std::move(finished)) {
+  source_.set_external_bytes(store_.bytes());
+  ledger_.set_on_journal_synced([this] { finish_pending_letters(); });
+}
+
+bool DeadLetterWriter::complete_if_dead_lettered(const StoredRecord& stored) {
+  const auto end = store_.claim(stored.sequence, stored.record.slice.trace_id);
+  if (!end) return false;
+  const std::uint64_t spans = std::uint64_t{end->delivered} + end->dead_lettered + end->duplicate;
+  if (spans != stored.record.slice.span_count) return false;  // the file was changed by hand
+  ledger_.complete({{.position = stored.position,
+                     .delivered = end->delivered,
+                     .dead_lettered = end->dead_lettered,
+                     .duplicate = end->duplicate}});
+  return true;
+}
+
+void DeadLetterWriter::all_read() {
+  if (std::exchange(all_read_, true) || !store_.has_pending()) return;
+  ledger_.complete({});  // a sync follows, and with it the letters are finished
+}
+
+void DeadLetterWriter::finish_pending_letters() {
+  if (auto finished = store_.finish_pending(all_read_); !finished) {
+    reporter_.failure(kSubject, finished.error().message, kCheckDisk);
+  }
+}
+
+void DeadLetterWriter::dead_letter(TraceWork work, std::string reason, Failure answer) {
+  PendingDeadLetter pending{std::move(work), std::move(reason), std::move(answer)};
+  if (auto done = try_to_dead_letter(pending); !done) park(std::move(pending), done.error());
+}
+
+void DeadLetterWriter::retry_due() {
+  if (parked_.empty() || clock_.steady() < due_) return;
+  for (std::size_t n = 0; n < kRetriesAtOnce && !parked_.empty(); ++n) {
+    PendingDeadLetter pending = std::move(parked_.front());
+    parked_.pop_front();
+    parked_records_ -= pending.work.parts.size();
+    const auto done = try_to_dead_letter(pending);
+    if (done) continue;
+    due_ = clock_.steady() + kRetry;
+    return park(std::move(pending), done.error());
+  }
+}
+
+void DeadLetterWriter::for_each(const std::function<void(TraceWork&)>& change) {
+  for (PendingDeadLetter& pending : parked_) change(pending.work);
+}
+
+Result<void> DeadLetterWriter::try_to_dead_letter(PendingDeadLetter& pending) {
+  auto content = dead_spans_of(pending.work);
+  if (!content && content.error().code == ErrorCode::closed) {
+    finished_(pending.work.trace_id);
+    return {};
+  }
+  if (!content) return std::move(content).error();
+  // It may never have been sent; what comes late for the trace must not choose another link.
+  if (pending.work.link_obstacle == LinkObstacle::none) {
+    if (auto fixed = ledger_.fix_links({&pending.work}); !fixed) return fixed;
+  }
+  if (content->spans > 0) {
+    if (auto written = store_.write(letter(pending, *content)); !written) return written;
+    source_.set_external_bytes(store_.bytes());
+    ++dead_lettered_;
+  }
+  ledger_.complete(content->completions);
+  reporter_.recovered(kSubject);
+  finished_(pending.work.trace_id);
+  return {};
+}
+
+Result<DeadLetterWriter::DeadSpans> DeadLetterWriter::dead_spans_of(TraceWork& work) const {
+  auto loaded = load_trace(source_, work);
+  if (!loaded && loaded.error().code != ErrorCode::corrupt) return std::move(loaded).error();
+  DeadSpans content;
+  if (loaded) content.service = loaded->prepared.service;
+  if (!loaded || !work.bisection) {
+    auto slices = loaded ? Result(std::move(loaded->slices)) : load_slices(source_, work);
+    if (!slices) return std::move(slices).error();
+    content.completions = account_all_dead(work.parts, *slices);
+    content.spans = dead_spans(content.completions);
+    content.otlp = loaded ? std::move(loaded->prepared.otlp) : join(*slices);
+    return content;
+  }
+  const auto& bad = work.bisection->search.bad();
+  auto selected =
+      select_spans(loaded->prepared, [&](std::size_t index) { return bad.contains(index); });
+  if (!selected) return std::move(selected).error();
+  const auto ids = span_ids(selected->otlp);
+  if (!ids) return ids.error();
+  const SpanIds refused(ids->begin(), ids->end());
+  content.otlp = std::move(selected->otlp);
+  content.completions = account_spans(work.parts, loaded->slices, refused);
+  content.spans = dead_spans(content.completions);
+  return content;
+}
+
+DeadLetter DeadLetterWriter::letter(const PendingDeadLetter& pending, DeadSpans& content) const {
+  const TraceWork& work = pending.work;
+  return {.trace_id = work.trace_id,
+          .segment_id = work.parts.front().position.segment_id,
+          .offset = work.parts.front().position.offset,
+          .spans = content.spans,
+          .reason = pending.reason,
+          .answer = pending.answer,
+          .model = link_name(work.group.link, source_),
+          .link = work.accepted_link,
+          .experiment = work.group.experiment,
+          .accepted_at = work.accepted_at,
+          .service = content.service,
+          .peer = work.peer,
+          .otlp = std::move(content.otlp),
+          .records = ends_of(work.parts, content.completions)};
+}
+
+void DeadLetterWriter::park(PendingDeadLetter pending, const Error& error) {
+  if (parked_.empty()) due_ = clock_.steady() + kRetry;
+  parked_records_ += pending.work.parts.size();
+  reporter_.failure(kSubject, error.message,
+                    error.code == ErrorCode::no_space ? kMakeRoom : kCheckDisk);
+  parked_.push_back(std::move(pending));
+}
+
+std::optional<SteadyTime> DeadLetterWriter::next_due() const {
+  if (parked_.empty()) return std::nullopt;
+  return due_;
+}
+
+void DeadLetterWriter::add_links(LinkSet& to) const {
+  for (const PendingDeadLetter& pending : parked_) to.insert(pending.work.group.link);
+}
+
+}  // namespace tracelink

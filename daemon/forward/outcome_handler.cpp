@@ -1,0 +1,301 @@
+#include "daemon/forward/outcome_handler.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "daemon/forward/scope_name.hpp"
+
+namespace tracelink {
+
+namespace {
+
+constexpr auto kConfigurationWait = std::chrono::minutes(1);
+constexpr auto kOthersGoThrough = std::chrono::seconds(5);
+constexpr int kSuspicionFailures = 3;
+// While nothing else fails, its own infos show between the failures that the server is well.
+constexpr auto kCalmSuspicionTime = std::chrono::seconds(1);
+constexpr auto kSuspicionTime = std::chrono::minutes(2);
+constexpr auto kInfoSuspicionTime = std::chrono::hours(24);
+
+// The refusal was of the spans: the info step, if there was one, had succeeded.
+bool spans_were_refused(const BatchInFlight::Item& item, const Outcome& outcome) {
+  return outcome.info_stored || item.mode == DeliveryMode::spans_only;
+}
+
+// The server worked on the request, whatever it thought of it.
+bool server_is_well(const Outcome& outcome) {
+  switch (outcome.kind) {
+    case OutcomeKind::delivered:
+    case OutcomeKind::poison:
+      return true;
+    case OutcomeKind::unknown:
+      return outcome.info_stored;
+    case OutcomeKind::transient:
+    case OutcomeKind::configuration:
+      return false;
+  }
+  return false;
+}
+
+bool any(const std::vector<Outcome>& outcomes, OutcomeKind kind) {
+  return std::ranges::any_of(outcomes,
+                             [&](const Outcome& outcome) { return outcome.kind == kind; });
+}
+
+// What says most about the scope: a configuration failure, else the first one; null if there is
+// none.
+const Failure* decisive_failure(const std::vector<Outcome>& outcomes) {
+  const Failure* first = nullptr;
+  for (const Outcome& outcome : outcomes) {
+    if (outcome.kind == OutcomeKind::configuration) return &outcome.failure;
+    if (outcome.kind != OutcomeKind::delivered && first == nullptr) first = &outcome.failure;
+  }
+  return first;
+}
+
+}  // namespace
+
+std::size_t BatchInFlight::records() const {
+  std::size_t records = 0;
+  for (const Item& item : items) records += item.work.parts.size();
+  return records;
+}
+
+OutcomeHandler::OutcomeHandler(Parts parts, Finished finished)
+    : parts_(parts), finished_(std::move(finished)) {}
+
+void OutcomeHandler::handle(BatchInFlight flight, const std::vector<Outcome>& outcomes) {
+  ++counters_.batches;
+  if (any(outcomes, OutcomeKind::delivered)) {
+    last_delivery_ = parts_.clock.steady();
+    last_delivery_at_ = parts_.clock.wall();
+  }
+  if (any(outcomes, OutcomeKind::transient)) last_trouble_ = parts_.clock.steady();
+  handle_scopes(flight.group, outcomes);
+  std::vector<TraceWork> refused;
+  std::vector<TraceWork> suspected;
+  for (std::size_t i = 0; i < flight.items.size(); ++i) {
+    const Outcome& outcome = outcomes[i];
+    Item& item = flight.items[i];
+    count(outcome.kind);
+    if (outcome.kind != OutcomeKind::delivered) item.work.repeated = true;
+    if (outcome.batch && outcome.kind == OutcomeKind::poison) {
+      refused.push_back(std::move(item.work));
+    } else if (outcome.batch && outcome.kind == OutcomeKind::unknown) {
+      suspected.push_back(std::move(item.work));
+    } else {
+      handle_item(std::move(item), outcome);
+    }
+  }
+  spdlog::debug("batch ended traces={} delivered={}", outcomes.size(),
+                std::ranges::count(outcomes, OutcomeKind::delivered, &Outcome::kind));
+  split(std::move(refused), std::chrono::milliseconds(0));
+  split(std::move(suspected), trace_delay_.after(1, parts_.random));
+}
+
+void OutcomeHandler::handle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes) {
+  const bool well = std::ranges::any_of(outcomes, server_is_well);
+  const Failure* failure = decisive_failure(outcomes);
+  if (failure != nullptr) {
+    const ScopeKey key = scope_key(failure->scope, group);
+    const Failure told = told_of(key, *failure);
+    const std::string message = key.scope == FailureScope::experiment
+                                    ? scope_name(key, parts_.source) + ": " + told.message
+                                    : told.message;
+    const bool of_traces = well || is_of_traces(group, *failure);
+    parts_.reporter.failure(of_traces ? "single traces" : report_subject(key, parts_.source),
+                            message, told.remedy);
+    if (!of_traces) parts_.holds.failed(group, key, told);
+  }
+  if (well) parts_.holds.succeeded(group);
+  if (failure == nullptr) {
+    parts_.batch_size.grow();
+  } else if (!well && any(outcomes, OutcomeKind::transient)) {
+    parts_.batch_size.shrink();
+  }
+}
+
+// An unclear answer while others go through says something about these traces, not about the
+// server. A probe is another matter: its scope waits for what it says.
+bool OutcomeHandler::is_of_traces(const GroupKey& group, const Failure& failure) const {
+  return failure.failure_class == FailureClass::unknown && failure.scope == FailureScope::server &&
+         parts_.clock.steady() - kOthersGoThrough < last_delivery_ &&
+         parts_.holds.ask(group).permit == Holds::Permit::yes;
+}
+
+void OutcomeHandler::handle_item(Item item, const Outcome& outcome) {
+  switch (outcome.kind) {
+    case OutcomeKind::delivered:
+      return delivered(std::move(item));
+    case OutcomeKind::transient:
+      return again_after(std::move(item.work), outcome.failure);
+    case OutcomeKind::configuration:
+      return misconfigured(std::move(item.work));
+    case OutcomeKind::poison:
+      return refused_alone(std::move(item), outcome);
+    case OutcomeKind::unknown:
+      return suspected_alone(std::move(item), outcome);
+  }
+}
+
+void OutcomeHandler::delivered(Item item) {
+  if (item.work.bisection) {
+    item.work.bisection->search.current_delivered();
+    return continue_bisection(std::move(item.work));
+  }
+  const bool root = item.mode == DeliveryMode::whole || item.mode == DeliveryMode::final_info;
+  parts_.ledger.mark_delivered(item.work, root, item.start_ns);
+  parts_.ledger.complete(item.completions);
+  ++counters_.delivered_traces;
+  finished_(item.work.trace_id);
+}
+
+void OutcomeHandler::refused_alone(Item item, const Outcome& outcome) {
+  // A token sum that the server does not take is no reason to give up what it has.
+  if (outcome.spans_stored) return delivered(std::move(item));
+  const bool of_spans = spans_were_refused(item, outcome);
+  if (item.work.bisection && of_spans) {
+    item.work.bisection->refusal = outcome.failure;
+    item.work.bisection->search.current_refused();
+    return continue_bisection(std::move(item.work));
+  }
+  if (of_spans && item.span_count > 1) return isolate(std::move(item), outcome);
+  item.work.bisection.reset();
+  parts_.dead_letter_writer.dead_letter(
+      std::move(item.work), "the server refuses it: " + outcome.failure.message, outcome.failure);
+}
+
+void OutcomeHandler::isolate(Item item, const Outcome& outcome) {
+  const bool root = item.mode == DeliveryMode::whole || item.mode == DeliveryMode::final_info;
+  item.work.bisection =
+      std::make_unique<Bisection>(Bisection{SpanBisection(item.span_count), outcome.failure, root});
+  item.work.split_group = ++last_split_group_;
+  item.work.suspicion = {};
+  item.work.failures = 0;
+  again(std::move(item.work), std::chrono::milliseconds(0));
+}
+
+void OutcomeHandler::continue_bisection(TraceWork work) {
+  work.suspicion = {};
+  work.failures = 0;
+  if (work.bisection->search.current()) {
+    return again(std::move(work), std::chrono::milliseconds(0));
+  }
+  const Failure refusal = work.bisection->refusal;
+  parts_.ledger.mark_delivered(work, work.bisection->root_stored, 0);
+  parts_.dead_letter_writer.dead_letter(
+      std::move(work), "the server refuses these spans: " + refusal.message, refusal);
+}
+
+// The same answer stands for a bad span and for a database that went away
+// (docs/mlflow-servers.md#a-lost-connection), so time and the fate of the others have to tell.
+void OutcomeHandler::suspected_alone(Item item, const Outcome& outcome) {
+  TraceWork& work = item.work;
+  const bool of_info = !spans_were_refused(item, outcome);
+  const bool halves = work.bisection && work.bisection->search.current()->size() > 1;
+  if (halves && !of_info && !outcome.spans_stored) {
+    work.bisection->search.current_refused();
+    return again(std::move(work), std::chrono::milliseconds(0));
+  }
+  note_suspicion(work, of_info, outcome.failure);
+  if (of_info && is_given_up(work)) {
+    const std::string first = work.suspicion.first_answer;
+    return parts_.dead_letter_writer.dead_letter(
+        std::move(work),
+        "the server's answers to its info leave its fate open: at first: " + first +
+            "; at last: " + outcome.failure.message,
+        outcome.failure);
+  }
+  if (!of_info && is_judged(work.suspicion, outcome))
+    return refused_alone(std::move(item), outcome);
+  again_after(std::move(work), outcome.failure);
+}
+
+void OutcomeHandler::note_suspicion(TraceWork& work, bool of_info, const Failure& failure) {
+  Suspicion& suspicion = work.suspicion;
+  if (suspicion.failures == 0 || suspicion.of_info != of_info) {
+    suspicion = {of_info, 0, parts_.clock.steady(), failure.message};
+  }
+  ++suspicion.failures;
+  if (!of_info) return;
+  if (suspected_info_ && *suspected_info_ != work.trace_id) {
+    last_other_suspicion_ = parts_.clock.steady();
+  }
+  suspected_info_ = work.trace_id;
+}
+
+bool OutcomeHandler::is_judged(const Suspicion& suspicion, const Outcome& outcome) const {
+  if (suspicion.failures < kSuspicionFailures) return false;
+  const auto lasted = parts_.clock.steady() - suspicion.first;
+  const bool calm = outcome.info_stored && last_trouble_ < suspicion.first;
+  if (calm) return lasted >= kCalmSuspicionTime;
+  return lasted >= kSuspicionTime && last_delivery_ >= suspicion.first;
+}
+
+// A day after its acceptance, or of suspicion, and never because of a server that answers so to
+// all.
+bool OutcomeHandler::is_given_up(const TraceWork& work) const {
+  const Suspicion& suspicion = work.suspicion;
+  const auto lasted = parts_.clock.steady() - suspicion.first;
+  const bool is_old = parts_.clock.steady() - work.accepted >= kInfoSuspicionTime;
+  if (suspicion.failures < kSuspicionFailures || lasted < kSuspicionTime) return false;
+  if (lasted < kInfoSuspicionTime && !is_old) return false;
+  const bool is_alone = last_other_suspicion_ < suspicion.first && last_trouble_ < suspicion.first;
+  return last_delivery_ >= suspicion.first || (is_alone && lasted >= kInfoSuspicionTime);
+}
+
+// The breaker of the scope holds it, unless others of the scope go through: then it waits alone.
+void OutcomeHandler::misconfigured(TraceWork work) {
+  const bool held = parts_.holds.ask(work.group).permit != Holds::Permit::yes;
+  again(std::move(work), held ? std::chrono::milliseconds(0) : kConfigurationWait);
+}
+
+void OutcomeHandler::split(std::vector<TraceWork> works, std::chrono::milliseconds wait) {
+  std::ranges::sort(works,
+                    [](const TraceWork& a, const TraceWork& b) { return a.sequence < b.sequence; });
+  const std::size_t middle = works.size() / 2;
+  const std::uint64_t first = ++last_split_group_;
+  const std::uint64_t second = ++last_split_group_;
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    works[i].split_group = i < middle ? first : second;
+    again(std::move(works[i]), wait);
+  }
+}
+
+void OutcomeHandler::again(TraceWork work, std::chrono::milliseconds wait) {
+  work.not_before = parts_.clock.steady() + wait;
+  parts_.backlog.add(std::move(work));
+}
+
+void OutcomeHandler::again_after(TraceWork work, const Failure& failure) {
+  ++work.failures;
+  const auto wait = trace_delay_.after(work.failures, parts_.random, failure.retry_after);
+  again(std::move(work), wait);
+}
+
+void OutcomeHandler::retry_later(TraceWork work) { again_after(std::move(work), {}); }
+
+void OutcomeHandler::count(OutcomeKind kind) {
+  switch (kind) {
+    case OutcomeKind::delivered:
+      return;
+    case OutcomeKind::transient:
+      ++counters_.transient;
+      return;
+    case OutcomeKind::configuration:
+      ++counters_.configuration;
+      return;
+    case OutcomeKind::poison:
+      ++counters_.poison;
+      return;
+    case OutcomeKind::unknown:
+      ++counters_.unknown;
+      return;
+  }
+}
+
+}  // namespace tracelink

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "daemon/destination/destination.hpp"
+#include "daemon/forward/backlog.hpp"
+#include "daemon/forward/batch_size.hpp"
+#include "daemon/forward/dead_letter_writer.hpp"
+#include "daemon/forward/delivery_ledger.hpp"
+#include "daemon/forward/forward_status.hpp"
+#include "daemon/forward/holds.hpp"
+#include "daemon/report/reporter.hpp"
+
+namespace tracelink {
+
+// A batch that was given to the destination.
+struct BatchInFlight {
+  struct Item {
+    TraceWork work;
+    DeliveryMode mode = DeliveryMode::whole;
+    std::vector<Completion> completions;  // if every span of it is delivered
+    std::uint32_t span_count = 0;
+    std::uint64_t start_ns = 0;
+  };
+  GroupKey group;
+  bool invention = false;  // of a peer, and not known to work
+  std::vector<Item> items;
+  std::size_t records() const;
+};
+
+// Decides what becomes of each trace of a batch and of its scopes after the answers
+// (docs/design.md#classes-of-answers): done, again, split, searched or dead-lettered.
+//
+// Threads: one. Lifetime: the references outlive this object.
+class OutcomeHandler {
+ public:
+  using Finished = std::function<void(const TraceId&)>;
+  struct Parts {  // what it works on
+    RecordSource& source;
+    Backlog& backlog;
+    Holds& holds;
+    DeliveryLedger& ledger;
+    DeadLetterWriter& dead_letter_writer;
+    BatchSize& batch_size;
+    Reporter& reporter;
+    const Clock& clock;
+    RandomSource& random;
+  };
+  OutcomeHandler(Parts parts, Finished finished);
+
+  void handle(BatchInFlight flight, const std::vector<Outcome>& outcomes);
+  // Back to the backlog after a failure that is ours: the batch was not sent.
+  void retry_later(TraceWork work);
+
+  const ForwardCounters& counters() const { return counters_; }
+  std::optional<WallTime> last_delivery_at() const { return last_delivery_at_; }
+
+ private:
+  using Item = BatchInFlight::Item;
+
+  void handle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes);
+  bool is_of_traces(const GroupKey& group, const Failure& failure) const;
+  void handle_item(Item item, const Outcome& outcome);
+  void delivered(Item item);
+  void refused_alone(Item item, const Outcome& outcome);
+  void suspected_alone(Item item, const Outcome& outcome);
+  void misconfigured(TraceWork work);
+  void isolate(Item item, const Outcome& outcome);
+  void continue_bisection(TraceWork work);
+  void note_suspicion(TraceWork& work, bool of_info, const Failure& failure);
+  bool is_judged(const Suspicion& suspicion, const Outcome& outcome) const;
+  bool is_given_up(const TraceWork& work) const;
+  void split(std::vector<TraceWork> works, std::chrono::milliseconds wait);
+  void again(TraceWork work, std::chrono::milliseconds wait);
+  void again_after(TraceWork work, const Failure& failure);
+  void count(OutcomeKind kind);
+
+  const Parts parts_;
+  const Finished finished_;
+  const RetryDelay trace_delay_;
+  std::uint64_t last_split_group_ = 0;
+  SteadyTime last_delivery_ = SteadyTime::min();
+  SteadyTime last_trouble_ = SteadyTime::min();  // a transient failure
+  std::optional<TraceId> suspected_info_;        // the last one whose info had an unknown answer
+  SteadyTime last_other_suspicion_ = SteadyTime::min();  // another trace's turn to be that one
+  std::optional<WallTime> last_delivery_at_;
+  ForwardCounters counters_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,77 @@
+#include "daemon/mlflow/rest/answer_text.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace tracelink {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kMaxMessageBytes = 2'000;
+
+// MLflow's framework calls plain words text/html too, so that of refusals the body decides.
+bool is_html(const HttpResponse& response) {
+  const auto type = response.header("content-type").value_or("");
+  if (response.status < 300 && type.starts_with("text/html")) return true;
+  const auto first = response.body.find_first_not_of(" \t\r\n");
+  return first != std::string::npos && response.body[first] == '<';
+}
+
+std::string string_at(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// FastAPI's validation errors: type, place and reason. Its `input` is user data.
+std::string validation_text(const Json& details) {
+  std::string text;
+  for (const Json& detail : details) {
+    if (!detail.is_object()) continue;
+    text += (text.empty() ? "" : "; ") + string_at(detail, "msg") + ":";
+    const auto place = detail.find("loc");
+    if (place == detail.end() || !place->is_array()) continue;
+    for (const Json& part : *place) {
+      if (part.is_string()) text += " " + part.get<std::string>();
+    }
+  }
+  return text;
+}
+
+std::string message_of(const Json& body) {
+  const auto detail = body.find("detail");
+  if (detail != body.end() && detail->is_array()) return validation_text(*detail);
+  const std::string message = string_at(body, "message");
+  return message.empty() ? string_at(body, "detail") : message;
+}
+
+std::string made_safe(std::string_view text) {
+  for (const std::string_view mark : {"[SQL:", "[parameters:", "(Background on this error at:"}) {
+    text = text.substr(0, text.find(mark));
+  }
+  std::string safe(cut_text(text, kMaxMessageBytes));
+  for (char& c : safe) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  while (!safe.empty() && safe.back() == ' ') safe.pop_back();
+  return safe;
+}
+
+}  // namespace
+
+AnswerText read_answer_text(const HttpResponse& response) {
+  if (is_html(response)) return {"", "a web page instead of MLflow's REST API", true};
+  const Json body = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
+  if (!body.is_object()) return {"", made_safe(response.body), false};
+  return {string_at(body, "error_code"), made_safe(message_of(body)), false};
+}
+
+std::string_view cut_text(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  const auto continues = [&](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+  };
+  while (max_bytes > 0 && continues(max_bytes)) --max_bytes;
+  return text.substr(0, max_bytes);
+}
+
+}  // namespace tracelink

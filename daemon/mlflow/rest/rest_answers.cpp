@@ -1,0 +1,30 @@
+#include "daemon/mlflow/rest/rest_answers.hpp"
+
+#include "daemon/mlflow/rest/answer_text.hpp"
+
+namespace tracelink {
+
+bool is_success(const Result<HttpResponse>& answer) { return answer && answer->status == 200; }
+
+bool has_error_code(const Result<HttpResponse>& answer, std::string_view error_code) {
+  return answer && !is_success(answer) && read_answer_text(*answer).error_code == error_code;
+}
+
+bool is_unknown_resource(const Result<HttpResponse>& answer) {
+  return answer && answer->status == 404 && has_error_code(answer, "RESOURCE_DOES_NOT_EXIST");
+}
+
+Answer<Json> read_json(Operation operation, const Result<HttpResponse>& answer) {
+  if (!is_success(answer)) return classify(operation, answer);
+  Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return not_mlflow(*answer, "the server's answer is not JSON");
+  return json;
+}
+
+Answer<std::monostate> read_nothing(Operation operation, const Result<HttpResponse>& answer) {
+  const auto json = read_json(operation, answer);
+  if (const auto* failure = std::get_if<Failure>(&json)) return *failure;
+  return std::monostate{};
+}
+
+}  // namespace tracelink

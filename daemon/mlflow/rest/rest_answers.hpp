@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "daemon/http/http_client.hpp"
+#include "daemon/mlflow/rest/answer.hpp"
+#include "daemon/mlflow/rest/rest_json.hpp"
+
+// From answers to values or Failures.
+namespace tracelink {
+
+bool is_success(const Result<HttpResponse>& answer);
+bool has_error_code(const Result<HttpResponse>& answer, std::string_view error_code);
+// MLflow says that there is no such thing (not that there is no such route).
+bool is_unknown_resource(const Result<HttpResponse>& answer);
+
+// The JSON object of a success, else the Failure.
+Answer<Json> read_json(Operation operation, const Result<HttpResponse>& answer);
+
+// Success of a request whose answer holds nothing of interest.
+Answer<std::monostate> read_nothing(Operation operation, const Result<HttpResponse>& answer);
+
+// What `read` finds in the JSON of a success; if it finds nothing, it is not MLflow that answers.
+template <class T>
+Answer<T> read_answer(Operation operation, const Result<HttpResponse>& answer,
+                      const std::function<std::optional<T>(const Json&)>& read) {
+  const Answer<Json> json = read_json(operation, answer);
+  if (const auto* failure = std::get_if<Failure>(&json)) return *failure;
+  if (std::optional<T> value = read(std::get<Json>(json))) return *std::move(value);
+  return not_mlflow(*answer, "the server's answer lacks what was asked for");
+}
+
+template <class T>
+Answer<std::optional<T>> optional_of(Answer<T> answer) {
+  if (auto* failure = std::get_if<Failure>(&answer)) return std::move(*failure);
+  return std::optional<T>(std::get<T>(std::move(answer)));
+}
+
+}  // namespace tracelink

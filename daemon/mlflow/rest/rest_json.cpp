@@ -1,0 +1,131 @@
+#include "daemon/mlflow/rest/rest_json.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+namespace tracelink {
+namespace {
+
+constexpr int kSearchPageSize = 50;  // the most that every version accepts
+
+// "LOGGED_MODEL_READY" -> "READY", as MLflow's documentation writes it.
+std::string short_status(const std::string& status) {
+  constexpr std::string_view kPrefix = "LOGGED_MODEL_";
+  const std::string word =
+      status.starts_with(kPrefix) ? status.substr(kPrefix.size()) : std::string();
+  return word.empty() || word == "STATUS_UNSPECIFIED" ? "UNSPECIFIED" : word;
+}
+
+// "name DESC" -> {"field_name": "name", "ascending": false}
+Json order_of(const std::string& text) {
+  if (text.empty()) return {{"field_name", "creation_timestamp"}, {"ascending", true}};
+  const auto blank = text.find_last_of(' ');
+  std::string word = blank == std::string::npos ? "" : text.substr(blank + 1);
+  std::ranges::transform(word, word.begin(), [](unsigned char c) { return std::toupper(c); });
+  const bool has_direction = word == "ASC" || word == "DESC";
+  return {{"field_name", has_direction ? text.substr(0, blank) : text},
+          {"ascending", word != "DESC"}};
+}
+
+}  // namespace
+
+std::string to_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json key_values(const std::map<std::string, std::string>& values) {
+  Json list = Json::array();
+  for (const auto& [key, value] : values) list.push_back({{"key", key}, {"value", value}});
+  return list;
+}
+
+std::map<std::string, std::string> read_key_values(const Json& list) {
+  std::map<std::string, std::string> values;
+  for (const Json& item : list) values[text_at(item, "key")] = text_at(item, "value");
+  return values;
+}
+
+const Json& member(const Json& object, const char* key) {
+  static const Json nothing;
+  if (!object.is_object()) return nothing;
+  const auto found = object.find(key);
+  return found == object.end() ? nothing : *found;
+}
+
+std::string text_at(const Json& object, const char* key) {
+  const Json& value = member(object, key);
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+std::int64_t number_at(const Json& object, const char* key) {
+  const Json& value = member(object, key);
+  return value.is_number_integer() ? value.get<std::int64_t>() : 0;
+}
+
+std::string create_model_body(const CreateModel& request) {
+  Json body = {{"experiment_id", request.experiment_id}};
+  if (!request.name.empty()) body["name"] = request.name;
+  if (!request.model_type.empty()) body["model_type"] = request.model_type;
+  if (!request.source_run_id.empty()) body["source_run_id"] = request.source_run_id;
+  if (!request.params.empty()) body["params"] = key_values(request.params);
+  if (!request.tags.empty()) body["tags"] = key_values(request.tags);
+  return to_text(body);
+}
+
+// A filter cannot quote a quote; such names are found among all.
+std::string name_filter(const std::string& name) {
+  const bool is_quotable = !name.empty() && name.find('\'') == std::string::npos;
+  return is_quotable ? "name='" + name + "'" : "";
+}
+
+std::string search_models_body(const ModelQuery& query, const std::string& page_token) {
+  Json body = {{"experiment_ids", Json::array({query.experiment_id})}};
+  if (!query.filter.empty()) body["filter"] = query.filter;
+  body["max_results"] = kSearchPageSize;
+  body["order_by"] = Json::array({order_of(query.order_by)});
+  if (!page_token.empty()) body["page_token"] = page_token;
+  return to_text(body);
+}
+
+std::optional<LoggedModel> read_model(const Json& model) {
+  const Json& info = member(model, "info");
+  LoggedModel result;
+  result.model_id = text_at(info, "model_id");
+  result.name = text_at(info, "name");
+  result.experiment_id = text_at(info, "experiment_id");
+  result.creation_timestamp = number_at(info, "creation_timestamp_ms");
+  result.last_updated_timestamp = number_at(info, "last_updated_timestamp_ms");
+  result.model_type = text_at(info, "model_type");
+  result.source_run_id = text_at(info, "source_run_id");
+  result.status = short_status(text_at(info, "status"));
+  result.tags = read_key_values(member(info, "tags"));
+  result.params = read_key_values(member(member(model, "data"), "params"));
+  if (result.model_id.empty() || result.name.empty() || result.experiment_id.empty()) {
+    return std::nullopt;
+  }
+  return result;
+}
+
+std::optional<TracePage> read_trace_page(const Json& answer) {
+  TracePage page;
+  for (const Json& info : member(answer, "traces")) {
+    page.traces.push_back({text_at(info, "trace_id"),
+                           text_at(member(info, "tags"), "mlflow.traceName"),
+                           text_at(info, "state"), text_at(info, "request_time"),
+                           text_at(info, "execution_duration"), text_at(info, "request_preview")});
+    if (page.traces.back().trace_id.empty()) return std::nullopt;
+  }
+  page.next_page_token = text_at(answer, "next_page_token");
+  return page;
+}
+
+std::optional<Experiment> read_experiment(const Json& answer) {
+  const Json& experiment = member(answer, "experiment");
+  Experiment result{text_at(experiment, "experiment_id"), text_at(experiment, "name"),
+                    text_at(experiment, "lifecycle_stage") == "deleted"};
+  if (result.id.empty()) return std::nullopt;
+  return result;
+}
+
+}  // namespace tracelink

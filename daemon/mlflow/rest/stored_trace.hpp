@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/mlflow/trace/token_usage.hpp"
+#include "daemon/mlflow/trace/trace_info.hpp"
+
+namespace tracelink {
+
+// A trace as a server shows it, spans included, as far as the token sum needs it.
+struct StoredTrace {
+  TraceId trace_id;  // that was asked for
+  std::string name;  // as the answer says it, "tr-…"
+  TraceState state = TraceState::in_progress;
+  std::uint64_t start_ms = 0, duration_ms = 0;
+  std::map<std::string, std::string> metadata;
+  std::vector<UsageNode> spans;
+
+  // What EndTrace has to be told so that state and times stay as they are.
+  TraceInfo unchanged_info() const;
+};
+
+// The first trace of an answer to `traces/batchGet`; nothing if it holds none: the trace is
+// unknown, or has fewer spans than its sizeStats say. Of the spans no more than the nodes is ever
+// in memory.
+std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view answer);
+
+}  // namespace tracelink

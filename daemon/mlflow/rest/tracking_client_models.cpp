@@ -1,0 +1,183 @@
+#include "daemon/mlflow/rest/rest_answers.hpp"
+#include "daemon/mlflow/rest/tracking_client.hpp"
+#include "daemon/text/percent.hpp"
+
+// TrackingClient's calls about LoggedModels.
+namespace tracelink {
+namespace {
+
+constexpr char kModels[] = "/api/2.0/mlflow/logged-models";
+constexpr int kMaxSearchPages = 1'000;
+
+std::string model_path(const std::string& model_id) {
+  return std::string(kModels) + "/" + percent_encode(model_id);
+}
+
+std::optional<LoggedModel> read_wrapped_model(const Json& json) {
+  return read_model(member(json, "model"));
+}
+
+Answer<LoggedModel> read_one_model(const Result<HttpResponse>& answer) {
+  return read_answer<LoggedModel>(Operation::logged_model, answer, read_wrapped_model);
+}
+
+bool holds_all(const std::map<std::string, std::string>& stored,
+               const std::map<std::string, std::string>& asked) {
+  for (const auto& [key, value] : asked) {
+    const auto found = stored.find(key);
+    if (found == stored.end() || found->second != value) return false;
+  }
+  return true;
+}
+
+// The server may drop the rest of a body silently
+// (docs/mlflow-servers.md#values-of-the-wrong-type).
+bool is_as_asked(const LoggedModel& model, const CreateModel& asked) {
+  return (asked.name.empty() || model.name == asked.name) &&
+         model.experiment_id == asked.experiment_id && model.model_type == asked.model_type &&
+         holds_all(model.params, asked.params) && holds_all(model.tags, asked.tags);
+}
+
+}  // namespace
+
+struct TrackingClient::ModelSearch {
+  ModelQuery query;
+  std::string name;  // empty: whatever the query finds
+  std::string page_token;
+  int pages = 0;
+  std::vector<LoggedModel> models;
+  AnswerHandler<std::vector<LoggedModel>> handler;
+};
+
+void TrackingClient::create_model(CreateModel asked, AnswerHandler<LoggedModel> handler) {
+  std::string body = create_model_body(asked);
+  send(
+      request("POST", kModels, std::move(body)),
+      [asked = std::move(asked), handler = std::move(handler)](const Result<HttpResponse>& answer) {
+        auto model = read_one_model(answer);
+        const auto* created = std::get_if<LoggedModel>(&model);
+        if (created != nullptr && !is_as_asked(*created, asked)) {
+          return handler(unexpected_answer(
+              *answer, "the server created model " + created->model_id + " unlike it was asked"));
+        }
+        handler(std::move(model));
+      });
+}
+
+void TrackingClient::get_model(const std::string& model_id,
+                               AnswerHandler<std::optional<LoggedModel>> handler) {
+  send(request("GET", model_path(model_id)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         if (is_unknown_resource(answer)) return handler(std::optional<LoggedModel>());
+         handler(optional_of(read_one_model(answer)));
+       });
+}
+
+void TrackingClient::search_models(std::string experiment_id, std::string name,
+                                   AnswerHandler<std::vector<LoggedModel>> handler) {
+  auto search = std::make_shared<ModelSearch>();
+  search->query.filter = name_filter(name);
+  search->query.experiment_id = std::move(experiment_id);
+  search->name = std::move(name);
+  search->handler = std::move(handler);
+  search_page(search);
+}
+
+void TrackingClient::query_models(ModelQuery query,
+                                  AnswerHandler<std::vector<LoggedModel>> handler) {
+  auto search = std::make_shared<ModelSearch>();
+  search->query = std::move(query);
+  search->handler = std::move(handler);
+  search_page(search);
+}
+
+void TrackingClient::search_page(const std::shared_ptr<ModelSearch>& search) {
+  std::string body = search_models_body(search->query, search->page_token);
+  send(request("POST", std::string(kModels) + "/search", std::move(body)),
+       [this, search](const Result<HttpResponse>& answer) {
+         const Answer<Json> page = read_json(Operation::logged_model, answer);
+         if (const auto* failure = std::get_if<Failure>(&page)) return search->handler(*failure);
+         const Json& json = std::get<Json>(page);
+         for (const Json& item : member(json, "models")) {
+           auto model = read_model(item);
+           // Some databases compare names without regard to case.
+           if (model && (search->name.empty() || model->name == search->name)) {
+             search->models.push_back(*std::move(model));
+           }
+         }
+         search->page_token = text_at(json, "next_page_token");
+         if (search->page_token.empty()) return search->handler(std::move(search->models));
+         if (++search->pages == kMaxSearchPages) {
+           return search->handler(unexpected_answer(*answer, "the search for models has no end"));
+         }
+         search_page(search);
+       });
+}
+
+void TrackingClient::finalize_model(const std::string& model_id,
+                                    AnswerHandler<LoggedModel> handler) {
+  const Json body = {{"model_id", model_id}, {"status", "LOGGED_MODEL_READY"}};
+  send(request("PATCH", model_path(model_id), to_text(body)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         auto model = read_one_model(answer);
+         const auto* changed = std::get_if<LoggedModel>(&model);
+         if (changed != nullptr && changed->status != "READY") {
+           return handler(unexpected_answer(*answer, "the model did not become READY"));
+         }
+         handler(std::move(model));
+       });
+}
+
+void TrackingClient::set_model_tags(const std::string& model_id,
+                                    const std::map<std::string, std::string>& tags,
+                                    AnswerHandler<std::monostate> handler) {
+  const Json body = {{"model_id", model_id}, {"tags", key_values(tags)}};
+  change_model("PATCH", model_path(model_id) + "/tags", to_text(body), std::move(handler));
+}
+
+void TrackingClient::log_model_params(const std::string& model_id,
+                                      const std::map<std::string, std::string>& params,
+                                      AnswerHandler<std::monostate> handler) {
+  const Json body = {{"model_id", model_id}, {"params", key_values(params)}};
+  change_model("POST", model_path(model_id) + "/params", to_text(body), std::move(handler));
+}
+
+void TrackingClient::delete_model_tag(const std::string& model_id, const std::string& key,
+                                      AnswerHandler<std::monostate> handler) {
+  change_model("DELETE", model_path(model_id) + "/tags/" + percent_encode(key), "",
+               std::move(handler));
+}
+
+void TrackingClient::delete_model(const std::string& model_id,
+                                  AnswerHandler<std::monostate> handler) {
+  change_model("DELETE", model_path(model_id), "", std::move(handler));
+}
+
+void TrackingClient::change_model(std::string method, const std::string& path, std::string body,
+                                  AnswerHandler<std::monostate> handler) {
+  send(request(std::move(method), path, std::move(body)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         handler(read_nothing(Operation::logged_model, answer));
+       });
+}
+
+void TrackingClient::search_traces(const TraceQuery& query, AnswerHandler<TracePage> handler) {
+  send(request("POST", "/api/3.0/mlflow/traces/search", search_traces_body(query)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         handler(read_answer<TracePage>(Operation::logged_model, answer, read_trace_page));
+       });
+}
+
+void TrackingClient::has_traces(const std::string& experiment_id, const std::string& model_id,
+                                AnswerHandler<bool> handler) {
+  send(
+      request("POST", "/api/3.0/mlflow/traces/search", linked_traces_body(experiment_id, model_id)),
+      [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+        const auto read = [](const Json& json) -> std::optional<bool> {
+          return !member(json, "traces").empty();
+        };
+        handler(read_answer<bool>(Operation::logged_model, answer, read));
+      });
+}
+
+}  // namespace tracelink

@@ -1,0 +1,163 @@
+#include <cstdlib>
+
+#include "daemon/codec/compression.hpp"
+#include "daemon/mlflow/rest/export_answer.hpp"
+#include "daemon/mlflow/rest/rest_answers.hpp"
+#include "daemon/mlflow/rest/tracking_client.hpp"
+#include "daemon/mlflow/rest/uri.hpp"
+
+// TrackingClient's calls about traces and spans.
+namespace tracelink {
+namespace {
+
+constexpr char kModelId[] = "mlflow.modelId";
+constexpr char kTokenUsage[] = "mlflow.trace.tokenUsage";
+constexpr char kSpansLocation[] = "mlflow.trace.spansLocation";  // a tag that comes with the spans
+constexpr char kSpansPath[] = "/v1/traces";
+constexpr std::size_t kEchoCharacters = 250;  // answers show no more of a value
+
+using Metadata = std::map<std::string, std::string>;
+
+std::string_view first_characters(std::string_view text, std::size_t count) {
+  std::size_t seen = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool starts = (static_cast<unsigned char>(text[at]) & 0xc0) != 0x80;
+    if (starts && seen++ == count) return text.substr(0, at);
+  }
+  return text;
+}
+
+// A link counts only if the server repeats it: it answers 200 to bodies that it read in part
+// (docs/mlflow-servers.md#values-of-the-wrong-type).
+std::optional<Failure> check_link(const HttpResponse& response, const Metadata& sent,
+                                  const std::string& stored) {
+  const auto asked = sent.find(kModelId);
+  if (asked == sent.end() || first_characters(asked->second, kEchoCharacters) ==
+                                 first_characters(stored, kEchoCharacters)) {
+    return std::nullopt;
+  }
+  return unexpected_answer(response, "the server did not store the trace's model");
+}
+
+Failure about_another_trace(const HttpResponse& response) {
+  return not_mlflow(response, "the server's answer is not about the trace that was asked for");
+}
+
+std::optional<KnownTrace> read_known_trace(const Json& json, TraceId trace_id) {
+  const Json& info = member(member(json, "trace"), "trace_info");
+  const Json& experiment = member(member(info, "trace_location"), "mlflow_experiment");
+  KnownTrace trace{text_at(experiment, "experiment_id"),
+                   !text_at(member(info, "tags"), kSpansLocation).empty()};
+  if (trace.experiment_id.empty() || text_at(info, "trace_id") != trace_name(trace_id))
+    return std::nullopt;
+  return trace;
+}
+
+}  // namespace
+
+void TrackingClient::start_trace(const TraceInfo& info, const std::string& experiment_id,
+                                 std::string model_id, bool with_token_usage,
+                                 const Metadata& extra_metadata, AnswerHandler<bool> handler) {
+  if (experiment_id.empty()) std::abort();
+  Metadata metadata = info.metadata;
+  metadata.insert(extra_metadata.begin(), extra_metadata.end());
+  if (!model_id.empty()) metadata[kModelId] = std::move(model_id);
+  if (with_token_usage && info.token_usage) metadata[kTokenUsage] = info.token_usage->to_json();
+  std::string body = start_trace_body(info, experiment_id, metadata);
+  send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
+       [metadata = std::move(metadata), name = trace_name(info.trace_id),
+        handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         const auto json = read_json(Operation::start_trace, answer);
+         if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
+         const Json& stored = member(member(std::get<Json>(json), "trace"), "trace_info");
+         if (text_at(stored, "trace_id") != name) return handler(about_another_trace(*answer));
+         const std::string link = text_at(member(stored, "trace_metadata"), kModelId);
+         if (auto failure = check_link(*answer, metadata, link)) return handler(*failure);
+         handler(!text_at(member(stored, "tags"), kSpansLocation).empty());
+       });
+}
+
+void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
+                               AnswerHandler<std::monostate> handler) {
+  std::string body = end_trace_body(info, metadata);
+  send(request("PATCH", "/api/2.0/mlflow/traces/" + trace_name(info.trace_id), std::move(body)),
+       [metadata = std::move(metadata), name = trace_name(info.trace_id),
+        handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         const auto json = read_json(Operation::end_trace, answer);
+         if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
+         const Json& stored = member(std::get<Json>(json), "trace_info");
+         if (text_at(stored, "request_id") != name) return handler(about_another_trace(*answer));
+         const std::string link = read_key_values(member(stored, "request_metadata"))[kModelId];
+         if (auto failure = check_link(*answer, metadata, link)) return handler(*failure);
+         handler(std::monostate{});
+       });
+}
+
+void TrackingClient::get_trace(TraceId trace_id, AnswerHandler<std::optional<KnownTrace>> handler) {
+  send(request("GET", "/api/3.0/mlflow/traces/" + trace_name(trace_id)),
+       [trace_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         if (is_unknown_resource(answer)) return handler(std::optional<KnownTrace>());
+         const auto read = [trace_id](const Json& json) {
+           return read_known_trace(json, trace_id);
+         };
+         handler(optional_of(read_answer<KnownTrace>(Operation::get_trace, answer, read)));
+       });
+}
+
+void TrackingClient::read_trace(TraceId trace_id,
+                                AnswerHandler<std::optional<StoredTrace>> handler) {
+  send(request("GET", "/api/3.0/mlflow/traces/batchGet?trace_ids=" + trace_name(trace_id)),
+       [trace_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         if (!is_success(answer)) return handler(classify(Operation::get_trace, answer));
+         auto trace = read_stored_trace(trace_id, answer->body);
+         const bool is_json = answer->body.find('{') == answer->body.find_first_not_of(" \t\r\n");
+         const bool is_about_it = !trace || trace->name == trace_name(trace_id);
+         if (!is_json || !is_about_it) return handler(about_another_trace(*answer));
+         handler(std::move(trace));
+       });
+}
+
+void TrackingClient::link_to_run(TraceId trace_id, const std::string& run_id,
+                                 AnswerHandler<std::monostate> handler) {
+  const Json body = {{"trace_ids", Json::array({trace_name(trace_id)})}, {"run_id", run_id}};
+  send(request("POST", "/api/2.0/mlflow/traces/link-to-run", to_text(body)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         handler(read_nothing(Operation::end_trace, answer));
+       });
+}
+
+void TrackingClient::post_spans(std::string experiment_id, std::string otlp,
+                                AnswerHandler<std::monostate> handler) {
+  if (experiment_id.empty()) std::abort();
+  HttpRequest spans = request("POST", kSpansPath);
+  spans.headers.emplace_back("Content-Type", "application/x-protobuf");
+  spans.headers.emplace_back("x-mlflow-experiment-id", std::move(experiment_id));
+  if (capabilities_.gzip) spans.headers.emplace_back("Content-Encoding", "gzip");
+  spans.body = capabilities_.gzip ? compress_gzip(otlp) : std::move(otlp);
+  send_spans(std::move(spans), [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+    handler(read_export_answer(answer));
+  });
+}
+
+// Below a static prefix the route has lived in both places
+// (docs/mlflow-servers.md#the-place-of-v1traces): the one that answered last is asked first, the
+// other one if there is no such route.
+void TrackingClient::send_spans(HttpRequest spans, Read read) {
+  const std::string origin(origin_of(options_.uri));
+  const bool at_root = spans_at_root_;
+  spans.url = (at_root ? origin : options_.uri) + kSpansPath;
+  if (origin == options_.uri) return send(std::move(spans), std::move(read));
+  HttpRequest other = spans;
+  other.url = (at_root ? options_.uri : origin) + kSpansPath;
+  const auto read_other = [this, at_root, read](const Result<HttpResponse>& answer) {
+    if (answer && !is_missing_route(*answer)) spans_at_root_ = !at_root;
+    read(answer);
+  };
+  send(std::move(spans),
+       [this, read, read_other, other = std::move(other)](const Result<HttpResponse>& answer) {
+         if (!answer || !is_missing_route(*answer)) return read(answer);
+         send(other, read_other);
+       });
+}
+
+}  // namespace tracelink

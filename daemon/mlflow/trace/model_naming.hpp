@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/types/policies.hpp"
+
+namespace tracelink {
+
+inline constexpr char kModelIdAttribute[] = "mlflow.modelId";
+inline constexpr char kModelNameAttribute[] = "mlflow.modelName";
+
+// Where they say it: a later enumerator is stronger.
+enum class NamedAt { nowhere, resource, root_resource, root_span };
+
+struct ModelNaming {
+  NamedAt at = NamedAt::nowhere;
+  std::string id, name;  // one of the two, unless nowhere
+};
+
+// The strongest naming in a TracesData: of the root span, else of its resource, else of the first
+// other resource that has one. In one place mlflow.modelId comes before mlflow.modelName. Values
+// are texts, also as JSON (as MLflow's SDK writes them); what is empty or no text says nothing.
+// `traces_data`: valid as after split_request(); from what is not, nothing is read.
+ModelNaming read_model_naming(std::string_view traces_data, FromTraces allowed);
+
+struct ResourceAttributes {
+  bool of_root = false;  // the resource of the root span, else the first one
+  std::map<std::string, std::string> values;
+};
+
+// Of the attributes `keys` those that the resource has as a text, number or boolean.
+ResourceAttributes read_resource_attributes(std::string_view traces_data,
+                                            const std::vector<std::string>& keys);
+
+}  // namespace tracelink

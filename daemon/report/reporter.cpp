@@ -1,0 +1,60 @@
+#include "daemon/report/reporter.hpp"
+
+#include <cstddef>
+
+#include <spdlog/spdlog.h>
+
+#include "daemon/text/visible_text.hpp"
+
+namespace tracelink {
+
+namespace {
+
+// What waits for an operator is tried again each minute.
+constexpr auto kStillWaits = std::chrono::minutes(2);
+// Subjects can be invented by peers. Beyond this many, consequences are logged too.
+constexpr std::size_t kMostSubjects = 1000;
+
+}  // namespace
+
+void Reporter::failure(const std::string& subject, const std::string& message,
+                       const std::string& remedy) {
+  if (muted_ || is_consequence(subject, remedy)) return;
+  last_error_ = LastError{subject + ": " + message, remedy, clock_.wall()};
+  log_left_out();
+  const auto times = throttle_.due(subject, message);
+  if (!times) return;
+  const auto level = remedy.empty() ? spdlog::level::warn : spdlog::level::err;
+  spdlog::log(level, "failing subject={} reason={} remedy={} times={}", quoted_text(subject),
+              quoted_text(message), quoted_text(remedy), *times);
+}
+
+bool Reporter::is_consequence(const std::string& subject, const std::string& remedy) {
+  const SteadyTime now = clock_.steady();
+  const auto is_over = [&](const auto& at) { return now - at.second > kStillWaits; };
+  const auto known = waits_for_operator_.find(subject);
+  if (remedy.empty()) return known != waits_for_operator_.end() && !is_over(*known);
+  const bool is_known = known != waits_for_operator_.end();
+  if (waits_for_operator_.size() >= kMostSubjects) std::erase_if(waits_for_operator_, is_over);
+  if (is_known || waits_for_operator_.size() < kMostSubjects) waits_for_operator_[subject] = now;
+  return false;
+}
+
+void Reporter::recovered(const std::string& subject) {
+  waits_for_operator_.erase(subject);
+  if (throttle_.clear(subject)) spdlog::info("works again subject={}", quoted_text(subject));
+}
+
+bool Reporter::may_log(const std::string& kind) {
+  log_left_out();
+  return throttle_.admit(kind);
+}
+
+void Reporter::log_left_out() {
+  while (const auto left_out = throttle_.take_left_out()) {
+    spdlog::warn("too many lines of a kind kind={} left_out={}", quoted_text(left_out->kind),
+                 left_out->lines);
+  }
+}
+
+}  // namespace tracelink

@@ -1,0 +1,125 @@
+"""The configuration is read again while the daemon runs: all of it is checked, then taken up as far as that goes."""
+
+import os
+import signal
+import time
+
+from harness.expect import linked_once
+from harness.otlp import SPANS_PER_TRACE
+from harness.waiting import wait_until
+from test_active_model import Stream, send, trace_ids
+
+DONE, FAILED, UNREACHABLE = 0, 1, 3
+V1, V2 = ({"name": "agent", "version": version} for version in ("v1", "v2"))
+
+
+def reloaded(daemon, changes: dict) -> dict:
+    daemon.configure(changes)
+    return daemon.tracelink("reload", "--json").json()
+
+
+def log_of(daemon) -> str:
+    return daemon.log_file.read_text()
+
+
+def test_another_version_in_the_middle_of_a_stream(server, daemon_for):
+    server.start()
+    daemon = daemon_for(server, "v1")
+    daemon.start()
+    with Stream(daemon) as stream:
+        asked = time.monotonic()
+        report = reloaded(daemon, {"model": V2})
+        answered = time.monotonic()
+        stream.wait_for(10)
+    assert report == {"taken_up": ["model.version"], "restart": [], "masked": [], "errors": []}
+    daemon.wait_for_spans(delivered=len(stream.traces) * SPANS_PER_TRACE, queued=0)
+
+    experiment = server.experiment_id("support")
+    old, new = trace_ids(server, experiment, "agent-v1"), trace_ids(server, experiment, "agent-v2")
+    assert sorted(old + new) == sorted(trace.trace_id for _, _, trace in stream.traces)
+    assert {trace.trace_id for trace in stream.acknowledged_before(asked)} <= set(old)
+    after = {trace.trace_id for trace in stream.sent_after(answered)}
+    assert len(after) >= 9 and after <= set(new)
+    assert daemon.status()["model"]["name"] == "agent-v2"
+
+
+def test_what_was_set_at_runtime_ends_with_the_version_that_it_overrides(newest_server, daemon_for):
+    newest_server.start()
+    daemon = daemon_for(newest_server, "v1")
+    daemon.start()
+    assert daemon.tracelink("models", "set-active", "agent-hotfix").code == DONE
+    hotfix = send(daemon, 2)
+    reloaded(daemon, {"model": V2})
+    assert "agent-hotfix" in log_of(daemon)
+    deployed = send(daemon, 3)
+    daemon.sigkill()
+    daemon.start()
+    after_a_crash = send(daemon, 2)
+    daemon.wait_for_spans(delivered=7 * SPANS_PER_TRACE, queued=0)
+    experiment = newest_server.experiment_id("support")
+    for name, traces in (("agent-hotfix", hotfix), ("agent-v2", deployed + after_a_crash)):
+        [model] = newest_server.model_ids(experiment, name)
+        linked_once(newest_server, experiment, model, traces)
+
+
+def test_an_invalid_file_changes_nothing_and_says_why(newest_server, daemon_for):
+    daemon = daemon_for(newest_server, "v1")  # the server is down: nothing of it needs one
+    daemon.start()
+    daemon.configure({"model": V2, "queue": {"on_full": "never"}, "log": {"level": "debug"}})
+    run = daemon.tracelink("reload")
+    assert run.code == FAILED and run.out == ""
+    assert "queue.on_full: found \"never\", allowed: wait | reject | drop_oldest" in run.err
+    assert run.err.endswith("tracelink: nothing was changed\n")
+    assert "configuration not reloaded" in log_of(daemon)
+    assert daemon.status()["model"]["requested_name"] == "agent-v1"
+
+
+def test_keys_that_need_a_restart_or_are_masked_are_named(newest_server, daemon_for):
+    daemon = daemon_for(newest_server, "v1")
+    daemon.variables["TRACELINK_LOG__LEVEL"] = "info"
+    daemon.start()
+    report = reloaded(daemon, {"queue": {"on_full": "reject"}, "log": {"level": "debug"}, "experiment": {"name": "other"}})
+    assert report == {"taken_up": ["experiment.name"], "restart": ["queue.on_full"], "masked": ["log.level"], "errors": []}
+    run = daemon.tracelink("reload")
+    assert run.code == DONE
+    assert run.out == "changed, and taken up by a restart only:\n  queue.on_full\n"
+
+
+def test_a_hang_up_reloads(newest_server, daemon_for):
+    daemon = daemon_for(newest_server, "v1")
+    daemon.start()
+    daemon.configure({"model": V2})
+    os.kill(daemon.pid, signal.SIGHUP)
+    wait_until("v2 is configured", lambda: daemon.status()["model"]["requested_name"] == "agent-v2", state=daemon.log_tail)
+    assert "configuration reloaded taken_up=model.version" in log_of(daemon)
+
+
+def test_without_a_daemon_it_says_so(newest_server, daemon_for):
+    assert daemon_for(newest_server, "v1").tracelink("reload").code == UNREACHABLE
+
+
+def test_many_reloads_under_load_lose_nothing_and_leave_nothing(newest_server, daemon_for):
+    newest_server.start()
+    daemon = daemon_for(newest_server, "v1")
+    daemon.start()
+    daemon.wait_for_model()
+    with Stream(daemon) as stream:
+        for n in range(100):
+            daemon.configure({"model": (V2, V1)[n % 2], "log": {"level": ("debug", "info")[n % 2]}})
+            os.kill(daemon.pid, signal.SIGHUP)
+            if n % 10 == 9:
+                report = daemon.tracelink("reload", "--json").json()
+                assert report["errors"] == []
+            if n == 9:
+                descriptors = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+        daemon.configure({"model": V2})
+        assert daemon.tracelink("reload", "--json").json()["errors"] == []
+        last = send(daemon, 2)
+    daemon.wait_for_spans(delivered=(len(stream.traces) + 2) * SPANS_PER_TRACE, queued=0)
+    # A connection of the stream may be open now, or not.
+    assert abs(len(os.listdir(f"/proc/{daemon.pid}/fd")) - descriptors) <= 4
+    experiment = newest_server.experiment_id("support")
+    new = trace_ids(newest_server, experiment, "agent-v2")
+    assert {trace.trace_id for trace in last} <= set(new)
+    old = trace_ids(newest_server, experiment, "agent-v1")
+    assert len(old) + len(new) == len(stream.traces) + 2

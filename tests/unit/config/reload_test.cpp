@@ -1,0 +1,87 @@
+#include "config/reload.hpp"
+
+#include <sstream>
+
+#include "config/key_table.hpp"
+#include "tests/unit/config/load_fixture.hpp"
+
+namespace tracelink {
+namespace {
+
+using Keys = std::vector<std::string>;
+
+class ReloadTest : public LoadTest {
+ protected:
+  // What changes when the file becomes `after` while the daemon runs with `before`.
+  ConfigChange change(const std::string& before, const std::string& after) {
+    file(before);
+    const LoadedConfig running = load();
+    file(after);
+    return changes_between(running, load());
+  }
+};
+
+TEST_F(ReloadTest, TheSameFileChangesNothing) {
+  const auto same = change("model: {name: agent}\n", "model:\n  name: agent\n");
+  EXPECT_EQ(same.taken_up, Keys{});
+  EXPECT_EQ(same.restart, Keys{});
+  EXPECT_EQ(same.masked, Keys{});
+}
+
+TEST_F(ReloadTest, TakesUpWhatCanChangeAndNamesTheRest) {
+  const auto both =
+      change("model: {name: agent, version: v1, params: {a: \"1\"}}\nqueue: {on_full: wait}\n",
+             "model: {name: agent, version: v2, params: {a: \"2\"}, name_policy: exact}\n"
+             "queue: {on_full: reject}\nlog: {level: debug}\n");
+  EXPECT_EQ(both.taken_up,
+            (Keys{"model.version", "model.params", "model.name_policy", "log.level"}));
+  EXPECT_EQ(both.restart, Keys{"queue.on_full"});
+  EXPECT_EQ(both.config.model.version, "v2");
+  EXPECT_EQ(both.config.model.params.at("a"), "2");
+  EXPECT_EQ(both.config.model.name_policy, NamePolicy::exact);
+  EXPECT_EQ(both.config.log.level, LogLevel::debug);
+  EXPECT_EQ(both.config.queue.on_full, OnFull::wait) << "it runs with that until a restart";
+}
+
+TEST_F(ReloadTest, NamesWhatTheFileChangesInVain) {
+  env("TRACELINK_LOG__LEVEL", "error");
+  const auto masked = change("model: {name: agent}\nlog: {level: info}\n",
+                             "model: {name: agent}\nlog: {level: debug}\n");
+  EXPECT_EQ(masked.taken_up, Keys{});
+  EXPECT_EQ(masked.masked, Keys{"log.level"});
+  const auto as_before = change("model: {name: agent}\nlog: {level: info}\n",
+                                "model: {name: agent2}\nlog: {level: info}\n");
+  EXPECT_EQ(as_before.taken_up, Keys{"model.name"});
+  EXPECT_EQ(as_before.masked, Keys{}) << "its line is the same";
+}
+
+TEST_F(ReloadTest, ASecretInAFileIsReadAgain) {
+  const std::string secret = write("token", "one\n");
+  file("model: {name: agent}\ntracking: {token: \"${file:" + secret + "}\"}\n");
+  const LoadedConfig running = load();
+  write("token", "two\n");
+  const auto changed = changes_between(running, load());
+  EXPECT_EQ(changed.taken_up, Keys{"tracking.token"});
+  EXPECT_EQ(changed.config.tracking.token, "two");
+}
+
+// The page lists them between the words and the next empty line.
+TEST(ReloadReference, ThePageNamesEveryKeyThatIsTakenUp) {
+  std::ifstream page(TRACELINK_REFERENCE_PAGE);
+  std::stringstream content;
+  content << page.rdbuf();
+  const std::string text = content.str();
+  const auto begin = text.find("Taken up at once: ");
+  ASSERT_NE(begin, std::string::npos);
+  std::string listed = text.substr(begin, text.find("\n\n", begin) - begin);
+  std::string expected;
+  for (const Key& key : key_table()) {
+    if (is_live(key.path)) expected += "`" + std::string(key.path) + "`, ";
+  }
+  expected.resize(expected.size() - 2);
+  for (char& c : listed) c = c == '\n' ? ' ' : c;
+  EXPECT_EQ(listed, "Taken up at once: " + expected + ".");
+}
+
+}  // namespace
+}  // namespace tracelink

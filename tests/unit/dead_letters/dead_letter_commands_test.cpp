@@ -1,0 +1,151 @@
+#include "daemon/dead_letters/dead_letter_commands.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "daemon/dead_letters/dead_letter_json.hpp"
+#include "tests/support/queue_harness.hpp"
+#include "tests/support/trace_record.hpp"
+
+namespace tracelink {
+namespace {
+
+using Json = nlohmann::json;
+
+class DeadLetterCommandsTest : public QueueHarness, public testing::Test {
+ protected:
+  void SetUp() override {
+    open();
+    auto opened = DeadLetterStore::open(fs, kDirectory, 1u << 20);
+    ASSERT_TRUE(opened);
+    store = *std::move(opened);
+    commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
+  }
+  void TearDown() override { close(); }
+
+  // A trace of three spans that the server refused.
+  std::string dead_letter(std::uint64_t trace = 1) {
+    Record record = trace_record(trace, spans(1, 3), clock.wall());
+    record.link = *queue->remember_link(link("agent", "v1"));
+    record.peer = {.pid = 42, .uid = 1000, .gid = 1001};
+    record.experiment = "12";
+    EXPECT_TRUE(append(record));
+    const StoredRecord stored = drain().at(0);
+    DeadLetter letter;
+    letter.trace_id = record.slice.trace_id;
+    letter.segment_id = stored.position.segment_id;
+    letter.offset = stored.position.offset;
+    letter.spans = 3;
+    letter.link = record.link;
+    letter.experiment = record.experiment;
+    letter.accepted_at = record.accepted_at;
+    letter.peer = record.peer;
+    letter.otlp = record.slice.otlp;
+    letter.records = {{.sequence = stored.sequence, .dead_lettered = 3}};
+    EXPECT_TRUE(store->write(letter));
+    queue->complete({.position = stored.position, .dead_lettered = 3});
+    EXPECT_TRUE(queue->sync_journal());
+    EXPECT_TRUE(store->finish_pending(false));
+    buried = record;
+    return letter.id();
+  }
+  void edit(const std::string& id, const std::function<void(Json&)>& change) {
+    const auto path = kDirectory / (id + ".json");
+    Json json = Json::parse(fs.content(path));
+    change(json);
+    fs.set_content(path, json.dump(2));
+  }
+
+  const std::filesystem::path kDirectory = "/state/dead-letters";
+  std::unique_ptr<DeadLetterStore> store;
+  std::unique_ptr<DeadLetterCommands> commands;
+  Record buried;
+};
+
+TEST_F(DeadLetterCommandsTest, AReplayedTraceIsQueuedAsItWasAccepted) {
+  const std::string id = dead_letter();
+  ASSERT_TRUE(commands->replay(id));
+  const auto records = drain();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].record, buried);
+  EXPECT_EQ(store->list_json()->json, "[]");
+  EXPECT_EQ(store->bytes(), 0u);
+  const auto stats = queue->stats();
+  EXPECT_EQ(stats.accepted, 3u);
+  EXPECT_EQ(stats.queued_spans, 3u);
+  EXPECT_EQ(stats.dead_lettered, 0u);
+  expect_conservation();
+}
+
+TEST_F(DeadLetterCommandsTest, ARemovedTraceCountsAsDroppedForEver) {
+  const std::string id = dead_letter();
+  ASSERT_TRUE(commands->remove(id));
+  EXPECT_EQ(store->list_json()->json, "[]");
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
+  EXPECT_EQ(queue->stats().dead_lettered, 0u);
+  reopen();
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
+  EXPECT_TRUE(drain().empty());
+  expect_conservation();
+}
+
+TEST_F(DeadLetterCommandsTest, WhatIsNotThereIsAnError) {
+  for (const std::string& id : {std::string("nothing"), std::string("../lock"), std::string()}) {
+    EXPECT_EQ(commands->replay(id).error().code, ErrorCode::invalid);
+    EXPECT_EQ(commands->remove(id).error().code, ErrorCode::invalid);
+  }
+}
+
+TEST_F(DeadLetterCommandsTest, AFullQueueLeavesTheLetterAsItIs) {
+  const std::string id = dead_letter();
+  reopen();  // the next record needs a new segment
+  commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
+  queue->set_external_bytes(options.max_bytes);
+  EXPECT_EQ(commands->replay(id).error().code, ErrorCode::timeout);
+  EXPECT_TRUE(store->read_json(id));
+  EXPECT_EQ(queue->stats().dead_lettered, 3u);
+  ASSERT_TRUE(commands->replay(id)) << "the room it took is known again";
+}
+
+TEST_F(DeadLetterCommandsTest, ALetterThatAPersonRepairedIsReplayedAsItIsNow) {
+  const std::string id = dead_letter();
+  edit(id, [](Json& letter) {
+    letter["otlp"]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"] = "repaired";
+  });
+  ASSERT_TRUE(commands->replay(id));
+  EXPECT_NE(drain().at(0).record.slice.otlp.find("repaired"), std::string::npos);
+}
+
+TEST_F(DeadLetterCommandsTest, ALetterThatDoesNotHoldWhatItCountsIsNotReplayed) {
+  const std::string id = dead_letter();
+  edit(id, [](Json& letter) {
+    auto& kept = letter["otlp"]["resourceSpans"][0]["scopeSpans"][0]["spans"];
+    kept.erase(kept.begin());
+  });
+  const auto replayed = commands->replay(id);
+  ASSERT_FALSE(replayed);
+  EXPECT_EQ(replayed.error().code, ErrorCode::invalid);
+  EXPECT_NE(replayed.error().message.find("3 spans"), std::string::npos);
+  EXPECT_TRUE(commands->remove(id)) << "it can still be removed";
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
+}
+
+TEST_F(DeadLetterCommandsTest, ADamagedLetterIsRemovedByItsFirstLine) {
+  const std::string id = dead_letter();
+  const auto path = kDirectory / (id + ".json");
+  const std::string text = fs.content(path);
+  fs.set_content(path, text.substr(0, text.size() - 20));
+  EXPECT_FALSE(commands->replay(id));
+  ASSERT_TRUE(commands->remove(id));
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
+}
+
+TEST_F(DeadLetterCommandsTest, ALetterWithoutItsCountCannotBeRemoved) {
+  const std::string id = dead_letter();
+  fs.set_content(kDirectory / (id + ".json"), "not JSON");
+  EXPECT_EQ(commands->remove(id).error().code, ErrorCode::invalid);
+  EXPECT_EQ(queue->stats().dead_lettered, 3u);
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,252 @@
+#include "daemon/forward/dead_letter_writer.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "tests/support/fake_clock.hpp"
+#include "tests/support/fake_file_system.hpp"
+#include "tests/support/fake_source.hpp"
+#include "tests/support/trace_record.hpp"
+
+namespace tracelink {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::minutes;
+
+// One trace that was read from the queue and is to be dead-lettered.
+class DeadLetterWriterTest : public ::testing::Test {
+ protected:
+  DeadLetterWriterTest() { spdlog::set_level(spdlog::level::off); }
+
+  void open(std::uint64_t max_bytes = 1u << 20) {
+    dead_letter_writer.reset();
+    auto opened = DeadLetterStore::open(*fs, "/dead-letters", max_bytes);
+    ASSERT_TRUE(opened);
+    store = *std::move(opened);
+    ledger = std::make_unique<DeliveryLedger>(source, clock);
+    reporter = std::make_unique<Reporter>(clock);
+    dead_letter_writer = std::make_unique<DeadLetterWriter>(
+        source, *store, *ledger, *reporter, clock, [this](const TraceId&) { ++finished; });
+  }
+  void begin_anew() {
+    dead_letter_writer.reset();
+    store.reset();
+    fs = std::make_unique<FakeFileSystem>();
+    source = FakeSource();
+    accept();
+    open();
+  }
+  // Two records of one trace, `span_count` spans in all.
+  void accept(std::uint64_t span_count = 4) {
+    source.append(trace_record(1, spans(1, 2), clock.wall()));
+    source.append(trace_record(1, spans(3, span_count), clock.wall()));
+  }
+  TraceWork read() {
+    TraceWork work;
+    work.trace_id = trace_id(1);
+    work.accepted_at = clock.wall();
+    work.group.link = link_of('a');
+    for (auto next = source.next(); *next; next = source.next()) {
+      const StoredRecord& stored = **next;
+      work.parts.push_back({stored.position, stored.record.slice.span_count, 0, stored.sequence});
+    }
+    return work;
+  }
+  static Failure refusal() {
+    Failure failure;
+    failure.message = "no";
+    return failure;
+  }
+  Json letters() { return Json::parse(store->list_json()->json); }
+
+  FakeClock clock;
+  std::unique_ptr<FakeFileSystem> fs = std::make_unique<FakeFileSystem>();
+  FakeSource source;
+  std::unique_ptr<DeadLetterStore> store;
+  std::unique_ptr<DeliveryLedger> ledger;
+  std::unique_ptr<Reporter> reporter;
+  std::unique_ptr<DeadLetterWriter> dead_letter_writer;
+  int finished = 0;
+};
+
+TEST_F(DeadLetterWriterTest, BuriesAWholeTrace) {
+  open();
+  accept();
+  dead_letter_writer->dead_letter(read(), "refused", refusal());
+  const Json all = letters();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0]["spans"], 4);
+  EXPECT_EQ(all[0]["model"], "model-a");
+  EXPECT_EQ(all[0]["answer"]["message"], "no");
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 4, .dead_lettered = 4}));
+  EXPECT_EQ(source.external_bytes(), store->bytes());
+  EXPECT_EQ(finished, 1);
+  EXPECT_EQ(dead_letter_writer->dead_lettered(), 1u);
+}
+
+TEST_F(DeadLetterWriterTest, BuriesTheBadSpansOfAnIsolatedTrace) {
+  open();
+  accept();
+  TraceWork work = read();
+  work.bisection = std::make_unique<Bisection>(Bisection{SpanBisection(4), refusal(), true});
+  SpanBisection& search = work.bisection->search;
+  search.current_delivered();  // the first two
+  search.current_refused();    // the last two
+  search.current_refused();    // the third one
+  search.current_delivered();
+  dead_letter_writer->dead_letter(std::move(work), "refused", refusal());
+  EXPECT_EQ(source.totals(),
+            (FakeSource::Totals{.accepted = 4, .delivered = 3, .dead_lettered = 1}));
+  const Json whole = Json::parse(*store->read_json(letters()[0]["id"]));
+  const Json& scope = whole["otlp"]["resourceSpans"][0]["scopeSpans"];
+  ASSERT_EQ(scope.size(), 1u);
+  ASSERT_EQ(scope[0]["spans"].size(), 1u);
+  EXPECT_EQ(scope[0]["spans"][0]["name"], "span 3");
+}
+
+TEST_F(DeadLetterWriterTest, AnIsolationThatFoundNothingWritesNoLetter) {
+  open();
+  accept();
+  TraceWork work = read();
+  work.bisection = std::make_unique<Bisection>(Bisection{SpanBisection(4), refusal(), true});
+  dead_letter_writer->dead_letter(std::move(work), "refused", refusal());
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 4, .delivered = 4}));
+  EXPECT_EQ(store->count(), 0u);
+}
+
+TEST_F(DeadLetterWriterTest, TheLinkOfABuriedTraceIsFixed) {
+  open();
+  accept();
+  source.fail_notes(true);
+  dead_letter_writer->dead_letter(read(), "refused", refusal());
+  EXPECT_EQ(dead_letter_writer->parked_traces(), 1u);
+  source.fail_notes(false);
+  clock.advance(minutes(1));
+  dead_letter_writer->retry_due();
+  EXPECT_EQ(source.totals().dead_lettered, 4u);
+  EXPECT_EQ(ledger->recent(trace_id(1))->link, link_of('a'));
+}
+
+TEST_F(DeadLetterWriterTest, WhatFindsNoRoomStaysParkedAndIsTriedEachMinute) {
+  open(10);
+  accept();
+  dead_letter_writer->dead_letter(read(), "refused", refusal());
+  EXPECT_EQ(dead_letter_writer->parked_traces(), 1u);
+  EXPECT_EQ(dead_letter_writer->parked_records(), 2u);
+  EXPECT_EQ(source.totals().queued, 4u);
+  EXPECT_EQ(dead_letter_writer->next_due(), clock.steady() + minutes(1));
+  ASSERT_TRUE(reporter->last_error());
+  EXPECT_NE(reporter->last_error()->remedy.find("make room"), std::string::npos);
+  clock.advance(minutes(1));
+  dead_letter_writer->retry_due();
+  EXPECT_EQ(dead_letter_writer->parked_traces(), 1u);
+  EXPECT_EQ(finished, 0);
+}
+
+TEST_F(DeadLetterWriterTest, ATraceWhoseRecordsAreLostIsFinished) {
+  open();
+  accept();
+  TraceWork work = read();
+  for (const Part& part : work.parts) source.lose(part.position);
+  dead_letter_writer->dead_letter(std::move(work), "refused", refusal());
+  EXPECT_EQ(finished, 1);
+  EXPECT_EQ(store->count(), 0u);
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 4, .damaged = 4}));
+}
+
+TEST_F(DeadLetterWriterTest, RecordsThatAreNotOtlpAreBuriedAsTheyAre) {
+  open();
+  Record record = trace_record(1, spans(1, 3), clock.wall());
+  record.slice.otlp = "\x0a\xff";
+  source.append(std::move(record));
+  dead_letter_writer->dead_letter(read(), "its spans cannot be merged", {});
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 3, .dead_lettered = 3}));
+  EXPECT_EQ(Json::parse(*store->read_json(letters()[0]["id"]))["otlp_hex"], "0aff");
+}
+
+// Two records, and the process dies when the journal has the first one only.
+TEST_F(DeadLetterWriterTest, WhatACrashCutsInTwoIsCompletedAsTheLetterSays) {
+  open();
+  accept();
+  dead_letter_writer->dead_letter(read(), "refused", refusal());
+  fs->crash();
+  source.restart(true);  // neither is in the journal
+  open();
+  for (auto next = source.next(); *next; next = source.next()) {
+    EXPECT_TRUE(dead_letter_writer->complete_if_dead_lettered(**next));
+  }
+  EXPECT_EQ(source.totals(), (FakeSource::Totals{.accepted = 4, .dead_lettered = 4}));
+  EXPECT_EQ(letters()[0]["spans"], 4);
+  dead_letter_writer->all_read();
+  clock.advance(minutes(1));
+  ASSERT_TRUE(ledger->sync());
+  EXPECT_FALSE(store->has_pending());
+}
+
+TEST_F(DeadLetterWriterTest, ARecordThatTheLetterCountsOtherwiseIsNotTouched) {
+  open();
+  accept();
+  dead_letter_writer->dead_letter(read(), "refused", refusal());
+  fs->crash();
+  const std::string name = fs->list("/dead-letters")->front();
+  Json letter = Json::parse(fs->content("/dead-letters/" + name));
+  letter["records"][0]["dead_lettered"] = 1;
+  fs->set_content("/dead-letters/" + name, letter.dump());
+  source.restart(true);
+  open();
+  EXPECT_FALSE(dead_letter_writer->complete_if_dead_lettered(**source.next()));
+  EXPECT_TRUE(dead_letter_writer->complete_if_dead_lettered(**source.next()));
+}
+
+// File first, journal after: whatever fails, what counts as dead-lettered is on the disk, and what
+// is on the disk is counted in the end.
+TEST_F(DeadLetterWriterTest, TheFileIsThereBeforeTheJournalSaysSo) {
+  bool fired = true;
+  for (std::uint64_t n = 0; fired; ++n) {
+    SCOPED_TRACE(n);
+    begin_anew();
+    fs->fail_operation(n);
+    dead_letter_writer->dead_letter(read(), "refused", refusal());
+    fired = fs->fired();
+    const bool counted = source.totals().dead_lettered > 0;
+    fs->crash();
+    open();
+    EXPECT_TRUE(store->count() == 1 || !counted);
+    if (counted) continue;
+    source.restart();
+    dead_letter_writer->dead_letter(read(), "refused", refusal());
+    EXPECT_EQ(source.totals().dead_lettered, 4u);
+    EXPECT_EQ(store->count(), 1u) << "the same file again";
+  }
+}
+
+TEST_F(DeadLetterWriterTest, AFailureOfTheDiskIsRetried) {
+  bool fired = true;
+  for (std::uint64_t n = 0; fired; ++n) {
+    SCOPED_TRACE(n);
+    begin_anew();
+    fs->fail_operation(n);
+    dead_letter_writer->dead_letter(read(), "refused", refusal());
+    fired = fs->fired();
+    if (dead_letter_writer->parked_traces() == 1) {
+      EXPECT_NE(reporter->last_error()->remedy.find("disk"), std::string::npos);
+    }
+    clock.advance(minutes(1));
+    dead_letter_writer->retry_due();
+    EXPECT_EQ(dead_letter_writer->parked_traces(), 0u);
+    EXPECT_EQ(source.totals().dead_lettered, 4u);
+    fs->crash();
+    open();
+    EXPECT_EQ(store->count(), 1u);
+  }
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,212 @@
+#include "daemon/mlflow/registration/model_choice.hpp"
+#include "daemon/mlflow/rest/remedies.hpp"
+#include "tests/unit/mlflow_registration/registrar_harness.hpp"
+
+// Models of one name: the server has no unique key (docs/design.md#models-of-one-name).
+namespace tracelink {
+namespace {
+
+struct RegistrarTwinsTest : testing::Test, RegistrarHarness {
+  std::string add(const std::string& status) {
+    pass();
+    return mlflow.add("agent-v1", status);
+  }
+  // Another client's twin becomes visible while ours is being created, with an older timestamp.
+  std::string older_twin;
+  void lose_the_race() {
+    mlflow.before = [this](const std::string& call) {
+      if (call != "POST logged-models" || !older_twin.empty()) return;
+      older_twin = mlflow.add("agent-v1", "READY");
+      mlflow.model(older_twin).created_ms -= 1'000;
+    };
+  }
+  bool ours_is_deleted() { return mlflow.models.at(1).deleted; }
+};
+
+TEST_F(RegistrarTwinsTest, TheOldestReadyIsAdopted) {
+  add("PENDING");
+  const std::string oldest_ready = add("READY");
+  add("READY");
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), oldest_ready);
+  EXPECT_FALSE(replica.status().created);
+  EXPECT_EQ(mlflow.count("POST logged-models"), 0u);
+  EXPECT_EQ(mlflow.count("PATCH logged-models/*"), 0u);
+}
+
+TEST_F(RegistrarTwinsTest, OfPendingOnesTheOldestIsFinalizedAfterTheSettle) {
+  const std::string oldest = add("PENDING");
+  const std::string younger = add("PENDING");
+  const SteadyTime start = clock.steady();
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), oldest);
+  EXPECT_GE(clock.steady() - start, replica.options.quiet_period);
+  EXPECT_EQ(mlflow.ids_with("READY"), Ids{oldest});
+  EXPECT_EQ(mlflow.ids_with("PENDING"), Ids{younger});  // not ours
+}
+
+TEST_F(RegistrarTwinsTest, APendingOneThatItsMakerFinalizesMeanwhileIsTaken) {
+  const std::string theirs = add("PENDING");
+  replica.want();
+  replica.run_until([this] { return mlflow.count("POST logged-models/search") == 1; });
+  mlflow.model(theirs).status = "LOGGED_MODEL_READY";
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), theirs);
+  EXPECT_EQ(mlflow.count("PATCH logged-models/*"), 0u);
+}
+
+TEST_F(RegistrarTwinsTest, TheSettleTakesItsTimeAndHalfMoreAtMost) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    FakeMlflow server(clock);
+    Replica other(server, clock, seed);
+    const SteadyTime start = clock.steady();
+    other.run();
+    EXPECT_GE(clock.steady() - start, other.options.quiet_period);
+    EXPECT_LE(clock.steady() - start, other.options.quiet_period * 3 / 2);
+  }
+}
+
+TEST_F(RegistrarTwinsTest, AfterAFailureItSettlesAgain) {
+  constexpr std::size_t kFinalize = 4;
+  replica.http().fail_request(kFinalize, FakeHttpClient::Fault::not_done);
+  const SteadyTime start = clock.steady();
+  replica.run_until_ready();
+  EXPECT_GE(clock.steady() - start, 2 * replica.options.quiet_period);
+}
+
+TEST_F(RegistrarTwinsTest, ALoserDeletesItsOwnPendingTwin) {
+  for (const std::string status : {"READY", "PENDING"}) {
+    FakeMlflow server(clock);
+    Replica loser(server, clock);
+    std::string older;
+    server.before = [&](const std::string& call) {
+      if (call == "POST logged-models") older = server.add("agent-v1", status);
+    };
+    loser.run();
+    EXPECT_EQ(loser.ready_id(), older);
+    EXPECT_TRUE(server.models.at(1).deleted);
+    EXPECT_EQ(server.ids_with("READY"), Ids{older});
+    EXPECT_EQ(server.ids_with("PENDING"), Ids{});
+  }
+}
+
+TEST_F(RegistrarTwinsTest, ATwinWithTracesIsLeft) {
+  lose_the_race();
+  mlflow.linked_models = {"m-00000000000000000000000000000001"};
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), older_twin);
+  EXPECT_FALSE(ours_is_deleted());
+  EXPECT_EQ(replica.status().warnings,
+            Ids{"twin model m-00000000000000000000000000000001 was left in place: it has traces"});
+}
+
+TEST_F(RegistrarTwinsTest, NoTwinIsDeletedIfTheOperatorSaysSo) {
+  replica.options.delete_twins = false;
+  replica.start();
+  lose_the_race();
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), older_twin);
+  EXPECT_FALSE(ours_is_deleted());
+}
+
+TEST_F(RegistrarTwinsTest, AnOwnReadyTwinIsLeftAndReported) {
+  mlflow.before = [this](const std::string& call) {
+    if (call != "POST logged-models/search" || mlflow.models.size() != 1) return;
+    mlflow.models[0].status = "LOGGED_MODEL_READY";
+    older_twin = mlflow.add("agent-v1", "READY");
+    mlflow.model(older_twin).created_ms = 0;
+  };
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), older_twin);
+  EXPECT_EQ(replica.status().warnings,
+            Ids{"twin model " + mlflow.models[0].id + " is READY too and was left in place"});
+  EXPECT_FALSE(mlflow.models[0].deleted);
+}
+
+// Another replica's request lasted longer than our quiet period.
+TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWithoutTracesIsGivenUp) {
+  replica.run();
+  const std::string ours = replica.ready_id();
+  older_twin = mlflow.add("agent-v1", "READY");
+  mlflow.model(older_twin).created_ms = 0;
+  const std::string unready = mlflow.add("agent-v1", "PENDING");
+  mlflow.model(unready).created_ms = 0;
+  replica.run_until([this] { return replica.ready_id() == older_twin; });
+  EXPECT_EQ(replica.status().warnings,
+            Ids{"model " + older_twin + " is in place of its younger twin " + ours +
+                ", which no trace has"});
+  EXPECT_FALSE(mlflow.model(ours).deleted) << "somebody may have linked to it since";
+  EXPECT_FALSE(replica.registrar().next_due()) << "once";
+}
+
+TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWithTracesIsKeptAndTold) {
+  replica.run();
+  const std::string ours = replica.ready_id();
+  mlflow.linked_models.push_back(ours);
+  older_twin = mlflow.add("agent-v1", "READY");
+  mlflow.model(older_twin).created_ms = 0;
+  replica.run_until([this] { return !replica.status().warnings.empty(); });
+  EXPECT_EQ(replica.ready_id(), ours);
+  const auto tells = [&] {
+    const std::string warning = replica.status().warnings.at(0);
+    return warning.find(older_twin) != std::string::npos &&
+           warning.find("models relink " + ours) != std::string::npos;
+  };
+  EXPECT_TRUE(tells());
+  replica.registrar().server_changed();
+  replica.run();
+  EXPECT_TRUE(tells()) << "and again";
+}
+
+TEST_F(RegistrarTwinsTest, AYoungerTwinOfOursIsLeftToItsMaker) {
+  replica.run();
+  const std::string ours = replica.ready_id();
+  pass();
+  mlflow.add("agent-v1", "READY");
+  replica.run_until([this] { return !replica.registrar().next_due() && !replica.step(); });
+  EXPECT_EQ(replica.ready_id(), ours);
+  EXPECT_TRUE(replica.status().warnings.empty());
+}
+
+TEST_F(RegistrarTwinsTest, ARefusedDeletionIsAWarning) {
+  lose_the_race();
+  mlflow.refuse = [](const std::string& call) -> std::optional<HttpResponse> {
+    if (call != "DELETE logged-models/*") return std::nullopt;
+    return FakeMlflow::error(403, "PERMISSION_DENIED", "Permission denied");
+  };
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), older_twin);
+  ASSERT_EQ(replica.status().warnings.size(), 1u);
+  EXPECT_TRUE(replica.status().warnings[0].ends_with("left in place: Permission denied"));
+}
+
+TEST_F(RegistrarTwinsTest, AModelWhoseRegistrationFailedIsAnErrorAndNoneIsCreated) {
+  add("UPLOAD_FAILED");
+  replica.run();
+  EXPECT_EQ(replica.status().state, RegistrationState::failed);
+  EXPECT_EQ(replica.status().failure->scope, FailureScope::link);
+  EXPECT_EQ(replica.status().failure->remedy, remedy::kModelFailed);
+  EXPECT_EQ(mlflow.models.size(), 1u);
+}
+
+TEST_F(RegistrarTwinsTest, OneThatDisappearsWhileItIsFinalizedIsLookedForAgain) {
+  const std::string theirs = add("PENDING");
+  mlflow.before = [&](const std::string& call) {
+    if (call == "PATCH logged-models/*") mlflow.model(theirs).deleted = true;
+  };
+  replica.run();
+  EXPECT_EQ(replica.status().failure->failure_class, FailureClass::transient);
+  mlflow.before = [](const std::string&) {};
+  replica.run_until_ready();
+  EXPECT_NE(replica.ready_id(), theirs);
+}
+
+TEST_F(RegistrarTwinsTest, ACreateWhoseAnswerWasLostIsFoundAgain) {
+  replica.http().fail_request(2, FakeHttpClient::Fault::answer_lost);
+  replica.run_until_ready();
+  EXPECT_EQ(mlflow.count("POST logged-models"), 1u);
+  EXPECT_EQ(mlflow.ids_with("READY"), Ids{replica.ready_id()});
+}
+
+}  // namespace
+}  // namespace tracelink

@@ -1,0 +1,75 @@
+#include "daemon/text/json_text.hpp"
+
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace tracelink {
+namespace {
+
+using namespace std::string_literals;
+
+TEST(JsonText, Int64) {
+  const std::vector<std::pair<std::string, std::int64_t>> good = {
+      {"0", 0},
+      {"-9223372036854775808", std::numeric_limits<std::int64_t>::min()},
+      {"1e3", 1000},
+      {"9223372036854775807", std::numeric_limits<std::int64_t>::max()},
+      {"-2.0", -2}};
+  for (const auto& [text, value] : good) EXPECT_EQ(parse_int64(text), value) << text;
+  for (const char* bad : {"", "9223372036854775808", "-9223372036854775809", "1.5", "1e19", "NaN",
+                          "-Infinity", "x", "1x", "+1", " 1"}) {
+    EXPECT_FALSE(parse_int64(bad)) << bad;
+  }
+}
+
+TEST(JsonText, Uint64) {
+  EXPECT_EQ(parse_uint64("18446744073709551615"), ~std::uint64_t{0});
+  EXPECT_EQ(parse_uint64("1.7e18"), 1700000000000000000u);
+  for (const char* bad : {"", "-1", "18446744073709551616", "0.5", "-1.0"}) {
+    EXPECT_FALSE(parse_uint64(bad)) << bad;
+  }
+}
+
+TEST(JsonText, Double) {
+  const std::vector<std::pair<std::string, double>> good = {{"0.1", 0.1},
+                                                            {"-2", -2},
+                                                            {"1e20", 1e20},
+                                                            {"100000000000000000000", 1e20},
+                                                            {"5e-324", 5e-324}};
+  for (const auto& [text, value] : good) EXPECT_EQ(parse_double(text), value) << text;
+  EXPECT_TRUE(std::isnan(*parse_double("NaN")));
+  EXPECT_EQ(parse_double("Infinity"), HUGE_VAL);
+  EXPECT_EQ(parse_double("-Infinity"), -HUGE_VAL);
+  EXPECT_TRUE(std::signbit(*parse_double("-0")));
+  for (const char* bad : {"", "-", "nan", "inf", "-inf", "1e999", "0x10", "1 ", "+1", ".5"}) {
+    EXPECT_FALSE(parse_double(bad)) << bad;
+  }
+}
+
+TEST(JsonText, DoubleIsWrittenInTheShortestForm) {
+  const std::vector<std::pair<double, std::string>> table = {{0.1, "0.1"},
+                                                             {1, "1"},
+                                                             {-0.0, "-0"},
+                                                             {1e300, "1e+300"},
+                                                             {NAN, "\"NaN\""},
+                                                             {HUGE_VAL, "\"Infinity\""},
+                                                             {-HUGE_VAL, "\"-Infinity\""}};
+  for (const auto& [value, text] : table) {
+    std::string out;
+    append_json_double(out, value);
+    EXPECT_EQ(out, text);
+  }
+}
+
+TEST(JsonText, JsonStringEscapes) {
+  std::string out;
+  append_json_string(out, "a\"\\\n\x00\x1f\x7f/é"s);
+  EXPECT_EQ(out, "\"a\\\"\\\\\\u000a\\u0000\\u001f\x7f/é\"");
+}
+
+}  // namespace
+}  // namespace tracelink
