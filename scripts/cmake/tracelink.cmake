@@ -1,3 +1,7 @@
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|i.86)$")
+  set(TRACELINK_X86 ON)
+endif()
+
 add_library(tracelink_flags INTERFACE)
 target_compile_features(tracelink_flags INTERFACE cxx_std_20)
 target_compile_options(tracelink_flags INTERFACE
@@ -5,6 +9,14 @@ target_compile_options(tracelink_flags INTERFACE
   # GCC 12 finds both in its own std::string when it optimises (GCC bugs 105651 and 105562).
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wno-restrict;-Wno-maybe-uninitialized>
   $<$<BOOL:${TRACELINK_WARNINGS_AS_ERRORS}>:-Werror>)
+
+# What users run is hardened as Debian's own packages are, and checks the library's preconditions:
+# it reads what peers send.
+target_compile_options(tracelink_flags INTERFACE
+  "$<$<CONFIG:Release>:-D_GLIBCXX_ASSERTIONS;-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3;-fPIE>"
+  "$<$<CONFIG:Release>:-fstack-protector-strong;-fstack-clash-protection>"
+  "$<$<AND:$<CONFIG:Release>,$<BOOL:${TRACELINK_X86}>>:-fcf-protection>")
+target_link_options(tracelink_flags INTERFACE "$<$<CONFIG:Release>:-pie;LINKER:-z,relro;LINKER:-z,now>")
 
 # tracelink_library(NAME name SOURCES … DEPS …): one static library per folder, alias tracelink::name.
 # Includes are written from the repository root: #include "daemon/base/result.hpp".
