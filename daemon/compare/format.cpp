@@ -12,9 +12,11 @@ namespace {
 
 constexpr std::string_view kNothing = "–";
 
+// A whole number is exact as long as that takes no more than seven digits.
 std::string short_number(double value) {
-  if (std::abs(value) < 10'000)
-    return fmt::format("{:.{}f}", value, value == std::floor(value) ? 0 : 1);
+  const bool is_whole = value == std::floor(value);
+  if (std::abs(value) < (is_whole ? 1e7 : 1e4))
+    return fmt::format("{:.{}f}", value, is_whole ? 0 : 1);
   constexpr std::array<std::pair<double, const char*>, 4> kUnits{
       {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}}};
   for (const auto& [size, name] : kUnits) {

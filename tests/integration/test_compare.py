@@ -64,7 +64,8 @@ def test_figures_are_those_of_the_sdk_and_pandas(versions, compare):
     for model, expected in zip(models, versions.by_pandas["figures"], strict=True):
         assert expected["traces"] == versions.traces and expected["errors"] > 0
         known = {name: value for name, value in model["figures"].items() if value is not None}
-        assert known == pytest.approx(expected, rel=1e-9)
+        never_given = {name: 0 for name in known if name.startswith("count") and "/" in name}  # texts of the other version
+        assert known == pytest.approx(never_given | expected, rel=1e-9)
         assert model["figures"].keys() - known.keys() == {"cache_creation_input_tokens", "cache_creation_input_tokens_per_trace"}
 
 

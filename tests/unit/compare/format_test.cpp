@@ -15,7 +15,8 @@ TEST(Format, ValuesHaveTheirUnit) {
   EXPECT_EQ(value_text(90'000, Unit::milliseconds), "1.5 min");
   EXPECT_EQ(value_text(7'200'000, Unit::milliseconds), "2.0 h");
   EXPECT_EQ(value_text(9999, Unit::count), "9999");
-  EXPECT_EQ(value_text(123'456, Unit::tokens), "123.5k");
+  EXPECT_EQ(value_text(123'456, Unit::tokens), "123456");
+  EXPECT_EQ(value_text(123'456.5, Unit::tokens), "123.5k");
   EXPECT_EQ(value_text(12'345'678, Unit::tokens), "12.3M");
   EXPECT_EQ(value_text(0.01234, Unit::dollars), "$0.0123");
   EXPECT_EQ(value_text(12.3, Unit::dollars), "$12.3");
