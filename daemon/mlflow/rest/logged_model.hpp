@@ -13,6 +13,7 @@ struct LoggedModel {
   std::string model_type, source_run_id;
   std::string status;  // READY, PENDING, UPLOAD_FAILED, UNSPECIFIED
   std::map<std::string, std::string> tags, params;
+  std::map<std::string, double> metrics;  // the newest value of each
   std::string model_uri() const { return "models:/" + model_id; }
 };
 

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
+
+#include "daemon/mlflow/rest/assessment.hpp"
 
 namespace tracelink {
 
@@ -13,6 +16,8 @@ struct ModelQuery {
 
 struct TraceSummary {
   std::string trace_id, name, state, request_time, execution_duration, request_preview;
+  std::map<std::string, std::string> metadata;
+  std::vector<Assessment> assessments;
 };
 struct TracePage {
   std::vector<TraceSummary> traces;
@@ -20,6 +25,7 @@ struct TracePage {
 };
 struct TraceQuery {
   std::string experiment_id, filter, page_token;  // newest first
+  int page_size = 100;                            // 500 is the most that servers take
 };
 
 }  // namespace tracelink

@@ -93,6 +93,9 @@ class TrackingClient {
                         AnswerHandler<std::monostate> handler);
   void delete_model(const std::string& model_id, AnswerHandler<std::monostate> handler);
   void search_traces(const TraceQuery& query, AnswerHandler<TracePage> handler);
+  // Why it failed, of a trace by its name ("tr-…"), from its spans; nothing: they do not say.
+  void read_trace_error(const std::string& trace,
+                        AnswerHandler<std::optional<std::string>> handler);
   // The newest run of the experiment with the tag; nothing: there is none.
   void find_run(const std::string& experiment_id, const std::string& tag, const std::string& value,
                 AnswerHandler<std::optional<std::string>> handler);
