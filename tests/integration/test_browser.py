@@ -1,0 +1,111 @@
+"""What a person sees: Chromium opens MLflow's own pages. Screenshots stay in the test output."""
+
+from typing import NamedTuple
+
+import pytest
+
+from harness.browser import WIDE, Browser
+from harness.daemon import Daemon
+from harness.mlflow_server import running_server
+from harness.otlp import SPANS_PER_TRACE, make_trace, set_attribute
+from harness.places import LATEST
+
+pytestmark = pytest.mark.xdist_group("browser")  # one server and one browser for all
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+JOB = {"GITHUB_SHA": COMMIT, "GITHUB_REF": "refs/heads/main", "GITHUB_SERVER_URL": "https://github.com",
+       "GITHUB_REPOSITORY": "example/support", "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7", "GITHUB_ACTOR": "ada"}
+VERSION, SHOWN_NAME, OTHER_VERSION = "support-agent-v1.2.0", "support-agent-v1-2-0", "support-agent-v1.1.0"
+TRACES, OTHER_TRACES = 2, 1
+
+
+@pytest.fixture(scope="module")
+def server(templates):
+    with running_server(LATEST, templates(LATEST)) as server:
+        yield server
+
+
+class Deployed(NamedTuple):
+    model_id: str
+    traces: list[str]
+    other_traces: list[str]  # of OTHER_VERSION
+
+
+@pytest.fixture(scope="module")
+def deployed(server, tmp_path_factory) -> Deployed:
+    """By a daemon in a CI job, which delivered traces of its version and one that named another version."""
+    daemon = Daemon(tmp_path_factory.mktemp("d"), {
+        "model": {"name": "support-agent", "version": "v1.2.0", "type": "agent", "description": "Answers **customers**.",
+                  "source": "support/app.py"},
+        "experiment": {"name": "support"}, "tracking": {"uri": server.uri}})
+    daemon.variables = JOB
+    daemon.start()
+    try:
+        traces, others = [make_trace() for _ in range(TRACES)], [make_trace() for _ in range(OTHER_TRACES)]
+        for trace in others:
+            set_attribute(trace.root, "mlflow.modelName", OTHER_VERSION)
+        for trace in traces + others:
+            daemon.post(trace.request)
+        daemon.wait_for_spans(delivered=(TRACES + OTHER_TRACES) * SPANS_PER_TRACE, queued=0)
+        return Deployed(daemon.wait_for_model()["id"], *([trace.trace_id for trace in sent] for sent in (traces, others)))
+    finally:
+        daemon.end()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    browser.show(WIDE)
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def page(server, deployed, browser):
+    """page(rest): MLflow's page of the experiment, or one below it, opened in the browser."""
+    experiment = server.model(deployed.model_id)["experiment_id"]
+
+    def opened(rest: str) -> Browser:
+        browser.open(f"{server.uri}/#/experiments/{experiment}/{rest}")
+        return browser
+    return opened
+
+
+def test_the_model_page_shows_version_commit_branch_source_and_description(page, deployed):
+    shown = page(f"models/{deployed.model_id}")
+    assert shown.beside("Logged from") == ["support/app.py", "main", COMMIT[:7]]
+    assert shown.beside("Description") == ["Answers customers."]
+    assert shown.beside("Created by") == ["ada"]
+    assert shown.beside("Status") == ["Ready"]
+    assert SHOWN_NAME in shown.text().splitlines()
+    shown.screenshot("mlflow-model")
+
+
+def test_the_model_page_lists_the_traces_of_its_version_only(page, deployed):
+    shown = page(f"models/{deployed.model_id}/traces")
+    for trace in deployed.traces:
+        shown.wait_for(trace)
+    shown.screenshot("mlflow-model-traces")
+    assert not any(trace in shown.text() for trace in deployed.other_traces)
+
+
+def test_the_list_of_agent_versions_shows_every_version_with_its_source(page):
+    shown = page("models")
+    shown.wait_for("support/app.py")
+    shown.screenshot("mlflow-agent-versions")
+    lines = shown.text().splitlines()
+    assert SHOWN_NAME in lines and "support-agent-v1-1-0" in lines and "Logged from" in lines
+
+
+def test_the_list_of_traces_filters_by_the_version_and_has_it_as_a_column(page):
+    """In the words of docs/version-tracking.md#linking-traces."""
+    shown = page("traces")
+    shown.click("Got it")
+    shown.wait_for(f"{TRACES + OTHER_TRACES} of {TRACES + OTHER_TRACES} traces")
+    shown.enter("Add a filter", f"tags.`tracelink.version` = '{VERSION}'")
+    shown.wait_for(f"{TRACES} of {TRACES + OTHER_TRACES} traces")
+    shown.screenshot("mlflow-traces-filtered")
+    for step in ("Display", "Columns", "tracelink.version"):
+        shown.click(step)
+    assert shown.column("tracelink.version") == [VERSION] * TRACES
+    shown.screenshot("mlflow-traces-column")
