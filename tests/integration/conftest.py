@@ -13,7 +13,7 @@ pytest.register_assert_rewrite("harness.expect")
 from harness import results
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template, running_server
-from harness.places import (APPS, BIN, CACHE, CHROMEDRIVER, CHROMIUM, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, PATIENT,
+from harness.places import (APPS, BIN, CACHE, CHROMEDRIVER, CHROMIUM, ENVIRONMENTS, LATEST, NEWEST, OLDER, OTHER_SERVERS, PATIENT,
                             clean_environment, versions)
 from harness.postgres import Postgres
 
@@ -112,6 +112,13 @@ def shared_server(request, templates):
 def server_of_module(request, templates):
     """A running server of each version for all tests of a file, each in an experiment of its own."""
     with running_server(request.param, templates(request.param)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def latest_server(templates):
+    """A running server of the newest version, for tests of the xdist group `latest`, each file in experiments of its own."""
+    with running_server(LATEST, templates(LATEST)) as server:
         yield server
 
 

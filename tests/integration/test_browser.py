@@ -6,11 +6,9 @@ import pytest
 
 from harness.browser import WIDE, Browser
 from harness.daemon import Daemon
-from harness.mlflow_server import running_server
 from harness.otlp import SPANS_PER_TRACE, make_trace, set_attribute
-from harness.places import LATEST
 
-pytestmark = pytest.mark.xdist_group("browser")  # one server and one browser for all
+pytestmark = pytest.mark.xdist_group("latest")
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 JOB = {"GITHUB_SHA": COMMIT, "GITHUB_REF": "refs/heads/main", "GITHUB_SERVER_URL": "https://github.com",
@@ -20,9 +18,8 @@ TRACES, OTHER_TRACES = 2, 1
 
 
 @pytest.fixture(scope="module")
-def server(templates):
-    with running_server(LATEST, templates(LATEST)) as server:
-        yield server
+def server(latest_server):
+    return latest_server
 
 
 class Deployed(NamedTuple):
