@@ -17,6 +17,7 @@ void add_models(CLI::App& app, const Context& context, int& exit_code);
 void add_model_traces(CLI::App& models, const Context& context, int& exit_code);
 void add_change_models(CLI::App& models, const Context& context, int& exit_code);
 void add_create_model(CLI::App& models, const Context& context, int& exit_code);
+void add_compare_models(CLI::App& models, const Context& context, int& exit_code);
 void add_active_models(CLI::App& models, const Context& context, int& exit_code);
 void add_dead_letters(CLI::App& app, const Context& context, int& exit_code);
 

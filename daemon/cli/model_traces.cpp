@@ -38,8 +38,6 @@ TraceQuery traces_of(const LoggedModel& model) {
   return {model.experiment_id, linked_traces_filter(model.model_id), ""};
 }
 
-std::int64_t now_ms() { return static_cast<std::int64_t>(std::time(nullptr)) * 1000; }
-
 nlohmann::json to_json(const TraceSummary& trace) {
   return {{"trace_id", trace.trace_id},
           {"name", trace.name},
@@ -97,6 +95,12 @@ std::optional<std::int64_t> since_ms(const std::string& text, std::int64_t now_m
   return std::nullopt;
 }
 
+std::string check_since(const std::string& text) {
+  return since_ms(text, 0) ? "" : "neither a duration such as 24h nor a date or time in UTC";
+}
+
+std::int64_t now_ms() { return static_cast<std::int64_t>(std::time(nullptr)) * 1000; }
+
 void add_model_traces(CLI::App& models, const Context& context, int& exit_code) {
   auto options = std::make_shared<TraceOptions>();
   CLI::App* command =
@@ -106,9 +110,7 @@ void add_model_traces(CLI::App& models, const Context& context, int& exit_code) 
   command
       ->add_option("--since", options->since,
                    "Only those that began since: 30m, 24h, 2026-11-23 or 2026-11-23T12:00:00Z")
-      ->check([](const std::string& text) {
-        return since_ms(text, 0) ? "" : "neither a duration such as 24h nor a date or time in UTC";
-      });
+      ->check(check_since);
   const auto experiment = add_experiment_options(*command);
   command->footer("Example:\n  tracelink models traces my-agent-v3 --errors --since 24h");
   command->callback([&context, &exit_code, experiment, options] {

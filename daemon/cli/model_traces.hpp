@@ -19,4 +19,9 @@ Answer<TraceCounts> count_traces(TrackingSession& session, const LoggedModel& mo
 // `now_ms`: what a duration counts from.
 std::optional<std::int64_t> since_ms(const std::string& text, std::int64_t now_ms);
 
+// For an option that takes such a text: what is wrong with it, or nothing.
+std::string check_since(const std::string& text);
+// MLflow's timestamp of now, in whole seconds.
+std::int64_t now_ms();
+
 }  // namespace tracelink::cli

@@ -114,6 +114,7 @@ void add_models(CLI::App& app, const Context& context, int& exit_code) {
   add_search(*command, context, exit_code);
   add_model_traces(*command, context, exit_code);
   add_change_models(*command, context, exit_code);
+  add_compare_models(*command, context, exit_code);
   add_active_models(*command, context, exit_code);
 }
 

@@ -1,4 +1,3 @@
-#include <chrono>
 #include <iostream>
 #include <memory>
 
@@ -9,18 +8,15 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/key_values.hpp"
 #include "daemon/cli/model_lookup.hpp"
+#include "daemon/cli/model_metrics.hpp"
 #include "daemon/cli/model_traces.hpp"
 #include "daemon/cli/output.hpp"
-#include "daemon/mlflow/model_choice.hpp"
 
 namespace tracelink::cli {
 
 namespace {
 
 using Nothing = std::monostate;
-
-// The run that holds a model's metrics carries its id in this tag.
-constexpr const char* kRunTag = "tracelink.model_id";
 
 struct Change {
   std::string model;
@@ -68,40 +64,16 @@ int untag_model(const Context& context, const ExperimentOptions& experiment, con
       });
 }
 
-// The server takes one value of a metric for each instant.
-std::int64_t milliseconds_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-}
-
-// The same one for each model, however often it is asked for.
-Answer<std::string> metrics_run(TrackingSession& session, const LoggedModel& model,
-                                std::int64_t now_ms) {
-  const auto found = session.wait<std::optional<std::string>>([&](auto answered) {
-    session.client().find_run(model.experiment_id, kRunTag, model.model_id, std::move(answered));
-  });
-  if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
-  if (const auto& run = std::get<0>(found)) return *run;
-  return session.wait<std::string>([&](auto answered) {
-    session.client().create_run(model.experiment_id, "metrics of " + asked_name(model),
-                                {{kRunTag, model.model_id}}, now_ms, std::move(answered));
-  });
-}
-
 int log_metrics(const Context& context, const ExperimentOptions& experiment, const Change& change) {
   const auto values = parse_metrics(change.words);
   if (!values) return fail(kUsage, values.error().message);
-  return with_model(
-      context, experiment, change.model, [&](TrackingSession& session, const LoggedModel& model) {
-        const std::int64_t now_ms = milliseconds_now();
-        const auto run = metrics_run(session, model, now_ms);
-        if (const auto* failure = std::get_if<Failure>(&run)) return fail(*failure);
-        const ModelMetrics metrics{std::get<std::string>(run), model.model_id, *values, now_ms};
-        const auto logged = session.wait<Nothing>(
-            [&](auto answered) { session.client().log_metrics(metrics, std::move(answered)); });
-        if (const auto* failure = std::get_if<Failure>(&logged)) return fail(*failure);
-        return done(context, model, "logged metrics of");
-      });
+  return with_model(context, experiment, change.model,
+                    [&](TrackingSession& session, const LoggedModel& model) {
+                      const auto logged = log_model_metrics(session, model, *values);
+                      if (const auto* failure = std::get_if<Failure>(&logged))
+                        return fail(*failure);
+                      return done(context, model, "logged metrics of");
+                    });
 }
 
 bool is_confirmed(const std::string& question) {

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "daemon/base/visible_text.hpp"
 
@@ -27,6 +28,11 @@ void print_json(const nlohmann::ordered_json& json) { print_any(json); }
 void print_json_element(const nlohmann::json& element, bool is_first) {
   write_out(is_first ? "[\n" : ",\n");
   write_out(visible_json(element.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)));
+}
+
+void show_progress(std::string_view text) {
+  if (::isatty(STDERR_FILENO) == 0) return;
+  std::cerr << "\r\x1b[K" << visible_text(text) << std::flush;
 }
 
 void print_error(std::string_view message) { std::cerr << visible_lines(message) << "\n"; }

@@ -49,6 +49,9 @@ void print_json(const nlohmann::ordered_json& json);
 // An element of an array that is printed piece by piece; the caller prints its end.
 void print_json_element(const nlohmann::json& element, bool is_first);
 
+// Replaces the last line of standard error where that is a terminal; an empty text removes it.
+void show_progress(std::string_view text);
+
 // Standard error. A message may have several lines; none but the first begins at the margin.
 void print_error(std::string_view message);
 

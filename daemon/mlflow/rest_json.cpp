@@ -28,6 +28,29 @@ Json order_of(const std::string& text) {
           {"ascending", word != "DESC"}};
 }
 
+// MLflow keeps each value that a metric ever had.
+std::map<std::string, double> newest_metrics(const Json& list) {
+  std::map<std::string, double> values;
+  std::map<std::string, std::int64_t> times;
+  for (const Json& metric : list) {
+    const Json& value = member(metric, "value");
+    const std::string key = text_at(metric, "key");
+    const std::int64_t time = number_at(metric, "timestamp");
+    if (!value.is_number() || (times.contains(key) && times[key] > time)) continue;
+    times[key] = time;
+    values[key] = value.get<double>();
+  }
+  return values;
+}
+
+std::map<std::string, std::string> read_texts(const Json& object) {
+  std::map<std::string, std::string> texts;
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_string()) texts[key] = value.get<std::string>();
+  }
+  return texts;
+}
+
 }  // namespace
 
 std::string to_text(const Json& json) {
@@ -101,6 +124,7 @@ std::optional<LoggedModel> read_model(const Json& model) {
   result.status = short_status(text_at(info, "status"));
   result.tags = read_key_values(member(info, "tags"));
   result.params = read_key_values(member(member(model, "data"), "params"));
+  result.metrics = newest_metrics(member(member(model, "data"), "metrics"));
   if (result.model_id.empty() || result.name.empty() || result.experiment_id.empty()) {
     return std::nullopt;
   }
@@ -113,7 +137,8 @@ std::optional<TracePage> read_trace_page(const Json& answer) {
     page.traces.push_back({text_at(info, "trace_id"),
                            text_at(member(info, "tags"), "mlflow.traceName"),
                            text_at(info, "state"), text_at(info, "request_time"),
-                           text_at(info, "execution_duration"), text_at(info, "request_preview")});
+                           text_at(info, "execution_duration"), text_at(info, "request_preview"),
+                           read_texts(member(info, "trace_metadata")), read_assessments(info)});
     if (page.traces.back().trace_id.empty()) return std::nullopt;
   }
   page.next_page_token = text_at(answer, "next_page_token");

@@ -67,7 +67,8 @@ TraceState read_state(const std::string& name) {
   return name == "ERROR" ? TraceState::error : TraceState::in_progress;
 }
 
-// "2026-11-23T11:54:31.043Z", with any number of fraction digits; 0 if it is something else.
+}  // namespace
+
 std::uint64_t read_time_ms(const std::string& text) {
   std::tm parts{};
   const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
@@ -78,15 +79,12 @@ std::uint64_t read_time_ms(const std::string& text) {
   return seconds * 1000 + static_cast<std::uint64_t>(std::llround(fraction.value_or(0) * 1000));
 }
 
-// "1.234s"
 std::uint64_t read_duration_ms(std::string text) {
   if (!text.ends_with('s')) return 0;
   text.pop_back();
   const auto seconds = parse_double(text);
   return seconds && *seconds > 0 ? static_cast<std::uint64_t>(std::llround(*seconds * 1000)) : 0;
 }
-
-}  // namespace
 
 TraceInfo StoredTrace::unchanged_info() const {
   TraceInfo info;

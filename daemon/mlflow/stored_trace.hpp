@@ -30,4 +30,10 @@ struct StoredTrace {
 // in memory.
 std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view answer);
 
+// "2026-11-23T11:54:31.043Z", with any number of fraction digits, in milliseconds since 1970; 0 if
+// it is something else.
+std::uint64_t read_time_ms(const std::string& text);
+// "1.234s" in milliseconds; 0 if it is something else.
+std::uint64_t read_duration_ms(std::string text);
+
 }  // namespace tracelink

@@ -8,7 +8,6 @@ namespace tracelink {
 namespace {
 
 constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
-constexpr int kTracesPageSize = 100;
 
 std::uint64_t start_ms(const TraceInfo& info) { return info.start_ns / kNanosecondsPerMillisecond; }
 std::uint64_t duration_ms(const TraceInfo& info) {
@@ -100,7 +99,7 @@ std::string linked_traces_body(const std::string& experiment_id, const std::stri
 std::string search_traces_body(const TraceQuery& query) {
   Json body = {{"locations", Json::array({location(query.experiment_id)})},
                {"filter", query.filter},
-               {"max_results", kTracesPageSize},
+               {"max_results", query.page_size},
                {"order_by", Json::array({"timestamp_ms DESC"})}};
   if (!query.page_token.empty()) body["page_token"] = query.page_token;
   return to_text(body);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/http/http_client.hpp"
+#include "daemon/mlflow/assessment.hpp"
 #include "daemon/mlflow/capabilities.hpp"
 #include "daemon/mlflow/failure.hpp"
 #include "daemon/mlflow/stored_trace.hpp"
@@ -42,6 +43,7 @@ struct LoggedModel {
   std::string model_type, source_run_id;
   std::string status;  // READY, PENDING, UPLOAD_FAILED, UNSPECIFIED
   std::map<std::string, std::string> tags, params;
+  std::map<std::string, double> metrics;  // the newest value of each
   std::string model_uri() const { return "models:/" + model_id; }
 };
 
@@ -76,6 +78,8 @@ struct ModelQuery {
 
 struct TraceSummary {
   std::string trace_id, name, state, request_time, execution_duration, request_preview;
+  std::map<std::string, std::string> metadata;
+  std::vector<Assessment> assessments;
 };
 struct TracePage {
   std::vector<TraceSummary> traces;
@@ -83,6 +87,7 @@ struct TracePage {
 };
 struct TraceQuery {
   std::string experiment_id, filter, page_token;  // newest first
+  int page_size = 100;                            // 500 is the most that servers take
 };
 
 // MLflow keeps the metrics of a model with a run.
@@ -133,6 +138,9 @@ class TrackingClient {
                         AnswerHandler<std::monostate> handler);
   void delete_model(const std::string& model_id, AnswerHandler<std::monostate> handler);
   void search_traces(const TraceQuery& query, AnswerHandler<TracePage> handler);
+  // Why it failed, of a trace by its name ("tr-…"), from its spans; nothing: they do not say.
+  void read_trace_error(const std::string& trace,
+                        AnswerHandler<std::optional<std::string>> handler);
   // The newest run of the experiment with the tag; nothing: there is none.
   void find_run(const std::string& experiment_id, const std::string& tag, const std::string& value,
                 AnswerHandler<std::optional<std::string>> handler);

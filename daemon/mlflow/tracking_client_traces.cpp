@@ -1,6 +1,7 @@
 #include <cstdlib>
 
 #include "daemon/codec/compression.hpp"
+#include "daemon/mlflow/error_message.hpp"
 #include "daemon/mlflow/export_answer.hpp"
 #include "daemon/mlflow/rest_answers.hpp"
 #include "daemon/mlflow/tracking_client.hpp"
@@ -114,6 +115,15 @@ void TrackingClient::read_trace(TraceId trace_id,
          const bool is_about_it = !trace || trace->name == trace_name(trace_id);
          if (!is_json || !is_about_it) return handler(about_another_trace(*answer));
          handler(std::move(trace));
+       });
+}
+
+void TrackingClient::read_trace_error(const std::string& trace,
+                                      AnswerHandler<std::optional<std::string>> handler) {
+  send(request("GET", "/api/3.0/mlflow/traces/batchGet?trace_ids=" + percent_encode(trace)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         if (!is_success(answer)) return handler(classify(Operation::get_trace, answer));
+         handler(read_error_message(answer->body));
        });
 }
 

@@ -196,7 +196,8 @@ TEST_F(ClientModelsTest, ATagIsRemovedByItsKey) {
 TEST_F(ClientModelsTest, TracesAreReadPageByPage) {
   http.will_answer(200, R"({"traces":[{"trace_id":"tr-1","state":"ERROR",
       "request_time":"2026-11-23T11:54:31Z","execution_duration":"1.5s","request_preview":"why",
-      "tags":{"mlflow.traceName":"answer"}}],"next_page_token":"next"})");
+      "tags":{"mlflow.traceName":"answer"},"trace_metadata":{"mlflow.trace.user":"u"},
+      "assessments":[{"assessment_name":"a","feedback":{"value":1}}]}],"next_page_token":"next"})");
   const auto page = value_of<TracePage>(&TrackingClient::search_traces,
                                         TraceQuery{"12", linked_traces_filter("m-1"), "here"});
   const auto body = Json::parse(sent_body());
@@ -205,7 +206,28 @@ TEST_F(ClientModelsTest, TracesAreReadPageByPage) {
   ASSERT_EQ(page.traces.size(), 1u);
   EXPECT_EQ(page.traces[0].name, "answer");
   EXPECT_EQ(page.traces[0].state, "ERROR");
+  EXPECT_EQ(page.traces[0].metadata.at("mlflow.trace.user"), "u");
+  EXPECT_EQ(page.traces[0].assessments.size(), 1u);
   EXPECT_EQ(page.next_page_token, "next");
+  EXPECT_EQ(body["max_results"], 100);
+}
+
+TEST_F(ClientModelsTest, AnErrorIsReadFromTheSpansOfATrace) {
+  http.will_answer(200, R"({"traces":[{"spans":[{"status":{"code":"STATUS_CODE_ERROR",
+      "message":"no reply"}}]}]})");
+  using Message = std::optional<std::string>;
+  EXPECT_EQ(value_of<Message>(&TrackingClient::read_trace_error, std::string("tr-1/x")),
+            "no reply");
+  EXPECT_EQ(sent(), "GET /api/3.0/mlflow/traces/batchGet?trace_ids=tr-1%2Fx");
+}
+
+TEST_F(ClientModelsTest, TheNewestValueOfAMetricIsTheModels) {
+  http.will_answer(200, R"({"model":{"info":{"model_id":"m-1","name":"a","experiment_id":"1"},
+      "data":{"metrics":[{"key":"k","value":3.0,"timestamp":20},{"key":"k","value":1,"timestamp":10},
+                         {"key":"n","value":"NaN","timestamp":30}]}}})");
+  const auto model =
+      value_of<std::optional<LoggedModel>>(&TrackingClient::get_model, std::string("m-1"));
+  EXPECT_EQ(model->metrics, (std::map<std::string, double>{{"k", 3.0}}));
 }
 
 TEST_F(ClientModelsTest, ATraceWithoutAnIdIsNotMlflows) {
