@@ -39,6 +39,7 @@ class Browser:
         for flag in (*_FLAGS, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         self._driver = webdriver.Chrome(options, Service(str(CHROMEDRIVER)))
+        self._driver.command_executor.client_config.timeout = LIMIT_S  # 120 s else
         self._driver.set_page_load_timeout(LIMIT_S)
 
     def quit(self) -> None:
