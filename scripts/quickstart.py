@@ -1,4 +1,7 @@
-"""The demonstration of scripts/quickstart: a real server, a daemon, an application, and what the server then shows."""
+"""The demonstration of scripts/quickstart: a real server, a daemon, an application, and what the server then shows.
+
+usage: quickstart.py FOLDER_OF_PROGRAMS [--keep]
+"""
 
 import json
 import os
@@ -14,13 +17,14 @@ import time
 import requests
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TRACELINK = ROOT / "build/release/bin/tracelink"
-TRACELINKD = ROOT / "build/release/bin/tracelinkd"
+PROGRAMS = pathlib.Path(sys.argv[1]).resolve()
+TRACELINK = PROGRAMS / "tracelink"
+TRACELINKD = PROGRAMS / "tracelinkd"
 
 CONFIG = """\
 model:
   name: customer-support-agent
-  version: v1.2.0
+  version: v1
   type: agent
   params: {{llm: gpt-4o, temperature: 0.7}}
   tags: {{team: ml-platform}}
@@ -164,6 +168,17 @@ def demonstrate(folder, children):
     say(f"\nMLflow page: {uri}/#/experiments/{experiment}/models/{model}")
 
 
+def print_next_steps(folder, children):
+    """What is left running is there for a program of the reader's own."""
+    command = f"{TRACELINK} --config {folder}/tracelinkd.yaml"
+    say("\nLeft running. A program of your own, with OpenTelemetry's SDK or MLflow's, has its traces linked to this model:")
+    say(f"  {command} run -- python app.py")
+    say("What has arrived, and where it is:")
+    say(f"  {command} status")
+    say(f"To stop both, whose files are in {folder}:")
+    say(f"  kill -- {' '.join(str(-child.pid) for child in children)}")
+
+
 def stop(children):
     for child in reversed(children):
         try:
@@ -176,7 +191,7 @@ def stop(children):
 
 
 def main():
-    keep = sys.argv[1:] == ["--keep"]
+    keep = sys.argv[2:] == ["--keep"]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tracelink-"))
     children = []
     try:
@@ -194,11 +209,13 @@ def main():
         return 130
     finally:
         if keep:
-            say(f"Left running; look with: {TRACELINK.relative_to(ROOT)} --config {folder}/tracelinkd.yaml status")
-            say(f"Stop with: kill -- {' '.join(str(-child.pid) for child in children)}; its files are in {folder}")
+            print_next_steps(folder, children)
         else:
             stop(children)
             shutil.rmtree(folder, ignore_errors=True)
+    if not keep:
+        say("\nNow a program of your own: scripts/quickstart --keep leaves all of this running and prints the command.")
+        say('For a server and a version of your own: README.md, "Use it".')
     return 0
 
 

@@ -1,4 +1,3 @@
-import contextlib
 import json
 import logging
 import os
@@ -13,8 +12,9 @@ pytest.register_assert_rewrite("harness.expect")
 
 from harness import results
 from harness.daemon import Daemon
-from harness.mlflow_server import MlflowServer, make_template
-from harness.places import APPS, BIN, CACHE, ENVIRONMENTS, NEWEST, OLDER, OTHER_SERVERS, PATIENT, clean_environment, versions
+from harness.mlflow_server import MlflowServer, make_template, running_server
+from harness.places import (APPS, BIN, CACHE, CHROMEDRIVER, CHROMIUM, ENVIRONMENTS, LATEST, NEWEST, OLDER, OTHER_SERVERS, PATIENT,
+                            clean_environment, versions)
 from harness.postgres import Postgres
 
 log = logging.getLogger("test")
@@ -35,7 +35,8 @@ def pytest_collection_modifyitems(config, items):
 def pytest_sessionstart(session):
     long = session.config.getoption("--long")
     versions = [version for version in ENVIRONMENTS if long or version == NEWEST or version not in OTHER_SERVERS]
-    for needed in (BIN / "tracelinkd", BIN / "tracelink", *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions)):
+    for needed in (BIN / "tracelinkd", BIN / "tracelink", CHROMIUM, CHROMEDRIVER,
+                   *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions)):
         if not needed.exists():
             setup = "scripts/setup " + ("--all" if long else "--dev")
             raise pytest.UsageError(f"{needed} is missing: run {setup} and build the release preset")
@@ -100,28 +101,24 @@ def server(request, make_server):
     return make_server(request.param)
 
 
-@contextlib.contextmanager
-def running_server(version: str, templates):
-    with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as folder:
-        server = MlflowServer(version, pathlib.Path(folder), templates(version))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.kill()
-
-
 @pytest.fixture(scope="session", params=versions(NEWEST, OLDER))
 def shared_server(request, templates):
     """A running server of each version (without --long: of the tested two), for tests that leave it as it is."""
-    with running_server(request.param, templates) as server:
+    with running_server(request.param, templates(request.param)) as server:
         yield server
 
 
 @pytest.fixture(scope="module", params=versions("3.6.0", OLDER, NEWEST))
 def server_of_module(request, templates):
     """A running server of each version for all tests of a file, each in an experiment of its own."""
-    with running_server(request.param, templates) as server:
+    with running_server(request.param, templates(request.param)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def latest_server(templates):
+    """A running server of the newest version, for tests of the xdist group `latest`, each file in experiments of its own."""
+    with running_server(LATEST, templates(LATEST)) as server:
         yield server
 
 

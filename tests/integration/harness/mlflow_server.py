@@ -1,11 +1,13 @@
 """A real `mlflow server` that can be killed and restarted with its data and address."""
 
+import contextlib
 import json
 import pathlib
 import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 
 import psycopg2
 import requests
@@ -136,6 +138,18 @@ class MlflowServer:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900, check=False)
         assert run.returncode == 0, run.stderr[-3000:]
         return json.loads(run.stdout)
+
+
+@contextlib.contextmanager
+def running_server(version: str, template: pathlib.Path):
+    """For tests that share one, each in an experiment of its own."""
+    with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as folder:
+        server = MlflowServer(version, pathlib.Path(folder), template)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
 
 
 def make_template(version: str, folder: pathlib.Path, store: str | None = None) -> pathlib.Path:

@@ -17,6 +17,8 @@ SERVERS = ("3.6.0", "3.7.0", "3.9.0", "3.10.1", OLDER, "3.12.0", "3.13.0", "3.14
 OTHER_SERVERS = tuple(version for version in SERVERS if version not in ("3.6.0", OLDER, "3.14.0", LATEST))
 ENVIRONMENTS = {version: ROOT / f".venv/mlflow-{version}" for version in (UNSUPPORTED, *SERVERS)} | {NEWEST: ROOT / ".venv/main"}
 CLIENT = ROOT / ".venv/client"
+CHROMIUM = pathlib.Path("/usr/bin/chromium")
+CHROMEDRIVER = pathlib.Path("/usr/bin/chromedriver")
 
 
 def versions(*usual: str) -> list:
