@@ -6,6 +6,7 @@
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 #include "daemon/mlflow/rest/uri.hpp"
+#include "daemon/text/percent.hpp"
 
 // TrackingClient's calls about traces and spans.
 namespace tracelink {
