@@ -97,30 +97,31 @@ class AssessmentFigures {
     if (!samples.numbers.empty()) add_mean(samples.numbers);
     add("count", label_ + " values", count(samples.count), Unit::count);
     add("errors", label_ + " errors", count(samples.errors), Unit::count);
-    if (samples.errors == 0) figures.back().is_detail = true;
+    if (samples.errors == 0) figures_.back().is_detail = true;
     for (const auto& [text, times] : samples.texts) {
       add("count", label_ + " = " + text, count(times), Unit::count);
-      figures.back().name += "/" + text;
+      figures_.back().name += "/" + text;
     }
   }
 
-  Figures figures;
+  Figures take() { return std::move(figures_); }
 
  private:
   void add(const char* statistic, std::string label, std::optional<double> value, Unit unit) {
-    figures.push_back({statistic + suffix_, std::move(label), value, unit, is_detail_});
+    figures_.push_back({statistic + suffix_, std::move(label), value, unit, is_detail_});
   }
   void add_rate(const Proportion& proportion) {
     add("pass_rate", "pass rate " + label_, rate_of(proportion), Unit::rate);
-    figures.back().proportion = proportion;
+    figures_.back().proportion = proportion;
   }
   void add_mean(const std::vector<double>& values) {
     add("mean", "mean " + label_, mean_of(values), Unit::score);
-    figures.back().distribution = values;
+    figures_.back().distribution = values;
   }
 
   std::string suffix_, label_;
   bool is_detail_;
+  Figures figures_;
 };
 
 // Values by source repeat those of all sources where there is one only.
@@ -134,8 +135,8 @@ bool has_one_source(const Samples& samples, const AssessmentKey& key) {
 
 void add_assessment(Figures& figures, const Samples& samples, const AssessmentKey& key) {
   const bool is_detail = !key.source.empty() && has_one_source(samples, key);
-  AssessmentFigures of_key(key, samples.assessments.at(key), is_detail);
-  std::ranges::move(of_key.figures, std::back_inserter(figures));
+  std::ranges::move(AssessmentFigures(key, samples.assessments.at(key), is_detail).take(),
+                    std::back_inserter(figures));
 }
 
 bool is_qualifier(std::string_view text) {
