@@ -143,6 +143,12 @@ def test_two_runs_make_the_same_bytes(packages, folder):
     assert again.archive.read_bytes() == packages.archive.read_bytes()
 
 
+def test_a_folder_without_programs_is_told(folder):
+    told = subprocess.run([ROOT / "scripts/package", "--build", folder], env=clean_environment(), stderr=subprocess.PIPE, text=True, check=False)
+    assert told.returncode == 1
+    assert told.stderr == f"package: {folder}/bin/tracelinkd is missing; build it: cmake --preset release && cmake --build --preset release\n"
+
+
 @pytest.mark.long
 def test_the_debug_symbols_are_those_of_the_programs(folder):
     made = make_packages(folder)
