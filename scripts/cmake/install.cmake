@@ -2,19 +2,21 @@
 include(GNUInstallDirs)
 
 install(TARGETS tracelinkd tracelink RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES systemd/tracelinkd.socket DESTINATION lib/systemd/system)
+install(FILES systemd/tracelinkd.socket systemd/tracelinkd@.socket DESTINATION lib/systemd/system)
 install(FILES systemd/sysusers.d/tracelink.conf DESTINATION lib/sysusers.d)
 install(FILES systemd/tmpfiles.d/tracelink.conf DESTINATION lib/tmpfiles.d)
 install(FILES README.md CHANGELOG.md LICENSE SECURITY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES config/tracelinkd.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES config/tracelinkd.yaml packaging/alerts.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
-# The unit names the daemon by its path, which is known when it is installed.
-install(CODE "set(unit_file \"${PROJECT_SOURCE_DIR}/systemd/tracelinkd.service\")\nset(bindir \"${CMAKE_INSTALL_BINDIR}\")")
+# The units name the daemon by its path, which is known when they are installed.
+install(CODE "set(source \"${PROJECT_SOURCE_DIR}/systemd\")\nset(bindir \"${CMAKE_INSTALL_BINDIR}\")")
 install(CODE [[
-  file(READ "${unit_file}" unit)
-  string(REPLACE "/usr/bin/tracelinkd" "${CMAKE_INSTALL_PREFIX}/${bindir}/tracelinkd" unit "${unit}")
-  set(target "${CMAKE_INSTALL_PREFIX}/lib/systemd/system/tracelinkd.service")
-  message(STATUS "Installing: $ENV{DESTDIR}${target}")
-  file(WRITE "$ENV{DESTDIR}${target}" "${unit}")
+  foreach(name IN ITEMS tracelinkd.service tracelinkd@.service)
+    file(READ "${source}/${name}" unit)
+    string(REPLACE "/usr/bin/tracelinkd" "${CMAKE_INSTALL_PREFIX}/${bindir}/tracelinkd" unit "${unit}")
+    set(target "${CMAKE_INSTALL_PREFIX}/lib/systemd/system/${name}")
+    message(STATUS "Installing: $ENV{DESTDIR}${target}")
+    file(WRITE "$ENV{DESTDIR}${target}" "${unit}")
+  endforeach()
 ]])

@@ -13,6 +13,7 @@ pytest.register_assert_rewrite("harness.expect")
 from harness import results
 from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer, make_template, running_server
+from harness.packages import make_packages
 from harness.places import (APPS, BIN, CACHE, CHROMEDRIVER, CHROMIUM, ENVIRONMENTS, LATEST, NEWEST, OLDER, OTHER_SERVERS, PATIENT,
                             clean_environment, versions)
 from harness.postgres import Postgres
@@ -172,6 +173,12 @@ def run_app():
         assert finished.returncode == 0, finished.stderr[-3000:]
         return [json.loads(line) for line in finished.stdout.splitlines()]
     return run
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    """What scripts/package makes of the binaries under test, without debug symbols."""
+    return make_packages(tmp_path_factory.mktemp("packages"), "--without-dbgsym")
 
 
 @pytest.fixture(scope="session")

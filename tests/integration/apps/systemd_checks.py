@@ -1,5 +1,6 @@
 """Runs as root inside a machine that systemd has booted; writes what it saw to /exchange/seen.json. Standard library only."""
 
+import glob
 import grp
 import http.client
 import json
@@ -13,6 +14,8 @@ import time
 
 SOCKET = "/run/tracelink/tracelink.sock"
 UNIT = "tracelinkd.service"
+CONFIGURATION = "/etc/tracelink/tracelinkd.yaml"
+INSTANCE = "/run/tracelink/instances/billing"
 
 
 def run(*command):
@@ -20,8 +23,13 @@ def run(*command):
     return done.returncode, done.stdout.strip()
 
 
-def show(name):
-    return run("systemctl", "show", UNIT, "--property", name, "--value")[1]
+def run_as_written(commands):
+    """Shell commands of a page, in the folder of the package."""
+    return run("sh", "-ec", "cd /exchange\n" + commands)
+
+
+def show(name, unit=UNIT):
+    return run("systemctl", "show", unit, "--property", name, "--value")[1]
 
 
 def body(number):
@@ -31,14 +39,18 @@ def body(number):
 
 
 class Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost")
+        self.path = path
+
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(20)
-        self.sock.connect(SOCKET)
+        self.sock.connect(self.path)
 
 
-def send(number):
-    connection = Connection("localhost")
+def send(number, path=SOCKET):
+    connection = Connection(path)
     try:
         connection.request("POST", "/v1/traces", body(number), {"Content-Type": "application/json"})
         return connection.getresponse().status
@@ -52,9 +64,14 @@ def send_as(user, number):
                "http://localhost/v1/traces")
 
 
-def accepted():
-    code, text = run("tracelink", "status", "--json")
+def accepted(*options):
+    code, text = run("tracelink", *options, "status", "--json")
     return json.loads(text)["spans"]["accepted"] if code == 0 else text
+
+
+def owner(path):
+    status = os.stat(path)
+    return [oct(stat.S_IMODE(status.st_mode)), pwd.getpwuid(status.st_uid).pw_name, grp.getgrgid(status.st_gid).gr_name]
 
 
 def wait_for_more(count):
@@ -89,30 +106,98 @@ def send_while(action, first):
     return {"bad": bad, "sent": sent}
 
 
+def said(text):
+    """How often the journal of the service has it."""
+    return run("journalctl", "--no-pager", "--output", "cat", "--unit", UNIT)[1].count(text)
+
+
+def there(*patterns):
+    return sorted(path for pattern in patterns for path in glob.glob(pattern, recursive=True))
+
+
+def after_the_readme(seen):
+    with open("/exchange/readme.json", encoding="utf-8") as file:
+        readme = json.load(file)
+    seen["install"] = run_as_written(readme["install"])
+    seen["configuration"] = owner(CONFIGURATION)
+    seen["enabled"] = [run("systemctl", "is-enabled", unit)[1] for unit in ("tracelinkd.socket", UNIT)]
+    seen["send"] = send(1)
+    seen["model"] = json.loads(run("tracelink", "status", "--json")[1])["model"]["requested_name"]
+    seen["credential"] = run_as_written(readme["credential"])
+    seen["token"] = run("tracelink", "status")[0], show("ExecMainStatus")
+    seen["instance"] = run_as_written(readme["instance"])
+    seen["send to the instance"] = send(1, INSTANCE + "/tracelink.sock")
+    seen["accepted by the instance"] = accepted("--control", INSTANCE + "/control.sock")
+    seen["accepted by the first"] = accepted()
+    seen["state of the instance"] = owner("/var/lib/tracelink/instances/billing"), os.path.exists("/var/lib/tracelink/instances/billing/queue")
+
+
+def who_may_send(seen):
+    run("useradd", "--groups", "tracelink", "inside-app")
+    run("useradd", "outsider")
+    run("systemctl", "stop", UNIT)
+    seen["socket"] = owner(SOCKET)
+    seen["before the first client"] = show("ActiveState")
+    seen["a member sends"] = send_as("inside-app", 2)
+    seen["after the first client"] = show("ActiveState")
+    seen["an outsider sends"] = send_as("outsider", 3)
+    seen["an outsider asks env"] = run("runuser", "-u", "outsider", "--", "tracelink", "env")
+    seen["a member asks env"] = run("runuser", "-u", "inside-app", "--", "tracelink", "env")
+    seen["an outsider reads the configuration"] = run("runuser", "-u", "outsider", "--", "cat", CONFIGURATION)
+
+
+def restarts(seen):
+    seen["user"] = pwd.getpwuid(os.stat(f"/proc/{show('MainPID')}").st_uid).pw_name
+    seen["restart"] = send_while(lambda: run("systemctl", "restart", UNIT), 1_000)
+    seen["kill"] = send_while(lambda: run("kill", "-KILL", show("MainPID")), 10_000)
+    run("kill", "-HUP", show("MainPID"))
+    seen["accepted"] = accepted()
+    seen["restarts"] = show("NRestarts")
+    seen["state"] = owner("/var/lib/tracelink"), os.path.exists("/var/lib/tracelink/queue")
+
+
+def upgrade(seen):
+    """The same package once more is an upgrade to dpkg."""
+    before = show("MainPID"), show("MainPID", "tracelinkd@billing.service")
+    with open(CONFIGURATION, encoding="utf-8") as file:
+        text = file.read()
+    seen["upgrade"] = send_while(lambda: seen.update({"dpkg": run_as_written("dpkg --install ./tracelink_*.deb")}), 20_000)
+    after = show("MainPID"), show("MainPID", "tracelinkd@billing.service")
+    seen["new processes"] = [old != new != "0" for old, new in zip(before, after)]
+    with open(CONFIGURATION, encoding="utf-8") as file:
+        seen["kept configuration"] = file.read() == text and owner(CONFIGURATION)
+
+
+def wrong_configuration(seen):
+    with open(CONFIGURATION, "a", encoding="utf-8") as file:
+        file.write("modle: {}\n")
+    run("systemctl", "reset-failed", UNIT)
+    seen["start with a mistake"] = run("systemctl", "restart", UNIT)[0], show("Result"), show("ExecMainStatus"), show("NRestarts")
+    seen["said"] = said("modle: unknown key")
+
+
+def remove_and_purge(seen):
+    installed = [path for path in run("dpkg", "--listfiles", "tracelink")[1].splitlines() if "tracelink" in path]
+    seen["remove"] = run("dpkg", "--remove", "tracelink")
+    seen["active after it"] = run("systemctl", "is-active", "tracelinkd.socket", UNIT, "tracelinkd@billing.socket", "tracelinkd@billing.service")[1]
+    seen["enabled after it"] = there("/etc/systemd/system/*.wants/tracelinkd*")
+    seen["kept after it"] = there("/etc/tracelink/*", "/var/lib/tracelink/queue")
+    seen["purge"] = run("dpkg", "--purge", "tracelink")
+    made = there("/etc/**/*tracelink*", "/run/*tracelink*", "/var/lib/*tracelink*", "/var/lib/systemd/**/*tracelink*")
+    seen["left"] = made + [path for path in installed if os.path.lexists(path)]
+
+
 seen = {}
-run("useradd", "--groups", "tracelink", "inside-app")
-run("useradd", "outsider")
-seen["verify"] = run("systemd-analyze", "verify", "/usr/lib/systemd/system/tracelinkd.service",
-                     "/usr/lib/systemd/system/tracelinkd.socket")
-seen["start socket"] = run("systemctl", "start", "tracelinkd.socket")
-status = os.stat(SOCKET)
-seen["socket"] = {"mode": oct(stat.S_IMODE(status.st_mode)), "user": pwd.getpwuid(status.st_uid).pw_name,
-                  "group": grp.getgrgid(status.st_gid).gr_name}
-seen["before the first client"] = show("ActiveState")
-seen["a member sends"] = send_as("inside-app", 1)
-seen["after the first client"] = show("ActiveState")
-seen["an outsider sends"] = send_as("outsider", 2)
-seen["an outsider asks env"] = run("runuser", "-u", "outsider", "--", "tracelink", "env")
-seen["a member asks env"] = run("runuser", "-u", "inside-app", "--", "tracelink", "env")
-seen["user"] = pwd.getpwuid(os.stat(f"/proc/{show('MainPID')}").st_uid).pw_name
-seen["restart"] = send_while(lambda: run("systemctl", "restart", UNIT), 1_000)
-seen["kill"] = send_while(lambda: run("kill", "-KILL", show("MainPID")), 10_000)
-run("kill", "-HUP", show("MainPID"))
-seen["accepted"] = accepted()
-seen["restarts"] = show("NRestarts")
-seen["state"] = oct(stat.S_IMODE(os.stat("/var/lib/tracelink").st_mode)), os.path.exists("/var/lib/tracelink/queue")
+after_the_readme(seen)
+seen["verify"] = run("systemd-analyze", "verify", *(f"/usr/lib/systemd/system/{name}" for name in (
+    "tracelinkd.service", "tracelinkd.socket", "tracelinkd@billing.service", "tracelinkd@billing.socket")))
+who_may_send(seen)
+restarts(seen)
+upgrade(seen)
 seen["stop"] = run("systemctl", "stop", "tracelinkd.socket", UNIT)
 seen["result"] = show("Result"), show("ExecMainStatus")
 seen["journal"] = run("journalctl", "--no-pager", "--unit", UNIT)[1]
+wrong_configuration(seen)
+remove_and_purge(seen)
 with open("/exchange/seen.json", "w", encoding="utf-8") as file:
     json.dump(seen, file)

@@ -1,11 +1,11 @@
-"""A machine of its own with a real systemd: systemd-nspawn on an overlay of this one's root, with tracelink installed."""
+"""A machine of its own with a real systemd: systemd-nspawn on an overlay of this one's root."""
 
 import json
 import pathlib
 import shutil
 import subprocess
 
-from .places import APPS, BIN, clean_environment
+from .places import APPS, clean_environment
 from .processes import Process
 from .waiting import wait_until
 
@@ -33,20 +33,13 @@ class Machine:
             (folder / name).mkdir()
         self._sudo("mount", "-t", "overlay", "overlay", "-o",
                    f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work", self._root)
-        self._install()
+        (self._root / "etc/systemd/system/inside.service").write_text(UNIT)
+        # Images of containers have it, so that packages start nothing.
+        (self._root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
 
     @staticmethod
     def _sudo(*command) -> None:
         subprocess.run([str(part) for part in command], check=True, env=clean_environment())
-
-    def _install(self) -> None:
-        self._sudo("env", f"DESTDIR={self._root}", "cmake", "--install", BIN.parent, "--prefix", "/usr")
-        (self._root / "etc/systemd/system/inside.service").write_text(UNIT)
-
-    def write(self, path: str, text: str) -> None:
-        target = self._root / path.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
 
     def run(self, program: str) -> dict:
         """Boots, runs the Python program of apps/, powers off; returns what it wrote to /exchange/seen.json."""
