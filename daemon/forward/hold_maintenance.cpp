@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/forward/trace_loader.hpp"
+#include "daemon/links/link_failure.hpp"
 
 namespace tracelink {
 

@@ -59,7 +59,4 @@ class UnlinkedTraces {
   std::size_t records_ = 0;
 };
 
-// What an operator is told about a trace that has an obstacle: message and remedy.
-Failure link_failure(LinkObstacle obstacle, const LinkHash& accepted, const RecordSource& source);
-
 }  // namespace tracelink

@@ -4,6 +4,7 @@ import pytest
 
 from harness.expect import linked_once
 from harness.otlp import SPANS_PER_TRACE, make_trace
+from harness.places import NEWEST
 from harness.waiting import wait_until
 
 DONE, FAILED = 0, 1
@@ -20,14 +21,18 @@ def place(request) -> str:
     return request.node.name
 
 
-@pytest.fixture
-def make(server, make_daemon, place):
-    """make(model, **variables): a daemon in the test's experiment, not started."""
+def maker(server, make_daemon, place):
+    """make(model, **variables): a daemon in the experiment, not started."""
     def make(model: dict | None = None, **variables: str):
         daemon = make_daemon({"experiment": {"name": place}, "tracking": {"uri": server.uri}} | ({"model": model} if model else {}))
         daemon.variables = variables
         return daemon
     return make
+
+
+@pytest.fixture
+def make(server, make_daemon, place):
+    return maker(server, make_daemon, place)
 
 
 def models_in(server, place: str) -> list[dict]:
@@ -78,6 +83,14 @@ def test_replicas_that_ask_by_either_name_end_with_one_model(server, make, place
     ids = {daemon.wait_for_model()["id"] for daemon in daemons}
     [model] = models_in(server, place)
     assert ids == {model["model_id"]}
+
+
+def test_on_postgresql_both_names_mean_one_model(make_postgres_server, make_daemon, place):
+    server = make_postgres_server(NEWEST, workers=2)
+    server.start()
+    doors = place + "-doors"
+    test_both_names_mean_one_model_through_every_door(server, maker(server, make_daemon, doors), doors)
+    test_replicas_that_ask_by_either_name_end_with_one_model(server, maker(server, make_daemon, place), place, 8)
 
 
 def test_a_name_that_may_be_two_models_is_an_error_that_names_both(server, make, place):

@@ -173,6 +173,7 @@ class FakeSource final : public RecordSource {
     return {};
   }
   void set_external_bytes(std::uint64_t bytes) override { external_bytes_ = bytes; }
+  bool holds_files() const override { return false; }
 
  private:
   struct Entry {

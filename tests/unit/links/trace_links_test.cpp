@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
-#include "daemon/forward/unlinked_traces.hpp"
+#include "daemon/links/link_failure.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_source.hpp"
 #include "tests/support/trace_record.hpp"

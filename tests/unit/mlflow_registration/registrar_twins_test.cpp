@@ -149,8 +149,8 @@ TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWithTracesIsKeptAndTold) {
   EXPECT_EQ(replica.ready_id(), ours);
   const auto tells = [&] {
     const std::string warning = replica.status().warnings.at(0);
-    return warning.find(older_twin) != std::string::npos &&
-           warning.find("models relink " + ours) != std::string::npos;
+    return warning.find(ours) != std::string::npos &&
+           warning.find("models set-active " + older_twin) != std::string::npos;
   };
   EXPECT_TRUE(tells());
   replica.registrar().server_changed();

@@ -218,7 +218,7 @@ TEST_F(ClientModelsTest, AnErrorIsReadFromTheSpansOfATrace) {
   using Message = std::optional<std::string>;
   EXPECT_EQ(value_of<Message>(&TrackingClient::read_trace_error, std::string("tr-1/x")),
             "no reply");
-  EXPECT_EQ(sent(), "GET /api/3.0/mlflow/traces/batchGet?trace_ids=tr-1%2Fx");
+  EXPECT_EQ(sent(), "GET http://host:5000/api/3.0/mlflow/traces/batchGet?trace_ids=tr-1%2Fx");
 }
 
 TEST_F(ClientModelsTest, TheNewestValueOfAMetricIsTheModels) {
