@@ -232,6 +232,7 @@ std::string describe_intake(const Config& config, const ActiveLinks& active,
                        {"grpc /opentelemetry.proto.collector.trace.v1.TraceService/Export",
                         "http POST /v1/traces", "json lines"}},
                       {"tracking_uri", config.tracking.uri},
+                      {"loopback", config.listen.tcp},
                       {"model",
                        {{"id", ready ? registration->model->model_id : asked.id},
                         {"name", ready ? registration->model->name : name}}}}

@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <array>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "daemon/base/clock.hpp"
 #include "daemon/base/posix_file_system.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/model_lookup.hpp"
@@ -18,6 +17,7 @@
 #include "daemon/compare/page.hpp"
 #include "daemon/compare/report.hpp"
 #include "daemon/compare/table.hpp"
+#include "daemon/text/utc_time.hpp"
 
 namespace tracelink::cli {
 
@@ -74,19 +74,11 @@ std::vector<Verdict> verdicts_of(const std::vector<std::string>& conditions,
   return all;
 }
 
-std::string time_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
-}
-
 int write_page(const Comparison& comparison, const std::string& path) {
   PosixFileSystem files;
-  const auto written = write_file_durably(files, std::filesystem::absolute(path),
-                                          compare::page_of(comparison, time_now()));
+  const auto written =
+      write_file_durably(files, std::filesystem::absolute(path),
+                         compare::page_of(comparison, utc_iso(SystemClock().wall())));
   if (!written) return fail(kFailed, "--html " + path + ": " + written.error().message);
   return kDone;
 }

@@ -1,10 +1,13 @@
 """tracelink's commands, their JSON and their exit codes."""
 
 import json
+import subprocess
 
 import pytest
 
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
+from harness.places import BIN
+from harness.ports import free_port
 
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -31,7 +34,7 @@ def test_status_has_the_stable_keys(daemon):
 
 def test_a_daemon_that_does_not_run_is_exit_code_3(make_daemon):
     daemon = make_daemon({"model": {"name": "agent"}})
-    for command in (["status"], ["env"], ["run", "--", "true"], ["dead-letters", "ls"],
+    for command in (["status"], ["env"], ["run", "--require-daemon", "--", "true"], ["dead-letters", "ls"],
                     ["models", "set-active", "agent-v2"], ["models", "clear-active"]):
         result = daemon.tracelink(*command)
         assert (result.code, bool(result.err)) == (UNREACHABLE, True), command
@@ -87,6 +90,40 @@ def test_env_and_run_point_a_program_at_the_socket(daemon):
     seen = dict(line.split("=", 1) for line in result.out.splitlines() if "=" in line)
     assert seen == seen | expected
     assert daemon.tracelink("run", "--", "/no/such/program").code == FAILED
+
+
+def test_env_is_evaluated_by_a_shell(daemon):
+    tracelink = f"{BIN / 'tracelink'} --config {daemon.config_file}"
+    awkward = "it's a \"test\" $HOME"
+
+    def shell(command: str, **variables: str):
+        return subprocess.run(["sh", "-c", command], env=daemon.environment | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    shown = shell(f'eval "$({tracelink} env --shell --model x)" && printenv OTEL_RESOURCE_ATTRIBUTES OTEL_METRICS_EXPORTER OTEL_LOGS_EXPORTER',
+                  OTEL_RESOURCE_ATTRIBUTES=f"a={awkward}", OTEL_LOGS_EXPORTER="console")
+    assert shown.stdout.splitlines() == [f"a={awkward},mlflow.modelName=x", "none", "console"], shown.stderr
+    daemon.sigkill()
+    gone = shell(f'eval "$({tracelink} env --shell)" && echo went on')
+    assert (gone.returncode, gone.stdout) == (1, "") and "tracelink: " in gone.stderr
+
+
+def test_sdks_without_unix_sockets_get_the_loopback_listener(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}})
+    daemon.start()
+    refused = daemon.tracelink("env", "--tcp")
+    assert refused.code == FAILED and "set listen.tcp" in refused.err
+    address = f"127.0.0.1:{free_port()}"
+    daemon.configure({"listen": {"socket": {"path": str(daemon.socket)}, "tcp": address}})
+    daemon.restart()
+    printed = dict(line.split("=", 1) for line in daemon.tracelink("env", "--tcp").out.splitlines())
+    assert printed["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == f"http://{address}/v1/traces"
+    assert printed["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] == "http/protobuf"
+
+
+def test_a_program_is_started_without_the_daemon_with_a_warning(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}})
+    run = daemon.tracelink("run", "--", "printenv", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    assert (run.code, run.out) == (0, f"unix://{daemon.socket}\n"), "where the daemon will be"
+    assert "tracelink: starting printenv all the same: its traces may be lost" in run.err
 
 
 def test_send_takes_json_lines_and_protobuf(daemon):
