@@ -1,8 +1,14 @@
+#include <chrono>
+#include <cstdio>
+#include <memory>
 #include <sstream>
+#include <thread>
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/health.hpp"
 #include "daemon/cli/output.hpp"
 
 namespace tracelink::cli {
@@ -119,16 +125,47 @@ void print_human(const json& status) {
   print_last_error(status.at("last_error"));
 }
 
+Result<json> ask_status(const Context& context) {
+  auto body = ask_daemon(context, "GET", "/status");
+  if (!body) return std::move(body).error();
+  return json::parse(*body);
+}
+
 int show_status(const Context& context) {
-  const auto body = ask_daemon(context, "GET", "/status");
-  if (!body) return fail(body.error());
-  const json status = json::parse(*body);
+  const auto status = ask_status(context);
+  if (!status) return fail(status.error());
   if (context.json) {
-    print_json(status);
+    print_json(*status);
   } else {
-    print_human(status);
+    print_human(*status);
   }
   return kDone;
+}
+
+// One line, as check programs of monitoring systems have it, and its exit code.
+int check_status(const Context& context) {
+  const auto status = ask_status(context);
+  if (!status) return fail(status.error());
+  const auto troubles = troubles_of(*status);
+  std::string line = troubles.empty() ? "ok: " + queue_line(status->at("queue")) : "attention: ";
+  for (const std::string& trouble : troubles) {
+    line += (&trouble == &troubles.front() ? "" : "; ") + trouble;
+  }
+  print("{}\n", line);
+  return troubles.empty() ? kDone : kFailed;
+}
+
+// Until it is interrupted; a daemon that is away now may be back at the next look.
+int watch_status(const Context& context) {
+  constexpr std::chrono::seconds kPause{2};
+  const bool on_terminal = ::isatty(STDOUT_FILENO) != 0;
+  for (;;) {
+    if (on_terminal) write_out("\x1b[H\x1b[J");
+    (void)show_status(context);  // said on standard error
+    if (!on_terminal && !context.json) print("\n");
+    std::fflush(stdout);
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
 }  // namespace
@@ -136,8 +173,23 @@ int show_status(const Context& context) {
 void add_status(CLI::App& app, const Context& context, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("status", "Model, server, queue, held scopes and the span balance");
-  command->footer("Example:\n  tracelink status --json | jq .spans");
-  command->callback([&context, &exit_code] { exit_code = show_status(context); });
+  command->footer(
+      "Examples:\n  tracelink status --json | jq .spans\n"
+      "  tracelink status --check || page-the-operator");
+  const auto watch = std::make_shared<bool>(false);
+  const auto check = std::make_shared<bool>(false);
+  CLI::Option* watching =
+      command->add_flag("--watch", *watch, "Again every two seconds, until it is interrupted");
+  command
+      ->add_flag("--check", *check,
+                 "One line, and exit code 1 if an operator is needed: a held scope, a model "
+                 "or server that refuses, a server that is down")
+      ->excludes(watching);
+  command->callback([&context, &exit_code, watch, check] {
+    exit_code = *watch   ? watch_status(context)
+                : *check ? check_status(context)
+                         : show_status(context);
+  });
 }
 
 }  // namespace tracelink::cli

@@ -1,6 +1,8 @@
 """tracelink's commands, their JSON and their exit codes."""
 
+import itertools
 import json
+import signal
 import subprocess
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
 from harness.places import BIN
 from harness.ports import free_port
+from harness.waiting import wait_until
 
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -124,6 +127,29 @@ def test_a_program_is_started_without_the_daemon_with_a_warning(make_daemon):
     run = daemon.tracelink("run", "--", "printenv", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     assert (run.code, run.out) == (0, f"unix://{daemon.socket}\n"), "where the daemon will be"
     assert "tracelink: starting printenv all the same: its traces may be lost" in run.err
+
+
+def test_a_check_of_the_status_is_a_line_and_an_exit_code(make_daemon):
+    archive = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    archive.start()
+    well = archive.tracelink("status", "--check")
+    assert (well.code, well.out.split(" spans")[0]) == (DONE, "ok: 0")
+    archive.sigkill()
+    assert archive.tracelink("status", "--check").code == UNREACHABLE
+    nowhere = make_daemon({"model": {"name": "agent"}, "tracking": {"uri": f"http://127.0.0.1:{free_port()}"}})
+    nowhere.start()
+    wait_until("the server is known to be down", lambda: nowhere.status()["server"]["state"] == "down")
+    unwell = nowhere.tracelink("status", "--check")
+    assert unwell.code == FAILED and unwell.out == f"attention: server: {nowhere.config['tracking']['uri']} is down\n"
+
+
+def test_the_status_is_watched_until_it_is_interrupted(daemon):
+    watching = subprocess.Popen([BIN / "tracelink", "--config", daemon.config_file, "status", "--watch"], env=daemon.environment,
+                                stdout=subprocess.PIPE, text=True)
+    headers = [line for line in itertools.islice(watching.stdout, 40) if line.startswith("tracelinkd ")]
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(timeout=30) == -signal.SIGINT
+    assert len(headers) > 1
 
 
 def test_send_takes_json_lines_and_protobuf(daemon):

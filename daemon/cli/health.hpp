@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace tracelink::cli {
+
+// What of a daemon's status (docs/control-api.md) needs an operator, a line each: the model cannot
+// be registered, the server is down or refuses, a scope or file is held and has a remedy. Empty:
+// all is well. What only needs time, such as a queue with spans, is not in it.
+std::vector<std::string> troubles_of(const nlohmann::json& status);
+
+}  // namespace tracelink::cli

@@ -1,0 +1,35 @@
+#include "daemon/cli/health.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tracelink::cli {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+nlohmann::json status_of(const char* model, const char* server) {
+  return {{"model", {{"state", model}, {"error", "no such model"}}},
+          {"server", {{"state", server}, {"uri", "http://h"}}},
+          {"held", nlohmann::json::array()}};
+}
+
+TEST(Health, NobodyIsNeededWhileAllIsWell) {
+  EXPECT_EQ(troubles_of(status_of("ready", "up")), Lines{});
+  EXPECT_EQ(troubles_of(status_of("unresolved", "none")), Lines{});
+}
+
+TEST(Health, NamesWhatNeedsAnOperator) {
+  EXPECT_EQ(troubles_of(status_of("failed", "up")), Lines{"model: no such model"});
+  EXPECT_EQ(troubles_of(status_of("ready", "down")), Lines{"server: http://h is down"});
+  EXPECT_EQ(troubles_of(status_of("ready", "refusing")), Lines{"server: http://h refuses"});
+}
+
+TEST(Health, WhatIsHeldIsNamedWithItsRemedyAndWhatNeedsTimeOnlyIsNot) {
+  auto status = status_of("ready", "up");
+  status["held"] = {{{"scope", "experiment 7"}, {"reason", "deleted"}, {"remedy", "restore it"}},
+                    {{"scope", "server"}, {"reason", "no answer"}, {"remedy", ""}}};
+  EXPECT_EQ(troubles_of(status), Lines{"experiment 7: deleted (restore it)"});
+}
+
+}  // namespace
+}  // namespace tracelink::cli
