@@ -1,0 +1,231 @@
+#include "daemon/cli/examination.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <variant>
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+#include <unistd.h>
+
+#include "daemon/cli/health.hpp"
+#include "daemon/cli/model_lookup.hpp"
+#include "daemon/cli/tracking_session.hpp"
+#include "ipc/client/unix_http.hpp"
+
+namespace tracelink::cli {
+
+namespace {
+
+using nlohmann::json;
+using State = Finding::State;
+
+constexpr std::chrono::seconds kTimeout{10};
+constexpr std::uint64_t kLittleRoom = 1u << 30;
+
+Finding of_error(std::string subject, const Error& error, std::string remedy = {}) {
+  return {std::move(subject), State::failed, error.message, std::move(remedy)};
+}
+
+Finding of_failure(std::string subject, const Failure& failure) {
+  return {std::move(subject), State::failed, failure.message, failure.remedy};
+}
+
+// The names that libcurl reads for the scheme.
+std::string proxy_of(const std::string& uri) {
+  const bool tls = uri.starts_with("https:");
+  for (const char* name : {tls ? "https_proxy" : "http_proxy", tls ? "HTTPS_PROXY" : "HTTP_PROXY",
+                           "all_proxy", "ALL_PROXY"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return name;
+  }
+  return {};
+}
+
+// Microseconds; nothing if the file cannot be written.
+std::optional<std::int64_t> median_sync(const std::filesystem::path& file) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return std::nullopt;
+  const std::array<char, 4096> block{};
+  std::vector<std::int64_t> times;
+  for (int n = 0; n < 20; ++n) {
+    const auto begin = std::chrono::steady_clock::now();
+    const bool stored =
+        ::write(fd, block.data(), block.size()) == static_cast<ssize_t>(block.size()) &&
+        ::fdatasync(fd) == 0;
+    if (!stored) break;
+    const auto took = std::chrono::steady_clock::now() - begin;
+    times.push_back(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+  }
+  ::close(fd);
+  ::unlink(file.c_str());
+  if (times.size() < 20) return std::nullopt;
+  std::ranges::nth_element(times, times.begin() + 10);
+  return times[10];
+}
+
+Finding room_of(const std::filesystem::path& directory, std::uint64_t max_bytes) {
+  std::error_code error;
+  const auto space = std::filesystem::space(directory, error);
+  if (error) return {"room", State::failed, error.message()};
+  const std::string message = fmt::format("{} MiB are free", space.available >> 20);
+  if (space.available >= std::min(kLittleRoom, max_bytes)) return {"room", State::ok, message};
+  return {"room", State::warning,
+          message + fmt::format(", of {} MiB that the queue may take", max_bytes >> 20),
+          "make room, or lower queue.max_bytes"};
+}
+
+Finding sync_speed(const std::filesystem::path& directory) {
+  const auto time = median_sync(directory / fmt::format(".doctor-{}", ::getpid()));
+  if (!time) {
+    return {"disk", State::failed, directory.string() + ": a file cannot be written and synced",
+            "look at the disk, and at who may write there"};
+  }
+  const std::string message = fmt::format("a sync of 4 KiB takes {} us", *time);
+  if (*time < 20'000) return {"disk", State::ok, message};
+  return {"disk", State::warning, message,
+          "each request waits for one: put state_dir on a faster disk"};
+}
+
+Findings examine_experiment(TrackingSession& session, const Config& config) {
+  const auto experiment = experiment_of(session, config, {}, false);
+  if (const auto* failure = std::get_if<Failure>(&experiment)) {
+    if (failure->http_status != 404 && failure->http_status != 0 &&
+        failure->failure_class == FailureClass::configuration) {
+      return {of_failure("experiment", *failure)};
+    }
+    return {{"experiment", State::warning, failure->message, "the daemon creates it"}};
+  }
+  const auto& found = std::get<Experiment>(experiment);
+  Findings findings{{"experiment", State::ok, found.name + " is " + found.id}};
+  const std::string name = config.model.version.empty()
+                               ? config.model.name
+                               : config.model.name + "-" + config.model.version;
+  const std::string& asked = config.model.id.empty() ? name : config.model.id;
+  if (asked.empty() || asked.find('{') != std::string::npos) return findings;
+  const auto model = find_model(session, config, {}, asked);
+  if (const auto* missing = std::get_if<Failure>(&model)) {
+    const bool by_id = !config.model.id.empty();
+    findings.push_back(
+        {"model", by_id ? State::failed : State::ok,
+         by_id ? missing->message : asked + " is not there yet; the daemon creates it",
+         by_id ? missing->remedy : std::string()});
+  } else {
+    const auto& there = std::get<LoggedModel>(model);
+    findings.push_back(
+        {"model", State::ok, there.name + " is " + there.model_id + ", " + there.status});
+  }
+  return findings;
+}
+
+}  // namespace
+
+Findings examine_daemon(const Context& context) {
+  const auto socket = intake_socket(context);
+  if (!socket) return {of_error("socket", socket.error())};
+  const auto reply = unix_http_request(*socket, "GET", "/", "", "", kTimeout);
+  if (!reply) {
+    return {of_error("socket", reply.error(),
+                     "start the daemon (systemctl start tracelinkd, or tracelinkd); its log says "
+                     "why if it does not")};
+  }
+  Findings findings{{"socket", State::ok, *socket + " is served"}};
+  const auto body = ask_daemon(context, "GET", "/status");
+  if (!body) {
+    findings.push_back({"daemon", State::skipped, body.error().message});
+    return findings;
+  }
+  const auto troubles = troubles_of(json::parse(*body));
+  for (const std::string& trouble : troubles) {
+    findings.push_back({"daemon", State::failed, trouble});
+  }
+  if (troubles.empty()) findings.push_back({"daemon", State::ok, "nothing needs an operator"});
+  return findings;
+}
+
+Findings examine_state(const Config& config) {
+  const std::filesystem::path directory = config.state_dir;
+  std::error_code error;
+  const bool there = std::filesystem::is_directory(directory, error);
+  if (!there && (!error || error == std::errc::no_such_file_or_directory)) {
+    return {{"state_dir", State::warning, directory.string() + " is not there yet",
+             "the daemon makes it, if its user may"}};
+  }
+  if (::access(directory.c_str(), W_OK | X_OK) != 0) {
+    return {{"state_dir", State::skipped,
+             fmt::format("{} is not this user's (uid {})", directory.string(), ::geteuid()),
+             "run this as the daemon's user: sudo -u tracelink tracelink doctor"}};
+  }
+  return {{"state_dir", State::ok, directory.string()},
+          room_of(directory, config.queue.max_bytes),
+          sync_speed(directory)};
+}
+
+Finding examine_sdk_variables(const std::map<std::string, std::string>& variables,
+                              const std::string& socket) {
+  constexpr const char* kEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+  constexpr const char* kGeneral = "OTEL_EXPORTER_OTLP_ENDPOINT";
+  const auto own = variables.find(kEndpoint);
+  const auto general = variables.find(kGeneral);
+  const auto& set = own != variables.end() ? own : general;
+  if (set == variables.end()) {
+    return {"SDK", State::ok, "no OTLP endpoint is set in this environment",
+            "start programs with tracelink run, or eval \"$(tracelink env --shell)\""};
+  }
+  if (set->second == "unix://" + socket || set->second.starts_with("http://127.0.0.1:")) {
+    return {"SDK", State::ok, set->first + " is " + set->second};
+  }
+  return {"SDK", State::warning, set->first + " is " + set->second + ", not unix://" + socket,
+          "programs of this environment send elsewhere: unset it, or use tracelink run"};
+}
+
+std::string remedy_of_no_answer(const std::string& message, const std::string& uri,
+                                const std::string& proxy) {
+  const auto says = [&](std::string_view text) { return message.find(text) != std::string::npos; };
+  if (!proxy.empty()) {
+    return "requests go by the proxy that " + proxy +
+           " names: correct it, or add the host to no_proxy";
+  }
+  if (says("resolve host")) return "correct the host of tracking.uri, or the name service";
+  if (says("wrong version number") || says("packet length")) {
+    return "the server speaks plain HTTP: write tracking.uri with http://";
+  }
+  if (says("certificate") || says("SSL")) {
+    return "name the authority that signed the server's certificate in tracking.ca_file";
+  }
+  if (says("refused") || says("connect"))
+    return "start the server at " + uri + ", or correct tracking.uri";
+  return "look at the server, and at what lies between";
+}
+
+Findings examine_server(const Config& config) {
+  if (!is_tracking_server(config.destination)) return {};
+  if (config.tracking.uri.empty()) {
+    return {{"server", State::warning, "none is configured: traces are kept and go nowhere",
+             "set tracking.uri, or MLFLOW_TRACKING_URI"}};
+  }
+  const auto session = TrackingSession::open(config);
+  if (!session) return {of_error("server", session.error())};
+  const auto version = (*session)->wait<ServerVersion>(
+      [&](auto done) { (*session)->client().get_version(std::move(done)); });
+  if (const auto* failure = std::get_if<Failure>(&version)) {
+    Finding finding = of_failure("server", *failure);
+    if (finding.remedy.empty() && failure->http_status == 0) {
+      finding.remedy =
+          remedy_of_no_answer(failure->message, config.tracking.uri, proxy_of(config.tracking.uri));
+    }
+    return {finding};
+  }
+  Findings findings{{"server", State::ok,
+                     config.tracking.uri + " is MLflow " + std::get<ServerVersion>(version).text}};
+  std::ranges::move(examine_experiment(**session, config), std::back_inserter(findings));
+  return findings;
+}
+
+}  // namespace tracelink::cli
