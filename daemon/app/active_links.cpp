@@ -35,9 +35,8 @@ Result<std::unique_ptr<ActiveLinks>> ActiveLinks::open(FileSystem& fs, std::file
 }
 
 Result<void> ActiveLinks::load(const LinkDefinition& configured, HeldFiles* held) {
-  identity_ = identity_of(configured);
   ActiveOverrides none;
-  none.configured = identity_;
+  none.configured = identity_of(configured);
   overrides_ = std::make_shared<const ActiveOverrides>(std::move(none));
   const auto link = remember_configured(configured);
   if (!link) return link.error();
@@ -76,10 +75,11 @@ Result<void> ActiveLinks::load_overrides() {
         "model; set others again with 'tracelink models set-active'");
     return fs_.rename(file_, file_.string() + ".damaged");
   }
-  if (stored->configured != identity_) {
+  const ModelIdentity identity = overrides()->configured;
+  if (stored->configured != identity) {
     if (!stored->empty()) notices_.push_back(dropped_text(*stored));
     ActiveOverrides none;
-    none.configured = identity_;
+    none.configured = identity;
     return replace(std::move(none));
   }
   for (const auto* entry : stored->entries()) {
@@ -95,23 +95,19 @@ Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string&
   const std::lock_guard change(change_mutex_);
   const auto hash = remember_configured(link);
   if (!hash) return hash;
-  const ModelIdentity identity = identity_of(link);
-  const auto before = overrides();
-  if (before->configured != identity) {
+  auto next = overrides();
+  if (const ModelIdentity identity = identity_of(link); next->configured != identity) {
     ActiveOverrides none;
     none.configured = identity;
     // Without overrides the file says nothing; if it is unread, its identity tells later.
-    if (!before->empty()) {
-      dropped = dropped_text(*before);
+    if (!next->empty()) {
+      dropped = dropped_text(*next);
       if (auto replaced = replace(none); !replaced) return std::move(replaced).error();
     }
-    identity_ = identity;
-    const std::lock_guard lock(mutex_);
-    overrides_ = std::make_shared<const ActiveOverrides>(std::move(none));
-    configured_link_ = *hash;
-    return hash;
+    next = std::make_shared<const ActiveOverrides>(std::move(none));
   }
   const std::lock_guard lock(mutex_);
+  overrides_ = std::move(next);
   configured_link_ = *hash;
   return hash;
 }

@@ -68,7 +68,6 @@ class ActiveLinks {
   std::vector<std::string> notices_;  // of open()
   std::mutex change_mutex_;           // one change at a time, with its file
   bool unread_ = false;               // the file; by change_mutex_
-  ModelIdentity identity_;            // as configured now; by change_mutex_
 
   mutable std::mutex mutex_;
   LinkHash configured_link_;                          // guarded by mutex_

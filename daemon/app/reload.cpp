@@ -7,7 +7,6 @@
 
 #include "daemon/app/logging.hpp"
 #include "daemon/app/options.hpp"
-#include "daemon/text/visible_text.hpp"
 
 namespace tracelink {
 namespace {
@@ -20,7 +19,7 @@ std::string list_of(const std::vector<std::string>& keys) {
 
 void log_report(const Reload::Report& report) {
   for (const std::string& error : report.errors) {
-    spdlog::error("configuration not reloaded: {}", visible_text(error));
+    spdlog::error("configuration not reloaded: {}", error);
   }
   if (!report.errors.empty()) return;
   const ConfigChange& change = report.change;
@@ -92,7 +91,7 @@ Result<void> Reload::change_link(const Config& config) {
   std::string dropped;
   const auto hash = active_.configure(link, dropped);
   if (!hash) return hash.error();
-  if (!dropped.empty()) spdlog::warn("{}", visible_text(dropped));
+  if (!dropped.empty()) spdlog::warn("{}", dropped);
   delivery_.configure(*hash, link);
   return {};
 }

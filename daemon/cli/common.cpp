@@ -18,12 +18,6 @@ namespace {
 
 constexpr std::chrono::seconds kControlTimeout{10};
 
-LoadContext load_context(const Context& context) {
-  LoadContext load = context_of_process();
-  if (!context.config_file.empty()) load.config_flag = context.config_file;
-  return load;
-}
-
 // A user who configured no socket and runs no daemon means the system's.
 std::string or_of_the_system(std::string socket, const char* name, const LoadContext& load) {
   const std::string own = default_paths(load.environment, load.is_root, load.uid).runtime_dir;
@@ -68,6 +62,12 @@ std::string message_of(const std::string& body) {
 }
 
 }  // namespace
+
+LoadContext load_context(const Context& context) {
+  LoadContext load = context_of_process();
+  if (!context.config_file.empty()) load.config_flag = context.config_file;
+  return load;
+}
 
 int fail(int code, std::string_view message) {
   print_error("tracelink: " + std::string(message));

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "config/config.hpp"
+#include "config/load.hpp"
 #include "daemon/base/result.hpp"
 
 namespace tracelink::cli {
@@ -25,6 +26,9 @@ struct Context {
 int fail(int code, std::string_view message);
 // The same for an Error: kUnreachable for unavailable and timeout, else kFailed.
 int fail(const Error& error);
+
+// What the loader sees: this process, and --config.
+LoadContext load_context(const Context& context);
 
 // The configuration for talking to a tracking server; a missing model is fine here, anything else
 // must be valid.

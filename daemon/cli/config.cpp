@@ -10,10 +10,9 @@ namespace tracelink::cli {
 namespace {
 
 LoadResult load(const Context& context, const std::string& file) {
-  LoadContext load_context = context_of_process();
-  if (!context.config_file.empty()) load_context.config_flag = context.config_file;
-  if (!file.empty()) load_context.config_flag = file;
-  return load_config(load_context);
+  LoadContext from = load_context(context);
+  if (!file.empty()) from.config_flag = file;
+  return load_config(from);
 }
 
 int report_errors(const LoadResult& result) {

@@ -34,8 +34,7 @@ Findings examine_configuration(const LoadResult& result) {
 void append(Findings& to, const Findings& more) { to.insert(to.end(), more.begin(), more.end()); }
 
 Findings examine(const Context& context) {
-  LoadContext load = context_of_process();
-  if (!context.config_file.empty()) load.config_flag = context.config_file;
+  const LoadContext load = load_context(context);
   const LoadResult result = load_config(load);
   Findings findings = examine_configuration(result);
   append(findings, examine_daemon(context));

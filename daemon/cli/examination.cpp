@@ -14,9 +14,11 @@
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
+#include "daemon/app/options.hpp"
 #include "daemon/cli/health.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/tracking_session.hpp"
+#include "daemon/codec/name_template.hpp"
 #include "ipc/client/unix_http.hpp"
 
 namespace tracelink::cli {
@@ -104,11 +106,9 @@ Findings examine_experiment(TrackingSession& session, const Config& config) {
   }
   const auto& found = std::get<Experiment>(experiment);
   Findings findings{{"experiment", State::ok, found.name + " is " + found.id}};
-  const std::string name = config.model.version.empty()
-                               ? config.model.name
-                               : config.model.name + "-" + config.model.version;
-  const std::string& asked = config.model.id.empty() ? name : config.model.id;
-  if (asked.empty() || asked.find('{') != std::string::npos) return findings;
+  const LinkDefinition link = link_of(config);
+  if (link.empty() || is_template(link)) return findings;
+  const std::string asked = link.display_name();
   const auto model = find_model(session, config, {}, asked);
   if (const auto* missing = std::get_if<Failure>(&model)) {
     const bool by_id = !config.model.id.empty();

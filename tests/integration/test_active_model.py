@@ -62,6 +62,15 @@ def trace_ids(server, experiment: str, name: str) -> list[str]:
     return [info["trace_id"] for info in server.linked_traces(experiment, model)]
 
 
+def is_split(server, experiment: str, stream: Stream, asked: float, answered: float) -> None:
+    """Each trace has agent-v1 or agent-v2: what was acknowledged before the switch the one, what was sent after it the other."""
+    old, new = trace_ids(server, experiment, "agent-v1"), trace_ids(server, experiment, "agent-v2")
+    assert sorted(old + new) == sorted(trace.trace_id for _, _, trace in stream.traces)
+    assert {trace.trace_id for trace in stream.acknowledged_before(asked)} <= set(old)
+    after = {trace.trace_id for trace in stream.sent_after(answered)}
+    assert len(after) >= 9 and after <= set(new)
+
+
 def test_a_switch_in_the_middle_of_a_stream(server, daemon_for):
     server.start()
     daemon = daemon_for(server, "v1")
@@ -75,11 +84,7 @@ def test_a_switch_in_the_middle_of_a_stream(server, daemon_for):
     daemon.wait_for_spans(delivered=len(stream.traces) * SPANS_PER_TRACE, queued=0)
 
     experiment = server.experiment_id("support")
-    old, new = trace_ids(server, experiment, "agent-v1"), trace_ids(server, experiment, "agent-v2")
-    assert sorted(old + new) == sorted(trace.trace_id for _, _, trace in stream.traces)
-    assert {trace.trace_id for trace in stream.acknowledged_before(asked)} <= set(old)
-    after = {trace.trace_id for trace in stream.sent_after(answered)}
-    assert len(after) >= 9 and after <= set(new)
+    is_split(server, experiment, stream, asked, answered)
 
     status = daemon.status()
     assert status["active"]["override"] | {"state": "ready", "name": "agent-v2"} == status["active"]["override"]

@@ -7,7 +7,7 @@ import time
 from harness.expect import linked_once
 from harness.otlp import SPANS_PER_TRACE
 from harness.waiting import wait_until
-from test_active_model import Stream, send, trace_ids
+from test_active_model import Stream, is_split, send, trace_ids
 
 DONE, FAILED, UNREACHABLE = 0, 1, 3
 V1, V2 = ({"name": "agent", "version": version} for version in ("v1", "v2"))
@@ -34,12 +34,7 @@ def test_another_version_in_the_middle_of_a_stream(server, daemon_for):
     assert report == {"taken_up": ["model.version"], "restart": [], "masked": [], "errors": []}
     daemon.wait_for_spans(delivered=len(stream.traces) * SPANS_PER_TRACE, queued=0)
 
-    experiment = server.experiment_id("support")
-    old, new = trace_ids(server, experiment, "agent-v1"), trace_ids(server, experiment, "agent-v2")
-    assert sorted(old + new) == sorted(trace.trace_id for _, _, trace in stream.traces)
-    assert {trace.trace_id for trace in stream.acknowledged_before(asked)} <= set(old)
-    after = {trace.trace_id for trace in stream.sent_after(answered)}
-    assert len(after) >= 9 and after <= set(new)
+    is_split(server, server.experiment_id("support"), stream, asked, answered)
     assert daemon.status()["model"]["name"] == "agent-v2"
 
 
