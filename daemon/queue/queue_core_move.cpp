@@ -5,12 +5,6 @@
 
 // How QueueCore lets a new segment take the place of others.
 namespace tracelink {
-namespace {
-
-// What could not be moved is left alone for so long.
-constexpr auto kMoveRetry = std::chrono::minutes(1);
-
-}  // namespace
 
 Result<std::vector<JournalEntry>> QueueCore::begin_source(SegmentMove::Source& source) {
   // No entry is on its way from `unsaved` to the journal while this is held.

@@ -111,10 +111,11 @@ Result<void> Recovery::load_checkpoint() {
   }
   if (totals_lost_) jump_ids();
   delete_leftovers();
-  for (const auto& [id, found] : std::map(found_)) {
+  for (const auto& [segment_id, found] : std::map(found_)) {
+    const auto id = segment_id;
     const auto path = found.segment ? core_.paths.segment(id) : core_.paths.journals(id);
     attempt(found.segment ? StateFile::segment : StateFile::journal, path,
-            [this, id = id] { return load(id); });
+            [this, id] { return load(id); });
   }
   // The segments that are left may hold more sequences than any that could be read.
   if (!found_.empty() && !core_.files_known) jump_ids();
