@@ -37,15 +37,19 @@ Result<std::unique_ptr<ActiveLinks>> ActiveLinks::open(FileSystem& fs, std::file
 Result<void> ActiveLinks::load(const LinkDefinition& configured, HeldFiles* held) {
   ActiveOverrides none;
   none.configured = identity_of(configured);
-  overrides_ = std::make_shared<const ActiveOverrides>(std::move(none));
   const auto link = remember_configured(configured);
   if (!link) return link.error();
-  configured_link_ = *link;
+  const MutexLock change(change_mutex_);
+  {
+    const MutexLock lock(mutex_);
+    overrides_ = std::make_shared<const ActiveOverrides>(std::move(none));
+    configured_link_ = *link;
+  }
   auto loaded = load_overrides();
   if (loaded || held == nullptr) return loaded;
   unread_ = true;
   held->hold(StateFile::active_model, file_.string(), loaded.error(), [this] {
-    const std::lock_guard change(change_mutex_);
+    const MutexLock again(change_mutex_);
     return load_overrides();
   });
   return {};
@@ -57,7 +61,6 @@ Result<LinkHash> ActiveLinks::remember_configured(const LinkDefinition& link) co
   return remember_(link);
 }
 
-// By change_mutex_, or before other threads know this object.
 Result<void> ActiveLinks::load_overrides() {
   const auto there = fs_.exists(file_);
   if (!there) return there.error();
@@ -86,13 +89,13 @@ Result<void> ActiveLinks::load_overrides() {
     if (auto link = remember_(entry->definition); !link) return link.error();
   }
   auto overrides = std::make_shared<const ActiveOverrides>(*std::move(stored));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   overrides_ = std::move(overrides);
   return {};
 }
 
 Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string& dropped) {
-  const std::lock_guard change(change_mutex_);
+  const MutexLock change(change_mutex_);
   const auto hash = remember_configured(link);
   if (!hash) return hash;
   auto next = overrides();
@@ -106,7 +109,7 @@ Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string&
     }
     next = std::make_shared<const ActiveOverrides>(std::move(none));
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   overrides_ = std::move(next);
   configured_link_ = *hash;
   return hash;
@@ -116,7 +119,7 @@ LinkHash ActiveLinks::link_for(std::string_view traces_data) const {
   std::shared_ptr<const ActiveOverrides> current;
   LinkHash configured;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     current = overrides_;
     configured = configured_link_;
   }
@@ -128,13 +131,13 @@ LinkHash ActiveLinks::link_for(std::string_view traces_data) const {
 }
 
 LinkHash ActiveLinks::configured() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return configured_link_;
 }
 
 Result<LinkHash> ActiveLinks::set(const std::string& service, const LinkDefinition& link,
                                   std::string set_at) {
-  const std::lock_guard change(change_mutex_);
+  const MutexLock change(change_mutex_);
   const auto hash = remember_(link);
   if (!hash) return hash.error();
   ActiveOverrides next = *overrides();
@@ -149,7 +152,7 @@ Result<LinkHash> ActiveLinks::set(const std::string& service, const LinkDefiniti
 }
 
 Result<bool> ActiveLinks::clear(const std::string& service) {
-  const std::lock_guard change(change_mutex_);
+  const MutexLock change(change_mutex_);
   ActiveOverrides next = *overrides();
   const bool there = service.empty() ? next.all.has_value() : next.services.contains(service);
   if (!there) return false;
@@ -163,11 +166,10 @@ Result<bool> ActiveLinks::clear(const std::string& service) {
 }
 
 std::shared_ptr<const ActiveOverrides> ActiveLinks::overrides() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return overrides_;
 }
 
-// By change_mutex_.
 Result<void> ActiveLinks::replace(ActiveOverrides overrides) {
   if (unread_) {
     return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
@@ -176,7 +178,7 @@ Result<void> ActiveLinks::replace(ActiveOverrides overrides) {
     return written;
   }
   auto next = std::make_shared<const ActiveOverrides>(std::move(overrides));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   overrides_ = std::move(next);
   return {};
 }

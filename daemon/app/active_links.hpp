@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include "daemon/app/active_overrides.hpp"
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/held_files.hpp"
+#include "daemon/base/mutex.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/types/ids.hpp"
 #include "daemon/types/link_definition.hpp"
@@ -58,20 +58,20 @@ class ActiveLinks {
   ActiveLinks(FileSystem& fs, std::filesystem::path file, Remember remember)
       : fs_(fs), file_(std::move(file)), remember_(std::move(remember)) {}
   Result<void> load(const LinkDefinition& configured, HeldFiles* held);
-  Result<void> load_overrides();
+  Result<void> load_overrides() REQUIRES(change_mutex_);
   Result<LinkHash> remember_configured(const LinkDefinition& link) const;
-  Result<void> replace(ActiveOverrides overrides);
+  Result<void> replace(ActiveOverrides overrides) REQUIRES(change_mutex_);
 
   FileSystem& fs_;
   const std::filesystem::path file_;
   const Remember remember_;
-  std::vector<std::string> notices_;  // of open()
-  std::mutex change_mutex_;           // one change at a time, with its file
-  bool unread_ = false;               // the file; by change_mutex_
+  std::vector<std::string> notices_;               // of open()
+  Mutex change_mutex_;                             // one change at a time, with its file
+  bool unread_ GUARDED_BY(change_mutex_) = false;  // the file
 
-  mutable std::mutex mutex_;
-  LinkHash configured_link_;                          // guarded by mutex_
-  std::shared_ptr<const ActiveOverrides> overrides_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  LinkHash configured_link_ GUARDED_BY(mutex_);
+  std::shared_ptr<const ActiveOverrides> overrides_ GUARDED_BY(mutex_);
 };
 
 }  // namespace tracelink

@@ -88,7 +88,7 @@ Result<std::size_t> Delivery::relink(const Relink& relink) {
   const auto moved = std::make_shared<Result<std::size_t>>(std::size_t{0});
   const auto called = call([this, relink, moved] {
     *moved = forwarder_->relink(relink);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     relinks_seen_ = relinks_->all();
   });
   if (!called) return called.error();
@@ -96,12 +96,12 @@ Result<std::size_t> Delivery::relink(const Relink& relink) {
 }
 
 std::vector<Relink> Delivery::relinks() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return relinks_seen_;
 }
 
 std::vector<std::string> Delivery::notices() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return notices_;
 }
 
@@ -126,7 +126,7 @@ void Delivery::configure(const LinkHash& link, const LinkDefinition& definition)
 }
 
 std::optional<RegistrationStatus> Delivery::registration(const LinkHash& link) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = registrations_.find(link);
   if (found == registrations_.end()) return std::nullopt;
   return found->second;
@@ -134,7 +134,7 @@ std::optional<RegistrationStatus> Delivery::registration(const LinkHash& link) c
 
 std::vector<RegistrationStatus> Delivery::registrations() const {
   std::vector<RegistrationStatus> all;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   all.reserve(registrations_.size());
   for (const auto& [link, status] : registrations_) all.push_back(status);
   return all;
@@ -209,7 +209,7 @@ Result<void> Delivery::load_relinks() {
 }
 
 void Delivery::note_relinks() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   relinks_seen_ = relinks_->all();
   notices_ = relinks_->notices();
 }
@@ -266,13 +266,13 @@ LinkLookup Delivery::link_lookup() const {
 
 void Delivery::registered(const RegistrationStatus& status) {
   registration_log_.changed(status);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   registrations_.insert_or_assign(status.link, status);
 }
 
 void Delivery::forgotten(const LinkHash& link) {
   registration_log_.forgotten(link);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   registrations_.erase(link);
 }
 

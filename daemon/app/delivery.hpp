@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -14,6 +13,7 @@
 #include "daemon/app/registration_log.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/mutex.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/dead_letters/dead_letter_commands.hpp"
@@ -108,9 +108,9 @@ class Delivery {
   std::unique_ptr<Forwarder> forwarder_;
   std::jthread thread_;
 
-  mutable std::mutex mutex_;
-  std::vector<Relink> relinks_seen_;                      // guarded by mutex_
-  std::map<LinkHash, RegistrationStatus> registrations_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::vector<Relink> relinks_seen_ GUARDED_BY(mutex_);
+  std::map<LinkHash, RegistrationStatus> registrations_ GUARDED_BY(mutex_);
 };
 
 }  // namespace tracelink

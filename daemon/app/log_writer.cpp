@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <climits>
 #include <condition_variable>
-#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -12,6 +11,8 @@
 
 #include <poll.h>
 #include <unistd.h>
+
+#include "daemon/base/mutex.hpp"
 
 namespace tracelink {
 
@@ -53,22 +54,22 @@ struct LogWriter::State {
   bool write(const std::string& line);
 
   const Options options;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<std::string> lines;  // these and the following are guarded by mutex
-  std::size_t bytes = 0;           // of `lines`
-  bool writing = false;
-  std::uint64_t for_room = 0;   // dropped since the start
-  std::uint64_t by_errors = 0;  // dropped since the start
+  Mutex mutex;
+  std::condition_variable_any changed;
+  std::vector<std::string> lines GUARDED_BY(mutex);
+  std::size_t bytes GUARDED_BY(mutex) = 0;  // of `lines`
+  bool writing GUARDED_BY(mutex) = false;
+  std::uint64_t for_room GUARDED_BY(mutex) = 0;   // dropped since the start
+  std::uint64_t by_errors GUARDED_BY(mutex) = 0;  // dropped since the start
   // Of the thread:
   std::uint64_t told = 0;  // of the dropped ones
   bool torn = false;       // the last thing written is a part of a line
 };
 
 void LogWriter::State::run() {
-  std::unique_lock lock(mutex);
+  mutex.lock();
   while (true) {
-    changed.wait(lock, [this] { return !lines.empty(); });
+    changed.wait(mutex, [this]() REQUIRES(mutex) { return !lines.empty(); });
     std::vector<std::string> batch = std::exchange(lines, {});
     bytes = 0;
     // Lines that found no room came after those of the batch.
@@ -76,7 +77,7 @@ void LogWriter::State::run() {
     const std::uint64_t untold = dropped - told;
     if (untold > 0) batch.push_back(options.dropped_line(untold));
     writing = true;
-    lock.unlock();
+    mutex.unlock();
     std::uint64_t failed = 0;
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const bool is_notice = untold > 0 && i + 1 == batch.size();
@@ -84,7 +85,7 @@ void LogWriter::State::run() {
       if (!is_written && !is_notice) ++failed;
       if (is_written && is_notice) told = dropped;
     }
-    lock.lock();
+    mutex.lock();
     by_errors += failed;
     writing = false;
     changed.notify_all();
@@ -104,7 +105,7 @@ LogWriter::LogWriter(Options options) : state_(std::make_shared<State>(std::move
 
 void LogWriter::push(std::string line) {
   cut(line);
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   const std::size_t cost = line.size() + kLineOverheadBytes;
   if (state_->bytes + cost > state_->options.max_bytes) {
     ++state_->for_room;
@@ -116,18 +117,19 @@ void LogWriter::push(std::string line) {
 }
 
 bool LogWriter::flush(std::chrono::milliseconds limit) {
-  std::unique_lock lock(state_->mutex);
-  return state_->changed.wait_for(lock, limit,
-                                  [this] { return state_->lines.empty() && !state_->writing; });
+  const MutexLock lock(state_->mutex);
+  return state_->changed.wait_for(state_->mutex, limit, [this]() REQUIRES(state_->mutex) {
+    return state_->lines.empty() && !state_->writing;
+  });
 }
 
 std::uint64_t LogWriter::dropped_for_room() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->for_room;
 }
 
 std::uint64_t LogWriter::dropped_by_errors() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->by_errors;
 }
 

@@ -23,7 +23,7 @@ constexpr std::size_t kFilesNamed = 10;  // at once, of those that cannot be rea
 }  // namespace
 
 void QueueWatch::appended(const Result<void>& result) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (result) {
     if (!std::exchange(write_error_, {}).empty()) reporter_.recovered(kQueue);
     return;
@@ -38,7 +38,7 @@ void QueueWatch::appended(const Result<void>& result) {
 }
 
 void QueueWatch::look(const QueueStats& now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (now.full && !full_seen_) {
     refused_for_room();
   } else if (now.full) {
@@ -80,7 +80,7 @@ void QueueWatch::look_at_held_files(const std::vector<HeldFile>& files) {
 }
 
 std::vector<std::string> QueueWatch::notices() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<std::string> notices;
   if (!write_error_.empty()) notices.push_back("queue: " + write_error_ + "; " + kWriteRemedy);
   if (full_seen_) notices.push_back(std::string("queue: ") + kFull + "; " + kFullRemedy);
@@ -88,7 +88,7 @@ std::vector<std::string> QueueWatch::notices() const {
 }
 
 std::optional<LastError> QueueWatch::last_error() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return reporter_.last_error();
 }
 

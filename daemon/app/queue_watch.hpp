@@ -2,12 +2,12 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
+#include "daemon/base/mutex.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/report/reporter.hpp"
@@ -33,19 +33,20 @@ class QueueWatch {
     std::uint64_t told = 0;
     std::optional<SteadyTime> told_at;
   };
-  void refused_for_room();
-  void look_at_held_files(const std::vector<HeldFile>& files);
+  void refused_for_room() REQUIRES(mutex_);
+  void look_at_held_files(const std::vector<HeldFile>& files) REQUIRES(mutex_);
   std::uint64_t untold(Loss& loss, std::uint64_t now) const;
 
   const Clock& clock_;
-  mutable std::mutex mutex_;  // guards the rest
-  Reporter reporter_;
-  std::string write_error_;              // of the last append; empty if it went well
-  std::optional<SteadyTime> full_seen_;  // last; nothing while there is room
-  bool looked_ = false;
-  Loss dropped_;
-  Loss quarantined_;
-  std::map<std::string, std::string> held_;  // files that cannot be read, and why
+  mutable Mutex mutex_;
+  Reporter reporter_ GUARDED_BY(mutex_);
+  std::string write_error_ GUARDED_BY(mutex_);  // of the last append; empty if it went well
+  std::optional<SteadyTime> full_seen_ GUARDED_BY(mutex_);  // last; nothing while there is room
+  bool looked_ GUARDED_BY(mutex_) = false;
+  Loss dropped_ GUARDED_BY(mutex_);
+  Loss quarantined_ GUARDED_BY(mutex_);
+  // Files that cannot be read, and why.
+  std::map<std::string, std::string> held_ GUARDED_BY(mutex_);
 };
 
 }  // namespace tracelink

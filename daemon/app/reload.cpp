@@ -45,7 +45,7 @@ Reload::Reload(LoadedConfig running, Load load, ActiveLinks& active, Delivery& d
       thread_([this](const std::stop_token& stop) { serve(stop); }) {}
 
 void Reload::request() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   requested_ = true;
   wake_.notify_one();
 }
@@ -53,8 +53,8 @@ void Reload::request() {
 void Reload::serve(const std::stop_token& stop) {
   for (;;) {
     {
-      std::unique_lock lock(mutex_);
-      if (!wake_.wait(lock, stop, [this] { return requested_; })) return;
+      const MutexLock lock(mutex_);
+      if (!wake_.wait(mutex_, stop, [this]() REQUIRES(mutex_) { return requested_; })) return;
       requested_ = false;
     }
     (void)run();  // logged
@@ -62,7 +62,7 @@ void Reload::serve(const std::stop_token& stop) {
 }
 
 Reload::Report Reload::run() {
-  const std::lock_guard one(run_mutex_);
+  const MutexLock one(run_mutex_);
   LoadResult result = load_();
   Report report = result.loaded ? take_up(*std::move(result.loaded)) : Report();
   for (const ConfigProblem& error : result.errors) report.errors.push_back(error.to_string());
@@ -80,7 +80,7 @@ Reload::Report Reload::take_up(LoadedConfig loaded) {
   running_.config = report.change.config;
   running_.masked = std::move(loaded.masked);
   auto next = std::make_shared<const Config>(report.change.config);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   config_ = std::move(next);
   return report;
 }
@@ -97,7 +97,7 @@ Result<void> Reload::change_link(const Config& config) {
 }
 
 std::shared_ptr<const Config> Reload::config() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return config_;
 }
 

@@ -3,7 +3,6 @@
 #include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -13,6 +12,7 @@
 #include "config/reload.hpp"
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
+#include "daemon/base/mutex.hpp"
 
 namespace tracelink {
 
@@ -40,17 +40,17 @@ class Reload {
 
  private:
   void serve(const std::stop_token& stop);
-  Report take_up(LoadedConfig loaded);
-  Result<void> change_link(const Config& config);
+  Report take_up(LoadedConfig loaded) REQUIRES(run_mutex_);
+  Result<void> change_link(const Config& config) REQUIRES(run_mutex_);
 
   const Load load_;
   ActiveLinks& active_;
   Delivery& delivery_;
-  std::mutex run_mutex_;  // one at a time
-  LoadedConfig running_;  // by run_mutex_
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Config> config_;  // by mutex_
-  bool requested_ = false;                // by mutex_
+  Mutex run_mutex_;  // one at a time
+  LoadedConfig running_ GUARDED_BY(run_mutex_);
+  mutable Mutex mutex_;
+  std::shared_ptr<const Config> config_ GUARDED_BY(mutex_);
+  bool requested_ GUARDED_BY(mutex_) = false;
   std::condition_variable_any wake_;
   std::jthread thread_;
 };

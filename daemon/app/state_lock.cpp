@@ -19,7 +19,10 @@ Result<StateLock> StateLock::acquire(const std::filesystem::path& directory) {
   auto file = FileLock::acquire(lock_file(directory).string());
   // A lock file that cannot be opened is no obstacle where the directory itself is locked.
   if (!file && !(locked && file.error().code == ErrorCode::io)) return std::move(file).error();
-  if (file) lock.file_lock_.emplace(*std::move(file));
+  if (file) {
+    const MutexLock own(lock.mutex_);
+    lock.file_lock_.emplace(*std::move(file));
+  }
   return lock;
 }
 
@@ -29,7 +32,7 @@ StateLock::StateLock(StateLock&& other) noexcept
       file_lock_(std::move(other.file_lock_)) {}
 
 Result<void> StateLock::check() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!directory_lock_->is_at(directory_.string())) {
     return Error{ErrorCode::io, directory_.string() + " was removed or replaced"};
   }

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <filesystem>
-#include <mutex>
 #include <optional>
 
 #include "daemon/base/file_lock.hpp"
+#include "daemon/base/mutex.hpp"
 #include "daemon/base/result.hpp"
 
 namespace tracelink {
@@ -32,8 +32,9 @@ class StateLock {
 
   std::filesystem::path directory_;
   std::optional<FileLock> directory_lock_;
-  std::mutex mutex_;
-  std::optional<FileLock> file_lock_;  // by mutex_; nothing if the file cannot be opened
+  Mutex mutex_;
+  // Nothing if the file cannot be opened.
+  std::optional<FileLock> file_lock_ GUARDED_BY(mutex_);
 };
 
 }  // namespace tracelink

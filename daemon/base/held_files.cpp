@@ -57,7 +57,7 @@ std::string remedy_for(const HeldFile& file) {
 }
 
 void HeldFiles::hold(StateFile kind, const std::string& path, const Error& error, Retry retry) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto& entry = entries_[path];
   if (entry.failures == 0) entry.file.since = clock_.wall();
   entry.file.kind = kind;
@@ -68,17 +68,17 @@ void HeldFiles::hold(StateFile kind, const std::string& path, const Error& error
 }
 
 void HeldFiles::release(const std::string& path) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   entries_.erase(path);
 }
 
 bool HeldFiles::holds(const std::string& path) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return entries_.contains(path);
 }
 
 std::vector<HeldFile> HeldFiles::list() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<HeldFile> files;
   files.reserve(entries_.size());
   for (const auto& [path, entry] : entries_) files.push_back(entry.file);
@@ -94,7 +94,7 @@ void HeldFiles::retry_due() {
 
 // Counted as failed until it has succeeded, so each one is taken once.
 std::optional<std::pair<std::string, HeldFiles::Retry>> HeldFiles::take_due(SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto& [path, entry] : entries_) {
     if (!entry.retry || entry.due > now) continue;
     entry.due = now + std::max(held_retry_delay(entry.failures++), kFirstRetry);

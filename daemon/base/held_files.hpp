@@ -3,13 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
+#include "daemon/base/mutex.hpp"
 #include "daemon/base/result.hpp"
 
 namespace tracelink {
@@ -81,8 +81,8 @@ class HeldFiles {
   std::optional<std::pair<std::string, Retry>> take_due(SteadyTime now);
 
   const Clock& clock_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Entry> entries_;  // by path
+  mutable Mutex mutex_;
+  std::map<std::string, Entry> entries_ GUARDED_BY(mutex_);  // by path
 };
 
 }  // namespace tracelink

@@ -69,7 +69,7 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
 
 void Forwarder::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_ = true;
     posted_.clear();
   }
@@ -84,7 +84,7 @@ void Forwarder::stop() {
 
 bool Forwarder::post(std::function<void()> work) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopped_) return false;
     posted_.push_back(std::move(work));
   }
@@ -95,7 +95,7 @@ bool Forwarder::post(std::function<void()> work) {
 void Forwarder::run_posted() {
   std::vector<std::function<void()>> posted;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     posted.swap(posted_);
   }
   for (const auto& work : posted) work();
@@ -301,14 +301,14 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
 
 void Forwarder::drain(SteadyTime deadline) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     drain_deadline_ = deadline;
   }
   destination_.wakeup();
 }
 
 std::optional<SteadyTime> Forwarder::drain_deadline() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return drain_deadline_;
 }
 
@@ -317,17 +317,17 @@ void Forwarder::note_drained() {
   const bool nothing_left = caught_up_ && dispatcher_.batches_in_flight() == 0 &&
                             dispatcher_.backlog().records() == 0 && spill_.empty() &&
                             !reader_.assembly().has_root();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   drained_ = nothing_left;
 }
 
 bool Forwarder::drained() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return drain_deadline_ && (drained_ || clock_.steady() >= *drain_deadline_);
 }
 
 ForwardStatus Forwarder::status() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return status_;
 }
 
@@ -353,7 +353,7 @@ void Forwarder::publish_status() {
   status.counters = dispatcher_.outcome_handler().counters();
   status.counters.dead_lettered_traces = dead_letter_writer_.dead_lettered();
   status.counters.pieces = reader_.assembly().pieces();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   status_ = std::move(status);
 }
 

@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <vector>
 
+#include "daemon/base/mutex.hpp"
 #include "daemon/dead_letters/dead_letter_store.hpp"
 #include "daemon/destination/destination.hpp"
 #include "daemon/forward/dead_letter_writer.hpp"
@@ -124,12 +124,12 @@ class Forwarder {
   SteadyTime read_again_ = SteadyTime::min();
   SteadyTime next_spill_ = SteadyTime::min();
 
-  mutable std::mutex mutex_;  // what other threads see
-  std::vector<std::function<void()>> posted_;
-  bool stopped_ = false;
-  std::optional<SteadyTime> drain_deadline_;
-  bool drained_ = false;  // nothing was left after the last round
-  ForwardStatus status_;
+  mutable Mutex mutex_;  // what other threads see
+  std::vector<std::function<void()>> posted_ GUARDED_BY(mutex_);
+  bool stopped_ GUARDED_BY(mutex_) = false;
+  std::optional<SteadyTime> drain_deadline_ GUARDED_BY(mutex_);
+  bool drained_ GUARDED_BY(mutex_) = false;  // nothing was left after the last round
+  ForwardStatus status_ GUARDED_BY(mutex_);
 };
 
 }  // namespace tracelink

@@ -62,7 +62,7 @@ bool Compactor::begin(bool room_is_wanted) {
 }
 
 std::vector<std::shared_ptr<Segment>> Compactor::choose(bool room_is_wanted) {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   const auto now = core_.clock.steady();
   if (!room_is_wanted && !std::exchange(core_.look_for_moves, false) && now < look_at_) return {};
   look_at_ = SteadyTime::max();
@@ -100,7 +100,7 @@ std::vector<std::shared_ptr<Segment>> Compactor::choose(bool room_is_wanted) {
 Result<void> Compactor::open_target() {
   SegmentCapacity capacity{.bytes = kSegmentHeaderBytes + kFooterBytes, .records = 0};
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     for (const auto& source : move_->sources) {
       const auto records = source.segment->live_records();
       capacity.bytes += source.segment->moved_bytes() - records * kJournalEntryBytes;
@@ -142,7 +142,7 @@ Result<void> Compactor::enter_source() {
   done_ = *std::move(done);
   offset_ = reader_->first_record();
   links_.clear();
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   gaps_ = segment.gaps;
   // What begin_source() took; later completions are in `late`.
   expected_records_ = segment.live_records();
@@ -263,7 +263,7 @@ void Compactor::give_up() {
 }
 
 void Compactor::hold_off(Segment& segment) {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   segment.moving = false;
   segment.movable_from = core_.clock.steady() + kRetry;
   look_at_ = std::min(look_at_, segment.movable_from);

@@ -6,12 +6,12 @@ DiskReserve::DiskReserve(FileSystem& fs, std::filesystem::path path, std::uint64
     : fs_(fs), path_(std::move(path)), bytes_(bytes), held_bytes_(0) {}
 
 void DiskReserve::resize(std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   bytes_ = bytes;
 }
 
 void DiskReserve::restore() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (held_ && held_bytes_ >= bytes_) return;
   if (held_) {
     if ((*held_).preallocate(bytes_)) held_bytes_ = bytes_;
@@ -29,7 +29,7 @@ void DiskReserve::restore() {
 }
 
 bool DiskReserve::release() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!held_) return false;
   held_.reset();
   return fs_.remove(path_).has_value();

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <mutex>
 
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/mutex.hpp"
 
 namespace tracelink {
 
@@ -26,8 +26,9 @@ class DiskReserve {
 
   // Runs `operation` (a callable returning a Result) and, if it finds the disk full, once more with
   // the reserved blocks given back to the disk.
+  // An operation that needs a lock of its caller is called with it: the analysis cannot know.
   template <class Operation>
-  auto with(Operation operation) {
+  auto with(Operation operation) TRACELINK_ATTRIBUTE(no_thread_safety_analysis) {
     auto result = operation();
     if (result || result.error().code != ErrorCode::no_space || !release()) return result;
     return operation();
@@ -36,10 +37,10 @@ class DiskReserve {
  private:
   FileSystem& fs_;
   const std::filesystem::path path_;
-  std::mutex mutex_;
-  std::uint64_t bytes_;       // by mutex_
-  std::uint64_t held_bytes_;  // by mutex_
-  std::unique_ptr<File> held_;
+  Mutex mutex_;
+  std::uint64_t bytes_ GUARDED_BY(mutex_);
+  std::uint64_t held_bytes_ GUARDED_BY(mutex_);
+  std::unique_ptr<File> held_ GUARDED_BY(mutex_);
 };
 
 }  // namespace tracelink

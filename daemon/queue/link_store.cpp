@@ -48,7 +48,7 @@ Result<void> LinkStore::load(const std::string& name) {
   if (!content) return std::move(content).error();
   const auto hash = hash_link(*content);
   if (hash.hex() != name) return quarantine_.set_aside(path);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   links_.emplace(hash, std::make_shared<const std::string>(*std::move(content)));
   return {};
 }
@@ -68,7 +68,7 @@ LinkHash LinkStore::adopt(const LinkDefinition& link) {
   const auto path = directory_ / hash.hex();
   held_.hold(StateFile::link, path.string(), stored.error(),
              [this, path, bytes] { return write_file_durably(fs_, path, bytes); });
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   links_.emplace(hash, std::make_shared<const std::string>(bytes));
   return hash;
 }
@@ -79,12 +79,12 @@ Result<void> LinkStore::learn(std::string_view encoded) {
 }
 
 Result<void> LinkStore::store(const LinkHash& hash, std::string encoded) {
-  const std::lock_guard writing(writing_);
+  const MutexLock writing(writing_);
   if (this->encoded(hash)) return {};
   if (auto written = write_file_durably(fs_, directory_ / hash.hex(), encoded); !written) {
     return written;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   links_.emplace(hash, std::make_shared<const std::string>(std::move(encoded)));
   held_.release((directory_ / hash.hex()).string());  // the same content, by its name
   return {};
@@ -105,7 +105,7 @@ bool LinkStore::may_be_held(const LinkHash& hash) const {
 
 std::vector<LinkHash> LinkStore::named_by_traces() const {
   std::vector<LinkHash> named;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [hash, bytes] : links_) {
     if (is_named_by_trace(*bytes)) named.push_back(hash);
   }
@@ -114,18 +114,18 @@ std::vector<LinkHash> LinkStore::named_by_traces() const {
 
 // A file that stays after a failure is loaded, and forgotten, again.
 Result<void> LinkStore::forget(const LinkHash& hash) {
-  const std::lock_guard writing(writing_);
+  const MutexLock writing(writing_);
   const auto known = encoded(hash);
   if (!known || !is_named_by_trace(*known)) return {};
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     links_.erase(hash);
   }
   return fs_.remove(directory_ / hash.hex());
 }
 
 std::map<LinkHash, LinkDefinition> LinkStore::all() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::map<LinkHash, LinkDefinition> all;
   for (const auto& [hash, bytes] : links_) {
     if (auto link = decode_link(*bytes)) all.emplace(hash, *std::move(link));
@@ -134,7 +134,7 @@ std::map<LinkHash, LinkDefinition> LinkStore::all() const {
 }
 
 std::shared_ptr<const std::string> LinkStore::encoded(const LinkHash& hash) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = links_.find(hash);
   return found == links_.end() ? nullptr : found->second;
 }

@@ -3,13 +3,13 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/held_files.hpp"
+#include "daemon/base/mutex.hpp"
 #include "daemon/queue/quarantine.hpp"
 #include "daemon/types/ids.hpp"
 #include "daemon/types/link_definition.hpp"
@@ -58,9 +58,10 @@ class LinkStore {
   const std::filesystem::path directory_;
   Quarantine& quarantine_;
   HeldFiles& held_;
-  std::mutex writing_;  // one change of the files at a time; taken before mutex_
-  mutable std::mutex mutex_;
-  std::unordered_map<LinkHash, std::shared_ptr<const std::string>, IdHash> links_;
+  Mutex writing_;  // one change of the files at a time; taken before mutex_
+  mutable Mutex mutex_;
+  std::unordered_map<LinkHash, std::shared_ptr<const std::string>, IdHash> links_
+      GUARDED_BY(mutex_);
 };
 
 }  // namespace tracelink

@@ -31,7 +31,7 @@ Quarantine::Quarantine(FileSystem& fs, std::filesystem::path directory, std::uin
     : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
 
 Result<void> Quarantine::open() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto names = fs_.list(directory_);
   if (!names) return names.error();
   for (const auto& name : *names) {
@@ -53,7 +53,7 @@ Result<bool> Quarantine::has_place_lock_held(const std::filesystem::path& path,
 }
 
 Result<void> Quarantine::keep(std::string_view name, std::string_view bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto path = directory_ / name;
   const auto place = has_place_lock_held(path, bytes.size());
   if (!place || !*place) return place ? Result<void>() : Result<void>(place.error());
@@ -65,7 +65,7 @@ Result<void> Quarantine::keep(std::string_view name, std::string_view bytes) {
 
 Result<void> Quarantine::copy(std::string_view name, const File& source, std::uint64_t offset,
                               std::uint64_t size) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto path = directory_ / name;
   const auto place = has_place_lock_held(path, size);
   if (!place || !*place) return place ? Result<void>() : Result<void>(place.error());
@@ -83,7 +83,7 @@ Result<void> Quarantine::copy(std::string_view name, const File& source, std::ui
 }
 
 Result<void> Quarantine::set_aside(const std::filesystem::path& path) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto file = fs_.open_read_only(path);
   const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
   if (auto moved = fs_.rename(path, directory_ / path.filename()); !moved) return moved;

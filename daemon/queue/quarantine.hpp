@@ -3,11 +3,11 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/mutex.hpp"
 
 namespace tracelink {
 
@@ -34,12 +34,13 @@ class Quarantine {
 
  private:
   // Whether a copy of `size` bytes is wanted and fits.
-  Result<bool> has_place_lock_held(const std::filesystem::path& path, std::uint64_t size) const;
+  Result<bool> has_place_lock_held(const std::filesystem::path& path, std::uint64_t size) const
+      REQUIRES(mutex_);
 
   FileSystem& fs_;
   const std::filesystem::path directory_;
   const std::uint64_t max_bytes_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::atomic<std::uint64_t> files_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;
 };

@@ -58,12 +58,12 @@ class DurableQueue final : public Queue {
     writer_.set_on_durable(std::move(callback));
   }
   void set_external_bytes(std::uint64_t bytes) override {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     core_.external_bytes = bytes;
   }
   std::uint64_t next_sequence() const override {
-    const std::lock_guard lock(core_.mutex);
-    return core_.next_sequence;
+    const MutexLock lock(core_.mutex);
+    return core_.saved.next_sequence;
   }
   QueueStats stats() const override { return core_.stats(); }
   void hold_earlier_records() override { core_.hold_earlier(+1); }

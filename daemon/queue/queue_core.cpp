@@ -118,7 +118,7 @@ bool QueueCore::has_room(std::uint64_t bytes, std::uint64_t records,
   const auto capacity = capacity_for(bytes, records, segment_bytes());
   std::uint64_t freed = 0;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (closing != nullptr) {
       const Segment& segment = *segments.at(closing->id());
       const bool done = segment.done_records >= segment.counts.records;
@@ -143,21 +143,21 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t byt
   SegmentHeader header;
   bool seals_unsaved = false;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (!files_known) return Error{ErrorCode::io, paths.queue.string() + " cannot be read"};
     const auto available = options.max_bytes + (use_reserve ? reserve_bytes_ : 0);
     if (used_bytes_lock_held() + charge > available) {
       return Error{ErrorCode::no_space, "queue.max_bytes is reached"};
     }
     seals_unsaved = !unsaved_seals_.empty();
-    header = {.segment_id = next_segment_id++,
-              .first_sequence = next_sequence,
+    header = {.segment_id = saved.next_segment_id++,
+              .first_sequence = saved.next_sequence,
               .created_at = clock.wall(),
               .first_span = next_span,
               .secret = random.next()};
   }
   if (seals_unsaved) {
-    if (auto saved = save_checkpoint(); !saved) return std::move(saved).error();
+    if (auto done = save_checkpoint(); !done) return std::move(done).error();
   }
   const auto create = [&] {
     return SegmentWriter::create(fs, paths.segment(header.segment_id), header, capacity);
@@ -172,13 +172,13 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t byt
   segment->first_span = header.first_span;
   segment->next_sequence = header.first_sequence;
   segment->journal = std::make_unique<DeliveryJournal>(fs, paths, header.key(), 0);
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   segments.emplace(header.segment_id, std::move(segment));
   return writer;
 }
 
 void QueueCore::publish(const SegmentWriter& writer, std::uint64_t failed_attempts) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   auto& segment = *segments.at(writer.id());
   segment.end = writer.durable_end();
   next_span += writer.counts().spans - segment.counts.spans;
@@ -190,7 +190,7 @@ void QueueCore::publish(const SegmentWriter& writer, std::uint64_t failed_attemp
 }
 
 void QueueCore::close_segment(const SegmentWriter& writer, std::uint64_t file_bytes) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   auto& segment = *segments.at(writer.id());
   segment.closed = true;
   segment.charged_bytes = file_bytes + journal_bytes(segment.counts.records);
@@ -199,10 +199,10 @@ void QueueCore::close_segment(const SegmentWriter& writer, std::uint64_t file_by
 }
 
 void QueueCore::seal_after_failure(const SegmentWriter& writer) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   auto& segment = *segments.at(writer.id());
   segment.closed = true;
-  sealed_at_[segment.id] = writer.durable_end();
+  saved.sealed_at[segment.id] = writer.durable_end();
   unsaved_seals_.insert(segment.id);
   note_done_lock_held(segment);
 }
@@ -221,7 +221,7 @@ bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) 
   const auto size = segment_bytes();
   const auto capacity = capacity_for(bytes, records, size);
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     // What was given up before still takes its room, or another process took that.
     const auto is_done = [](const auto& entry) {
       return entry.second->done() || entry.second->moving;
@@ -247,25 +247,25 @@ bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) 
 }
 
 bool QueueCore::has_unsaved_seals() const {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   return !unsaved_seals_.empty();
 }
 
 std::optional<std::uint64_t> QueueCore::sealed_end(std::uint64_t segment_id) const {
-  const std::lock_guard lock(mutex);
-  const auto sealed = sealed_at_.find(segment_id);
-  if (sealed == sealed_at_.end()) return std::nullopt;
+  const MutexLock lock(mutex);
+  const auto sealed = saved.sealed_at.find(segment_id);
+  if (sealed == saved.sealed_at.end()) return std::nullopt;
   return sealed->second;
 }
 
 void QueueCore::count_failure() {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   ++write_failures_;
 }
 
 QueueStats QueueCore::stats() const {
-  const std::lock_guard lock(mutex);
-  Totals totals = retired_;
+  const MutexLock lock(mutex);
+  Totals totals = saved.retired;
   QueueStats stats;
   for (const auto& [id, segment] : segments) {
     totals += segment->totals;
@@ -296,7 +296,7 @@ QueueStats QueueCore::stats() const {
   stats.replayed = totals.replayed;
   stats.queued_spans = totals.queued();
   stats.totals_known = totals_known;
-  stats.unaccounted = unaccounted_;
+  stats.unaccounted = saved.unaccounted;
   stats.disk_bytes = used_bytes_lock_held();
   stats.quarantine_files = quarantine.files();
   stats.quarantine_bytes = quarantine.bytes();

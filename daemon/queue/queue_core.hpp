@@ -4,12 +4,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "daemon/base/mutex.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/queue/checkpoint.hpp"
 #include "daemon/queue/delivery_journal.hpp"
@@ -158,7 +158,7 @@ class QueueCore {
   void count_damage(Position position, std::uint64_t segment_id);
   // `change`: +1 from whoever wants the segments of earlier runs to wait, -1 when that is over.
   void hold_earlier(int change);
-  bool waits_lock_held(const Segment& segment, SteadyTime now) const;
+  bool waits_lock_held(const Segment& segment, SteadyTime now) const REQUIRES(mutex);
   // Its name is not in a directory that can be listed: no retry changes that.
   bool is_certainly_gone(std::uint64_t segment_id) const;
   // Copies what is damaged to quarantine/; false if some of it could not be copied.
@@ -177,10 +177,10 @@ class QueueCore {
   void count_failure();
 
   QueueStats stats() const;
-  std::uint64_t used_bytes_lock_held() const;
+  std::uint64_t used_bytes_lock_held() const REQUIRES(mutex);
   // The segment where the record lies that was accepted in segment `origin`, if any.
-  std::shared_ptr<Segment> find_segment_lock_held(std::uint64_t origin) const;
-  bool is_current_lock_held(const Segment& segment) const;
+  std::shared_ptr<Segment> find_segment_lock_held(std::uint64_t origin) const REQUIRES(mutex);
+  bool is_current_lock_held(const Segment& segment) const REQUIRES(mutex);
 
   const QueueOptions options;
   const QueuePaths paths;
@@ -193,27 +193,30 @@ class QueueCore {
   LinkStore links;
   TraceNotes notes;
 
-  mutable std::mutex mutex;
-  std::condition_variable wake;                                // the writer: something to do
-  std::map<std::uint64_t, std::shared_ptr<Segment>> segments;  // by place
-  std::map<Position, InFlight> in_flight;                      // by where it was accepted
-  Position cursor;              // of the reader: place, and offset in the file
-  Position read_up_to;          // the farthest that it has been
-  WallTime cursor_accepted_at;  // of the record before it
-  std::uint64_t next_segment_id = 1;
-  std::uint64_t next_sequence = 1;
-  std::uint64_t next_span = 0;  // spans ever stored
-  std::uint64_t external_bytes = 0;
-  bool full = false;
-  bool maintenance_due = false;
-  bool look_for_moves = false;
-  std::uint64_t dropped_for_room = 0;   // bytes, since room was found the last time
-  std::uint64_t first_own_segment = 0;  // those before it are of earlier runs
-  int earlier_holds = 0;
-  std::uint64_t unread_segments = 0;  // of earlier runs, not among `segments` yet
-  bool files_known = false;           // else no id is certain to be unused
-  bool checkpoint_known = false;      // else it must not be replaced, and nothing deleted
-  bool totals_known = false;          // else there are segments that could not be read yet
+  mutable Mutex mutex;
+  std::condition_variable_any wake;  // the writer: something to do
+  std::map<std::uint64_t, std::shared_ptr<Segment>> segments GUARDED_BY(mutex);  // by place
+  std::map<Position, InFlight> in_flight GUARDED_BY(mutex);  // by where it was accepted
+  // The checkpoint as it is on the disk, with what has changed since it was written.
+  Checkpoint saved GUARDED_BY(mutex);
+  Position cursor GUARDED_BY(mutex);              // of the reader: place, and offset in the file
+  Position read_up_to GUARDED_BY(mutex);          // the farthest that it has been
+  WallTime cursor_accepted_at GUARDED_BY(mutex);  // of the record before it
+  std::uint64_t next_span GUARDED_BY(mutex) = 0;  // spans ever stored
+  std::uint64_t external_bytes GUARDED_BY(mutex) = 0;
+  bool full GUARDED_BY(mutex) = false;
+  bool maintenance_due GUARDED_BY(mutex) = false;
+  bool look_for_moves GUARDED_BY(mutex) = false;
+  // Bytes, since room was found the last time.
+  std::uint64_t dropped_for_room GUARDED_BY(mutex) = 0;
+  std::uint64_t first_own_segment GUARDED_BY(mutex) = 0;  // those before it are of earlier runs
+  int earlier_holds GUARDED_BY(mutex) = 0;
+  std::uint64_t unread_segments GUARDED_BY(mutex) = 0;  // of earlier runs, not among `segments` yet
+  bool files_known GUARDED_BY(mutex) = false;           // else no id is certain to be unused
+  // Else it must not be replaced, and nothing deleted.
+  bool checkpoint_known GUARDED_BY(mutex) = false;
+  // Else there are segments that could not be read yet.
+  bool totals_known GUARDED_BY(mutex) = false;
 
  private:
   friend class Recovery;
@@ -222,39 +225,35 @@ class QueueCore {
   std::uint64_t segment_bytes() const;
   SegmentCapacity capacity_for(std::uint64_t bytes, std::uint64_t records,
                                std::uint64_t size) const;
-  // Writes the checkpoint as `change` leaves it and makes that, with `adopt`, the state. By
-  // checkpoint_mutex_.
+  // Writes the checkpoint as `change` leaves it and makes that, with `adopt`, the state.
   Result<void> replace_checkpoint(const std::function<void(Checkpoint&)>& change,
-                                  const std::function<void()>& adopt = {});
+                                  const std::function<void()>& adopt = {})
+      REQUIRES(checkpoint_mutex_);
   using InFlightAt = std::map<Position, InFlight>::iterator;
-  std::pair<InFlightAt, InFlightAt> in_flight_of_lock_held(const Segment& segment);
-  bool is_spoiled_lock_held(const SegmentMove& move) const;
-  bool reader_is_inside_lock_held(const SegmentMove& move) const;
-  Result<void> note_late(SegmentMove& move);
-  void adopt_lock_held(SegmentMove& move);
-  void forget_lock_held(std::uint64_t id);
+  std::pair<InFlightAt, InFlightAt> in_flight_of_lock_held(const Segment& segment) REQUIRES(mutex);
+  bool is_spoiled_lock_held(const SegmentMove& move) const REQUIRES(mutex);
+  bool reader_is_inside_lock_held(const SegmentMove& move) const REQUIRES(mutex);
+  Result<void> note_late(SegmentMove& move) REQUIRES(journal_mutex_);
+  void adopt_lock_held(SegmentMove& move) REQUIRES(mutex);
+  void forget_lock_held(std::uint64_t id) REQUIRES(mutex);
   void delete_undeleted_files();
   bool remove_files(const Segment& segment);
-  void finish_lock_held(Segment& segment, const JournalEntry& entry);
-  void note_done_lock_held(Segment& segment);
+  void finish_lock_held(Segment& segment, const JournalEntry& entry) REQUIRES(mutex);
+  void note_done_lock_held(Segment& segment) REQUIRES(mutex);
 
   const std::uint64_t reserve_bytes_;
-  std::mutex checkpoint_mutex_;
-  std::mutex journal_mutex_;
-  Totals retired_;                                    // by mutex
-  std::uint64_t unaccounted_ = 0;                     // by mutex; as in Checkpoint
-  std::map<std::uint64_t, std::uint64_t> sealed_at_;  // by mutex
-  std::set<std::uint64_t> unsaved_seals_;             // by mutex; not in the checkpoint yet
-  std::map<std::uint64_t, MovedSegment> moved_;       // by mutex; as in the checkpoint
-  SegmentMove* committing_ = nullptr;                 // by journal_mutex_
-  std::uint64_t move_bytes_ = 0;                      // by mutex; of the target, until it is one
-  std::uint64_t moved_records_ = 0;                   // by mutex
-  std::uint64_t reclaimed_bytes_ = 0;                 // by mutex
-  std::vector<std::uint64_t> retired_ids_;            // by mutex; files may still be there
-  std::vector<std::shared_ptr<Segment>> undeleted_;   // by mutex; retired, their files are there
-  std::uint64_t unsaved_entries_ = 0;                 // by mutex
-  std::uint64_t syncs_ = 0;                           // by mutex
-  std::uint64_t write_failures_ = 0;                  // by mutex
+  Mutex checkpoint_mutex_;
+  Mutex journal_mutex_;
+  std::set<std::uint64_t> unsaved_seals_ GUARDED_BY(mutex);  // not in the checkpoint yet
+  SegmentMove* committing_ GUARDED_BY(journal_mutex_) = nullptr;
+  std::uint64_t move_bytes_ GUARDED_BY(mutex) = 0;  // of the target, until it is one
+  std::uint64_t moved_records_ GUARDED_BY(mutex) = 0;
+  std::uint64_t reclaimed_bytes_ GUARDED_BY(mutex) = 0;
+  // Retired, and their files are there.
+  std::vector<std::shared_ptr<Segment>> undeleted_ GUARDED_BY(mutex);
+  std::uint64_t unsaved_entries_ GUARDED_BY(mutex) = 0;
+  std::uint64_t syncs_ GUARDED_BY(mutex) = 0;
+  std::uint64_t write_failures_ GUARDED_BY(mutex) = 0;
   std::unique_ptr<Recovery> recovery_;
 };
 

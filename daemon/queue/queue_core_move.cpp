@@ -8,12 +8,12 @@ namespace tracelink {
 
 Result<std::vector<JournalEntry>> QueueCore::begin_source(SegmentMove::Source& source) {
   // No entry is on its way from `unsaved` to the journal while this is held.
-  const std::lock_guard journal_lock(journal_mutex_);
+  const MutexLock journal_lock(journal_mutex_);
   Segment& segment = *source.segment;
   if (!copy_damaged(segment)) return Error{ErrorCode::io, "damaged bytes cannot be kept"};
   auto entries = DeliveryJournal::load(fs, paths, segment.key, segment.journal->generations());
   if (!entries) return entries;
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   entries->insert(entries->end(), segment.unsaved.begin(), segment.unsaved.end());
   keep_one_each(*entries);
   source.totals = segment.totals;
@@ -26,13 +26,13 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_move_target(SegmentCapaci
   SegmentHeader header;
   bool needs_reserve = false;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     const auto then = used_bytes_lock_held() + charge;
     if (then > options.max_bytes + reserve_bytes_) {
       return Error{ErrorCode::no_space, "no room to move records to"};
     }
     needs_reserve = then > options.max_bytes;
-    header = {.segment_id = next_segment_id++,
+    header = {.segment_id = saved.next_segment_id++,
               .first_sequence = 1,
               .created_at = clock.wall(),
               .secret = random.next(),
@@ -45,7 +45,7 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_move_target(SegmentCapaci
   });
   if (writer) return writer;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     move_bytes_ = 0;
   }
   restore_reserve();
@@ -53,7 +53,7 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_move_target(SegmentCapaci
 }
 
 bool QueueCore::is_spoiled_lock_held(const SegmentMove& move) const {
-  return std::ranges::any_of(move.sources, [&](const SegmentMove::Source& source) {
+  return std::ranges::any_of(move.sources, [&](const SegmentMove::Source& source) REQUIRES(mutex) {
     const Segment& segment = *source.segment;
     if (!is_current_lock_held(segment) || segment.dropped) return true;
     // What is not read yet has its place in this file, and what is damaged no other one.
@@ -74,10 +74,10 @@ bool QueueCore::reader_is_inside_lock_held(const SegmentMove& move) const {
 }
 
 QueueCore::MoveState QueueCore::commit_move(SegmentMove& move) {
-  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
-  const std::lock_guard journal_lock(journal_mutex_);  // also keeps the reader out of the sources
+  const MutexLock checkpoint_lock(checkpoint_mutex_);
+  const MutexLock journal_lock(journal_mutex_);  // also keeps the reader out of the sources
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (is_spoiled_lock_held(move)) return MoveState::spoiled;
     if (reader_is_inside_lock_held(move)) return MoveState::not_now;
   }
@@ -100,7 +100,7 @@ QueueCore::MoveState QueueCore::commit_move(SegmentMove& move) {
                                    .spans = target.counts.spans,
                                    .secret = target.key.secret};
   };
-  const auto stored = replace_checkpoint(change, [&] { adopt_lock_held(move); });
+  const auto stored = replace_checkpoint(change, [&]() REQUIRES(mutex) { adopt_lock_held(move); });
   if (!stored) return MoveState::failed;
   committing_ = nullptr;
   return MoveState::done;
@@ -112,7 +112,7 @@ Result<void> QueueCore::note_late(SegmentMove& move) {
   std::vector<JournalEntry> entries;
   std::vector<std::size_t> noted;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     for (const auto& source : move.sources) {
       const auto& late = source.segment->late;
       for (std::size_t i = source.noted; i < late.size(); ++i) {
@@ -160,7 +160,7 @@ void QueueCore::adopt_lock_held(SegmentMove& move) {
     Segment& segment = *source.segment;
     segment.moving = false;
     unsaved_entries_ -= segment.unsaved.size();
-    sealed_at_.erase(segment.id);
+    saved.sealed_at.erase(segment.id);
     unsaved_seals_.erase(segment.id);
     segments.erase(segment.place);
     undeleted_.push_back(source.segment);
@@ -174,12 +174,12 @@ void QueueCore::adopt_lock_held(SegmentMove& move) {
 }
 
 bool QueueCore::give_up_move(SegmentMove& move, std::uint64_t target_id) {
-  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  const MutexLock checkpoint_lock(checkpoint_mutex_);
   if (move.may_be_durable && !replace_checkpoint([](Checkpoint&) {})) return false;
-  const std::lock_guard journal_lock(journal_mutex_);
+  const MutexLock journal_lock(journal_mutex_);
   committing_ = nullptr;
   auto leftover = move.target;
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   for (const auto& source : move.sources) {
     source.segment->moving = false;
     source.segment->late.clear();

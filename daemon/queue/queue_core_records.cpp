@@ -25,7 +25,7 @@ std::pair<QueueCore::InFlightAt, QueueCore::InFlightAt> QueueCore::in_flight_of_
 }
 
 void QueueCore::complete(const Completion& completion) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   const auto segment = find_segment_lock_held(completion.position.segment_id);
   if (!segment || segment->dropped) return;
   const auto record = in_flight.find(completion.position);
@@ -56,7 +56,7 @@ void QueueCore::finish_lock_held(Segment& segment, const JournalEntry& entry) {
 }
 
 void QueueCore::spill(Position position) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   const auto segment = find_segment_lock_held(position.segment_id);
   if (!segment || segment->dropped) return;
   if (in_flight.erase(position) == 0) {
@@ -69,11 +69,11 @@ void QueueCore::spill(Position position) {
 Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t place) {
   // No entry is on its way from `unsaved` to the journal while this is held, and no segment on its
   // way to another.
-  const std::lock_guard journal_lock(journal_mutex_);
+  const MutexLock journal_lock(journal_mutex_);
   SegmentKey key;
   std::uint64_t generations = 0;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     const auto found = segments.find(place);
     if (found == segments.end()) return std::vector<JournalEntry>();
     key = found->second->key;
@@ -82,7 +82,7 @@ Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t place) 
   }
   auto entries = DeliveryJournal::load(fs, paths, key, generations);
   if (!entries) return entries;
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   const auto found = segments.find(place);
   if (found == segments.end()) return entries;
   Segment& segment = *found->second;
@@ -103,14 +103,14 @@ Result<std::vector<JournalEntry>> QueueCore::accounted_for(std::uint64_t place) 
 
 void QueueCore::count_damage(std::uint64_t place, std::uint64_t segment_id,
                              const JournalEntry& entry) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   const auto found = segments.find(place);
   if (found == segments.end() || found->second->id != segment_id || found->second->dropped) return;
   finish_lock_held(*found->second, entry);
 }
 
 void QueueCore::count_damage(Position position, std::uint64_t segment_id) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   const auto segment = find_segment_lock_held(position.segment_id);
   const auto record = in_flight.find(position);
   if (!segment || segment->dropped || record == in_flight.end()) return;
@@ -124,7 +124,7 @@ void QueueCore::count_damage(Position position, std::uint64_t segment_id) {
 }
 
 void QueueCore::hold_earlier(int change) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   earlier_holds += change;
   if (earlier_holds == 0) return;
   // Later ones are read before them.
@@ -144,7 +144,7 @@ bool QueueCore::is_certainly_gone(std::uint64_t segment_id) const {
 }
 
 void QueueCore::count_vanished(std::uint64_t place, std::uint64_t segment_id) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   const auto found = segments.find(place);
   if (found == segments.end() || found->second->id != segment_id || found->second->dropped) return;
   auto& segment = *found->second;
@@ -171,7 +171,7 @@ void QueueCore::count_vanished(std::uint64_t place, std::uint64_t segment_id) {
 
 void QueueCore::hold_segment(Position at, std::uint64_t segment_id, StateFile kind,
                              const std::string& file, const Error& error) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   const auto found = segments.find(at.segment_id);
   if (found == segments.end() || found->second->id != segment_id || found->second->dropped) return;
   auto& hold = found->second->hold;
@@ -184,7 +184,7 @@ void QueueCore::hold_segment(Position at, std::uint64_t segment_id, StateFile ki
 }
 
 void QueueCore::note_readable(Position at, std::uint64_t segment_id) {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   const auto found = segments.find(at.segment_id);
   if (found == segments.end() || found->second->id != segment_id) return;
   auto& segment = *found->second;

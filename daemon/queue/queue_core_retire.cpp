@@ -12,12 +12,12 @@ constexpr std::uint64_t kUnsavedEntriesHigh = 1024;
 }  // namespace
 
 Result<void> QueueCore::save_checkpoint() {
-  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  const MutexLock checkpoint_lock(checkpoint_mutex_);
   return replace_checkpoint([](Checkpoint&) {});
 }
 
 Result<void> QueueCore::count_removed(std::uint64_t spans) {
-  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  const MutexLock checkpoint_lock(checkpoint_mutex_);
   return replace_checkpoint([&](Checkpoint& checkpoint) {
     checkpoint.retired.dead_lettered -= spans;
     checkpoint.retired.dropped_removed += spans;
@@ -28,15 +28,9 @@ Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)
                                            const std::function<void()>& adopt) {
   Checkpoint checkpoint;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (!checkpoint_known) return Error{ErrorCode::io, "the checkpoint cannot be read"};
-    checkpoint = {.retired = retired_,
-                  .unaccounted = unaccounted_,
-                  .next_segment_id = next_segment_id,
-                  .next_sequence = next_sequence,
-                  .retired_ids = retired_ids_,
-                  .sealed_at = sealed_at_,
-                  .moved = moved_};
+    checkpoint = saved;
     change(checkpoint);
   }
   const auto bytes = encode_checkpoint(checkpoint);
@@ -45,23 +39,23 @@ Result<void> QueueCore::replace_checkpoint(const std::function<void(Checkpoint&)
     count_failure();
     return stored;
   }
-  const std::lock_guard lock(mutex);
-  retired_ = checkpoint.retired;
-  retired_ids_ = std::move(checkpoint.retired_ids);
-  moved_ = std::move(checkpoint.moved);
+  const MutexLock lock(mutex);
+  saved.retired = checkpoint.retired;
+  saved.retired_ids = std::move(checkpoint.retired_ids);
+  saved.moved = std::move(checkpoint.moved);
   if (adopt) adopt();
-  // From here on a retired segment is counted in retired_ only.
-  for (const auto id : retired_ids_) forget_lock_held(id);
+  // From here on a retired segment is counted in `saved.retired` only.
+  for (const auto id : saved.retired_ids) forget_lock_held(id);
   std::erase_if(unsaved_seals_, [&](auto id) { return checkpoint.sealed_at.contains(id); });
   return {};
 }
 
 void QueueCore::retire_done_segments() {
-  const std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  const MutexLock checkpoint_lock(checkpoint_mutex_);
   delete_undeleted_files();
   std::vector<std::shared_ptr<Segment>> done;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (!checkpoint_known) return;
     for (const auto& [id, segment] : segments) {
       if (segment->done() && !segment->moving) done.push_back(segment);
@@ -79,7 +73,7 @@ void QueueCore::retire_done_segments() {
   });
   if (!stored) return;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     undeleted_.insert(undeleted_.end(), done.begin(), done.end());
   }
   delete_undeleted_files();
@@ -89,14 +83,14 @@ void QueueCore::retire_done_segments() {
 // Not while the room is lent to a move.
 void QueueCore::restore_reserve() {
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (used_bytes_lock_held() > options.max_bytes) return;
   }
   reserve.restore();
 }
 
 void QueueCore::forget_lock_held(std::uint64_t id) {
-  sealed_at_.erase(id);
+  saved.sealed_at.erase(id);
   unsaved_seals_.erase(id);
   const auto found =
       std::ranges::find_if(segments, [&](const auto& entry) { return entry.second->id == id; });
@@ -111,7 +105,7 @@ void QueueCore::forget_lock_held(std::uint64_t id) {
 void QueueCore::delete_undeleted_files() {
   std::vector<std::shared_ptr<Segment>> undeleted;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     undeleted = undeleted_;
   }
   if (undeleted.empty()) return;
@@ -121,14 +115,14 @@ void QueueCore::delete_undeleted_files() {
   }
   const bool durable = !gone.empty() && fs.sync_directory(paths.queue).has_value();
   if (!durable || gone.size() < undeleted.size()) count_failure();
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   std::erase_if(undeleted_, [&](const auto& segment) { return gone.contains(segment); });
   if (!durable) return;  // the next start may find them once more
-  for (const auto& segment : gone) std::erase(retired_ids_, segment->id);
+  for (const auto& segment : gone) std::erase(saved.retired_ids, segment->id);
 }
 
 bool QueueCore::remove_files(const Segment& segment) {
-  const std::lock_guard journal_lock(journal_mutex_);
+  const MutexLock journal_lock(journal_mutex_);
   // A journal that is left without its segment would tell of spans that nobody has counted.
   return segment.journal->remove() && fs.remove(paths.segment(segment.id));
 }
@@ -136,7 +130,7 @@ bool QueueCore::remove_files(const Segment& segment) {
 bool QueueCore::copy_damaged(Segment& segment) {
   std::vector<Gap> gaps;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     gaps = std::exchange(segment.uncopied, {});
   }
   std::erase_if(gaps, [&](const Gap& gap) {
@@ -149,17 +143,17 @@ bool QueueCore::copy_damaged(Segment& segment) {
     return kept || kept.error().code == ErrorCode::no_space;
   });
   if (gaps.empty()) return true;
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   ++write_failures_;
   segment.uncopied.insert(segment.uncopied.end(), gaps.begin(), gaps.end());
   return false;
 }
 
 Result<void> QueueCore::save_journals() {
-  const std::lock_guard journal_lock(journal_mutex_);
+  const MutexLock journal_lock(journal_mutex_);
   std::vector<std::pair<std::shared_ptr<Segment>, std::vector<JournalEntry>>> work;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     for (const auto& [id, segment] : segments) {
       if (segment->unsaved.empty()) continue;
       work.emplace_back(segment, std::exchange(segment->unsaved, {}));
@@ -172,7 +166,7 @@ Result<void> QueueCore::save_journals() {
     if (written) continue;
     count_failure();
     result = std::move(written);
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (!is_current_lock_held(*segment)) continue;  // retired meanwhile
     unsaved_entries_ += entries.size();
     segment->unsaved.insert(segment->unsaved.begin(), entries.begin(), entries.end());
@@ -187,7 +181,7 @@ Result<void> QueueCore::save_journals() {
 
 void QueueCore::save_journals_if_many() {
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (unsaved_entries_ < kUnsavedEntriesHigh) return;
   }
   (void)save_journals().has_value();  // counted; what was not saved is tried again later

@@ -8,7 +8,7 @@ namespace tracelink {
 Result<std::unique_ptr<SegmentReader>> QueueReader::open(std::uint64_t place) const {
   SegmentKey key;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     const auto found = core_.segments.find(place);
     if (found == core_.segments.end()) return Error{ErrorCode::io, "the segment is gone"};
     key = found->second->key;
@@ -26,7 +26,7 @@ std::shared_ptr<Segment> QueueReader::segment_lock_held(const SegmentReader& rea
 }
 
 std::optional<QueueReader::View> QueueReader::view() const {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   const auto found = segment_lock_held(*reader_);
   if (!found || found->dropped) return std::nullopt;
   const auto& segment = *found;
@@ -45,13 +45,12 @@ std::optional<std::uint64_t> QueueReader::left_behind_lock_held() const {
 }
 
 std::optional<QueueReader::Next> QueueReader::choose_next() {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   const auto now = core_.clock.steady();
-  const auto& segments = core_.segments;
   const auto behind = left_behind_lock_held();
-  auto next = segments.end();
+  auto next = core_.segments.end();
   if (behind) {
-    next = segments.find(*behind);
+    next = core_.segments.find(*behind);
     if (!return_to_) return_to_ = resume_at_.value_or(Position{place_ + 1, 0});
     resume_at_ = Position{*behind, *next->second->unread_from};
   } else {
@@ -59,13 +58,13 @@ std::optional<QueueReader::Next> QueueReader::choose_next() {
       place_ = back->segment_id - 1;
       if (back->offset > 0) resume_at_ = back;
     }
-    const auto passed_over = [&](const auto& entry) {
+    const auto passed_over = [&](const auto& entry) REQUIRES(core_.mutex) {
       const bool read = entry.first < read_up_to_.segment_id && !entry.second->left_behind();
       return read || core_.waits_lock_held(*entry.second, now);
     };
-    next = std::find_if_not(segments.upper_bound(place_), segments.end(), passed_over);
+    next = std::find_if_not(core_.segments.upper_bound(place_), core_.segments.end(), passed_over);
   }
-  if (next == segments.end()) return std::nullopt;
+  if (next == core_.segments.end()) return std::nullopt;
   return Next{.place = next->first, .id = next->second->id, .was_left = behind.has_value()};
 }
 
@@ -111,7 +110,7 @@ bool QueueReader::enter(const Next& next) {
 
 // False if the segment is not there any more.
 bool QueueReader::take_over(const Next& next, const SegmentReader& reader) {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   const auto found = core_.segments.find(next.place);
   if (found == core_.segments.end() || found->second->id != next.id) return false;
   if (reader.segment_id() != next.id) return false;
@@ -145,7 +144,7 @@ void QueueReader::resume(bool was_left) {
 }
 
 bool QueueReader::finish_segment(const View& view) {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   if (const auto segment = segment_lock_held(*reader_)) segment->unread_from.reset();
   if (view.closed) return true;
   if (!left_behind_lock_held()) return false;
@@ -156,7 +155,7 @@ bool QueueReader::finish_segment(const View& view) {
 void QueueReader::hold_back(std::uint64_t id, StateFile kind, const std::filesystem::path& file,
                             const Error& error) {
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     const auto found = core_.segments.find(place_);
     // Deleted, or its records moved, meanwhile: what is there now is looked for again.
     if (found == core_.segments.end() || found->second->id != id) return (void)--place_;
@@ -170,7 +169,7 @@ void QueueReader::hold_back(std::uint64_t id, StateFile kind, const std::filesys
 
 bool QueueReader::has_vanished(std::uint64_t place, std::uint64_t id) const {
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     const auto found = core_.segments.find(place);
     if (found == core_.segments.end() || found->second->id != id) return false;
     if (!found->second->closed) return false;
@@ -189,7 +188,7 @@ void QueueReader::move_to(std::uint64_t offset) {
   offset_ = offset;
   read_up_to_ = std::max(read_up_to_, {place_, offset_});
   core_.note_readable({place_, offset_}, reader_->segment_id());
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   core_.cursor = {place_, offset_};
   core_.read_up_to = read_up_to_;
 }
@@ -197,7 +196,7 @@ void QueueReader::move_to(std::uint64_t offset) {
 void QueueReader::rescan(Position from) {
   std::uint64_t oldest = 0;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     auto found = core_.segments.lower_bound(from.segment_id);
     while (found != core_.segments.end() && found->second->spilled_records == 0) ++found;
     if (found == core_.segments.end()) return;
@@ -298,7 +297,7 @@ bool QueueReader::skip_damage(const View& view) {
 
 // It stays lost for a rescan, even if the disk can read it by then.
 void QueueReader::remember_gap(const Gap& gap) {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   const auto found = segment_lock_held(*reader_);
   if (!found) return;
   found->gaps.push_back(gap);
@@ -309,7 +308,7 @@ void QueueReader::remember_gap(const Gap& gap) {
 void QueueReader::copy_damaged() {
   std::shared_ptr<Segment> segment;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     segment = segment_lock_held(*reader_);
   }
   if (segment) (void)core_.copy_damaged(*segment);
@@ -318,7 +317,7 @@ void QueueReader::copy_damaged() {
 // Behind `unread_from` nothing was, whatever next() gave of later segments meanwhile.
 bool QueueReader::was_given_before(std::uint64_t offset) const {
   if (read_up_to_ <= Position{place_, offset}) return false;
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   const auto segment = segment_lock_held(*reader_);
   return segment && (!segment->unread_from || offset < *segment->unread_from);
 }
@@ -342,7 +341,7 @@ std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record r
                       .record = std::move(record),
                       .again = again,
                       .replayed = (raw.header.flags & kFlagReplayed) != 0};
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   core_.cursor_accepted_at = stored.record.accepted_at;
   const auto found = segment_lock_held(*reader_);
   if (!found || found->dropped) return std::nullopt;
@@ -406,7 +405,7 @@ Result<StoredRecord> QueueReader::read(Position position) {
     std::uint64_t id = 0;
     std::uint64_t end = 0;
     {
-      const std::lock_guard lock(core_.mutex);
+      const MutexLock lock(core_.mutex);
       const auto found = core_.in_flight.find(position);
       if (found == core_.in_flight.end()) {
         return Error{ErrorCode::invalid, "the record is not in flight any more"};
@@ -423,7 +422,7 @@ Result<StoredRecord> QueueReader::read(Position position) {
 }
 
 bool QueueReader::was_moved(Position position, std::uint64_t from) const {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   const auto segment = core_.find_segment_lock_held(position.segment_id);
   return core_.in_flight.contains(position) && segment->id != from;
 }
@@ -461,7 +460,7 @@ Result<StoredRecord> QueueReader::read_at(Position position, const InFlight& kno
 void QueueReader::keep_damaged(std::uint64_t place, std::uint64_t id, const Gap& gap) {
   std::shared_ptr<Segment> segment;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     const auto found = core_.segments.find(place);
     if (found == core_.segments.end() || found->second->id != id) return;
     segment = found->second;

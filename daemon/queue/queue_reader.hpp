@@ -35,7 +35,8 @@ class QueueReader {
     bool closed = false;
   };
 
-  std::shared_ptr<Segment> segment_lock_held(const SegmentReader& reader) const;
+  std::shared_ptr<Segment> segment_lock_held(const SegmentReader& reader) const
+      REQUIRES(core_.mutex);
   std::optional<View> view() const;
   // Moves to the next segment there is; false if there is none.
   bool enter_next_segment();
@@ -46,7 +47,7 @@ class QueueReader {
   };
   std::optional<Next> choose_next();
   // The oldest one that was left behind and may be tried now. By the core's mutex.
-  std::optional<std::uint64_t> left_behind_lock_held() const;
+  std::optional<std::uint64_t> left_behind_lock_held() const REQUIRES(core_.mutex);
   bool enter(const Next& next);
   bool take_over(const Next& next, const SegmentReader& reader);
   // Reading goes on at `resume_at_`, if a record begins there.

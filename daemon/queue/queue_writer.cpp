@@ -39,7 +39,7 @@ void QueueWriter::append(std::vector<Record> records, std::uint8_t flags, Steady
   if (!bytes) return done(bytes.error());
   if (records.empty()) return done({});
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     if (!stopping_) {
       waiting_.push_back(
           {std::move(records), flags, core_.clock.steady(), deadline, std::move(done), *bytes});
@@ -56,14 +56,14 @@ void QueueWriter::start() {
 
 void QueueWriter::stop() {
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     stopping_ = true;
     core_.wake.notify_one();
   }
   if (thread_.joinable()) thread_.join();
   Group left;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     left.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end()));
     waiting_.clear();
   }
@@ -88,21 +88,21 @@ void QueueWriter::run() {
 }
 
 bool QueueWriter::wait_for_work() {
-  std::unique_lock lock(core_.mutex);
-  const auto due = [&] {
+  const MutexLock lock(core_.mutex);
+  const auto due = [&]() REQUIRES(core_.mutex) {
     return stopping_ || core_.maintenance_due || core_.look_for_moves || !waiting_.empty();
   };
   if (const auto time = compactor_.next_turn()) {
-    core_.wake.wait_for(lock, *time, due);
+    core_.wake.wait_for(core_.mutex, *time, due);
   } else {
-    core_.wake.wait(lock, due);
+    core_.wake.wait(core_.mutex, due);
   }
   return !stopping_ || !waiting_.empty();
 }
 
 void QueueWriter::maintain() {
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     if (!std::exchange(core_.maintenance_due, false)) return;
   }
   core_.retire_done_segments();
@@ -112,7 +112,7 @@ void QueueWriter::maintain() {
 void QueueWriter::commit_next() {
   Size size;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     if (waiting_.empty()) return;
     size = size_of(waiting_.front());
   }
@@ -124,7 +124,7 @@ void QueueWriter::commit_next() {
   }
   if (room) {
     {
-      const std::lock_guard lock(core_.mutex);
+      const MutexLock lock(core_.mutex);
       core_.full = false;
       core_.dropped_for_room = 0;
     }
@@ -134,7 +134,7 @@ void QueueWriter::commit_next() {
   core_.count_failure();
   Group first;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     first = take_first_lock_held();
   }
   answer(first, room);
@@ -169,7 +169,7 @@ std::optional<QueueWriter::Size> QueueWriter::next_that_fits() const {
   std::vector<Size> sizes;
   bool claimed = false;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     for (const Append& append : waiting_) sizes.push_back(size_of(append));
     claimed = first_claims_room_lock_held();
   }
@@ -210,7 +210,7 @@ void QueueWriter::close_active() {
 }
 
 QueueWriter::Group QueueWriter::take_group() {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   Group group;
   std::deque<Append> others;
   Size total;
@@ -263,8 +263,8 @@ Result<void> QueueWriter::write(const Group& group, bool use_reserve) {
     active_.reset();
     return committed;
   }
-  const std::lock_guard lock(core_.mutex);
-  core_.next_sequence = sequence;
+  const MutexLock lock(core_.mutex);
+  core_.saved.next_sequence = sequence;
   return {};
 }
 
@@ -277,7 +277,7 @@ void QueueWriter::stage(const Append& append, std::uint64_t& sequence) {
 
 void QueueWriter::handle_full(Size size, const Error& cause) {
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     core_.full = true;
   }
   if (!is_stopping() && compactor_.take_turn(true)) return (void)answer_expired();
@@ -286,15 +286,15 @@ void QueueWriter::handle_full(Size size, const Error& cause) {
   if (drops && core_.drop_oldest_segment(size.bytes, size.records)) return;
   const bool served = commit_what_fits();
   if (answer_expired() || served) return;
-  std::unique_lock lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   const auto seen = waiting_.size();
-  core_.wake.wait_for(lock, kFullPoll, [&] {
+  core_.wake.wait_for(core_.mutex, kFullPoll, [&]() REQUIRES(core_.mutex) {
     return stopping_ || core_.maintenance_due || waiting_.size() != seen;
   });
 }
 
 bool QueueWriter::is_stopping() const {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   return stopping_;
 }
 
@@ -302,7 +302,7 @@ bool QueueWriter::refuse_without_waiting(const Error& cause) {
   Group refused;
   Error error = cause;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     if (core_.options.on_full != OnFull::reject && !stopping_) return false;
     if (stopping_) error = {ErrorCode::closed, "the queue is stopping"};
     refused = take_first_lock_held();
@@ -314,7 +314,7 @@ bool QueueWriter::refuse_without_waiting(const Error& cause) {
 bool QueueWriter::answer_expired() {
   Group group;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     if (waiting_.empty()) return false;
     const auto now = core_.clock.steady();
     const auto& first = waiting_.front();

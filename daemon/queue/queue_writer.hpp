@@ -58,7 +58,7 @@ class QueueWriter {
   // Commits what fits though the first waiting append does not; false if nothing does.
   bool commit_what_fits();
   std::optional<Size> next_that_fits() const;
-  bool first_claims_room_lock_held() const;
+  bool first_claims_room_lock_held() const REQUIRES(core_.mutex);
   // What the active segment takes, in order. If the first does not fit, it is passed over, and
   // every later one that fits is taken.
   Group take_group();
@@ -70,15 +70,15 @@ class QueueWriter {
   bool is_stopping() const;
   bool refuse_without_waiting(const Error& cause);
   bool answer_expired();  // false: none was
-  Group take_first_lock_held();
+  Group take_first_lock_held() REQUIRES(core_.mutex);
   static void answer(const Group& group, const Result<void>& result);
 
   QueueCore& core_;
   Compactor compactor_;
   std::function<void()> on_durable_;
   std::unique_ptr<SegmentWriter> active_;
-  std::deque<Append> waiting_;  // by core_.mutex
-  bool stopping_ = false;       // by core_.mutex
+  std::deque<Append> waiting_ GUARDED_BY(core_.mutex);
+  bool stopping_ GUARDED_BY(core_.mutex) = false;
   SteadyTime no_claim_before_ = SteadyTime::min();
   std::thread thread_;
 };

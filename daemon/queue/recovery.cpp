@@ -49,7 +49,7 @@ void Recovery::run() {
   attempt(StateFile::notes, core_.paths.notes(), [this] { return core_.notes.open(); });
   running_ = true;
   core_.reserve.restore();
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   core_.maintenance_due = core_.look_for_moves = true;
 }
 
@@ -79,23 +79,22 @@ Result<void> Recovery::find_files() {
     }
   }
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     newest_ = found_.empty() ? 0 : found_.rbegin()->first;
-    core_.next_segment_id = std::max(core_.next_segment_id, newest_ + 1);
+    core_.saved.next_segment_id = std::max(core_.saved.next_segment_id, newest_ + 1);
     core_.unread_segments = found_.size();
   }
   attempt(StateFile::checkpoint, core_.paths.checkpoint(), [this] { return load_checkpoint(); });
-  if (!core_.checkpoint_known) jump_ids();
-  const std::lock_guard lock(core_.mutex);
-  core_.first_own_segment = core_.next_segment_id;
+  const MutexLock lock(core_.mutex);
+  if (!core_.checkpoint_known) jump_ids_lock_held();
+  core_.first_own_segment = core_.saved.next_segment_id;
   core_.files_known = true;
   return {};
 }
 
-void Recovery::jump_ids() {
-  const std::lock_guard lock(core_.mutex);
-  core_.next_segment_id += kIdJump;
-  core_.next_sequence += kIdJump;
+void Recovery::jump_ids_lock_held() {
+  core_.saved.next_segment_id += kIdJump;
+  core_.saved.next_sequence += kIdJump;
 }
 
 Result<void> Recovery::load_checkpoint() {
@@ -104,12 +103,12 @@ Result<void> Recovery::load_checkpoint() {
     if (auto finished = finish_moves_without_checkpoint(); !finished) return finished;
   }
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     core_.checkpoint_known = true;
     core_.next_span += retired_spans_;
-    for (const auto& [id, info] : core_.moved_) found_.try_emplace(id);  // some may be gone
+    if (totals_lost_) jump_ids_lock_held();
+    for (const auto& [id, info] : core_.saved.moved) found_.try_emplace(id);  // some may be gone
   }
-  if (totals_lost_) jump_ids();
   delete_leftovers();
   for (const auto& [segment_id, found] : std::map(found_)) {
     const auto id = segment_id;
@@ -117,8 +116,11 @@ Result<void> Recovery::load_checkpoint() {
     attempt(found.segment ? StateFile::segment : StateFile::journal, path,
             [this, id] { return load(id); });
   }
-  // The segments that are left may hold more sequences than any that could be read.
-  if (!found_.empty() && !core_.files_known) jump_ids();
+  {
+    const MutexLock lock(core_.mutex);
+    // The segments that are left may hold more sequences than any that could be read.
+    if (!found_.empty() && !core_.files_known) jump_ids_lock_held();
+  }
   account_losses();
   return {};
 }
@@ -141,15 +143,16 @@ Result<void> Recovery::load_totals() {
     totals_lost_ = true;
     return {};
   }
-  const std::lock_guard lock(core_.mutex);
-  core_.retired_ = checkpoint->retired;
-  core_.unaccounted_ = checkpoint->unaccounted;
-  core_.next_segment_id = std::max(core_.next_segment_id, checkpoint->next_segment_id);
-  core_.next_sequence = std::max(core_.next_sequence, checkpoint->next_sequence);
-  core_.retired_ids_ = std::move(checkpoint->retired_ids);
-  core_.sealed_at_.merge(checkpoint->sealed_at);
-  core_.moved_ = std::move(checkpoint->moved);
-  retired_spans_ = core_.retired_.accepted + core_.retired_.replayed + core_.unaccounted_;
+  const MutexLock lock(core_.mutex);
+  core_.saved.retired = checkpoint->retired;
+  core_.saved.unaccounted = checkpoint->unaccounted;
+  core_.saved.next_segment_id = std::max(core_.saved.next_segment_id, checkpoint->next_segment_id);
+  core_.saved.next_sequence = std::max(core_.saved.next_sequence, checkpoint->next_sequence);
+  core_.saved.retired_ids = std::move(checkpoint->retired_ids);
+  core_.saved.sealed_at.merge(checkpoint->sealed_at);
+  core_.saved.moved = std::move(checkpoint->moved);
+  retired_spans_ =
+      core_.saved.retired.accepted + core_.saved.retired.replayed + core_.saved.unaccounted;
   return {};
 }
 
@@ -162,7 +165,11 @@ Result<void> Recovery::write_first_checkpoint() {
 
 // Files of segments that the checkpoint has counted. What cannot be deleted stays in its list.
 void Recovery::delete_leftovers() {
-  const auto retired = core_.retired_ids_;
+  std::vector<std::uint64_t> retired;
+  {
+    const MutexLock lock(core_.mutex);
+    retired = core_.saved.retired_ids;
+  }
   std::vector<std::uint64_t> gone;
   for (const auto id : retired) {
     const auto found = found_.find(id);
@@ -171,13 +178,13 @@ void Recovery::delete_leftovers() {
     if (found != found_.end()) found_.erase(found);
   }
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     core_.unread_segments = found_.size();
   }
   if (!retired.empty() && !core_.fs.sync_directory(core_.paths.queue)) gone.clear();
   if (gone.size() < retired.size()) core_.count_failure();
-  const std::lock_guard lock(core_.mutex);
-  for (const auto id : gone) std::erase(core_.retired_ids_, id);
+  const MutexLock lock(core_.mutex);
+  for (const auto id : gone) std::erase(core_.saved.retired_ids, id);
 }
 
 // The journal first: alone it would tell of spans that nobody has counted.
@@ -196,7 +203,7 @@ Result<void> Recovery::load(std::uint64_t id) {
   if (!loaded) return loaded;
   found_.erase(id);
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     core_.unread_segments = found_.size();
   }
   if (running_) account_losses();
@@ -206,9 +213,9 @@ Result<void> Recovery::load(std::uint64_t id) {
 Result<void> Recovery::load(std::uint64_t id, const Found& found) {
   std::optional<MovedSegment> moved;
   {
-    const std::lock_guard lock(core_.mutex);
-    const auto known = core_.moved_.find(id);
-    if (known != core_.moved_.end()) moved = known->second;
+    const MutexLock lock(core_.mutex);
+    const auto known = core_.saved.moved.find(id);
+    if (known != core_.saved.moved.end()) moved = known->second;
   }
   if (moved) return load_moved(id, found, *moved);
   if (!found.segment) return load_vanished(id, found.journal_generations);
@@ -272,15 +279,15 @@ void Recovery::insert(const std::shared_ptr<Segment>& segment, Loaded loaded) {
   segment->closed = true;
   loaded_.emplace(segment->id, std::move(loaded));
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     core_.next_span += segment->counts.spans;
-    core_.next_sequence = std::max(core_.next_sequence, segment->next_sequence);
+    core_.saved.next_sequence = std::max(core_.saved.next_sequence, segment->next_sequence);
   }
   insert(segment);
 }
 
 void Recovery::insert(const std::shared_ptr<Segment>& segment) {
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   if (running_) segment->unread_from = 0;
   core_.unsaved_entries_ += segment->unsaved.size();
   core_.segments.emplace(segment->place, segment);
@@ -344,15 +351,15 @@ Result<std::optional<Gap>> Recovery::strange_newest(std::uint64_t id,
 // tells how many spans had been stored. What is missing behind a whole one was in a segment that is
 // gone.
 void Recovery::account_losses() {
-  if (!found_.empty() || core_.totals_known) return;
-  const std::lock_guard checkpoint_lock(core_.checkpoint_mutex_);  // nobody else changes the totals
+  if (!found_.empty() || std::exchange(losses_accounted_, true)) return;
+  const MutexLock checkpoint_lock(core_.checkpoint_mutex_);  // nobody else changes the totals
   auto known = retired_spans_ + adopted_spans_;
   std::uint64_t open_before = 0;  // the segment before, if it has no footer
   for (const auto& [id, loaded] : loaded_) {
     const auto first_span = loaded.header ? loaded.header->first_span : known;
     if (first_span > known && totals_lost_ && open_before == 0) {
-      const std::lock_guard lock(core_.mutex);
-      core_.unaccounted_ += first_span - known;
+      const MutexLock lock(core_.mutex);
+      core_.saved.unaccounted += first_span - known;
       core_.next_span += first_span - known;
     } else if (first_span > known) {
       account_loss(open_before, first_span - known);
@@ -360,7 +367,7 @@ void Recovery::account_losses() {
     known = std::max(known, first_span) + loaded.spans;
     open_before = loaded.closed ? 0 : id;
   }
-  const std::lock_guard lock(core_.mutex);
+  const MutexLock lock(core_.mutex);
   core_.totals_known = core_.look_for_moves = true;
   core_.next_span = std::max(core_.next_span, known);
   core_.wake.notify_one();
@@ -369,12 +376,12 @@ void Recovery::account_losses() {
 void Recovery::account_loss(std::uint64_t before, std::uint64_t spans) {
   std::shared_ptr<Segment> segment;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     core_.next_span += spans;
     const auto found = core_.segments.find(before);
     if (found == core_.segments.end()) {
-      core_.retired_.accepted += spans;
-      core_.retired_.damaged += spans;
+      core_.saved.retired.accepted += spans;
+      core_.saved.retired.damaged += spans;
       return;
     }
     segment = found->second;
@@ -398,7 +405,7 @@ void Recovery::keep_lost_tail(Segment& segment) {
   if (!size) return core_.count_failure();
   if (*size == segment.end || *size == 0) return;
   {
-    const std::lock_guard lock(core_.mutex);
+    const MutexLock lock(core_.mutex);
     // Shorter: it lost even the place where its records began.
     segment.uncopied.push_back({.begin = *size < segment.end ? 0 : segment.end, .end = *size});
   }

@@ -49,7 +49,7 @@ class Recovery {
   void delete_leftovers();
   bool delete_files_of(std::uint64_t id, std::uint64_t generations);
   // Until the record of used ids is read, or if it is lost.
-  void jump_ids();
+  void jump_ids_lock_held() REQUIRES(core_.mutex);
   Result<void> load(std::uint64_t id);
   Result<void> load_segment(std::uint64_t id, std::uint64_t generations);
   Result<void> load(std::uint64_t id, const Found& found);
@@ -88,6 +88,7 @@ class Recovery {
 
   QueueCore& core_;
   bool running_ = false;                  // the queue: records are appended and delivered
+  bool losses_accounted_ = false;         // by account_losses()
   bool totals_lost_ = false;              // there is no checkpoint that says what was deleted
   std::map<std::uint64_t, Found> found_;  // not in the core yet
   std::uint64_t newest_ = 0;

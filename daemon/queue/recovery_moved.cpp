@@ -42,8 +42,8 @@ Result<void> Recovery::finish_move_without_checkpoint(std::uint64_t id) {
     if (range.first <= last && range.second >= first) return set_aside_segment(id);
   }
   adopted_[id] = *origins;
-  const std::lock_guard lock(core_.mutex);
-  core_.moved_[id] = {.place = last};
+  const MutexLock lock(core_.mutex);
+  core_.saved.moved[id] = {.place = last};
   return {};
 }
 
@@ -122,11 +122,11 @@ Result<void> Recovery::load_moved(std::uint64_t id, const Found& found, const Mo
 void Recovery::adopt_counts(const Segment& segment) {
   const auto spans = segment.counts.spans;
   adopted_spans_ += spans;
-  const std::lock_guard checkpoint_lock(core_.checkpoint_mutex_);
-  const std::lock_guard lock(core_.mutex);
-  core_.moved_[segment.id].records = segment.counts.records;
-  core_.moved_[segment.id].spans = spans;
-  core_.retired_.accepted += spans;
+  const MutexLock checkpoint_lock(core_.checkpoint_mutex_);
+  const MutexLock lock(core_.mutex);
+  core_.saved.moved[segment.id].records = segment.counts.records;
+  core_.saved.moved[segment.id].spans = spans;
+  core_.saved.retired.accepted += spans;
   core_.next_span += spans;
 }
 

@@ -90,7 +90,7 @@ TraceNotes::TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& 
 Result<void> TraceNotes::open() {
   const auto names = fs_.list(path_.parent_path());
   if (!names) return names.error();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::map<std::uint64_t, std::filesystem::path> files;  // the oldest first
   for (const auto& name : *names) {
     if (const auto number = file_number(name)) files[*number] = path_.parent_path() / name;
@@ -123,7 +123,7 @@ void TraceNotes::hold(const std::filesystem::path& path, const Error& error) {
 
 // What was noted since is newer. The highest number is always the newest file.
 Result<void> TraceNotes::load_late(const std::filesystem::path& path) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto notes = read_notes(fs_, path);
   if (!notes) return notes.error();
   for (auto note = notes->rbegin(); note != notes->rend(); ++note) remember_older_lock_held(*note);
@@ -141,7 +141,7 @@ void TraceNotes::remember_older_lock_held(const TraceNote& note) {
 
 Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldest_record,
                              SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   date_loaded_lock_held(now);
   std::string bytes;
   for (const auto& note : notes) {
@@ -155,7 +155,7 @@ Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldes
     file_notes_ += notes.size();
     return {};
   }
-  return reserve_.with([&] { return rewrite_lock_held(); });
+  return reserve_.with([&]() REQUIRES(mutex_) { return rewrite_lock_held(); });
 }
 
 Result<void> TraceNotes::append_lock_held(const std::string& bytes) {
@@ -212,7 +212,7 @@ void TraceNotes::forget_oldest_lock_held() {
 }
 
 std::vector<TraceNote> TraceNotes::recent() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<TraceNote> notes;
   notes.reserve(by_age_.size());
   for (const auto& [age, entry] : by_age_) notes.push_back(entry.note);

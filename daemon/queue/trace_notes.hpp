@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -14,6 +13,7 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/held_files.hpp"
+#include "daemon/base/mutex.hpp"
 #include "daemon/queue/disk_reserve.hpp"
 #include "daemon/queue/queue.hpp"
 
@@ -44,38 +44,39 @@ class TraceNotes {
   std::uint64_t file_bytes() const;
 
  private:
-  Result<void> load_lock_held(const std::filesystem::path& path);
+  Result<void> load_lock_held(const std::filesystem::path& path) REQUIRES(mutex_);
   Result<void> load_late(const std::filesystem::path& path);
-  void hold(const std::filesystem::path& path, const Error& error);
-  void remember_older_lock_held(const TraceNote& note);
-  Result<void> append_lock_held(const std::string& bytes);
-  Result<void> rewrite_lock_held();
-  void remember_lock_held(const TraceNote& note, SteadyTime known_since);
-  void date_loaded_lock_held(SteadyTime now);
-  void forget_beyond_bound_lock_held();
-  void forget_before_lock_held(WallTime limit, SteadyTime known_limit);
-  void forget_oldest_lock_held();
+  void hold(const std::filesystem::path& path, const Error& error) REQUIRES(mutex_);
+  void remember_older_lock_held(const TraceNote& note) REQUIRES(mutex_);
+  Result<void> append_lock_held(const std::string& bytes) REQUIRES(mutex_);
+  Result<void> rewrite_lock_held() REQUIRES(mutex_);
+  void remember_lock_held(const TraceNote& note, SteadyTime known_since) REQUIRES(mutex_);
+  void date_loaded_lock_held(SteadyTime now) REQUIRES(mutex_);
+  void forget_beyond_bound_lock_held() REQUIRES(mutex_);
+  void forget_before_lock_held(WallTime limit, SteadyTime known_limit) REQUIRES(mutex_);
+  void forget_oldest_lock_held() REQUIRES(mutex_);
 
   FileSystem& fs_;
   const std::filesystem::path path_;
   DiskReserve& reserve_;
   HeldFiles& held_;
   const std::size_t max_notes_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   struct Entry {
     TraceNote note;
     SteadyTime known_since;  // in this process
   };
-  std::map<std::uint64_t, Entry> by_age_;  // key: a counter
-  bool loaded_are_dated_ = false;
-  std::unordered_map<TraceId, std::uint64_t, IdHash> age_of_;
-  std::uint64_t next_age_ = std::uint64_t{1} << 63;
-  std::uint64_t oldest_age_ = next_age_;
-  std::set<std::filesystem::path> unread_;     // cannot be read, and are not replaced
-  std::set<std::filesystem::path> read_;       // their notes are in memory
-  std::filesystem::path own_;                  // what is written
-  std::atomic<std::uint64_t> file_notes_ = 0;  // in the file, stale ones included
-  std::unique_ptr<File> file_;                 // null: to be written anew
+  std::map<std::uint64_t, Entry> by_age_ GUARDED_BY(mutex_);  // key: a counter
+  bool loaded_are_dated_ GUARDED_BY(mutex_) = false;
+  std::unordered_map<TraceId, std::uint64_t, IdHash> age_of_ GUARDED_BY(mutex_);
+  std::uint64_t next_age_ GUARDED_BY(mutex_) = std::uint64_t{1} << 63;
+  std::uint64_t oldest_age_ GUARDED_BY(mutex_) = next_age_;
+  std::set<std::filesystem::path> unread_
+      GUARDED_BY(mutex_);                                    // cannot be read, and are not replaced
+  std::set<std::filesystem::path> read_ GUARDED_BY(mutex_);  // their notes are in memory
+  std::filesystem::path own_ GUARDED_BY(mutex_);             // what is written
+  std::atomic<std::uint64_t> file_notes_ = 0;                // in the file, stale ones included
+  std::unique_ptr<File> file_ GUARDED_BY(mutex_);            // null: to be written anew
 };
 
 }  // namespace tracelink

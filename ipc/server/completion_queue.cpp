@@ -7,7 +7,7 @@
 namespace tracelink {
 
 void CompletionQueue::put(IoCompletion completion) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (io_ == nullptr) return;
   completions_.push_back(std::move(completion));
   // Posted under the lock: close() must not return while the io_context is in use here.
@@ -17,19 +17,19 @@ void CompletionQueue::put(IoCompletion completion) {
 }
 
 void CompletionQueue::close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   io_ = nullptr;
   completions_.clear();
 }
 
 bool CompletionQueue::closed() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return io_ == nullptr;
 }
 
 void CompletionQueue::deliver() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (io_ == nullptr) return;
     reading_.swap(completions_);
   }

@@ -3,12 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <variant>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 
+#include "daemon/base/mutex.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/codec/split_request.hpp"
 #include "ipc/server/memory_budget.hpp"
@@ -44,9 +44,9 @@ class CompletionQueue : public std::enable_shared_from_this<CompletionQueue> {
  private:
   void deliver();
 
-  std::mutex mutex_;
-  boost::asio::io_context* io_;  // null once closed
-  std::vector<IoCompletion> completions_;
+  Mutex mutex_;
+  boost::asio::io_context* io_ GUARDED_BY(mutex_);  // null once closed
+  std::vector<IoCompletion> completions_ GUARDED_BY(mutex_);
   Reader reader_;                      // io thread
   std::vector<IoCompletion> reading_;  // io thread; kept for its capacity
 };

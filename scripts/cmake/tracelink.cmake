@@ -6,6 +6,7 @@ add_library(tracelink_flags INTERFACE)
 target_compile_features(tracelink_flags INTERFACE cxx_std_20)
 target_compile_options(tracelink_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   # GCC 12 finds both in its own std::string when it optimises (GCC bugs 105651 and 105562).
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wno-restrict;-Wno-maybe-uninitialized>
   $<$<BOOL:${TRACELINK_WARNINGS_AS_ERRORS}>:-Werror>)

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <mutex>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/base/mutex.hpp"
 #include "daemon/codec/otlp_json.hpp"
 #include "daemon/text/utc_time.hpp"
 
@@ -50,22 +50,22 @@ Failure failure_of(const Error& error, const std::string& directory) {
 class FileDestination::Waiter {
  public:
   void wait(std::chrono::milliseconds timeout) {
-    std::unique_lock lock(mutex_);
-    wake_.wait_for(lock, timeout, [this] { return woken_; });
+    const MutexLock lock(mutex_);
+    wake_.wait_for(mutex_, timeout, [this]() REQUIRES(mutex_) { return woken_; });
     woken_ = false;
   }
   void wakeup() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       woken_ = true;
     }
     wake_.notify_one();
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool woken_ = false;
+  Mutex mutex_;
+  std::condition_variable_any wake_;
+  bool woken_ GUARDED_BY(mutex_) = false;
 };
 
 FileDestination::FileDestination(Options options, FileSystem& fs, LinkLookup lookup,
