@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -33,6 +34,12 @@ std::string without_mark_and_end_breaks(std::string_view text) {
 Result<std::string> content_of(std::string_view path) {
   const std::string where = "${file:" + std::string(path) + "}";
   if (!path.starts_with('/')) return invalid(where + " needs an absolute path");
+  std::error_code unreadable;
+  const auto type = std::filesystem::status(path, unreadable).type();
+  // Reading a pipe may wait for ever, and the value is read again while traces are delivered.
+  if (type == std::filesystem::file_type::fifo || type == std::filesystem::file_type::socket) {
+    return invalid(where + " is a pipe or a socket: give the path of a regular file");
+  }
   std::ifstream file{std::string(path), std::ios::binary};
   std::string content(kMaxFileBytes + 1, '\0');
   file.read(content.data(), static_cast<std::streamsize>(content.size()));

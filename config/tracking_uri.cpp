@@ -50,7 +50,7 @@ Result<std::string> percent_decoded(std::string_view text) {
 }
 
 Error not_a_server(std::string_view text) {
-  const bool printable = text.find('@') == std::string_view::npos;
+  const bool printable = text.find_first_of("@?") == std::string_view::npos;  // no password
   const std::string store = printable ? std::string(text) : "URI";
   return invalid("found " + (printable ? quoted(text) : "a database URI") +
                  ", allowed: http:// or https://; traces go to a running server. Start one with\n"

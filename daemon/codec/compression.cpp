@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <span>
 
 #include <libdeflate.h>
 
@@ -30,34 +31,25 @@ struct Step {
 
 using Decode = decltype(&libdeflate_gzip_decompress_ex);
 
-Step decode_once(Decode decode, std::string_view in, char* out, std::size_t out_bytes) {
-  const Decompressor decompressor(libdeflate_alloc_decompressor());
-  if (!decompressor) std::abort();  // out of memory, as operator new would end it
+Step decode_once(Decode decode, libdeflate_decompressor* decompressor, std::string_view in,
+                 std::span<char> out) {
   Step step;
-  const auto result = decode(decompressor.get(), in.data(), in.size(), out, out_bytes,
+  const auto result = decode(decompressor, in.data(), in.size(), out.data(), out.size(),
                              &step.consumed, &step.produced);
   if (result == LIBDEFLATE_SUCCESS) step.outcome = Outcome::done;
   if (result == LIBDEFLATE_INSUFFICIENT_SPACE) step.outcome = Outcome::buffer_full;
   return step;
 }
 
-// RFC 1952 2.2: a gzip file is one or more members, and their contents are concatenated.
-Step decode_gzip(std::string_view in, char* out, std::size_t out_bytes) {
-  Step sum;
-  do {
-    const Step member = decode_once(&libdeflate_gzip_decompress_ex, in.substr(sum.consumed),
-                                    out + sum.produced, out_bytes - sum.produced);
-    sum.outcome = member.outcome;
-    sum.consumed += member.consumed;
-    sum.produced += member.produced;
-  } while (sum.outcome == Outcome::done && sum.consumed < in.size());
-  return sum;
-}
-
-Step decode_deflate(std::string_view in, char* out, std::size_t out_bytes) {
-  const Step zlib = decode_once(&libdeflate_zlib_decompress_ex, in, out, out_bytes);
+// One gzip member, or the whole of deflate.
+Step decode_part(ContentEncoding encoding, libdeflate_decompressor* decompressor,
+                 std::string_view in, std::span<char> out) {
+  if (encoding == ContentEncoding::gzip) {
+    return decode_once(&libdeflate_gzip_decompress_ex, decompressor, in, out);
+  }
+  const Step zlib = decode_once(&libdeflate_zlib_decompress_ex, decompressor, in, out);
   if (zlib.outcome != Outcome::damaged) return zlib;
-  return decode_once(&libdeflate_deflate_decompress_ex, in, out, out_bytes);
+  return decode_once(&libdeflate_deflate_decompress_ex, decompressor, in, out);
 }
 
 }  // namespace
@@ -85,7 +77,8 @@ std::size_t decompressed_bytes(ContentEncoding encoding, std::string_view in) {
       guess = guess << 8 | static_cast<std::uint8_t>(in[in.size() - i]);
     }
   }
-  return std::clamp<std::size_t>(guess, 1, in.size() * kHighestRatio + 1);
+  return std::clamp<std::size_t>(guess, std::max<std::size_t>(in.size(), 1),
+                                 in.size() * kHighestRatio + 1);
 }
 
 Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
@@ -96,25 +89,33 @@ Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
     if (bytes.size() > max_bytes) return too_large;
     return std::string(bytes);
   }
-  const auto decode = encoding == ContentEncoding::gzip ? &decode_gzip : &decode_deflate;
-  // libdeflate cannot continue in a larger buffer, so each attempt starts anew; doubling keeps the
-  // sum of the work below three times that of one attempt.
-  for (std::size_t size = std::min(decompressed_bytes(encoding, bytes), max_bytes);;
-       size = size > max_bytes / 2 ? max_bytes : size * 2) {
-    std::string out(size, '\0');
-    const Step step = decode(bytes, out.data(), out.size());
+  const Decompressor decompressor(libdeflate_alloc_decompressor());
+  if (!decompressor) std::abort();  // out of memory, as operator new would end it
+  std::string out(std::min(decompressed_bytes(encoding, bytes), max_bytes), '\0');
+  std::size_t produced = 0;
+  // libdeflate cannot continue in a larger buffer, so a part that does not fit starts anew;
+  // doubling keeps the sum of the work below three times that of one attempt. RFC 1952 2.2: a gzip
+  // file is one or more members, and their contents are concatenated.
+  while (true) {
+    const Step step =
+        decode_part(encoding, decompressor.get(), bytes, std::span(out).subspan(produced));
     if (step.outcome == Outcome::damaged) {
       return Error{ErrorCode::invalid, "the body does not decompress"};
     }
-    if (step.outcome == Outcome::done) {
-      if (step.consumed != bytes.size()) {
-        return Error{ErrorCode::invalid, "the compressed body has bytes after its end"};
-      }
-      out.resize(step.produced);
-      return out;
+    if (step.outcome == Outcome::buffer_full) {
+      if (out.size() >= max_bytes) return too_large;
+      out.resize(out.size() > max_bytes / 2 ? max_bytes : out.size() * 2);
+      continue;
     }
-    if (size >= max_bytes) return too_large;
+    bytes.remove_prefix(step.consumed);
+    produced += step.produced;
+    if (bytes.empty()) break;
+    if (encoding != ContentEncoding::gzip) {
+      return Error{ErrorCode::invalid, "the compressed body has bytes after its end"};
+    }
   }
+  out.resize(produced);
+  return out;
 }
 
 std::string compress_gzip(std::string_view bytes) {

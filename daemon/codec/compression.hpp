@@ -12,12 +12,14 @@ enum class ContentEncoding { identity, gzip, deflate };
 // `invalid` for an encoding that is not accepted; "" is identity.
 Result<ContentEncoding> parse_content_encoding(std::string_view name);
 
-// How many bytes the body probably has when it is decompressed: gzip says it, deflate does not.
-// Never more than it can have.
+// How many bytes the body probably has when it is decompressed: the last member of gzip says it,
+// deflate does not. Never more than it can have, and never less than it has now, so that it also
+// measures the work.
 std::size_t decompressed_bytes(ContentEncoding encoding, std::string_view bytes);
 
 // Errors: `invalid` for bytes that do not decompress or trailing garbage, `too_large` when the
-// output would exceed max_bytes (never allocates more than that). deflate accepts zlib and raw (RFC
+// output would exceed max_bytes (never allocates more than that). Each member of gzip is
+// decompressed once, or again while it outgrows the output. deflate accepts zlib and raw (RFC
 // 9110 8.4.1.2). Threads: any.
 Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
                                std::size_t max_bytes);

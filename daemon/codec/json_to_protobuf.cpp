@@ -104,7 +104,8 @@ std::string position(ondemand::document& document, std::string_view json) {
 // "null".
 class Transcoder {
  public:
-  explicit Transcoder(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+  Transcoder(std::size_t max_bytes, RefusedSpans* refused)
+      : max_bytes_(max_bytes), refused_(refused) {}
 
   std::string run(ondemand::document& document) {
     write_fields(document.get_object(), spec_of(otlp::MessageType::traces_data));
@@ -129,7 +130,36 @@ class Transcoder {
   void write_field(ondemand::value& value, const MessageSpec& parent, const FieldSpec& field) {
     const auto number = static_cast<std::uint32_t>(&field - parent.fields.data()) + 1;
     if (!field.repeated) return write_value(value, field, number, parent.is_oneof);
-    for (ondemand::value element : value.get_array()) write_value(element, field, number, true);
+    const bool is_span = field.kind == Kind::message && field.message == otlp::MessageType::span;
+    for (ondemand::value element : value.get_array()) {
+      if (is_span && refused_ != nullptr) {
+        write_span(element, field, number);
+      } else {
+        write_value(element, field, number, true);
+      }
+    }
+  }
+
+  // Left out if a value of it is refused; simdjson then goes on behind it. What is no JSON at all
+  // has no end to go on from.
+  void write_span(ondemand::value& span, const FieldSpec& field, std::uint32_t number) {
+    const std::size_t start = out_.size();
+    const int depth = depth_;
+    try {
+      return write_value(span, field, number, true);
+    } catch (const Refusal& refusal) {
+      if (refusal.error.code != ErrorCode::invalid) throw;
+      note_refused(refusal.error.message);
+    } catch (const simdjson::simdjson_error& error) {
+      if (error.error() != simdjson::INCORRECT_TYPE) throw;
+      note_refused(json_error(error.error(), {}).message);
+    }
+    out_.resize(start);
+    depth_ = depth;
+  }
+
+  void note_refused(const std::string& reason) {
+    if (refused_->count++ == 0) refused_->first_reason = reason;
   }
 
   // `keeps_default`: a default value is written too, because its being there says something.
@@ -229,13 +259,15 @@ class Transcoder {
   }
 
   const std::size_t max_bytes_;
+  RefusedSpans* const refused_;  // null: a refused span is an error
   std::string out_;
   int depth_ = 0;
 };
 
 }  // namespace
 
-Result<std::string> otlp_json_to_protobuf(std::string json, std::size_t max_bytes) {
+Result<std::string> otlp_json_to_protobuf(std::string json, std::size_t max_bytes,
+                                          RefusedSpans* refused) {
   if (json.size() > kMaxJsonTokens && token_count(json) > kMaxJsonTokens) {
     return Error{ErrorCode::too_large,
                  "JSON with more than " + std::to_string(kMaxJsonTokens) + " tokens"};
@@ -247,7 +279,7 @@ Result<std::string> otlp_json_to_protobuf(std::string json, std::size_t max_byte
     return json_error(error, {});
   }
   try {
-    return Transcoder(max_bytes).run(document);
+    return Transcoder(max_bytes, refused).run(document);
   } catch (const Refusal& refusal) {
     return refusal.error;
   } catch (const simdjson::simdjson_error& error) {

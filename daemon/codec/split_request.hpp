@@ -34,6 +34,8 @@ inline constexpr std::string_view kRejectSpanId = "span_id";      // not 8 bytes
 inline constexpr std::string_view kRejectParentId = "parent_id";  // neither empty nor 8 bytes
 // AnyValue beyond max_depth in the span, its scope or its resource.
 inline constexpr std::string_view kRejectDepth = "depth";
+// A value of the JSON that the span came as is none of its field.
+inline constexpr std::string_view kRejectJson = "json";
 
 struct SplitRequest {
   std::vector<TraceSlice> slices;                 // one per trace id, in order of first appearance

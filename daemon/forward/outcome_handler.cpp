@@ -68,14 +68,15 @@ std::size_t BatchInFlight::records() const {
 OutcomeHandler::OutcomeHandler(Parts parts, Finished finished)
     : parts_(parts), finished_(std::move(finished)) {}
 
-void OutcomeHandler::handle(BatchInFlight flight, const std::vector<Outcome>& outcomes) {
+void OutcomeHandler::handle(BatchInFlight flight, std::vector<Outcome> outcomes) {
   ++counters_.batches;
   if (any(outcomes, OutcomeKind::delivered)) {
     last_delivery_ = parts_.clock.steady();
     last_delivery_at_ = parts_.clock.wall();
   }
   if (any(outcomes, OutcomeKind::transient)) last_trouble_ = parts_.clock.steady();
-  handle_scopes(flight.group, outcomes);
+  const bool blamed = blame_traces(flight, outcomes);
+  handle_scopes(flight.group, outcomes, blamed);
   std::vector<TraceWork> refused;
   std::vector<TraceWork> suspected;
   for (std::size_t i = 0; i < flight.items.size(); ++i) {
@@ -83,6 +84,11 @@ void OutcomeHandler::handle(BatchInFlight flight, const std::vector<Outcome>& ou
     Item& item = flight.items[i];
     count(outcome.kind);
     if (outcome.kind != OutcomeKind::delivered) item.work.repeated = true;
+    if (outcome.kind == OutcomeKind::configuration && !outcome.batch) {
+      ++item.work.failures;  // so that the next probe is another trace
+      if (outcomes.size() > 1)
+        item.work.split_group = ++last_split_group_;  // takes no others along
+    }
     if (outcome.batch && outcome.kind == OutcomeKind::poison) {
       refused.push_back(std::move(item.work));
     } else if (outcome.batch && outcome.kind == OutcomeKind::unknown) {
@@ -97,7 +103,8 @@ void OutcomeHandler::handle(BatchInFlight flight, const std::vector<Outcome>& ou
   split(std::move(suspected), trace_delay_.after(1, parts_.random));
 }
 
-void OutcomeHandler::handle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes) {
+void OutcomeHandler::handle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes,
+                                   bool blamed) {
   const bool well = std::ranges::any_of(outcomes, server_is_well);
   const Failure* failure = decisive_failure(outcomes);
   if (failure != nullptr) {
@@ -106,7 +113,7 @@ void OutcomeHandler::handle_scopes(const GroupKey& group, const std::vector<Outc
     const std::string message = key.scope == FailureScope::experiment
                                     ? scope_name(key, parts_.source) + ": " + told.message
                                     : told.message;
-    const bool of_traces = well || is_of_traces(group, *failure);
+    const bool of_traces = well || blamed || is_of_traces(group, *failure);
     parts_.reporter.failure(of_traces ? "single traces" : report_subject(key, parts_.source),
                             message, told.remedy);
     if (!of_traces) parts_.holds.failed(group, key, told);
@@ -125,6 +132,38 @@ bool OutcomeHandler::is_of_traces(const GroupKey& group, const Failure& failure)
   return failure.failure_class == FailureClass::unknown && failure.scope == FailureScope::server &&
          parts_.clock.steady() - kOthersGoThrough < last_delivery_ &&
          parts_.holds.ask(group).permit == Holds::Permit::yes;
+}
+
+// What would close the server or hold a scope, though others go through there, is about the trace.
+// True if there was such an answer.
+bool OutcomeHandler::blame_traces(const BatchInFlight& flight,
+                                  std::vector<Outcome>& outcomes) const {
+  bool any_blamed = false;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    Outcome& outcome = outcomes[i];
+    if (!is_unanswered(outcome) && !is_exception(flight, outcome)) continue;
+    outcome.kind = OutcomeKind::unknown;
+    outcome.failure.failure_class = FailureClass::unknown;
+    outcome.failure.scope = FailureScope::server;
+    any_blamed = true;
+  }
+  return any_blamed;
+}
+
+// It has had such an answer before, and the scope was opened since, by others: a firewall refuses
+// its body, or the server says of a trace what it says of an experiment.
+bool OutcomeHandler::is_exception(const BatchInFlight& flight, const Outcome& outcome) const {
+  return outcome.kind == OutcomeKind::configuration && flight.items.size() == 1 &&
+         flight.items.front().work.failures > 0 &&
+         parts_.holds.ask(flight.group).permit == Holds::Permit::yes;
+}
+
+// No answer came to the spans, while others are answered: they may be what ends a worker of the
+// server, or a proxy, each time.
+bool OutcomeHandler::is_unanswered(const Outcome& outcome) const {
+  return outcome.kind == OutcomeKind::transient && outcome.failure.http_status == 0 &&
+         outcome.info_stored && !outcome.spans_stored &&
+         parts_.clock.steady() - kOthersGoThrough < last_delivery_;
 }
 
 void OutcomeHandler::handle_item(Item item, const Outcome& outcome) {

@@ -52,7 +52,7 @@ class OutcomeHandler {
   };
   OutcomeHandler(Parts parts, Finished finished);
 
-  void handle(BatchInFlight flight, const std::vector<Outcome>& outcomes);
+  void handle(BatchInFlight flight, std::vector<Outcome> outcomes);
   // Back to the backlog after a failure that is ours: the batch was not sent.
   void retry_later(TraceWork work);
 
@@ -62,8 +62,11 @@ class OutcomeHandler {
  private:
   using Item = BatchInFlight::Item;
 
-  void handle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes);
+  void handle_scopes(const GroupKey& group, const std::vector<Outcome>& outcomes, bool blamed);
   bool is_of_traces(const GroupKey& group, const Failure& failure) const;
+  bool blame_traces(const BatchInFlight& flight, std::vector<Outcome>& outcomes) const;
+  bool is_exception(const BatchInFlight& flight, const Outcome& outcome) const;
+  bool is_unanswered(const Outcome& outcome) const;
   void handle_item(Item item, const Outcome& outcome);
   void delivered(Item item);
   void refused_alone(Item item, const Outcome& outcome);

@@ -9,16 +9,19 @@ std::optional<SpanRange> SpanBisection::current() const {
   return open_.back();
 }
 
-void SpanBisection::current_delivered() { open_.pop_back(); }
+void SpanBisection::current_delivered() {
+  open_.pop_back();
+  any_delivered_ = true;
+}
 
 void SpanBisection::current_refused() {
   const SpanRange range = open_.back();
   open_.pop_back();
-  if (range.size() == 1) {
-    bad_.insert(range.begin);
-  } else {
-    push_halves(range);
-  }
+  if (range.size() > 1) return push_halves(range);
+  bad_.insert(range.begin);
+  if (any_delivered_ || bad_.size() < kGiveUpAfter) return;
+  open_.clear();
+  for (std::size_t span = 0; span < total_; ++span) bad_.insert(span);
 }
 
 void SpanBisection::push_halves(SpanRange range) {

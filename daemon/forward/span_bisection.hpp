@@ -16,9 +16,12 @@ struct SpanRange {
 };
 
 // The search for the spans that the server refuses: halves of a trace, first to last, until each
-// refused span is alone. Takes 2·k·log2(n) requests at most for k bad spans among n.
+// refused span is alone. Takes 2·k·log2(n) requests at most for k bad spans among n. When the first
+// kGiveUpAfter spans are all refused, so are the others, unsent: it is not about single spans.
 class SpanBisection {
  public:
+  static constexpr std::size_t kGiveUpAfter = 64;
+
   // `refused` as a whole. Precondition: total > 1.
   explicit SpanBisection(std::size_t total);
 
@@ -37,6 +40,7 @@ class SpanBisection {
   std::size_t total_;
   std::vector<SpanRange> open_;  // a stack: the next one last
   std::set<std::size_t> bad_;
+  bool any_delivered_ = false;
 };
 
 }  // namespace tracelink

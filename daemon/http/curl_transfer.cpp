@@ -38,6 +38,16 @@ bool is_tls(std::string_view bytes) {
   return bytes.size() >= 2 && (bytes[0] == 0x15 || bytes[0] == 0x16) && bytes[1] == 0x03;
 }
 
+// libcurl quotes the address of a proxy that it cannot use, with the password in it. Which of its
+// characters are the password is what the two do not agree on, so all up to the host goes.
+std::string without_password(std::string text) {
+  const auto at = text.rfind('@');
+  if (at == std::string::npos) return text;
+  const auto quote = text.find('\'');
+  const auto begin = quote < at ? quote + 1 : 0;
+  return text.replace(begin, at - begin, "***");
+}
+
 ErrorCode error_code_of(CURLcode code) {
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
@@ -146,7 +156,7 @@ Result<HttpResponse> CurlTransfer::finish(CURLcode code) {
   if (!foreign_.empty()) return not_http();
   if (code != CURLE_OK) {
     const std::string text = error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code);
-    return Error{error_code_of(code), text};
+    return Error{error_code_of(code), without_password(text)};
   }
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);

@@ -1,5 +1,6 @@
 #include "daemon/text/json_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -65,6 +66,28 @@ std::optional<std::int64_t> parse_int64(std::string_view text) {
 
 std::optional<std::uint64_t> parse_uint64(std::string_view text) {
   return parse_integer<std::uint64_t>(text);
+}
+
+JsonExtent json_extent(std::string_view text) {
+  JsonExtent extent;
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      in_string = !in_string;
+    } else if (in_string) {
+      if (c == '\\') ++i;
+    } else if (c == '[' || c == '{') {
+      ++extent.values;
+      extent.depth = std::max(extent.depth, ++depth);
+    } else if (c == ',' || c == ':') {
+      ++extent.values;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return extent;
 }
 
 void append_json_string(std::string& out, std::string_view text) {

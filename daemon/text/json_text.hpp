@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,14 @@ std::optional<double> parse_double(std::string_view text);
 // Takes 1.0 and 1e3 too, as protobuf's JSON does, where the value is whole and in range.
 std::optional<std::int64_t> parse_int64(std::string_view text);
 std::optional<std::uint64_t> parse_uint64(std::string_view text);
+
+// How large a JSON text is once it is parsed: counted by its brackets, braces, commas and colons,
+// whether it is JSON or not.
+struct JsonExtent {
+  std::size_t values = 0;  // at least as many as there are
+  std::size_t depth = 0;   // of arrays and objects inside one another
+};
+JsonExtent json_extent(std::string_view text);
 
 // `text` is UTF-8; the result has the quotes.
 void append_json_string(std::string& out, std::string_view text);

@@ -30,13 +30,14 @@ Result<SplitRequest> decode_body(RequestBody body, std::size_t max_bytes) {
     body.bytes = *std::move(plain);
   }
   Replaced replaced;
+  RefusedSpans refused;
   if (body.format == BodyFormat::json) {
     replaced = repair_json(body.bytes, max_bytes);
     if (body.bytes.size() > max_bytes) {
       return Error{ErrorCode::too_large,
                    "more than " + std::to_string(max_bytes) + " bytes of JSON"};
     }
-    auto protobuf = otlp_json_to_protobuf(std::move(body.bytes), max_bytes);
+    auto protobuf = otlp_json_to_protobuf(std::move(body.bytes), max_bytes, &refused);
     if (!protobuf) return std::move(protobuf).error();
     body.bytes = *std::move(protobuf);
   }
@@ -46,6 +47,10 @@ Result<SplitRequest> decode_body(RequestBody body, std::size_t max_bytes) {
   if (!split) return split;
   split->replaced_utf8 += replaced.utf8;
   split->replaced_surrogates = replaced.surrogates;
+  if (refused.count > 0) {
+    split->rejected[std::string(kRejectJson)] = refused.count;
+    if (split->first_rejection.empty()) split->first_rejection = refused.first_reason;
+  }
   return split;
 }
 

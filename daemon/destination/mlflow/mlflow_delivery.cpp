@@ -86,7 +86,7 @@ bool MlflowDelivery::gives_token_usage(const TraceDelivery& delivery) const {
 void MlflowDelivery::send_info(std::size_t index) {
   const TraceDelivery& delivery = items_[index].delivery;
   if (aborted_) {
-    fail(index, *aborted_, false);
+    fail(index, *aborted_, true);
     info_finished();
   } else if (delivery.mode == DeliveryMode::spans_only) {
     info_finished();
@@ -158,7 +158,7 @@ void MlflowDelivery::post_all() {
   const bool unreachable = aborted_ && aborted_->http_status == 0;
   if (unreachable) {
     for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (!items_[i].outcome) fail(i, *aborted_, false);
+      if (!items_[i].outcome) fail(i, *aborted_, true);
     }
     return;
   }

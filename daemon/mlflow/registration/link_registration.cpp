@@ -358,11 +358,14 @@ CreateModel LinkRegistration::new_model() const {
   return model;
 }
 
+// A full disk is no reason to wait: these very traces may fill it, and only their delivery frees
+// it.
 Result<void> LinkRegistration::remember_instance() {
   if (!stored_.instance.empty()) return {};
   StoredRegistration with_instance = stored_;
   with_instance.instance = random_hex(environment_.random);
-  if (auto saved = environment_.store.save(status_.link, with_instance); !saved) return saved;
+  auto saved = environment_.store.save(status_.link, with_instance);
+  if (!saved && saved.error().code != ErrorCode::no_space) return saved;
   stored_ = std::move(with_instance);
   return {};
 }

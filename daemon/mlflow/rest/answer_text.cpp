@@ -1,11 +1,9 @@
 #include "daemon/mlflow/rest/answer_text.hpp"
 
-#include <nlohmann/json.hpp>
+#include "daemon/mlflow/rest/rest_json.hpp"
 
 namespace tracelink {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t kMaxMessageBytes = 2'000;
 
@@ -60,7 +58,7 @@ std::string made_safe(std::string_view text) {
 
 AnswerText read_answer_text(const HttpResponse& response) {
   if (is_html(response)) return {"", "a web page instead of MLflow's REST API", true};
-  const Json body = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
+  const Json body = parse_answer(response.body);
   if (!body.is_object()) return {"", made_safe(response.body), false};
   return {string_at(body, "error_code"), made_safe(message_of(body)), false};
 }

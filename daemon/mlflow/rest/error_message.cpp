@@ -41,7 +41,7 @@ std::optional<std::string> read_error_message(std::string_view answer) {
   const auto keep = [](int depth, Json::parse_event_t event, const Json& key) {
     return event != Json::parse_event_t::key || depth != kSpanMembers || key != "attributes";
   };
-  const Json json = Json::parse(answer, keep, /*allow_exceptions=*/false);
+  const Json json = parse_answer(answer, keep);
   const Json& traces = member(json, "traces");
   if (!traces.is_array() || traces.empty()) return std::nullopt;
   const Json& spans = member(traces.front(), "spans");

@@ -54,7 +54,7 @@ std::string read_partial_success(std::string_view body) {
 
 // {"partialSuccess": null}, as 3.6 says it under either type.
 bool is_empty_json(const std::string& body) {
-  const Json json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  const Json json = parse_answer(body);
   return json.is_object() && std::ranges::all_of(json.items(), [](const auto& item) {
            return item.key() == "partialSuccess" && item.value().empty();
          });

@@ -45,6 +45,8 @@ constexpr MessageRule kMessages[] = {
     {"Invalid experiment ID", hold_experiment(remedy::kUnknownExperiment)},
     {"*: header x-mlflow-experiment-id", hold_experiment(remedy::kUnknownExperiment)},
     {"The experiment * must be in the 'active' state", hold_experiment(remedy::kDeletedExperiment)},
+    // To StartTraceV3 of a trace whose tags say that its spans are elsewhere.
+    {"Trace with ID * no longer exists", kUnknown},
     {"Invalid model name", hold(FailureScope::link, remedy::kModelName)},
     {"Invalid Content-Type", hold_server(remedy::kContent)},
     {"Unsupported Content-Encoding", hold_server(remedy::kContent)},
@@ -125,6 +127,7 @@ Verdict judge(Operation operation, int status, const AnswerText& text) {
     case 404:
       if (text.message.starts_with("No Experiment with id")) break;
       if (text.message.starts_with("Workspace '")) break;
+      if (text.message.starts_with("Trace with ID")) break;
       return judge_not_found(operation, text);
     case 405:
       return hold_server(remedy::kRoute);
@@ -186,7 +189,10 @@ Failure classify(Operation operation, const Result<HttpResponse>& answer) {
   if (!answer) return no_answer(operation, answer.error());
   const AnswerText text = read_answer_text(*answer);
   const Verdict verdict = judge(operation, answer->status, text);
-  Failure failure = make_failure(verdict, answer->status, text.error_code, text.message);
+  const std::string message =
+      text.message.empty() ? "answered with " + std::to_string(answer->status) + " and no text"
+                           : text.message;
+  Failure failure = make_failure(verdict, answer->status, text.error_code, message);
   failure.retry_after = retry_after(*answer);
   return failure;
 }

@@ -16,7 +16,7 @@ bool is_unknown_resource(const Result<HttpResponse>& answer) {
 
 Answer<Json> read_json(Operation operation, const Result<HttpResponse>& answer) {
   if (!is_success(answer)) return classify(operation, answer);
-  Json json = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
+  Json json = parse_answer(answer->body);
   if (!json.is_object()) return not_mlflow(*answer, "the server's answer is not JSON");
   return json;
 }

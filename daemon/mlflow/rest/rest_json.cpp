@@ -4,9 +4,13 @@
 #include <cctype>
 #include <utility>
 
+#include "daemon/text/json_text.hpp"
+
 namespace tracelink {
 namespace {
 
+constexpr std::size_t kMaxAnswerValues = 2'000'000;
+constexpr std::size_t kMaxAnswerDepth = 500;
 constexpr int kSearchPageSize = 50;  // the most that every version accepts
 
 // "LOGGED_MODEL_READY" -> "READY", as MLflow's documentation writes it.
@@ -52,6 +56,14 @@ std::map<std::string, std::string> read_texts(const Json& object) {
 }
 
 }  // namespace
+
+Json parse_answer(std::string_view text, const Json::parser_callback_t& keep) {
+  const JsonExtent extent = json_extent(text);
+  if (extent.values > kMaxAnswerValues || extent.depth > kMaxAnswerDepth) {
+    return Json(Json::value_t::discarded);
+  }
+  return Json::parse(text, keep, /*allow_exceptions=*/false);
+}
 
 std::string to_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -17,6 +18,10 @@ namespace tracelink {
 
 // Keeps the order of keys: the server drops what follows the first value that it cannot read.
 using Json = nlohmann::ordered_json;
+
+// An answer of the server as JSON; discarded if it is none, or one that would take far more memory
+// than its bytes: of more than 2 million values or 500 levels. `keep` as of nlohmann::json::parse.
+Json parse_answer(std::string_view text, const Json::parser_callback_t& keep = nullptr);
 
 // Invalid UTF-8 becomes U+FFFD.
 std::string to_text(const Json& json);

@@ -30,7 +30,7 @@ Json plain_json(const Json& any_value) {
   if (const Json& text = member(any_value, "string_value"); text.is_string()) return text;
   if (const Json& real = member(any_value, "double_value"); real.is_number()) return real;
   if (const Json& integer = member(any_value, "int_value"); !integer.is_null()) {
-    if (!integer.is_string()) return integer;
+    if (!integer.is_string()) return integer.is_number() ? integer : Json();
     const auto value = parse_int64(integer.get_ref<const std::string&>());
     return value ? Json(*value) : Json();
   }
@@ -105,7 +105,7 @@ std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view 
     if (auto node = read_node(value)) spans.push_back(*std::move(node));
     return false;
   };
-  const Json json = Json::parse(answer, keep, /*allow_exceptions=*/false);
+  const Json json = parse_answer(answer, keep);
   const Json& traces = member(json, "traces");
   if (!traces.is_array() || traces.empty()) return std::nullopt;
   const Json& info = member(traces.front(), "trace_info");

@@ -44,7 +44,8 @@ HttpRequest TrackingClient::request(std::string method, const std::string& path,
 void TrackingClient::send(HttpRequest request, Read read) {
   const bool needs_none = request.url.ends_with("/version");  // on most servers
   http_.send(std::move(request),
-             [this, needs_none, read = std::move(read)](const Result<HttpResponse>& answer) {
+             [this, needs_none, read = std::move(read)](Result<HttpResponse> answer) {
+               if (answer && answer->status != 200) hide_secrets(answer->body);
                if (answer && answer->new_connection) ++connections_;
                if (answer && (answer->status == 401 || answer->status == 403)) {
                  refused_ = true;
@@ -53,6 +54,19 @@ void TrackingClient::send(HttpRequest request, Read read) {
                }
                read(answer);
              });
+}
+
+// Gateways repeat the header that they refuse, and what a server says goes to the log.
+void TrackingClient::hide_secrets(std::string& text) const {
+  constexpr std::size_t kShortestSecret = 4;  // less is found in every text
+  const Credentials& credentials = options_.credentials;
+  const std::string basic = base64(credentials.username + ":" + credentials.password);
+  for (const std::string& secret : {credentials.token, credentials.password, basic}) {
+    if (secret.size() < kShortestSecret) continue;
+    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
+      text.replace(at, secret.size(), "***");
+    }
+  }
 }
 
 // They may have been rotated.

@@ -140,6 +140,7 @@ class TrackingClient {
   HttpRequest request(std::string method, const std::string& path, std::string body = {});
   std::vector<std::pair<std::string, std::string>> common_headers() const;
   void send(HttpRequest request, Read read);
+  void hide_secrets(std::string& text) const;
   void read_credentials_again();
   void search_page(const std::shared_ptr<ModelSearch>& search);
   void send_spans(HttpRequest spans, Read read);

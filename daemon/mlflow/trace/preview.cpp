@@ -10,6 +10,7 @@
 
 #include "daemon/mlflow/trace/python_json.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
+#include "daemon/text/json_text.hpp"
 
 namespace tracelink {
 namespace {
@@ -99,26 +100,10 @@ std::string text_of(const Json& message) {
 // Each costs dozens of bytes once it is parsed, and two in the text: no conversation has so many.
 constexpr std::size_t kMaxPreviewValues = 100'000;
 
-bool has_too_many_values(std::string_view json) {
-  std::size_t values = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size() && values <= kMaxPreviewValues; ++i) {
-    const char c = json[i];
-    if (c == '"') {
-      in_string = !in_string;
-    } else if (in_string) {
-      if (c == '\\') ++i;
-    } else if (c == ',' || c == '[' || c == '{' || c == ':') {
-      ++values;
-    }
-  }
-  return values > kMaxPreviewValues;
-}
-
 std::string message_text(std::string_view json, std::string_view role) {
   const std::size_t first = json.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos || json[first] != '{') return {};
-  if (has_too_many_values(json)) return {};
+  if (json_extent(json).values > kMaxPreviewValues) return {};
   Json parsed = parse_known_keys(json);
   if (parsed.is_discarded())
     parsed = parse_known_keys(replace_python_constants(json, {"null", "null", "null"}));

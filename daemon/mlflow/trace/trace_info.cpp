@@ -54,21 +54,25 @@ const SpanView* find_root(const std::vector<SpanView>& spans) {
   return root;
 }
 
+std::unordered_set<SpanId, IdHash> ids_of(const std::vector<SpanView>& spans) {
+  std::unordered_set<SpanId, IdHash> ids;
+  for (const SpanView& span : spans) ids.insert(span.id);
+  return ids;
+}
+
 // The topmost span of a service that something else called.
 const SpanView* find_stand_in(const std::vector<SpanView>& spans) {
+  const auto ids = ids_of(spans);
   const SpanView* top = nullptr;
   for (const SpanView& span : spans) {
     if (!span.has_remote_parent || (top != nullptr && span.start_ns >= top->start_ns)) continue;
-    const bool inner =
-        std::ranges::any_of(spans, [&](const SpanView& other) { return other.id == *span.parent; });
-    if (!inner) top = &span;
+    if (!ids.contains(*span.parent)) top = &span;
   }
   return top;
 }
 
 bool is_whole(const std::vector<SpanView>& spans) {
-  std::unordered_set<SpanId, IdHash> ids;
-  for (const SpanView& span : spans) ids.insert(span.id);
+  const auto ids = ids_of(spans);
   return std::ranges::all_of(
       spans, [&](const SpanView& span) { return !span.parent || ids.contains(*span.parent); });
 }
@@ -117,12 +121,19 @@ void add_inputs_and_outputs(TraceInfo& info, const SpanView& root) {
   add_metadata("mlflow.traceOutputs", outputs);
 }
 
+// What the server says about itself by a tag. From an application it would be believed later, and
+// spans that are not stored would count as delivered.
+bool is_of_server(std::string_view tag) {
+  return tag == "mlflow.trace.spansLocation" || tag == "mlflow.artifactLocation";
+}
+
 void add_tags(TraceInfo& info, const SpanView& root) {
   info.tags["mlflow.traceName"] = info.name;
   for (const KeyValue& pair : root.attributes) {
     if (!pair.key.starts_with(kTraceTag) || pair.key.size() == kTraceTag.size()) continue;
     const AnyValue value = read_any_value(pair.value);
     const std::string key = fit_column(pair.key.substr(kTraceTag.size()), kMaxTagKey);
+    if (is_of_server(key)) continue;
     const std::size_t limit = key == "mlflow.traceName" ? kMaxTraceName : kMaxTagValue;
     info.tags[key] = fit_column(
         value.kind == ValueKind::string ? std::string(value.data) : plain_text(value), limit);

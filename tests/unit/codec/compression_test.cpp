@@ -92,6 +92,26 @@ TEST(Decompress, GrowsWhenTheOutputIsLargerThanGuessed) {
   EXPECT_EQ(*decompress(ContentEncoding::deflate, raw, kNoLimit), text);
 }
 
+// The last member says how much the file holds, and a peer chooses it.
+TEST(Decompress, TakesManyEmptyMembersOfWhateverOrder) {
+  const std::string empty = compress_gzip("");
+  std::string members;
+  for (int i = 0; i < 20'000; ++i) members += empty;
+  const std::string text(1'000'000, 'x');
+  EXPECT_EQ(*decompress(ContentEncoding::gzip, members, kNoLimit), "");
+  EXPECT_EQ(*decompress(ContentEncoding::gzip, members + compress_gzip(text) + empty, kNoLimit),
+            text);
+  EXPECT_EQ(error_of(ContentEncoding::gzip, members + compress_gzip(text) + empty, 999'999),
+            ErrorCode::too_large);
+}
+
+TEST(DecompressedBytes, IsTheWorkAtLeast) {
+  const std::string gzip = compress_gzip(std::string(1000, 'x'));
+  EXPECT_EQ(decompressed_bytes(ContentEncoding::gzip, gzip), 1000u);
+  const std::string with_empty_end = gzip + gzip + compress_gzip("");
+  EXPECT_EQ(decompressed_bytes(ContentEncoding::gzip, with_empty_end), with_empty_end.size());
+}
+
 TEST(CompressGzip, RoundTrips) {
   for (const std::string& text : {std::string(), kText, std::string(100'000, '\0')}) {
     const std::string gzip = compress_gzip(text);

@@ -182,6 +182,39 @@ INSTANTIATE_TEST_SUITE_P(
         RefusalCase{"depth_2000", deep_json(2000), ""}),
     [](const auto& tested) { return tested.param.name; });
 
+// One odd value costs its span, not the requests of exporters that do not repeat a 400.
+TEST(OtlpJson, LeavesOutASpanWithAValueThatItsFieldCannotHave) {
+  for (const char* odd :
+       {R"("traceId":"0g")", R"("spanId":"1")", R"("kind":"CLIENT")", R"("endTimeUnixNano":-1)",
+        R"("startTimeUnixNano":18446744073709551616)", R"("name":1)", R"("status":"x")",
+        R"("events":[null])", R"("events":{})", R"("attributes":[null])",
+        R"("attributes":[{"key":"k","value":{"intValue":"many"}},{"key":"l"}])",
+        R"("attributes":[{"key":"k","value":{"boolValue":"true"}}])",
+        R"("attributes":[{"key":"k","value":{"stringValue":5}}])",
+        R"("attributes":[{"key":"k","value":{"bytesValue":"?"}}])",
+        R"("attributes":[{"key":"k","value":{"arrayValue":{"values":[{"intValue":"x"},{}]}}}])"}) {
+    const std::string good = R"({"name":"good"},)";
+    const std::string spans = good + "{" + odd + R"(,"name":"bad"},{"name":"last"})";
+    const auto document = [](const std::string& list) {
+      return R"({"resourceSpans":[{"scopeSpans":[{"spans":[)" + list + "]}]}]}";
+    };
+    RefusedSpans refused;
+    const auto kept = otlp_json_to_protobuf(document(spans), kNoLimit, &refused);
+    ASSERT_TRUE(kept) << odd << ": " << kept.error().message;
+    EXPECT_EQ(*kept, to_protobuf(document(good + R"({"name":"last"})"))) << odd;
+    EXPECT_EQ(refused.count, 1u) << odd;
+    EXPECT_NE(refused.first_reason, "") << odd;
+    EXPECT_FALSE(otlp_json_to_protobuf(document(spans), kNoLimit)) << odd;
+  }
+}
+
+TEST(OtlpJson, WhatIsNoJsonCostsTheRequest) {
+  RefusedSpans refused;
+  EXPECT_FALSE(otlp_json_to_protobuf(in_span(R"("name":"x" "kind":1)"), kNoLimit, &refused));
+  EXPECT_FALSE(otlp_json_to_protobuf(in_span(R"("name":"\ud800")"), kNoLimit, &refused));
+  EXPECT_EQ(refused.count, 0u);
+}
+
 TEST(OtlpJson, LeavesDepthBelowTheStackLimitToTheSplitter) {
   EXPECT_FALSE(to_protobuf(deep_json(100)).starts_with("error"));
 }

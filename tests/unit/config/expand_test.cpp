@@ -1,5 +1,9 @@
 #include "config/expand.hpp"
 
+#include <filesystem>
+
+#include <sys/stat.h>
+
 #include "tests/unit/config/load_fixture.hpp"
 
 namespace tracelink {
@@ -80,6 +84,15 @@ TEST_F(Expand, SaysWhyAFileIsNotRead) {
   EXPECT_NE(error("${file:" + directory_.string() + "}").find("cannot be read"), std::string::npos);
   const auto large = write("large", std::string(64 * 1024 + 1, 'x'));
   EXPECT_NE(error("${file:" + large + "}").find("larger than 64KiB"), std::string::npos);
+}
+
+TEST_F(Expand, APipeIsNotReadForAValue) {
+  const auto pipe = std::filesystem::path(::testing::TempDir()) / "tracelink-expand-pipe";
+  std::filesystem::remove(pipe);
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_NE(error("${file:" + pipe.string() + "}").find("is a pipe or a socket"),
+            std::string::npos);
+  std::filesystem::remove(pipe);
 }
 
 }  // namespace

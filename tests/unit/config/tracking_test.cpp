@@ -38,6 +38,7 @@ TEST(TrackingUri, SaysWhatToDoInstead) {
       {"file:///srv/mlruns", "mlflow server --backend-store-uri file:///srv/mlruns --host"},
       {"sqlite:///mlflow.db", "mlflow server --backend-store-uri sqlite:///mlflow.db --host"},
       {"postgresql://u:p4ss@db/x", "mlflow server --backend-store-uri URI --host"},
+      {"sqlite:///x?password=p4ss", "mlflow server --backend-store-uri URI --host"},
       {"databricks", "Databricks is not supported yet"},
       {"databricks://profile", "Databricks is not supported yet"},
       {"localhost:5000", "found \"localhost:5000\" without a scheme; write http://localhost:5000"},

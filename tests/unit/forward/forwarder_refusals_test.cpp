@@ -177,7 +177,7 @@ TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedInSecondsWhileAllElseGoesTh
 TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedAfterMinutesBesideTrouble) {
   accept(1, 1, 1);
   accept(2, {.experiment = "7"});
-  destination.follow([this](const ScriptedDestination::Batch& batch) {
+  destination.follow([](const ScriptedDestination::Batch& batch) {
     if (batch[0].experiment == "7") return std::vector<Outcome>(batch.size(), transient());
     return refusing(OutcomeKind::unknown, {span(1, 1)})(batch);
   });
@@ -186,6 +186,51 @@ TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedAfterMinutesBesideTrouble) 
   run_beside_others(minutes(15));
   EXPECT_EQ(source.totals().dead_lettered, 1u);
   EXPECT_EQ(source.totals().queued, 1u);
+}
+
+// A firewall refuses its body: the daemon takes that for a setting, until others go through.
+TEST_F(ForwarderRefusalsTest, OneTraceThatIsRefusedLikeASettingHoldsNoOthersForLong) {
+  for (std::uint64_t trace = 1; trace <= 20; ++trace) accept(trace);
+  destination.follow([](const ScriptedDestination::Batch& batch) {
+    const auto is_bad = [](const TraceDelivery& delivery) {
+      return delivery.trace.info.trace_id == trace_id(1);
+    };
+    std::vector<Outcome> outcomes(batch.size());
+    if (std::ranges::none_of(batch, is_bad)) return outcomes;
+    for (std::size_t i = 0; i < batch.size(); ++i) {  // the others are not sent then
+      outcomes[i] = misconfigured(FailureScope::link);
+      outcomes[i].batch = !is_bad(batch[i]);
+    }
+    return outcomes;
+  });
+  run_for(minutes(3));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 20, .delivered = 19, .queued = 1}));
+  for (int hour = 0; hour < 26; ++hour) {
+    accept(++others_);
+    run_for(seconds(20));
+    EXPECT_EQ(source.totals().delivered, 20u + static_cast<unsigned>(hour)) << "not held again";
+    run_for(hours(1));
+  }
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+// It makes the server's worker die, or a proxy close: the others' answers tell that it is not the
+// server.
+TEST_F(ForwarderRefusalsTest, SpansThatNoAnswerComesToAreFoundWhileOthersGoThrough) {
+  accept(1, 1, 3);
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    if (delivery.trace.info.trace_id != trace_id(1)) return Outcome{};
+    Outcome outcome = transient();
+    outcome.info_stored = true;
+    return outcome;
+  }));
+  for (int second = 0; second < 1800; ++second) {
+    accept(++others_);
+    run_for(seconds(1));
+  }
+  run_for(seconds(20));
+  EXPECT_EQ(source.totals().dead_lettered, 3u);
+  EXPECT_EQ(source.totals().queued, 0u);
 }
 
 TEST_F(ForwarderRefusalsTest, AnInfoWhoseAnswerStaysUnknownIsGivenUpAfterADay) {

@@ -57,6 +57,20 @@ TEST(SpanBisection, OneBadSpanAmongManyTakesFewRequests) {
   EXPECT_LE(result.requests, 2 * 10);
 }
 
+TEST(SpanBisection, GivesUpATraceWhoseFirstSpansAreAllRefused) {
+  Spans all;
+  for (std::size_t i = 0; i < 5000; ++i) all.insert(i);
+  const Search refused = search(5000, all);
+  EXPECT_EQ(refused.found, all);
+  EXPECT_TRUE(refused.delivered.empty());
+  EXPECT_LE(refused.requests, 2 * static_cast<int>(SpanBisection::kGiveUpAfter) + 14);
+
+  all.erase(0);  // one that is delivered shows that it is about single spans
+  const Search first_is_good = search(5000, all);
+  EXPECT_EQ(first_is_good.found, all);
+  EXPECT_EQ(first_is_good.delivered, std::vector<std::size_t>{0});
+}
+
 TEST(SpanBisection, WhenNothingIsRefusedAnyMoreNothingIsBad) {
   EXPECT_TRUE(search(5, {}).found.empty());
 }

@@ -190,6 +190,16 @@ TEST_F(CurlHttpClientTest, OtherProtocolsAreInvalid) {
   EXPECT_EQ(exchange(request).error().code, ErrorCode::invalid);
 }
 
+TEST_F(CurlHttpClientTest, ThePasswordOfAProxyIsNotInTheError) {
+  for (const char* proxy : {"http://svc:S3cret/Pw@127.0.0.1:1", "http://svc:S3cret#Pw@127.0.0.1:1",
+                            "ftp://svc:S3cret@127.0.0.1:1", "svc:S3cret@:x"}) {
+    use(CurlOptions{.http_proxy = proxy});
+    const auto answer = exchange(get("/"));
+    ASSERT_FALSE(answer) << proxy;
+    EXPECT_EQ(answer.error().message.find("S3cret"), std::string::npos) << answer.error().message;
+  }
+}
+
 TEST_F(CurlHttpClientTest, DroppedConnectionIsUnavailable) {
   server_.answer_with({.drop = true});
   EXPECT_EQ(exchange(get("/")).error().code, ErrorCode::unavailable);

@@ -160,6 +160,18 @@ TEST_F(RegistrarRestartTest, WithoutADiskNothingIsCreated) {
   EXPECT_EQ(mlflow.ids_with("READY"), Ids{replica.ready_id()});
 }
 
+// The traces that wait for the model may be what fills it.
+TEST_F(RegistrarRestartTest, AFullDiskHoldsNothingUp) {
+  replica.fs.set_capacity(replica.fs.disk_bytes());
+  replica.run_until_ready();
+  EXPECT_EQ(mlflow.ids_with("READY"), Ids{replica.ready_id()});
+  ASSERT_EQ(replica.status().warnings.size(), 1u);
+  EXPECT_TRUE(replica.status().warnings[0].starts_with("the model could not be remembered: "));
+  replica.crash();
+  replica.run_until_ready();
+  EXPECT_EQ(mlflow.models.size(), 1u) << "found by its name";
+}
+
 TEST_F(RegistrarRestartTest, AnAdoptedModelThatCannotBeRememberedIsUsedWithAWarning) {
   const std::string theirs = mlflow.add("agent-v1", "READY");
   replica.fs.fail_names(link_hash().hex());

@@ -250,6 +250,12 @@ TEST(Failure, AMissingTraceIsUnknown) {
   expect_class(FailureClass::unknown, {{kEnd, missing}, {kGet, missing}});
 }
 
+// Taken for a missing experiment it would hold everybody's traces.
+TEST(Failure, ATraceThatTheServerSaysIsGoneConcernsThatTraceOnly) {
+  expect_class(FailureClass::unknown,
+               {{kStart, mlflow_error(404, kMissing, "Trace with ID 'tr-1' no longer exists.")}});
+}
+
 // A value that the server repeats may hold any words.
 TEST(Failure, WordsInsideARefusedValueDecideNothing) {
   expect_class(FailureClass::poison,

@@ -47,6 +47,21 @@ TEST(StoredTrace, InfoAsTheServerShowsIt) {
   EXPECT_TRUE(info.tags.empty());
 }
 
+TEST(StoredTrace, AnAnswerThatNestsWithoutEndIsNone) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  const auto token = [&](std::size_t depth) {
+    return span("E", R"(, "attributes": [{"key": "gen_ai.usage.input_tokens",
+                     "value": {"int_value": )" +
+                         nested(depth) + "}}]");
+  };
+  EXPECT_FALSE(read(token(200'000)));
+  const auto odd = read(token(100));
+  ASSERT_TRUE(odd);
+  EXPECT_FALSE(odd->spans.at(0).usage);
+}
+
 TEST(StoredTrace, SpansWithTheirParentsAndTokens) {
   const auto trace = read(
       span("E", "") + "," +

@@ -165,6 +165,25 @@ TEST_F(TrackingClientTest, AnAnswerThatLacksWhatWasAskedForIsUnknown) {
   }
 }
 
+TEST_F(TrackingClientTest, AnAnswerOfTooMuchIsNotParsed) {
+  std::string values = R"({"x":[1)";
+  for (int i = 0; i < 2'000'000; ++i) values += ",1";
+  for (const std::string& body :
+       {values + "]}", R"({"x":)" + std::string(501, '[') + std::string(501, ']') + "}"}) {
+    http.will_answer(200, body);
+    EXPECT_EQ(failure_of<Experiment>(kGetExperiment, "12").failure_class,
+              FailureClass::configuration);
+  }
+}
+
+TEST_F(TrackingClientTest, WhatAServerRepeatsOfTheCredentialsIsNotPassedOn) {
+  options.credentials = {.username = "svc", .password = "pass:word", .token = "t0ken"};
+  for (const char* secret : {"pass:word", "t0ken", "c3ZjOnBhc3M6d29yZA=="}) {
+    http.will_answer(401, R"({"message":"bad header: )" + std::string(secret) + R"( is wrong"})");
+    EXPECT_EQ(failure_of<Experiment>(kGetExperiment, "12").message, "bad header: *** is wrong");
+  }
+}
+
 TEST_F(TrackingClientTest, NoAnswerIsTransient) {
   http.will_answer(Error{ErrorCode::unavailable, "refused"});
   EXPECT_EQ(failure_of<Experiment>(kGetExperiment, "12").failure_class, FailureClass::transient);

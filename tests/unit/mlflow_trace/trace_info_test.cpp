@@ -117,6 +117,18 @@ TEST(TraceInfo, TagsAreTheRootsTraceTags) {
             "renamed");
 }
 
+// By this one the server says that it has the spans: believed later, it would count what is lost as
+// delivered.
+TEST(TraceInfo, TagsThatAreTheServersOwnAreNotTakenFromTraces) {
+  const TraceInfo info =
+      info_of({root()
+                   .text("mlflow.traceTag.mlflow.trace.spansLocation", "TRACKING_STORE")
+                   .text("mlflow.traceTag.mlflow.artifactLocation", "file:///elsewhere")
+                   .text("mlflow.traceTag.mlflow.trace.spansLocation2", "kept")});
+  EXPECT_EQ(info.tags, (std::map<std::string, std::string>{{"mlflow.trace.spansLocation2", "kept"},
+                                                           {"mlflow.traceName", "root"}}));
+}
+
 TEST(TraceInfo, EverythingFitsItsColumn) {
   const std::string huge(10'000, 'x');
   const TraceInfo info = info_of({root()

@@ -65,6 +65,17 @@ TEST(JsonText, DoubleIsWrittenInTheShortestForm) {
   }
 }
 
+TEST(JsonText, TheExtentCountsWhatAParserWouldBuild) {
+  const auto extent = [](std::string_view text) {
+    const JsonExtent counted = json_extent(text);
+    return std::pair(counted.values, counted.depth);
+  };
+  EXPECT_EQ(extent(""), std::pair(std::size_t{0}, std::size_t{0}));
+  EXPECT_EQ(extent(R"({"a":[1,{"b":2}],"c":3})"), std::pair(std::size_t{8}, std::size_t{3}));
+  EXPECT_EQ(extent(R"("[{\"[,:")"), std::pair(std::size_t{0}, std::size_t{0})) << "one string";
+  EXPECT_EQ(extent("]]][[[").second, 3u) << "no JSON";
+}
+
 TEST(JsonText, JsonStringEscapes) {
   std::string out;
   append_json_string(out, "a\"\\\n\x00\x1f\x7f/é"s);
