@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "config/load.hpp"
 #include "daemon/app/daemon.hpp"
 #include "daemon/app/logging.hpp"
+#include "daemon/app/successor.hpp"
 #include "daemon/text/visible_text.hpp"
 #include "daemon/types/version.hpp"
 
@@ -60,6 +62,8 @@ int main(int argc, char** argv) {
   }
 
   std::signal(SIGPIPE, SIG_IGN);
+  Successor own = take_inheritance();
+  own.program = program_of_process();
   LoadContext context = context_of_process();
   if (!config_file.empty()) context.config_flag = config_file;
   LoadResult result = load_config(context);
@@ -72,15 +76,21 @@ int main(int argc, char** argv) {
       set_up_logging(result.loaded->config.log.level, result.loaded->config.log.format);
   const auto load = [context] { return load_config(context); };
   int exit_code = 0;
+  std::optional<Successor> successor;
   {
-    auto daemon = Daemon::open(std::move(*result.loaded), load, log);
+    auto daemon = Daemon::open(std::move(*result.loaded), load, log, std::move(own));
     if (daemon) {
       exit_code = (*daemon)->run();
+      successor = (*daemon)->successor();
     } else {
       say({daemon.error().message});
       exit_code = daemon.error().code == ErrorCode::invalid ? kCannotWork : EXIT_FAILURE;
     }
   }
   (void)log->flush(kLogFlush);  // what could not be written by now is lost
+  if (successor) {
+    say({become(*successor, argv).message});
+    exit_code = EXIT_FAILURE;
+  }
   return exit_code;
 }

@@ -169,6 +169,12 @@ ControlReply reload(Reload& reload) {
                      {"errors", report.errors}});
 }
 
+ControlReply upgrade(const ControlParts& parts) {
+  const auto asked = parts.upgrade();
+  if (!asked) return reply_of(asked.error());
+  return json_reply({{"upgrading", true}});
+}
+
 // "/dead-letters/<id>" and "/dead-letters/<id>/replay".
 std::optional<ControlReply> dead_letter_command(const ControlRequest& request, Delivery& delivery) {
   constexpr std::string_view kFolder = "/dead-letters/";
@@ -205,6 +211,7 @@ ControlReply handle_command(const ControlRequest& request, const ControlParts& p
     return relink(*body, parts);
   }
   if (request.target == "/reload" && post) return reload(parts.reload);
+  if (request.target == "/upgrade" && post) return upgrade(parts);
   if (auto reply = dead_letter_command(request, parts.delivery)) return *std::move(reply);
   return error_reply(404, "no such resource; see docs/control-api.md");
 }

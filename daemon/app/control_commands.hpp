@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "config/config.hpp"
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
@@ -18,6 +20,7 @@ struct ControlParts {
   Delivery& delivery;
   Reload& reload;
   const Clock& clock;
+  std::function<Result<void>()> upgrade;  // asks for it
 };
 
 // Carries out a POST or DELETE of the control socket (docs/control-api.md): what it changed is

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -58,8 +59,12 @@ void tell_systemd(const Result<void>& told) {
 
 class DaemonImpl final : public Daemon {
  public:
-  DaemonImpl(LoadedConfig loaded, Reload::Load load, std::shared_ptr<const LogWriter> log)
-      : loaded_(std::move(loaded)), load_(std::move(load)), log_(std::move(log)) {}
+  DaemonImpl(LoadedConfig loaded, Reload::Load load, std::shared_ptr<const LogWriter> log,
+             Successor own)
+      : loaded_(std::move(loaded)),
+        load_(std::move(load)),
+        log_(std::move(log)),
+        own_(std::move(own)) {}
 
   Result<void> open() {
     if (auto opened = open_state(); !opened) return opened;
@@ -83,6 +88,13 @@ class DaemonImpl final : public Daemon {
     queue_->stop();
     spdlog::info("stopped queued_spans={}", queue_->stats().queued_spans);
     return 0;
+  }
+
+  std::optional<Successor> successor() override {
+    if (!upgrading_) return std::nullopt;
+    return Successor{.program = own_.program,
+                     .sockets = server_->keep_listening(),
+                     .socket_activated = socket_activated_};
   }
 
  private:
@@ -136,12 +148,15 @@ class DaemonImpl final : public Daemon {
     if (!descriptors) return std::move(descriptors).error();
     ServerOptions options = server_options_of(config());
     keep_descriptors(options);
+    options.kept = own_.sockets;
     if (!descriptors->empty()) {
       options.listening_fd = descriptors->front();
+    } else if (own_.socket_activated) {
+      options.listening_fd = own_.sockets.local;
     } else if (auto made = make_socket_directory(options.socket.path); !made) {
       return std::move(made).error().within("listen.socket.path");
     }
-    socket_activated_ = !descriptors->empty();
+    socket_activated_ = options.listening_fd.has_value();
     options.describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); };
     options.on_warning = [this](const std::string& message) { warn_of_client(message); };
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
@@ -215,7 +230,8 @@ class DaemonImpl final : public Daemon {
                                .queue = *queue_,
                                .delivery = *delivery_,
                                .reload = *reload_,
-                               .clock = clock_};
+                               .clock = clock_,
+                               .upgrade = [this] { return upgrade(); }};
       if (request.method != "GET") return handle_command(request, parts);
       const StatusInputs inputs{.config = *config,
                                 .queue = *queue_,
@@ -229,6 +245,20 @@ class DaemonImpl final : public Daemon {
       return handle_control(request.target, inputs);
     };
     return {std::move(run), slow};
+  }
+
+  // What is installed by now takes over, unless it could not start. Any thread.
+  Result<void> upgrade() {
+    if (::access(own_.program.c_str(), X_OK) != 0) {
+      return Error{ErrorCode::invalid, own_.program + " is no program that can be run"};
+    }
+    const LoadResult again = load_();
+    if (!again.loaded) return Error{ErrorCode::invalid, again.errors.front().to_string()};
+    asio::post(io_, [this] {
+      upgrading_ = true;
+      shutdown_.begin("upgrade", std::chrono::milliseconds{0});
+    });
+    return {};
   }
 
   void log_summary() {
@@ -282,7 +312,7 @@ class DaemonImpl final : public Daemon {
         .reload = [this] { reload_->request(); },
         .drain =
             [this](SteadyTime deadline) {
-              tell_systemd(systemd::stopping());
+              if (!upgrading_) tell_systemd(systemd::stopping());
               delivery_->drain(deadline);
             },
         .drained = [this] { return delivery_->drained(); },
@@ -299,6 +329,7 @@ class DaemonImpl final : public Daemon {
   LoadedConfig loaded_;
   const Reload::Load load_;
   std::shared_ptr<const LogWriter> log_;
+  const Successor own_;
   SystemClock clock_;
   SystemRandomSource random_;
   std::unique_ptr<StateDirectory> state_;
@@ -312,6 +343,7 @@ class DaemonImpl final : public Daemon {
   asio::steady_timer queue_timer_{io_};
   bool socket_activated_ = false;
   bool serving_ = false;
+  bool upgrading_ = false;
 
   QueueWatch queue_watch_{clock_};
   std::unique_ptr<Queue> queue_;
@@ -327,8 +359,9 @@ class DaemonImpl final : public Daemon {
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::open(LoadedConfig loaded, Reload::Load load,
-                                             std::shared_ptr<const LogWriter> log) {
-  auto daemon = std::make_unique<DaemonImpl>(std::move(loaded), std::move(load), std::move(log));
+                                             std::shared_ptr<const LogWriter> log, Successor own) {
+  auto daemon = std::make_unique<DaemonImpl>(std::move(loaded), std::move(load), std::move(log),
+                                             std::move(own));
   if (auto opened = daemon->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<Daemon>(std::move(daemon));
 }

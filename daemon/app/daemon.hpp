@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "config/load.hpp"
 #include "daemon/app/log_writer.hpp"
 #include "daemon/app/reload.hpp"
+#include "daemon/app/successor.hpp"
 #include "daemon/base/result.hpp"
 
 namespace tracelink {
@@ -15,14 +17,17 @@ class Daemon {
  public:
   // Takes the state lock, recovers the queue, opens the sockets. Needs no server. After an error
   // nothing is left open. `load` gives the configuration again, for credentials and for a reload:
-  // from any threads at once.
+  // from any threads at once. `own` is this process: its program, and what it inherited.
   static Result<std::unique_ptr<Daemon>> open(LoadedConfig loaded, Reload::Load load,
-                                              std::shared_ptr<const LogWriter> log);
+                                              std::shared_ptr<const LogWriter> log, Successor own);
   virtual ~Daemon() = default;
 
   // Serves until SIGTERM or SIGINT; returns the process's exit code. Everything acknowledged is on
   // disk when it returns.
   virtual int run() = 0;
+
+  // After run(): what takes this daemon's place once it is destroyed, if that was asked for.
+  virtual std::optional<Successor> successor() = 0;
 };
 
 }  // namespace tracelink

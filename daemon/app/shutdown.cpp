@@ -44,14 +44,14 @@ void Shutdown::on_signal(int signal) {
   } else if (stopping_) {
     hurry();
   } else {
-    begin(signal);
+    begin("signal " + std::to_string(signal), grace_);
   }
 }
 
-void Shutdown::begin(int signal) {
-  stopping_ = true;
-  spdlog::info("stopping signal={} grace_ms={}", signal, grace_.count());
-  drain_until_ = clock_.steady() + grace_;
+void Shutdown::begin(const std::string& reason, std::chrono::milliseconds grace) {
+  if (std::exchange(stopping_, true)) return;
+  spdlog::info("stopping reason=\"{}\" grace_ms={}", reason, grace.count());
+  drain_until_ = clock_.steady() + grace;
   steps_.drain(drain_until_);
   check_drained();
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <string>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -31,10 +32,13 @@ class Shutdown {
 
   void await_signals(std::chrono::milliseconds grace);
 
+  // Stops as SIGTERM does, with this grace; `reason` is for the log. Does nothing if it stops
+  // already.
+  void begin(const std::string& reason, std::chrono::milliseconds grace);
+
  private:
   void await_next();
   void on_signal(int signal);
-  void begin(int signal);
   void hurry();
   void check_drained();
   void close();

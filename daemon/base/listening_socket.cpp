@@ -109,6 +109,15 @@ Result<void> open_to_peers(int fd, const UnixSocketOptions& options) {
   return {};
 }
 
+// Where a Unix socket listens; empty for any other.
+std::string bound_path(int fd) {
+  sockaddr_un address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  if (address.sun_family != AF_UNIX) return {};
+  return {address.sun_path, ::strnlen(address.sun_path, sizeof address.sun_path)};
+}
+
 struct TcpAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -190,6 +199,39 @@ Result<ListeningSocket> ListeningSocket::adopt(int fd) {
   ListeningSocket socket;
   socket.fd_ = fd;
   return socket;
+}
+
+Result<ListeningSocket> ListeningSocket::resume_unix(int fd, const UnixSocketOptions& options) {
+  auto socket = adopt(fd);
+  if (!socket) return socket;
+  const auto bound = bound_path(fd);
+  if (bound != options.path) {
+    if (!bound.empty()) ::unlink(bound.c_str());
+    return open_unix(options);
+  }
+  auto lock = FileLock::acquire(options.path + ".lock");
+  if (!lock) return std::move(lock).error();
+  socket->lock_.emplace(*std::move(lock));
+  socket->path_ = options.path;
+  if (auto ok = open_to_peers(fd, options); !ok) return std::move(ok).error();
+  return socket;
+}
+
+Result<ListeningSocket> ListeningSocket::resume_tcp(int fd, const std::string& text) {
+  auto socket = adopt(fd);
+  if (!socket) return socket;
+  const auto wanted = loopback_address(text);
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  const bool known = ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) == 0;
+  const bool same = known && wanted && size == wanted->size &&
+                    std::memcmp(&bound, &wanted->storage, wanted->size) == 0;
+  return same ? std::move(socket) : open_tcp(text);
+}
+
+int ListeningSocket::release() {
+  path_.clear();
+  return std::exchange(fd_, -1);
 }
 
 ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept

@@ -29,10 +29,18 @@ class ListeningSocket {
   static Result<ListeningSocket> open_tcp(const std::string& address);
   // A listening socket that another process made and keeps (systemd); its file is left alone.
   static Result<ListeningSocket> adopt(int fd);
+  // A socket that the process before kept open (release()), as open_unix() and open_tcp() would
+  // make it. One that is elsewhere is closed, and another one opened. `fd` is taken over.
+  static Result<ListeningSocket> resume_unix(int fd, const UnixSocketOptions& options);
+  static Result<ListeningSocket> resume_tcp(int fd, const std::string& address);
 
   ListeningSocket(ListeningSocket&& other) noexcept;
   ListeningSocket& operator=(ListeningSocket&&) = delete;
   ~ListeningSocket();
+
+  // The descriptor, which is the caller's now, for a successor. The socket file stays; the lock
+  // ends with this object.
+  int release();
 
   int fd() const { return fd_; }
   int family() const;

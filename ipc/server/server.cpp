@@ -11,6 +11,7 @@
 #include <boost/asio/post.hpp>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "ipc/server/grpc_connection.hpp"
 #include "ipc/server/http_connection.hpp"
@@ -83,15 +84,38 @@ Server::~Server() {
 }
 
 Result<void> Server::listen() {
-  auto first = options_.listening_fd ? ListeningSocket::adopt(*options_.listening_fd)
-                                     : ListeningSocket::open_unix(options_.socket);
-  if (auto ok = add_listener(std::move(first)); !ok) {
+  if (auto ok = add_listener(open_local()); !ok) {
     return std::move(ok).error().within("listen.socket");
   }
-  if (options_.tcp_address.empty()) return {};
-  auto ok = add_listener(ListeningSocket::open_tcp(options_.tcp_address));
-  if (!ok) return std::move(ok).error().within("listen.tcp");
+  if (options_.tcp_address.empty()) {
+    if (options_.kept.tcp) ::close(*options_.kept.tcp);  // nobody would serve it
+    return {};
+  }
+  if (auto ok = add_listener(open_tcp()); !ok) return std::move(ok).error().within("listen.tcp");
   return {};
+}
+
+Result<ListeningSocket> Server::open_local() const {
+  if (options_.listening_fd) return ListeningSocket::adopt(*options_.listening_fd);
+  if (options_.kept.local) {
+    return ListeningSocket::resume_unix(*options_.kept.local, options_.socket);
+  }
+  return ListeningSocket::open_unix(options_.socket);
+}
+
+Result<ListeningSocket> Server::open_tcp() const {
+  if (options_.kept.tcp) {
+    return ListeningSocket::resume_tcp(*options_.kept.tcp, options_.tcp_address);
+  }
+  return ListeningSocket::open_tcp(options_.tcp_address);
+}
+
+KeptSockets Server::keep_listening() {
+  KeptSockets kept;
+  for (Listener& listener : listeners_) {
+    (kept.local ? kept.tcp : kept.local) = listener.listening.release();
+  }
+  return kept;
 }
 
 Result<void> Server::add_listener(Result<ListeningSocket> opened) {

@@ -21,10 +21,17 @@ namespace tracelink {
 
 class OpeningConnection;
 
+// Listening sockets that stay open while one process takes the place of another.
+struct KeptSockets {
+  std::optional<int> local;  // of `socket`
+  std::optional<int> tcp;
+};
+
 struct ServerOptions {
   UnixSocketOptions socket;
   std::optional<int> listening_fd;  // from systemd: used instead of `socket`, which is then ignored
   std::string tcp_address;          // loopback; empty: no TCP listener
+  KeptSockets kept;                 // by the process before, where there was one
   PeerPolicy peers;                 // of Unix sockets; whoever may reach the TCP listener may send
 
   std::size_t max_request_bytes = 64u << 20;
@@ -62,6 +69,10 @@ class Server {
   // connection is closed, at the latest shortly after `grace`. A second call may shorten it.
   void stop(std::chrono::milliseconds grace, std::function<void()> on_closed);
 
+  // After stop(): the listening sockets stay open, and their descriptors are the caller's. Whoever
+  // connects meanwhile waits in the kernel's backlog for the next process.
+  KeptSockets keep_listening();
+
   ServerStats stats() const;
   std::uint16_t tcp_port() const;  // precondition: a TCP listener was asked for
 
@@ -75,6 +86,8 @@ class Server {
 
   Server(ServerOptions options, boost::asio::io_context& io, RecordSink& sink, const Clock& clock);
   Result<void> listen();
+  Result<ListeningSocket> open_local() const;
+  Result<ListeningSocket> open_tcp() const;
   Result<void> add_listener(Result<ListeningSocket> opened);
 
   Task<void> accept_loop(Listener& listener);

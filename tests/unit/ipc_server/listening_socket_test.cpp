@@ -99,6 +99,58 @@ TEST_F(ListeningSocketTest, RefusesUnknownOwnersAndLeavesNoFile) {
   EXPECT_FALSE(exists());
 }
 
+TEST_F(ListeningSocketTest, ASuccessorServesWhatWasKeptOpen) {
+  int kept = -1;
+  {
+    auto first = open();
+    ASSERT_TRUE(first);
+    kept = first->release();
+  }
+  ASSERT_TRUE(exists());
+  RawClient::connect_unix(path());  // waits in the backlog
+  {
+    auto wanted = options();
+    wanted.mode = 0666;
+    const auto next = ListeningSocket::resume_unix(kept, wanted);
+    ASSERT_TRUE(next) << next.error().message;
+    EXPECT_EQ(next->fd(), kept);
+    struct stat status{};
+    ASSERT_EQ(::stat(path().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0666u);
+    const auto locked = open();
+    ASSERT_FALSE(locked);
+    EXPECT_EQ(locked.error().code, ErrorCode::rejected);
+  }
+  EXPECT_FALSE(exists());
+}
+
+TEST_F(ListeningSocketTest, WhatWasKeptElsewhereIsClosed) {
+  const int kept = open()->release();
+  UnixSocketOptions moved = options();
+  moved.path += "2";
+  const auto next = ListeningSocket::resume_unix(kept, moved);
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_FALSE(exists());
+  RawClient::connect_unix(moved.path);
+}
+
+TEST_F(ListeningSocketTest, ATcpSocketIsKeptForItsAddressOnly) {
+  auto first = ListeningSocket::open_tcp("127.0.0.1:0");
+  ASSERT_TRUE(first);
+  const auto port = first->tcp_port();
+  const std::string address = "127.0.0.1:" + std::to_string(port);
+  const int kept = first->release();
+  {
+    auto same = ListeningSocket::resume_tcp(kept, address);
+    ASSERT_TRUE(same) << same.error().message;
+    EXPECT_EQ(same->fd(), kept);
+    EXPECT_EQ(same->release(), kept);
+  }
+  const auto other = ListeningSocket::resume_tcp(kept, "127.0.0.1:0");
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_NE(other->tcp_port(), port);
+}
+
 TEST_F(ListeningSocketTest, UsesAHandedOverSocketAndLeavesItsFile) {
   auto made = open();
   ASSERT_TRUE(made);

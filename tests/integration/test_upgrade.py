@@ -1,0 +1,114 @@
+"""`tracelink upgrade`: another tracelinkd takes the place of the running one, in the same process, and no client is refused."""
+
+import http.client
+import shutil
+import threading
+
+from harness import places, unix_http
+from harness.daemon import PROTOBUF
+from harness.otlp import SPANS_PER_TRACE, make_trace
+from harness.ports import free_port
+
+DONE, FAILED, UNREACHABLE = 0, 1, 3
+UPGRADES = 10
+
+
+def send_local(daemon) -> int:
+    body = make_trace().request.SerializeToString()
+    return unix_http.request(daemon.socket, "POST", "/v1/traces", body, {"Content-Type": PROTOBUF}).status
+
+
+def send_tcp(port: int) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        connection.request("POST", "/v1/traces", make_trace().request.SerializeToString(), {"Content-Type": PROTOBUF})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+class Sender:
+    """Sends one trace after the other, each on a connection of its own. A connection that ends without an answer is tried
+    again, as every OTLP client does; one that cannot be made is a refusal."""
+
+    def __init__(self, send):
+        self._send, self._stop = send, threading.Event()
+        self.accepted, self.refusals = 0, []
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                status = self._send()
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                continue
+            except OSError as error:
+                self.refusals.append(repr(error))
+                continue
+            if status == 200:
+                self.accepted += 1
+            else:
+                self.refusals.append(status)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+
+def test_no_client_is_refused(make_daemon):
+    port = free_port()
+    daemon = make_daemon({"destination": "file", "listen": {"tcp": f"127.0.0.1:{port}"}})
+    daemon.config["listen"]["socket"] = {"path": str(daemon.socket)}
+    daemon.configure({})
+    daemon.start()
+    pid = daemon.status()["pid"]
+    with Sender(lambda: send_local(daemon)) as local, Sender(lambda: send_tcp(port)) as tcp:
+        for _ in range(UPGRADES):
+            upgraded = daemon.tracelink("upgrade", "--json").json()
+            assert upgraded["now"] == upgraded["before"]
+            assert daemon.status()["pid"] == pid
+    assert (local.refusals, tcp.refusals) == ([], [])
+    assert local.accepted > UPGRADES and tcp.accepted > UPGRADES
+    spans = daemon.wait_for_spans(queued=0)
+    # A connection that ended without an answer may have been stored: at most one each time, of each client.
+    sent = (local.accepted + tcp.accepted) * SPANS_PER_TRACE
+    assert sent <= spans["delivered"] <= sent + 2 * UPGRADES * SPANS_PER_TRACE
+    assert daemon.sigterm() == 0
+    assert not daemon.socket.exists(), "the last one removes its socket file"
+
+
+def test_what_could_not_start_changes_nothing(make_daemon):
+    daemon = make_daemon({"destination": "file"})
+    daemon.start()
+    good = dict(daemon.config)
+    daemon.configure({"queue": {"on_full": "forget"}})
+    refused = daemon.tracelink("--control", daemon.control, "upgrade")
+    assert refused.code == FAILED and "queue.on_full" in refused.err
+    daemon.config = good
+    daemon.configure({})
+    assert daemon.tracelink("upgrade").code == DONE
+
+
+def test_the_program_that_is_installed_by_now_takes_over(make_daemon, folder, monkeypatch):
+    installed = folder / "bin"
+    shutil.copytree(places.BIN, installed, ignore=lambda _, names: set(names) - {"tracelinkd", "tracelink"})
+    monkeypatch.setattr("harness.daemon.BIN", installed)
+    daemon = make_daemon({"destination": "file"})
+    daemon.start()
+    (installed / "tracelinkd").unlink()
+    gone = daemon.tracelink("upgrade")
+    assert gone.code == FAILED and "tracelinkd" in gone.err
+    send_local(daemon)
+    shutil.copy(places.BIN / "tracelinkd", installed / "new")
+    (installed / "new").rename(installed / "tracelinkd")  # as a package does
+    assert daemon.tracelink("upgrade").code == DONE
+    daemon.wait_for_spans(accepted=SPANS_PER_TRACE, queued=0)
+
+
+def test_without_a_daemon(make_daemon):
+    daemon = make_daemon({"destination": "file"})
+    assert daemon.tracelink("upgrade").code == UNREACHABLE
