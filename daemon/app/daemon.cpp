@@ -46,6 +46,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::seconds kQueueCheck{1};
+// How old the status may be that senders see, so that asking for it all the time costs others
+// nothing.
+constexpr std::chrono::seconds kSendersStatusAge{1};
 
 std::string mounts() {
   std::ifstream file("/proc/self/mountinfo");
@@ -143,6 +146,7 @@ class DaemonImpl final : public Daemon {
     }
     socket_activated_ = !descriptors->empty();
     options.describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); };
+    options.status = [this] { return senders_status(); };
     options.on_warning = [this](const std::string& message) { warn_of_client(message); };
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
@@ -217,18 +221,31 @@ class DaemonImpl final : public Daemon {
                                .reload = *reload_,
                                .clock = clock_};
       if (request.method != "GET") return handle_command(request, parts);
-      const StatusInputs inputs{.config = *config,
-                                .queue = *queue_,
-                                .intake = intake,
-                                .active = *active_,
-                                .delivery = *delivery_,
-                                .now = clock_.wall(),
-                                .uptime = clock_.steady() - started_,
-                                .queue_watch = queue_watch_,
-                                .notices = notices_};
-      return handle_control(request.target, inputs);
+      return handle_control(request.target, status_inputs(*config, intake));
     };
     return {std::move(run), slow};
+  }
+
+  StatusInputs status_inputs(const Config& config, const ServerStats& intake) const {
+    return {.config = config,
+            .queue = *queue_,
+            .intake = intake,
+            .active = *active_,
+            .delivery = *delivery_,
+            .now = clock_.wall(),
+            .uptime = clock_.steady() - started_,
+            .queue_watch = queue_watch_,
+            .notices = notices_};
+  }
+
+  std::string senders_status() {
+    const SteadyTime now = clock_.steady();
+    if (!senders_status_.empty() && now - senders_status_at_ < kSendersStatusAge) {
+      return senders_status_;
+    }
+    senders_status_ = status_for_senders(status_inputs(*reload_->config(), server_->stats()));
+    senders_status_at_ = now;
+    return senders_status_;
   }
 
   void log_summary() {
@@ -312,6 +329,8 @@ class DaemonImpl final : public Daemon {
   asio::steady_timer queue_timer_{io_};
   bool socket_activated_ = false;
   bool serving_ = false;
+  std::string senders_status_;  // as it was asked for last
+  SteadyTime senders_status_at_{};
 
   QueueWatch queue_watch_{clock_};
   std::unique_ptr<Queue> queue_;

@@ -37,6 +37,7 @@ ordered_json model_json(const LinkDefinition& link,
                     {"name", ""},
                     {"requested_name", link.model_name()},
                     {"error", nullptr},
+                    {"remedy", nullptr},
                     {"warnings", ordered_json::array()}};
   if (!status) return json;
   json["state"] = word(status->state);
@@ -44,7 +45,10 @@ ordered_json model_json(const LinkDefinition& link,
     json["id"] = status->model->model_id;
     json["name"] = status->model->name;
   }
-  if (status->failure) json["error"] = text_of(*status->failure);
+  if (status->failure) {
+    json["error"] = text_of(*status->failure);
+    json["remedy"] = status->failure->remedy;
+  }
   json["warnings"] = status->warnings;
   return json;
 }

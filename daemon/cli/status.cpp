@@ -40,6 +40,12 @@ std::string conservation_line(const json& spans) {
   return line.str();
 }
 
+std::string joined(const json& words) {
+  std::string line;
+  for (const json& word : words) line += (line.empty() ? "" : ", ") + word.get<std::string>();
+  return line;
+}
+
 // A line under another one, if there is something to say.
 void print_below(const std::string& text) {
   if (!text.empty()) print("            {}\n", text);
@@ -80,14 +86,15 @@ void print_model(const json& model) {
   const char* shown_name = text(model, "name").empty() ? "requested_name" : "name";
   print("model       {}  {}  {}\n", text(model, "state"), or_dash(text(model, shown_name)),
         text(model, "id"));
-  print_below(text(model, "error"));
+  print_below(text(model, model.contains("error") ? "error" : "remedy"));
   for (const json& warning : model.value("warnings", json::array())) {
     print_below(warning.get<std::string>());
   }
 }
 
 void print_held(const json& held) {
-  print("held        {}: {}\n", text(held, "scope"), text(held, "reason"));
+  print("held        {}: {}\n", text(held, "scope"),
+        held.contains("reason") ? text(held, "reason") : text(held, "traces") + " traces");
   print_below(text(held, "remedy"));
 }
 
@@ -107,7 +114,7 @@ void print_human(const json& status) {
   const json& experiment = status.at("experiment");
   const json& server = status.at("server");
   const json& queue = status.at("queue");
-  print("tracelinkd {}, pid {}, up {} s\n", text(status, "version"), text(status, "pid"),
+  print("tracelinkd {}, pid {}, up {} s\n", text(status, "version"), or_dash(text(status, "pid")),
         text(status, "uptime_s"));
   print_model(status.at("model"));
   print_active(status.value("active", json::object()));
@@ -122,11 +129,21 @@ void print_human(const json& status) {
   for (const json& notice : status.value("notices", json::array())) {
     print("notice      {}\n", notice.get<std::string>());
   }
-  print_last_error(status.at("last_error"));
+  print_last_error(status.value("last_error", json()));
+  if (const json left_out = status.value("left_out", json()); !left_out.is_null()) {
+    print("left out    {}\n            only root and the daemon's user see these\n",
+          joined(left_out));
+  }
 }
 
+// From the control socket, else what the intake socket tells to whoever may send.
 Result<json> ask_status(const Context& context) {
   auto body = ask_daemon(context, "GET", "/status");
+  // --control may mean another daemon than the configured intake socket does.
+  const bool may_ask_intake = context.control_socket.empty();
+  if (!body && body.error().code == ErrorCode::rejected && may_ask_intake) {
+    body = ask_intake(context, "/status");
+  }
   if (!body) return std::move(body).error();
   return json::parse(*body);
 }

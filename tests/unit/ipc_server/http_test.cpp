@@ -190,6 +190,9 @@ TEST_F(HttpServer, RoutesEverythingElse) {
   const auto about = ask("GET / HTTP/1.1\r\nHost: l\r\n\r\n");
   EXPECT_TRUE(about.has("200"));
   EXPECT_EQ(about.body, R"({"version":"test"})");
+  EXPECT_EQ(ask("GET /status HTTP/1.1\r\nHost: l\r\n\r\n").body, R"({"spans":7})");
+  const auto change = ask("DELETE /status HTTP/1.1\r\nHost: l\r\n\r\n");
+  EXPECT_TRUE(change.has("405") && change.has("Allow: GET")) << change.head;
   EXPECT_TRUE(ask("GET /metrics HTTP/1.1\r\n\r\n").has("404"));
   const auto method = ask("GET /v1/traces HTTP/1.1\r\n\r\n");
   EXPECT_TRUE(method.has("405") && method.has("Allow: POST"));
