@@ -145,6 +145,7 @@ class DaemonImpl final : public Daemon {
       return std::move(made).error().within("listen.socket.path");
     }
     socket_activated_ = !descriptors->empty();
+    note_places(*descriptors);
     options.describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); };
     options.status = [this] { return senders_status(); };
     options.on_warning = [this](const std::string& message) { warn_of_client(message); };
@@ -162,6 +163,17 @@ class DaemonImpl final : public Daemon {
     if (!control) return std::move(control).error();
     control_ = std::move(*control);
     return open_probes();
+  }
+
+  void note_places(const std::vector<int>& descriptors) {
+    places_ = {.intake = config().listen.socket.path,
+               .from_systemd = socket_activated_,
+               .tcp = config().listen.tcp,
+               .control = config().control.socket,
+               .http = config().control.http,
+               .state_dir = config().state_dir,
+               .config_file = loaded_.file};
+    if (socket_activated_) places_.intake = systemd::socket_path(descriptors.front());
   }
 
   void keep_descriptors(ServerOptions& options) {
@@ -235,7 +247,8 @@ class DaemonImpl final : public Daemon {
             .now = clock_.wall(),
             .uptime = clock_.steady() - started_,
             .queue_watch = queue_watch_,
-            .notices = notices_};
+            .notices = notices_,
+            .places = places_};
   }
 
   std::string senders_status() {
@@ -329,6 +342,7 @@ class DaemonImpl final : public Daemon {
   asio::steady_timer queue_timer_{io_};
   bool socket_activated_ = false;
   bool serving_ = false;
+  StatusPlaces places_;
   std::string senders_status_;  // as it was asked for last
   SteadyTime senders_status_at_{};
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/codec/name_template.hpp"
+#include "daemon/text/utc_time.hpp"
 
 namespace tracelink {
 
@@ -25,6 +26,12 @@ const char* word(RegistrationState state) {
       return "failed";
   }
   return "unresolved";
+}
+
+ordered_json traces_json(const LinkDeliveries::Entry& delivered) {
+  return {{"delivered", delivered.traces},
+          {"last_at", delivered.traces > 0 ? ordered_json(utc_iso(delivered.last_at))
+                                           : ordered_json(nullptr)}};
 }
 
 }  // namespace
@@ -53,7 +60,8 @@ ordered_json model_json(const LinkDefinition& link,
   return json;
 }
 
-ordered_json models_json(std::vector<RegistrationStatus> statuses) {
+ordered_json models_json(const Delivery& delivery) {
+  std::vector<RegistrationStatus> statuses = delivery.registrations();
   std::ranges::sort(statuses, {}, [](const RegistrationStatus& status) {
     return std::pair(status.requested_name, status.link);
   });
@@ -62,6 +70,7 @@ ordered_json models_json(std::vector<RegistrationStatus> statuses) {
     ordered_json json = model_json(status.definition, status);
     json["link"] = status.link.hex();
     json["named_by"] = status.definition.named_by_trace ? "traces" : "operator";
+    json["traces"] = traces_json(delivery.delivered(status.link));
     models.push_back(std::move(json));
   }
   return models;

@@ -21,12 +21,12 @@ using nlohmann::ordered_json;
 
 // Of a status, what is shown whole to those who may send: numbers, states, and what `GET /` of the
 // intake tells them anyway.
-constexpr std::array<std::string_view, 13> kForSenders{
-    "version",         "uptime_s",      "experiment",
-    "server",          "queue",         "spans",
-    "rejected_spans",  "repaired_ends", "replaced_characters",
-    "quarantine",      "held_scopes",   "waiting_for_root",
-    "last_delivery_at"};
+constexpr std::array<std::string_view, 14> kForSenders{
+    "version",         "uptime_s",        "experiment",
+    "server",          "queue",           "spans",
+    "rejected_spans",  "repaired_ends",   "replaced_characters",
+    "quarantine",      "held_scopes",     "waiting_for_root",
+    "last_request_at", "last_delivery_at"};
 
 double seconds(std::chrono::steady_clock::duration duration) {
   return static_cast<double>(
@@ -145,6 +145,18 @@ std::vector<std::string> notices(const StatusInputs& inputs, const QueueStats& q
   return all;
 }
 
+ordered_json or_null(const std::string& text) {
+  return text.empty() ? ordered_json() : ordered_json(text);
+}
+
+ordered_json sockets_json(const StatusPlaces& places) {
+  return {{"intake", or_null(places.intake)},
+          {"from_systemd", places.from_systemd},
+          {"tcp", or_null(places.tcp)},
+          {"control", places.control},
+          {"http", or_null(places.http)}};
+}
+
 std::optional<LastError> newer(const std::optional<LastError>& a,
                                const std::optional<LastError>& b) {
   if (!a || !b) return a ? a : b;
@@ -162,7 +174,7 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"pid", ::getpid()},
       {"uptime_s", seconds(inputs.uptime)},
       {"model", model_json(link_of(inputs.config), registration)},
-      {"models", models_json(inputs.delivery.registrations())},
+      {"models", models_json(inputs.delivery)},
       {"active", active_json(inputs.active, inputs.delivery)},
       {"experiment", experiment_json(inputs.config, registration)},
       {"server",
@@ -180,11 +192,21 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"waiting_for_root", waiting_for_root_json(forwarder.waiting_for_root)},
       {"relinks", relinks_json(inputs)},
       {"last_error", nullptr},
+      {"last_request_at", nullptr},
       {"last_delivery_at", nullptr},
+      {"sockets", sockets_json(inputs.places)},
+      {"state_dir", inputs.places.state_dir},
+      {"config_file", or_null(inputs.places.config_file)},
       {"notices", notices(inputs, queue)}};
   if (const auto error = newer(forwarder.last_error, inputs.queue_watch.last_error())) {
     json["last_error"] = {
-        {"message", error->message}, {"remedy", error->remedy}, {"at", utc_iso(error->at)}};
+        {"message", error->message},
+        {"remedy", error->remedy},
+        {"at", utc_iso(error->at)},
+        {"over_at", error->over_at ? ordered_json(utc_iso(*error->over_at)) : ordered_json()}};
+  }
+  if (inputs.intake.last_request_at) {
+    json["last_request_at"] = utc_iso(*inputs.intake.last_request_at);
   }
   if (forwarder.last_delivery_at) json["last_delivery_at"] = utc_iso(*forwarder.last_delivery_at);
   return json;

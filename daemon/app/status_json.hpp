@@ -16,6 +16,17 @@
 
 namespace tracelink {
 
+// Where the daemon is found, and what it was started with.
+struct StatusPlaces {
+  std::string intake;  // path of the Unix socket
+  bool from_systemd = false;
+  std::string tcp;  // listen.tcp, or empty
+  std::string control;
+  std::string http;  // control.http, or empty
+  std::string state_dir;
+  std::string config_file;  // or empty
+};
+
 // What the answers are made from; the references outlive the call.
 struct StatusInputs {
   const Config& config;
@@ -27,6 +38,7 @@ struct StatusInputs {
   std::chrono::steady_clock::duration uptime;
   const QueueWatch& queue_watch;
   const std::vector<std::string>& notices;  // of the start
+  const StatusPlaces& places;
 };
 
 // The status as the operator sees it (docs/control-api.md). Threads: any.

@@ -50,6 +50,7 @@ TEST_F(HttpServer, AcknowledgesProtobufOnOneConnectionAgainAndAgain) {
     EXPECT_EQ(answer.body, "");
   }
   ASSERT_EQ(sink().requests().size(), 3u);
+  EXPECT_TRUE(stats().last_request_at);
   EXPECT_EQ(sink().requests()[0].experiment, "5");
   EXPECT_EQ(stats().http_requests, 3u);
 }
@@ -187,6 +188,7 @@ TEST_F(HttpServer, TellsRejectedSpans) {
 
 TEST_F(HttpServer, RoutesEverythingElse) {
   start();
+  EXPECT_FALSE(stats().last_request_at);
   const auto about = ask("GET / HTTP/1.1\r\nHost: l\r\n\r\n");
   EXPECT_TRUE(about.has("200"));
   EXPECT_EQ(about.body, R"({"version":"test"})");
