@@ -33,6 +33,7 @@
 #include "daemon/base/random_source.hpp"
 #include "daemon/control/control_server.hpp"
 #include "daemon/queue/queue.hpp"
+#include "daemon/report/log_event.hpp"
 #include "daemon/report/log_throttle.hpp"
 #include "daemon/types/version.hpp"
 #include "ipc/server/server.hpp"
@@ -84,7 +85,7 @@ class DaemonImpl final : public Daemon {
     delivery_->stop();
     state_->stop_watching();
     queue_->stop();
-    spdlog::info("stopped queued_spans={}", queue_->stats().queued_spans);
+    LogEvent("stopped").number("queued_spans", queue_->stats().queued_spans).info();
     return 0;
   }
 
@@ -272,19 +273,21 @@ class DaemonImpl final : public Daemon {
     for (const std::string& notice : delivery_->notices()) notices_.push_back(notice);
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());
-    spdlog::info(
-        "tracelinkd {} pid={} config={} socket={} state_dir={} destination={} model={} server={} "
-        "queued_spans={}",
-        kVersion, ::getpid(), loaded_.file.empty() ? "defaults" : loaded_.file,
-        socket_activated_ ? "systemd" : config().listen.socket.path, config().state_dir,
-        to_string(config().destination), link.display_name(),
-        config().tracking.uri.empty() ? "none" : config().tracking.uri,
-        queue_->stats().queued_spans);
+    LogEvent(std::string("tracelinkd ") + kVersion)
+        .number("pid", static_cast<std::uint64_t>(::getpid()))
+        .word("config", loaded_.file.empty() ? "defaults" : loaded_.file)
+        .word("socket", socket_activated_ ? "systemd" : config().listen.socket.path)
+        .word("state_dir", config().state_dir)
+        .word("destination", to_string(config().destination))
+        .word("model", link.display_name())
+        .word("server", config().tracking.uri.empty() ? "none" : config().tracking.uri)
+        .number("queued_spans", queue_->stats().queued_spans)
+        .info();
   }
 
   void warn_of_client(const std::string& message) {
     if (const auto times = client_warnings_.due(message)) {
-      spdlog::warn("{} times={}", message, *times);
+      LogEvent(message).number("times", *times).warn();
     }
   }
 

@@ -1,11 +1,12 @@
 #include "daemon/app/shutdown.hpp"
 
 #include <csignal>
+#include <cstdint>
+#include <string>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "daemon/app/exit_deadline.hpp"
+#include "daemon/report/log_event.hpp"
 
 namespace tracelink {
 namespace {
@@ -50,7 +51,10 @@ void Shutdown::on_signal(int signal) {
 
 void Shutdown::begin(int signal) {
   stopping_ = true;
-  spdlog::info("stopping signal={} grace_ms={}", signal, grace_.count());
+  LogEvent("stopping")
+      .word("signal", std::to_string(signal))
+      .number("grace_ms", static_cast<std::uint64_t>(grace_.count()))
+      .info();
   drain_until_ = clock_.steady() + grace_;
   steps_.drain(drain_until_);
   check_drained();
