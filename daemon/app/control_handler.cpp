@@ -1,9 +1,15 @@
 #include "daemon/app/control_handler.hpp"
 
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <system_error>
+
 #include <nlohmann/json.hpp>
 
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/app/tap_json.hpp"
 #include "daemon/codec/name_template.hpp"
 #include "daemon/types/version.hpp"
 
@@ -14,10 +20,25 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::string_view kDeadLetters = "/dead-letters";
+constexpr std::string_view kTap = "/tap";
+constexpr std::string_view kAfter = "?after=";
 constexpr std::string_view kDeadLettersAfter = "/dead-letters?after=";
 
 std::string text_of(const ordered_json& json) {
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+// `query`: what stands behind the path.
+ControlReply tap_reply(std::string_view query, const StatusInputs& inputs) {
+  if (query.empty()) return {200, tap_json(inputs.tap.after(std::nullopt), inputs.queue)};
+  if (!query.starts_with(kAfter))
+    return error_reply(404, "no such resource; see docs/control-api.md");
+  query.remove_prefix(kAfter.size());
+  std::uint64_t number = 0;
+  const char* const end = query.data() + query.size();
+  const auto read = std::from_chars(query.data(), end, number);
+  if (read.ec != std::errc{} || read.ptr != end) return error_reply(400, "after is no number");
+  return {200, tap_json(inputs.tap.after(number), inputs.queue)};
 }
 
 ControlReply list_dead_letters(const DeadLetterStore& store, std::string_view after) {
@@ -47,6 +68,7 @@ ControlReply handle_control(std::string_view target, const StatusInputs& inputs)
   if (target == "/status") {
     return {200, text_of(status_json(inputs))};
   }
+  if (target.starts_with(kTap)) return tap_reply(target.substr(kTap.size()), inputs);
   if (target == kDeadLetters) return list_dead_letters(inputs.delivery.dead_letters(), {});
   if (target.starts_with(kDeadLettersAfter)) {
     return list_dead_letters(inputs.delivery.dead_letters(),

@@ -122,7 +122,7 @@ class DaemonImpl final : public Daemon {
     delivery_ = std::move(*delivery);
     want_active_models();
     reload_.emplace(loaded_, load_, *active_, *delivery_);
-    sink_.emplace(*queue_, clock_, *active_, queue_watch_);
+    sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_);
     return {};
   }
 
@@ -239,7 +239,7 @@ class DaemonImpl final : public Daemon {
     return {std::move(run), slow};
   }
 
-  StatusInputs status_inputs(const Config& config, const ServerStats& intake) const {
+  StatusInputs status_inputs(const Config& config, const ServerStats& intake) {
     return {.config = config,
             .queue = *queue_,
             .intake = intake,
@@ -249,7 +249,8 @@ class DaemonImpl final : public Daemon {
             .uptime = clock_.steady() - started_,
             .queue_watch = queue_watch_,
             .notices = notices_,
-            .places = places_};
+            .places = places_,
+            .tap = tap_};
   }
 
   std::string senders_status() {
@@ -350,6 +351,7 @@ class DaemonImpl final : public Daemon {
   SteadyTime senders_status_at_{};
 
   QueueWatch queue_watch_{clock_};
+  Tap tap_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;

@@ -10,6 +10,7 @@
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/queue_watch.hpp"
+#include "daemon/app/tap.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/queue/queue.hpp"
 #include "ipc/server/server_stats.hpp"
@@ -39,6 +40,7 @@ struct StatusInputs {
   const QueueWatch& queue_watch;
   const std::vector<std::string>& notices;  // of the start
   const StatusPlaces& places;
+  Tap& tap;
 };
 
 // The status as the operator sees it (docs/control-api.md). Threads: any.
