@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
-#include <fstream>
 #include <string_view>
 
 #include "config/default_paths.hpp"
+#include "config/file_content.hpp"
 #include "config/reserved_tags.hpp"
 #include "config/source_facts.hpp"
 #include "config/text.hpp"
@@ -214,15 +213,12 @@ void check_certificates(Draft& draft) {
   for (const auto& [key, path] :
        {std::pair("tracking.ca_file", tracking.ca_file),
         std::pair("tracking.client_cert_file", tracking.client_cert_file)}) {
-    std::error_code ignored;
-    if (path.empty() ||
-        (std::ifstream(path).is_open() && !std::filesystem::is_directory(path, ignored))) {
-      continue;
-    }
+    const auto read = path.empty() ? Result<std::string>("") : file_content(path, 1);
+    if (read) continue;
     const bool secret = draft.loaded.secrets.contains(key);
-    fail(draft, key,
-         (secret ? "the file that it names" : tracelink::quoted(path)) +
-             " cannot be read: is the file there, and may this user read it?");
+    fail(
+        draft, key,
+        (secret ? "the file that it names" : tracelink::quoted(path)) + " " + read.error().message);
   }
 }
 

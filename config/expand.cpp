@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
-#include <fstream>
 #include <utility>
 
+#include "config/file_content.hpp"
 #include "config/text.hpp"
 
 namespace tracelink {
@@ -40,15 +40,10 @@ Result<std::string> content_of(std::string_view path) {
   if (type == std::filesystem::file_type::fifo || type == std::filesystem::file_type::socket) {
     return invalid(where + " is a pipe or a socket: give the path of a regular file");
   }
-  std::ifstream file{std::string(path), std::ios::binary};
-  std::string content(kMaxFileBytes + 1, '\0');
-  file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  if (!file.is_open() || file.bad() || (file.fail() && !file.eof())) {
-    return invalid(where + " cannot be read: is the file there, and may this user read it?");
-  }
-  content.resize(static_cast<std::size_t>(file.gcount()));
-  if (content.size() > kMaxFileBytes) return invalid(where + " is larger than 64KiB");
-  return without_mark_and_end_breaks(content);
+  const auto content = file_content(std::string(path), kMaxFileBytes + 1);
+  if (!content) return invalid(where + " " + content.error().message);
+  if (content->size() > kMaxFileBytes) return invalid(where + " is larger than 64KiB");
+  return without_mark_and_end_breaks(*content);
 }
 
 Result<std::string> value_of(std::string_view expression,

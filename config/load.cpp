@@ -4,13 +4,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <tuple>
 
 #include <unistd.h>
 
 #include "config/checks.hpp"
 #include "config/environment_source.hpp"
+#include "config/file_content.hpp"
 #include "config/key_table.hpp"
 #include "config/merge.hpp"
 #include "config/value.hpp"
@@ -20,6 +20,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kFlag = "flag";
+constexpr std::size_t kMostFileBytes = 16u << 20;  // more than a person writes
 
 Settings read_flags(const LoadContext& context, std::vector<ConfigProblem>& errors) {
   Settings settings;
@@ -52,16 +53,14 @@ std::string file_to_read(const LoadContext& context) {
 std::optional<Settings> read_file(const std::string& file, const LoadContext& context,
                                   std::vector<ConfigProblem>& errors) {
   if (file.empty()) return Settings{};
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream content;
-  const bool is_directory = std::filesystem::is_directory(file);
-  if (!stream.is_open() || is_directory || (content << stream.rdbuf(), stream.bad())) {
-    errors.push_back({file, 0, 0, "",
-                      "cannot be read: is the file there, and may this user "
-                      "read it? (--config, then TRACELINK_CONFIG, name it)"});
+  const auto content = file_content(file, kMostFileBytes);
+  if (!content) {
+    errors.push_back(
+        {file, 0, 0, "",
+         content.error().message + "; --config, then TRACELINK_CONFIG, name the file"});
     return std::nullopt;
   }
-  return read_yaml(content.str(), file, context.environment, errors);
+  return read_yaml(*content, file, context.environment, errors);
 }
 
 void cut_blanks_of(Settings& source) {

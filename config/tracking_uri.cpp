@@ -49,12 +49,20 @@ Result<std::string> percent_decoded(std::string_view text) {
   return result;
 }
 
+// A path, or file:, as MLflow's SDK takes it.
+bool is_folder(std::string_view text) {
+  return text.find("://") == std::string_view::npos || text.starts_with("file:");
+}
+
 Error not_a_server(std::string_view text) {
   const bool printable = text.find_first_of("@?") == std::string_view::npos;  // no password
-  const std::string store = printable ? std::string(text) : "URI";
+  const bool folder = is_folder(text);
+  const std::string store = folder ? "sqlite:///mlflow.db" : printable ? std::string(text) : "URI";
+  const char* why = folder ? "; traces go to a running server, and one that keeps them in a folder "
+                             "takes no OpenTelemetry spans. Start one with a database\n"
+                           : "; traces go to a running server. Start one with\n";
   return invalid("found " + (printable ? quoted(text) : "a database URI") +
-                 ", allowed: http:// or https://; traces go to a running server. Start one with\n"
-                 "    mlflow server --backend-store-uri " +
+                 ", allowed: http:// or https://" + why + "    mlflow server --backend-store-uri " +
                  store + " --host 127.0.0.1 --port 5000\nand set " + std::string(kExample));
 }
 

@@ -7,6 +7,7 @@
 #include "config/expand.hpp"
 #include "config/key_table.hpp"
 #include "config/text.hpp"
+#include "config/yaml_mistakes.hpp"
 
 namespace tracelink {
 namespace {
@@ -44,6 +45,26 @@ std::string nested(const std::string& dotted) {
   return dotted.substr(0, dot) + ": {" + nested(dotted.substr(dot + 1)) + "}";
 }
 
+ConfigProblem problem_of(const YamlMistake& mistake, const std::string& file_name,
+                         const std::string& parser) {
+  return {file_name, static_cast<int>(mistake.line), static_cast<int>(mistake.column), "",
+          "not valid YAML: " + mistake.message + parser};
+}
+
+ConfigProblem problem_of(const YAML::Exception& error, const std::string& text,
+                         const std::string& file_name) {
+  if (const auto mistake = usual_mistake(text)) {
+    return problem_of(*mistake, file_name, "; the parser: " + error.msg);
+  }
+  return {file_name, error.mark.line + 1, error.mark.column + 1, "",
+          "not valid YAML: " + error.msg};
+}
+
+constexpr std::string_view kMerge = "<<";
+constexpr int kDeepestMerge = 8;
+// Top-level keys that begin so are the author's, to have anchors in.
+constexpr std::string_view kOwnKeys = "x-";
+
 class Reader {
  public:
   Reader(const std::string& file_name, const std::map<std::string, std::string>& environment,
@@ -65,22 +86,60 @@ class Reader {
   Settings settings;
 
  private:
-  // Calls visit(path of the entry, key, value) for entries that have a usable and new key.
+  // Calls visit(path of the entry, key, value) for entries that have a usable and new key; those
+  // that `<<` merges come last, and where the map itself has the key, not at all.
   template <class Visit>
   void for_each_entry(const YAML::Node& map, const std::string& path, Visit visit) {
     std::set<std::string> seen;
+    std::vector<YAML::Node> merged;
     for (const auto& pair : map) {
       const YAML::Node& key = pair.first;
       if (!key.IsScalar()) {
         fail(key, path, "found " + std::string(shape(key)) + " as a key, allowed: text");
         continue;
       }
-      const std::string entry = path.empty() ? key.Scalar() : path + "." + key.Scalar();
+      if (key.Scalar() == kMerge) {
+        add_merged(pair.second, path, 0, merged);
+        continue;
+      }
+      const std::string entry = under(path, key);
       if (!seen.insert(entry).second) {
         fail(key, entry, "the key is there twice; keep one of them");
         continue;
       }
       visit(entry, key, pair.second);
+    }
+    for (const YAML::Node& one : merged) {
+      for (const auto& pair : one) {
+        const YAML::Node& key = pair.first;
+        const bool usable = key.IsScalar() && key.Scalar() != kMerge;
+        if (usable && seen.insert(under(path, key)).second)
+          visit(under(path, key), key, pair.second);
+      }
+    }
+  }
+
+  static std::string under(const std::string& path, const YAML::Node& key) {
+    return path.empty() ? key.Scalar() : path + "." + key.Scalar();
+  }
+
+  // The maps that a `<<` names, the strongest first, with those that they merge themselves.
+  void add_merged(const YAML::Node& value, const std::string& path, int depth,
+                  std::vector<YAML::Node>& merged) {
+    if (depth > kDeepestMerge) return fail(value, path, "<< merges a map into itself");
+    if (value.IsSequence()) {
+      for (const YAML::Node& one : value) add_merged(one, path, depth + 1, merged);
+      return;
+    }
+    if (!value.IsMap()) {
+      return fail(value, path,
+                  "<<: found " + std::string(shape(value)) +
+                      ", allowed: *NAME of a map, or a list "
+                      "of them");
+    }
+    merged.push_back(value);
+    if (const YAML::Node deeper = value[std::string(kMerge)]) {
+      add_merged(deeper, path, depth + 1, merged);
     }
   }
 
@@ -93,6 +152,7 @@ class Reader {
     }
     if (const Key* key = find_key(path)) return read_value(*key, key_node, value);
     if (is_section(path)) return read_section(value, path);
+    if (path.starts_with(kOwnKeys)) return;
     const std::string near = nearest_key(path);
     fail(key_node, path, near.empty() ? "unknown key" : "unknown key; did you mean " + near + "?");
   }
@@ -184,6 +244,10 @@ std::optional<Settings> read_yaml(const std::string& text, const std::string& fi
                                   const std::map<std::string, std::string>& environment,
                                   std::vector<ConfigProblem>& errors) {
   Reader reader(file_name, environment, errors);
+  if (const auto mistake = quote_never_closed(text)) {
+    errors.push_back(problem_of(*mistake, file_name, ""));
+    return std::nullopt;
+  }
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() > 1) {
@@ -195,8 +259,7 @@ std::optional<Settings> read_yaml(const std::string& text, const std::string& fi
     const bool has_keys = documents.front().IsMap() || documents.front().IsNull();
     return has_keys ? std::optional(std::move(reader.settings)) : std::nullopt;
   } catch (const YAML::Exception& error) {
-    errors.push_back({file_name, error.mark.line + 1, error.mark.column + 1, "",
-                      "not valid YAML: " + error.msg});
+    errors.push_back(problem_of(error, text, file_name));
     return std::nullopt;
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "daemon/base/result.hpp"
@@ -11,5 +12,8 @@ namespace tracelink::systemd {
 // first call finds them and no child process does.
 // Errors: `invalid` for anything else that was handed over, naming its number in the socket unit.
 Result<std::vector<int>> listen_fds();
+
+// The path that a Unix socket is bound to; empty for other sockets, and for those without a path.
+std::string socket_path(int fd);
 
 }  // namespace tracelink::systemd

@@ -9,14 +9,13 @@
 #include <vector>
 
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/requested_link.hpp"
 #include "daemon/codec/name_template.hpp"
+#include "daemon/report/log_event.hpp"
 #include "daemon/text/utc_time.hpp"
-#include "daemon/text/visible_text.hpp"
 
 namespace tracelink {
 
@@ -95,8 +94,11 @@ ControlReply set_active(const Body& body, const ControlParts& parts) {
   const std::string now = utc_iso(parts.clock.wall());
   const auto link = parts.active.set(name, *definition, now);
   if (!link) return reply_of(link.error());
-  spdlog::info("active model set model={} for={} link={}", quoted_text(model->second),
-               quoted_text(scope_of(name)), link->hex());
+  LogEvent("active model set")
+      .text("model", model->second)
+      .text("for", scope_of(name))
+      .word("link", link->hex())
+      .info();
   register_now(*link, *definition, parts.delivery);
   ordered_json json{{"service", name}, {"destination", to_string(parts.config.destination)}};
   json.update(override_json({*definition, *link, now}, parts.delivery));
@@ -107,7 +109,7 @@ ControlReply clear_active(const Body& body, const ControlParts& parts) {
   const std::string name = text_in(body, "service");
   const auto cleared = parts.active.clear(name);
   if (!cleared) return reply_of(cleared.error());
-  if (*cleared) spdlog::info("active model cleared for={}", quoted_text(scope_of(name)));
+  if (*cleared) LogEvent("active model cleared").text("for", scope_of(name)).info();
   ordered_json json{{"cleared", *cleared}};
   json["active"] = active_json(parts.active, parts.delivery);
   return json_reply(json);
@@ -149,8 +151,13 @@ ControlReply relink(const Body& body, const ControlParts& parts) {
   const Relink relink{*from, *to, parts.clock.wall()};
   const auto moved = parts.delivery.relink(relink);
   if (!moved) return reply_of(moved.error());
-  spdlog::info("relinked from=\"{}\" from_link={} to=\"{}\" to_link={} traces={}",
-               from_word->second, from->hex(), to_word->second, to->hex(), *moved);
+  LogEvent("relinked")
+      .text("from", from_word->second)
+      .word("from_link", from->hex())
+      .text("to", to_word->second)
+      .word("to_link", to->hex())
+      .number("traces", *moved)
+      .info();
   register_now(*to, *definition, parts.delivery);
   ordered_json json{{"from_link", from->hex()},
                     {"to_link", to->hex()},
@@ -190,7 +197,7 @@ std::optional<ControlReply> dead_letter_command(const ControlRequest& request, D
       replay ? delivery.replay_dead_letter(letter) : delivery.remove_dead_letter(letter);
   if (!done) return reply_of(done.error());
   const char* what = replay ? "replayed" : "removed";
-  spdlog::info("dead letter {} id={}", what, letter);
+  LogEvent(std::string("dead letter ") + what).text("id", letter).info();
   return json_reply({{what, letter}});
 }
 

@@ -34,6 +34,7 @@
 #include "daemon/base/random_source.hpp"
 #include "daemon/control/control_server.hpp"
 #include "daemon/queue/queue.hpp"
+#include "daemon/report/log_event.hpp"
 #include "daemon/report/log_throttle.hpp"
 #include "daemon/types/version.hpp"
 #include "ipc/server/server.hpp"
@@ -47,6 +48,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::seconds kQueueCheck{1};
+// How old the status may be that senders see, so that asking for it all the time costs others
+// nothing.
+constexpr std::chrono::seconds kSendersStatusAge{1};
 
 std::string mounts() {
   std::ifstream file("/proc/self/mountinfo");
@@ -86,7 +90,7 @@ class DaemonImpl final : public Daemon {
     delivery_->stop();
     state_->stop_watching();
     queue_->stop();
-    spdlog::info("stopped queued_spans={}", queue_->stats().queued_spans);
+    LogEvent("stopped").number("queued_spans", queue_->stats().queued_spans).info();
     return 0;
   }
 
@@ -130,7 +134,7 @@ class DaemonImpl final : public Daemon {
     delivery_ = std::move(*delivery);
     want_active_models();
     reload_.emplace(loaded_, load_, *active_, *delivery_);
-    sink_.emplace(*queue_, clock_, *active_, queue_watch_);
+    sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_);
     return {};
   }
 
@@ -157,7 +161,9 @@ class DaemonImpl final : public Daemon {
       return std::move(made).error().within("listen.socket.path");
     }
     socket_activated_ = options.listening_fd.has_value();
+    note_places(options.listening_fd);
     options.describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); };
+    options.status = [this] { return senders_status(); };
     options.on_warning = [this](const std::string& message) { warn_of_client(message); };
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
@@ -173,6 +179,17 @@ class DaemonImpl final : public Daemon {
     if (!control) return std::move(control).error();
     control_ = std::move(*control);
     return open_probes();
+  }
+
+  void note_places(const std::optional<int>& from_systemd) {
+    places_ = {.intake = config().listen.socket.path,
+               .from_systemd = from_systemd.has_value(),
+               .tcp = config().listen.tcp,
+               .control = config().control.socket,
+               .http = config().control.http,
+               .state_dir = config().state_dir,
+               .config_file = loaded_.file};
+    if (from_systemd) places_.intake = systemd::socket_path(*from_systemd);
   }
 
   void keep_descriptors(ServerOptions& options) {
@@ -233,16 +250,7 @@ class DaemonImpl final : public Daemon {
                                .clock = clock_,
                                .upgrade = [this] { return upgrade(); }};
       if (request.method != "GET") return handle_command(request, parts);
-      const StatusInputs inputs{.config = *config,
-                                .queue = *queue_,
-                                .intake = intake,
-                                .active = *active_,
-                                .delivery = *delivery_,
-                                .now = clock_.wall(),
-                                .uptime = clock_.steady() - started_,
-                                .queue_watch = queue_watch_,
-                                .notices = notices_};
-      return handle_control(request.target, inputs);
+      return handle_control(request.target, status_inputs(*config, intake));
     };
     return {std::move(run), slow};
   }
@@ -261,6 +269,30 @@ class DaemonImpl final : public Daemon {
     return {};
   }
 
+  StatusInputs status_inputs(const Config& config, const ServerStats& intake) {
+    return {.config = config,
+            .queue = *queue_,
+            .intake = intake,
+            .active = *active_,
+            .delivery = *delivery_,
+            .now = clock_.wall(),
+            .uptime = clock_.steady() - started_,
+            .queue_watch = queue_watch_,
+            .notices = notices_,
+            .places = places_,
+            .tap = tap_};
+  }
+
+  std::string senders_status() {
+    const SteadyTime now = clock_.steady();
+    if (!senders_status_.empty() && now - senders_status_at_ < kSendersStatusAge) {
+      return senders_status_;
+    }
+    senders_status_ = status_for_senders(status_inputs(*reload_->config(), server_->stats()));
+    senders_status_at_ = now;
+    return senders_status_;
+  }
+
   void log_summary() {
     for (const ConfigProblem& warning : loaded_.warnings) notices_.push_back(warning.to_string());
     std::error_code unknown;
@@ -272,19 +304,21 @@ class DaemonImpl final : public Daemon {
     for (const std::string& notice : delivery_->notices()) notices_.push_back(notice);
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());
-    spdlog::info(
-        "tracelinkd {} pid={} config={} socket={} state_dir={} destination={} model={} server={} "
-        "queued_spans={}",
-        kVersion, ::getpid(), loaded_.file.empty() ? "defaults" : loaded_.file,
-        socket_activated_ ? "systemd" : config().listen.socket.path, config().state_dir,
-        to_string(config().destination), link.display_name(),
-        config().tracking.uri.empty() ? "none" : config().tracking.uri,
-        queue_->stats().queued_spans);
+    LogEvent(std::string("tracelinkd ") + kVersion)
+        .number("pid", static_cast<std::uint64_t>(::getpid()))
+        .word("config", loaded_.file.empty() ? "defaults" : loaded_.file)
+        .word("socket", socket_activated_ ? "systemd" : config().listen.socket.path)
+        .word("state_dir", config().state_dir)
+        .word("destination", to_string(config().destination))
+        .word("model", link.display_name())
+        .word("server", config().tracking.uri.empty() ? "none" : config().tracking.uri)
+        .number("queued_spans", queue_->stats().queued_spans)
+        .info();
   }
 
   void warn_of_client(const std::string& message) {
     if (const auto times = client_warnings_.due(message)) {
-      spdlog::warn("{} times={}", message, *times);
+      LogEvent(message).number("times", *times).warn();
     }
   }
 
@@ -344,8 +378,12 @@ class DaemonImpl final : public Daemon {
   bool socket_activated_ = false;
   bool serving_ = false;
   bool upgrading_ = false;
+  StatusPlaces places_;
+  std::string senders_status_;  // as it was asked for last
+  SteadyTime senders_status_at_{};
 
   QueueWatch queue_watch_{clock_};
+  Tap tap_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;

@@ -140,6 +140,10 @@ std::vector<RegistrationStatus> Delivery::registrations() const {
   return all;
 }
 
+LinkDeliveries::Entry Delivery::delivered(const LinkHash& link) const {
+  return forwarder_ ? forwarder_->link_deliveries().of(link) : LinkDeliveries::Entry{};
+}
+
 Result<void> Delivery::call(std::function<void()> work) {
   if (!forwarder_) {
     work();

@@ -62,6 +62,8 @@ class Delivery {
   std::optional<RegistrationStatus> registration(const LinkHash& link) const;
   // Of every link in use: configured, set at runtime, named by traces.
   std::vector<RegistrationStatus> registrations() const;
+  // Traces delivered under the link since the start.
+  LinkDeliveries::Entry delivered(const LinkHash& link) const;
   // Runs `work` on the forwarder thread between two rounds (on the caller's, if nothing is
   // forwarded) and waits for it. `closed`: it was not run; `timeout`: it may still be. What it uses
   // is shared with it.

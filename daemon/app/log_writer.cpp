@@ -93,6 +93,7 @@ void LogWriter::State::run() {
 }
 
 bool LogWriter::State::write(const std::string& line) {
+  if (options.write) return options.write(line);
   const std::string text = torn ? "\n" + line : line;
   const std::size_t written = write_text(options.fd, text);
   if (written > 0) torn = text[written - 1] != '\n';

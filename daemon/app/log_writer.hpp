@@ -22,6 +22,8 @@ class LogWriter {
     int fd = 2;
     std::size_t max_bytes = 512u << 10;  // of lines that wait; as many may be being written
     std::function<std::string(std::uint64_t)> dropped_line;  // with its line break
+    // Takes a line in place of `fd`, and may wait; false: the line could not be written.
+    std::function<bool(const std::string&)> write = {};
   };
   explicit LogWriter(Options options);
   ~LogWriter() = default;

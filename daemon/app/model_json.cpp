@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/codec/name_template.hpp"
+#include "daemon/text/utc_time.hpp"
 
 namespace tracelink {
 
@@ -27,6 +28,12 @@ const char* word(RegistrationState state) {
   return "unresolved";
 }
 
+ordered_json traces_json(const LinkDeliveries::Entry& delivered) {
+  return {{"delivered", delivered.traces},
+          {"last_at", delivered.traces > 0 ? ordered_json(utc_iso(delivered.last_at))
+                                           : ordered_json(nullptr)}};
+}
+
 }  // namespace
 
 ordered_json model_json(const LinkDefinition& link,
@@ -37,6 +44,7 @@ ordered_json model_json(const LinkDefinition& link,
                     {"name", ""},
                     {"requested_name", link.model_name()},
                     {"error", nullptr},
+                    {"remedy", nullptr},
                     {"warnings", ordered_json::array()}};
   if (!status) return json;
   json["state"] = word(status->state);
@@ -44,12 +52,16 @@ ordered_json model_json(const LinkDefinition& link,
     json["id"] = status->model->model_id;
     json["name"] = status->model->name;
   }
-  if (status->failure) json["error"] = text_of(*status->failure);
+  if (status->failure) {
+    json["error"] = text_of(*status->failure);
+    json["remedy"] = status->failure->remedy;
+  }
   json["warnings"] = status->warnings;
   return json;
 }
 
-ordered_json models_json(std::vector<RegistrationStatus> statuses) {
+ordered_json models_json(const Delivery& delivery) {
+  std::vector<RegistrationStatus> statuses = delivery.registrations();
   std::ranges::sort(statuses, {}, [](const RegistrationStatus& status) {
     return std::pair(status.requested_name, status.link);
   });
@@ -58,6 +70,7 @@ ordered_json models_json(std::vector<RegistrationStatus> statuses) {
     ordered_json json = model_json(status.definition, status);
     json["link"] = status.link.hex();
     json["named_by"] = status.definition.named_by_trace ? "traces" : "operator";
+    json["traces"] = traces_json(delivery.delivered(status.link));
     models.push_back(std::move(json));
   }
   return models;

@@ -18,7 +18,7 @@ namespace tracelink {
 nlohmann::ordered_json model_json(const LinkDefinition& link,
                                   const std::optional<RegistrationStatus>& status);
 // Every model in use, by name.
-nlohmann::ordered_json models_json(std::vector<RegistrationStatus> statuses);
+nlohmann::ordered_json models_json(const Delivery& delivery);
 // The models set at runtime.
 nlohmann::ordered_json active_json(const ActiveLinks& active, const Delivery& delivery);
 // One of them.

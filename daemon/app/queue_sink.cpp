@@ -24,12 +24,15 @@ void QueueSink::submit(AcceptedRequest request, Done done) {
                              .slice = std::move(slice)});
   }
   const std::size_t traces = records.size();
-  queue_.append(std::move(records), request.deadline,
-                [this, traces, done = std::move(done)](Result<void> stored) {
-                  watch_.appended(stored);
-                  if (stored) spdlog::debug("request accepted traces={}", traces);
-                  done(std::move(stored));
-                });
+  Tap::Batch seen = tap_.batch_of(records);
+  queue_.append(
+      std::move(records), request.deadline,
+      [this, traces, seen = std::move(seen), done = std::move(done)](Result<void> stored) mutable {
+        watch_.appended(stored);
+        if (stored) tap_.add(std::move(seen));
+        if (stored) spdlog::debug("request accepted traces={}", traces);
+        done(std::move(stored));
+      });
 }
 
 }  // namespace tracelink

@@ -2,18 +2,21 @@
 
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/queue_watch.hpp"
+#include "daemon/app/tap.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/queue/queue.hpp"
 #include "ipc/server/record_sink.hpp"
 
 namespace tracelink {
 
-// Binds the intake to the queue: stamps each slice with the time, the peer and the active link.
+// Binds the intake to the queue: stamps each slice with the time, the peer and the active link, and
+// lets the tap see what was stored.
 // Threads: submit() on the io thread. Lifetime: the references outlive it.
 class QueueSink final : public RecordSink {
  public:
-  QueueSink(Queue& queue, const Clock& clock, const ActiveLinks& active, QueueWatch& watch)
-      : queue_(queue), clock_(clock), active_(active), watch_(watch) {}
+  QueueSink(Queue& queue, const Clock& clock, const ActiveLinks& active, QueueWatch& watch,
+            Tap& tap)
+      : queue_(queue), clock_(clock), active_(active), watch_(watch), tap_(tap) {}
 
   void submit(AcceptedRequest request, Done done) override;
 
@@ -22,6 +25,7 @@ class QueueSink final : public RecordSink {
   const Clock& clock_;
   const ActiveLinks& active_;
   QueueWatch& watch_;
+  Tap& tap_;
 };
 
 }  // namespace tracelink

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <spdlog/spdlog.h>
+#include "daemon/report/log_event.hpp"
 
 namespace tracelink {
 
@@ -49,12 +49,18 @@ void QueueWatch::look(const QueueStats& now) {
   }
   if (!std::exchange(looked_, true)) dropped_.told = now.dropped_policy;
   if (const auto spans = untold(dropped_, now.dropped_policy); spans > 0) {
-    spdlog::warn("dropped the oldest spans for room spans={} total={} remedy=\"{}\"", spans,
-                 now.dropped_policy, kFullRemedy);
+    LogEvent("dropped the oldest spans for room")
+        .number("spans", spans)
+        .number("total", now.dropped_policy)
+        .text("remedy", kFullRemedy)
+        .warn();
   }
   if (untold(quarantined_, now.quarantine_files) > 0) {
-    spdlog::warn("state that could not be read is set aside files={} bytes={} damaged_spans={}",
-                 now.quarantine_files, now.quarantine_bytes, now.damaged);
+    LogEvent("state that could not be read is set aside")
+        .number("files", now.quarantine_files)
+        .number("bytes", now.quarantine_bytes)
+        .number("damaged_spans", now.damaged)
+        .warn();
   }
   look_at_held_files(now.held_files);
 }
@@ -70,8 +76,10 @@ void QueueWatch::look_at_held_files(const std::vector<HeldFile>& files) {
     reporter_.failure(file.path, "cannot be read: " + file.reason, remedy_for(file));
   }
   if (news > kFilesNamed) {
-    spdlog::error("more files of state_dir cannot be read files={} remedy=\"see tracelink status\"",
-                  news - kFilesNamed);
+    LogEvent("more files of state_dir cannot be read")
+        .number("files", news - kFilesNamed)
+        .text("remedy", "see tracelink status")
+        .error();
   }
   for (const auto& [path, reason] : held_) {
     if (!held.contains(path)) reporter_.recovered(path);

@@ -2,9 +2,7 @@
 
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
-#include "daemon/text/visible_text.hpp"
+#include "daemon/report/log_event.hpp"
 
 namespace tracelink {
 
@@ -32,7 +30,7 @@ void RegistrationLog::tell_warnings(const RegistrationStatus& status, Told& told
   told.warnings = status.warnings;
   for (const std::string& warning : told.warnings) {
     if (!reporter_.may_log("warnings of models")) continue;
-    spdlog::warn("model={} {}", quoted_text(status.requested_name), warning);
+    LogEvent(warning).text("model", status.requested_name).warn();
   }
 }
 
@@ -49,18 +47,26 @@ void RegistrationLog::tell_ready(const RegistrationStatus& status, Told& told) {
   if (std::exchange(told.ready, true) && !is_another) return;
   if (!reporter_.may_log("models that are ready")) return;
   if (is_another) {
-    spdlog::warn(
-        "model gone from the server, its traces belong to another one name={} old_id={} id={}",
-        quoted_text(model.name), before, model.model_id);
+    LogEvent("model gone from the server, its traces belong to another one")
+        .text("name", model.name)
+        .word("old_model_id", before)
+        .word("model_id", model.model_id)
+        .warn();
   }
   if (model.model_id.empty()) {
-    spdlog::info("experiment ready id={} name={}", model.experiment_id,
-                 quoted_text(model.experiment_name));
+    LogEvent("experiment ready")
+        .word("experiment_id", model.experiment_id)
+        .text("experiment", model.experiment_name)
+        .info();
     return;
   }
-  spdlog::info("model ready id={} name={} by={} experiment_id={} experiment={}", model.model_id,
-               quoted_text(model.name), status.created ? "creating" : "finding",
-               model.experiment_id, quoted_text(model.experiment_name));
+  LogEvent("model ready")
+      .word("model_id", model.model_id)
+      .text("name", model.name)
+      .word("by", status.created ? "creating" : "finding")
+      .word("experiment_id", model.experiment_id)
+      .text("experiment", model.experiment_name)
+      .info();
 }
 
 }  // namespace tracelink

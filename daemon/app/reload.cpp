@@ -7,6 +7,7 @@
 
 #include "daemon/app/logging.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/report/log_event.hpp"
 
 namespace tracelink {
 namespace {
@@ -23,14 +24,16 @@ void log_report(const Reload::Report& report) {
   }
   if (!report.errors.empty()) return;
   const ConfigChange& change = report.change;
-  spdlog::info("configuration reloaded taken_up={}", list_of(change.taken_up));
+  LogEvent("configuration reloaded").word("taken_up", list_of(change.taken_up)).info();
   if (!change.restart.empty()) {
-    spdlog::warn("changed keys need a restart (nothing acknowledged is lost) keys={}",
-                 list_of(change.restart));
+    LogEvent("changed keys need a restart (nothing acknowledged is lost)")
+        .word("keys", list_of(change.restart))
+        .warn();
   }
   if (!change.masked.empty()) {
-    spdlog::warn("changed keys of the file have no effect: variables or flags set them keys={}",
-                 list_of(change.masked));
+    LogEvent("changed keys of the file have no effect: variables or flags set them")
+        .word("keys", list_of(change.masked))
+        .warn();
   }
 }
 

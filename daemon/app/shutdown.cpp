@@ -1,11 +1,12 @@
 #include "daemon/app/shutdown.hpp"
 
 #include <csignal>
+#include <cstdint>
+#include <string>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "daemon/app/exit_deadline.hpp"
+#include "daemon/report/log_event.hpp"
 
 namespace tracelink {
 namespace {
@@ -50,7 +51,10 @@ void Shutdown::on_signal(int signal) {
 
 void Shutdown::begin(const std::string& reason, std::chrono::milliseconds grace) {
   if (std::exchange(stopping_, true)) return;
-  spdlog::info("stopping reason=\"{}\" grace_ms={}", reason, grace.count());
+  LogEvent("stopping")
+      .word("reason", reason)
+      .number("grace_ms", static_cast<std::uint64_t>(grace.count()))
+      .info();
   drain_until_ = clock_.steady() + grace;
   steps_.drain(drain_until_);
   check_drained();

@@ -53,12 +53,21 @@ Result<std::string> configured_socket(const Context& context, std::string_view k
   return or_of_the_system(field(config), name, load);
 }
 
+// The control socket says it as `error`, the intake as `message`.
 std::string message_of(const std::string& body) {
   const auto json = nlohmann::json::parse(body, nullptr, false);
-  if (json.is_object() && json.contains("error") && json["error"].is_string()) {
-    return json["error"].get<std::string>();
+  for (const char* key : {"error", "message"}) {
+    if (json.is_object() && json.contains(key) && json[key].is_string()) {
+      return json[key].get<std::string>();
+    }
   }
   return body;
+}
+
+Result<std::string> body_of_200(Result<UnixHttpReply> reply) {
+  if (!reply) return std::move(reply).error();
+  if (reply->status != 200) return Error{ErrorCode::rejected, message_of(reply->body)};
+  return std::move(reply->body);
 }
 
 }  // namespace
@@ -104,10 +113,14 @@ Result<std::string> ask_daemon(const Context& context, std::string_view method,
   const auto socket = control_socket(context);
   if (!socket) return socket.error();
   const std::string_view type = json.empty() ? "" : "application/json";
-  auto reply = unix_http_request(*socket, method, target, type, std::move(json), kControlTimeout);
-  if (!reply) return std::move(reply).error();
-  if (reply->status != 200) return Error{ErrorCode::rejected, message_of(reply->body)};
-  return std::move(reply->body);
+  return body_of_200(
+      unix_http_request(*socket, method, target, type, std::move(json), kControlTimeout));
+}
+
+Result<std::string> ask_intake(const Context& context, std::string_view target) {
+  const auto socket = intake_socket(context);
+  if (!socket) return socket.error();
+  return body_of_200(unix_http_request(*socket, "GET", target, "", "", kControlTimeout));
 }
 
 }  // namespace tracelink::cli

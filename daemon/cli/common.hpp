@@ -46,4 +46,7 @@ Result<std::string> control_socket(const Context& context);  // --control, if it
 Result<std::string> ask_daemon(const Context& context, std::string_view method,
                                std::string_view target, std::string json = {});
 
+// The same with a GET of the intake socket, which whoever may send may ask.
+Result<std::string> ask_intake(const Context& context, std::string_view target);
+
 }  // namespace tracelink::cli

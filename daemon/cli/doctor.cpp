@@ -42,8 +42,9 @@ Findings examine(const Context& context) {
     findings.push_back(examine_sdk_variables(load.environment, *socket));
   }
   if (!result.loaded) return findings;
+  findings.push_back(examine_user(context, result.loaded->config.state_dir));
   append(findings, examine_state(result.loaded->config));
-  append(findings, examine_server(result.loaded->config));
+  append(findings, examine_server(result.loaded->config, origin_of_credentials(*result.loaded)));
   return findings;
 }
 

@@ -12,13 +12,16 @@
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/app/options.hpp"
+#include "daemon/base/clock.hpp"
 #include "daemon/cli/health.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/tracking_session.hpp"
 #include "daemon/codec/name_template.hpp"
+#include "daemon/mlflow/rest/retry_after.hpp"
 #include "ipc/client/unix_http.hpp"
 
 namespace tracelink::cli {
@@ -95,6 +98,35 @@ Finding sync_speed(const std::filesystem::path& directory) {
           "each request waits for one: put state_dir on a faster disk"};
 }
 
+// What a server that told no version answered, if it did.
+Finding no_version(const Failure& failure, const std::string& uri, const std::string& credentials) {
+  Finding finding = of_failure("server", failure);
+  if (failure.http_status == 401 || failure.http_status == 403) {
+    finding.message +=
+        credentials.empty() ? "; no credentials were sent" : "; sent: " + credentials;
+  }
+  const bool is_tls = failure.message.find("certificate") != std::string::npos;
+  if (failure.http_status == 0 && (finding.remedy.empty() || is_tls)) {
+    finding.remedy = remedy_of_no_answer(failure.message, uri, proxy_of(uri));
+  }
+  return finding;
+}
+
+// By the Date of an answer; nothing if that has none.
+std::optional<std::chrono::seconds> clock_ahead(HttpClient& http, const Config& config) {
+  HttpRequest request;
+  request.url = config.tracking.uri + "/health";
+  request.timeout = kTimeout;
+  std::optional<Result<HttpResponse>> answer;
+  http.send(std::move(request),
+            [&answer](Result<HttpResponse> given) { answer.emplace(std::move(given)); });
+  while (!answer) http.poll(std::chrono::milliseconds{1000});
+  if (!*answer) return std::nullopt;
+  const auto date = parse_http_date((*answer)->header("date").value_or(""));
+  if (!date) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::seconds>(*date - SystemClock().wall());
+}
+
 Findings examine_experiment(TrackingSession& session, const Config& config) {
   const auto experiment = experiment_of(session, config, {}, false);
   if (const auto* failure = std::get_if<Failure>(&experiment)) {
@@ -167,6 +199,29 @@ Findings examine_state(const Config& config) {
           sync_speed(directory)};
 }
 
+Finding examine_user(const Context& context, const std::string& state_dir) {
+  const std::uint32_t own = ::geteuid();
+  const std::string self = "this is " + user_name(own);
+  struct stat socket{};
+  struct stat state{};
+  const auto path = control_socket(context);
+  if (!path || ::stat(path->c_str(), &socket) != 0) {
+    return {"user", State::ok, self + "; no daemon is seen to run"};
+  }
+  const std::string daemon = user_name(socket.st_uid);
+  if (::stat(state_dir.c_str(), &state) == 0 && state.st_uid != socket.st_uid &&
+      socket.st_uid != 0) {
+    return {
+        "user", State::failed,
+        state_dir + " belongs to " + user_name(state.st_uid) + ", and the daemon runs as " + daemon,
+        "chown --recursive " + daemon + " " + state_dir};
+  }
+  if (own == socket.st_uid) return {"user", State::ok, self + ", as whom the daemon runs"};
+  return {"user", State::ok,
+          self + ", and the daemon runs as " + daemon + ", who may read other files",
+          "to see what it sees: sudo -u " + daemon + " tracelink doctor"};
+}
+
 Finding examine_sdk_variables(const std::map<std::string, std::string>& variables,
                               const std::string& socket) {
   constexpr const char* kEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
@@ -185,26 +240,7 @@ Finding examine_sdk_variables(const std::map<std::string, std::string>& variable
           "programs of this environment send elsewhere: unset it, or use tracelink run"};
 }
 
-std::string remedy_of_no_answer(const std::string& message, const std::string& uri,
-                                const std::string& proxy) {
-  const auto says = [&](std::string_view text) { return message.find(text) != std::string::npos; };
-  if (!proxy.empty()) {
-    return "requests go by the proxy that " + proxy +
-           " names: correct it, or add the host to no_proxy";
-  }
-  if (says("resolve host")) return "correct the host of tracking.uri, or the name service";
-  if (says("wrong version number") || says("packet length")) {
-    return "the server speaks plain HTTP: write tracking.uri with http://";
-  }
-  if (says("certificate") || says("SSL")) {
-    return "name the authority that signed the server's certificate in tracking.ca_file";
-  }
-  if (says("refused") || says("connect"))
-    return "start the server at " + uri + ", or correct tracking.uri";
-  return "look at the server, and at what lies between";
-}
-
-Findings examine_server(const Config& config) {
+Findings examine_server(const Config& config, const std::string& credentials) {
   if (!is_tracking_server(config.destination)) return {};
   if (config.tracking.uri.empty()) {
     return {{"server", State::warning, "none is configured: traces are kept and go nowhere",
@@ -215,15 +251,13 @@ Findings examine_server(const Config& config) {
   const auto version = (*session)->wait<ServerVersion>(
       [&](auto done) { (*session)->client().get_version(std::move(done)); });
   if (const auto* failure = std::get_if<Failure>(&version)) {
-    Finding finding = of_failure("server", *failure);
-    if (finding.remedy.empty() && failure->http_status == 0) {
-      finding.remedy =
-          remedy_of_no_answer(failure->message, config.tracking.uri, proxy_of(config.tracking.uri));
-    }
-    return {finding};
+    return {no_version(*failure, config.tracking.uri, credentials)};
   }
   Findings findings{{"server", State::ok,
                      config.tracking.uri + " is MLflow " + std::get<ServerVersion>(version).text}};
+  if (const auto ahead = clock_ahead((*session)->http(), config)) {
+    findings.push_back(clock_finding(*ahead));
+  }
   std::ranges::move(examine_experiment(**session, config), std::back_inserter(findings));
   return findings;
 }

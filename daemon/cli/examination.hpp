@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,17 +23,30 @@ Findings examine_daemon(const Context& context);
 // there (the median of 20, in a file that is removed again).
 Findings examine_state(const Config& config);
 
+// As whom this looks, and as whom the daemon runs: the owner of its control socket.
+Finding examine_user(const Context& context, const std::string& state_dir);
+
 // Whether the variables of this environment send an SDK's traces to the socket; `variables`: by
 // name.
 Finding examine_sdk_variables(const std::map<std::string, std::string>& variables,
                               const std::string& socket);
 
-// Reachability and version of the tracking server, credentials, experiment, and the model's name.
-Findings examine_server(const Config& config);
+// Reachability and version of the tracking server, credentials, its clock, experiment, and the
+// model's name. `credentials`: where those come from, as origin_of_credentials() tells.
+Findings examine_server(const Config& config, const std::string& credentials);
+
+// The parts that need nothing but what they are given:
 
 // What to do about a server that gave no answer: the cause told apart by libcurl's text, and the
-// proxy that requests go by ("" if none). Pure.
+// variable that names the proxy that requests go by ("" if none).
 std::string remedy_of_no_answer(const std::string& message, const std::string& uri,
                                 const std::string& proxy);
+// `ahead`: the server's clock before ours, or negative.
+Finding clock_finding(std::chrono::seconds ahead);
+// "tracking.token of MLFLOW_TRACKING_TOKEN", "tracking.username of /etc/t.yaml:12", or "" without
+// credentials.
+std::string origin_of_credentials(const LoadedConfig& loaded);
+// The user's name, or the number.
+std::string user_name(std::uint32_t uid);
 
 }  // namespace tracelink::cli

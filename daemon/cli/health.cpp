@@ -21,7 +21,9 @@ std::vector<std::string> troubles_of(const json& status) {
   std::vector<std::string> troubles;
   const json& model = status.at("model");
   const json& server = status.at("server");
-  if (text(model, "state") == "failed") troubles.push_back("model: " + text(model, "error"));
+  if (text(model, "state") == "failed") {
+    troubles.push_back("model: " + text(model, model.contains("error") ? "error" : "remedy"));
+  }
   if (text(server, "state") == "down")
     troubles.push_back("server: " + text(server, "uri") + " is down");
   if (text(server, "state") == "refusing") {
@@ -29,7 +31,9 @@ std::vector<std::string> troubles_of(const json& status) {
   }
   for (const json& held : status.at("held")) {
     if (text(held, "remedy").empty()) continue;
-    troubles.push_back(with_remedy(text(held, "scope") + ": " + text(held, "reason"), held));
+    const std::string reason = text(held, "reason");
+    troubles.push_back(
+        with_remedy(text(held, "scope") + (reason.empty() ? " is held" : ": " + reason), held));
   }
   return troubles;
 }

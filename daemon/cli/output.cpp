@@ -25,6 +25,10 @@ void write_out(std::string_view text) { std::cout << text; }
 void print_json(const nlohmann::json& json) { print_any(json); }
 void print_json(const nlohmann::ordered_json& json) { print_any(json); }
 
+std::string json_line(const nlohmann::json& json) {
+  return visible_json(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n";
+}
+
 void print_json_element(const nlohmann::json& element, bool is_first) {
   write_out(is_first ? "[\n" : ",\n");
   write_out(visible_json(element.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)));

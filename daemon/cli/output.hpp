@@ -46,6 +46,9 @@ void print(fmt::format_string<Printable<Args>...> format, const Args&... args) {
 void print_json(const nlohmann::json& json);
 void print_json(const nlohmann::ordered_json& json);
 
+// The same as one line.
+std::string json_line(const nlohmann::json& json);
+
 // An element of an array that is printed piece by piece; the caller prints its end.
 void print_json_element(const nlohmann::json& element, bool is_first);
 

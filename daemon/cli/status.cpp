@@ -1,15 +1,17 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <sstream>
 #include <thread>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "daemon/base/clock.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/health.hpp"
 #include "daemon/cli/output.hpp"
+#include "daemon/cli/status_text.hpp"
+#include "daemon/cli/terminal.hpp"
 
 namespace tracelink::cli {
 
@@ -17,116 +19,14 @@ namespace {
 
 using nlohmann::json;
 
-std::string text(const json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return "";
-  return found->is_string() ? found->get<std::string>() : found->dump();
-}
-
-std::string or_dash(const std::string& value) { return value.empty() ? "-" : value; }
-
-std::string conservation_line(const json& spans) {
-  if (spans.at("accepted").is_null()) return "unknown until the held files can be read";
-  std::uint64_t dropped = 0;
-  const json& reasons = spans.at("dropped");
-  for (const auto& item : reasons.items()) {
-    dropped += item.value().get<std::uint64_t>();
-  }
-  std::ostringstream line;
-  line << "accepted " << text(spans, "accepted") << " = delivered " << text(spans, "delivered")
-       << " + queued " << text(spans, "queued") << " + dead-lettered "
-       << text(spans, "dead_lettered") << " + duplicate " << text(spans, "duplicate")
-       << " + dropped " << dropped << " + damaged " << text(spans, "damaged");
-  return line.str();
-}
-
-// A line under another one, if there is something to say.
-void print_below(const std::string& text) {
-  if (!text.empty()) print("            {}\n", text);
-}
-
-std::string queue_line(const json& queue) {
-  if (queue.at("spans").is_null()) return "unknown until the held files can be read";
-  return text(queue, "spans") + " spans in " + text(queue, "traces") + " records, " +
-         text(queue, "bytes") + " bytes, oldest " + text(queue, "oldest_age_s") + " s";
-}
-
-void print_override(const json& model, const std::string& scope) {
-  const std::string name = text(model, "requested_name");
-  print("active      {}  {}{}  {} since {}\n", text(model, "state"),
-        name.empty() ? "" : name + "  ", text(model, "id"), scope, text(model, "set_at"));
-  print_below(text(model, "error"));
-}
-
-// What was set at runtime, instead of the configured model.
-void print_active(const json& active) {
-  if (const json all = active.value("override", json()); all.is_object()) {
-    print_override(all, "set");
-  }
-  const json services = active.value("services", json::object());
-  for (const auto& [service, model] : services.items()) {
-    print_override(model, "set for " + service);
-  }
-}
-
-// They wait for what may never come, so it is told how long.
-void print_waiting_for_root(const json& waiting) {
-  if (waiting.value("traces", 0) == 0) return;
-  print("waiting     for the root of {} traces; sent without it from {} to {}\n",
-        text(waiting, "traces"), text(waiting, "first_at"), text(waiting, "last_at"));
-}
-
-void print_model(const json& model) {
-  const char* shown_name = text(model, "name").empty() ? "requested_name" : "name";
-  print("model       {}  {}  {}\n", text(model, "state"), or_dash(text(model, shown_name)),
-        text(model, "id"));
-  print_below(text(model, "error"));
-  for (const json& warning : model.value("warnings", json::array())) {
-    print_below(warning.get<std::string>());
-  }
-}
-
-void print_held(const json& held) {
-  print("held        {}: {}\n", text(held, "scope"), text(held, "reason"));
-  print_below(text(held, "remedy"));
-}
-
-void print_relink(const json& relink) {
-  const std::string from = text(relink, "from");
-  print("relinked    {} -> {}  {}\n", from.empty() ? "none" : from, text(relink, "to"),
-        text(relink, "at"));
-}
-
-void print_last_error(const json& error) {
-  if (error.is_null()) return;
-  print("last error  {}  {}\n", text(error, "at"), text(error, "message"));
-  print_below(text(error, "remedy"));
-}
-
-void print_human(const json& status) {
-  const json& experiment = status.at("experiment");
-  const json& server = status.at("server");
-  const json& queue = status.at("queue");
-  print("tracelinkd {}, pid {}, up {} s\n", text(status, "version"), text(status, "pid"),
-        text(status, "uptime_s"));
-  print_model(status.at("model"));
-  print_active(status.value("active", json::object()));
-  print("experiment  {}  {}\n", or_dash(text(experiment, "id")), text(experiment, "name"));
-  print("server      {}  {}  {}\n", text(server, "state"), or_dash(text(server, "uri")),
-        text(server, "version"));
-  print("queue       {}\n", queue_line(queue));
-  print("spans       {}\n", conservation_line(status.at("spans")));
-  print_waiting_for_root(status.value("waiting_for_root", json::object()));
-  for (const json& held : status.at("held")) print_held(held);
-  for (const json& relink : status.value("relinks", json::array())) print_relink(relink);
-  for (const json& notice : status.value("notices", json::array())) {
-    print("notice      {}\n", notice.get<std::string>());
-  }
-  print_last_error(status.at("last_error"));
-}
-
+// From the control socket, else what the intake socket tells to whoever may send.
 Result<json> ask_status(const Context& context) {
   auto body = ask_daemon(context, "GET", "/status");
+  // --control may mean another daemon than the configured intake socket does.
+  const bool may_ask_intake = context.control_socket.empty();
+  if (!body && body.error().code == ErrorCode::rejected && may_ask_intake) {
+    body = ask_intake(context, "/status");
+  }
   if (!body) return std::move(body).error();
   return json::parse(*body);
 }
@@ -137,7 +37,7 @@ int show_status(const Context& context) {
   if (context.json) {
     print_json(*status);
   } else {
-    print_human(*status);
+    write_out(status_text(*status, layout_of_output(), SystemClock().wall()));
   }
   return kDone;
 }

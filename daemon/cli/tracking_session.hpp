@@ -18,6 +18,7 @@ class TrackingSession {
   static Result<std::unique_ptr<TrackingSession>> open(const Config& config);
 
   TrackingClient& client() { return *client_; }
+  HttpClient& http() { return *http_; }
 
   // Starts a call and runs it to its end: session.wait<LoggedModel>([&](auto done) {
   // client.get_model(id, done); }).

@@ -6,6 +6,7 @@
 #include "daemon/forward/scope_name.hpp"
 #include "daemon/forward/span_accounting.hpp"
 #include "daemon/forward/trace_loader.hpp"
+#include "daemon/report/log_event.hpp"
 
 namespace tracelink {
 
@@ -119,11 +120,23 @@ Result<void> DeadLetterWriter::try_to_dead_letter(PendingDeadLetter& pending) {
     if (auto written = store_.write(letter(pending, *content)); !written) return written;
     source_.set_external_bytes(store_.bytes());
     ++dead_lettered_;
+    tell(pending, content->spans);
   }
   ledger_.complete(content->completions);
   reporter_.recovered(kSubject);
   finished_(pending.work.trace_id);
   return {};
+}
+
+void DeadLetterWriter::tell(const PendingDeadLetter& pending, std::uint64_t spans) {
+  if (!reporter_.may_log(kSubject)) return;
+  LogEvent("dead letter written")
+      .word("trace_id", pending.work.trace_id.hex())
+      .number("spans", spans)
+      .text("model", link_name(pending.work.group.link, source_))
+      .text("reason", pending.reason)
+      .text("remedy", pending.answer.remedy)
+      .warn();
 }
 
 Result<DeadLetterWriter::DeadSpans> DeadLetterWriter::dead_spans_of(TraceWork& work) const {

@@ -62,6 +62,7 @@ class DeadLetterWriter {
   Result<void> try_to_dead_letter(PendingDeadLetter& pending);
   Result<DeadSpans> dead_spans_of(TraceWork& work) const;
   void finish_pending_letters();
+  void tell(const PendingDeadLetter& pending, std::uint64_t spans);
   DeadLetter letter(const PendingDeadLetter& pending, DeadSpans& content) const;
   void park(PendingDeadLetter pending, const Error& error);
 

@@ -79,6 +79,10 @@ class Forwarder {
   void configure(const LinkHash& link) { reader_.links().configure(link); }
 
   ForwardStatus status() const;
+  // Any thread.
+  const LinkDeliveries& link_deliveries() const {
+    return dispatcher_.outcome_handler().link_deliveries();
+  }
 
  private:
   void run_posted();

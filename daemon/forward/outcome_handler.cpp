@@ -190,6 +190,7 @@ void OutcomeHandler::delivered(Item item) {
   parts_.ledger.mark_delivered(item.work, root, item.start_ns);
   parts_.ledger.complete(item.completions);
   ++counters_.delivered_traces;
+  link_deliveries_.add(item.work.group.link, parts_.clock.wall());
   finished_(item.work.trace_id);
 }
 

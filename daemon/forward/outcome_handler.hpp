@@ -13,6 +13,7 @@
 #include "daemon/forward/delivery_ledger.hpp"
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/holds.hpp"
+#include "daemon/forward/link_deliveries.hpp"
 #include "daemon/report/reporter.hpp"
 
 namespace tracelink {
@@ -58,6 +59,7 @@ class OutcomeHandler {
 
   const ForwardCounters& counters() const { return counters_; }
   std::optional<WallTime> last_delivery_at() const { return last_delivery_at_; }
+  const LinkDeliveries& link_deliveries() const { return link_deliveries_; }
 
  private:
   using Item = BatchInFlight::Item;
@@ -92,6 +94,7 @@ class OutcomeHandler {
   SteadyTime last_other_suspicion_ = SteadyTime::min();  // another trace's turn to be that one
   std::optional<WallTime> last_delivery_at_;
   ForwardCounters counters_;
+  LinkDeliveries link_deliveries_;
 };
 
 }  // namespace tracelink

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "daemon/base/clock.hpp"
@@ -11,6 +12,7 @@ struct LastError {
   std::string message;
   std::string remedy;
   WallTime at{};
+  std::optional<WallTime> over_at{};  // when its subject worked again
 };
 
 }  // namespace tracelink

@@ -2,9 +2,7 @@
 
 #include <cstddef>
 
-#include <spdlog/spdlog.h>
-
-#include "daemon/text/visible_text.hpp"
+#include "daemon/report/log_event.hpp"
 
 namespace tracelink {
 
@@ -20,13 +18,18 @@ constexpr std::size_t kMostSubjects = 1000;
 void Reporter::failure(const std::string& subject, const std::string& message,
                        const std::string& remedy) {
   if (muted_ || is_consequence(subject, remedy)) return;
-  last_error_ = LastError{subject + ": " + message, remedy, clock_.wall()};
+  last_error_ = LastError{subject + ": " + message, remedy, clock_.wall(), std::nullopt};
+  last_subject_ = subject;
   log_left_out();
   const auto times = throttle_.due(subject, message);
   if (!times) return;
   const auto level = remedy.empty() ? spdlog::level::warn : spdlog::level::err;
-  spdlog::log(level, "failing subject={} reason={} remedy={} times={}", quoted_text(subject),
-              quoted_text(message), quoted_text(remedy), *times);
+  LogEvent("failing")
+      .text("subject", subject)
+      .text("reason", message)
+      .text("remedy", remedy)
+      .number("times", *times)
+      .log(level);
 }
 
 bool Reporter::is_consequence(const std::string& subject, const std::string& remedy) {
@@ -42,7 +45,10 @@ bool Reporter::is_consequence(const std::string& subject, const std::string& rem
 
 void Reporter::recovered(const std::string& subject) {
   waits_for_operator_.erase(subject);
-  if (throttle_.clear(subject)) spdlog::info("works again subject={}", quoted_text(subject));
+  if (last_error_ && last_subject_ == subject && !last_error_->over_at) {
+    last_error_->over_at = clock_.wall();
+  }
+  if (throttle_.clear(subject)) LogEvent("works again").text("subject", subject).info();
 }
 
 bool Reporter::may_log(const std::string& kind) {
@@ -52,8 +58,10 @@ bool Reporter::may_log(const std::string& kind) {
 
 void Reporter::log_left_out() {
   while (const auto left_out = throttle_.take_left_out()) {
-    spdlog::warn("too many lines of a kind kind={} left_out={}", quoted_text(left_out->kind),
-                 left_out->lines);
+    LogEvent("too many lines of a kind")
+        .text("kind", left_out->kind)
+        .number("left_out", left_out->lines)
+        .warn();
   }
 }
 

@@ -22,7 +22,7 @@ class Reporter {
   // `subject`: what fails, the same words each time. While an operator is waited for, what has no
   // remedy says nothing about the same subject: it is probably a consequence.
   void failure(const std::string& subject, const std::string& message, const std::string& remedy);
-  // Logged only if the subject's failure was.
+  // Logged only if the subject's failure was. The last error, if it is the subject's, is over.
   void recovered(const std::string& subject);
 
   // Whether a line of news of this kind may be logged now: peers cause them too.
@@ -42,6 +42,7 @@ class Reporter {
   bool muted_ = false;
   std::map<std::string, SteadyTime> waits_for_operator_;  // since the last failure with a remedy
   std::optional<LastError> last_error_;
+  std::string last_subject_;  // of last_error_
 };
 
 }  // namespace tracelink

@@ -24,6 +24,7 @@ struct ServerContext {
   const Clock& clock;
   std::chrono::milliseconds hold_time;
   std::function<std::string()> describe;  // body of `GET /`
+  std::function<std::string()> status;    // body of `GET /status`
   std::vector<char> read_buffer;
   std::size_t max_calls;
   std::size_t calls_open = 0;     // on all gRPC connections

@@ -157,17 +157,24 @@ std::optional<HttpReply> OtlpHttpConnection::route(const Parser& parser) const {
   const std::string_view path = path_of({request.target().data(), request.target().size()});
   const bool is_export = path == "/v1/traces";
   if (is_export && request.method() == http::verb::post) return std::nullopt;
-  if (path == "/" && request.method() == http::verb::get) {
+  const auto* page = page_at(path);
+  if (page != nullptr && request.method() == http::verb::get) {
     HttpReply reply;
-    reply.body = context_.describe();
+    reply.body = (*page)();
     return reply;
   }
-  if (!is_export && path != "/") {
-    return plain_error(404, RpcCode::not_found, "only POST /v1/traces and GET / are served");
+  if (!is_export && page == nullptr) {
+    return plain_error(404, RpcCode::not_found,
+                       "only POST /v1/traces, GET / and GET /status are served");
   }
   auto reply = plain_error(405, RpcCode::unimplemented, "method not allowed");
   reply.allow = is_export ? "POST" : "GET";
   return reply;
+}
+
+const std::function<std::string()>* OtlpHttpConnection::page_at(std::string_view path) const {
+  if (path == "/") return &context_.describe;
+  return path == "/status" ? &context_.status : nullptr;
 }
 
 Result<OtlpHttpConnection::Export> OtlpHttpConnection::read_export(const Parser& parser) const {

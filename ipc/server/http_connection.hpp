@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +13,8 @@
 
 namespace tracelink {
 
-// An OTLP/HTTP conversation: POST /v1/traces in protobuf or JSON, and GET / for `tracelink env`.
+// An OTLP/HTTP conversation: POST /v1/traces in protobuf or JSON; GET / for `tracelink env` and
+// GET /status, for whoever may send.
 //
 // A request refused before its body is read is answered at once; then a bounded amount of what the
 // client still sends is read and dropped, so that it gets to read the answer. What is not body (a
@@ -42,6 +44,7 @@ class OtlpHttpConnection final : public SequentialConnection {
   std::string farewell() const override;
   HttpReply reply_to_refused_peer(const Parser& parser) const;
   std::optional<HttpReply> route(const Parser& parser) const;
+  const std::function<std::string()>* page_at(std::string_view path) const;
   Result<Export> read_export(const Parser& parser) const;
   std::optional<Reply> feed(Parser& parser, std::string_view bytes);
 

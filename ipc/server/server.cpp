@@ -67,6 +67,7 @@ Server::Server(ServerOptions options, asio::io_context& io, RecordSink& sink, co
                clock,
                options_.hold_time,
                options_.describe,
+               options_.status,
                std::vector<char>(kReadBufferBytes),
                options_.max_calls},
       room_(io.get_executor()),

@@ -43,6 +43,7 @@ struct ServerOptions {
   int decode_threads = 1;
 
   std::function<std::string()> describe = [] { return std::string("{}"); };  // body of `GET /`
+  std::function<std::string()> status = [] { return std::string("{}"); };    // of `GET /status`
   std::function<void(const std::string&)> on_warning;  // for the log; repeats are not filtered
 };
 

@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+
+#include "daemon/base/clock.hpp"
 
 namespace tracelink {
 
@@ -23,6 +26,7 @@ struct ServerStats {
   std::uint64_t overload_replies = 0;  // UNAVAILABLE, 503: the client was told to try again
 
   std::uint64_t accepted_spans = 0;                     // on stable storage
+  std::optional<WallTime> last_request_at;              // that was stored
   std::map<std::string, std::uint64_t> rejected_spans;  // by reason
   std::uint64_t repaired_ends = 0;
   std::uint64_t replaced_utf8 = 0, replaced_surrogates = 0;  // parts of texts, now U+FFFD

@@ -1,9 +1,15 @@
 """tracelink's commands, their JSON and their exit codes."""
 
+import contextlib
+import fcntl
 import itertools
 import json
+import os
+import pty
 import signal
+import struct
 import subprocess
+import termios
 
 import pytest
 
@@ -35,6 +41,43 @@ def test_status_has_the_stable_keys(daemon):
     assert human.code == DONE and "accepted 0 = delivered 0" in human.out
 
 
+def on_terminal(command: list, environment: dict[str, str], columns: int) -> str:
+    """What the command writes to a terminal of that width."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as running:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+    assert running.returncode == DONE, shown
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_the_status_fits_the_terminal_and_has_colour_there_only(daemon):
+    command = [BIN / "tracelink", "--config", daemon.config_file, "status"]
+    environment = daemon.environment | {"TERM": "xterm"}
+    coloured = on_terminal(command, environment, 50)
+    assert coloured.startswith("\x1b[1mtracelinkd ") and "\x1b[1mModels\x1b[0m\n" in coloured
+    plain = on_terminal(command, environment | {"NO_COLOR": "1"}, 50)
+    assert "\x1b" not in plain
+    spans = plain.split("  spans ")[1]
+    assert spans.splitlines()[:2] == ["          accepted 0 = delivered 0 +", "                  queued 0 + dead-lettered 0 +"]
+    assert "\x1b" not in daemon.tracelink("status", TERM="xterm").out
+
+
+def test_the_status_knows_where_everything_is_and_when_something_came(daemon):
+    before = daemon.status()
+    assert before["last_request_at"] is None
+    daemon.post(make_trace().request)
+    status = daemon.status()
+    assert status["last_request_at"].endswith("Z")
+    assert (status["config_file"], status["state_dir"]) == (str(daemon.config_file), daemon.config["state_dir"])
+    assert status["sockets"] == {"intake": str(daemon.socket), "from_systemd": False, "tcp": None, "control": str(daemon.control), "http": None}
+
+
 def test_a_daemon_that_does_not_run_is_exit_code_3(make_daemon):
     daemon = make_daemon({"model": {"name": "agent"}})
     for command in (["status"], ["env"], ["run", "--require-daemon", "--", "true"], ["dead-letters", "ls"],
@@ -49,7 +92,7 @@ def test_wrong_usage_is_exit_code_2(daemon, command):
     assert daemon.tracelink(*command).code == USAGE
 
 
-@pytest.mark.parametrize("command", [["status"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
+@pytest.mark.parametrize("command", [["status"], ["tap"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
                                      ["models", "create"], ["models", "get"], ["models", "list"],
                                      ["models", "search"], ["models", "traces"], ["models", "tag"], ["models", "untag"],
                                      ["models", "log-metric"], ["models", "delete"], ["models"], ["config"], ["dead-letters"],

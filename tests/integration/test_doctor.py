@@ -1,6 +1,13 @@
 """`tracelink doctor`: what is wrong between an application and MLflow, and what to do, on real servers and daemons."""
 
+import http.server
 import json
+import ssl
+import subprocess
+import tempfile
+import threading
+
+import pytest
 
 from harness.ports import free_port
 
@@ -20,7 +27,7 @@ def test_all_is_well(newest_server, daemon_for):
     assert run.code == DONE, run.out
     findings = run.json()
     assert states(findings) == {subject: "ok" for subject in (
-        "configuration", "socket", "daemon", "SDK", "state_dir", "room", "disk", "server", "experiment", "model")} \
+        "configuration", "socket", "daemon", "SDK", "user", "state_dir", "room", "disk", "server", "clock", "experiment", "model")} \
         | {"disk": states(findings)["disk"], "room": states(findings)["room"]}, "the disk and its room are the machine's"
     [found] = [finding["message"] for finding in findings if finding["subject"] == "model"]
     assert found == f"agent-v1 is {model['id']}, READY"
@@ -38,6 +45,54 @@ def test_each_fault_is_named_with_what_to_do(newest_server, make_daemon):
     assert f"start the server at {nowhere}" in run.out and "start the daemon" in run.out
     daemon.configure({"queue": {"on_full": "never"}})
     assert "failed   configuration" in daemon.tracelink("doctor").out
+
+
+def remedy_of_server(daemon, uri: str, **tracking) -> str:
+    daemon.configure({"tracking": {"uri": uri} | tracking})
+    [found] = [finding for finding in json.loads(daemon.tracelink("doctor", "--json").out) if finding["subject"] == "server"]
+    assert found["state"] == "failed", found
+    return found["message"] + "; " + found["remedy"]
+
+
+@pytest.fixture
+def answers():
+    """A server that answers everything with 401, plain on one port and by TLS with its own certificate on another."""
+    class Refuse(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(401)
+
+        def log_message(self, *_):
+            pass
+    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+        certificate = f"{folder}/both.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", certificate,
+                        "-out", f"{folder}/ca.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+        with open(certificate, "a", encoding="ascii") as both, open(f"{folder}/ca.pem", encoding="ascii") as ca:
+            both.write(ca.read())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        plain, tls = (http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refuse) for _ in range(2))
+        tls.socket = context.wrap_socket(tls.socket, server_side=True)
+        for server in (plain, tls):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield plain.server_port, tls.server_port, f"{folder}/ca.pem"
+        for server in (plain, tls):
+            server.shutdown()
+            server.server_close()
+
+
+def test_tls_proxy_and_credentials_are_told_apart(make_daemon, answers):
+    plain, tls, ca = answers
+    daemon = make_daemon({"model": {"name": "agent"}})
+    assert "write tracking.uri with http://" in remedy_of_server(daemon, f"https://127.0.0.1:{plain}")
+    assert "write tracking.uri with https://" in remedy_of_server(daemon, f"http://127.0.0.1:{tls}")
+    assert "name its certificate in tracking.ca_file" in remedy_of_server(daemon, f"https://localhost:{tls}")
+    assert "names other hosts" in remedy_of_server(daemon, f"https://127.0.0.1:{tls}", ca_file=ca)
+    refused = remedy_of_server(daemon, f"https://localhost:{tls}", ca_file=ca, token="very-secret")
+    line = daemon.config_file.read_text().splitlines().index("  token: very-secret") + 1
+    assert f"sent: tracking.token of {daemon.config_file}:{line}" in refused and "very-secret" not in refused
+    daemon.variables["http_proxy"] = f"http://127.0.0.1:{free_port()}"
+    assert "the proxy that http_proxy names" in remedy_of_server(daemon, f"http://mlflow.example:{plain}")
 
 
 def test_what_the_server_lacks_is_told(newest_server, make_daemon):

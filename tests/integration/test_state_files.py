@@ -62,7 +62,7 @@ def test_a_file_that_cannot_be_read_is_held_and_the_rest_goes_on(daemon, pattern
     daemon.start()
     wait_until("it is named", lambda: held(daemon, path), state=daemon.log_tail)
     assert "check the disk" in held(daemon, path)[0]["remedy"]
-    assert f"held        file {path}" in daemon.tracelink("status").out
+    assert f"file {path}: cannot be read" in daemon.tracelink("status").out
     daemon.post(make_trace().request)
     wait_until("what comes now is delivered", lambda: any((daemon.folder / "archive").glob("*")), state=daemon.log_tail)
     assert path.is_symlink(), "it stays where it is"

@@ -108,6 +108,14 @@ def test_it_stops_cleanly_and_logs_to_the_journal(seen):
     assert "socket=systemd" in seen["journal"] and "stopped" in seen["journal"]
 
 
+def test_the_journal_has_the_fields_of_events(seen):
+    failing = seen["failing"]
+    assert (failing["TRACELINK_SUBJECT"], failing["SYSLOG_IDENTIFIER"], failing["_TRANSPORT"]) == ("server", "tracelinkd", "journal")
+    assert failing["TRACELINK_REASON"] and failing["TRACELINK_REASON"] in failing["MESSAGE"]
+    assert failing.keys() >= {"TRACELINK_REMEDY", "TRACELINK_TIMES", "PRIORITY"}
+    assert seen["stopped"]["TRACELINK_QUEUED_SPANS"].isdigit() and seen["stopped"]["PRIORITY"] == "6"
+
+
 def test_a_mistake_in_the_configuration_is_said_once_and_not_tried_again(seen):
     assert seen["start with a mistake"] == [1, "exit-code", "78", "0"]
     assert seen["said"] == 1

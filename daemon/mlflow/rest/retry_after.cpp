@@ -13,15 +13,6 @@ namespace {
 
 constexpr std::chrono::seconds kLongest{3'600};
 
-std::optional<std::time_t> parse_date(std::string_view text) {
-  std::tm parts{};
-  std::istringstream stream{std::string(text)};
-  stream.imbue(std::locale::classic());
-  stream >> std::get_time(&parts, "%a, %d %b %Y %H:%M:%S GMT");
-  if (stream.fail()) return std::nullopt;
-  return ::timegm(&parts);
-}
-
 std::optional<std::chrono::seconds> parse_seconds(std::string_view text) {
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -32,13 +23,22 @@ std::optional<std::chrono::seconds> parse_seconds(std::string_view text) {
 
 std::optional<std::chrono::seconds> until_date(const HttpResponse& response,
                                                std::string_view text) {
-  const auto then = parse_date(text);
-  const auto now = parse_date(response.header("date").value_or(""));
+  const auto then = parse_http_date(text);
+  const auto now = parse_http_date(response.header("date").value_or(""));
   if (!then || !now) return std::nullopt;
-  return std::chrono::seconds(*then - *now);
+  return std::chrono::duration_cast<std::chrono::seconds>(*then - *now);
 }
 
 }  // namespace
+
+std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string_view text) {
+  std::tm parts{};
+  std::istringstream stream{std::string(text)};
+  stream.imbue(std::locale::classic());
+  stream >> std::get_time(&parts, "%a, %d %b %Y %H:%M:%S GMT");
+  if (stream.fail()) return std::nullopt;
+  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+}
 
 std::optional<std::chrono::milliseconds> retry_after(const HttpResponse& response) {
   const auto text = response.header("retry-after");

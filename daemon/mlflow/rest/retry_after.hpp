@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string_view>
 
 #include "daemon/http/http_client.hpp"
 
@@ -10,5 +11,8 @@ namespace tracelink {
 // The Retry-After header, in seconds or as a date (measured against the answer's own Date), at most
 // an hour; nothing if absent or unreadable.
 std::optional<std::chrono::milliseconds> retry_after(const HttpResponse& response);
+
+// A date of HTTP, as the headers Date and Retry-After have it ("Sun, 29 Nov 2026 04:00:00 GMT").
+std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string_view text);
 
 }  // namespace tracelink

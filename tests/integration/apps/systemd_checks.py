@@ -111,6 +111,13 @@ def said(text):
     return run("journalctl", "--no-pager", "--output", "cat", "--unit", UNIT)[1].count(text)
 
 
+def fields_of(words):
+    """The last entry of the service's journal that begins with them."""
+    lines = run("journalctl", "--no-pager", "--output", "json", "--unit", UNIT)[1].splitlines()
+    entries = [entry for entry in map(json.loads, lines) if str(entry["MESSAGE"]).startswith(words)]
+    return entries[-1] if entries else {}
+
+
 def there(*patterns):
     return sorted(path for pattern in patterns for path in glob.glob(pattern, recursive=True))
 
@@ -196,6 +203,8 @@ restarts(seen)
 upgrade(seen)
 seen["stop"] = run("systemctl", "stop", "tracelinkd.socket", UNIT)
 seen["result"] = show("Result"), show("ExecMainStatus")
+seen["failing"] = fields_of("failing")
+seen["stopped"] = fields_of("stopped")
 seen["journal"] = run("journalctl", "--no-pager", "--unit", UNIT)[1]
 wrong_configuration(seen)
 remove_and_purge(seen)

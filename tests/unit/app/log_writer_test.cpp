@@ -4,6 +4,8 @@
 #include <csignal>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -114,6 +116,24 @@ TEST(LogWriter, AVeryLongLineIsCut) {
   LogWriter writer(std::move(large));
   writer.push(std::string(100'000, 'x') + "\n");
   EXPECT_EQ(pipe.read_to("(cut)\n").size(), 16u << 10);
+}
+
+TEST(LogWriter, WritesWhereItIsToldAndCountsWhatIsNotTaken) {
+  std::vector<std::string> taken;
+  LogWriter::Options told = options(-1);
+  told.write = [&](const std::string& line) {
+    taken.push_back(line);
+    return line != "no";
+  };
+  LogWriter writer(std::move(told));
+  writer.push("yes");
+  EXPECT_TRUE(writer.flush(seconds(60)));
+  writer.push("no");
+  EXPECT_TRUE(writer.flush(seconds(60)));
+  writer.push("yes");
+  EXPECT_TRUE(writer.flush(seconds(60)));
+  EXPECT_EQ(writer.dropped_by_errors(), 1u);
+  EXPECT_EQ(taken, (std::vector<std::string>{"yes", "no", "yes", "1 dropped\n"}));
 }
 
 }  // namespace

@@ -53,23 +53,25 @@ class RegistrationLogTest : public testing::Test {
 TEST_F(RegistrationLogTest, TellsOnceWhichModelALinkHas) {
   becomes_ready("m-1", true);
   becomes_ready("m-1");
-  EXPECT_EQ(log.take(), Lines{"info model ready id=m-1 name=\"agent\" by=creating experiment_id=7 "
-                              "experiment=\"shop\""});
+  EXPECT_EQ(log.take(),
+            Lines{"info model ready model_id=m-1 name=\"agent\" by=creating experiment_id=7 "
+                  "experiment=\"shop\""});
 }
 
 TEST_F(RegistrationLogTest, TellsTheModelAfterARestartToo) {
   is_known_from_before("m-1");
   EXPECT_EQ(log.take(), Lines{});
   becomes_ready("m-1");
-  EXPECT_EQ(log.take(), Lines{"info model ready id=m-1 name=\"agent\" by=finding experiment_id=7 "
-                              "experiment=\"shop\""});
+  EXPECT_EQ(log.take(),
+            Lines{"info model ready model_id=m-1 name=\"agent\" by=finding experiment_id=7 "
+                  "experiment=\"shop\""});
 }
 
 TEST_F(RegistrationLogTest, TellsTheExperimentOfALinkWithoutAModel) {
   status.model = ResolvedModel{"", "", "7", "shop"};
   status.verified = true;
   told.changed(status);
-  EXPECT_EQ(log.take(), Lines{"info experiment ready id=7 name=\"shop\""});
+  EXPECT_EQ(log.take(), Lines{"info experiment ready experiment_id=7 experiment=\"shop\""});
 }
 
 TEST_F(RegistrationLogTest, TellsBothIdsOfAModelThatWasRegisteredAgain) {
@@ -80,8 +82,8 @@ TEST_F(RegistrationLogTest, TellsBothIdsOfAModelThatWasRegisteredAgain) {
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0],
             "warning model gone from the server, its traces belong to another one "
-            "name=\"agent\" old_id=m-1 id=m-2");
-  EXPECT_TRUE(lines[1].starts_with("info model ready id=m-2"));
+            "name=\"agent\" old_model_id=m-1 model_id=m-2");
+  EXPECT_TRUE(lines[1].starts_with("info model ready model_id=m-2"));
 }
 
 TEST_F(RegistrationLogTest, AFailureIsTheLastErrorAndToldWithItsRemedy) {
@@ -107,7 +109,7 @@ TEST_F(RegistrationLogTest, WarningsAreToldWhenTheyChange) {
   status.warnings = {"twin model m-2"};
   told.changed(status);
   told.changed(status);
-  EXPECT_EQ(log.take(), Lines{"warning model=\"agent\" twin model m-2"});
+  EXPECT_EQ(log.take(), Lines{"warning twin model m-2 model=\"agent\""});
 }
 
 }  // namespace

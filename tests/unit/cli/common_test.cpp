@@ -43,11 +43,11 @@ TEST_F(CliSockets, AreFoundWhenOtherKeysAreWrong) {
 }
 
 TEST_F(CliSockets, AreAnErrorWhenTheNamedFileIsNotThere) {
-  EXPECT_TRUE(control_says("named.yaml: cannot be read"));
+  EXPECT_TRUE(control_says("named.yaml: is not there"));
   EXPECT_FALSE(intake_socket(context_));
   ASSERT_EQ(setenv("TRACELINK_CONFIG", context_.config_file.c_str(), 1), 0);
   context_.config_file.clear();
-  EXPECT_TRUE(control_says("named.yaml: cannot be read"));
+  EXPECT_TRUE(control_says("named.yaml: is not there"));
   context_.control_socket = "/b/c.sock";
   EXPECT_EQ(text(control_socket(context_)), "/b/c.sock");
 }

@@ -31,5 +31,13 @@ TEST(Health, WhatIsHeldIsNamedWithItsRemedyAndWhatNeedsTimeOnlyIsNot) {
   EXPECT_EQ(troubles_of(status), Lines{"experiment 7: deleted (restore it)"});
 }
 
+TEST(Health, WhatSendersSeeOfAStatusHasRemediesAlone) {
+  auto status = status_of("failed", "up");
+  status["model"] = {{"state", "failed"}, {"remedy", "correct model.id"}};
+  status["held"] = {{{"scope", "experiment"}, {"remedy", "restore it"}, {"traces", 3}}};
+  EXPECT_EQ(troubles_of(status),
+            (Lines{"model: correct model.id", "experiment is held (restore it)"}));
+}
+
 }  // namespace
 }  // namespace tracelink::cli

@@ -40,11 +40,13 @@ TEST_F(LoadConfig, TakesTheFileOfTheFlagThenOfTheVariableThenTheDefault) {
 
 TEST_F(LoadConfig, RefusesANamedFileThatCannotBeRead) {
   context_.config_flag = (directory_ / "none.yaml").string();
-  EXPECT_TRUE(errors().starts_with(*context_.config_flag + ": cannot be read")) << errors();
-  EXPECT_EQ(load_config(context_).errors.size(), 1u);
+  const std::string remedy = "; --config, then TRACELINK_CONFIG, name the file\n";
+  EXPECT_EQ(errors(), *context_.config_flag + ": is not there" + remedy);
+  context_.config_flag = (directory_ / "no/such/folder.yaml").string();
+  EXPECT_EQ(errors(), *context_.config_flag + ": is not there, nor is its folder " +
+                          (directory_ / "no").string() + remedy);
   context_.config_flag = directory_.string();
-  EXPECT_TRUE(errors().starts_with(*context_.config_flag + ": cannot be read")) << errors();
-  EXPECT_EQ(load_config(context_).errors.size(), 1u);
+  EXPECT_EQ(errors(), *context_.config_flag + ": is a directory, not a file" + remedy);
 }
 
 TEST_F(LoadConfig, PrefersFlagThenTracelinkThenMlflowThenFile) {

@@ -50,6 +50,42 @@ TEST_F(ConfigFile, PointsAtWrongShapes) {
   EXPECT_EQ(errors_of("? [a]\n: b\n"), "FILE:1:3: found a list as a key, allowed: text\n");
 }
 
+TEST_F(ConfigFile, NamesATabAndAnOpenQuote) {
+  EXPECT_TRUE(errors_of("log:\n\tlevel: info\n")
+                  .starts_with("FILE:2:1: not valid YAML: a tab in the indentation: YAML takes "
+                               "spaces only; the parser: "))
+      << errors();
+  EXPECT_TRUE(errors_of("log:\n  level: \"info\n  format: text\n")
+                  .starts_with("FILE:2:10: not valid YAML: the quote \" is not closed; "))
+      << errors();
+  EXPECT_TRUE(
+      errors_of("log:\n  level: \"info\n  format: \"text\"\n")
+          .starts_with("FILE:2:10: not valid YAML: the quote \" is not closed on its line; "))
+      << errors();
+}
+
+TEST_F(ConfigFile, HasPlacesForAnchorsAndMergesThem) {
+  file(
+      "x-common: &common {type: chat, description: shared}\n"
+      "x-more: &more {<<: *common, description: more}\n"
+      "model:\n  <<: *more\n  name: agent\n  type: agent\n"
+      "  tags:\n    <<: [{a: first}, {a: second, b: other}]\n    c: own\n");
+  const Config config = load().config;
+  EXPECT_EQ(config.model.type, "agent") << "the map's own key is the stronger one";
+  EXPECT_EQ(config.model.description, "more") << "and a merged one is stronger than what it merges";
+  EXPECT_EQ(config.model.tags,
+            (std::map<std::string, std::string>{{"a", "first"}, {"b", "other"}, {"c", "own"}}));
+}
+
+TEST_F(ConfigFile, ChecksWhatIsMerged) {
+  EXPECT_EQ(errors_of("x-a: &a {on_ful: wait}\nqueue: {<<: *a}\n"),
+            "FILE:1:10: queue.on_ful: unknown key; did you mean queue.on_full?\n");
+  EXPECT_EQ(errors_of("queue: {<<: wait}\n"),
+            "FILE:1:13: queue: <<: found a single value, allowed: *NAME of a map, or a list of "
+            "them\n");
+  EXPECT_EQ(errors_of("queue: &a {<<: *a}\n").substr(0, 9), "FILE:1:8:");
+}
+
 TEST_F(ConfigFile, RefusesDuplicateKeys) {
   EXPECT_EQ(errors_of("log: {level: info}\nlog: {level: warn}\n"),
             "FILE:2:1: log: the key is there twice; keep one of them\n");

@@ -12,6 +12,7 @@
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
 #include "tests/support/fake_source.hpp"
+#include "tests/support/log_capture.hpp"
 #include "tests/support/trace_record.hpp"
 
 namespace tracelink {
@@ -75,6 +76,18 @@ class DeadLetterWriterTest : public ::testing::Test {
   std::unique_ptr<DeadLetterWriter> dead_letter_writer;
   int finished = 0;
 };
+
+TEST_F(DeadLetterWriterTest, TellsTheTraceAndWhatToDo) {
+  open();
+  accept();
+  LogCapture log;
+  Failure answer = refusal();
+  answer.remedy = "upgrade it";
+  dead_letter_writer->dead_letter(read(), "refused", answer);
+  EXPECT_EQ(log.take(), std::vector<std::string>{
+                            "warning dead letter written trace_id=" + trace_id(1).hex() +
+                            R"( spans=4 model="model-a" reason="refused" remedy="upgrade it")"});
+}
 
 TEST_F(DeadLetterWriterTest, BuriesAWholeTrace) {
   open();

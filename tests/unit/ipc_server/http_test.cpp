@@ -50,6 +50,7 @@ TEST_F(HttpServer, AcknowledgesProtobufOnOneConnectionAgainAndAgain) {
     EXPECT_EQ(answer.body, "");
   }
   ASSERT_EQ(sink().requests().size(), 3u);
+  EXPECT_TRUE(stats().last_request_at);
   EXPECT_EQ(sink().requests()[0].experiment, "5");
   EXPECT_EQ(stats().http_requests, 3u);
 }
@@ -187,9 +188,13 @@ TEST_F(HttpServer, TellsRejectedSpans) {
 
 TEST_F(HttpServer, RoutesEverythingElse) {
   start();
+  EXPECT_FALSE(stats().last_request_at);
   const auto about = ask("GET / HTTP/1.1\r\nHost: l\r\n\r\n");
   EXPECT_TRUE(about.has("200"));
   EXPECT_EQ(about.body, R"({"version":"test"})");
+  EXPECT_EQ(ask("GET /status HTTP/1.1\r\nHost: l\r\n\r\n").body, R"({"spans":7})");
+  const auto change = ask("DELETE /status HTTP/1.1\r\nHost: l\r\n\r\n");
+  EXPECT_TRUE(change.has("405") && change.has("Allow: GET")) << change.head;
   EXPECT_TRUE(ask("GET /metrics HTTP/1.1\r\n\r\n").has("404"));
   const auto method = ask("GET /v1/traces HTTP/1.1\r\n\r\n");
   EXPECT_TRUE(method.has("405") && method.has("Allow: POST"));

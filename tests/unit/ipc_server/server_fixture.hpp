@@ -31,6 +31,7 @@ class ServerTest : public testing::Test {
     sink_ = std::make_unique<FakeSink>(answer_at_once);
     options.socket.path = socket_path();
     options.describe = [] { return std::string(R"({"version":"test"})"); };
+    options.status = [] { return std::string(R"({"spans":7})"); };
     options.on_warning = [this](const std::string& text) { warnings_.push_back(text); };
     auto opened = Server::open(options, io_, *sink_, clock_);
     ASSERT_TRUE(opened) << opened.error().message;

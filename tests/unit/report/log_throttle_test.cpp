@@ -74,7 +74,7 @@ TEST_F(LogThrottleTest, SubjectsQuietForAnHourAreForgotten) {
 std::size_t due_of_invented(LogThrottle& throttle, int count, const std::string& kind) {
   std::size_t due = 0;
   for (int i = 0; i < count; ++i) {
-    if (throttle.due(kind + " " + std::string(1 + i, 'x'), "gone")) ++due;
+    if (throttle.due(kind + " " + std::string(static_cast<std::size_t>(1 + i), 'x'), "gone")) ++due;
   }
   return due;
 }
@@ -107,7 +107,7 @@ TEST_F(LogThrottleTest, AThousandSubjectsAreKnownAtMost) {
   for (int minute = 0; minute < 59; ++minute) {
     for (const char* kind : {"link", "experiment"}) {
       for (int i = 0; i < 10; ++i) {
-        const std::string name(1 + 10 * minute + i, 'x');
+        const std::string name(static_cast<std::size_t>(1 + 10 * minute + i), 'x');
         EXPECT_TRUE(throttle.due(std::string(kind) + " " + name, "gone"));
       }
     }

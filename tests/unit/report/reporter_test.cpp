@@ -42,6 +42,20 @@ TEST_F(ReporterTest, WhatIsNotRefusedAnyMoreDoesNotWaitForAPerson) {
   EXPECT_EQ(reporter.last_error()->message, "server: down");
 }
 
+TEST_F(ReporterTest, TheLastErrorIsOverWhenItsSubjectWorksAgain) {
+  reporter.failure("server", "down", "");
+  reporter.recovered("queue");
+  EXPECT_EQ(reporter.last_error()->over_at, std::nullopt) << "another subject";
+  clock.advance(std::chrono::minutes(1));
+  const WallTime over = clock.wall();
+  reporter.recovered("server");
+  clock.advance(std::chrono::minutes(1));
+  reporter.recovered("server");
+  EXPECT_EQ(reporter.last_error()->over_at, over);
+  reporter.failure("server", "down", "");
+  EXPECT_EQ(reporter.last_error()->over_at, std::nullopt) << "it fails again";
+}
+
 TEST_F(ReporterTest, ValuesEndAtTheirOwnQuote) {
   reporter.failure("link a\" remedy=\"run this", "gone\nnow", "");
   EXPECT_EQ(log.take(),

@@ -1,0 +1,103 @@
+#include "config/yaml_mistakes.hpp"
+
+#include <algorithm>
+
+namespace tracelink {
+namespace {
+
+constexpr std::string_view kBlanks = " \t";
+
+// Whether a scalar may begin behind `before`, the part of the line in front of a quote.
+bool begins_scalar(std::string_view before) {
+  const std::size_t last = before.find_last_not_of(kBlanks);
+  if (last == std::string_view::npos) return true;
+  const bool blank_follows = last + 1 < before.size();
+  const char c = before[last];
+  if (c == '[' || c == '{' || c == ',') return true;
+  return blank_follows && (c == ':' || c == '-' || c == '?');
+}
+
+bool begins_comment(std::string_view line, std::size_t at) {
+  return line[at] == '#' && (at == 0 || kBlanks.find(line[at - 1]) != std::string_view::npos);
+}
+
+// Behind the quote that closes the scalar which opened before `at`; npos if the line has none.
+std::size_t behind_close(std::string_view line, std::size_t at, char quote) {
+  for (; at < line.size(); ++at) {
+    if (quote == '"' && line[at] == '\\') {
+      ++at;
+    } else if (line[at] == quote) {
+      const bool doubled = quote == '\'' && at + 1 < line.size() && line[at + 1] == quote;
+      if (!doubled) return at + 1;
+      ++at;
+    }
+  }
+  return std::string_view::npos;
+}
+
+// Where a quote opens that is not closed on the line.
+std::optional<std::size_t> open_quote(std::string_view line) {
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    if (begins_comment(line, at)) return std::nullopt;
+    const bool quote = line[at] == '"' || line[at] == '\'';
+    if (!quote || !begins_scalar(line.substr(0, at))) continue;
+    const std::size_t behind = behind_close(line, at + 1, line[at]);
+    if (behind == std::string_view::npos) return at;
+    at = behind - 1;
+  }
+  return std::nullopt;
+}
+
+YamlMistake not_closed(std::size_t line, std::size_t column, char quote, const char* where) {
+  return {line, column,
+          std::string("the quote ") + quote + " is not closed" + where +
+              "; close it, or write '' for a ' and \\\" for a \" inside"};
+}
+
+std::optional<YamlMistake> mistake_of_line(std::string_view line, std::size_t number) {
+  const std::size_t text = std::min(line.find_first_not_of(kBlanks), line.size());
+  const std::size_t tab = line.substr(0, text).find('\t');
+  if (tab != std::string_view::npos && text < line.size()) {
+    return YamlMistake{number, tab + 1, "a tab in the indentation: YAML takes spaces only"};
+  }
+  const auto quote = open_quote(line);
+  if (!quote) return std::nullopt;
+  return not_closed(number, *quote + 1, line[*quote], " on its line");
+}
+
+bool begins_block(std::string_view line) {
+  const std::size_t last = line.find_last_not_of(" \t\r+-0123456789");
+  return last != std::string_view::npos && (line[last] == '|' || line[last] == '>');
+}
+
+}  // namespace
+
+std::optional<YamlMistake> quote_never_closed(std::string_view text) {
+  std::optional<YamlMistake> found;
+  std::size_t text_end = 0;  // of a text with several lines
+  std::size_t begin = 0;
+  for (std::size_t number = 1; begin < text.size(); ++number) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    if (begins_block(line)) return std::nullopt;
+    const auto quote = begin < text_end || found ? std::nullopt : open_quote(line);
+    if (quote) {
+      text_end = behind_close(text, begin + *quote + 1, line[*quote]);
+      if (text_end == std::string_view::npos)
+        found = not_closed(number, *quote + 1, line[*quote], "");
+    }
+    begin = end + 1;
+  }
+  return found;
+}
+
+std::optional<YamlMistake> usual_mistake(std::string_view text) {
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (auto mistake = mistake_of_line(text.substr(0, end), number)) return mistake;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace tracelink

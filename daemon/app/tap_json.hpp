@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "daemon/app/tap.hpp"
+#include "daemon/queue/queue.hpp"
+
+namespace tracelink {
+
+// The body of `GET /tap` (docs/control-api.md). `queue` knows the models' names.
+std::string tap_json(const Tap::View& view, const Queue& queue);
+
+}  // namespace tracelink

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/types/ids.hpp"
+
+namespace tracelink {
+
+// How many traces were delivered under each link since the start of the process, and when the last.
+// Memory: 1,000 links; the one that had no delivery for longest makes room. Threads: any.
+class LinkDeliveries {
+ public:
+  struct Entry {
+    std::uint64_t traces = 0;
+    WallTime last_at{};  // of traces, if there are any
+  };
+  void add(const LinkHash& link, WallTime now);
+  Entry of(const LinkHash& link) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<LinkHash, Entry> entries_;  // guarded by mutex_
+};
+
+}  // namespace tracelink

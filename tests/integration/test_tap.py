@@ -1,0 +1,93 @@
+"""`tracelink tap`: what is accepted, seen by those who may look, and nobody waits for them."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from harness.otlp import make_trace
+from harness.places import BIN
+from harness.waiting import wait_until
+
+
+class Viewer:
+    """A `tracelink tap` that runs, and what it has said."""
+
+    def __init__(self, daemon, *options: str):
+        self.process = subprocess.Popen([BIN / "tracelink", "--config", daemon.config_file, "tap", *options], env=daemon.environment,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines, self.errors = [], []
+        for stream, into in ((self.process.stdout, self.lines), (self.process.stderr, self.errors)):
+            threading.Thread(target=lambda stream=stream, into=into: into.extend(iter(stream.readline, "")), daemon=True).start()
+
+
+@pytest.fixture
+def daemon(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent", "version": "v1"}})
+    daemon.start()
+    return daemon
+
+
+@pytest.fixture
+def watch(daemon):
+    """watch(*options): a viewer that has begun to see."""
+    viewers = []
+
+    def begin(*options: str) -> Viewer:
+        viewer = Viewer(daemon, *options)
+        viewers.append(viewer)
+
+        def sees():
+            daemon.post(make_trace(service="first").request)
+            return viewer.lines
+        wait_until("the viewer sees something", sees, state=lambda: "".join(viewer.errors))
+        return viewer
+    yield begin
+    for viewer in viewers:
+        with contextlib.suppress(ProcessLookupError):
+            viewer.process.send_signal(signal.SIGCONT)
+        viewer.process.kill()
+        viewer.process.wait()
+
+
+def test_a_trace_is_a_tree_or_a_line_of_json(daemon, watch):
+    tree, objects = watch(), watch("--json")
+    sent = make_trace(service="checkout")
+    daemon.post(sent.request)
+    identity = sent.trace_id.removeprefix("tr-")
+    wait_until("both have seen it", lambda: identity in "".join(tree.lines) and identity in "".join(objects.lines))
+    [at] = [number for number, line in enumerate(tree.lines) if identity in line]
+    assert tree.lines[at].split("Z  ")[1] == f"checkout  agent-v1  3 spans  trace {identity}\n"
+    wait_until("the tree is whole", lambda: len(tree.lines) >= at + 4)
+    indentations = [len(line) - len(line.lstrip()) for line in tree.lines[at + 1:at + 4]]
+    assert indentations == [2, 4, 4]
+    [entry] = [json.loads(line) for line in objects.lines if identity in line]
+    assert (entry["model"], entry["spans"], len(entry["otlp"]["resourceSpans"])) == ("agent-v1", 3, 1)
+
+
+def test_a_filter_leaves_the_others_out(daemon, watch):
+    viewer = watch("--json", "--service", "first")
+    for service in ("checkout", "first"):
+        sent = make_trace(service=service)
+        daemon.post(sent.request)
+    wait_until("the last one is seen", lambda: sent.trace_id.removeprefix("tr-") in viewer.lines[-1])
+    assert "checkout" not in "".join(viewer.lines)
+
+
+def test_a_viewer_that_hangs_is_told_what_it_missed_and_nobody_waits(daemon, watch):
+    viewer = watch("--json")
+    viewer.process.send_signal(signal.SIGSTOP)
+    for _ in range(1_100):
+        daemon.post(make_trace().request)
+    viewer.process.send_signal(signal.SIGCONT)
+    wait_until("it is told", lambda: viewer.errors)
+    assert "traces came too fast to be shown" in viewer.errors[0]
+
+
+def test_it_ends_with_the_daemon(daemon, watch):
+    viewer = watch()
+    daemon.sigkill()
+    assert viewer.process.wait(timeout=300) == 3
