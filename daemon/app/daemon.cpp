@@ -22,6 +22,7 @@
 #include "daemon/app/directories.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
+#include "daemon/app/process_stats.hpp"
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/queue_watch.hpp"
 #include "daemon/app/reload.hpp"
@@ -197,6 +198,9 @@ class DaemonImpl final : public Daemon {
                                             .error = log_->dropped_by_errors()},
                       .model_ready =
                           registration && registration->state == RegistrationState::ready,
+                      .models = model_states(delivery_->registrations()),
+                      .server = server_address(reload_->config()->tracking.uri),
+                      .process = process_stats("/proc"),
                       .now = clock_.wall(),
                       .uptime = clock_.steady() - started_},
           .serving = serving,

@@ -66,7 +66,7 @@ std::size_t BatchInFlight::records() const {
 }
 
 OutcomeHandler::OutcomeHandler(Parts parts, Finished finished)
-    : parts_(parts), finished_(std::move(finished)) {}
+    : parts_(parts), finished_(std::move(finished)), models_(parts.source) {}
 
 void OutcomeHandler::handle(BatchInFlight flight, const std::vector<Outcome>& outcomes) {
   ++counters_.batches;
@@ -82,7 +82,10 @@ void OutcomeHandler::handle(BatchInFlight flight, const std::vector<Outcome>& ou
     const Outcome& outcome = outcomes[i];
     Item& item = flight.items[i];
     count(outcome.kind);
-    if (outcome.kind != OutcomeKind::delivered) item.work.repeated = true;
+    if (outcome.kind != OutcomeKind::delivered) {
+      item.work.repeated = true;
+      ++models_.of(flight.group.link).failures;
+    }
     if (outcome.batch && outcome.kind == OutcomeKind::poison) {
       refused.push_back(std::move(item.work));
     } else if (outcome.batch && outcome.kind == OutcomeKind::unknown) {
@@ -151,6 +154,8 @@ void OutcomeHandler::delivered(Item item) {
   parts_.ledger.mark_delivered(item.work, root, item.start_ns);
   parts_.ledger.complete(item.completions);
   ++counters_.delivered_traces;
+  counters_.lag.add(parts_.clock.steady() - item.work.accepted);
+  ++models_.of(item.work.group.link).delivered_traces;
   finished_(item.work.trace_id);
 }
 

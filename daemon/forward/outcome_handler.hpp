@@ -13,6 +13,7 @@
 #include "daemon/forward/delivery_ledger.hpp"
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/holds.hpp"
+#include "daemon/forward/model_counters.hpp"
 #include "daemon/report/reporter.hpp"
 
 namespace tracelink {
@@ -57,6 +58,7 @@ class OutcomeHandler {
   void retry_later(TraceWork work);
 
   const ForwardCounters& counters() const { return counters_; }
+  const std::vector<ModelCount>& models() const { return models_.all(); }
   std::optional<WallTime> last_delivery_at() const { return last_delivery_at_; }
 
  private:
@@ -89,6 +91,7 @@ class OutcomeHandler {
   SteadyTime last_other_suspicion_ = SteadyTime::min();  // another trace's turn to be that one
   std::optional<WallTime> last_delivery_at_;
   ForwardCounters counters_;
+  ModelCounters models_;
 };
 
 }  // namespace tracelink

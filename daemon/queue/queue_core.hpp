@@ -111,7 +111,8 @@ class QueueCore {
   // unless `use_reserve`.
   Result<std::unique_ptr<SegmentWriter>> open_segment(std::uint64_t bytes, std::uint64_t records,
                                                       bool use_reserve);
-  void publish(const SegmentWriter& writer, std::uint64_t failed_attempts);
+  void publish(const SegmentWriter& writer, std::uint64_t failed_attempts,
+               std::chrono::steady_clock::duration commit_time);
   void close_segment(const SegmentWriter& writer, std::uint64_t file_bytes);
   // The segment ends where it was durable; remembered in the checkpoint before the next one opens.
   void seal_after_failure(const SegmentWriter& writer);
@@ -254,6 +255,7 @@ class QueueCore {
   std::vector<std::shared_ptr<Segment>> undeleted_;   // by mutex; retired, their files are there
   std::uint64_t unsaved_entries_ = 0;                 // by mutex
   std::uint64_t syncs_ = 0;                           // by mutex
+  DurationHistogram commit_time_{kOperationBounds};   // by mutex
   std::uint64_t write_failures_ = 0;                  // by mutex
   std::unique_ptr<Recovery> recovery_;
 };

@@ -52,6 +52,7 @@ TEST_F(HttpServer, AcknowledgesProtobufOnOneConnectionAgainAndAgain) {
   ASSERT_EQ(sink().requests().size(), 3u);
   EXPECT_EQ(sink().requests()[0].experiment, "5");
   EXPECT_EQ(stats().http_requests, 3u);
+  EXPECT_EQ(stats().http_results.stored, 3u);
 }
 
 TEST_F(HttpServer, TakesPipelinedRequests) {
