@@ -20,9 +20,11 @@
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/descriptors.hpp"
 #include "daemon/app/directories.hpp"
+#include "daemon/app/history.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/process_stats.hpp"
+#include "daemon/app/public_status.hpp"
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/queue_watch.hpp"
 #include "daemon/app/reload.hpp"
@@ -205,7 +207,9 @@ class DaemonImpl final : public Daemon {
                       .uptime = clock_.steady() - started_},
           .serving = serving,
           .delivers = !is_tracking_server(config().destination) || !config().tracking.uri.empty(),
-          .now = clock_.steady()};
+          .now = clock_.steady(),
+          .status = [&] { return public_status(full_status(intake).body); },
+          .history = [this] { return history_.json(); }};
       return handle_probe(request, inputs);
     }};
   }
@@ -221,18 +225,26 @@ class DaemonImpl final : public Daemon {
                                .reload = *reload_,
                                .clock = clock_};
       if (request.method != "GET") return handle_command(request, parts);
-      const StatusInputs inputs{.config = *config,
-                                .queue = *queue_,
-                                .intake = intake,
-                                .active = *active_,
-                                .delivery = *delivery_,
-                                .now = clock_.wall(),
-                                .uptime = clock_.steady() - started_,
-                                .queue_watch = queue_watch_,
-                                .notices = notices_};
-      return handle_control(request.target, inputs);
+      return handle_control(request.target, status_inputs(*config, intake));
     };
     return {std::move(run), slow};
+  }
+
+  StatusInputs status_inputs(const Config& config, const ServerStats& intake) const {
+    return {.config = config,
+            .queue = *queue_,
+            .intake = intake,
+            .active = *active_,
+            .delivery = *delivery_,
+            .now = clock_.wall(),
+            .uptime = clock_.steady() - started_,
+            .queue_watch = queue_watch_,
+            .notices = notices_};
+  }
+
+  ControlReply full_status(const ServerStats& intake) const {
+    const auto config = reload_->config();
+    return handle_control("/status", status_inputs(*config, intake));
   }
 
   void log_summary() {
@@ -263,7 +275,9 @@ class DaemonImpl final : public Daemon {
   }
 
   void watch_queue() {
-    queue_watch_.look(queue_->stats());
+    const QueueStats stats = queue_->stats();
+    queue_watch_.look(stats);
+    if (history_.is_due()) history_.look(stats, delivery_->forward_status());
     queue_timer_.expires_after(kQueueCheck);
     queue_timer_.async_wait([this](auto error) {
       if (!error) watch_queue();
@@ -318,6 +332,7 @@ class DaemonImpl final : public Daemon {
   bool serving_ = false;
 
   QueueWatch queue_watch_{clock_};
+  History history_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;
