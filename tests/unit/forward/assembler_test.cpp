@@ -372,7 +372,7 @@ TEST_F(AssemblerOfLargeTracesTest, ManySmallAttributesTakeMoreThanTheirBytes) {
   std::string span;
   for (int i = 0; i < 20; ++i) protozero::pbf_writer(span).add_bytes(9, "");
   std::string otlp = span;
-  for (const std::uint32_t field : {2, 2, 1}) {  // spans, scope spans, resource spans
+  for (const std::uint32_t field : {2u, 2u, 1u}) {  // spans, scope spans, resource spans
     std::string outer;
     protozero::pbf_writer(outer).add_bytes(field, otlp);
     otlp = outer;

@@ -177,7 +177,7 @@ TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedInSecondsWhileAllElseGoesTh
 TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedAfterMinutesBesideTrouble) {
   accept(1, 1, 1);
   accept(2, {.experiment = "7"});
-  destination.follow([this](const ScriptedDestination::Batch& batch) {
+  destination.follow([](const ScriptedDestination::Batch& batch) {
     if (batch[0].experiment == "7") return std::vector<Outcome>(batch.size(), transient());
     return refusing(OutcomeKind::unknown, {span(1, 1)})(batch);
   });

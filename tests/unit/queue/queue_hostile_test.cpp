@@ -115,7 +115,7 @@ TEST_F(QueueHostileTest, ADamagedRecordWithASegmentInItCostsItself) {
 // Header after header claims a record that reaches to the end.
 TEST_F(QueueHostileTest, ASearchThroughClaimedLengthsIsBounded) {
   constexpr std::size_t kBytes = 4u << 20;
-  for (const std::uint32_t version : {1, 2}) {
+  for (const std::uint32_t version : {1u, 2u}) {
     const SegmentKey key{.segment_id = 1, .version = version, .secret = 7};
     std::string claims;
     while (claims.size() < kBytes) claims += claim_of_record(version, kBytes - claims.size());
