@@ -236,7 +236,7 @@ constexpr auto kKeys = std::to_array<Key>({
     {"control.socket", Syntax::absolute_path, &at<&Config::control, &ControlConfig::socket>, "",
      false, "The Unix socket of the command line; at most 107 bytes."},
     {"control.http", Syntax::address, &at<&Config::control, &ControlConfig::http>, "", false,
-     "Address of `/metrics`, `/healthz` and `/readyz`; empty: none."},
+     "Address of the status page, `/metrics`, `/healthz` and `/readyz`; empty: none."},
     {"log.level", Syntax::word, &word_at<&Config::log, &LogConfig::level>,
      "trace | debug | info | warn | error", false, "Least important events that are logged."},
     {"log.format", Syntax::word, &word_at<&Config::log, &LogConfig::format>,

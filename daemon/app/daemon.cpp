@@ -21,8 +21,11 @@
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/descriptors.hpp"
 #include "daemon/app/directories.hpp"
+#include "daemon/app/history.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
+#include "daemon/app/process_stats.hpp"
+#include "daemon/app/public_status.hpp"
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/queue_watch.hpp"
 #include "daemon/app/reload.hpp"
@@ -229,11 +232,16 @@ class DaemonImpl final : public Daemon {
                                             .error = log_->dropped_by_errors()},
                       .model_ready =
                           registration && registration->state == RegistrationState::ready,
+                      .models = model_states(delivery_->registrations()),
+                      .server = server_address(reload_->config()->tracking.uri),
+                      .process = process_stats("/proc"),
                       .now = clock_.wall(),
                       .uptime = clock_.steady() - started_},
           .serving = serving,
           .delivers = !is_tracking_server(config().destination) || !config().tracking.uri.empty(),
-          .now = clock_.steady()};
+          .now = clock_.steady(),
+          .status = [&] { return public_status(full_status(intake).body); },
+          .history = [this] { return history_.json(); }};
       return handle_probe(request, inputs);
     }};
   }
@@ -293,6 +301,11 @@ class DaemonImpl final : public Daemon {
     return senders_status_;
   }
 
+  ControlReply full_status(const ServerStats& intake) {
+    const auto config = reload_->config();
+    return handle_control("/status", status_inputs(*config, intake));
+  }
+
   void log_summary() {
     for (const ConfigProblem& warning : loaded_.warnings) notices_.push_back(warning.to_string());
     std::error_code unknown;
@@ -323,7 +336,9 @@ class DaemonImpl final : public Daemon {
   }
 
   void watch_queue() {
-    queue_watch_.look(queue_->stats());
+    const QueueStats stats = queue_->stats();
+    queue_watch_.look(stats);
+    if (history_.is_due()) history_.look(stats, delivery_->forward_status());
     queue_timer_.expires_after(kQueueCheck);
     queue_timer_.async_wait([this](auto error) {
       if (!error) watch_queue();
@@ -384,6 +399,7 @@ class DaemonImpl final : public Daemon {
 
   QueueWatch queue_watch_{clock_};
   Tap tap_{clock_};
+  History history_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;

@@ -1,10 +1,14 @@
 #include "daemon/app/metrics.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include <prometheus/text_serializer.h>
+
+#include "daemon/types/version.hpp"
 
 namespace tracelink {
 
@@ -18,6 +22,8 @@ struct Labelled {
   std::string value;  // of the label
   double number = 0;
 };
+
+using Labels = std::vector<ClientMetric::Label>;
 
 double number(std::uint64_t count) { return static_cast<double>(count); }
 
@@ -53,6 +59,44 @@ class Families {
       metric.label = {{label, labelled.value}};
       metric.counter.value = labelled.number;
     }
+  }
+  // One series of a counter that has several labels; the family is the one begun last.
+  void begin_counters(std::string name, std::string help) {
+    family(std::move(name), std::move(help), MetricType::Counter);
+  }
+  void add_counter(Labels labels, std::uint64_t count) {
+    ClientMetric& metric = families_.back().metric.emplace_back();
+    metric.label = std::move(labels);
+    metric.counter.value = number(count);
+  }
+  void counter_seconds(std::string name, std::string help, double seconds) {
+    family(std::move(name), std::move(help), MetricType::Counter)
+        .metric.emplace_back()
+        .counter.value = seconds;
+  }
+  // The same for histograms.
+  void begin_histograms(std::string name, std::string help) {
+    family(std::move(name), std::move(help), MetricType::Histogram);
+  }
+  void add_histogram(Labels labels, const DurationHistogram& histogram) {
+    ClientMetric& metric = families_.back().metric.emplace_back();
+    metric.label = std::move(labels);
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < histogram.counts().size(); ++i) {
+      below += histogram.counts()[i];
+      const bool is_last = i == histogram.bounds().size();
+      metric.histogram.bucket.push_back(
+          {below, is_last ? std::numeric_limits<double>::infinity() : histogram.bounds()[i]});
+    }
+    metric.histogram.sample_count = below;
+    metric.histogram.sample_sum = histogram.sum_seconds();
+  }
+  // A gauge whose labels are what it tells.
+  void info(std::string name, std::string help, Labels labels) {
+    ClientMetric& metric =
+        family(std::move(name), std::move(help), MetricType::Gauge).metric.emplace_back();
+    metric.label = std::move(labels);
+    metric.gauge.value = 1;
   }
   std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
 
@@ -90,6 +134,9 @@ void add_queue(Families& families, const QueueStats& queue, WallTime now) {
   families.gauge("tracelink_queue_full", "1 while requests wait or are refused for room.",
                  queue.full ? 1 : 0);
   families.counter("tracelink_queue_syncs_total", "Groups made durable.", queue.syncs);
+  families.begin_histograms("tracelink_queue_commit_seconds",
+                            "Time to write a group of records and to make it durable.");
+  families.add_histogram({}, queue.commit_time);
   families.counter("tracelink_queue_write_failures_total", "Failed operations on durable state.",
                    queue.write_failures);
   families.counter("tracelink_queue_moved_records_total",
@@ -109,6 +156,22 @@ void add_held_files(Families& families, const std::vector<HeldFile>& files) {
   }
   families.gauges("tracelink_files_held", "Files of state_dir that cannot be read now.", "reason",
                   by_kind);
+}
+
+void add_results(Families& families, const ServerStats& intake) {
+  families.begin_counters("tracelink_request_results_total", "Answers to export requests.");
+  const auto add = [&](const char* protocol, const RequestResults& results) {
+    const auto labels = [&](const char* result) {
+      return Labels{{"protocol", protocol}, {"result", result}};
+    };
+    families.add_counter(labels("stored"), results.stored);
+    families.add_counter(labels("partial"), results.partial);
+    families.add_counter(labels("overload"), results.overload);
+    families.add_counter(labels("refused"), results.refused);
+  };
+  add("grpc", intake.grpc_results);
+  add("http", intake.http_results);
+  add("json_lines", intake.json_line_results);
 }
 
 void add_intake(Families& families, const ServerStats& intake) {
@@ -150,6 +213,56 @@ void add_intake(Families& families, const ServerStats& intake) {
                  number(intake.in_flight_bytes));
 }
 
+void add_steps(Families& families, const StepCounts& steps) {
+  const auto step = [](std::size_t i) { return to_string(static_cast<DeliveryStep>(i)); };
+  families.begin_counters("tracelink_delivery_steps_total",
+                          "Answered requests of deliveries to the tracking server.");
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto labels = [&](const char* word) {
+      return Labels{{"step", step(i)}, {"class", word}};
+    };
+    families.add_counter(labels("ok"), steps[i].ok);
+    families.add_counter(labels("transient"), steps[i].transient);
+    families.add_counter(labels("configuration"), steps[i].configuration);
+    families.add_counter(labels("poison"), steps[i].poison);
+    families.add_counter(labels("unknown"), steps[i].unknown);
+  }
+  families.begin_histograms("tracelink_delivery_step_seconds",
+                            "Time from sending a request of a delivery to its answer.");
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    families.add_histogram({{"step", step(i)}}, steps[i].time);
+  }
+}
+
+void add_models(Families& families, const std::vector<ModelCount>& models) {
+  families.begin_counters("tracelink_model_traces_delivered_total",
+                          "Deliveries of traces, or parts of them, by model.");
+  for (const ModelCount& count : models) {
+    families.add_counter({{"model", count.model}}, count.delivered_traces);
+  }
+  families.begin_counters("tracelink_model_delivery_failures_total",
+                          "Attempts of traces that failed, by model.");
+  for (const ModelCount& count : models) {
+    families.add_counter({{"model", count.model}}, count.failures);
+  }
+}
+
+void add_registration(Families& families, const RegistrationCounters& counters,
+                      const ModelStates& models) {
+  families.gauges("tracelink_models", "Models of the links in use.", "state",
+                  {{"ready", number(models.ready)},
+                   {"unresolved", number(models.unresolved)},
+                   {"failed", number(models.failed)}});
+  families.counter("tracelink_registration_attempts_total",
+                   "Attempts to find, create or verify a model.", counters.attempts);
+  families.counters("tracelink_registration_failures_total",
+                    "Attempts to find, create or verify a model that failed.", "reason",
+                    {{"transient", number(counters.transient)},
+                     {"configuration", number(counters.configuration)},
+                     {"poison", number(counters.poison)},
+                     {"unknown", number(counters.unknown)}});
+}
+
 void add_delivery(Families& families, const ForwardStatus& forward, bool model_ready) {
   families.gauge("tracelink_model_ready", "1 when the deployment's model is registered.",
                  model_ready ? 1 : 0);
@@ -161,6 +274,9 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
                  number(forward.waiting_for_root.traces));
   families.counter("tracelink_traces_delivered_total", "Deliveries of traces, or parts of them.",
                    forward.counters.delivered_traces);
+  families.begin_histograms("tracelink_delivery_lag_seconds",
+                            "Time from a trace's acceptance to its delivery.");
+  families.add_histogram({}, forward.counters.lag);
   families.counter("tracelink_batches_total", "Batches that ended, well or not.",
                    forward.counters.batches);
   families.counter("tracelink_trace_pieces_total",
@@ -197,7 +313,41 @@ void add_control(Families& families, const ControlStats& control, const ControlS
                      {"timeout", number(control.timed_out + probes.timed_out)}});
 }
 
+void add_process(Families& families, const ProcessStats& process) {
+  const auto gauge = [&](const char* name, const char* help, auto value) {
+    if (value) families.gauge(name, help, static_cast<double>(*value));
+  };
+  if (process.cpu_seconds) {
+    families.counter_seconds("process_cpu_seconds_total", "User and system CPU time.",
+                             *process.cpu_seconds);
+  }
+  gauge("process_resident_memory_bytes", "Resident memory.", process.resident_bytes);
+  gauge("process_virtual_memory_bytes", "Virtual memory.", process.virtual_bytes);
+  gauge("process_threads", "Threads.", process.threads);
+  gauge("process_open_fds", "Open file descriptors.", process.open_files);
+  gauge("process_max_fds", "How many file descriptors may be open.", process.max_files);
+  gauge("process_start_time_seconds", "The start, in seconds since 1970.", process.start_time);
+}
+
 }  // namespace
+
+ModelStates model_states(const std::vector<RegistrationStatus>& statuses) {
+  const auto count = [&](RegistrationState state) {
+    return static_cast<std::uint64_t>(
+        std::ranges::count(statuses, state, &RegistrationStatus::state));
+  };
+  return {.ready = count(RegistrationState::ready),
+          .unresolved = count(RegistrationState::unresolved),
+          .failed = count(RegistrationState::failed)};
+}
+
+std::string server_address(std::string_view uri) {
+  const std::size_t scheme = uri.find("://");
+  if (scheme == std::string_view::npos) return {};
+  uri.remove_prefix(scheme + 3);
+  uri = uri.substr(0, uri.find('/'));
+  return std::string(uri.substr(uri.rfind('@') + 1));
+}
 
 std::string metrics_text(const MetricInputs& inputs) {
   Families families;
@@ -206,7 +356,11 @@ std::string metrics_text(const MetricInputs& inputs) {
   add_queue(families, inputs.queue, inputs.now);
   add_held_files(families, inputs.queue.held_files);
   add_intake(families, inputs.intake);
+  add_results(families, inputs.intake);
   add_delivery(families, inputs.forward, inputs.model_ready);
+  add_steps(families, inputs.forward.server.steps);
+  add_models(families, inputs.forward.models);
+  add_registration(families, inputs.forward.server.registrations, inputs.models);
   add_control(families, inputs.control, inputs.probes);
   families.counters("tracelink_log_lines_dropped_total", "Lines of the log that were not written.",
                     "reason",
@@ -214,6 +368,12 @@ std::string metrics_text(const MetricInputs& inputs) {
                      {"error", number(inputs.log_lines_dropped.error)}});
   families.gauge("tracelink_uptime_seconds", "Time since the start.",
                  std::chrono::duration<double>(inputs.uptime).count());
+  families.info("tracelink_build_info", "What runs.", {{"version", kVersion}});
+  if (!inputs.server.empty()) {
+    families.info("tracelink_server_info", "The tracking server, and its version once known.",
+                  {{"server", inputs.server}, {"version", inputs.forward.server.version}});
+  }
+  add_process(families, inputs.process);
   return families.text();
 }
 

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <string>
 
+#include "daemon/app/status_page.hpp"
+
 namespace tracelink {
 
 namespace {
@@ -19,6 +21,11 @@ ControlReply text_reply(int status, std::string body) {
 ControlReply handle_probe(const ControlRequest& request, const ProbeInputs& inputs) {
   if (request.method != "GET") return text_reply(405, "only GET is known here\n");
   if (request.target == "/metrics") return text_reply(200, metrics_text(inputs.metrics));
+  if (request.target == "/") {
+    return {200, std::string(status_page()), "text/html; charset=utf-8"};
+  }
+  if (request.target == "/status.json") return {200, inputs.status()};
+  if (request.target == "/history.json") return {200, inputs.history()};
   if (request.target == "/readyz") {
     return inputs.serving ? text_reply(200, "ok\n") : text_reply(503, "the socket is closed\n");
   }
@@ -31,7 +38,7 @@ ControlReply handle_probe(const ControlRequest& request, const ProbeInputs& inpu
     }
     return text_reply(200, "ok\n");
   }
-  return text_reply(404, "known are /metrics, /healthz and /readyz\n");
+  return text_reply(404, "known are /, /metrics, /healthz and /readyz\n");
 }
 
 }  // namespace tracelink

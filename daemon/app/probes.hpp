@@ -1,6 +1,7 @@
 #pragma once
 
-#include <string_view>
+#include <functional>
+#include <string>
 
 #include "daemon/app/metrics.hpp"
 #include "daemon/control/control_server.hpp"
@@ -12,9 +13,11 @@ struct ProbeInputs {
   bool serving = false;   // the intake socket is open
   bool delivers = false;  // there is a forwarder thread
   SteadyTime now;
+  // Of the status page, made when they are asked for.
+  std::function<std::string()> status, history;
 };
 
-// Answers one request at control.http (docs/metrics.md). Pure.
+// Answers one request at control.http (docs/metrics.md).
 ControlReply handle_probe(const ControlRequest& request, const ProbeInputs& inputs);
 
 }  // namespace tracelink

@@ -52,7 +52,7 @@ void Shutdown::on_signal(int signal) {
 void Shutdown::begin(const std::string& reason, std::chrono::milliseconds grace) {
   if (std::exchange(stopping_, true)) return;
   LogEvent("stopping")
-      .word("reason", reason)
+      .text("reason", reason)
       .number("grace_ms", static_cast<std::uint64_t>(grace.count()))
       .info();
   drain_until_ = clock_.steady() + grace;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <unistd.h>
 
@@ -114,6 +116,24 @@ ordered_json waiting_for_root_json(const WaitingForRoot& waiting) {
           {"last_at", utc_iso(waiting.last)}};
 }
 
+// What deliveries came to since the start of the process.
+ordered_json delivery_json(const ForwardStatus& forward) {
+  const ForwardCounters& counters = forward.counters;
+  const auto& lags = counters.lag.counts();
+  ordered_json models = ordered_json::array();
+  for (const ModelCount& count : forward.models) {
+    models.push_back(
+        {{"model", count.model}, {"traces", count.delivered_traces}, {"failures", count.failures}});
+  }
+  return {{"traces", counters.delivered_traces},
+          {"failures",
+           counters.transient + counters.configuration + counters.poison + counters.unknown},
+          {"lag_s",
+           {{"sum", counters.lag.sum_seconds()},
+            {"count", std::accumulate(lags.begin(), lags.end(), std::uint64_t{0})}}},
+          {"models", std::move(models)}};
+}
+
 ordered_json relinks_json(const StatusInputs& inputs) {
   ordered_json relinks = ordered_json::array();
   const auto model_of = [&](const LinkHash& link) {
@@ -183,6 +203,7 @@ ordered_json status_json(const StatusInputs& inputs) {
         {"state", word(forwarder.server.state)}}},
       {"queue", queue_json(queue, inputs.now)},
       {"spans", spans_json(queue)},
+      {"delivery", delivery_json(forwarder)},
       {"rejected_spans", inputs.intake.rejected_spans},
       {"repaired_ends", inputs.intake.repaired_ends},
       {"replaced_characters", inputs.intake.replaced_utf8 + inputs.intake.replaced_surrogates},

@@ -32,7 +32,7 @@ Tap::Batch Tap::batch_of(const std::vector<Record>& records) const {
 }
 
 void Tap::add(Batch batch) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (batch.entries.empty()) {  // who watches again is told how many there were
     last_ += batch.count;
     entries_.clear();
@@ -51,7 +51,7 @@ void Tap::add(Batch batch) {
 
 Tap::View Tap::after(std::optional<std::uint64_t> number) {
   watched_until_ = (clock_.steady() + kWatched).time_since_epoch().count();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   View view;
   view.next = last_;
   if (!number) return view;

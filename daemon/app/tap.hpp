@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
+#include "daemon/base/mutex.hpp"
 #include "daemon/types/record.hpp"
 
 namespace tracelink {
@@ -53,14 +53,14 @@ class Tap {
   View after(std::optional<std::uint64_t> number);
 
  private:
-  std::uint64_t first_number() const { return last_ - entries_.size() + 1; }
+  std::uint64_t first_number() const REQUIRES(mutex_) { return last_ - entries_.size() + 1; }
 
   const Clock& clock_;
   std::atomic<SteadyTime::rep> watched_until_{0};
-  std::mutex mutex_;  // guards the rest
-  std::deque<std::shared_ptr<const Entry>> entries_;
-  std::size_t bytes_ = 0;  // of their spans
-  std::uint64_t last_ = 0;
+  Mutex mutex_;
+  std::deque<std::shared_ptr<const Entry>> entries_ GUARDED_BY(mutex_);
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;  // of their spans
+  std::uint64_t last_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace tracelink

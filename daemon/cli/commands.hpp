@@ -10,6 +10,7 @@ namespace tracelink::cli {
 // `context` and `exit_code` outlive the parse.
 void add_status(CLI::App& app, const Context& context, int& exit_code);
 void add_tap(CLI::App& app, const Context& context, int& exit_code);
+void add_top(CLI::App& app, const Context& context, int& exit_code);
 void add_reload(CLI::App& app, const Context& context, int& exit_code);
 void add_upgrade(CLI::App& app, const Context& context, int& exit_code);
 void add_doctor(CLI::App& app, const Context& context, int& exit_code);

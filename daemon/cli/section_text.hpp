@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/cli/terminal.hpp"
+#include "daemon/cli/text_layout.hpp"
 
 namespace tracelink::cli {
 

@@ -11,7 +11,7 @@
 #include "daemon/cli/health.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/status_text.hpp"
-#include "daemon/cli/terminal.hpp"
+#include "daemon/cli/text_layout.hpp"
 
 namespace tracelink::cli {
 

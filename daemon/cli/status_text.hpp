@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/clock.hpp"
-#include "daemon/cli/terminal.hpp"
+#include "daemon/cli/text_layout.hpp"
 
 namespace tracelink::cli {
 

@@ -10,7 +10,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/tap_text.hpp"
-#include "daemon/cli/terminal.hpp"
+#include "daemon/cli/text_layout.hpp"
 
 namespace tracelink::cli {
 

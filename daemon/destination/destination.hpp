@@ -8,6 +8,8 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/result.hpp"
+#include "daemon/destination/delivery_steps.hpp"
+#include "daemon/mlflow/registration/registration_counters.hpp"
 #include "daemon/mlflow/rest/failure.hpp"
 #include "daemon/mlflow/trace/trace_info.hpp"
 #include "daemon/types/ids.hpp"
@@ -53,6 +55,8 @@ struct ServerStatus {
   std::string version;                  // empty until known
   Repairs repairs{};                    // of what was given to it
   std::uint64_t run_links_refused = 0;  // traces delivered without the run that was asked for
+  StepCounts steps{};
+  RegistrationCounters registrations{};
 };
 
 // The definition behind a hash; errors as RecordSource::link().

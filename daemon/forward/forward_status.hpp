@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "daemon/base/clock.hpp"
+#include "daemon/base/histogram.hpp"
 #include "daemon/destination/destination.hpp"
+#include "daemon/forward/model_counters.hpp"
 #include "daemon/report/last_error.hpp"
 
 namespace tracelink {
@@ -36,6 +38,8 @@ struct ForwardCounters {
   std::uint64_t pieces = 0;                // of traces that were too large to be held at once
   // Attempts of a trace that ended so.
   std::uint64_t transient = 0, configuration = 0, poison = 0, unknown = 0;
+  // From the acceptance of a trace's first record to the delivery of the trace, or of a part.
+  DurationHistogram lag{kLagBounds};
 };
 
 // The delivery loop at one moment.
@@ -53,6 +57,7 @@ struct ForwardStatus {
   std::size_t dead_letters = 0;
   std::uint64_t dead_letter_bytes = 0;
   ForwardCounters counters;
+  std::vector<ModelCount> models;
   SteadyTime stepped_at{};  // the last round of the loop
   bool is_stuck = false;    // rounds are made, traces could go, and for long none has
 };

@@ -354,7 +354,9 @@ void Forwarder::publish_status() {
   status.counters.dead_lettered_traces = dead_letter_writer_.dead_lettered();
   status.counters.pieces = reader_.assembly().pieces();
   const MutexLock lock(mutex_);
+  status.models = std::move(status_.models);  // whose memory is used again for the names
   status_ = std::move(status);
+  status_.models = dispatcher_.outcome_handler().models();
 }
 
 WaitingForRoot Forwarder::waiting_for_root() const {

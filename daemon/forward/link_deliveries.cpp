@@ -11,7 +11,7 @@ constexpr std::size_t kMostLinks = 1000;
 }  // namespace
 
 void LinkDeliveries::add(const LinkHash& link, WallTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (entries_.size() >= kMostLinks && !entries_.contains(link)) {
     entries_.erase(std::ranges::min_element(
         entries_, {}, [](const auto& entry) { return entry.second.last_at; }));
@@ -22,7 +22,7 @@ void LinkDeliveries::add(const LinkHash& link, WallTime now) {
 }
 
 LinkDeliveries::Entry LinkDeliveries::of(const LinkHash& link) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = entries_.find(link);
   return found == entries_.end() ? Entry{} : found->second;
 }

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 
 #include "daemon/base/clock.hpp"
+#include "daemon/base/mutex.hpp"
 #include "daemon/types/ids.hpp"
 
 namespace tracelink {
@@ -21,8 +21,8 @@ class LinkDeliveries {
   Entry of(const LinkHash& link) const;
 
  private:
-  mutable std::mutex mutex_;
-  std::map<LinkHash, Entry> entries_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<LinkHash, Entry> entries_ GUARDED_BY(mutex_);
 };
 
 }  // namespace tracelink

@@ -66,7 +66,7 @@ std::size_t BatchInFlight::records() const {
 }
 
 OutcomeHandler::OutcomeHandler(Parts parts, Finished finished)
-    : parts_(parts), finished_(std::move(finished)) {}
+    : parts_(parts), finished_(std::move(finished)), models_(parts.source) {}
 
 void OutcomeHandler::handle(BatchInFlight flight, std::vector<Outcome> outcomes) {
   ++counters_.batches;
@@ -83,11 +83,14 @@ void OutcomeHandler::handle(BatchInFlight flight, std::vector<Outcome> outcomes)
     const Outcome& outcome = outcomes[i];
     Item& item = flight.items[i];
     count(outcome.kind);
-    if (outcome.kind != OutcomeKind::delivered) item.work.repeated = true;
+    if (outcome.kind != OutcomeKind::delivered) {
+      item.work.repeated = true;
+      ++models_.of(flight.group.link).failures;
+    }
     if (outcome.kind == OutcomeKind::configuration && !outcome.batch) {
       ++item.work.failures;  // so that the next probe is another trace
-      if (outcomes.size() > 1)
-        item.work.split_group = ++last_split_group_;  // takes no others along
+      // It takes no others along.
+      if (outcomes.size() > 1) item.work.split_group = ++last_split_group_;
     }
     if (outcome.batch && outcome.kind == OutcomeKind::poison) {
       refused.push_back(std::move(item.work));
@@ -191,6 +194,8 @@ void OutcomeHandler::delivered(Item item) {
   parts_.ledger.complete(item.completions);
   ++counters_.delivered_traces;
   link_deliveries_.add(item.work.group.link, parts_.clock.wall());
+  counters_.lag.add(parts_.clock.steady() - item.work.accepted);
+  ++models_.of(item.work.group.link).delivered_traces;
   finished_(item.work.trace_id);
 }
 

@@ -14,6 +14,7 @@
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/holds.hpp"
 #include "daemon/forward/link_deliveries.hpp"
+#include "daemon/forward/model_counters.hpp"
 #include "daemon/report/reporter.hpp"
 
 namespace tracelink {
@@ -58,6 +59,7 @@ class OutcomeHandler {
   void retry_later(TraceWork work);
 
   const ForwardCounters& counters() const { return counters_; }
+  const std::vector<ModelCount>& models() const { return models_.all(); }
   std::optional<WallTime> last_delivery_at() const { return last_delivery_at_; }
   const LinkDeliveries& link_deliveries() const { return link_deliveries_; }
 
@@ -95,6 +97,7 @@ class OutcomeHandler {
   std::optional<WallTime> last_delivery_at_;
   ForwardCounters counters_;
   LinkDeliveries link_deliveries_;
+  ModelCounters models_;
 };
 
 }  // namespace tracelink

@@ -12,6 +12,7 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/held_files.hpp"
+#include "daemon/base/histogram.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/queue/record_source.hpp"
@@ -39,6 +40,7 @@ struct QueueStats {
   std::optional<WallTime> oldest_accepted_at;
   std::uint64_t quarantine_files = 0, quarantine_bytes = 0;
   std::uint64_t syncs = 0, write_failures = 0, segments = 0;
+  DurationHistogram commit_time{kOperationBounds};  // of a group: its write and fdatasync
   // Live records that were moved out of mostly finished segments, and the room that this gave back.
   std::uint64_t moved_records = 0, reclaimed_bytes = 0;
   bool full = false;  // an append is waiting or was refused for room

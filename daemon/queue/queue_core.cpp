@@ -177,7 +177,8 @@ Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t byt
   return writer;
 }
 
-void QueueCore::publish(const SegmentWriter& writer, std::uint64_t failed_attempts) {
+void QueueCore::publish(const SegmentWriter& writer, std::uint64_t failed_attempts,
+                        std::chrono::steady_clock::duration commit_time) {
   const MutexLock lock(mutex);
   auto& segment = *segments.at(writer.id());
   segment.end = writer.durable_end();
@@ -186,6 +187,7 @@ void QueueCore::publish(const SegmentWriter& writer, std::uint64_t failed_attemp
   segment.next_sequence = writer.next_sequence();
   segment.spans_end = writer.counts().spans;
   ++syncs_;
+  commit_time_.add(commit_time);
   write_failures_ += failed_attempts;
 }
 
@@ -301,6 +303,7 @@ QueueStats QueueCore::stats() const {
   stats.quarantine_files = quarantine.files();
   stats.quarantine_bytes = quarantine.bytes();
   stats.syncs = syncs_;
+  stats.commit_time = commit_time_;
   stats.write_failures = write_failures_;
   stats.segments = segments.size();
   stats.moved_records = moved_records_;

@@ -111,7 +111,8 @@ class QueueCore {
   // unless `use_reserve`.
   Result<std::unique_ptr<SegmentWriter>> open_segment(std::uint64_t bytes, std::uint64_t records,
                                                       bool use_reserve);
-  void publish(const SegmentWriter& writer, std::uint64_t failed_attempts);
+  void publish(const SegmentWriter& writer, std::uint64_t failed_attempts,
+               std::chrono::steady_clock::duration commit_time);
   void close_segment(const SegmentWriter& writer, std::uint64_t file_bytes);
   // The segment ends where it was durable; remembered in the checkpoint before the next one opens.
   void seal_after_failure(const SegmentWriter& writer);
@@ -253,6 +254,7 @@ class QueueCore {
   std::vector<std::shared_ptr<Segment>> undeleted_ GUARDED_BY(mutex);
   std::uint64_t unsaved_entries_ GUARDED_BY(mutex) = 0;
   std::uint64_t syncs_ GUARDED_BY(mutex) = 0;
+  DurationHistogram commit_time_ GUARDED_BY(mutex){kOperationBounds};
   std::uint64_t write_failures_ GUARDED_BY(mutex) = 0;
   std::unique_ptr<Recovery> recovery_;
 };

@@ -233,11 +233,12 @@ QueueWriter::Group QueueWriter::take_group() {
 }
 
 void QueueWriter::commit(const Group& group) {
+  const SteadyTime begun = core_.clock.steady();
   std::uint64_t failures = 0;
   auto written = write(group, false);
   while (!written && ++failures < kAttempts) written = write(group, true);
   if (written) {
-    core_.publish(*active_, failures);
+    core_.publish(*active_, failures, core_.clock.steady() - begun);
   } else {
     for (std::uint64_t i = 0; i < failures; ++i) core_.count_failure();
   }

@@ -99,6 +99,7 @@ void GrpcConnection::answer(std::int32_t stream, GrpcCall& call, const Reply& re
   --unanswered_;
   if (std::exchange(call.serving, false)) --serving_;
   if (reply.ok()) set_served();
+  context_.stats.grpc_results.count(reply);
   note_state();
   respond(stream, reply);
 }

@@ -129,12 +129,14 @@ Task<bool> OtlpHttpConnection::serve(Parser& parser) {
   auto request = read_export(parser);
   if (!request) {
     ++context_.stats.invalid_requests;
+    context_.stats.http_results.count(refuse(RpcCode::invalid_argument, request.error().message));
     auto refusal = plain_error(415, RpcCode::invalid_argument, request.error().message);
     co_return co_await send(std::move(refusal), parser.is_done());
   }
   const BodyFormat format = request->format;
   const Reply reply = co_await serve_export(parser, *std::move(request));
   if (closed_by_client_) co_return false;
+  context_.stats.http_results.count(reply);
   auto http_reply = export_reply(reply, format);
   http_reply.keep_alive = parser.keep_alive();
   co_return co_await send(std::move(http_reply), parser.is_done());

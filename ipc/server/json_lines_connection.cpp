@@ -104,6 +104,7 @@ Task<bool> JsonLinesConnection::serve_line(Result<std::string> line) {
     reply = co_await exchange(std::move(body), no_experiment);
   }
   end_request();
+  context_.stats.json_line_results.count(reply);
   const std::string text = reply_line(reply);
   co_return co_await write(text);
 }

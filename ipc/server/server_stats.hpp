@@ -6,6 +6,7 @@
 #include <string>
 
 #include "daemon/base/clock.hpp"
+#include "ipc/server/request_results.hpp"
 
 namespace tracelink {
 
@@ -20,6 +21,7 @@ struct ServerStats {
   std::uint64_t tls_hellos = 0, unknown_protocols = 0;
 
   std::uint64_t grpc_requests = 0, http_requests = 0, json_line_requests = 0;
+  RequestResults grpc_results, http_results, json_line_results;  // of what was answered
   std::uint64_t invalid_requests = 0, too_large_requests = 0;
   std::uint64_t large_headers = 0;     // also chunk extensions and trailers
   std::uint64_t slow_bodies = 0;       // whose memory was taken back for others

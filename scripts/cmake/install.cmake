@@ -7,7 +7,7 @@ install(FILES systemd/sysusers.d/tracelink.conf DESTINATION lib/sysusers.d)
 install(FILES systemd/tmpfiles.d/tracelink.conf DESTINATION lib/tmpfiles.d)
 install(FILES README.md CHANGELOG.md LICENSE SECURITY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES config/tracelinkd.yaml packaging/alerts.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES config/tracelinkd.yaml packaging/alerts.yaml packaging/grafana-dashboard.json DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
 # The units name the daemon by its path, which is known when they are installed.
 install(CODE "set(source \"${PROJECT_SOURCE_DIR}/systemd\")\nset(bindir \"${CMAKE_INSTALL_BINDIR}\")")

@@ -1,6 +1,7 @@
 """packaging/alerts.yaml and docs/operations.md: the metrics and run-books that they name are there."""
 
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -17,6 +18,20 @@ RULES = {rule["alert"]: rule for rule in GROUP["rules"]}
 def headings() -> set[str]:
     page = (ROOT / "docs/operations.md").read_text()
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)}
+
+
+RULE_TESTS = ROOT / "tests/integration/prometheus/alerts_test.yaml"
+
+
+def test_each_fires_when_it_should_and_not_before():
+    ran = subprocess.run(["promtool", "test", "rules", RULE_TESTS], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_each_is_tested_both_ways():
+    cases = [case for test in yaml.safe_load(RULE_TESTS.read_text())["tests"] for case in test["alert_rule_test"]]
+    for fires in (True, False):
+        assert {case["alertname"] for case in cases if bool(case["exp_alerts"]) == fires} == RULES.keys()
 
 
 def test_a_name_is_used_once():

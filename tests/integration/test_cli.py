@@ -92,7 +92,7 @@ def test_wrong_usage_is_exit_code_2(daemon, command):
     assert daemon.tracelink(*command).code == USAGE
 
 
-@pytest.mark.parametrize("command", [["status"], ["tap"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
+@pytest.mark.parametrize("command", [["status"], ["tap"], ["top"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
                                      ["models", "create"], ["models", "get"], ["models", "list"],
                                      ["models", "search"], ["models", "traces"], ["models", "tag"], ["models", "untag"],
                                      ["models", "log-metric"], ["models", "delete"], ["models"], ["config"], ["dead-letters"],

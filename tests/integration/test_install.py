@@ -16,7 +16,7 @@ def test_everything_that_a_host_needs_goes_to_the_prefix(folder):
     doc = prefix / "share/doc/tracelink"
     assert run(prefix / "bin/tracelink", "config", "check", doc / "examples/tracelinkd.yaml") is not None
     assert {path.name for path in doc.iterdir()} == {"README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md", "docs", "examples"}
-    assert {path.name for path in (doc / "examples").iterdir()} == {"tracelinkd.yaml", "alerts.yaml"}
+    assert {path.name for path in (doc / "examples").iterdir()} == {"tracelinkd.yaml", "alerts.yaml", "grafana-dashboard.json"}
     assert (doc / "docs/configuration.md").read_text() == (ROOT / "docs/configuration.md").read_text()
 
     units = prefix / "lib/systemd/system"

@@ -101,14 +101,16 @@ void MlflowDelivery::look_up(std::size_t index) {
   const auto self = shared_from_this();
   items_[index].looked_up = true;
   const TraceId id = items_[index].delivery.trace.info.trace_id;
-  context_.client.get_trace(id, [self, index](const Answer<std::optional<KnownTrace>>& answer) {
+  const auto looked_up = [self, index](const Answer<std::optional<KnownTrace>>& answer) {
     if (const auto* failure = std::get_if<Failure>(&answer)) {
       return self->info_failed(index, *failure);
     }
     if (self->aborted_) return self->info_failed(index, *self->aborted_);
     const auto& known = std::get<std::optional<KnownTrace>>(answer);
     known ? self->found(index, known->experiment_id) : self->start_trace(index);
-  });
+  };
+  context_.client.get_trace(id,
+                            counted<std::optional<KnownTrace>>(DeliveryStep::look_up, looked_up));
 }
 
 // Only the daemon that holds the root writes state, times and link of a trace that is there.
@@ -124,17 +126,18 @@ void MlflowDelivery::start_trace(std::size_t index) {
   const auto self = shared_from_this();
   Item& item = items_[index];
   item.gave_token_usage = gives_token_usage(item.delivery);
-  context_.client.start_trace(
-      item.delivery.trace.info, context_.experiment_id, context_.model_id, item.gave_token_usage,
-      context_.metadata, [self, index](const Answer<bool>& answer) {
-        Item& started = self->items_[index];
-        if (const auto* failure = std::get_if<Failure>(&answer)) {
-          const bool exists = says_trace_exists(*failure) && !started.looked_up;
-          return exists ? self->look_up(index) : self->info_failed(index, *failure);
-        }
-        started.joins_others |= std::get<bool>(answer);
-        self->info_stored(index);
-      });
+  const auto answered = [self, index](const Answer<bool>& answer) {
+    Item& started = self->items_[index];
+    if (const auto* failure = std::get_if<Failure>(&answer)) {
+      const bool exists = says_trace_exists(*failure) && !started.looked_up;
+      return exists ? self->look_up(index) : self->info_failed(index, *failure);
+    }
+    started.joins_others |= std::get<bool>(answer);
+    self->info_stored(index);
+  };
+  context_.client.start_trace(item.delivery.trace.info, context_.experiment_id, context_.model_id,
+                              item.gave_token_usage, context_.metadata,
+                              counted<bool>(DeliveryStep::info, answered));
 }
 
 void MlflowDelivery::info_failed(std::size_t index, const Failure& failure) {
@@ -235,9 +238,11 @@ std::string MlflowDelivery::next_run(Post& post) const {
 void MlflowDelivery::send_post(const std::shared_ptr<Post>& post) {
   const auto self = shared_from_this();
   if (aborted_) return post_answered(post, *aborted_);
-  context_.client.post_spans(
-      post->experiment_id, next_body(*post),
-      [self, post](const Answer<std::monostate>& answer) { self->post_answered(post, answer); });
+  const auto answered = [self, post](const Answer<std::monostate>& answer) {
+    self->post_answered(post, answer);
+  };
+  context_.client.post_spans(post->experiment_id, next_body(*post),
+                             counted<std::monostate>(DeliveryStep::spans, answered));
 }
 
 void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
@@ -295,16 +300,17 @@ void MlflowDelivery::post_where_it_lives(const std::shared_ptr<Post>& post,
   Item& item = items_[post->items.front()];
   item.looked_up = true;
   const TraceId id = item.delivery.trace.info.trace_id;
+  const auto looked_up = [self, post, refusal](const Answer<std::optional<KnownTrace>>& answer) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) {
+      return self->post_answered(post, *failure);
+    }
+    const auto& known = std::get<std::optional<KnownTrace>>(answer);
+    if (!known) return self->post_answered(post, refusal);
+    post->experiment_id = known->experiment_id;
+    self->post_again(post);
+  };
   context_.client.get_trace(id,
-                            [self, post, refusal](const Answer<std::optional<KnownTrace>>& answer) {
-                              if (const auto* failure = std::get_if<Failure>(&answer)) {
-                                return self->post_answered(post, *failure);
-                              }
-                              const auto& known = std::get<std::optional<KnownTrace>>(answer);
-                              if (!known) return self->post_answered(post, refusal);
-                              post->experiment_id = known->experiment_id;
-                              self->post_again(post);
-                            });
+                            counted<std::optional<KnownTrace>>(DeliveryStep::look_up, looked_up));
 }
 
 void MlflowDelivery::fail(std::size_t index, const Failure& failure, bool batch) {

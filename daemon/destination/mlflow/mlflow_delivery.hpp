@@ -7,12 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/destination/destination.hpp"
 #include "daemon/destination/mlflow/request_slots.hpp"
 #include "daemon/destination/mlflow/server_texts.hpp"
 #include "daemon/destination/mlflow/spans_proof.hpp"
+#include "daemon/destination/mlflow/step_recorder.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 
 namespace tracelink {
@@ -33,6 +35,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
     RequestSlots& request_slots;
     SpansProof& proof;
     ServerTexts& texts;
+    StepRecorder& steps;
     Capabilities capabilities;
     std::string model_id;                         // empty: no link
     std::string experiment_id;                    // where traces go that exist nowhere yet
@@ -70,6 +73,10 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
     bool is_last = false;       // the request under way is the last of them
   };
 
+  template <class T>
+  AnswerHandler<T> counted(DeliveryStep step, AnswerHandler<T> handler) const {
+    return context_.steps.counted<T>(step, std::move(handler));
+  }
   void send_info(std::size_t index);
   void look_up(std::size_t index);
   void found(std::size_t index, const std::string& experiment_id);

@@ -76,18 +76,19 @@ void MlflowDelivery::link_to_run(std::size_t index) {
   context_.request_slots.enter([self, index] {
     if (self->aborted_) return self->after_spans_failed(index, *self->aborted_);
     const PreparedTrace& trace = self->items_[index].delivery.trace;
-    self->context_.client.link_to_run(
-        trace.info.trace_id, trace.run_id, [self, index](const Answer<std::monostate>& answer) {
-          const auto* failure = std::get_if<Failure>(&answer);
-          if (failure != nullptr && failure->failure_class == FailureClass::transient) {
-            return self->after_spans_failed(index, *failure);
-          }
-          if (failure != nullptr && self->context_.run_refused) {
-            self->context_.run_refused(self->items_[index].delivery.trace.run_id, *failure);
-          }
-          self->context_.request_slots.release();
-          self->finish(index, delivered());
-        });
+    const auto answered = [self, index](const Answer<std::monostate>& answer) {
+      const auto* failure = std::get_if<Failure>(&answer);
+      if (failure != nullptr && failure->failure_class == FailureClass::transient) {
+        return self->after_spans_failed(index, *failure);
+      }
+      if (failure != nullptr && self->context_.run_refused) {
+        self->context_.run_refused(self->items_[index].delivery.trace.run_id, *failure);
+      }
+      self->context_.request_slots.release();
+      self->finish(index, delivered());
+    };
+    self->context_.client.link_to_run(trace.info.trace_id, trace.run_id,
+                                      self->counted<std::monostate>(DeliveryStep::run, answered));
   });
 }
 
@@ -96,13 +97,15 @@ void MlflowDelivery::sum_stored_tokens(std::size_t index) {
   const auto self = shared_from_this();
   if (aborted_) return after_spans_failed(index, *aborted_);
   const TraceId id = items_[index].delivery.trace.info.trace_id;
-  context_.client.read_trace(id, [self, index](const Answer<std::optional<StoredTrace>>& answer) {
+  const auto read = [self, index](const Answer<std::optional<StoredTrace>>& answer) {
     const auto* failure = std::get_if<Failure>(&answer);
     if (failure != nullptr && (self->aborted_ || may_pass(*failure))) {
       return self->after_spans_failed(index, *failure);
     }
     self->write_after_spans(index, failure == nullptr ? std::get<0>(answer) : std::nullopt);
-  });
+  };
+  context_.client.read_trace(id,
+                             counted<std::optional<StoredTrace>>(DeliveryStep::read_back, read));
 }
 
 // Precondition: holds a request slot. Nothing to write is success.
@@ -132,7 +135,8 @@ void MlflowDelivery::write_after_spans(std::size_t index,
   };
   if (metadata.empty()) return answered(std::monostate{});
   if (aborted_) return answered(*aborted_);
-  context_.client.end_trace(info, std::move(metadata), answered);
+  context_.client.end_trace(info, std::move(metadata),
+                            counted<std::monostate>(DeliveryStep::end, answered));
 }
 
 void MlflowDelivery::after_spans_failed(std::size_t index, const Failure& failure) {

@@ -44,38 +44,38 @@ void MlflowDelivery::read_back(const std::shared_ptr<Post>& post) {
 void MlflowDelivery::read_back_info(const std::shared_ptr<Post>& post, std::size_t index) {
   const auto self = shared_from_this();
   const TraceId id = items_[index].delivery.trace.info.trace_id;
-  context_.client.get_trace(id,
-                            [self, post, index](const Answer<std::optional<KnownTrace>>& answer) {
-                              if (const auto* failure = std::get_if<Failure>(&answer)) {
-                                return self->read_back_failed(post, *failure);
-                              }
-                              const auto& known = std::get<std::optional<KnownTrace>>(answer);
-                              if (!known || !known->has_spans)
-                                return self->post_refuted(post, index);
-                              self->context_.proof.proven();
-                              self->post_stored(post);
-                            });
+  const auto read = [self, post, index](const Answer<std::optional<KnownTrace>>& answer) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) {
+      return self->read_back_failed(post, *failure);
+    }
+    const auto& known = std::get<std::optional<KnownTrace>>(answer);
+    if (!known || !known->has_spans) return self->post_refuted(post, index);
+    self->context_.proof.proven();
+    self->post_stored(post);
+  };
+  context_.client.get_trace(id, counted<std::optional<KnownTrace>>(DeliveryStep::read_back, read));
 }
 
 // A trace that is not shown proves nothing where another client may have promised more spans.
 void MlflowDelivery::read_back_spans(const std::shared_ptr<Post>& post, std::size_t index) {
   const auto self = shared_from_this();
   const TraceId id = items_[index].delivery.trace.info.trace_id;
-  context_.client.read_trace(
-      id, [self, post, index](const Answer<std::optional<StoredTrace>>& answer) {
-        if (const auto* failure = std::get_if<Failure>(&answer)) {
-          // A server without this route shows at least the trace's info.
-          if (failure->http_status == 404) return self->read_back_info(post, index);
-          return self->read_back_failed(post, *failure);
-        }
-        const Item& item = self->items_[index];
-        const auto& stored = std::get<std::optional<StoredTrace>>(answer);
-        const bool shown = stored && shows_all(*stored, item.delivery.trace.otlp);
-        const bool ought = stored || (item.info_stored && promises_spans(item.delivery.trace.info));
-        if (!shown && ought) return self->post_refuted(post, index);
-        if (shown) self->context_.proof.proven();
-        self->post_stored(post);
-      });
+  const auto read = [self, post, index](const Answer<std::optional<StoredTrace>>& answer) {
+    if (const auto* failure = std::get_if<Failure>(&answer)) {
+      // A server without this route shows at least the trace's info.
+      if (failure->http_status == 404) return self->read_back_info(post, index);
+      return self->read_back_failed(post, *failure);
+    }
+    const Item& item = self->items_[index];
+    const auto& stored = std::get<std::optional<StoredTrace>>(answer);
+    const bool shown = stored && shows_all(*stored, item.delivery.trace.otlp);
+    const bool ought = stored || (item.info_stored && promises_spans(item.delivery.trace.info));
+    if (!shown && ought) return self->post_refuted(post, index);
+    if (shown) self->context_.proof.proven();
+    self->post_stored(post);
+  };
+  context_.client.read_trace(id,
+                             counted<std::optional<StoredTrace>>(DeliveryStep::read_back, read));
 }
 
 // Some traces cannot be read although they are stored; the next POST has another witness.

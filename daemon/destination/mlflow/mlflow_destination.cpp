@@ -44,7 +44,8 @@ MlflowDestination::MlflowDestination(Options options, HttpClient& http, Tracking
       clock_(clock),
       probe_(client, registrar, reporter, clock, random),
       request_slots_(std::max<std::size_t>(options_.connections, 1)),
-      proof_(client, clock) {}
+      proof_(client, clock),
+      steps_(clock) {}
 
 MlflowDestination::~MlflowDestination() = default;
 
@@ -98,6 +99,7 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
       .request_slots = request_slots_,
       .proof = proof_,
       .texts = texts_,
+      .steps = steps_,
       .capabilities = *probe_.capabilities(),
       .model_id = to->model_id,
       .experiment_id = to->experiment_id,
@@ -131,6 +133,8 @@ ServerStatus MlflowDestination::server() const {
   ServerStatus status = probe_.status();
   status.repairs = texts_.repairs;
   status.run_links_refused = run_links_refused_;
+  status.steps = steps_.counts();
+  status.registrations = registrar_.counters();
   return status;
 }
 

@@ -18,6 +18,7 @@
 #include "daemon/destination/mlflow/server_probe.hpp"
 #include "daemon/destination/mlflow/server_texts.hpp"
 #include "daemon/destination/mlflow/spans_proof.hpp"
+#include "daemon/destination/mlflow/step_recorder.hpp"
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/registration/registration.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
@@ -76,6 +77,7 @@ class MlflowDestination final : public Destination {
   RequestSlots request_slots_;
   SpansProof proof_;
   ServerTexts texts_;
+  StepRecorder steps_;
   std::uint64_t run_links_refused_ = 0;
   std::vector<std::weak_ptr<MlflowDelivery>> deliveries_;
   std::deque<std::pair<Done, std::vector<Outcome>>> finished_;

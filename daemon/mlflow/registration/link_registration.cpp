@@ -33,6 +33,20 @@ Failure passing_failure(FailureClass failure_class, std::string message) {
   return failure;
 }
 
+std::uint64_t& of_class(RegistrationCounters& counters, FailureClass failure_class) {
+  switch (failure_class) {
+    case FailureClass::transient:
+      return counters.transient;
+    case FailureClass::configuration:
+      return counters.configuration;
+    case FailureClass::poison:
+      return counters.poison;
+    case FailureClass::unknown:
+      return counters.unknown;
+  }
+  return counters.unknown;
+}
+
 std::string random_hex(RandomSource& random) {
   std::array<char, 33> text{};
   std::snprintf(text.data(), text.size(), "%016llx%016llx",
@@ -103,6 +117,7 @@ AnswerHandler<T> LinkRegistration::then(std::function<void(T)> next) {
 }
 
 void LinkRegistration::begin() {
+  ++environment_.counters.attempts;
   portable_name_taken_ = false;
   was_quiet_ = false;
   finalized_id_.clear();
@@ -382,6 +397,7 @@ void LinkRegistration::remember_result(const ResolvedModel& resolved) {
 }
 
 void LinkRegistration::fail(Failure failure) {
+  ++of_class(environment_.counters, failure.failure_class);
   const bool known = status_.model && !stored_.model_id.empty();
   status_.state = failure.is_permanent() ? RegistrationState::failed
                   : known                ? RegistrationState::ready

@@ -25,6 +25,7 @@ class LinkRegistration {
     const Clock& clock;
     RandomSource& random;
     std::function<void(const RegistrationStatus&)> on_change;
+    RegistrationCounters counters;  // of all links
   };
 
   LinkRegistration(Environment& environment, const LinkHash& hash, const LinkDefinition& link,

@@ -55,7 +55,7 @@ struct Registrar::Impl {
 
 Registrar::Registrar(Options options, TrackingClient& client, FileSystem& fs, const Clock& clock,
                      RandomSource& random)
-    : impl_(new Impl{{options, client, ModelStore(fs, options.directory), clock, random, {}},
+    : impl_(new Impl{{options, client, ModelStore(fs, options.directory), clock, random, {}, {}},
                      {},
                      {},
                      {},
@@ -105,6 +105,8 @@ std::vector<RegistrationStatus> Registrar::all() const {
   for (const auto& entry : impl_->registrations) statuses.push_back(entry.second.status());
   return statuses;
 }
+
+RegistrationCounters Registrar::counters() const { return impl_->environment.counters; }
 
 void Registrar::server_changed() {
   for (auto& entry : impl_->registrations) entry.second.verify_again();

@@ -12,6 +12,7 @@
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/held_files.hpp"
 #include "daemon/base/random_source.hpp"
+#include "daemon/mlflow/registration/registration_counters.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 #include "daemon/types/ids.hpp"
 #include "daemon/types/link_definition.hpp"
@@ -75,6 +76,7 @@ class Registrar {
   const ResolvedModel* ready(const LinkHash& hash);
   std::optional<RegistrationStatus> status(const LinkHash& hash) const;  // nothing: not wanted
   std::vector<RegistrationStatus> all() const;                           // of every wanted link
+  RegistrationCounters counters() const;
   void server_changed();     // after a reconnection: verify all again before the next delivery
   void verify_when_asked();  // it may have changed unseen: each link when ready() is next asked
   void verify_again(const LinkHash& hash);     // a delivery was refused for its model or experiment

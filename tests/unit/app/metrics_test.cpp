@@ -21,6 +21,15 @@ MetricInputs inputs() {
   inputs.now = WallTime(std::chrono::seconds(100));
   inputs.queue.oldest_accepted_at = WallTime(std::chrono::seconds(40));
   inputs.forward.server.state = ServerStatus::State::up;
+  inputs.forward.server.version = "3.18.0";
+  inputs.server = "mlflow:5000";
+  inputs.process = {.cpu_seconds = 1.5,
+                    .resident_bytes = 4096,
+                    .virtual_bytes = 8192,
+                    .threads = 7,
+                    .open_files = 9,
+                    .max_files = 1024,
+                    .start_time = 50};
   return inputs;
 }
 
@@ -41,11 +50,57 @@ TEST(Metrics, HaveTheTermsOfTheBalance) {
   }
 }
 
+TEST(Metrics, BucketsOfAHistogramAddUp) {
+  MetricInputs all = inputs();
+  all.queue.commit_time.add(std::chrono::milliseconds(1));
+  all.queue.commit_time.add(std::chrono::milliseconds(7));
+  all.queue.commit_time.add(std::chrono::minutes(1));
+  const std::string text = metrics_text(all);
+  for (const char* line : {"tracelink_queue_commit_seconds_bucket{le=\"0.001\"} 1",
+                           "tracelink_queue_commit_seconds_bucket{le=\"0.01\"} 2",
+                           "tracelink_queue_commit_seconds_bucket{le=\"30\"} 2",
+                           "tracelink_queue_commit_seconds_bucket{le=\"+Inf\"} 3",
+                           "tracelink_queue_commit_seconds_count 3",
+                           "# TYPE tracelink_queue_commit_seconds histogram"}) {
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+  }
+}
+
+TEST(Metrics, TellTheProtocolTheStepTheModelAndTheServer) {
+  MetricInputs all = inputs();
+  all.intake.http_results.partial = 2;
+  all.forward.server.steps[static_cast<std::size_t>(DeliveryStep::spans)].transient = 3;
+  all.forward.models = {{"agent\n\"1\"", 4, 5}};
+  all.forward.server.registrations = {
+      .attempts = 6, .transient = 0, .configuration = 1, .poison = 0, .unknown = 0};
+  all.models = {.ready = 2, .unresolved = 1, .failed = 0};
+  const std::string text = metrics_text(all);
+  for (const char* line :
+       {"tracelink_request_results_total{protocol=\"http\",result=\"partial\"} 2",
+        "tracelink_delivery_steps_total{step=\"spans\",class=\"transient\"} 3",
+        R"(tracelink_model_traces_delivered_total{model="agent\n\"1\""} 4)",
+        R"(tracelink_model_delivery_failures_total{model="agent\n\"1\""} 5)",
+        "tracelink_registration_attempts_total 6",
+        "tracelink_registration_failures_total{reason=\"configuration\"} 1",
+        "tracelink_models{state=\"ready\"} 2",
+        "tracelink_server_info{server=\"mlflow:5000\",version=\"3.18.0\"} 1",
+        "process_cpu_seconds_total 1.5", "process_open_fds 9"}) {
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+  }
+}
+
+TEST(Metrics, TheLabelOfAServerHasNoCredentials) {
+  EXPECT_EQ(server_address("https://mlflow.example:8443/prefix"), "mlflow.example:8443");
+  EXPECT_EQ(server_address("http://ada:secret@mlflow:5000"), "mlflow:5000");
+  EXPECT_EQ(server_address("http://[::1]:5000"), "[::1]:5000");
+  EXPECT_EQ(server_address(""), "");
+}
+
 TEST(Metrics, AreAllOnThePageAndNoOther) {
   std::set<std::string> on_page;
   std::ifstream page(TRACELINK_METRICS_PAGE);
   for (std::string line; std::getline(page, line);) {
-    if (!line.starts_with("| `tracelink_")) continue;
+    if (!line.starts_with("| `tracelink_") && !line.starts_with("| `process_")) continue;
     std::istringstream cells(line);
     std::string bar, name, type;
     cells >> bar >> name >> bar >> type;

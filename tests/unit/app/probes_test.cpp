@@ -11,6 +11,8 @@ class ProbesTest : public testing::Test {
     inputs.now = SteadyTime(std::chrono::hours(1));
     inputs.metrics.forward.stepped_at = inputs.now;
     inputs.serving = inputs.delivers = true;
+    inputs.status = [] { return std::string("{\"now\": 1}"); };
+    inputs.history = [] { return std::string("{\"then\": 1}"); };
   }
   int status(const std::string& target, const std::string& method = "GET") const {
     return handle_probe({method, target, ""}, inputs).status;
@@ -60,6 +62,26 @@ TEST_F(ProbesTest, ReadinessEndsWithTheSocket) {
 TEST_F(ProbesTest, AreReadOnly) {
   EXPECT_EQ(status("/metrics", "POST"), 405);
   EXPECT_EQ(status("/status"), 404);
+}
+
+TEST_F(ProbesTest, ThePageHasItsDocumentsBesideIt) {
+  const ControlReply page = handle_probe({"GET", "/", ""}, inputs);
+  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+  for (const char* name : {"status.json", "history.json"}) {
+    EXPECT_NE(page.body.find("\"" + std::string(name) + "\""), std::string::npos) << name;
+  }
+  EXPECT_EQ(handle_probe({"GET", "/status.json", ""}, inputs).body, "{\"now\": 1}");
+  EXPECT_EQ(handle_probe({"GET", "/history.json", ""}, inputs).body, "{\"then\": 1}");
+  EXPECT_EQ(status("/status.json", "POST"), 405);
+}
+
+TEST_F(ProbesTest, ThePageNeedsNothingFromElsewhere) {
+  const std::string page = handle_probe({"GET", "/", ""}, inputs).body;
+  EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
+  for (const char* text :
+       {"https://", "innerHTML", "insertAdjacentHTML", "document.write", "eval("}) {
+    EXPECT_EQ(page.find(text), std::string::npos) << text;
+  }
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ class MlflowDeliveryTest : public ::testing::Test {
                                     .request_slots = request_slots,
                                     .proof = proof,
                                     .texts = texts,
+                                    .steps = steps,
                                     .capabilities = capabilities,
                                     .model_id = model_id,
                                     .experiment_id = "5",
@@ -140,6 +141,7 @@ class MlflowDeliveryTest : public ::testing::Test {
   FakeClock clock;
   SpansProof proof{client, clock};
   ServerTexts texts;
+  StepRecorder steps{clock};
   Capabilities capabilities;
   std::string model_id = "m-1";
   std::uint64_t max_post_bytes = 1u << 20;
@@ -157,6 +159,21 @@ TEST_F(MlflowDeliveryTest, TheInfoGoesBeforeTheSpans) {
   EXPECT_EQ(server.traces["1"].state, "OK");
   EXPECT_EQ(server.traces["1"].experiment, "5");
   EXPECT_EQ(server.post_experiments, Calls{"5"});
+}
+
+TEST_F(MlflowDeliveryTest, RequestsAreCountedByStepAndClass) {
+  server.refuse("start 2", MlflowServer::error(403, "PERMISSION_DENIED", "no"));
+  prove_again();
+  deliver({delivery(1), delivery(2), delivery(3, Mode::without_root)});
+  const auto count = [this](DeliveryStep step) {
+    return steps.counts()[static_cast<std::size_t>(step)];
+  };
+  EXPECT_EQ(count(DeliveryStep::info).ok, 1u);
+  EXPECT_EQ(count(DeliveryStep::info).configuration, 1u);
+  EXPECT_EQ(count(DeliveryStep::info).time.counts().front(), 2u);
+  EXPECT_EQ(count(DeliveryStep::spans).ok, 1u);
+  EXPECT_EQ(count(DeliveryStep::read_back).ok, 1u);
+  EXPECT_EQ(count(DeliveryStep::end).ok, 0u);
 }
 
 TEST_F(MlflowDeliveryTest, EveryInfoHasTheTagsUnlessTheTraceHasThem) {

@@ -487,5 +487,19 @@ TEST_F(ForwarderRefusalsTest, AttemptsAreCountedByTheirEnd) {
   EXPECT_EQ(counters.transient + counters.poison + counters.unknown, 0u);
 }
 
+TEST_F(ForwarderRefusalsTest, DeliveriesAreCountedByModelAndByLag) {
+  fail_in_experiment_seven(misconfigured(FailureScope::experiment));
+  accept(1);
+  accept(2, {.link = 'b', .experiment = "7"});
+  run();
+  const ForwardStatus status = forwarder->status();
+  ASSERT_EQ(status.models.size(), 2u);
+  EXPECT_EQ(status.models[0].model + " " + status.models[1].model, "model-a model-b");
+  EXPECT_EQ(status.models[0].delivered_traces, 1u);
+  EXPECT_EQ(status.models[1].failures, 1u);
+  EXPECT_DOUBLE_EQ(status.counters.lag.sum_seconds(),
+                   std::chrono::duration<double>(options.trace_grace).count());
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -53,6 +53,7 @@ TEST_F(HttpServer, AcknowledgesProtobufOnOneConnectionAgainAndAgain) {
   EXPECT_TRUE(stats().last_request_at);
   EXPECT_EQ(sink().requests()[0].experiment, "5");
   EXPECT_EQ(stats().http_requests, 3u);
+  EXPECT_EQ(stats().http_results.stored, 3u);
 }
 
 TEST_F(HttpServer, TakesPipelinedRequests) {

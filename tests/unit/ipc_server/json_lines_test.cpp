@@ -19,6 +19,8 @@ TEST_F(JsonLines, AnswersEachLineWithOneLine) {
   EXPECT_EQ(client.receive_until("\n"), "{}\n");
   EXPECT_EQ(sink().requests().size(), 2u);
   EXPECT_EQ(stats().json_line_requests, 4u);
+  EXPECT_EQ(stats().json_line_results.stored, 3u);
+  EXPECT_EQ(stats().json_line_results.refused, 1u);
   EXPECT_EQ(stats().in_flight_bytes, 0u);
 }
 

@@ -15,6 +15,19 @@ TEST_F(RegistrarTest, CreatesSettlesFinalizesAndLooksOnceMore) {
   EXPECT_EQ(mlflow.ids_with("READY"), Ids{replica.ready_id()});
 }
 
+TEST_F(RegistrarTest, AttemptsAreCountedWithTheirFailures) {
+  bool once = false;
+  mlflow.refuse = [&once](const std::string&) -> std::optional<HttpResponse> {
+    if (std::exchange(once, true)) return std::nullopt;
+    return HttpResponse{503, {}, ""};
+  };
+  replica.run_until_ready();
+  const RegistrationCounters counters = replica.registrar().counters();
+  EXPECT_EQ(counters.attempts, 2u);
+  EXPECT_EQ(counters.transient, 1u);
+  EXPECT_EQ(counters.configuration + counters.poison + counters.unknown, 0u);
+}
+
 TEST_F(RegistrarTest, TheNewModelHasAllOfTheDefinition) {
   replica.link.type = "agent";
   replica.link.source_run_id = "r1";

@@ -1,5 +1,7 @@
 #include "daemon/queue/queue.hpp"
 
+#include <numeric>
+
 #include <gtest/gtest.h>
 
 #include "daemon/queue/record_format.hpp"
@@ -37,6 +39,8 @@ TEST_F(QueueTest, RecordsOfOneRequestBecomeDurableWithOneSync) {
   const auto before = queue->stats().syncs;
   ASSERT_TRUE(append({record(0), record(1), record(2)}));
   EXPECT_EQ(queue->stats().syncs, before + 1);
+  const auto commits = queue->stats().commit_time.counts();
+  EXPECT_EQ(std::accumulate(commits.begin(), commits.end(), std::uint64_t{0}), before + 1);
 }
 
 TEST_F(QueueTest, ReopeningContinuesSequenceAndSegmentIds) {
