@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -20,6 +21,10 @@ using Json = nlohmann::ordered_json;
 
 // Invalid UTF-8 becomes U+FFFD.
 std::string to_text(const Json& json);
+
+// Null if `text` is no JSON, or nested more than 64 deep: what is written again is written by
+// recursion.
+Json parse_shallow(std::string_view text);
 
 // [{"key": …, "value": …}, …]
 Json key_values(const std::map<std::string, std::string>& values);
