@@ -20,6 +20,7 @@
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/descriptors.hpp"
 #include "daemon/app/directories.hpp"
+#include "daemon/app/mlflow_front.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/queue_sink.hpp"
@@ -118,7 +119,11 @@ class DaemonImpl final : public Daemon {
     delivery_ = std::move(*delivery);
     want_active_models();
     reload_.emplace(loaded_, load_, *active_, *delivery_);
-    sink_.emplace(*queue_, clock_, *active_, queue_watch_);
+    if (!config().listen.mlflow.empty()) {
+      mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
+    }
+    sink_.emplace(*queue_, clock_, *active_, queue_watch_,
+                  mlflow_front_ ? &mlflow_front_->stored_spans() : nullptr);
     return {};
   }
 
@@ -144,6 +149,10 @@ class DaemonImpl final : public Daemon {
     socket_activated_ = !descriptors->empty();
     options.describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); };
     options.on_warning = [this](const std::string& message) { warn_of_client(message); };
+    if (mlflow_front_) {
+      options.mlflow = mlflow_front_->open(
+          [this](std::string notice) { notices_.push_back(std::move(notice)); });
+    }
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
     server_ = std::move(*server);
@@ -318,6 +327,7 @@ class DaemonImpl final : public Daemon {
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;
   std::optional<Reload> reload_;
+  std::optional<MlflowFront> mlflow_front_;  // with listen.mlflow
   std::optional<QueueSink> sink_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<ControlServer> control_;

@@ -5,6 +5,7 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/queue/queue.hpp"
 #include "ipc/server/record_sink.hpp"
+#include "ipc/server/stored_spans.hpp"
 
 namespace tracelink {
 
@@ -12,8 +13,10 @@ namespace tracelink {
 // Threads: submit() on the io thread. Lifetime: the references outlive it.
 class QueueSink final : public RecordSink {
  public:
-  QueueSink(Queue& queue, const Clock& clock, const ActiveLinks& active, QueueWatch& watch)
-      : queue_(queue), clock_(clock), active_(active), watch_(watch) {}
+  // `stored`: null if nobody asks what is stored.
+  QueueSink(Queue& queue, const Clock& clock, const ActiveLinks& active, QueueWatch& watch,
+            StoredSpans* stored)
+      : queue_(queue), clock_(clock), active_(active), watch_(watch), stored_(stored) {}
 
   void submit(AcceptedRequest request, Done done) override;
 
@@ -22,6 +25,7 @@ class QueueSink final : public RecordSink {
   const Clock& clock_;
   const ActiveLinks& active_;
   QueueWatch& watch_;
+  StoredSpans* const stored_;
 };
 
 }  // namespace tracelink

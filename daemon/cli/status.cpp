@@ -86,6 +86,12 @@ void print_model(const json& model) {
   }
 }
 
+void print_mlflow_sdk(const json& sdk) {
+  if (text(sdk, "address").empty()) return;
+  print("mlflow sdk  http://{}  {} trace infos accepted, {} requests passed on\n",
+        text(sdk, "address"), text(sdk, "accepted_infos"), text(sdk, "relayed_requests"));
+}
+
 void print_held(const json& held) {
   print("held        {}: {}\n", text(held, "scope"), text(held, "reason"));
   print_below(text(held, "remedy"));
@@ -114,6 +120,7 @@ void print_human(const json& status) {
   print("experiment  {}  {}\n", or_dash(text(experiment, "id")), text(experiment, "name"));
   print("server      {}  {}  {}\n", text(server, "state"), or_dash(text(server, "uri")),
         text(server, "version"));
+  print_mlflow_sdk(status.value("mlflow_sdk", json::object()));
   print("queue       {}\n", queue_line(queue));
   print("spans       {}\n", conservation_line(status.at("spans")));
   print_waiting_for_root(status.value("waiting_for_root", json::object()));

@@ -4,10 +4,12 @@
 #include <compare>
 #include <cstdlib>
 #include <exception>
+#include <iterator>
 #include <map>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -15,6 +17,7 @@
 #include "ipc/server/grpc_connection.hpp"
 #include "ipc/server/http_connection.hpp"
 #include "ipc/server/json_lines_connection.hpp"
+#include "ipc/server/mlflow_connection.hpp"
 #include "ipc/server/opening_connection.hpp"
 
 namespace tracelink {
@@ -54,8 +57,8 @@ void rethrow(const std::exception_ptr& failure) {
 
 }  // namespace
 
-Server::Listener::Listener(ListeningSocket opened, asio::io_context& io)
-    : listening(std::move(opened)), acceptor(io.get_executor()) {}
+Server::Listener::Listener(ListeningSocket opened, asio::io_context& io, bool for_mlflow)
+    : listening(std::move(opened)), acceptor(io.get_executor()), is_mlflow(for_mlflow) {}
 
 Server::Server(ServerOptions options, asio::io_context& io, RecordSink& sink, const Clock& clock)
     : options_(std::move(options)),
@@ -88,15 +91,20 @@ Result<void> Server::listen() {
   if (auto ok = add_listener(std::move(first)); !ok) {
     return std::move(ok).error().within("listen.socket");
   }
-  if (options_.tcp_address.empty()) return {};
-  auto ok = add_listener(ListeningSocket::open_tcp(options_.tcp_address));
-  if (!ok) return std::move(ok).error().within("listen.tcp");
+  if (!options_.tcp_address.empty()) {
+    auto ok = add_listener(ListeningSocket::open_tcp(options_.tcp_address));
+    if (!ok) return std::move(ok).error().within("listen.tcp");
+  }
+  if (!options_.mlflow_address.empty()) {
+    auto ok = add_listener(ListeningSocket::open_tcp(options_.mlflow_address), true);
+    if (!ok) return std::move(ok).error().within("listen.mlflow");
+  }
   return {};
 }
 
-Result<void> Server::add_listener(Result<ListeningSocket> opened) {
+Result<void> Server::add_listener(Result<ListeningSocket> opened, bool is_mlflow) {
   if (!opened) return std::move(opened).error();
-  Listener& listener = listeners_.emplace_back(*std::move(opened), io_);
+  Listener& listener = listeners_.emplace_back(*std::move(opened), io_, is_mlflow);
   const int fd = ::fcntl(listener.listening.fd(), F_DUPFD_CLOEXEC, 0);
   boost::system::error_code error;
   listener.acceptor.assign(asio::generic::stream_protocol(listener.listening.family(), 0), fd,
@@ -121,7 +129,7 @@ Task<void> Server::accept_loop(Listener& listener) {
     boost::system::error_code error;
     listener.acceptor.accept(socket, error);
     if (!error) {
-      admit(std::move(socket));
+      admit(std::move(socket), listener.is_mlflow);
     } else if (error != asio::error::would_block && error != asio::error::connection_aborted) {
       ++stats_.accept_errors;
       warn("accepting a connection: " + error.message());
@@ -141,7 +149,7 @@ Task<void> Server::wait_for_room() {
   }
 }
 
-void Server::admit(StreamSocket socket) {
+void Server::admit(StreamSocket socket, bool is_mlflow) {
   Peer peer{0, kUnknownUser, kUnknownUser};
   std::optional<Reply> refusal;
   boost::system::error_code error;
@@ -149,9 +157,12 @@ void Server::admit(StreamSocket socket) {
     const auto known = peer_of(socket.native_handle());
     refusal = refusal_of(known, socket.native_handle());
     if (known) peer = *known;
+  } else {
+    // Head and body of an answer may be two writes: the second one does not wait for the client.
+    socket.set_option(asio::ip::tcp::no_delay(true), error);
   }
   if (!refusal) ++stats_.connections_accepted;
-  auto opening = std::make_shared<OpeningConnection>(std::move(socket), peer, context_);
+  auto opening = std::make_shared<OpeningConnection>(std::move(socket), peer, context_, is_mlflow);
   if (refusal) opening->refuse_all(*std::move(refusal));
   const ConnectionId id = ++last_id_;
   connections_.emplace(id, opening);
@@ -214,6 +225,10 @@ std::shared_ptr<ClientConnection> Server::make_connection(Protocol protocol,
   std::string bytes = opening.take_first_bytes();
   if (protocol == Protocol::grpc) {
     return std::make_shared<GrpcConnection>(std::move(socket), peer, context_, std::move(bytes));
+  }
+  if (protocol == Protocol::http && opening.is_mlflow()) {
+    return std::make_shared<MlflowConnection>(std::move(socket), peer, context_, *options_.mlflow,
+                                              std::move(bytes));
   }
   if (protocol == Protocol::http) {
     return std::make_shared<OtlpHttpConnection>(std::move(socket), peer, context_,
@@ -303,7 +318,11 @@ ServerStats Server::stats() const {
   return stats;
 }
 
-std::uint16_t Server::tcp_port() const { return listeners_.back().listening.tcp_port(); }
+std::uint16_t Server::tcp_port() const {
+  return std::next(listeners_.begin())->listening.tcp_port();
+}
+
+std::uint16_t Server::mlflow_port() const { return listeners_.back().listening.tcp_port(); }
 
 void Server::warn(const std::string& message) const {
   if (options_.on_warning) options_.on_warning(message);
