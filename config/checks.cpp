@@ -172,6 +172,13 @@ void complete_uri(Draft& draft) {
   }
 }
 
+// It stands in front of a tracking server.
+void check_mlflow_listener(Draft& draft) {
+  const Config& config = draft.loaded.config;
+  if (config.listen.mlflow.empty() || is_tracking_server(config.destination)) return;
+  fail(draft, "listen.mlflow", "it stands in front of a tracking server: set destination: mlflow");
+}
+
 // They become HTTP header lines.
 void check_header_values(Draft& draft) {
   const TrackingConfig& tracking = draft.loaded.config.tracking;
@@ -232,6 +239,7 @@ void complete(Draft& draft, const LoadContext& context) {
   check_model(draft, context.model_required);
   check_version_tag(draft);
   complete_uri(draft);
+  check_mlflow_listener(draft);
   check_credentials(draft);
   check_certificates(draft);
 }

@@ -60,6 +60,7 @@ struct SocketConfig {
 struct ListenConfig {
   SocketConfig socket;
   std::string tcp;
+  std::string mlflow;
   std::uint64_t max_request_bytes = 64ull << 20;
 };
 struct LimitsConfig {

@@ -157,6 +157,8 @@ constexpr auto kKeys = std::to_array<Key>({
      "Groups that may send."},
     {"listen.tcp", Syntax::loopback_address, kListen<&ListenConfig::tcp>, "", false,
      "Second listener, for SDKs that cannot dial a Unix socket. Loopback only: it knows no users."},
+    {"listen.mlflow", Syntax::loopback_address, kListen<&ListenConfig::mlflow>, "", false,
+     "Listener that is a tracking server to MLflow's SDK (MLFLOW_TRACKING_URI). Loopback only."},
     {"listen.max_request_bytes",
      Syntax::size,
      kListen<&ListenConfig::max_request_bytes>,

@@ -99,6 +99,7 @@ std::string describe_intake(const Config& config, const ActiveLinks& active,
                         "http POST /v1/traces", "json lines"}},
                       {"tracking_uri", config.tracking.uri},
                       {"loopback", config.listen.tcp},
+                      {"mlflow", config.listen.mlflow},
                       {"model",
                        {{"id", ready ? registration->model->model_id : asked.id},
                         {"name", ready ? registration->model->name : name}}}}

@@ -22,6 +22,7 @@
 #include "daemon/app/descriptors.hpp"
 #include "daemon/app/directories.hpp"
 #include "daemon/app/history.hpp"
+#include "daemon/app/mlflow_front.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/process_stats.hpp"
@@ -137,7 +138,11 @@ class DaemonImpl final : public Daemon {
     delivery_ = std::move(*delivery);
     want_active_models();
     reload_.emplace(loaded_, load_, *active_, *delivery_);
-    sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_);
+    if (!config().listen.mlflow.empty()) {
+      mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
+    }
+    sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_,
+                  mlflow_front_ ? &mlflow_front_->stored_spans() : nullptr);
     return {};
   }
 
@@ -168,6 +173,10 @@ class DaemonImpl final : public Daemon {
     options.describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); };
     options.status = [this] { return senders_status(); };
     options.on_warning = [this](const std::string& message) { warn_of_client(message); };
+    if (mlflow_front_) {
+      options.mlflow = mlflow_front_->open(
+          [this](std::string notice) { notices_.push_back(std::move(notice)); });
+    }
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
     server_ = std::move(*server);
@@ -404,6 +413,7 @@ class DaemonImpl final : public Daemon {
   std::unique_ptr<ActiveLinks> active_;
   std::unique_ptr<Delivery> delivery_;
   std::optional<Reload> reload_;
+  std::optional<MlflowFront> mlflow_front_;  // with listen.mlflow
   std::optional<QueueSink> sink_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<ControlServer> control_;

@@ -164,6 +164,15 @@ Result<void> Delivery::call(std::function<void()> work) {
   return {};
 }
 
+void Delivery::post(std::function<void()> work) {
+  if (!forwarder_) return work();
+  (void)forwarder_->post(std::move(work));
+}
+
+void Delivery::hurry(std::optional<TraceId> id) {
+  if (forwarder_) forwarder_->hurry(id);
+}
+
 const DeadLetterStore& Delivery::dead_letters() const { return *dead_letters_; }
 
 Result<void> Delivery::replay_dead_letter(const std::string& id) {

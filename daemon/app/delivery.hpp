@@ -68,6 +68,11 @@ class Delivery {
   // forwarded) and waits for it. `closed`: it was not run; `timeout`: it may still be. What it uses
   // is shared with it.
   Result<void> call(std::function<void()> work);
+  // Runs `work` on the forwarder thread (on the caller's, if nothing is forwarded) without waiting;
+  // not at all if delivery has ended.
+  void post(std::function<void()> work);
+  // Forwarder::hurry()
+  void hurry(std::optional<TraceId> id);
   const DeadLetterStore& dead_letters() const;
   // DeadLetterCommands, and the errors of call().
   Result<void> replay_dead_letter(const std::string& id);

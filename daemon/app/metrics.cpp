@@ -195,6 +195,11 @@ void add_intake(Families& families, const ServerStats& intake) {
   families.counter("tracelink_spans_repaired_total",
                    "Spans that ended before they began, stored as ending then.",
                    intake.repaired_ends);
+  families.counter("tracelink_trace_infos_accepted_total",
+                   "Trace infos of MLflow SDKs on stable storage.", intake.accepted_infos);
+  families.counter("tracelink_requests_relayed_total",
+                   "Requests of MLflow SDKs that were passed on to the tracking server.",
+                   intake.relayed_requests);
   families.counters(
       "tracelink_characters_replaced_total",
       "Parts of texts that were no Unicode, stored as U+FFFD.", "reason",

@@ -58,6 +58,12 @@ CurlOptions curl_options_of(const Config& config) {
                      .connections_per_host = static_cast<long>(config.forward.connections)};
 }
 
+CurlOptions relay_options_of(const Config& config) {
+  CurlOptions options = curl_options_of(config);
+  options.client_cert_file.clear();
+  return options;
+}
+
 Credentials credentials_of(const Config& config) {
   return {.username = config.tracking.username,
           .password = config.tracking.password,
@@ -108,6 +114,7 @@ ServerOptions server_options_of(const Config& config) {
       .group = socket.group};
   options.peers = {.allow_uids = socket.allow_uids, .allow_gids = socket.allow_gids};
   options.tcp_address = config.listen.tcp;
+  options.mlflow_address = config.listen.mlflow;
   options.max_request_bytes = config.listen.max_request_bytes;
   options.memory_bytes = config.limits.memory;
   options.max_connections = config.limits.connections;

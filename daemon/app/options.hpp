@@ -16,6 +16,8 @@ namespace tracelink {
 LinkDefinition link_of(const Config& config);
 QueueOptions queue_options_of(const Config& config);
 CurlOptions curl_options_of(const Config& config);
+// Of requests that are passed on: they are lent none of the daemon's credentials.
+CurlOptions relay_options_of(const Config& config);
 Credentials credentials_of(const Config& config);
 TrackingOptions tracking_options_of(const Config& config);
 Registrar::Options registrar_options_of(const Config& config);

@@ -39,6 +39,7 @@ std::string text_of(const Successor& successor) {
   };
   add(successor.socket_activated ? "systemd=" : "local=", successor.sockets.local);
   add("tcp=", successor.sockets.tcp);
+  add("mlflow=", successor.sockets.mlflow);
   return text;
 }
 
@@ -54,6 +55,7 @@ Successor take_inheritance() {
   inherited.socket_activated = inherited.sockets.local.has_value();
   if (!inherited.socket_activated) inherited.sockets.local = descriptor_of(text, "local=");
   inherited.sockets.tcp = descriptor_of(text, "tcp=");
+  inherited.sockets.mlflow = descriptor_of(text, "mlflow=");
   return inherited;
 }
 

@@ -82,8 +82,12 @@ Result<Variables> application_environment(const Context& context, const Applicat
   auto variables = application.tcp ? loopback_variables(about.value("loopback", ""))
                                    : Result(socket_variables(*socket));
   if (!variables) return variables;
-  // MLflow's slim SDK records nothing without a tracking URI.
-  if (const std::string uri = about.value("tracking_uri", ""); !uri.empty()) {
+  // MLflow's SDK sends its traces to the tracking URI, and by OTLP instead if it finds an endpoint.
+  if (const std::string address = about.value("mlflow", ""); !address.empty()) {
+    variables->emplace_back("MLFLOW_TRACKING_URI", "http://" + address);
+    variables->emplace_back("MLFLOW_ENABLE_OTLP_EXPORTER", "false");
+    // MLflow's slim SDK records nothing without a tracking URI.
+  } else if (const std::string uri = about.value("tracking_uri", ""); !uri.empty()) {
     variables->emplace_back("MLFLOW_TRACKING_URI", uri);
   }
   if (auto added = add_common(*variables, application); !added) return std::move(added).error();

@@ -129,6 +129,12 @@ void add_delivery(SectionText& out, const json& status, WallTime now) {
       tone_of(text(server, "state")));
   out.field("experiment",
             joined({or_dash(text(experiment, "id")), text(experiment, "name")}, "  "));
+  const json sdk = status.value("mlflow_sdk", json::object());
+  if (!text(sdk, "address").empty()) {
+    out.field("mlflow sdk", "http://" + text(sdk, "address") + "  " + text(sdk, "accepted_infos") +
+                                " trace infos accepted, " + text(sdk, "relayed_requests") +
+                                " requests passed on");
+  }
   out.field("last request", moment_or_never(status, "last_request_at", now));
   out.field("last delivery", moment_or_never(status, "last_delivery_at", now));
 }

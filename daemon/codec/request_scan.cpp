@@ -186,7 +186,7 @@ std::uint32_t RequestScan::slice_of(const TraceId& trace_id) {
   }
   const auto [entry, is_new] =
       slice_by_trace_.try_emplace(trace_id, static_cast<std::uint32_t>(slices.size()));
-  if (is_new) slices.push_back({trace_id, 0, false, {}});
+  if (is_new) slices.emplace_back().trace_id = trace_id;
   return entry->second;
 }
 

@@ -8,13 +8,21 @@
 
 #include "daemon/codec/split_request.hpp"
 #include "daemon/dead_letters/dead_letter_json.hpp"
+#include "daemon/mlflow/rest/client_trace_info.hpp"
 
 namespace tracelink {
 
 namespace {
 
-// The record of a letter, which an operator may have changed.
-Result<Record> record_of(DeadLetter letter) {
+Record record_of(const DeadLetter& letter, TraceSlice slice) {
+  return {.accepted_at = letter.accepted_at,
+          .peer = letter.peer,
+          .link = letter.link,
+          .experiment = letter.experiment,
+          .slice = std::move(slice)};
+}
+
+Result<Record> spans_of(const DeadLetter& letter) {
   const SplitLimits limits{.max_bytes = std::numeric_limits<std::size_t>::max(),
                            .max_items = std::numeric_limits<std::size_t>::max()};
   auto split = split_request(letter.otlp, limits);
@@ -27,11 +35,32 @@ Result<Record> record_of(DeadLetter letter) {
                                          " spans of trace " + letter.trace_id.hex() +
                                          " that it counts"};
   }
-  return Record{.accepted_at = letter.accepted_at,
-                .peer = letter.peer,
-                .link = letter.link,
-                .experiment = std::move(letter.experiment),
-                .slice = std::move(split->slices.front())};
+  return record_of(letter, std::move(split->slices.front()));
+}
+
+Result<Record> info_of(const DeadLetter& letter) {
+  auto info = read_start_trace(R"({"trace":{"trace_info":)" + letter.info + "}}");
+  if (!info) return std::move(info).error();
+  if (info->trace_id != letter.trace_id) {
+    return Error{ErrorCode::invalid, "its trace_info is of another trace"};
+  }
+  return record_of(letter, client_info_slice(*std::move(info)));
+}
+
+// The records of a letter, which an operator may have changed.
+Result<std::vector<Record>> records_of(const DeadLetter& letter) {
+  std::vector<Record> records;
+  if (letter.spans > 0) {
+    auto spans = spans_of(letter);
+    if (!spans) return std::move(spans).error();
+    records.push_back(*std::move(spans));
+  }
+  if (!letter.info.empty()) {
+    auto info = info_of(letter);
+    if (!info) return std::move(info).error();
+    records.push_back(*std::move(info));
+  }
+  return records;
 }
 
 }  // namespace
@@ -82,23 +111,30 @@ Result<void> DeadLetterCommands::count_removed() {
 
 Result<void> DeadLetterCommands::replay(const std::string& id) {
   if (auto finished = finish_pending(); !finished) return finished;
-  auto letter = read(id);
-  if (!letter) return std::move(letter).error();
-  const std::uint64_t spans = letter->spans;
-  auto record = record_of(*std::move(letter));
-  if (!record) return std::move(record).error().within("dead letter " + id);
+  const auto letter = read(id);
+  if (!letter) return letter.error();
+  auto records = records_of(*letter);
+  if (!records) return std::move(records).error().within("dead letter " + id);
   if (auto synced = sync_journal(); !synced) return synced;
-  const std::uint64_t total = queue_.stats().replayed + spans;
+  if (letter->spans == 0) return replay_info(id, *std::move(records));
+  const std::uint64_t total = queue_.stats().replayed + letter->spans;
   auto done = store_.begin({id, Withdrawal::Kind::replay, total});
-  if (done) done = append(*std::move(record));
+  if (done) done = append(*std::move(records));
   const auto finished = finish_pending();
   return done ? finished : done;
 }
 
+// The totals do not tell whether it was queued, and to queue it twice does no harm: so it is queued
+// before the letter goes.
+Result<void> DeadLetterCommands::replay_info(const std::string& id, std::vector<Record> records) {
+  if (auto queued = append(std::move(records)); !queued) return queued;
+  const std::uint64_t total = queue_.stats().replayed;
+  if (auto begun = store_.begin({id, Withdrawal::Kind::replay, total}); !begun) return begun;
+  return finish_pending();
+}
+
 // Waits for the disk only: with a full queue the answer is no.
-Result<void> DeadLetterCommands::append(Record record) {
-  std::vector<Record> records;
-  records.push_back(std::move(record));
+Result<void> DeadLetterCommands::append(std::vector<Record> records) {
   const auto promise = std::make_shared<std::promise<Result<void>>>();
   auto answer = promise->get_future();
   queue_.append_replayed(std::move(records), clock_.steady(),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "daemon/base/clock.hpp"
 #include "daemon/dead_letters/dead_letter_store.hpp"
@@ -41,7 +42,8 @@ class DeadLetterCommands {
 
  private:
   Result<DeadLetter> read(const std::string& id) const;
-  Result<void> append(Record record);
+  Result<void> append(std::vector<Record> records);
+  Result<void> replay_info(const std::string& id, std::vector<Record> records);
   Result<void> count_removed();
   Result<void> sync_journal();  // with which the letters of this run are finished
 

@@ -21,6 +21,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view kFactsEnd = ",\n";
 constexpr std::string_view kOtlpKey = "\"otlp\":";
 constexpr std::string_view kRecordsKey = ",\n\"records\":";
+constexpr std::string_view kInfoKey = ",\n\"trace_info\":";
 
 constexpr std::size_t kLongestText = 1'000;  // in code points: each is six bytes of JSON at most
 
@@ -126,6 +127,10 @@ std::string write_dead_letter(const DeadLetter& letter) {
   }
   text += kRecordsKey;
   text += dump(records_json(letter.records));
+  if (!letter.info.empty()) {
+    text += kInfoKey;
+    text += letter.info;
+  }
   text += "}\n";
   return text;
 }
@@ -159,7 +164,9 @@ Result<std::uint32_t> dead_letter_spans(const std::string& text) {
   const auto first_line = dead_letter_facts(text);
   for (const std::string& json : {first_line ? *first_line : std::string(), text}) {
     const Json letter = Json::parse(json, nullptr, false);
-    if (letter.is_object() && number_at(letter, "spans") > 0) return number_at(letter, "spans");
+    if (letter.is_object() && letter.value("spans", Json()).is_number_unsigned()) {
+      return number_at(letter, "spans");
+    }
   }
   return invalid("the number of its spans cannot be read");
 }
@@ -172,8 +179,9 @@ Result<DeadLetter> read_dead_letter(const std::string& text) {
   const auto trace_id = id_at<TraceId>(json, "trace_id");
   const auto accepted_at = parse_utc_iso(text_at(json, "accepted_at"));
   letter.spans = number_at(json, "spans");
-  if (!trace_id || !accepted_at || letter.spans == 0) {
-    return invalid("trace_id, accepted_at and spans are needed");
+  if (json.contains("trace_info")) letter.info = dump(json["trace_info"]);
+  if (!trace_id || !accepted_at || (letter.spans == 0 && letter.info.empty())) {
+    return invalid("trace_id, accepted_at, and spans or trace_info are needed");
   }
   letter.trace_id = *trace_id;
   letter.accepted_at = *accepted_at;

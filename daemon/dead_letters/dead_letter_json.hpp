@@ -13,8 +13,8 @@ namespace tracelink {
 // A letter's first line is shorter: the texts in it, which peers and servers wrote, are cut.
 inline constexpr std::size_t kLongestFactsBytes = 64u << 10;
 
-// The file's text: three lines that are one JSON object together. Spans that cannot be written as
-// OTLP JSON are kept as `otlp_hex`, the hex digits of their protobuf bytes.
+// The file's text: three or four lines that are one JSON object together. Spans that cannot be
+// written as OTLP JSON are kept as `otlp_hex`, the hex digits of their protobuf bytes.
 std::string write_dead_letter(const DeadLetter& letter);
 // The JSON object of the facts alone. `text`: the beginning of the file, with the whole first line.
 // Error: `corrupt`.

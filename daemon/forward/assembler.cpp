@@ -39,25 +39,28 @@ bool differs(const TraceWork& work, const StoredRecord& stored, const LinkChoice
 }
 
 // Many small attributes take more than their bytes once they are read.
-std::uint32_t cost_of(std::string_view otlp) {
-  const auto messages = otlp::count_messages(otlp, otlp::MessageType::traces_data);
-  return static_cast<std::uint32_t>(std::max(otlp.size(), messages * kMessageCost));
+std::uint32_t cost_of(const TraceSlice& slice) {
+  const auto messages = otlp::count_messages(slice.otlp, otlp::MessageType::traces_data);
+  const std::size_t bytes = slice.otlp.size() + slice.info.size();
+  return static_cast<std::uint32_t>(std::max(bytes, messages * kMessageCost));
 }
 
 void add_part(TraceWork& work, const StoredRecord& stored) {
   const TraceSlice& slice = stored.record.slice;
-  const auto bytes = static_cast<std::uint32_t>(slice.otlp.size());
-  const Part part{stored.position, slice.span_count, bytes,
-                  stored.sequence, slice.root_seen,  cost_of(slice.otlp)};
+  const auto bytes = static_cast<std::uint32_t>(slice.otlp.size() + slice.info.size());
+  const Part part{stored.position, slice.span_count,   bytes, stored.sequence, slice.root_seen,
+                  cost_of(slice),  !slice.info.empty()};
   work.parts.insert(std::ranges::upper_bound(work.parts, part.sequence, {}, &Part::sequence), part);
   work.bytes += bytes;
   work.cost += part.cost;
 }
 
-// Which parts go in the first piece: that with the root, then the oldest that fit.
+// Which parts go in the first piece: that with the info, else with the root, then the oldest that
+// fit.
 std::vector<bool> first_piece(const std::vector<Part>& parts, std::uint64_t max_cost) {
   std::vector<bool> chosen(parts.size());
-  const auto root = std::ranges::find(parts, true, &Part::has_root);
+  auto root = std::ranges::find(parts, true, &Part::has_info);
+  if (root == parts.end()) root = std::ranges::find(parts, true, &Part::has_root);
   const auto first = root == parts.end() ? parts.begin() : root;
   chosen[static_cast<std::size_t>(first - parts.begin())] = true;
   std::uint64_t cost = first->cost;
@@ -239,6 +242,26 @@ std::vector<TraceWork> Assembler::take_with_root() {
 bool Assembler::has_root() const {
   return std::ranges::any_of(due_,
                              [&](const auto& entry) { return open_.at(entry.second).has_top(); });
+}
+
+void Assembler::hurry(const std::optional<TraceId>& id) {
+  const SteadyTime now = clock_.steady();
+  if (id) return make_ready(*id, now);
+  std::vector<TraceId> ids;
+  ids.reserve(due_.size());
+  for (const auto& entry : due_) ids.push_back(entry.second);
+  for (const TraceId& waiting : ids) make_ready(waiting, now);
+}
+
+void Assembler::make_ready(const TraceId& id, SteadyTime now) {
+  const auto found = open_.find(id);
+  if (found == open_.end() || busy_.contains(id)) return;
+  Open& open = found->second;
+  const bool is_late = open.ready_at == open.late_at;
+  if (open.ready_at <= now || !(open.has_top() || is_late)) return;
+  unschedule(id, open);
+  open.ready_at = now;
+  schedule(id, open);
 }
 
 std::optional<TraceWork> Assembler::take_soonest() {

@@ -58,6 +58,10 @@ class Assembler {
   // At once, whatever is missing: the one that is ready soonest (when memory is needed).
   std::optional<TraceWork> take_soonest();
 
+  // Somebody waits for the trace (nothing: for any): what has its root, or stands for it, and late
+  // spans, are ready now.
+  void hurry(const std::optional<TraceId>& id);
+
   // Every trace in assembly. `change` leaves alone what they are ordered by.
   void for_each(const std::function<void(TraceWork&)>& change);
   void finished(const TraceId& id);  // delivered or given up: late spans may go
@@ -96,6 +100,7 @@ class Assembler {
   void unschedule(const TraceId& id, const Open& open);
 
   TraceWork take(TraceId id);
+  void make_ready(const TraceId& id, SteadyTime now);
 
   const Options options_;
   const Clock& clock_;

@@ -116,7 +116,7 @@ Result<void> DeadLetterWriter::try_to_dead_letter(PendingDeadLetter& pending) {
   if (pending.work.link_obstacle == LinkObstacle::none) {
     if (auto fixed = ledger_.fix_links({&pending.work}); !fixed) return fixed;
   }
-  if (content->spans > 0) {
+  if (content->spans > 0 || !content->info.empty()) {
     if (auto written = store_.write(letter(pending, *content)); !written) return written;
     source_.set_external_bytes(store_.bytes());
     ++dead_lettered_;
@@ -145,11 +145,12 @@ Result<DeadLetterWriter::DeadSpans> DeadLetterWriter::dead_spans_of(TraceWork& w
   DeadSpans content;
   if (loaded) content.service = loaded->prepared.service;
   if (!loaded || !work.bisection) {
-    auto slices = loaded ? Result(std::move(loaded->slices)) : load_slices(source_, work);
-    if (!slices) return std::move(slices).error();
-    content.completions = account_all_dead(work.parts, *slices);
+    auto payloads = loaded ? Result(std::move(loaded->payloads)) : load_payloads(source_, work);
+    if (!payloads) return std::move(payloads).error();
+    content.completions = account_all_dead(work.parts, payloads->slices);
     content.spans = dead_spans(content.completions);
-    content.otlp = loaded ? std::move(loaded->prepared.otlp) : join(*slices);
+    content.otlp = loaded ? std::move(loaded->prepared.otlp) : join(payloads->slices);
+    content.info = std::move(payloads->info);
     return content;
   }
   const auto& bad = work.bisection->search.bad();
@@ -160,7 +161,7 @@ Result<DeadLetterWriter::DeadSpans> DeadLetterWriter::dead_spans_of(TraceWork& w
   if (!ids) return ids.error();
   const SpanIds refused(ids->begin(), ids->end());
   content.otlp = std::move(selected->otlp);
-  content.completions = account_spans(work.parts, loaded->slices, refused);
+  content.completions = account_spans(work.parts, loaded->payloads.slices, refused);
   content.spans = dead_spans(content.completions);
   return content;
 }
@@ -180,6 +181,7 @@ DeadLetter DeadLetterWriter::letter(const PendingDeadLetter& pending, DeadSpans&
           .service = content.service,
           .peer = work.peer,
           .otlp = std::move(content.otlp),
+          .info = std::move(content.info),
           .records = ends_of(work.parts, content.completions)};
 }
 

@@ -54,6 +54,7 @@ class DeadLetterWriter {
   };
   struct DeadSpans {
     std::string otlp;
+    std::string info;  // that of an MLflow SDK, refused like the spans
     std::uint32_t spans = 0;
     std::string service;
     std::vector<Completion> completions;

@@ -18,10 +18,11 @@ using Permit = Holds::Permit;
 constexpr auto kLongestPause = std::chrono::minutes(1);
 constexpr auto kLongestBatch = std::chrono::hours(1);
 
-DeliveryMode mode_of(bool has_root, const std::optional<RecentTrace>& known) {
+// What an MLflow SDK tells is told also where the root has been.
+DeliveryMode mode_of(const TraceInfo& info, const std::optional<RecentTrace>& known) {
   const bool root_delivered = known && known->delivered && known->root_delivered;
-  if (root_delivered) return DeliveryMode::spans_only;
-  if (!has_root) return DeliveryMode::without_root;
+  if (root_delivered && !info.is_of_client) return DeliveryMode::spans_only;
+  if (!info.has_root) return DeliveryMode::without_root;
   return known && known->delivered ? DeliveryMode::final_info : DeliveryMode::whole;
 }
 
@@ -162,9 +163,9 @@ std::optional<BatchInFlight::Item> Dispatcher::load(TraceWork work, TraceDeliver
   }
   const auto known = parts_.ledger.recent(work.trace_id);
   BatchInFlight::Item item;
-  item.completions = account_spans(work.parts, loaded->slices, {});
+  item.completions = account_spans(work.parts, loaded->payloads.slices, {});
   item.start_ns = loaded->prepared.info.start_ns;
-  item.mode = mode_of(loaded->prepared.info.has_root, known);
+  item.mode = mode_of(loaded->prepared.info, known);
   if (work.bisection) loaded->prepared = searched_part(*work.bisection, loaded->prepared);
   item.span_count = loaded->prepared.span_count;
   delivery = {.trace = std::move(loaded->prepared),

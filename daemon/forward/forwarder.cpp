@@ -92,6 +92,10 @@ bool Forwarder::post(std::function<void()> work) {
   return true;
 }
 
+void Forwarder::hurry(std::optional<TraceId> id) {
+  (void)post([this, id] { reader_.assembly().hurry(id); });  // stopped: nothing is sent any more
+}
+
 void Forwarder::run_posted() {
   std::vector<std::function<void()>> posted;
   {

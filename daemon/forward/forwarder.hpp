@@ -69,6 +69,8 @@ class Forwarder {
   // `work` runs on the forwarder thread between two rounds. False: delivery has ended, it never
   // will. Any thread.
   bool post(std::function<void()> work);
+  // Somebody waits for the trace, or for all (Assembler::hurry()). Threads: any.
+  void hurry(std::optional<TraceId> id);
 
   // Gives the traces kept under a link another one: those read already now (their number is the
   // result), the others when they are read. What is delivered, in part too, keeps its link; a

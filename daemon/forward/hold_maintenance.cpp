@@ -44,12 +44,12 @@ void HoldMaintenance::retry_unlinked() {
   while (parts_.reader.links().has_room()) {
     auto work = parts_.holds.unlinked().take_oldest_that_may_pass();
     if (!work) return;
-    const auto slices = load_slices(parts_.source, *work);
-    if (!slices && slices.error().code == ErrorCode::closed) {
+    const auto payloads = load_payloads(parts_.source, *work);
+    if (!payloads && payloads.error().code == ErrorCode::closed) {
       parts_.reader.assembly().finished(work->trace_id);
       continue;
     }
-    if (slices) parts_.reader.choose_again(*work, *slices);
+    if (payloads) parts_.reader.choose_again(*work, *payloads);
     const bool linked = work->link_obstacle == LinkObstacle::none;
     const LinkHash link = work->group.link;
     admit_(*std::move(work));

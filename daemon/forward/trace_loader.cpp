@@ -3,6 +3,8 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/mlflow/rest/client_trace_info.hpp"
+
 namespace tracelink {
 
 namespace {
@@ -11,7 +13,12 @@ namespace {
 void leave_out_span_count(TraceInfo& info) {
   const auto stats = info.metadata.find("mlflow.trace.sizeStats");
   if (stats == info.metadata.end()) return;
-  stats->second = "{\"total_size_bytes\": " + info.metadata["mlflow.trace.sizeBytes"] + "}";
+  const auto bytes = info.metadata.find("mlflow.trace.sizeBytes");
+  if (bytes == info.metadata.end()) {
+    info.metadata.erase(stats);
+  } else {
+    stats->second = "{\"total_size_bytes\": " + bytes->second + "}";
+  }
 }
 
 // They are of one piece, not of the trace.
@@ -22,16 +29,17 @@ void leave_out_sizes(TraceInfo& info) {
 
 }  // namespace
 
-Result<std::vector<std::string>> load_slices(const RecordSource& source, TraceWork& work) {
+Result<Payloads> load_payloads(const RecordSource& source, TraceWork& work) {
   std::vector<Part> kept;
-  std::vector<std::string> slices;
+  Payloads payloads;
   std::uint64_t bytes = 0;
   for (const Part& part : work.parts) {
     auto stored = source.read(part.position);
     if (stored) {
       kept.push_back(part);
       bytes += part.bytes;
-      slices.push_back(std::move(stored->record.slice.otlp));
+      payloads.slices.push_back(std::move(stored->record.slice.otlp));
+      if (part.has_info) payloads.info = std::move(stored->record.slice.info);
     } else if (stored.error().code == ErrorCode::io) {
       return std::move(stored).error();
     }
@@ -41,17 +49,18 @@ Result<std::vector<std::string>> load_slices(const RecordSource& source, TraceWo
   work.parts = std::move(kept);
   work.bytes = bytes;
   if (work.parts.empty()) return Error{ErrorCode::closed, "no record of the trace is left"};
-  return slices;
+  return payloads;
 }
 
 Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work) {
-  auto slices = load_slices(source, work);
-  if (!slices) return std::move(slices).error();
-  const std::vector<std::string_view> views(slices->begin(), slices->end());
+  auto payloads = load_payloads(source, work);
+  if (!payloads) return std::move(payloads).error();
+  const std::vector<std::string_view> views(payloads->slices.begin(), payloads->slices.end());
   auto prepared = prepare_trace(work.trace_id, views);
   if (!prepared) return Error{ErrorCode::corrupt, prepared.error().message};
   if (work.in_pieces) leave_out_sizes(prepared->info);
-  return LoadedTrace{*std::move(prepared), *std::move(slices)};
+  if (!payloads->info.empty()) tell_as_client(payloads->info, prepared->info);
+  return LoadedTrace{*std::move(prepared), *std::move(payloads)};
 }
 
 Result<PreparedTrace> select_spans(const PreparedTrace& trace,

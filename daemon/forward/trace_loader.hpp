@@ -11,9 +11,15 @@
 
 namespace tracelink {
 
+// What the records of a trace hold.
+struct Payloads {
+  std::vector<std::string> slices;  // spans of the work's parts; of an info none
+  std::string info;                 // that of an MLflow SDK, the last one; or empty
+};
+
 struct LoadedTrace {
   PreparedTrace prepared;
-  std::vector<std::string> slices;  // of the work's parts
+  Payloads payloads;
 };
 
 // Reads the payloads of a trace again and merges them. Parts that the queue lost meanwhile (and
@@ -22,7 +28,7 @@ struct LoadedTrace {
 Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work);
 
 // The payloads alone, with the same errors but `corrupt`.
-Result<std::vector<std::string>> load_slices(const RecordSource& source, TraceWork& work);
+Result<Payloads> load_payloads(const RecordSource& source, TraceWork& work);
 
 // The spans of `trace` whose index in its otlp is wanted, with the info of the whole trace less the
 // number of spans. Error: `corrupt`.

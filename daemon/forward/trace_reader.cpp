@@ -42,14 +42,14 @@ void TraceReader::assemble(StoredRecord stored) {
   const auto fixed = parts_.ledger.recent(id);
   const LinkHash first = assembly_.accepted_link(id, stored.sequence).value_or(record.link);
   const LinkHash base = fixed ? fixed->link : first;
-  const LinkChoice choice = choose(record.slice.otlp, base, accepted);
+  const LinkChoice choice = choose(record.slice.otlp, record.slice.info, base, accepted);
   if (stored.again) parts_.spill.note_back({choice.link, record.experiment});
   assembly_.add(stored, fixed, choice);
 }
 
-LinkChoice TraceReader::choose(std::string_view traces_data, const LinkHash& base,
-                               const Relinks::Acceptance& accepted) {
-  LinkChoice choice = links_.choose(traces_data, base);
+LinkChoice TraceReader::choose(std::string_view traces_data, std::string_view info,
+                               const LinkHash& base, const Relinks::Acceptance& accepted) {
+  LinkChoice choice = links_.choose(traces_data, info, base);
   const LinkHash link = parts_.relinks.resolve(choice.link, accepted);
   if (link == choice.link) return choice;
   choice.link = link;  // also in place of one that could not be had
@@ -57,11 +57,12 @@ LinkChoice TraceReader::choose(std::string_view traces_data, const LinkHash& bas
   return choice;
 }
 
-void TraceReader::choose_again(TraceWork& work, const std::vector<std::string>& slices) {
+void TraceReader::choose_again(TraceWork& work, const Payloads& payloads) {
   const Relinks::Acceptance accepted{work.sequence, work.accepted_at, work.replayed};
-  LinkChoice strongest = choose(slices.front(), work.accepted_link, accepted);
+  const auto& slices = payloads.slices;
+  LinkChoice strongest = choose(slices.front(), payloads.info, work.accepted_link, accepted);
   for (std::size_t i = 1; i < slices.size(); ++i) {
-    const LinkChoice choice = choose(slices[i], work.accepted_link, accepted);
+    const LinkChoice choice = choose(slices[i], {}, work.accepted_link, accepted);
     if (choice.rank > strongest.rank) strongest = choice;
   }
   work.group.link = strongest.link;

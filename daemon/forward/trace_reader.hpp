@@ -10,6 +10,7 @@
 #include "daemon/forward/dead_letter_writer.hpp"
 #include "daemon/forward/delivery_ledger.hpp"
 #include "daemon/forward/spill.hpp"
+#include "daemon/forward/trace_loader.hpp"
 #include "daemon/forward/unlinked_traces.hpp"
 #include "daemon/links/relinks.hpp"
 #include "daemon/links/trace_links.hpp"
@@ -47,13 +48,13 @@ class TraceReader {
   const Assembler& assembly() const { return assembly_; }
   TraceLinks& links() { return links_; }
 
-  // Chooses the link of a trace anew. `slices`: of all its parts, which say what it names.
-  void choose_again(TraceWork& work, const std::vector<std::string>& slices);
+  // Chooses the link of a trace anew, by what all its parts name.
+  void choose_again(TraceWork& work, const Payloads& payloads);
 
  private:
   Read failed(const Error& error);
   void assemble(StoredRecord stored);
-  LinkChoice choose(std::string_view traces_data, const LinkHash& base,
+  LinkChoice choose(std::string_view traces_data, std::string_view info, const LinkHash& base,
                     const Relinks::Acceptance& accepted);
 
   const Parts parts_;

@@ -23,6 +23,7 @@ struct Part {
   std::uint64_t sequence = 0;
   bool has_root = false;
   std::uint32_t cost = 0;  // bytes that it takes in memory when it is read
+  bool has_info = false;   // it is the trace info of an MLflow SDK
 };
 
 // What may be sent together.

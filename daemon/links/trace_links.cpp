@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/codec/link_codec.hpp"
+#include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/types/model_id.hpp"
 
 namespace tracelink {
@@ -48,11 +49,20 @@ TraceLinks::TraceLinks(Options options, RecordSource& source, Reporter& reporter
   }
 }
 
-LinkChoice TraceLinks::choose(std::string_view traces_data, const LinkHash& base_hash) {
+// The application's own choice of its model is the strongest thing that a trace can say.
+ModelNaming TraceLinks::naming_of(std::string_view traces_data, std::string_view info) const {
+  const bool obeyed = !info.empty() && options_.from_traces != FromTraces::off;
+  std::string model = obeyed ? model_of_client_info(info) : std::string();
+  if (!model.empty()) return {.at = NamedAt::root_span, .id = std::move(model), .name = {}};
+  return read_model_naming(traces_data, options_.from_traces);
+}
+
+LinkChoice TraceLinks::choose(std::string_view traces_data, std::string_view info,
+                              const LinkHash& base_hash) {
   const Base* base = base_of(base_hash);
   if (base == nullptr)
     return {.link = base_hash};  // the definition is lost; Destination::refusal() says so
-  ModelNaming naming = read_model_naming(traces_data, options_.from_traces);
+  ModelNaming naming = naming_of(traces_data, info);
   if (naming.at != NamedAt::nowhere) return named(std::move(naming), *base);
   if (base->names) return expanded(traces_data, *base);
   touch(base_hash);

@@ -36,8 +36,9 @@ class TraceLinks {
   // From now on `link` is the configured one; zero: nothing is configured.
   void configure(const LinkHash& link) { configured_ = read_base(link); }
 
-  // `base`: the trace's link if it is fixed, else the one accepted with its first record.
-  LinkChoice choose(std::string_view traces_data, const LinkHash& base);
+  // By the spans and the trace info of an MLflow SDK, either of which may be empty. `base`: the
+  // trace's link if it is fixed, else the one accepted with its first record.
+  LinkChoice choose(std::string_view traces_data, std::string_view info, const LinkHash& base);
 
   // Whether a link that traces named is remembered.
   bool is_known(const LinkHash& link) const { return last_use_.contains(link); }
@@ -57,6 +58,7 @@ class TraceLinks {
   };
   std::optional<Base> read_base(const LinkHash& hash) const;
   const Base* base_of(const LinkHash& hash);
+  ModelNaming naming_of(std::string_view traces_data, std::string_view info) const;
   LinkChoice named(ModelNaming naming, const Base& base);
   // What an operator chose, if that is what the trace names.
   const Base* chosen_by_operator(const ModelNaming& naming, const Base& base) const;

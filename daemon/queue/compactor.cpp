@@ -174,14 +174,14 @@ Result<void> Compactor::copy_next() {
   offset_ = raw->next_offset;
   if (raw->header.type == RecordType::link) {
     links_.emplace(hash_link(raw->body), raw->body);
-  } else if (raw->header.type == RecordType::spans) {
+  } else if (is_accepted(raw->header.type)) {
     return copy_record(*raw);
   }
   return {};
 }
 
 Result<void> Compactor::copy_record(const RawRecord& raw) {
-  const auto record = decode_record(raw.body);
+  const auto record = decode_record(raw.header.type, raw.body);
   if (!record) return record.error();
   if (!record->link.is_zero()) {
     const auto here = links_.find(record->link);
@@ -195,8 +195,7 @@ Result<void> Compactor::copy_record(const RawRecord& raw) {
   auto& source = move_->sources[source_];
   const RecordOrigin origin{source.segment->id, raw.offset, raw.header.sequence};
   const auto body = moved_body(raw.body, decode_origin(raw.body).value_or(origin));
-  const auto offset =
-      writer_->stage_copy(raw.header.flags, body, record->slice.span_count, record->accepted_at);
+  const auto offset = writer_->stage_copy(raw.header, body, record->accepted_at);
   source.copies.push_back({.from = raw.offset,
                            .to = offset,
                            .bytes = static_cast<std::uint32_t>(writer_->staged_end() - offset)});

@@ -385,13 +385,13 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
     if (raw->header.type == RecordType::link && !core_.links.learn(raw->body)) {
       core_.count_failure();
     }
-    if (raw->header.type != RecordType::spans) {
+    if (!is_accepted(raw->header.type)) {
       move_to(raw->next_offset);
       continue;
     }
     const bool again = was_given_before(raw->offset);
     move_to(raw->next_offset);
-    auto record = decode_record(raw->body);
+    auto record = decode_record(raw->header.type, raw->body);
     if (!record) return std::move(record).error();
     if (is_done(raw->offset) || is_skipped(*raw)) continue;
     if (auto stored = hand_out(*raw, *std::move(record), again)) return stored;
@@ -443,7 +443,7 @@ Result<StoredRecord> QueueReader::read_at(Position position, const InFlight& kno
     if (reread_->segment_id() != id) return Error{ErrorCode::io, "the record is being moved"};
   }
   auto raw = reread_->read(known.offset, end);
-  auto record = raw ? decode_record(raw->body) : Result<Record>(raw.error());
+  auto record = raw ? decode_record(raw->header.type, raw->body) : Result<Record>(raw.error());
   if (record) {
     core_.note_readable({place, raw->next_offset}, id);
     return StoredRecord{

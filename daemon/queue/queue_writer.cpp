@@ -18,7 +18,7 @@ Result<std::uint64_t> QueueWriter::check(const std::vector<Record>& records) con
   std::set<LinkHash> links;
   for (const auto& record : records) {
     if (record.experiment.size() > kMaxExperimentBytes ||
-        record.slice.otlp.size() > kMaxBodyBytes - kEnvelopeBytes - kMaxExperimentBytes) {
+        payload_of(record).size() > kMaxBodyBytes - kEnvelopeBytes - kMaxExperimentBytes) {
       return Error{ErrorCode::too_large, "one record is too large for the queue"};
     }
     bytes += stored_bytes(record);

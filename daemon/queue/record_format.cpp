@@ -79,6 +79,14 @@ std::size_t SegmentKey::record_header_bytes() const {
   return version == 1 ? kRecordHeaderBytesOfVersion1 : kRecordHeaderBytes;
 }
 
+RecordType type_of(const Record& record) {
+  return record.slice.info.empty() ? RecordType::spans : RecordType::trace_info;
+}
+
+std::string_view payload_of(const Record& record) {
+  return record.slice.info.empty() ? record.slice.otlp : record.slice.info;
+}
+
 std::uint64_t to_unix_ns(WallTime time) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
@@ -99,7 +107,7 @@ std::uint64_t stored_bytes(std::uint64_t body_bytes) {
 }
 
 std::uint64_t stored_bytes(const Record& record) {
-  return stored_bytes(kEnvelopeBytes + record.experiment.size() + record.slice.otlp.size());
+  return stored_bytes(kEnvelopeBytes + record.experiment.size() + payload_of(record).size());
 }
 
 std::uint64_t stored_bytes(const RecordHeader& header, const SegmentKey& key) {
@@ -190,7 +198,7 @@ void append_envelope(std::string& out, const Record& record) {
   out.append(record.experiment);
 }
 
-Result<Record> decode_record(std::string_view body) {
+Result<Record> decode_record(RecordType type, std::string_view body) {
   LittleEndianReader in(body);
   Record record;
   record.accepted_at = from_unix_ns(in.take<std::uint64_t>());
@@ -209,7 +217,7 @@ Result<Record> decode_record(std::string_view body) {
   if (!in.ok()) return Error{ErrorCode::corrupt, "record envelope is too short"};
   record.slice.trace_id = *trace_id;
   record.link = *link;
-  record.slice.otlp = in.rest();
+  (type == RecordType::trace_info ? record.slice.info : record.slice.otlp) = in.rest();
   return record;
 }
 

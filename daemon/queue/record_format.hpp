@@ -12,17 +12,23 @@ namespace tracelink {
 
 // The bytes of a segment file (docs/queue-format.md). All integers little-endian.
 
-inline constexpr std::uint32_t kSegmentVersion = 2;     // what is written
+inline constexpr std::uint32_t kSegmentVersion = 3;     // what is written
 inline constexpr std::size_t kHeaderCopyBytes = 64;     // a segment's header, once
 inline constexpr std::size_t kHeaderCopyOffset = 4096;  // the second one: in another disk block
 inline constexpr std::size_t kSegmentHeaderBytes = kHeaderCopyOffset + kHeaderCopyBytes;
 inline constexpr std::size_t kRecordHeaderBytes = 48;
 inline constexpr std::size_t kRecordAlignment = 8;
-inline constexpr std::size_t kEnvelopeBytes = 64;  // before the experiment and the spans
+inline constexpr std::size_t kEnvelopeBytes = 64;  // before the experiment and the payload
 inline constexpr std::size_t kMaxExperimentBytes = 0xFFFF;
 inline constexpr std::size_t kMaxBodyBytes = 1u << 30;
 
-enum class RecordType : std::uint8_t { spans = 1, link = 2, footer = 3 };
+enum class RecordType : std::uint8_t { spans = 1, link = 2, footer = 3, trace_info = 4 };
+
+// It came from a client: it has an envelope, a sequence of its own, and an end that is journalled.
+constexpr bool is_accepted(RecordType type) {
+  return type == RecordType::spans || type == RecordType::trace_info;
+}
+RecordType type_of(const Record& record);
 
 inline constexpr std::uint8_t kFlagReplayed = 1;  // its spans came back from dead letters
 
@@ -64,7 +70,7 @@ struct RecordHeader {
   RecordType type = RecordType::spans;
   std::uint8_t flags = 0;
   std::uint32_t spans = 0;         // in this record
-  std::uint64_t sequence = 0;      // of a spans record; else the next one's
+  std::uint64_t sequence = 0;      // of an accepted record; else the next one's
   std::uint64_t spans_before = 0;  // spans in the segment's records before this one
   std::uint64_t durable_end = 0;   // everything below was durable when this record was written
   bool operator==(const RecordHeader&) const = default;
@@ -75,7 +81,7 @@ struct SegmentCounts {
   std::uint64_t records = 0;
   std::uint64_t spans = 0;
   std::uint64_t replayed_spans = 0;
-  std::uint64_t record_bytes = 0;  // of spans records, with header and padding
+  std::uint64_t record_bytes = 0;  // of accepted records, with header and padding
   WallTime first_accepted_at{};
   bool operator==(const SegmentCounts&) const = default;
 };
@@ -110,9 +116,11 @@ std::optional<RecordHeader> decode_record_header(std::string_view bytes, const S
 // `record` is header and body.
 bool body_matches(std::string_view record, const RecordHeader& header, const SegmentKey& key);
 
-void append_envelope(std::string& out, const Record& record);  // the body without the spans
-Result<Record> decode_record(std::string_view body);           // `corrupt`
-// The envelope's count; nothing if the body is none of a spans record.
+void append_envelope(std::string& out, const Record& record);  // the body without the payload
+std::string_view payload_of(const Record& record);             // what follows it
+// `type`: is_accepted(). Error: `corrupt`.
+Result<Record> decode_record(RecordType type, std::string_view body);
+// The envelope's count; nothing if the body is none of an accepted record.
 std::optional<std::uint32_t> envelope_spans(std::string_view body);
 // Precondition: envelope_spans() has one.
 WallTime envelope_accepted_at(std::string_view body);

@@ -23,7 +23,7 @@ bool RecordOrder::allows_behind_gap(const RecordHeader& header, std::uint64_t of
 }
 
 void RecordOrder::advance(const RecordHeader& header) {
-  sequence = header.sequence + (header.type == RecordType::spans ? 1 : 0);
+  sequence = header.sequence + (is_accepted(header.type) ? 1 : 0);
   spans_before = header.spans_before + header.spans;
   durable_end = header.durable_end;
 }

@@ -77,7 +77,8 @@ Result<std::pair<std::uint64_t, std::uint64_t>> Recovery::origins_of(std::uint64
     const auto raw = reader.read(offset, size);
     if (!raw) break;  // damaged, if not a failure()
     offset = raw->next_offset;
-    if (raw->header.type != RecordType::spans || !decode_record(raw->body)) continue;
+    const auto type = raw->header.type;
+    if (!is_accepted(type) || !decode_record(type, raw->body)) continue;
     if (const auto accepted = decode_origin(raw->body)) {
       first = std::min(first, accepted->segment_id);
       last = std::max(last, accepted->segment_id);

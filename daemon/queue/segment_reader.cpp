@@ -87,7 +87,7 @@ Result<RawRecord> SegmentReader::read(std::uint64_t offset, std::uint64_t end) {
     return Error{ErrorCode::corrupt, where() + ": record checksum"};
   }
   const auto body = record->substr(head_bytes);
-  if (header->type == RecordType::spans) {
+  if (is_accepted(header->type)) {
     const auto spans = envelope_spans(body);
     if (key_.version == 1) header->spans = spans.value_or(0);
     if (spans != header->spans) return Error{ErrorCode::corrupt, where() + ": record envelope"};

@@ -59,7 +59,7 @@ class Scan {
     content_.end = record.next_offset;
     if (record.header.type == RecordType::link) on_link_(record.body);
     if (record.header.type == RecordType::footer) content_.closed = true;
-    if (record.header.type == RecordType::spans) count(record);
+    if (is_accepted(record.header.type)) count(record);
   }
 
   void count(const RawRecord& record) {

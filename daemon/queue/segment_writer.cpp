@@ -56,18 +56,18 @@ void SegmentWriter::stage(const Record& record, std::uint64_t sequence, std::uin
   envelope_.clear();
   append_envelope(envelope_, record);
   next_sequence_ = sequence;
-  stage_record({.type = RecordType::spans, .flags = flags, .spans = record.slice.span_count},
-               envelope_, record.slice.otlp);
+  stage_record({.type = type_of(record), .flags = flags, .spans = record.slice.span_count},
+               envelope_, payload_of(record));
   next_sequence_ = sequence + 1;
   count_record(flags, record.slice.span_count, record.accepted_at, stored_bytes(record));
 }
 
-std::uint64_t SegmentWriter::stage_copy(std::uint8_t flags, const std::string& body,
-                                        std::uint32_t spans, WallTime accepted_at) {
+std::uint64_t SegmentWriter::stage_copy(const RecordHeader& original, const std::string& body,
+                                        WallTime accepted_at) {
   const auto offset = staged_end_;
-  stage_record({.type = RecordType::spans, .flags = flags, .spans = spans}, body, {});
+  stage_record({.type = original.type, .flags = original.flags, .spans = original.spans}, body, {});
   ++next_sequence_;
-  count_record(flags, spans, accepted_at, staged_end_ - offset);
+  count_record(original.flags, original.spans, accepted_at, staged_end_ - offset);
   return offset;
 }
 

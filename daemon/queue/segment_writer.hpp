@@ -40,8 +40,9 @@ class SegmentWriter {
   void stage_link(const LinkHash& hash, std::string_view encoded);
   // `record` stays unchanged until commit() returned.
   void stage(const Record& record, std::uint64_t sequence, std::uint8_t flags);
-  // A record of another segment: its flags, and its body with its origin. The offset that it gets.
-  std::uint64_t stage_copy(std::uint8_t flags, const std::string& body, std::uint32_t spans,
+  // A record of another segment: its header there, and its body with its origin. The offset that it
+  // gets.
+  std::uint64_t stage_copy(const RecordHeader& original, const std::string& body,
                            WallTime accepted_at);
   std::uint64_t staged_end() const { return staged_end_; }
   Result<void> commit();

@@ -16,14 +16,18 @@ struct Peer {
   bool operator==(const Peer&) const = default;
 };
 
-// The spans of one trace in one request, as they came through the door.
+// What one request says about one trace, as it came through the door: spans, or the trace info of
+// an MLflow SDK.
 struct TraceSlice {
   TraceId trace_id;
   std::uint32_t span_count = 0;
-  bool root_seen = false;  // one of the spans has no parent
+  bool root_seen = false;  // one of the spans has no parent; or it is an info, which tells the same
   // An OTLP TracesData message: repeated ResourceSpans (field 1), spans of this trace only, valid
   // (opentelemetry-proto trace/v1; checked by codec/split_request.hpp).
   std::string otlp;
+  // The JSON object `trace_info` of a StartTraceV3, checked by mlflow/rest/client_trace_info.hpp;
+  // then there are no spans.
+  std::string info;
   bool operator==(const TraceSlice&) const = default;
 };
 

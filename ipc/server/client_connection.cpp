@@ -40,8 +40,10 @@ Task<void> ClientConnection::let_others_go() {
   co_await asio::post(socket_.get_executor(), kInTurn);
 }
 
-Task<void> ClientConnection::sleep() {
-  wakeup_.expires_at(IoTimer::time_point::max());
+Task<void> ClientConnection::sleep() { return sleep_until(IoTimer::time_point::max()); }
+
+Task<void> ClientConnection::sleep_until(SteadyTime latest) {
+  wakeup_.expires_at(latest);
   (void)co_await wakeup_.async_wait(kUseTask);
 }
 

@@ -86,6 +86,7 @@ class ClientConnection : public ReplyTarget {
 
   // Waits for wake(), which abort() calls too: look at the reason afterwards.
   Task<void> sleep();
+  Task<void> sleep_until(SteadyTime latest);
   void wake() { wakeup_.cancel(); }
 
   void set_idle() { wait_for_client(true); }

@@ -221,12 +221,8 @@ Task<std::optional<Reply>> OtlpHttpConnection::read_body(Parser& parser) {
   }
   std::size_t reserved = length ? static_cast<std::size_t>(*length) : kFirstReservation;
   if (!co_await reserve(reserved)) co_return take_reply();
-  const auto expect = field(parser.get(), http::field::expect);
-  if (boost::beast::iequals(boost::beast::string_view(expect.data(), expect.size()),
-                            "100-continue") &&
-      input_.empty()) {
-    const std::string text(kHttpContinue);
-    if (!co_await write(text)) closed_by_client_ = true;
+  if (input_.empty() && !parser.is_done()) {
+    closed_by_client_ = !co_await say_continue(parser);
   }
   parser.eager(true);
   std::string bytes = std::exchange(input_, {});
@@ -245,6 +241,16 @@ Task<std::optional<Reply>> OtlpHttpConnection::read_body(Parser& parser) {
     if (more) bytes.assign(*more);
   }
   co_return std::nullopt;
+}
+
+Task<bool> OtlpHttpConnection::say_continue(const Parser& parser) {
+  const auto expect = field(parser.get(), http::field::expect);
+  if (!boost::beast::iequals(boost::beast::string_view(expect.data(), expect.size()),
+                             "100-continue")) {
+    co_return true;
+  }
+  const std::string text(kHttpContinue);
+  co_return co_await write(text);
 }
 
 // Gives bytes to the parser and keeps what it leaves for later.

@@ -19,14 +19,31 @@ namespace tracelink {
 // A request refused before its body is read is answered at once; then a bounded amount of what the
 // client still sends is read and dropped, so that it gets to read the answer. What is not body (a
 // chunk's extension, trailers) is bounded as the header is.
-class OtlpHttpConnection final : public SequentialConnection {
+class OtlpHttpConnection : public SequentialConnection {
  public:
   OtlpHttpConnection(StreamSocket socket, Peer peer, ServerContext& context,
                      std::string first_bytes);
   Task<void> run() override;
 
- private:
+ protected:
   using Parser = boost::beast::http::request_parser<GrowingBody>;
+
+  // One request whose header has been read. True: the connection goes on with the next one.
+  virtual Task<bool> serve(Parser& parser);
+  virtual HttpReply reply_to_refused_peer(const Parser& parser) const;
+  std::string farewell() const override;
+
+  Task<std::optional<Reply>> read_body(Parser& parser);
+  // If the client waits to be told that it may send its body; false: it has gone.
+  Task<bool> say_continue(const Parser& parser);
+  Task<bool> send(HttpReply reply, bool body_read);
+  Task<void> drain();
+  std::optional<Reply> feed(Parser& parser, std::string_view bytes);
+
+  std::string input_;
+  bool closed_by_client_ = false;
+
+ private:
   // How an export says what its body is.
   struct Export {
     BodyFormat format = BodyFormat::protobuf;
@@ -35,21 +52,11 @@ class OtlpHttpConnection final : public SequentialConnection {
   };
 
   Task<std::optional<HttpReply>> read_header(Parser& parser);
-  Task<bool> serve(Parser& parser);
   Task<Reply> serve_export(Parser& parser, Export request);
-  Task<std::optional<Reply>> read_body(Parser& parser);
-  Task<bool> send(HttpReply reply, bool body_read);
-  Task<void> drain();
 
-  std::string farewell() const override;
-  HttpReply reply_to_refused_peer(const Parser& parser) const;
   std::optional<HttpReply> route(const Parser& parser) const;
   const std::function<std::string()>* page_at(std::string_view path) const;
   Result<Export> read_export(const Parser& parser) const;
-  std::optional<Reply> feed(Parser& parser, std::string_view bytes);
-
-  std::string input_;
-  bool closed_by_client_ = false;
 };
 
 }  // namespace tracelink

@@ -157,6 +157,14 @@ void Intake::submit(RequestId id, RequestBody body, std::string experiment) {
   pump();
 }
 
+void Intake::submit(RequestId id, SplitRequest split, std::string experiment) {
+  Request& request = requests_.at(id);
+  request.experiment = std::move(experiment);
+  hold(request, kRequestCost);
+  ++request.lane->downstream;
+  store_or_wait(id, request, std::move(split));
+}
+
 void Intake::abandon(RequestId id) {
   const auto it = requests_.find(id);
   if (it == requests_.end()) return;
@@ -270,7 +278,7 @@ void Intake::on_decoded(RequestId id, Result<SplitRequest> decoded) {
 void Intake::store_or_wait(RequestId id, Request& request, SplitRequest split) {
   std::size_t bytes = kRequestCost;
   for (const TraceSlice& slice : split.slices) {
-    bytes += slice.otlp.size() + kSliceCost;
+    bytes += slice.otlp.size() + slice.info.size() + kSliceCost;
     request.span_count += slice.span_count;
   }
   hold(request, bytes);

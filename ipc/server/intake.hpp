@@ -70,6 +70,9 @@ class Intake {
   // The body is complete. Precondition: no reservation waits.
   void submit(RequestId id, RequestBody body, std::string experiment);
 
+  // The same for a body that its connection has decoded.
+  void submit(RequestId id, SplitRequest split, std::string experiment);
+
   // The connection answers itself, or is gone: no reply. What is already complete is still stored,
   // since an exporter that hung up will hardly send it again.
   void abandon(RequestId id);

@@ -12,10 +12,13 @@ namespace tracelink {
 // A connection whose first bytes have not yet said what it speaks.
 class OpeningConnection final : public ClientConnection {
  public:
-  using ClientConnection::ClientConnection;
+  OpeningConnection(StreamSocket socket, Peer peer, ServerContext& context, bool is_mlflow)
+      : ClientConnection(std::move(socket), peer, context), is_mlflow_(is_mlflow) {}
 
   Task<void> run() override;
   void finish() override { abort(); }
+
+  bool is_mlflow() const { return is_mlflow_; }  // it came by the listener for MLflow's SDK
 
   // Precondition: run() has returned. `undecided`: the client has gone.
   Protocol protocol() const { return detect_protocol(first_bytes_); }
@@ -25,6 +28,7 @@ class OpeningConnection final : public ClientConnection {
   StreamSocket take_socket() { return std::move(socket_); }
 
  private:
+  const bool is_mlflow_;
   std::string first_bytes_;
 };
 

@@ -40,6 +40,16 @@ Task<bool> SequentialConnection::received(std::size_t bytes) {
 Task<Reply> SequentialConnection::exchange(RequestBody body, std::string experiment) {
   set_serving();
   if (request_) context_.intake.submit(*request_, std::move(body), std::move(experiment));
+  co_return co_await await_reply();
+}
+
+Task<Reply> SequentialConnection::exchange(SplitRequest split, std::string experiment) {
+  set_serving();
+  if (request_) context_.intake.submit(*request_, std::move(split), std::move(experiment));
+  co_return co_await await_reply();
+}
+
+Task<Reply> SequentialConnection::await_reply() {
   while (!replied() && socket_.is_open()) co_await sleep();
   co_return take_reply();
 }

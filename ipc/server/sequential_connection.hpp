@@ -31,6 +31,8 @@ class SequentialConnection : public ClientConnection {
   Task<bool> received(std::size_t bytes);
   // Hands the body in and waits for the reply, whatever it is once the connection was aborted.
   Task<Reply> exchange(RequestBody body, std::string experiment);
+  // The same for what is decoded already.
+  Task<Reply> exchange(SplitRequest split, std::string experiment);
 
   bool replied() const { return reply_.has_value(); }
   // An empty one once the connection was aborted: nobody will read it.
@@ -43,6 +45,8 @@ class SequentialConnection : public ClientConnection {
   std::size_t max_request_bytes() const { return context_.intake.max_request_bytes(); }
 
  private:
+  Task<Reply> await_reply();
+
   std::optional<RequestId> request_;
   std::uint64_t token_ = 0;
   std::optional<Reply> reply_;

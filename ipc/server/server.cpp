@@ -4,10 +4,12 @@
 #include <compare>
 #include <cstdlib>
 #include <exception>
+#include <iterator>
 #include <map>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -16,6 +18,7 @@
 #include "ipc/server/grpc_connection.hpp"
 #include "ipc/server/http_connection.hpp"
 #include "ipc/server/json_lines_connection.hpp"
+#include "ipc/server/mlflow_connection.hpp"
 #include "ipc/server/opening_connection.hpp"
 
 namespace tracelink {
@@ -55,8 +58,8 @@ void rethrow(const std::exception_ptr& failure) {
 
 }  // namespace
 
-Server::Listener::Listener(ListeningSocket opened, asio::io_context& io)
-    : listening(std::move(opened)), acceptor(io.get_executor()) {}
+Server::Listener::Listener(ListeningSocket opened, asio::io_context& io, bool for_mlflow)
+    : listening(std::move(opened)), acceptor(io.get_executor()), is_mlflow(for_mlflow) {}
 
 Server::Server(ServerOptions options, asio::io_context& io, RecordSink& sink, const Clock& clock)
     : options_(std::move(options)),
@@ -88,11 +91,12 @@ Result<void> Server::listen() {
   if (auto ok = add_listener(open_local()); !ok) {
     return std::move(ok).error().within("listen.socket");
   }
-  if (options_.tcp_address.empty()) {
-    if (options_.kept.tcp) ::close(*options_.kept.tcp);  // nobody would serve it
-    return {};
+  if (auto ok = listen_tcp(options_.tcp_address, options_.kept.tcp, false); !ok) {
+    return std::move(ok).error().within("listen.tcp");
   }
-  if (auto ok = add_listener(open_tcp()); !ok) return std::move(ok).error().within("listen.tcp");
+  if (auto ok = listen_tcp(options_.mlflow_address, options_.kept.mlflow, true); !ok) {
+    return std::move(ok).error().within("listen.mlflow");
+  }
   return {};
 }
 
@@ -104,24 +108,29 @@ Result<ListeningSocket> Server::open_local() const {
   return ListeningSocket::open_unix(options_.socket);
 }
 
-Result<ListeningSocket> Server::open_tcp() const {
-  if (options_.kept.tcp) {
-    return ListeningSocket::resume_tcp(*options_.kept.tcp, options_.tcp_address);
+Result<void> Server::listen_tcp(const std::string& address, std::optional<int> kept,
+                                bool is_mlflow) {
+  if (address.empty()) {
+    if (kept) ::close(*kept);  // nobody would serve it
+    return {};
   }
-  return ListeningSocket::open_tcp(options_.tcp_address);
+  return add_listener(
+      kept ? ListeningSocket::resume_tcp(*kept, address) : ListeningSocket::open_tcp(address),
+      is_mlflow);
 }
 
 KeptSockets Server::keep_listening() {
   KeptSockets kept;
   for (Listener& listener : listeners_) {
-    (kept.local ? kept.tcp : kept.local) = listener.listening.release();
+    auto& fd = listener.is_mlflow ? kept.mlflow : kept.local ? kept.tcp : kept.local;
+    fd = listener.listening.release();
   }
   return kept;
 }
 
-Result<void> Server::add_listener(Result<ListeningSocket> opened) {
+Result<void> Server::add_listener(Result<ListeningSocket> opened, bool is_mlflow) {
   if (!opened) return std::move(opened).error();
-  Listener& listener = listeners_.emplace_back(*std::move(opened), io_);
+  Listener& listener = listeners_.emplace_back(*std::move(opened), io_, is_mlflow);
   const int fd = ::fcntl(listener.listening.fd(), F_DUPFD_CLOEXEC, 0);
   boost::system::error_code error;
   listener.acceptor.assign(asio::generic::stream_protocol(listener.listening.family(), 0), fd,
@@ -146,7 +155,7 @@ Task<void> Server::accept_loop(Listener& listener) {
     boost::system::error_code error;
     listener.acceptor.accept(socket, error);
     if (!error) {
-      admit(std::move(socket));
+      admit(std::move(socket), listener.is_mlflow);
     } else if (error != asio::error::would_block && error != asio::error::connection_aborted) {
       ++stats_.accept_errors;
       warn("accepting a connection: " + error.message());
@@ -166,7 +175,7 @@ Task<void> Server::wait_for_room() {
   }
 }
 
-void Server::admit(StreamSocket socket) {
+void Server::admit(StreamSocket socket, bool is_mlflow) {
   Peer peer{0, kUnknownUser, kUnknownUser};
   std::optional<Reply> refusal;
   boost::system::error_code error;
@@ -174,9 +183,12 @@ void Server::admit(StreamSocket socket) {
     const auto known = peer_of(socket.native_handle());
     refusal = refusal_of(known, socket.native_handle());
     if (known) peer = *known;
+  } else {
+    // Head and body of an answer may be two writes: the second one does not wait for the client.
+    socket.set_option(asio::ip::tcp::no_delay(true), error);
   }
   if (!refusal) ++stats_.connections_accepted;
-  auto opening = std::make_shared<OpeningConnection>(std::move(socket), peer, context_);
+  auto opening = std::make_shared<OpeningConnection>(std::move(socket), peer, context_, is_mlflow);
   if (refusal) opening->refuse_all(*std::move(refusal));
   const ConnectionId id = ++last_id_;
   connections_.emplace(id, opening);
@@ -239,6 +251,10 @@ std::shared_ptr<ClientConnection> Server::make_connection(Protocol protocol,
   std::string bytes = opening.take_first_bytes();
   if (protocol == Protocol::grpc) {
     return std::make_shared<GrpcConnection>(std::move(socket), peer, context_, std::move(bytes));
+  }
+  if (protocol == Protocol::http && opening.is_mlflow()) {
+    return std::make_shared<MlflowConnection>(std::move(socket), peer, context_, *options_.mlflow,
+                                              std::move(bytes));
   }
   if (protocol == Protocol::http) {
     return std::make_shared<OtlpHttpConnection>(std::move(socket), peer, context_,
@@ -328,7 +344,11 @@ ServerStats Server::stats() const {
   return stats;
 }
 
-std::uint16_t Server::tcp_port() const { return listeners_.back().listening.tcp_port(); }
+std::uint16_t Server::tcp_port() const {
+  return std::next(listeners_.begin())->listening.tcp_port();
+}
+
+std::uint16_t Server::mlflow_port() const { return listeners_.back().listening.tcp_port(); }
 
 void Server::warn(const std::string& message) const {
   if (options_.on_warning) options_.on_warning(message);

@@ -13,6 +13,7 @@
 
 #include "daemon/base/listening_socket.hpp"
 #include "ipc/server/client_connection.hpp"
+#include "ipc/server/mlflow_door.hpp"
 #include "ipc/server/peer.hpp"
 #include "ipc/server/record_sink.hpp"
 #include "ipc/wire/protocol.hpp"
@@ -25,6 +26,7 @@ class OpeningConnection;
 struct KeptSockets {
   std::optional<int> local;  // of `socket`
   std::optional<int> tcp;
+  std::optional<int> mlflow;
 };
 
 struct ServerOptions {
@@ -32,7 +34,9 @@ struct ServerOptions {
   std::optional<int> listening_fd;  // from systemd: used instead of `socket`, which is then ignored
   std::string tcp_address;          // loopback; empty: no TCP listener
   KeptSockets kept;                 // by the process before, where there was one
-  PeerPolicy peers;                 // of Unix sockets; whoever may reach the TCP listener may send
+  std::string mlflow_address;       // loopback, for MLflow's SDK; empty: no such listener
+  std::shared_ptr<MlflowDoor> mlflow;  // with that listener
+  PeerPolicy peers;  // of Unix sockets; whoever may reach the TCP listener may send
 
   std::size_t max_request_bytes = 64u << 20;
   std::size_t memory_bytes = 192u << 20;
@@ -75,25 +79,28 @@ class Server {
   KeptSockets keep_listening();
 
   ServerStats stats() const;
-  std::uint16_t tcp_port() const;  // precondition: a TCP listener was asked for
+  std::uint16_t tcp_port() const;     // precondition: a TCP listener was asked for
+  std::uint16_t mlflow_port() const;  // precondition: that listener was asked for
 
  private:
   struct Listener {
-    Listener(ListeningSocket opened, boost::asio::io_context& io);
+    Listener(ListeningSocket opened, boost::asio::io_context& io, bool for_mlflow);
     ListeningSocket listening;
     StreamAcceptor acceptor;  // on a duplicate of the descriptor
+    const bool is_mlflow;
   };
   using ConnectionId = std::uint64_t;
 
   Server(ServerOptions options, boost::asio::io_context& io, RecordSink& sink, const Clock& clock);
   Result<void> listen();
   Result<ListeningSocket> open_local() const;
-  Result<ListeningSocket> open_tcp() const;
-  Result<void> add_listener(Result<ListeningSocket> opened);
+  // Nothing if `address` is empty.
+  Result<void> listen_tcp(const std::string& address, std::optional<int> kept, bool is_mlflow);
+  Result<void> add_listener(Result<ListeningSocket> opened, bool is_mlflow = false);
 
   Task<void> accept_loop(Listener& listener);
   Task<void> wait_for_room();
-  void admit(StreamSocket socket);
+  void admit(StreamSocket socket, bool is_mlflow);
   std::optional<Reply> refusal_of(const Result<Peer>& peer, int socket);
   Task<void> serve(std::shared_ptr<OpeningConnection> opening, ConnectionId id);
   std::shared_ptr<ClientConnection> connection_for(OpeningConnection& opening);

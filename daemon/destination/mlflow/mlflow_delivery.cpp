@@ -48,7 +48,7 @@ MlflowDelivery::MlflowDelivery(Context context, std::vector<TraceDelivery> batch
     if (context_.texts.refuses_nul) replace_nul(item, !item.delivery.repeated);
     item.in_several_posts = item.delivery.trace.otlp.size() > context_.max_post_bytes;
     item.joins_others = is_late(item.delivery.mode);
-    if (item.delivery.mode == DeliveryMode::final_info) {
+    if (item.delivery.mode == DeliveryMode::final_info && !item.delivery.trace.info.is_of_client) {
       // They are about the late spans, not about the trace.
       item.delivery.trace.info.metadata.erase("mlflow.trace.sizeStats");
       item.delivery.trace.info.metadata.erase("mlflow.trace.sizeBytes");
@@ -75,11 +75,11 @@ bool MlflowDelivery::look_first(const TraceDelivery& delivery) const {
 
 // What is given is final, so a server that sums over the tree does it itself: it knows more
 // conventions than we do, and several meet in one trace. Not so if it does not see the whole trace
-// in one POST. A late root's own sum is not that of the trace.
+// in one POST, or none of its spans. A late root's own sum is not that of the trace.
 bool MlflowDelivery::gives_token_usage(const TraceDelivery& delivery) const {
   if (delivery.mode == DeliveryMode::final_info || !delivery.trace.info.token_usage) return false;
   if (!context_.capabilities.token_usage_in_start_trace) return false;
-  return !context_.capabilities.sums_over_tree ||
+  return !context_.capabilities.sums_over_tree || delivery.trace.span_count == 0 ||
          delivery.trace.otlp.size() > context_.max_post_bytes;
 }
 
@@ -166,17 +166,29 @@ void MlflowDelivery::post_all() {
     return;
   }
   aborted_.reset();
-  for (Post& post : plan_posts()) {
+  auto posts = plan_posts();
+  const auto without_spans = infos_alone();
+  for (Post& post : posts) {
     auto shared = std::make_shared<Post>(std::move(post));
     context_.request_slots.enter([self = shared_from_this(), shared] { self->send_post(shared); });
   }
+  for (const std::size_t i : without_spans) spans_stored(i);
+}
+
+// What is open and has nothing to post.
+std::vector<std::size_t> MlflowDelivery::infos_alone() const {
+  std::vector<std::size_t> alone;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (!items_[i].outcome && items_[i].delivery.trace.span_count == 0) alone.push_back(i);
+  }
+  return alone;
 }
 
 // Sorted by trace id within each POST: the server locks in the order it reads.
 std::vector<MlflowDelivery::Post> MlflowDelivery::plan_posts() {
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    if (!items_[i].outcome) open.push_back(i);
+    if (!items_[i].outcome && items_[i].delivery.trace.span_count > 0) open.push_back(i);
   }
   std::ranges::sort(open, [this](std::size_t a, std::size_t b) {
     return items_[a].delivery.trace.info.trace_id < items_[b].delivery.trace.info.trace_id;

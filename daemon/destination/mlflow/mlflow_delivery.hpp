@@ -87,6 +87,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
 
   void post_all();
   std::vector<Post> plan_posts();
+  std::vector<std::size_t> infos_alone() const;
   std::string roots_for_times(const Post& post) const;
   std::string next_body(Post& post) const;
   std::string next_run(Post& post) const;

@@ -69,6 +69,17 @@ std::string to_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+Json parse_shallow(std::string_view text) {
+  constexpr int kMaxDepth = 64;
+  bool too_deep = false;
+  const auto keep = [&too_deep](int depth, Json::parse_event_t, const Json&) {
+    too_deep |= depth > kMaxDepth;
+    return depth <= kMaxDepth;
+  };
+  Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
+  return too_deep || json.is_discarded() ? Json() : json;
+}
+
 Json key_values(const std::map<std::string, std::string>& values) {
   Json list = Json::array();
   for (const auto& [key, value] : values) list.push_back({{"key", key}, {"value", value}});

@@ -26,6 +26,10 @@ Json parse_answer(std::string_view text, const Json::parser_callback_t& keep = n
 // Invalid UTF-8 becomes U+FFFD.
 std::string to_text(const Json& json);
 
+// Null if `text` is no JSON, or nested more than 64 deep: what is written again is written by
+// recursion.
+Json parse_shallow(std::string_view text);
+
 // [{"key": …, "value": …}, …]
 Json key_values(const std::map<std::string, std::string>& values);
 std::map<std::string, std::string> read_key_values(const Json& list);

@@ -63,12 +63,12 @@ std::optional<UsageNode> read_node(const Json& span) {
   return UsageNode{*id, read_id(span, "parent_span_id"), usage_of(view)};
 }
 
+}  // namespace
+
 TraceState read_state(const std::string& name) {
   if (name == "OK") return TraceState::ok;
   return name == "ERROR" ? TraceState::error : TraceState::in_progress;
 }
-
-}  // namespace
 
 std::uint64_t read_time_ms(const std::string& text) {
   std::tm parts{};

@@ -30,6 +30,8 @@ struct StoredTrace {
 // in memory.
 std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view answer);
 
+// "OK", "ERROR"; anything else is in progress.
+TraceState read_state(const std::string& name);
 // "2026-11-23T11:54:31.043Z", with any number of fraction digits, in milliseconds since 1970; 0 if
 // it is something else.
 std::uint64_t read_time_ms(const std::string& text);

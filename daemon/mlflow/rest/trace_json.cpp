@@ -55,6 +55,8 @@ std::string start_trace_body(const TraceInfo& info, const std::string& experimen
                      {"execution_duration", seconds_text(duration_ms(info))}};
   if (info.request_preview) trace_info["request_preview"] = *info.request_preview;
   if (info.response_preview) trace_info["response_preview"] = *info.response_preview;
+  if (info.client_request_id) trace_info["client_request_id"] = *info.client_request_id;
+  if (!info.assessments.empty()) trace_info["assessments"] = Json::parse(info.assessments);
   Json body;
   body["trace"]["trace_info"] = std::move(trace_info);
   return to_text(body);

@@ -44,6 +44,11 @@ struct TraceInfo {
                                             // only; newer servers sum these themselves)
   bool may_report_tokens = false;    // some span seems to, perhaps in a way that only servers read
   bool token_usage_partial = false;  // so does one that `token_usage` lacks
+  // Told by the application's MLflow SDK, which knows all of the trace: what is above is not that
+  // of the spans alone, and these two are set.
+  bool is_of_client = false;
+  std::optional<std::string> client_request_id;
+  std::string assessments;  // a JSON array; empty: none
 };
 
 // A trace made ready to send: the slices of all its records, merged, spans of equal resource and

@@ -49,6 +49,23 @@ class DeadLetterCommandsTest : public QueueHarness, public testing::Test {
     buried = record;
     return letter.id();
   }
+  static std::string info_of_trace(std::uint64_t trace) {
+    return Json{{"trace_id", "tr-" + trace_id(trace).hex()},
+                {"trace_location", {{"mlflow_experiment", {{"experiment_id", "12"}}}}},
+                {"client_request_id", "é\n"}}
+        .dump();
+  }
+  // The info of a trace that the server refused, without any span.
+  std::string dead_info(std::uint64_t trace) {
+    DeadLetter letter;
+    letter.trace_id = trace_id(trace);
+    letter.segment_id = letter.offset = trace;
+    letter.accepted_at = clock.wall();
+    letter.info = info_of_trace(trace);
+    EXPECT_TRUE(store->write(letter));
+    EXPECT_TRUE(store->finish_pending(false));
+    return letter.id();
+  }
   void edit(const std::string& id, const std::function<void(Json&)>& change) {
     const auto path = kDirectory / (id + ".json");
     Json json = Json::parse(fs.content(path));
@@ -75,6 +92,42 @@ TEST_F(DeadLetterCommandsTest, AReplayedTraceIsQueuedAsItWasAccepted) {
   EXPECT_EQ(stats.queued_spans, 3u);
   EXPECT_EQ(stats.dead_lettered, 0u);
   expect_conservation();
+}
+
+TEST_F(DeadLetterCommandsTest, AReplayedTraceHasItsInfoAgain) {
+  const std::string id = dead_letter();
+  const std::string info = info_of_trace(1);
+  edit(id, [&](Json& json) { json["trace_info"] = Json::parse(info); });
+  ASSERT_TRUE(commands->replay(id));
+  const auto records = drain();
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].record.slice.trace_id, buried.slice.trace_id);
+  EXPECT_EQ(records[0].record.slice.span_count, 3u);
+  EXPECT_EQ(Json::parse(records[1].record.slice.info), Json::parse(info));
+  EXPECT_EQ(records[1].record.slice.span_count, 0u);
+  EXPECT_EQ(records[1].record.link, buried.link);
+  EXPECT_EQ(queue->stats().queued_spans, 3u);
+  expect_conservation();
+}
+
+TEST_F(DeadLetterCommandsTest, AnInfoAloneIsReplayedAndRemoved) {
+  for (const bool replayed : {true, false}) {
+    const std::string id = dead_info(replayed ? 1 : 2);
+    ASSERT_EQ(Json::parse(store->list_json()->json).size(), 1u);
+    const auto done = replayed ? commands->replay(id) : commands->remove(id);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(store->list_json()->json, "[]");
+    EXPECT_EQ(drain().size(), replayed ? 1u : 0u);
+  }
+  EXPECT_EQ(queue->stats().replayed, 0u);
+  EXPECT_EQ(queue->stats().dropped_removed, 0u);
+}
+
+TEST_F(DeadLetterCommandsTest, AnInfoOfAnotherTraceIsNotReplayed) {
+  const std::string id = dead_info(1);
+  edit(id, [](Json& json) { json["trace_info"]["trace_id"] = "tr-" + std::string(32, '7'); });
+  EXPECT_EQ(commands->replay(id).error().code, ErrorCode::invalid);
+  EXPECT_EQ(Json::parse(store->list_json()->json).size(), 1u);
 }
 
 TEST_F(DeadLetterCommandsTest, ARemovedTraceCountsAsDroppedForEver) {

@@ -58,6 +58,16 @@ class MlflowDeliveryTest : public ::testing::Test {
     delivery.trace = *prepare_trace(trace_id(trace), {otlp});
     return delivery;
   }
+  // What an MLflow SDK tells of a trace, with so many of its spans.
+  static TraceDelivery of_client(std::uint64_t trace, Mode mode, std::uint64_t span_count) {
+    TraceDelivery told = delivery(trace, mode, span_count);
+    TraceInfo& info = told.trace.info;
+    info.is_of_client = true;
+    info.metadata = {{"mlflow.trace.session", "s-1"}, {"mlflow.trace.sizeStats", "{}"}};
+    info.client_request_id = "request-1";
+    info.assessments = R"([{"assessment_id":"a-1"}])";
+    return told;
+  }
   static TraceDelivery repeated(TraceDelivery delivery) {
     delivery.repeated = true;
     return delivery;
@@ -206,6 +216,49 @@ TEST_F(MlflowDeliveryTest, WithoutAModelNoLinkIsSent) {
   deliver(delivery(1));
   expect_delivered();
   EXPECT_FALSE(server.traces["1"].metadata.contains("mlflow.modelId"));
+}
+
+TEST_F(MlflowDeliveryTest, WhatTheClientToldIsSentAsItWasTold) {
+  deliver(of_client(1, Mode::whole, 2));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "post 1"}));
+  expect_delivered();
+  const auto& info = server.bodies.at(0);
+  EXPECT_EQ(info["client_request_id"], "request-1");
+  EXPECT_EQ(info["assessments"][0]["assessment_id"], "a-1");
+  EXPECT_EQ(info["trace_metadata"]["mlflow.trace.session"], "s-1");
+  EXPECT_EQ(info["trace_metadata"]["mlflow.modelId"], "m-1");
+}
+
+TEST_F(MlflowDeliveryTest, AnInfoWithoutSpansIsAllThatIsSent) {
+  prove_again();
+  deliver({of_client(1, Mode::whole, 0), delivery(2), of_client(3, Mode::whole, 0)});
+  EXPECT_EQ(std::ranges::count(server.calls, "post 2"), 1);
+  EXPECT_EQ(server.traces.size(), 3u);
+  expect_delivered();
+  EXPECT_TRUE(outcomes[0].info_stored);
+}
+
+TEST_F(MlflowDeliveryTest, AnInfoThatComesAfterItsSpansKeepsItsSizes) {
+  store(1, "5");
+  deliver(of_client(1, Mode::final_info, 0));
+  EXPECT_EQ(server.calls, (Calls{"start 1"}));
+  expect_delivered();
+  EXPECT_EQ(server.traces["1"].metadata["mlflow.trace.sizeStats"], "{}");
+}
+
+TEST_F(MlflowDeliveryTest, OldServersGetAnInfoThatComesAfterItsSpansByEndTrace) {
+  server_is(3, 11);
+  store(1, "5");
+  deliver(of_client(1, Mode::final_info, 0));
+  EXPECT_EQ(server.calls, (Calls{"get 1", "end 1"}));
+  expect_delivered();
+  EXPECT_EQ(server.traces["1"].metadata["mlflow.trace.session"], "s-1");
+}
+
+TEST_F(MlflowDeliveryTest, AnInfoWithoutSpansTellsItsTokens) {
+  deliver(with_tokens(of_client(1, Mode::whole, 0)));
+  expect_delivered();
+  EXPECT_NE(tokens_of(0), "") << "nobody else can";
 }
 
 TEST_F(MlflowDeliveryTest, ABatchGoesInOnePostSortedById) {

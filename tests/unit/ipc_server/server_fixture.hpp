@@ -22,7 +22,7 @@
 namespace tracelink {
 
 // A running server on a socket of its own, with its io thread.
-class ServerTest : public testing::Test {
+class ServerTest : public ::testing::Test {
  protected:
   ServerTest() { options.max_connections = 200; }  // any process has descriptors for them
 

@@ -32,7 +32,7 @@ class TraceLinksTest : public ::testing::Test {
     if (!links) links.emplace(options, source, reporter, clock);
     const std::string attributes = encode_attributes(root);
     const auto spans = encode_spans(trace_id(1), {{.attributes = attributes}}, resource);
-    return links->choose(spans, from);
+    return links->choose(spans, {}, from);
   }
   LinkDefinition chosen(const Attributes& resource, const Attributes& root = {}) {
     const LinkChoice choice = choose(resource, root);

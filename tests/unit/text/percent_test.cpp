@@ -12,5 +12,15 @@ TEST(PercentEncode, KeepsOnlyUnreservedCharacters) {
   EXPECT_EQ(percent_encode(""), "");
 }
 
+TEST(QueryParameter, IsFoundAndDecoded) {
+  EXPECT_EQ(query_parameter("a=1&b=x+y%2Bz%C3%A9", "b"), "x y+zé");
+  EXPECT_EQ(query_parameter("a=1&b=2", "a"), "1");
+  EXPECT_EQ(query_parameter("b", "b"), "");
+  EXPECT_EQ(query_parameter("ab=1", "b"), std::nullopt);
+  EXPECT_EQ(query_parameter("", "b"), std::nullopt);
+  EXPECT_EQ(query_parameter("b=%4", "b"), std::nullopt);
+  EXPECT_EQ(query_parameter("b=%zz", "b"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -1,0 +1,66 @@
+#include "daemon/app/mlflow_front.hpp"
+
+#include <filesystem>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "daemon/app/options.hpp"
+#include "daemon/http/curl_relay.hpp"
+
+namespace tracelink {
+namespace {
+
+// Of what was stored before `since`, and could be sent.
+bool all_delivered(const ForwardStatus& status, SteadyTime since) {
+  if (status.server.state != ServerStatus::State::up) return true;  // nothing that waiting changes
+  const bool has_read_since = status.stepped_at > since;
+  return has_read_since && status.assembling_traces == status.waiting_for_root.traces &&
+         status.waiting_traces == 0 && status.in_flight_traces == 0;
+}
+
+}  // namespace
+
+MlflowFront::MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery,
+                         const ActiveLinks& active)
+    : config_(config),
+      delivery_(delivery),
+      active_(active),
+      knowledge_(fs, std::filesystem::path(config.state_dir) / "models/server.json",
+                 config.tracking.uri, [this] { save(); }) {}
+
+std::shared_ptr<MlflowDoor> MlflowFront::open(const std::function<void(std::string)>& on_notice) {
+  if (auto loaded = knowledge_.load(); !loaded) {
+    on_notice("what is known of the tracking server cannot be read (" + loaded.error().message +
+              "): it is asked again");
+  }
+  relay_ = std::make_unique<CurlRelay>(config_.tracking.uri, relay_options_of(config_));
+  const bool has_server = !config_.tracking.uri.empty();
+  return std::make_shared<MlflowDoor>(MlflowDoor{
+      .relay = *relay_,
+      .knowledge = knowledge_,
+      .stored_spans = stored_spans_,
+      .server = has_server ? config_.tracking.uri : "(tracking.uri is not set)",
+      .current_version = [this] { return delivery_.forward_status().server.version; },
+      .own_experiment = [this]() -> std::optional<Experiment> {
+        const auto known = delivery_.registration(active_.configured());
+        if (!known || !known->model || known->model->experiment_id.empty()) return std::nullopt;
+        return Experiment{.id = known->model->experiment_id, .name = known->model->experiment_name};
+      },
+      .hurry = [this](const std::optional<TraceId>& trace) { delivery_.hurry(trace); },
+      .all_delivered =
+          [this](SteadyTime since) { return all_delivered(delivery_.forward_status(), since); }});
+}
+
+// A failure costs an application that starts while the server is away, so it is worth a line, and
+// nothing more: the next thing that is learned is saved with all the rest.
+void MlflowFront::save() {
+  delivery_.post([this] {
+    if (const auto saved = knowledge_.save(); !saved) {
+      spdlog::warn("what was learned of the tracking server is not saved: {}",
+                   saved.error().message);
+    }
+  });
+}
+
+}  // namespace tracelink

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/config.hpp"
+#include "daemon/app/active_links.hpp"
+#include "daemon/app/delivery.hpp"
+#include "daemon/base/file_system.hpp"
+#include "daemon/http/relay.hpp"
+#include "daemon/mlflow/knowledge/server_knowledge.hpp"
+#include "ipc/server/mlflow_door.hpp"
+#include "ipc/server/stored_spans.hpp"
+
+namespace tracelink {
+
+// What the listener for MLflow's SDK stands on: the relay to the tracking server, what is known of
+// that, and which spans are stored. What is learned is saved on the forwarder thread.
+// Lifetime: the references outlive this object, and it outlives the server.
+class MlflowFront {
+ public:
+  MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery, const ActiveLinks& active);
+
+  // `on_notice` gets what an operator should know.
+  std::shared_ptr<MlflowDoor> open(const std::function<void(std::string)>& on_notice);
+  StoredSpans& stored_spans() { return stored_spans_; }
+
+ private:
+  void save();
+
+  const Config& config_;
+  Delivery& delivery_;
+  const ActiveLinks& active_;
+  StoredSpans stored_spans_;
+  ServerKnowledge knowledge_;
+  std::unique_ptr<Relay> relay_;
+};
+
+}  // namespace tracelink

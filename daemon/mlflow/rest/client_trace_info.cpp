@@ -1,0 +1,157 @@
+#include "daemon/mlflow/rest/client_trace_info.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include <openssl/evp.h>
+
+#include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/rest/stored_trace.hpp"
+#include "daemon/mlflow/trace/text_limits.hpp"
+#include "daemon/text/hex.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr char kTokenUsage[] = "mlflow.trace.tokenUsage";
+constexpr std::string_view kTracePrefix = "tr-";
+
+Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
+
+std::string experiment_of(const Json& info) {
+  return text_at(member(member(info, "trace_location"), "mlflow_experiment"), "experiment_id");
+}
+
+std::uint64_t announced_spans(const Json& info) {
+  const std::string stats = text_at(member(info, "trace_metadata"), "mlflow.trace.sizeStats");
+  return static_cast<std::uint64_t>(
+      std::max<std::int64_t>(number_at(parse_shallow(stats), "num_spans"), 0));
+}
+
+std::string derived_id(const std::string& trace, std::size_t index, const Json& assessment) {
+  const std::string text = trace + "/" + std::to_string(index) + "/" + to_text(assessment);
+  std::array<unsigned char, 32> digest{};
+  if (EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) {
+    std::abort();  // out of memory
+  }
+  return "a-" + to_hex({reinterpret_cast<const char*>(digest.data()), 16});
+}
+
+void name_assessments(Json& info) {
+  const std::string trace = text_at(info, "trace_id");
+  const auto assessments = info.find("assessments");
+  if (assessments == info.end() || !assessments->is_array()) return;
+  for (std::size_t i = 0; i < assessments->size(); ++i) {
+    Json& assessment = (*assessments)[i];
+    if (!assessment.is_object() || !text_at(assessment, "assessment_id").empty()) continue;
+    assessment["assessment_id"] = derived_id(trace, i, assessment);
+  }
+}
+
+std::map<std::string, std::string> texts_of(const Json& object) {
+  std::map<std::string, std::string> texts;
+  for (const auto& [key, value] : object.items()) {
+    if (!value.is_string()) continue;
+    texts[fit_column(key, kMaxTagKey)] = fit_column(value.get<std::string>(), kMaxTagValue);
+  }
+  return texts;
+}
+
+std::optional<TokenUsage> usage_of(const Json& json) {
+  if (!json.is_object()) return std::nullopt;
+  const auto optional_at = [&](const char* key) -> std::optional<std::int64_t> {
+    if (!json.contains(key)) return std::nullopt;
+    return number_at(json, key);
+  };
+  return TokenUsage{.input_tokens = number_at(json, "input_tokens"),
+                    .output_tokens = number_at(json, "output_tokens"),
+                    .total_tokens = number_at(json, "total_tokens"),
+                    .cache_read_input_tokens = optional_at("cache_read_input_tokens"),
+                    .cache_creation_input_tokens = optional_at("cache_creation_input_tokens"),
+                    .cache_creation_input_tokens_above_1hr =
+                        optional_at("cache_creation_input_tokens_above_1hr")};
+}
+
+void tell_times(const Json& json, TraceInfo& info) {
+  constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
+  const std::uint64_t start_ms = read_time_ms(text_at(json, "request_time"));
+  if (start_ms == 0) return;
+  const std::uint64_t end_ms = start_ms + read_duration_ms(text_at(json, "execution_duration"));
+  info.start_ns = start_ms * kNanosecondsPerMillisecond;
+  info.end_ns = end_ms * kNanosecondsPerMillisecond;
+}
+
+std::optional<std::string> optional_text(const Json& json, const char* key) {
+  if (!member(json, key).is_string()) return std::nullopt;
+  return without_nul(text_at(json, key));
+}
+
+}  // namespace
+
+Result<ClientTraceInfo> read_start_trace(std::string_view body) {
+  Json json = parse_shallow(body);
+  if (!json.is_object()) return invalid("the body is no JSON object");
+  Json info = member(member(json, "trace"), "trace_info");
+  const std::string name = text_at(info, "trace_id");
+  const auto bytes = name.starts_with(kTracePrefix)
+                         ? parse_hex(std::string_view(name).substr(kTracePrefix.size()))
+                         : std::nullopt;
+  const auto trace_id = bytes ? TraceId::from_bytes(*bytes) : std::nullopt;
+  if (!trace_id || trace_id->is_zero()) {
+    return invalid("trace.trace_info.trace_id is not tr- and 32 hex digits");
+  }
+  if (experiment_of(info).empty()) {
+    return invalid("trace.trace_info.trace_location names no MLflow experiment");
+  }
+  name_assessments(info);
+  return ClientTraceInfo{.trace_id = *trace_id,
+                         .experiment_id = experiment_of(info),
+                         .announced_spans = announced_spans(info),
+                         .json = to_text(info)};
+}
+
+TraceSlice client_info_slice(ClientTraceInfo info) {
+  TraceSlice slice;
+  slice.trace_id = info.trace_id;
+  slice.root_seen = true;
+  slice.info = std::move(info.json);
+  return slice;
+}
+
+std::string start_trace_answer(const ClientTraceInfo& info, const std::string& artifact_root,
+                               bool has_spans) {
+  Json told = parse_shallow(info.json);
+  Json& tags = told["tags"];
+  if (!tags.is_object()) tags = Json::object();
+  tags["mlflow.artifactLocation"] =
+      artifact_root + "/traces/" + trace_name(info.trace_id) + "/artifacts";
+  if (has_spans) tags["mlflow.trace.spansLocation"] = "TRACKING_STORE";
+  Json answer;
+  answer["trace"]["trace_info"] = std::move(told);
+  return to_text(answer);
+}
+
+std::string model_of_client_info(std::string_view json) {
+  return text_at(member(parse_shallow(json), "trace_metadata"), "mlflow.modelId");
+}
+
+void tell_as_client(std::string_view json, TraceInfo& info) {
+  const Json told = parse_shallow(json);
+  info.is_of_client = info.has_root = true;
+  info.state = read_state(text_at(told, "state"));
+  tell_times(told, info);
+  info.metadata = texts_of(member(told, "trace_metadata"));
+  info.tags = texts_of(member(told, "tags"));
+  if (const auto usage = info.metadata.extract(kTokenUsage); usage && !info.token_usage) {
+    info.token_usage = usage_of(parse_shallow(usage.mapped()));
+  }
+  info.request_preview = optional_text(told, "request_preview");
+  info.response_preview = optional_text(told, "response_preview");
+  info.client_request_id = optional_text(told, "client_request_id");
+  const Json& assessments = member(told, "assessments");
+  if (assessments.is_array() && !assessments.empty()) info.assessments = to_text(assessments);
+}
+
+}  // namespace tracelink

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "daemon/base/result.hpp"
+#include "daemon/mlflow/trace/trace_info.hpp"
+#include "daemon/types/ids.hpp"
+#include "daemon/types/record.hpp"
+
+namespace tracelink {
+
+// The trace info that an MLflow SDK gives by StartTraceV3: it knows what no span tells (session,
+// user, metadata, tags, request id, assessments).
+struct ClientTraceInfo {
+  TraceId trace_id;
+  std::string experiment_id;
+  std::uint64_t announced_spans = 0;  // of sizeStats; 0: it says nothing
+  // The object `trace_info`, each assessment with an id. An id that was missing follows from the
+  // trace and the assessment, so that a repeated request makes no second one.
+  std::string json;
+};
+
+// `body`: of StartTraceV3. Error: `invalid`, what of it cannot be kept.
+Result<ClientTraceInfo> read_start_trace(std::string_view body);
+
+TraceSlice client_info_slice(ClientTraceInfo info);
+
+// MLflow's answer to it. `artifact_root`: the experiment's artifact_location. Without `has_spans`
+// the SDK uploads the spans once more, as traces.json.
+std::string start_trace_answer(const ClientTraceInfo& info, const std::string& artifact_root,
+                               bool has_spans);
+
+// The model that the application chose by set_active_model() or its variable; empty: none.
+// `json`: ClientTraceInfo::json.
+std::string model_of_client_info(std::string_view json);
+
+// Makes `info`, computed from the spans that are here, what the client told. The sum of tokens
+// stays that of the spans if they have one: older SDKs count less.
+void tell_as_client(std::string_view json, TraceInfo& info);
+
+}  // namespace tracelink

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ipc/server/http_connection.hpp"
+#include "ipc/server/mlflow_door.hpp"
+#include "ipc/server/relay_mailbox.hpp"
+
+namespace tracelink {
+
+// A conversation with an MLflow SDK that takes the daemon for its tracking server
+// (docs/mlflow-sdk.md): spans and StartTraceV3 are stored, what the SDK asks for before each trace
+// is answered from what is known, all else is passed on to the tracking server as it is.
+class MlflowConnection final : public OtlpHttpConnection {
+ public:
+  MlflowConnection(StreamSocket socket, Peer peer, ServerContext& context, MlflowDoor& door,
+                   std::string first_bytes);
+
+ private:
+  Task<bool> serve(Parser& parser) override;
+  HttpReply reply_to_refused_peer(const Parser& parser) const override;
+  std::string farewell() const override;
+
+  Task<bool> send_text(Parser& parser, HttpReply reply);
+  Task<bool> store_info(Parser& parser);
+  Task<HttpReply> read_and_store_info(Parser& parser);
+  Task<bool> tell_experiment(Parser& parser, ExperimentQuery query);
+  Task<HttpReply> ask_for_experiment(const Parser& parser, ExperimentQuery query);
+  std::optional<HttpReply> known_experiment(const ExperimentQuery& query) const;
+  void refresh_experiment(const Parser& parser, const ExperimentQuery& query);
+
+  Task<bool> drop_spans_file(Parser& parser);
+  Task<void> wait_for_spans(TraceId trace);
+  Task<void> wait_for_delivery();
+
+  Task<bool> pass_on(Parser& parser);
+  Task<bool> pass_when_visible(Parser& parser);
+  Task<std::shared_ptr<RelayMailbox>> ask_when_visible(const Parser& parser, TraceId trace,
+                                                       Relay::Id& id);
+  Task<bool> send_no_room(Parser& parser);
+  Task<bool> send_body(Parser& parser, Relay::Id id, const RelayMailbox& mailbox);
+  Task<bool> pass_answer(Parser& parser, Relay::Id id, RelayMailbox& mailbox);
+  Task<bool> pass_answer_body(Relay::Id id, RelayMailbox& mailbox, bool chunked);
+  std::shared_ptr<RelayMailbox> make_mailbox();
+
+  MlflowDoor& door_;
+};
+
+}  // namespace tracelink

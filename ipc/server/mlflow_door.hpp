@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/http/relay.hpp"
+#include "daemon/mlflow/knowledge/server_knowledge.hpp"
+#include "daemon/mlflow/rest/experiment.hpp"
+#include "daemon/types/ids.hpp"
+#include "ipc/server/stored_spans.hpp"
+
+namespace tracelink {
+
+// What the listener for MLflow's SDK needs beside the intake; daemon/app binds it.
+// Lifetime: outlives the server. Threads: the functions are called on the io thread.
+struct MlflowDoor {
+  Relay& relay;
+  ServerKnowledge& knowledge;
+  const StoredSpans& stored_spans;
+  std::string server;  // its address, for messages
+  // The version that the server said last to the daemon; empty: none yet.
+  std::function<std::string()> current_version;
+  // The experiment that the daemon is configured with, once its id is known.
+  std::function<std::optional<Experiment>()> own_experiment;
+  // A client waits for the trace, or for all, to be at the server.
+  std::function<void(const std::optional<TraceId>&)> hurry;
+  // Everything that was stored before is at the server, or waiting does not bring it there.
+  std::function<bool(SteadyTime since)> all_delivered;
+};
+
+}  // namespace tracelink

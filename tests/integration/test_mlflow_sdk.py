@@ -1,0 +1,192 @@
+"""MLflow's own SDK with tracelinkd as its tracking server: what it stores is what it stores without it, the server up or down."""
+
+import json
+import re
+import subprocess
+
+import pytest
+import requests
+
+from harness.daemon import Daemon
+from harness.mlflow_server import MlflowServer
+from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment, versions
+from harness.ports import free_port
+from harness.stored_trace import differences
+from test_differential import METADATA, SIZES, Trace, read, run_cases, run_directly
+
+SYNC = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false"}
+ASYNC = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "true"}
+
+LOST_SPANS = "integers_beyond_64_bits"
+
+KNOWN = {
+    r"info\.tags\.tracelink\.version": "MLflow's own pages show tags, not models: the daemon names the version in one",
+    METADATA + r"mlflow\.trace\.tokenUsage": "the SDK's totals meet the server's own sum below 3.12: right, doubled or short",
+    r"info\.execution_duration_ms": "the server widens a trace to its spans when they come after the trace info",
+    SIZES + r"(Bytes|Stats\.total_size_bytes)": "the SDK counts what it knows: the link that the daemon adds is not among it",
+}
+
+
+@pytest.fixture
+def front_of(make_daemon):
+    """front_of(server): a daemon that is a tracking server in front of that one; .front is its address."""
+    def make(server: MlflowServer) -> Daemon:
+        address = f"127.0.0.1:{free_port()}"
+        daemon = make_daemon({"model": {"name": "agent"}, "experiment": {"name": "support"}, "tracking": {"uri": server.uri}})
+        daemon.configure({"listen": {"socket": {"path": str(daemon.socket)}, "mlflow": address}})
+        daemon.front = f"http://{address}"
+        return daemon
+    return make
+
+
+SUPPORT = {"MLFLOW_EXPERIMENT_NAME": "support"}
+
+
+def run_through(daemon: Daemon, **environment: str) -> list[dict]:
+    """With what `tracelink env` says; the other variables are the deployment's."""
+    variables = dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
+    assert variables["MLFLOW_TRACKING_URI"] == daemon.front
+    return run_cases(**variables | environment)
+
+
+def spans_of(made: list[dict]) -> int:
+    """Those that the SDK sends: it cannot write integers beyond 64 bits, and loses the span that has some on every road."""
+    return sum(len(trace["times"]) - (trace["case"] == LOST_SPANS) for trace in made)
+
+
+def unexplained(ours: dict[str, Trace], theirs: dict[str, Trace]) -> list[str]:
+    found = []
+    assert ours.keys() == theirs.keys()
+    for case, trace in ours.items():
+        if case == LOST_SPANS:
+            continue
+        assert trace.fields, f"{case} cannot be read"
+        assert trace.fields[METADATA + "mlflow.modelId"] == "<model id>", case
+        for field, (mine, direct) in differences(trace.fields, theirs[case].fields or {}).items():
+            if not any(re.fullmatch(known, field) for known in KNOWN):
+                found.append(f"{case}: {field}: through tracelinkd {mine!r}, directly {direct!r}")
+    return found
+
+
+@pytest.mark.parametrize("version", versions("3.6.0", OLDER, LATEST))
+def test_nothing_differs_from_what_the_sdk_stores_directly(make_server, front_of, version):
+    """In the SDK's synchronous mode: in the other one a span that it cannot write takes with it what was to be sent beside it."""
+    server = make_server(version)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    model_id = daemon.wait_for_model()["id"]
+    made = run_through(daemon, **SUPPORT | SYNC)
+    direct = run_directly(server, model_id)
+    daemon.wait_for_spans(accepted=spans_of(made), delivered=spans_of(made), queued=0)
+    names = {model_id: "<model id>"}
+    assert not (found := unexplained(read(server, made, names), read(server, direct, names))), "\n".join(found)
+
+
+def test_what_was_traced_while_the_server_was_away_is_all_there(make_server, front_of):
+    """The server is away from before the application starts until it has ended, and the daemon is killed in between."""
+    server = make_server(LATEST)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    model_id = daemon.wait_for_model()["id"]
+    direct = run_directly(server, model_id)
+    server.kill()
+    made = run_through(daemon, **SUPPORT | SYNC)
+    daemon.wait_for_spans(accepted=spans_of(made), delivered=0)
+    daemon.sigkill()
+    daemon.start()
+    server.start()
+    daemon.wait_for_spans(accepted=spans_of(made), delivered=spans_of(made), queued=0)
+    names = {model_id: "<model id>"}
+    assert not (found := unexplained(read(server, made, names), read(server, direct, names))), "\n".join(found)
+
+
+def run_app(daemon: Daemon, version: str, **environment: str) -> dict:
+    variables = dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
+    finished = subprocess.run(
+        [ENVIRONMENTS[version] / "bin/python", APPS / "mlflow_sdk.py"],
+        env=clean_environment(GIT_PYTHON_REFRESH="quiet", MLFLOW_EXPERIMENT_NAME="support") | variables | environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=["sync", "async"])
+@pytest.mark.parametrize("version", versions(OLDER, NEWEST))
+def test_an_application_sees_what_it_has_written(make_server, front_of, version, mode):
+    server = make_server(version)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    model_id = daemon.wait_for_model()["id"]
+    seen = run_app(daemon, version, **mode)
+    assert seen["spans"] == ["answer", "step"]
+    assert (seen["tags"]["team"], seen["tags"]["later"]) == ("ml", "yes")
+    assert seen["client_request_id"] == "request-7"
+    expected = {"mlflow.trace.session": "s-1", "mlflow.trace.user": "ada", "own": "1", "mlflow.modelId": model_id}
+    assert seen["metadata"] == seen["metadata"] | expected
+    assert [name for name, _ in seen["assessments"]] == ["expected", "good"]
+    assert seen["trace_id"] in seen["found"]
+    assert daemon.status()["mlflow_sdk"]["accepted_infos"] == 1
+
+
+def test_the_model_that_the_application_chose_is_obeyed(make_server, front_of):
+    server = make_server(NEWEST)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    other = daemon.tracelink("models", "create", "--name", "other", "--id-only").out.strip()
+    assert run_app(daemon, NEWEST, ACTIVE_MODEL=other)["metadata"]["mlflow.modelId"] == other
+
+
+def test_without_the_server_an_application_starts_and_what_needs_it_is_told_so(front_of, make_server):
+    """The daemon has never met the server."""
+    daemon = front_of(make_server(NEWEST))
+    daemon.start()
+    made = run_through(daemon, MLFLOW_EXPERIMENT_ID="0", **SYNC)
+    daemon.wait_for_spans(accepted=spans_of(made), delivered=0)
+    assert requests.get(f"{daemon.front}/version", timeout=60).text == "3.6.0"
+    answer = requests.post(f"{daemon.front}/api/3.0/mlflow/traces/search", json={}, timeout=60)
+    assert (answer.status_code, answer.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+    assert "cannot be reached" in answer.json()["message"]
+
+
+ADMIN = ("admin", "a password for this test")
+
+
+def test_what_is_passed_on_has_the_applications_own_credentials(make_server, front_of, folder):
+    users = folder / "auth.ini"
+    users.write_text("[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
+                     f"database_uri = sqlite:///{folder / 'users.db'}\nauthorization_function = mlflow.server.auth:authenticate_request_basic_auth\n")
+    server = make_server(LATEST, arguments=("--app-name", "basic-auth"), auth=ADMIN, MLFLOW_AUTH_CONFIG_PATH=str(users),
+                         MLFLOW_AUTH_ADMIN_PASSWORD=ADMIN[1], MLFLOW_FLASK_SERVER_SECRET_KEY="a key for this test")
+    server.start()
+    daemon = front_of(server)
+    daemon.configure({"tracking": {"uri": server.uri, "username": ADMIN[0], "password": ADMIN[1]}})
+    daemon.start()
+    daemon.wait_for_model()
+    path = f"{daemon.front}/api/2.0/mlflow/experiments/search?max_results=5"
+    assert requests.get(path, timeout=60).status_code == 401
+    assert requests.get(path, auth=ADMIN, timeout=60).status_code == 200
+
+
+def test_a_large_artifact_passes_both_ways(make_server, front_of):
+    server = make_server(NEWEST)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    content = bytes(range(256)) * 4096 * 24  # 24 MiB
+    url = f"{daemon.front}/api/2.0/mlflow-artifacts/artifacts/0/large"
+    assert requests.put(url, data=content, timeout=300).status_code == 200
+    assert requests.get(url, timeout=300).content == content
+
+
+def test_the_variables_point_mlflows_sdk_at_the_listener_and_others_at_the_socket(make_server, front_of):
+    daemon = front_of(make_server(NEWEST))
+    daemon.start()
+    printed = daemon.tracelink("env", "--json").json()
+    assert (printed["MLFLOW_TRACKING_URI"], printed["MLFLOW_ENABLE_OTLP_EXPORTER"]) == (daemon.front, "false")
+    assert printed["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == f"unix://{daemon.socket}"
+    assert daemon.front.removeprefix("http://") in daemon.tracelink("status").out

@@ -1,0 +1,164 @@
+#include "daemon/http/curl_relay.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <stdexcept>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/http_imposter.hpp"
+
+namespace tracelink {
+namespace {
+
+using testing::HttpImposter;
+
+// Takes what comes; with `greedy` off nothing of the body is taken until take().
+class Target final : public RelayTarget {
+ public:
+  void on_answer(RelayAnswer answer) override {
+    const std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+  }
+  void on_body(std::string bytes) override {
+    const std::lock_guard lock(mutex_);
+    body_ += bytes;
+    changed_.notify_all();
+  }
+  void on_sent(std::size_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    sent_ += bytes;
+  }
+  void on_end(Result<void> result) override {
+    const std::lock_guard lock(mutex_);
+    end_ = std::move(result);
+    changed_.notify_all();
+  }
+  Result<void> wait() {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, std::chrono::seconds(300), [this] { return end_.has_value(); })) {
+      throw std::runtime_error("the relay did not end");
+    }
+    return *end_;
+  }
+  std::size_t wait_for_body(std::size_t bytes) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(300), [&] { return body_.size() >= bytes; });
+    return body_.size();
+  }
+  const RelayAnswer& answer() const { return answer_; }  // these after wait()
+  const std::string& body() const { return body_; }
+  std::size_t sent() const { return sent_; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  RelayAnswer answer_;
+  std::string body_;
+  std::size_t sent_ = 0;
+  std::optional<Result<void>> end_;
+};
+
+struct CurlRelayTest : ::testing::Test {
+  std::shared_ptr<Target> target = std::make_shared<Target>();
+  HttpImposter server;
+};
+
+TEST_F(CurlRelayTest, AddsNothingToARequest) {
+  server.answer_with({.status = 201, .headers = {{"X-Answer", "yes"}}, .body = "made"});
+  CurlRelay relay(server.url() + "/prefix", {});
+  const auto id = relay.begin({.method = "PATCH",
+                               .target = "/a/../b?c=%20d",
+                               .headers = {{"Authorization", "Bearer own"}, {"Empty", ""}},
+                               .body_bytes = 4},
+                              target);
+  relay.send(*id, "bo", false);
+  relay.send(*id, "dy", true);
+  ASSERT_TRUE(target->wait());
+  const auto request = server.requests().at(0);
+  EXPECT_EQ(request.method, "PATCH");
+  EXPECT_EQ(request.target, "/prefix/a/../b?c=%20d");
+  EXPECT_EQ(request.body, "body");
+  const std::map<std::string, std::string> headers{{"authorization", "Bearer own"},
+                                                   {"content-length", "4"},
+                                                   {"empty", ""},
+                                                   {"host", server.url().substr(7)}};
+  EXPECT_EQ(request.headers, headers);
+  EXPECT_EQ(target->answer().status, 201);
+  EXPECT_EQ(target->answer().headers, (HttpHeaders{{"X-Answer", "yes"}, {"Content-Length", "4"}}));
+  EXPECT_EQ(target->body(), "made");
+  EXPECT_EQ(target->sent(), 4u);
+}
+
+TEST_F(CurlRelayTest, SendsABodyOfUnknownLength) {
+  CurlRelay relay(server.url(), {});
+  const auto id = relay.begin(
+      {.method = "PUT", .target = "/", .headers = {}, .body_bytes = std::nullopt}, target);
+  const std::string part(100'000, 'x');
+  for (int n = 0; n < 10; ++n) relay.send(*id, part, n == 9);
+  ASSERT_TRUE(target->wait());
+  EXPECT_EQ(server.requests().at(0).body.size(), 1'000'000u);
+  EXPECT_EQ(server.requests().at(0).headers.at("transfer-encoding"), "chunked");
+}
+
+TEST_F(CurlRelayTest, HoldsNoMoreOfAnAnswerThanItsTargetTakes) {
+  const std::string body(4u << 20, 'y');
+  server.answer_with({.body = body});
+  CurlRelay relay(server.url(), {});
+  const auto id =
+      relay.begin({.method = "GET", .target = "/", .headers = {}, .body_bytes = 0}, target);
+  std::size_t taken = 0;
+  while (taken < body.size()) {
+    const std::size_t come = target->wait_for_body(std::min(taken + kRelayWindow, body.size()));
+    ASSERT_LE(come - taken, 2 * kRelayWindow);
+    relay.taken(*id, come - taken);
+    taken = come;
+  }
+  ASSERT_TRUE(target->wait());
+  EXPECT_EQ(target->body(), body);
+}
+
+TEST_F(CurlRelayTest, TellsAServerThatIsAway) {
+  std::string nowhere;
+  {
+    HttpImposter gone;
+    nowhere = gone.url();
+  }
+  CurlRelay relay(nowhere, {});
+  ASSERT_TRUE(
+      relay.begin({.method = "GET", .target = "/", .headers = {}, .body_bytes = 0}, target));
+  EXPECT_EQ(target->wait().error().code, ErrorCode::unavailable);
+}
+
+TEST_F(CurlRelayTest, TellsAConnectionThatBreaks) {
+  server.answer_with({.drop = true});
+  CurlRelay relay(server.url(), {});
+  ASSERT_TRUE(
+      relay.begin({.method = "POST", .target = "/", .headers = {}, .body_bytes = 0}, target));
+  EXPECT_EQ(target->wait().error().code, ErrorCode::unavailable);
+}
+
+TEST_F(CurlRelayTest, RefusesAHeaderThatWouldBeTwo) {
+  CurlRelay relay(server.url(), {});
+  ASSERT_TRUE(relay.begin(
+      {.method = "GET", .target = "/", .headers = {{"A", "b\r\nC: d"}}, .body_bytes = 0}, target));
+  EXPECT_EQ(target->wait().error().code, ErrorCode::invalid);
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST_F(CurlRelayTest, TakesSoManyRequestsAtOnce) {
+  server.answer_with({.hold = true});
+  CurlRelay relay(server.url(), {}, 1);
+  const RelayRequest request{.method = "GET", .target = "/", .headers = {}, .body_bytes = 0};
+  ASSERT_TRUE(relay.begin(request, target));
+  EXPECT_FALSE(relay.begin(request, std::make_shared<Target>()));
+  server.release();
+  ASSERT_TRUE(target->wait());
+  const auto next = std::make_shared<Target>();
+  std::optional<Relay::Id> id;
+  while (!id) id = relay.begin(request, next);
+  EXPECT_TRUE(next->wait());
+}
+
+}  // namespace
+}  // namespace tracelink

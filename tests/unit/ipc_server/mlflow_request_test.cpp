@@ -1,0 +1,80 @@
+#include "ipc/server/mlflow_request.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tracelink {
+namespace {
+
+TEST(MlflowRequest, TellsWhatTheDaemonAnswersItself) {
+  EXPECT_EQ(mlflow_call("POST", "/v1/traces"), MlflowCall::spans);
+  EXPECT_EQ(mlflow_call("POST", "/api/3.0/mlflow/traces"), MlflowCall::start_trace);
+  EXPECT_EQ(mlflow_call("GET", "/version?x"), MlflowCall::version);
+  EXPECT_EQ(mlflow_call("GET", "/api/2.0/mlflow/experiments/get?experiment_id=1"),
+            MlflowCall::experiment);
+  EXPECT_EQ(mlflow_call("POST", "/api/3.0/mlflow/traces/search"), MlflowCall::search);
+  const std::string file = "/api/2.0/mlflow-artifacts/artifacts/1/traces/tr-" +
+                           std::string(32, '1') + "/artifacts/traces.json";
+  EXPECT_EQ(mlflow_call("PUT", file), MlflowCall::spans_file);
+  EXPECT_EQ(mlflow_call("GET", file), MlflowCall::other);
+  for (const char* target :
+       {"/api/3.0/mlflow/traces/", "/api/2.0/mlflow/traces", "/v1/traces/", "/version/x",
+        "/api/2.0/mlflow/experiments/get", "/api/2.0/mlflow/experiments/get?experiment_id="}) {
+    EXPECT_EQ(mlflow_call("GET", target), MlflowCall::other) << target;
+    EXPECT_EQ(mlflow_call("POST", target), MlflowCall::other) << target;
+  }
+}
+
+TEST(MlflowRequest, ReadsTheExperimentThatIsAskedFor) {
+  const auto by_name =
+      experiment_query("/api/2.0/mlflow/experiments/get-by-name?a=b&experiment_name=%2FMy+x%C3%A9");
+  ASSERT_TRUE(by_name);
+  EXPECT_TRUE(by_name->by_name);
+  EXPECT_EQ(by_name->value, "/My xé");
+  const auto by_id = experiment_query("/api/2.0/mlflow/experiments/get?experiment_id=12");
+  ASSERT_TRUE(by_id);
+  EXPECT_FALSE(by_id->by_name);
+  EXPECT_EQ(by_id->value, "12");
+}
+
+TEST(MlflowRequest, FindsTheTraceThatIsMeant) {
+  const std::string id(32, 'a');
+  EXPECT_EQ(named_trace("/traces/tr-" + id + "/tags")->hex(), id);
+  EXPECT_EQ(named_trace("tr-x tr-" + id)->hex(), id);
+  EXPECT_FALSE(named_trace("tr-" + id.substr(1)));
+  EXPECT_FALSE(named_trace(""));
+}
+
+TEST(MlflowRequest, KnowsTheNamesOfThisHost) {
+  for (const char* host :
+       {"127.0.0.1:5500", "127.0.0.1", "localhost:5500", "LOCALHOST", "[::1]:5500"})
+    EXPECT_TRUE(names_this_host(host)) << host;
+  for (const char* host :
+       {"", "mlflow:5500", "127.0.0.1.example.org", "localhost.example.org", "10.0.0.1"})
+    EXPECT_FALSE(names_this_host(host)) << host;
+}
+
+TEST(MlflowRequest, LeavesOutWhatConcernsOneConnection) {
+  const HttpHeaders headers = {{"Host", "a"},
+                               {"connection", "Keep-Alive , X-Hop"},
+                               {"Keep-Alive", "5"},
+                               {"TE", "trailers"},
+                               {"x-hop", "1"},
+                               {"Transfer-Encoding", "chunked"},
+                               {"Content-Length", "3"},
+                               {"Expect", "100-continue"},
+                               {"Accept-Encoding", "gzip"}};
+  EXPECT_EQ(end_to_end_headers(headers), (HttpHeaders{{"Accept-Encoding", "gzip"}}));
+}
+
+TEST(MlflowRequest, WordsAnswers) {
+  EXPECT_EQ(mlflow_error(503, "TEMPORARILY_UNAVAILABLE", "a \"b\"").body,
+            R"({"error_code":"TEMPORARILY_UNAVAILABLE","message":"a \"b\""})");
+  const RelayAnswer answer{.status = 404, .headers = {{"A", "b"}}};
+  EXPECT_EQ(
+      format_relayed_head(answer, true, false),
+      "HTTP/1.1 404 Not Found\r\nA: b\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(format_chunk("0123456789abcdef"), "10\r\n0123456789abcdef\r\n");
+}
+
+}  // namespace
+}  // namespace tracelink

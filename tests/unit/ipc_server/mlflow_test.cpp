@@ -1,0 +1,308 @@
+#include <atomic>
+
+#include "daemon/http/curl_relay.hpp"
+#include "daemon/text/hex.hpp"
+#include "tests/support/fake_file_system.hpp"
+#include "tests/support/http_imposter.hpp"
+#include "tests/unit/ipc_server/server_fixture.hpp"
+
+// The listener that is a tracking server to MLflow's SDK.
+namespace tracelink {
+namespace {
+
+using testing::HttpImposter;
+
+constexpr const char* kTrace = "0102030405060708090a0b0c0d0e0f10";
+constexpr const char* kExperiment =
+    R"({"experiment":{"experiment_id":"12","name":"support","artifact_location":"s3://b/12"}})";
+
+struct Answer {
+  std::string head, body;
+  bool has(std::string_view text) const { return head.find(text) != std::string::npos; }
+  bool says(std::string_view text) const { return body.find(text) != std::string::npos; }
+};
+
+std::string request(const std::string& method, const std::string& target,
+                    const std::string& headers = "", const std::string& body = "") {
+  return method + " " + target + " HTTP/1.1\r\nHost: 127.0.0.1:5500\r\n" + headers +
+         (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" +
+         body;
+}
+
+Answer read_answer(RawClient& client) {
+  Answer answer;
+  answer.head = client.receive_until("\r\n\r\n");
+  const auto at = answer.head.find("Content-Length: ");
+  if (at != std::string::npos)
+    answer.body = client.receive(std::stoul(answer.head.substr(at + 16)));
+  return answer;
+}
+
+class MlflowServerTest : public ServerTest {
+ protected:
+  MlflowServerTest() { EXPECT_TRUE(fs.create_directories("/state")); }
+
+  // `uri`: of the tracking server.
+  void start_at(const std::string& uri) {
+    relay = std::make_unique<CurlRelay>(uri, CurlOptions{});
+    options.mlflow_address = "127.0.0.1:0";
+    options.mlflow = std::make_shared<MlflowDoor>(
+        MlflowDoor{.relay = *relay,
+                   .knowledge = knowledge,
+                   .stored_spans = stored_spans,
+                   .server = uri,
+                   .current_version = [this] { return version; },
+                   .own_experiment = [this] { return own; },
+                   .hurry = [this](const std::optional<TraceId>&) { ++hurried; },
+                   .all_delivered = [this](SteadyTime) { return hurried >= 2; }});
+    start();
+  }
+  void start_in_front() { start_at(tracking.url()); }
+  void start_alone() {
+    std::string nowhere;
+    {
+      HttpImposter gone;
+      nowhere = gone.url();
+    }
+    start_at(nowhere);
+  }
+  void TearDown() override {
+    ServerTest::TearDown();
+    relay.reset();
+  }
+  RawClient connect_mlflow() { return RawClient::connect_tcp(server().mlflow_port()); }
+  Answer ask(const std::string& text) {
+    RawClient client = connect_mlflow();
+    client.send(text);
+    return read_answer(client);
+  }
+  static std::string trace_info(int spans, const std::string& more = "") {
+    return std::string(R"({"trace":{"trace_info":{"trace_id":"tr-)") + kTrace +
+           R"(","trace_location":{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":)" +
+           R"({"experiment_id":"12"}},"trace_metadata":{"mlflow.trace.sizeStats":)" +
+           R"("{\"num_spans\": )" + std::to_string(spans) + R"(}"})" + more + "}}}";
+  }
+
+  HttpImposter tracking;
+  FakeFileSystem fs;
+  ServerKnowledge knowledge{fs, "/state/server.json", "http://mlflow", [] {}};
+  StoredSpans stored_spans;
+  std::string version;
+  std::optional<Experiment> own;
+  int hurried = 0;  // of the io thread, as long as that runs
+  std::unique_ptr<Relay> relay;
+};
+
+TEST_F(MlflowServerTest, StoresATraceInfoAndAnswersAsMlflowDoes) {
+  start_in_front();
+  stored_spans.add(*TraceId::from_bytes(*parse_hex(kTrace)), 2, {});
+  RawClient client = connect_mlflow();
+  for (int n = 0; n < 2; ++n) {
+    client.send(request("POST", "/api/3.0/mlflow/traces", "", trace_info(2)));
+    const Answer answer = read_answer(client);
+    EXPECT_TRUE(answer.has("200 OK")) << answer.head << answer.body;
+    EXPECT_TRUE(answer.says("TRACKING_STORE")) << "the spans are here";
+    EXPECT_TRUE(answer.says("mlflow-artifacts:/12/traces/tr-")) << answer.body;
+  }
+  const auto stored = sink().wait_for(2).front();
+  EXPECT_EQ(stored.experiment, "12");
+  ASSERT_EQ(stored.slices.size(), 1u);
+  EXPECT_EQ(stored.slices[0].trace_id.hex(), kTrace);
+  EXPECT_TRUE(stored.slices[0].info.starts_with("{\"trace_id\""));
+  EXPECT_EQ(stats().accepted_infos, 2u);
+  EXPECT_TRUE(tracking.requests().empty()) << "the server is not asked";
+}
+
+TEST_F(MlflowServerTest, SaysWhichSpansAreMissing) {
+  start_in_front();
+  stored_spans.add(*TraceId::from_bytes(*parse_hex(kTrace)), 1, {});
+  const Answer answer = ask(request("POST", "/api/3.0/mlflow/traces", "", trace_info(2)));
+  EXPECT_TRUE(answer.has("200 OK"));
+  EXPECT_FALSE(answer.says("TRACKING_STORE"));
+}
+
+TEST_F(MlflowServerTest, TakesSpansAsTheOtherListenersDo) {
+  start_in_front();
+  const Answer answer = ask(request(
+      "POST", "/v1/traces",
+      "Content-Type: application/x-protobuf\r\nx-mlflow-experiment-id: 12\r\n", one_span(1)));
+  EXPECT_TRUE(answer.has("200 OK"));
+  EXPECT_EQ(answer.body, "");
+  EXPECT_EQ(sink().wait_for(1).front().experiment, "12");
+}
+
+TEST_F(MlflowServerTest, RefusesATraceInfoThatCannotBeKept) {
+  start_in_front();
+  const Answer wrong = ask(request("POST", "/api/3.0/mlflow/traces", "", "{}"));
+  EXPECT_TRUE(wrong.has("400"));
+  EXPECT_TRUE(wrong.says("INVALID_PARAMETER_VALUE")) << wrong.body;
+  const Answer large = ask(request("POST", "/api/3.0/mlflow/traces", "",
+                                   trace_info(1, ",\"x\":\"" + std::string(1u << 20, 'x') + "\"")));
+  EXPECT_TRUE(large.has("413")) << large.head;
+  EXPECT_TRUE(sink().requests().empty());
+  EXPECT_EQ(stats().invalid_requests, 1u);
+  EXPECT_EQ(stats().too_large_requests, 1u);
+}
+
+TEST_F(MlflowServerTest, KnowsAVersionAlsoWithoutTheServer) {
+  start_alone();
+  EXPECT_EQ(ask(request("GET", "/version")).body, "3.6.0");
+  version = "3.17.2";
+  EXPECT_EQ(ask(request("GET", "/version")).body, "3.17.2");
+  version.clear();
+  EXPECT_EQ(ask(request("GET", "/version")).body, "3.17.2") << "what it was is remembered";
+}
+
+TEST_F(MlflowServerTest, AsksForAnExperimentOnceAndRemembersIt) {
+  tracking.answer_with({.body = kExperiment});
+  start_in_front();
+  const std::string asked =
+      request("GET", "/api/2.0/mlflow/experiments/get-by-name?experiment_name=support",
+              "Authorization: Bearer own\r\n");
+  EXPECT_EQ(ask(asked).body, kExperiment);
+  ASSERT_EQ(tracking.requests().size(), 1u);
+  EXPECT_EQ(tracking.requests()[0].headers.at("authorization"), "Bearer own");
+  tracking.answer_with({.hold = true});
+  EXPECT_EQ(ask(asked).body, kExperiment) << "a server that hangs is not waited for";
+  EXPECT_EQ(ask(request("GET", "/api/2.0/mlflow/experiments/get?experiment_id=12")).body,
+            kExperiment);
+  tracking.release();
+}
+
+TEST_F(MlflowServerTest, GivesTheServersAnswerAboutAnExperimentThatItDoesNotHave) {
+  tracking.answer_with({.status = 404, .body = R"({"error_code":"RESOURCE_DOES_NOT_EXIST"})"});
+  start_in_front();
+  const Answer answer =
+      ask(request("GET", "/api/2.0/mlflow/experiments/get-by-name?experiment_name=new"));
+  EXPECT_TRUE(answer.has("404"));
+  EXPECT_EQ(answer.body, R"({"error_code":"RESOURCE_DOES_NOT_EXIST"})");
+}
+
+TEST_F(MlflowServerTest, TellsAnExperimentAsFarAsItIsKnownWithoutTheServer) {
+  own = Experiment{.id = "12", .name = "support"};
+  start_alone();
+  const std::string by_name = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=";
+  EXPECT_TRUE(ask(request("GET", by_name + "support")).says("\"experiment_id\":\"12\""));
+  EXPECT_TRUE(ask(request("GET", "/api/2.0/mlflow/experiments/get?experiment_id=7"))
+                  .says("\"experiment_id\":\"7\""));
+  const Answer unknown = ask(request("GET", by_name + "other"));
+  EXPECT_TRUE(unknown.has("503"));
+  EXPECT_TRUE(unknown.says("TEMPORARILY_UNAVAILABLE"));
+}
+
+TEST_F(MlflowServerTest, PassesEverythingElseOnAsItIs) {
+  tracking.answer_with(
+      {.status = 409, .headers = {{"X-Own", "kept"}, {"Connection", "keep-alive"}}, .body = "tea"});
+  start_in_front();
+  RawClient client = connect_mlflow();
+  for (int n = 0; n < 2; ++n) {
+    client.send(
+        request("POST", "/api/2.0/mlflow/runs/create?a=b",
+                "Authorization: Basic own\r\nConnection: keep-alive, X-Mine\r\nX-Mine: 1\r\n"
+                "Content-Type: text/x\r\n",
+                "{\"run\":1}"));
+    const Answer answer = read_answer(client);
+    EXPECT_TRUE(answer.has("HTTP/1.1 409 ")) << answer.head;
+    EXPECT_TRUE(answer.has("X-Own: kept"));
+    EXPECT_FALSE(answer.has("Connection:"));
+    EXPECT_EQ(answer.body, "tea");
+  }
+  const auto passed = tracking.requests().at(1);
+  EXPECT_EQ(passed.method + " " + passed.target, "POST /api/2.0/mlflow/runs/create?a=b");
+  EXPECT_EQ(passed.body, "{\"run\":1}");
+  const std::map<std::string, std::string> headers{{"authorization", "Basic own"},
+                                                   {"content-length", "9"},
+                                                   {"content-type", "text/x"},
+                                                   {"host", tracking.url().substr(7)}};
+  EXPECT_EQ(passed.headers, headers);
+  EXPECT_EQ(stats().relayed_requests, 2u);
+}
+
+TEST_F(MlflowServerTest, PassesLargeBodiesBothWays) {
+  const std::string large(9u << 20, 'z');
+  tracking.answer_with({.body = large});
+  start_in_front();
+  RawClient client = connect_mlflow();
+  std::thread sender(
+      [&] { client.send(request("PUT", "/api/2.0/mlflow-artifacts/artifacts/x", "", large)); });
+  const std::string head = client.receive_until("\r\n\r\n");
+  const std::string body = client.receive(large.size());
+  sender.join();
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200")) << head;
+  EXPECT_EQ(body, large);
+  EXPECT_EQ(tracking.requests().at(0).body, large);
+}
+
+TEST_F(MlflowServerTest, PassesChunkedBodies) {
+  start_in_front();
+  const Answer answer =
+      ask("PUT /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+          "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  EXPECT_TRUE(answer.has("200")) << answer.head;
+  EXPECT_EQ(tracking.requests().at(0).body, "abcde");
+}
+
+TEST_F(MlflowServerTest, WhatIsAskedOfATraceWaitsUntilTheServerHasIt) {
+  std::atomic<int> asked = 0;
+  tracking.follow([&](const HttpImposter::Request&) {
+    return ++asked < 3 ? HttpImposter::Reply{.status = 404, .body = "unknown"}
+                       : HttpImposter::Reply{.body = "here"};
+  });
+  start_in_front();
+  stored_spans.add(*TraceId::from_bytes(*parse_hex(kTrace)), 1, SystemClock().steady());
+  const std::string trace = std::string("tr-") + kTrace;
+  const Answer found = ask(request("GET", "/api/3.0/mlflow/traces/" + trace));
+  EXPECT_EQ(found.body, "here");
+  EXPECT_EQ(asked, 3);
+  asked = 1;
+  const std::string change = R"({"trace_id":")" + trace + "\"}";
+  EXPECT_EQ(ask(request("POST", "/api/2.0/mlflow/traces/link-prompts", "", change)).body, "here");
+  EXPECT_EQ(tracking.requests().back().body, change);
+  asked = 0;
+  const Answer other = ask(request("GET", "/api/3.0/mlflow/traces/tr-" + std::string(32, 'a')));
+  EXPECT_EQ(other.body, "unknown") << "it was not stored here";
+}
+
+TEST_F(MlflowServerTest, ASearchWaitsForWhatWasWrittenBefore) {
+  tracking.answer_with({.body = "found"});
+  start_in_front();
+  EXPECT_EQ(ask(request("POST", "/api/3.0/mlflow/traces/search", "", "{}")).body, "found");
+  EXPECT_EQ(on_io([this] { return hurried; }), 2);
+}
+
+TEST_F(MlflowServerTest, AFileOfSpansThatAreHereIsDropped) {
+  start_in_front();
+  stored_spans.add(*TraceId::from_bytes(*parse_hex(kTrace)), 1, {});
+  const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-");
+  const Answer dropped =
+      ask(request("PUT", path + kTrace + "/artifacts/traces.json", "", R"({"spans":[]})"));
+  EXPECT_TRUE(dropped.has("200 OK"));
+  EXPECT_TRUE(tracking.requests().empty());
+  const Answer passed = ask(
+      request("PUT", path + std::string(32, 'a') + "/artifacts/traces.json", "", "{\"spans\":1}"));
+  EXPECT_TRUE(passed.has("200"));
+  EXPECT_EQ(tracking.requests().at(0).body, "{\"spans\":1}") << "nobody else has them";
+}
+
+TEST_F(MlflowServerTest, SaysAtOnceThatTheServerIsAway) {
+  hurried = 2;
+  start_alone();
+  RawClient client = connect_mlflow();
+  for (int n = 0; n < 2; ++n) {
+    client.send(request("POST", "/api/3.0/mlflow/traces/search", "", "{}"));
+    const Answer answer = read_answer(client);
+    EXPECT_TRUE(answer.has("503 Service Unavailable")) << answer.head;
+    EXPECT_TRUE(answer.says("\"error_code\":\"TEMPORARILY_UNAVAILABLE\"")) << answer.body;
+    EXPECT_TRUE(answer.says("tracelink keeps traces meanwhile")) << answer.body;
+  }
+}
+
+TEST_F(MlflowServerTest, ServesNobodyWhoCallsItByAnotherName) {
+  start_in_front();
+  const Answer answer = ask("GET /version HTTP/1.1\r\nHost: attacker.example:5500\r\n\r\n");
+  EXPECT_TRUE(answer.has("403")) << answer.head;
+  EXPECT_TRUE(tracking.requests().empty());
+}
+
+}  // namespace
+}  // namespace tracelink

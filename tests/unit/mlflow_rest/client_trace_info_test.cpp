@@ -1,0 +1,148 @@
+#include "daemon/mlflow/rest/client_trace_info.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace tracelink {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kTrace = "tr-0102030405060708090a0b0c0d0e0f10";
+
+// As an SDK sends it.
+Json sent() {
+  return {
+      {"trace_id", kTrace},
+      {"client_request_id", "request-1"},
+      {"trace_location",
+       {{"type", "MLFLOW_EXPERIMENT"}, {"mlflow_experiment", {{"experiment_id", "12"}}}}},
+      {"request_preview", "why?"},
+      {"response_preview", "because"},
+      {"request_time", "2026-11-23T11:54:31.043Z"},
+      {"execution_duration", "1.500s"},
+      {"state", "ERROR"},
+      {"trace_metadata",
+       {{"mlflow.trace.session", "s-1"},
+        {"mlflow.trace.sizeStats", R"({"num_spans": 3})"},
+        {"mlflow.trace.tokenUsage",
+         R"({"input_tokens": 1, "output_tokens": 2, "total_tokens": 3, "cache_read_input_tokens": 4})"}}},
+      {"tags", {{"mlflow.traceName", "chat"}, {"team", "ml"}}},
+      {"assessments",
+       {{{"assessment_name", "good"}, {"feedback", {{"value", true}}}},
+        {{"assessment_name", "good"}, {"feedback", {{"value", true}}}},
+        {{"assessment_name", "named"}, {"assessment_id", "a-1"}}}}};
+}
+
+std::string body(const Json& info) { return Json{{"trace", {{"trace_info", info}}}}.dump(); }
+
+TEST(ClientTraceInfo, ReadsWhoseItIsAndWhatItAnnounces) {
+  const auto info = read_start_trace(body(sent()));
+  ASSERT_TRUE(info) << info.error().message;
+  EXPECT_EQ(info->trace_id.hex(), std::string(kTrace).substr(3));
+  EXPECT_EQ(info->experiment_id, "12");
+  EXPECT_EQ(info->announced_spans, 3u);
+  const TraceSlice slice = client_info_slice(*info);
+  EXPECT_EQ(slice.trace_id, info->trace_id);
+  EXPECT_EQ(slice.span_count, 0u);
+  EXPECT_TRUE(slice.root_seen);
+  EXPECT_EQ(slice.otlp, "");
+  EXPECT_EQ(slice.info, info->json);
+}
+
+TEST(ClientTraceInfo, GivesEachAssessmentAnIdThatARepetitionHasToo) {
+  const Json first = Json::parse(read_start_trace(body(sent()))->json)["assessments"];
+  const Json again = Json::parse(read_start_trace(body(sent()))->json)["assessments"];
+  EXPECT_EQ(first, again);
+  const auto id = [&](std::size_t n) { return first[n]["assessment_id"].get<std::string>(); };
+  EXPECT_TRUE(id(0).starts_with("a-"));
+  EXPECT_EQ(id(0).size(), 34u);
+  EXPECT_NE(id(0), id(1)) << "two equal ones are two";
+  EXPECT_EQ(id(2), "a-1");
+}
+
+TEST(ClientTraceInfo, RefusesWhatIsNoTraceOfAnExperiment) {
+  const auto refusal = [](Json info) { return read_start_trace(body(info)).error().message; };
+  Json other = sent();
+  other["trace_id"] = "trace:/catalog.schema/1";
+  EXPECT_EQ(refusal(other), "trace.trace_info.trace_id is not tr- and 32 hex digits");
+  other["trace_id"] = "tr-00000000000000000000000000000000";
+  EXPECT_EQ(refusal(other), "trace.trace_info.trace_id is not tr- and 32 hex digits");
+  other = sent();
+  other.erase("trace_location");
+  EXPECT_EQ(refusal(other), "trace.trace_info.trace_location names no MLflow experiment");
+  EXPECT_EQ(read_start_trace("{").error().message, "the body is no JSON object");
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_EQ(read_start_trace(R"({"trace":)" + deep + "}").error().code, ErrorCode::invalid);
+}
+
+TEST(ClientTraceInfo, AnswersAsMlflowDoes) {
+  const auto info = read_start_trace(body(sent()));
+  const Json answer = Json::parse(start_trace_answer(*info, "mlflow-artifacts:/12", true));
+  Json told = answer["trace"]["trace_info"];
+  EXPECT_EQ(told["tags"]["mlflow.artifactLocation"],
+            std::string("mlflow-artifacts:/12/traces/") + kTrace + "/artifacts");
+  EXPECT_EQ(told["tags"]["mlflow.trace.spansLocation"], "TRACKING_STORE");
+  told["tags"] = sent()["tags"];
+  EXPECT_EQ(told, Json::parse(info->json));
+  const Json without = Json::parse(start_trace_answer(*info, "mlflow-artifacts:/12", false));
+  EXPECT_FALSE(without["trace"]["trace_info"]["tags"].contains("mlflow.trace.spansLocation"));
+}
+
+TEST(ClientTraceInfo, IsWhatTheTraceIsSaidToBe) {
+  TraceInfo info;
+  info.metadata = {{"mlflow.traceInputs", "of the spans"}};
+  info.tags = {{"computed", "1"}};
+  tell_as_client(read_start_trace(body(sent()))->json, info);
+  EXPECT_TRUE(info.is_of_client);
+  EXPECT_TRUE(info.has_root);
+  EXPECT_EQ(info.state, TraceState::error);
+  EXPECT_EQ(info.start_ns, 1795434871043000000u);
+  EXPECT_EQ(info.end_ns, info.start_ns + 1'500'000'000u);
+  const std::map<std::string, std::string> metadata{
+      {"mlflow.trace.session", "s-1"}, {"mlflow.trace.sizeStats", R"({"num_spans": 3})"}};
+  EXPECT_EQ(info.metadata, metadata);
+  const std::map<std::string, std::string> tags{{"mlflow.traceName", "chat"}, {"team", "ml"}};
+  EXPECT_EQ(info.tags, tags);
+  EXPECT_EQ(info.request_preview, "why?");
+  EXPECT_EQ(info.response_preview, "because");
+  EXPECT_EQ(info.client_request_id, "request-1");
+  EXPECT_EQ(Json::parse(info.assessments).size(), 3u);
+  ASSERT_TRUE(info.token_usage);
+  EXPECT_EQ(info.token_usage->total_tokens, 3);
+  EXPECT_EQ(info.token_usage->cache_read_input_tokens, 4);
+}
+
+TEST(ClientTraceInfo, LeavesTheSumOfTokensToTheSpans) {
+  TraceInfo info;
+  info.token_usage = TokenUsage{.input_tokens = 9,
+                                .output_tokens = 1,
+                                .total_tokens = 10,
+                                .cache_read_input_tokens = {},
+                                .cache_creation_input_tokens = {},
+                                .cache_creation_input_tokens_above_1hr = {}};
+  tell_as_client(read_start_trace(body(sent()))->json, info);
+  EXPECT_EQ(info.token_usage->total_tokens, 10);
+}
+
+TEST(ClientTraceInfo, FitsTheColumnsOfTheDatabase) {
+  Json info = sent();
+  info["trace_metadata"]["long"] = std::string(9'000, 'x');
+  info["tags"]["nul"] = std::string("a\0b", 3);
+  TraceInfo told;
+  tell_as_client(read_start_trace(body(info))->json, told);
+  EXPECT_EQ(told.metadata.at("long").size(), 8'000u);
+  EXPECT_EQ(told.tags.at("nul"),
+            "a\xEF\xBF\xBD"
+            "b");
+}
+
+TEST(ClientTraceInfo, NamesTheModelThatTheApplicationChose) {
+  Json info = sent();
+  EXPECT_EQ(model_of_client_info(read_start_trace(body(info))->json), "");
+  info["trace_metadata"]["mlflow.modelId"] = "m-1";
+  EXPECT_EQ(model_of_client_info(read_start_trace(body(info))->json), "m-1");
+}
+
+}  // namespace
+}  // namespace tracelink
