@@ -257,7 +257,7 @@ TEST_F(QueueDamageTest, ASegmentOfALaterVersionWaitsForAProgramThatKnowsIt) {
   must_append(0, 3);
   close();
   auto bytes = bytes_of(0);
-  bytes[8] = 3;
+  bytes[8] = 99;
   bytes.replace(0, kHeaderCopyBytes, with_header_checksum(bytes.substr(0, kHeaderCopyBytes)));
   fs.set_content(segment_path(0), bytes);
   open();
