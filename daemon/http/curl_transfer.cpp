@@ -4,26 +4,12 @@
 #include <cstdlib>
 #include <utility>
 
+#include "daemon/http/curl_easy.hpp"
+
 namespace tracelink {
 namespace {
 
-bool is_plain_http(std::string_view url) { return url.starts_with("http://"); }
-
-bool has_control_characters(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t') || byte == 0x7f;
-  });
-}
-
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
 
 // As a log line may hold it.
 std::string printable(std::string_view bytes) {
@@ -36,16 +22,6 @@ std::string printable(std::string_view bytes) {
 // The first bytes of a TLS alert or handshake record.
 bool is_tls(std::string_view bytes) {
   return bytes.size() >= 2 && (bytes[0] == 0x15 || bytes[0] == 0x16) && bytes[1] == 0x03;
-}
-
-// libcurl quotes the address of a proxy that it cannot use, with the password in it. Which of its
-// characters are the password is what the two do not agree on, so all up to the host goes.
-std::string without_password(std::string text) {
-  const auto at = text.rfind('@');
-  if (at == std::string::npos) return text;
-  const auto quote = text.find('\'');
-  const auto begin = quote < at ? quote + 1 : 0;
-  return text.replace(begin, at - begin, "***");
 }
 
 ErrorCode error_code_of(CURLcode code) {
@@ -83,34 +59,18 @@ Result<void> CurlTransfer::prepare() {
 }
 
 void CurlTransfer::set_connection_options() {
-  curl_easy_setopt(easy_, CURLOPT_URL, request_.url.c_str());
-  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
-  if (!options_.http_proxy.empty() && is_plain_http(request_.url)) {
-    curl_easy_setopt(easy_, CURLOPT_PROXY, options_.http_proxy.c_str());  // NO_PROXY still counts
-  }
-  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set_common_options(easy_, options_, request_.url);
   // Else libcurl keeps to itself what an answer without a status line says.
   curl_easy_setopt(easy_, CURLOPT_HTTP09_ALLOWED, 1L);
   // Decoded if a proxy compresses unasked; the header below asks for nothing.
   curl_easy_setopt(easy_, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
-  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
-  // Without this an aborted transfer waits for the resolver's thread, up to the DNS timeout.
-  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_.data());
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
-  if (options_.insecure_tls) {
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-  if (!options_.ca_file.empty()) {
-    curl_easy_setopt(easy_, CURLOPT_CAINFO, options_.ca_file.c_str());
-  }
   if (!options_.client_cert_file.empty()) {
     curl_easy_setopt(easy_, CURLOPT_SSLCERT, options_.client_cert_file.c_str());
   }
@@ -131,7 +91,7 @@ Result<void> CurlTransfer::set_headers() {
   if (!add_header("Expect:")) std::abort();  // out of memory
   if (!add_header("Accept-Encoding: identity")) std::abort();
   for (const auto& [name, value] : request_.headers) {
-    if (has_control_characters(name) || has_control_characters(value)) {
+    if (breaks_a_header(name) || breaks_a_header(value)) {
       return Error{ErrorCode::invalid,
                    "header " + name + " holds a line break or another control character"};
     }
@@ -155,8 +115,7 @@ Result<HttpResponse> CurlTransfer::finish(CURLcode code) {
   }
   if (!foreign_.empty()) return not_http();
   if (code != CURLE_OK) {
-    const std::string text = error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code);
-    return Error{error_code_of(code), without_password(text)};
+    return Error{error_code_of(code), error_text(error_text_.data(), code)};
   }
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
@@ -207,9 +166,10 @@ void CurlTransfer::take_header_line(std::string_view line) {
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  std::string name(trimmed(line.substr(0, colon)));
+  std::string name(without_blanks(line.substr(0, colon)));
   std::ranges::transform(name, name.begin(), lower);
-  response_.headers.emplace_back(std::move(name), std::string(trimmed(line.substr(colon + 1))));
+  response_.headers.emplace_back(std::move(name),
+                                 std::string(without_blanks(line.substr(colon + 1))));
 }
 
 }  // namespace tracelink

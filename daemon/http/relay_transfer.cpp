@@ -4,25 +4,13 @@
 #include <cstdlib>
 #include <utility>
 
+#include "daemon/http/curl_easy.hpp"
+
 namespace tracelink {
 namespace {
 
 constexpr long kConnectSeconds = 5;
 constexpr long kSilentSeconds = 300;
-
-bool has_control_characters(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t') || byte == 0x7f;
-  });
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
 
 }  // namespace
 
@@ -48,16 +36,8 @@ Result<void> RelayTransfer::prepare() {
 }
 
 void RelayTransfer::set_connection_options() {
-  curl_easy_setopt(easy_, CURLOPT_URL, url_.c_str());
+  set_common_options(easy_, options_, url_);
   curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
-  if (!options_.http_proxy.empty() && url_.starts_with("http://")) {
-    curl_easy_setopt(easy_, CURLOPT_PROXY, options_.http_proxy.c_str());  // NO_PROXY still counts
-  }
-  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
-  curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
   curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_TIME, kSilentSeconds);
@@ -66,13 +46,6 @@ void RelayTransfer::set_connection_options() {
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &on_header);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
-  if (options_.insecure_tls) {
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-  if (!options_.ca_file.empty()) {
-    curl_easy_setopt(easy_, CURLOPT_CAINFO, options_.ca_file.c_str());
-  }
 }
 
 void RelayTransfer::set_method_and_body() {
@@ -95,7 +68,7 @@ Result<void> RelayTransfer::set_headers() {
   add_header("Expect:");
   add_header("Accept:");  // libcurl's own, unless the client has one
   for (const auto& [name, value] : request_.headers) {
-    if (has_control_characters(name) || has_control_characters(value)) {
+    if (breaks_a_header(name) || breaks_a_header(value)) {
       return Error{ErrorCode::invalid, "a header holds a control character"};
     }
     add_header(value.empty() ? name + ";" : name + ": " + value);
@@ -127,7 +100,7 @@ Result<void> RelayTransfer::result_of(CURLcode code) const {
   if (code == CURLE_OK && answered_) return {};
   const auto error = code == CURLE_OPERATION_TIMEDOUT ? ErrorCode::timeout : ErrorCode::unavailable;
   if (code == CURLE_OK) return Error{error, "the answer is no HTTP"};
-  return Error{error, error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code)};
+  return Error{error, error_text(error_text_.data(), code)};
 }
 
 std::size_t RelayTransfer::on_read(char* data, std::size_t size, std::size_t count, void* self) {
@@ -172,14 +145,14 @@ void RelayTransfer::take_header_line(std::string_view line) {
     }
     return;
   }
-  if (trimmed(line).empty()) {
+  if (without_blanks(line).empty()) {
     answered_ = answer_.status >= 200;
     if (answered_) target_->on_answer(std::move(answer_));
     return;
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  answer_.headers.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
+  answer_.headers.emplace_back(line.substr(0, colon), without_blanks(line.substr(colon + 1)));
 }
 
 }  // namespace tracelink

@@ -1,0 +1,56 @@
+#include "daemon/http/curl_easy.hpp"
+
+#include <algorithm>
+
+namespace tracelink {
+namespace {
+
+// libcurl quotes the address of a proxy that it cannot use, with the password in it. Which of its
+// characters are the password is what the two do not agree on, so all up to the host goes.
+std::string without_password(std::string text) {
+  const auto at = text.rfind('@');
+  if (at == std::string::npos) return text;
+  const auto quote = text.find('\'');
+  const auto begin = quote < at ? quote + 1 : 0;
+  return text.replace(begin, at - begin, "***");
+}
+
+}  // namespace
+
+void set_common_options(CURL* easy, const CurlOptions& options, const std::string& url) {
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (!options.http_proxy.empty() && url.starts_with("http://")) {
+    curl_easy_setopt(easy, CURLOPT_PROXY, options.http_proxy.c_str());  // NO_PROXY still counts
+  }
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  // Without this an aborted transfer waits for the resolver's thread, up to the DNS timeout.
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (options.insecure_tls) {
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+}
+
+std::string error_text(const char* error_buffer, CURLcode code) {
+  return without_password(error_buffer[0] != '\0' ? error_buffer : curl_easy_strerror(code));
+}
+
+bool breaks_a_header(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\t') || byte == 0x7f;
+  });
+}
+
+std::string_view without_blanks(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+}  // namespace tracelink

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <curl/curl.h>
+
+#include "daemon/http/curl_http_client.hpp"
+
+// What every transfer with libcurl has in common.
+namespace tracelink {
+
+// Proxy, TLS, protocol, and that no signal, resolver or tunnel answer is in the way.
+void set_common_options(CURL* easy, const CurlOptions& options, const std::string& url);
+
+// What libcurl says of a failure, without the password of a proxy that it quotes.
+std::string error_text(const char* error_buffer, CURLcode code);
+
+// A control character: the text cannot be part of a header (RFC 9110 5.5).
+bool breaks_a_header(std::string_view text);
+// Without blanks and line breaks at its ends.
+std::string_view without_blanks(std::string_view text);
+
+}  // namespace tracelink
