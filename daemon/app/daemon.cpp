@@ -32,6 +32,7 @@
 #include "daemon/app/reload.hpp"
 #include "daemon/app/shutdown.hpp"
 #include "daemon/app/state_directory.hpp"
+#include "daemon/app/status_json.hpp"
 #include "daemon/app/storage_notice.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/posix_file_system.hpp"
@@ -243,13 +244,18 @@ class DaemonImpl final : public Daemon {
                           registration && registration->state == RegistrationState::ready,
                       .models = model_states(delivery_->registrations()),
                       .server = server_address(reload_->config()->tracking.uri),
-                      .process = process_stats("/proc"),
+                      .process =
+                          request.target == "/metrics" ? process_stats("/proc") : ProcessStats(),
                       .now = clock_.wall(),
                       .uptime = clock_.steady() - started_},
           .serving = serving,
           .delivers = !is_tracking_server(config().destination) || !config().tracking.uri.empty(),
           .now = clock_.steady(),
-          .status = [&] { return public_status(full_status(intake).body); },
+          .status =
+              [&] {
+                const auto config = reload_->config();
+                return public_status(status_json(status_inputs(*config, intake)));
+              },
           .history = [this] { return history_.json(); }};
       return handle_probe(request, inputs);
     }};
@@ -308,11 +314,6 @@ class DaemonImpl final : public Daemon {
     senders_status_ = status_for_senders(status_inputs(*reload_->config(), server_->stats()));
     senders_status_at_ = now;
     return senders_status_;
-  }
-
-  ControlReply full_status(const ServerStats& intake) {
-    const auto config = reload_->config();
-    return handle_control("/status", status_inputs(*config, intake));
   }
 
   void log_summary() {

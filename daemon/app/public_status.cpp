@@ -47,8 +47,7 @@ ordered_json public_hold(const ordered_json& held) {
 
 }  // namespace
 
-std::string public_status(std::string_view status) {
-  const ordered_json all = ordered_json::parse(status);
+std::string public_status(const ordered_json& all) {
   ordered_json shown =
       only(all, {"version", "uptime_s", "experiment", "queue", "spans", "rejected_spans",
                  "delivery", "held_scopes", "waiting_for_root", "last_error", "last_delivery_at"});

@@ -142,8 +142,7 @@ bool OutcomeHandler::is_of_traces(const GroupKey& group, const Failure& failure)
 bool OutcomeHandler::blame_traces(const BatchInFlight& flight,
                                   std::vector<Outcome>& outcomes) const {
   bool any_blamed = false;
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    Outcome& outcome = outcomes[i];
+  for (Outcome& outcome : outcomes) {
     if (!is_unanswered(outcome) && !is_exception(flight, outcome)) continue;
     outcome.kind = OutcomeKind::unknown;
     outcome.failure.failure_class = FailureClass::unknown;

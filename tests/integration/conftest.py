@@ -12,7 +12,7 @@ pytest.register_assert_rewrite("harness.expect")
 
 from harness import results
 from harness.daemon import Daemon
-from harness.mlflow_server import MlflowServer, make_template, running_server
+from harness.mlflow_server import ADMIN, MlflowServer, make_template, running_server
 from harness.packages import make_packages
 from harness.places import (APPS, BIN, CACHE, CHROMEDRIVER, CHROMIUM, ENVIRONMENTS, LATEST, NEWEST, OLDER, OTHER_SERVERS, PATIENT,
                             clean_environment, versions)
@@ -94,6 +94,18 @@ def make_server(folder, templates):
     yield make
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def authenticating_server(make_server, folder):
+    """A started server with basic authentication, where everybody may read what others made and ADMIN may do all."""
+    users = folder / "auth.ini"
+    users.write_text("[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
+                     f"database_uri = sqlite:///{folder / 'users.db'}\nauthorization_function = mlflow.server.auth:authenticate_request_basic_auth\n")
+    server = make_server(LATEST, arguments=("--app-name", "basic-auth"), auth=ADMIN, MLFLOW_AUTH_CONFIG_PATH=str(users),
+                         MLFLOW_AUTH_ADMIN_PASSWORD=ADMIN[1], MLFLOW_FLASK_SERVER_SECRET_KEY="a key for this test")
+    server.start()
+    return server
 
 
 @pytest.fixture(params=[NEWEST, OLDER])

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from harness.daemon import Daemon
-from harness.mlflow_server import MlflowServer
+from harness.mlflow_server import ADMIN, MlflowServer
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment, versions
 from harness.ports import free_port
 from harness.stored_trace import differences
@@ -153,18 +153,9 @@ def test_without_the_server_an_application_starts_and_what_needs_it_is_told_so(f
     assert "cannot be reached" in answer.json()["message"]
 
 
-ADMIN = ("admin", "a password for this test")
-
-
-def test_what_is_passed_on_has_the_applications_own_credentials(make_server, front_of, folder):
-    users = folder / "auth.ini"
-    users.write_text("[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
-                     f"database_uri = sqlite:///{folder / 'users.db'}\nauthorization_function = mlflow.server.auth:authenticate_request_basic_auth\n")
-    server = make_server(LATEST, arguments=("--app-name", "basic-auth"), auth=ADMIN, MLFLOW_AUTH_CONFIG_PATH=str(users),
-                         MLFLOW_AUTH_ADMIN_PASSWORD=ADMIN[1], MLFLOW_FLASK_SERVER_SECRET_KEY="a key for this test")
-    server.start()
-    daemon = front_of(server)
-    daemon.configure({"tracking": {"uri": server.uri, "username": ADMIN[0], "password": ADMIN[1]}})
+def test_what_is_passed_on_has_the_applications_own_credentials(authenticating_server, front_of):
+    daemon = front_of(authenticating_server)
+    daemon.configure({"tracking": {"uri": authenticating_server.uri, "username": ADMIN[0], "password": ADMIN[1]}})
     daemon.start()
     daemon.wait_for_model()
     path = f"{daemon.front}/api/2.0/mlflow/experiments/search?max_results=5"

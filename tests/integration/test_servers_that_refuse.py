@@ -6,7 +6,7 @@ from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import LATEST, NEWEST, OLDER, UNSUPPORTED
 from harness.waiting import wait_until
 
-ADMIN, USER = ("admin", "the admin's password"), ("ada", "ada's own password")
+USER = ("ada", "ada's own password")
 
 
 @pytest.fixture
@@ -64,16 +64,10 @@ def test_a_file_store_holds_until_it_is_a_database(make_server, start, folder):
 
 
 @pytest.fixture
-def locked_server(make_server, folder):
+def locked_server(authenticating_server):
     """One with basic authentication, where ada may read what others made."""
-    users = folder / "auth.ini"
-    users.write_text("[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
-                     f"database_uri = sqlite:///{folder / 'users.db'}\nauthorization_function = mlflow.server.auth:authenticate_request_basic_auth\n")
-    server = make_server(LATEST, arguments=("--app-name", "basic-auth"), auth=ADMIN, MLFLOW_AUTH_CONFIG_PATH=str(users),
-                         MLFLOW_AUTH_ADMIN_PASSWORD=ADMIN[1], MLFLOW_FLASK_SERVER_SECRET_KEY="a key for this test")
-    server.start()
-    server.request("POST", "/api/2.0/mlflow/users/create", json={"username": USER[0], "password": USER[1]})
-    return server
+    authenticating_server.request("POST", "/api/2.0/mlflow/users/create", json={"username": USER[0], "password": USER[1]})
+    return authenticating_server
 
 
 def let_ada(server, experiment_id: str, permission: str, how: str = "grant") -> None:

@@ -17,6 +17,8 @@ from .ports import free_port
 from .processes import Process
 from .waiting import wait_until
 
+ADMIN = ("admin", "the admin's password")  # of servers with basic authentication
+
 
 class MlflowServer:
     """On a copy of the SQLite file `template`, or on the store of the URI `store`.

@@ -8,7 +8,9 @@ namespace {
 
 using nlohmann::json;
 
-json shown(const json& status) { return json::parse(public_status(status.dump())); }
+json shown(const json& status) {
+  return json::parse(public_status(nlohmann::ordered_json::parse(status.dump())));
+}
 
 json status() {
   return {{"version", "0.1.0"},
