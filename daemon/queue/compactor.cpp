@@ -62,17 +62,17 @@ bool Compactor::begin(bool room_is_wanted) {
 }
 
 std::vector<std::shared_ptr<Segment>> Compactor::choose(bool room_is_wanted) {
-  const MutexLock lock(core_.mutex);
   const auto now = core_.clock.steady();
-  if (!room_is_wanted && !std::exchange(core_.look_for_moves, false) && now < look_at_) return {};
+  if (!room_is_wanted && !core_.signal.take_moves() && now < look_at_) return {};
   look_at_ = SteadyTime::max();
-  if (!core_.totals_known) return {};  // segments may come in between these
+  const auto state = core_.state.lock();
+  if (!state->totals_known) return {};  // segments may come in between these
   const std::uint64_t segment_bytes = core_.options.segment_bytes;
-  const bool near = core_.used_bytes_lock_held() + 2 * segment_bytes > core_.options.max_bytes;
+  const bool near = core_.used_bytes(*state) + 2 * segment_bytes > core_.options.max_bytes;
   std::vector<std::shared_ptr<Segment>> segments;
   std::vector<MoveCandidate> candidates;
-  for (const auto& [place, segment] : core_.segments) {
-    const bool in_use = place == core_.cursor.segment_id || place == core_.read_up_to.segment_id;
+  for (const auto& [place, segment] : state->segments) {
+    const bool in_use = place == state->cursor.segment_id || place == state->read_up_to.segment_id;
     bool movable = segment->closed && !segment->done() && !segment->dropped && !in_use;
     movable = movable && !segment->hold && !segment->unread_from;
     const auto quiet_at = room_is_wanted || near ? SteadyTime::min() : segment->done_at + kQuiet;
@@ -100,14 +100,14 @@ std::vector<std::shared_ptr<Segment>> Compactor::choose(bool room_is_wanted) {
 Result<void> Compactor::open_target() {
   SegmentCapacity capacity{.bytes = kSegmentHeaderBytes + kFooterBytes, .records = 0};
   {
-    const MutexLock lock(core_.mutex);
+    const auto state = core_.state.lock();
     for (const auto& source : move_->sources) {
       const auto records = source.segment->live_records();
       capacity.bytes += source.segment->moved_bytes() - records * kJournalEntryBytes;
       capacity.records += records;
     }
   }
-  auto opened = core_.open_move_target(capacity);
+  auto opened = store_.open_move_target(capacity);
   if (!opened) return std::move(opened).error();
   writer_ = *std::move(opened);
   target_id_ = writer_->id();
@@ -136,13 +136,13 @@ Result<void> Compactor::enter_source() {
   Segment& segment = *source.segment;
   auto file = core_.fs.open_read_only(core_.paths.segment(segment.id));
   if (!file) return std::move(file).error();
-  auto done = core_.begin_source(source);
+  auto done = store_.begin_source(source);
   if (!done) return std::move(done).error();
   reader_ = std::make_unique<SegmentReader>(*std::move(file), segment.key);
   done_ = *std::move(done);
   offset_ = reader_->first_record();
   links_.clear();
-  const MutexLock lock(core_.mutex);
+  const auto state = core_.state.lock();
   gaps_ = segment.gaps;
   // What begin_source() took; later completions are in `late`.
   expected_records_ = segment.live_records();
@@ -229,7 +229,7 @@ Result<void> Compactor::finish_target() {
   target->counts = counts;
   target->next_sequence = writer_->next_sequence();
   target->spans_end = counts.spans;
-  target->charged_bytes = *bytes + kJournalHeaderBytes + counts.records * kJournalEntryBytes;
+  target->charged_bytes = *bytes + journal_bytes(counts.records);
   target->journal = std::make_unique<DeliveryJournal>(core_.fs, core_.paths, target->key, 0);
   target->done_at = core_.clock.steady();
   move_->target = std::move(target);
@@ -238,15 +238,15 @@ Result<void> Compactor::finish_target() {
 }
 
 void Compactor::commit() {
-  const auto state = core_.commit_move(*move_);
-  if (state == QueueCore::MoveState::done) {
+  const auto result = store_.commit_move(*move_);
+  if (result == SegmentStore::MoveState::done) {
     move_.reset();
-    core_.retire_done_segments();
-    core_.restore_reserve();
+    store_.retire_done_segments();
+    store_.restore_reserve();
     return;
   }
-  const bool waits = state == QueueCore::MoveState::failed ||
-                     (state == QueueCore::MoveState::not_now && patience_-- > 0);
+  const bool waits = result == SegmentStore::MoveState::failed ||
+                     (result == SegmentStore::MoveState::not_now && patience_-- > 0);
   if (!waits) return give_up();
   wait(kCommitRetry);
 }
@@ -254,15 +254,15 @@ void Compactor::commit() {
 void Compactor::give_up() {
   writer_.reset();
   reader_.reset();
-  if (!core_.give_up_move(*move_, target_id_)) return wait(kCommitRetry);
+  if (!store_.give_up_move(*move_, target_id_)) return wait(kCommitRetry);
   for (const auto& source : move_->sources) hold_off(*source.segment);
   move_.reset();
-  core_.retire_done_segments();
-  core_.restore_reserve();
+  store_.retire_done_segments();
+  store_.restore_reserve();
 }
 
 void Compactor::hold_off(Segment& segment) {
-  const MutexLock lock(core_.mutex);
+  const auto state = core_.state.lock();
   segment.moving = false;
   segment.movable_from = core_.clock.steady() + kRetry;
   look_at_ = std::min(look_at_, segment.movable_from);

@@ -8,6 +8,7 @@
 #include "daemon/queue/compaction_plan.hpp"
 #include "daemon/queue/queue_core.hpp"
 #include "daemon/queue/segment_reader.hpp"
+#include "daemon/queue/segment_store.hpp"
 
 namespace tracelink {
 
@@ -16,10 +17,11 @@ namespace tracelink {
 //
 // Bounded: a turn takes about 20 ms and copies about a MiB at most, and the memory is one segment's
 // journal and the places of the records moved at a time. What cannot be read is neither moved nor
-// deleted. Threads: the writer's. Lifetime: `core` outlives this object.
+// deleted. Threads: the writer's. Lifetime: the references outlive
+// this object.
 class Compactor {
  public:
-  explicit Compactor(QueueCore& core) : core_(core) {}
+  Compactor(QueueCore& core, SegmentStore& store) : core_(core), store_(store) {}
   Compactor(const Compactor&) = delete;
   Compactor& operator=(const Compactor&) = delete;
 
@@ -50,6 +52,7 @@ class Compactor {
   void wait(std::chrono::milliseconds time) { resume_at_ = core_.clock.steady() + time; }
 
   QueueCore& core_;
+  SegmentStore& store_;
   SteadyTime look_at_ = SteadyTime::max();  // again for something to move
   SteadyTime resume_at_ = SteadyTime::min();
   int patience_ = 0;  // turns that a move waits for the reader to leave

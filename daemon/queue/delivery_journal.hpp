@@ -30,6 +30,11 @@ struct JournalEntry {
 inline constexpr std::size_t kJournalHeaderBytes = 32;
 inline constexpr std::size_t kJournalEntryBytes = 48;
 
+// Of a journal with so many entries.
+constexpr std::uint64_t journal_bytes(std::uint64_t records) {
+  return kJournalHeaderBytes + records * kJournalEntryBytes;
+}
+
 // By offset, without repetitions. A record that was delivered may be part of a stretch damaged
 // later: both entries count.
 void keep_one_each(std::vector<JournalEntry>& entries);

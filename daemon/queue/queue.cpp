@@ -3,6 +3,8 @@
 #include "daemon/queue/queue_core.hpp"
 #include "daemon/queue/queue_reader.hpp"
 #include "daemon/queue/queue_writer.hpp"
+#include "daemon/queue/recovery.hpp"
+#include "daemon/queue/segment_store.hpp"
 
 namespace tracelink {
 namespace {
@@ -10,9 +12,13 @@ namespace {
 class DurableQueue final : public Queue {
  public:
   DurableQueue(QueueOptions options, FileSystem& fs, const Clock& clock, RandomSource& random)
-      : core_(std::move(options), fs, clock, random), reader_(core_), writer_(core_) {}
+      : core_(std::move(options), fs, clock, random),
+        store_(core_),
+        recovery_(core_, store_),
+        reader_(core_, store_),
+        writer_(core_, store_) {}
 
-  void recover() { core_.recover(); }
+  void recover() { recovery_.run(); }
 
   void start() override { writer_.start(); }
   void stop() override { writer_.stop(); }
@@ -24,7 +30,7 @@ class DurableQueue final : public Queue {
     writer_.append(std::move(records), kFlagReplayed, deadline, std::move(done));
   }
   Result<void> count_removed_dead_letters(std::uint64_t spans) override {
-    return core_.count_removed(spans);
+    return store_.count_removed(spans);
   }
 
   Result<LinkHash> remember_link(const LinkDefinition& link) override {
@@ -42,8 +48,8 @@ class DurableQueue final : public Queue {
 
   Result<std::optional<StoredRecord>> next() override { return reader_.next(); }
   Result<StoredRecord> read(Position position) const override { return reader_.read(position); }
-  void complete(const Completion& completion) override { core_.complete(completion); }
-  void spill(Position position) override { core_.spill(position); }
+  void complete(const Completion& completion) override { core_.state.lock()->complete(completion); }
+  void spill(Position position) override { core_.state.lock()->spill(position); }
   void rescan(Position from) override { reader_.rescan(from); }
   void end_rescan() override { reader_.end_rescan(); }
 
@@ -52,27 +58,25 @@ class DurableQueue final : public Queue {
                            core_.clock.steady());
   }
   std::vector<TraceNote> recent_notes() const override { return core_.notes.recent(); }
-  Result<void> sync_journal() override { return core_.save_journals(); }
+  Result<void> sync_journal() override { return store_.save_journals(); }
 
   void set_on_durable(std::function<void()> callback) override {
     writer_.set_on_durable(std::move(callback));
   }
   void set_external_bytes(std::uint64_t bytes) override {
-    const MutexLock lock(core_.mutex);
-    core_.external_bytes = bytes;
+    core_.state.lock()->external_bytes = bytes;
   }
-  std::uint64_t next_sequence() const override {
-    const MutexLock lock(core_.mutex);
-    return core_.saved.next_sequence;
-  }
+  std::uint64_t next_sequence() const override { return core_.state.lock()->saved.next_sequence; }
   QueueStats stats() const override { return core_.stats(); }
-  void hold_earlier_records() override { core_.hold_earlier(+1); }
-  void release_earlier_records() override { core_.hold_earlier(-1); }
+  void hold_earlier_records() override { core_.state.lock()->hold_earlier(+1); }
+  void release_earlier_records() override { core_.state.lock()->hold_earlier(-1); }
   HeldFiles& held_files() override { return core_.held; }
   bool holds_files() const override { return !core_.held.list().empty(); }
 
  private:
   QueueCore core_;
+  SegmentStore store_;
+  Recovery recovery_;
   mutable QueueReader reader_;  // read() keeps the file open that it read last
   QueueWriter writer_;
 };

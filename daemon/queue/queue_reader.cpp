@@ -8,49 +8,38 @@ namespace tracelink {
 Result<std::unique_ptr<SegmentReader>> QueueReader::open(std::uint64_t place) const {
   SegmentKey key;
   {
-    const MutexLock lock(core_.mutex);
-    const auto found = core_.segments.find(place);
-    if (found == core_.segments.end()) return Error{ErrorCode::io, "the segment is gone"};
-    key = found->second->key;
+    const auto state = core_.state.lock();
+    const auto segment = state->find(place);
+    if (!segment) return Error{ErrorCode::io, "the segment is gone"};
+    key = segment->key;
   }
   auto file = core_.fs.open_read_only(core_.paths.segment(key.segment_id));
   if (!file) return std::move(file).error();
   return std::make_unique<SegmentReader>(*std::move(file), key);
 }
 
-// At the cursor, unless others took its place.
-std::shared_ptr<Segment> QueueReader::segment_lock_held(const SegmentReader& reader) const {
-  const auto found = core_.segments.find(place_);
-  if (found == core_.segments.end() || found->second->id != reader.segment_id()) return nullptr;
-  return found->second;
+std::shared_ptr<Segment> QueueReader::current(const QueueState& state) const {
+  return state.find(place_, reader_->segment_id());
 }
 
 std::optional<QueueReader::View> QueueReader::view() const {
-  const MutexLock lock(core_.mutex);
-  const auto found = segment_lock_held(*reader_);
-  if (!found || found->dropped) return std::nullopt;
-  const auto& segment = *found;
-  return View{.end = segment.end,
-              .next_sequence = segment.next_sequence,
-              .spans_end = segment.spans_end,
-              .closed = segment.closed};
-}
-
-std::optional<std::uint64_t> QueueReader::left_behind_lock_held() const {
-  const auto now = core_.clock.steady();
-  for (const auto& [place, segment] : core_.segments) {
-    if (segment->unread_from && !core_.waits_lock_held(*segment, now)) return place;
-  }
-  return std::nullopt;
+  const auto state = core_.state.lock();
+  const auto segment = current(*state);
+  if (!segment || segment->dropped) return std::nullopt;
+  return View{.end = segment->end,
+              .next_sequence = segment->next_sequence,
+              .spans_end = segment->spans_end,
+              .closed = segment->closed};
 }
 
 std::optional<QueueReader::Next> QueueReader::choose_next() {
-  const MutexLock lock(core_.mutex);
+  const auto state = core_.state.lock();
+  const auto& segments = state->segments;
   const auto now = core_.clock.steady();
-  const auto behind = left_behind_lock_held();
-  auto next = core_.segments.end();
+  const auto behind = state->left_behind(now);
+  auto next = segments.end();
   if (behind) {
-    next = core_.segments.find(*behind);
+    next = segments.find(*behind);
     if (!return_to_) return_to_ = resume_at_.value_or(Position{place_ + 1, 0});
     resume_at_ = Position{*behind, *next->second->unread_from};
   } else {
@@ -58,13 +47,13 @@ std::optional<QueueReader::Next> QueueReader::choose_next() {
       place_ = back->segment_id - 1;
       if (back->offset > 0) resume_at_ = back;
     }
-    const auto passed_over = [&](const auto& entry) REQUIRES(core_.mutex) {
+    const auto passed_over = [&](const auto& entry) {
       const bool read = entry.first < read_up_to_.segment_id && !entry.second->left_behind();
-      return read || core_.waits_lock_held(*entry.second, now);
+      return read || state->waits(*entry.second, now);
     };
-    next = std::find_if_not(core_.segments.upper_bound(place_), core_.segments.end(), passed_over);
+    next = std::find_if_not(segments.upper_bound(place_), segments.end(), passed_over);
   }
-  if (next == core_.segments.end()) return std::nullopt;
+  if (next == segments.end()) return std::nullopt;
   return Next{.place = next->first, .id = next->second->id, .was_left = behind.has_value()};
 }
 
@@ -83,14 +72,14 @@ bool QueueReader::enter(const Next& next) {
   const auto path = core_.paths.segment(next.id);
   auto reader = open(next.place);
   if (!reader && has_vanished(next.place, next.id)) {
-    core_.count_vanished(next.place, next.id);
+    core_.state.lock()->count_vanished(next.place, next.id);
     return false;
   }
   if (!reader) {
     hold_back(next.id, StateFile::segment, path, reader.error());
     return false;
   }
-  auto done = core_.accounted_for(next.place);
+  auto done = store_.accounted_for(next.place);
   if (!done) {
     hold_back(next.id, StateFile::journal, core_.paths.journals(next.id), done.error());
     return false;
@@ -110,14 +99,13 @@ bool QueueReader::enter(const Next& next) {
 
 // False if the segment is not there any more.
 bool QueueReader::take_over(const Next& next, const SegmentReader& reader) {
-  const MutexLock lock(core_.mutex);
-  const auto found = core_.segments.find(next.place);
-  if (found == core_.segments.end() || found->second->id != next.id) return false;
-  if (reader.segment_id() != next.id) return false;
-  gaps_ = found->second->gaps;
+  const auto state = core_.state.lock();
+  const auto segment = state->find(next.place, next.id);
+  if (!segment || reader.segment_id() != next.id) return false;
+  gaps_ = segment->gaps;
   order_ = {};
-  order_.sequence = found->second->first_sequence;
-  moved_ = found->second->moved;
+  order_.sequence = segment->first_sequence;
+  moved_ = segment->moved;
   return true;
 }
 
@@ -144,35 +132,32 @@ void QueueReader::resume(bool was_left) {
 }
 
 bool QueueReader::finish_segment(const View& view) {
-  const MutexLock lock(core_.mutex);
-  if (const auto segment = segment_lock_held(*reader_)) segment->unread_from.reset();
+  const auto state = core_.state.lock();
+  if (const auto segment = current(*state)) segment->unread_from.reset();
   if (view.closed) return true;
-  if (!left_behind_lock_held()) return false;
+  if (!state->left_behind(core_.clock.steady())) return false;
   if (!return_to_) return_to_ = Position{place_, offset_};
   return true;
 }
 
 void QueueReader::hold_back(std::uint64_t id, StateFile kind, const std::filesystem::path& file,
                             const Error& error) {
-  {
-    const MutexLock lock(core_.mutex);
-    const auto found = core_.segments.find(place_);
-    // Deleted, or its records moved, meanwhile: what is there now is looked for again.
-    if (found == core_.segments.end() || found->second->id != id) return (void)--place_;
-    auto& unread = found->second->unread_from;
-    if (!unread && place_ >= read_up_to_.segment_id) {
-      unread = place_ == read_up_to_.segment_id ? read_up_to_.offset : 0;
-    }
+  const auto state = core_.state.lock();
+  const auto segment = state->find(place_, id);
+  // Deleted, or its records moved, meanwhile: what is there now is looked for again.
+  if (!segment) return (void)--place_;
+  auto& unread = segment->unread_from;
+  if (!unread && place_ >= read_up_to_.segment_id) {
+    unread = place_ == read_up_to_.segment_id ? read_up_to_.offset : 0;
   }
-  core_.hold_segment({place_, offset_}, id, kind, file.string(), error);
+  state->hold_segment({place_, offset_}, id, kind, file.string(), error);
 }
 
 bool QueueReader::has_vanished(std::uint64_t place, std::uint64_t id) const {
   {
-    const MutexLock lock(core_.mutex);
-    const auto found = core_.segments.find(place);
-    if (found == core_.segments.end() || found->second->id != id) return false;
-    if (!found->second->closed) return false;
+    const auto state = core_.state.lock();
+    const auto segment = state->find(place, id);
+    if (!segment || !segment->closed) return false;
   }
   return core_.is_certainly_gone(id);
 }
@@ -187,19 +172,19 @@ void QueueReader::leave_segment() {
 void QueueReader::move_to(std::uint64_t offset) {
   offset_ = offset;
   read_up_to_ = std::max(read_up_to_, {place_, offset_});
-  core_.note_readable({place_, offset_}, reader_->segment_id());
-  const MutexLock lock(core_.mutex);
-  core_.cursor = {place_, offset_};
-  core_.read_up_to = read_up_to_;
+  const auto state = core_.state.lock();
+  state->note_readable({place_, offset_}, reader_->segment_id());
+  state->cursor = {place_, offset_};
+  state->read_up_to = read_up_to_;
 }
 
 void QueueReader::rescan(Position from) {
   std::uint64_t oldest = 0;
   {
-    const MutexLock lock(core_.mutex);
-    auto found = core_.segments.lower_bound(from.segment_id);
-    while (found != core_.segments.end() && found->second->spilled_records == 0) ++found;
-    if (found == core_.segments.end()) return;
+    const auto state = core_.state.lock();
+    auto found = state->segments.lower_bound(from.segment_id);
+    while (found != state->segments.end() && found->second->spilled_records == 0) ++found;
+    if (found == state->segments.end()) return;
     oldest = found->first;
   }
   leave_segment();
@@ -291,34 +276,30 @@ bool QueueReader::skip_damage(const View& view) {
   remember_gap(gap);
   copy_damaged();
   if (entry.records == 0) return false;
-  core_.count_damage(place_, id, entry);
+  core_.state.lock()->count_damage(place_, id, entry);
   return true;
 }
 
 // It stays lost for a rescan, even if the disk can read it by then.
 void QueueReader::remember_gap(const Gap& gap) {
-  const MutexLock lock(core_.mutex);
-  const auto found = segment_lock_held(*reader_);
-  if (!found) return;
-  found->gaps.push_back(gap);
-  found->uncopied.push_back(gap);
+  const auto state = core_.state.lock();
+  const auto segment = current(*state);
+  if (!segment) return;
+  segment->gaps.push_back(gap);
+  segment->uncopied.push_back(gap);
 }
 
 // Before it is deleted, if not now.
 void QueueReader::copy_damaged() {
-  std::shared_ptr<Segment> segment;
-  {
-    const MutexLock lock(core_.mutex);
-    segment = segment_lock_held(*reader_);
-  }
-  if (segment) (void)core_.copy_damaged(*segment);
+  const auto segment = current(*core_.state.lock());
+  if (segment) (void)store_.copy_damaged(*segment);
 }
 
 // Behind `unread_from` nothing was, whatever next() gave of later segments meanwhile.
 bool QueueReader::was_given_before(std::uint64_t offset) const {
   if (read_up_to_ <= Position{place_, offset}) return false;
-  const MutexLock lock(core_.mutex);
-  const auto segment = segment_lock_held(*reader_);
+  const auto state = core_.state.lock();
+  const auto segment = current(*state);
   return segment && (!segment->unread_from || offset < *segment->unread_from);
 }
 
@@ -341,12 +322,12 @@ std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record r
                       .record = std::move(record),
                       .again = again,
                       .replayed = (raw.header.flags & kFlagReplayed) != 0};
-  const MutexLock lock(core_.mutex);
-  core_.cursor_accepted_at = stored.record.accepted_at;
-  const auto found = segment_lock_held(*reader_);
-  if (!found || found->dropped) return std::nullopt;
-  if (again) --found->spilled_records;
-  core_.in_flight.emplace(
+  const auto state = core_.state.lock();
+  state->cursor_accepted_at = stored.record.accepted_at;
+  const auto segment = current(*state);
+  if (!segment || segment->dropped) return std::nullopt;
+  if (again) --segment->spilled_records;
+  state->in_flight.emplace(
       stored.position, InFlight{.offset = raw.offset,
                                 .sequence = stored.sequence,
                                 .spans = stored.record.slice.span_count,
@@ -405,13 +386,13 @@ Result<StoredRecord> QueueReader::read(Position position) {
     std::uint64_t id = 0;
     std::uint64_t end = 0;
     {
-      const MutexLock lock(core_.mutex);
-      const auto found = core_.in_flight.find(position);
-      if (found == core_.in_flight.end()) {
+      const auto state = core_.state.lock();
+      const auto found = state->in_flight.find(position);
+      if (found == state->in_flight.end()) {
         return Error{ErrorCode::invalid, "the record is not in flight any more"};
       }
       known = found->second;
-      const auto segment = core_.find_segment_lock_held(position.segment_id);
+      const auto segment = state->holder_of(position.segment_id);
       place = segment->place;
       id = segment->id;
       end = segment->end;
@@ -422,9 +403,8 @@ Result<StoredRecord> QueueReader::read(Position position) {
 }
 
 bool QueueReader::was_moved(Position position, std::uint64_t from) const {
-  const MutexLock lock(core_.mutex);
-  const auto segment = core_.find_segment_lock_held(position.segment_id);
-  return core_.in_flight.contains(position) && segment->id != from;
+  const auto state = core_.state.lock();
+  return state->in_flight.contains(position) && state->holder_of(position.segment_id)->id != from;
 }
 
 Result<StoredRecord> QueueReader::read_at(Position position, const InFlight& known,
@@ -435,8 +415,8 @@ Result<StoredRecord> QueueReader::read_at(Position position, const InFlight& kno
     auto reader = open(place);
     if (!reader) {
       if (has_vanished(place, id)) return count_lost(position, id, std::move(reader).error());
-      core_.hold_segment({place, known.offset}, id, StateFile::segment, path.string(),
-                         reader.error());
+      core_.state.lock()->hold_segment({place, known.offset}, id, StateFile::segment, path.string(),
+                                       reader.error());
       return std::move(reader).error();
     }
     reread_ = *std::move(reader);
@@ -445,12 +425,13 @@ Result<StoredRecord> QueueReader::read_at(Position position, const InFlight& kno
   auto raw = reread_->read(known.offset, end);
   auto record = raw ? decode_record(raw->header.type, raw->body) : Result<Record>(raw.error());
   if (record) {
-    core_.note_readable({place, raw->next_offset}, id);
+    core_.state.lock()->note_readable({place, raw->next_offset}, id);
     return StoredRecord{
         .position = position, .sequence = known.sequence, .record = *std::move(record)};
   }
   if (const auto& failure = reread_->failure()) {
-    core_.hold_segment({place, known.offset}, id, StateFile::segment, path.string(), *failure);
+    core_.state.lock()->hold_segment({place, known.offset}, id, StateFile::segment, path.string(),
+                                     *failure);
     return *failure;
   }
   keep_damaged(place, id, {.begin = known.offset, .end = known.offset + known.bytes});
@@ -460,17 +441,16 @@ Result<StoredRecord> QueueReader::read_at(Position position, const InFlight& kno
 void QueueReader::keep_damaged(std::uint64_t place, std::uint64_t id, const Gap& gap) {
   std::shared_ptr<Segment> segment;
   {
-    const MutexLock lock(core_.mutex);
-    const auto found = core_.segments.find(place);
-    if (found == core_.segments.end() || found->second->id != id) return;
-    segment = found->second;
+    const auto state = core_.state.lock();
+    segment = state->find(place, id);
+    if (!segment) return;
     segment->uncopied.push_back(gap);
   }
-  (void)core_.copy_damaged(*segment);
+  (void)store_.copy_damaged(*segment);
 }
 
 Error QueueReader::count_lost(Position position, std::uint64_t id, Error cause) {
-  core_.count_damage(position, id);
+  core_.state.lock()->count_damage(position, id);
   cause.code = ErrorCode::corrupt;
   return cause;
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/queue/queue_core.hpp"
 #include "daemon/queue/segment_reader.hpp"
+#include "daemon/queue/segment_store.hpp"
 
 namespace tracelink {
 
@@ -16,10 +17,10 @@ namespace tracelink {
 // once it can be read again.
 //
 // Memory: one read window and the done set of one segment, whatever the backlog.
-// Threads: one (the forwarder). Lifetime: `core` outlives this object.
+// Threads: one (the forwarder). Lifetime: the references outlive this object.
 class QueueReader {
  public:
-  explicit QueueReader(QueueCore& core) : core_(core) {}
+  QueueReader(QueueCore& core, SegmentStore& store) : core_(core), store_(store) {}
 
   Result<std::optional<StoredRecord>> next();
   Result<StoredRecord> read(Position position);
@@ -35,8 +36,8 @@ class QueueReader {
     bool closed = false;
   };
 
-  std::shared_ptr<Segment> segment_lock_held(const SegmentReader& reader) const
-      REQUIRES(core_.mutex);
+  // At the cursor, unless others took its place.
+  std::shared_ptr<Segment> current(const QueueState& state) const;
   std::optional<View> view() const;
   // Moves to the next segment there is; false if there is none.
   bool enter_next_segment();
@@ -46,8 +47,6 @@ class QueueReader {
     bool was_left = false;  // with records that were not given
   };
   std::optional<Next> choose_next();
-  // The oldest one that was left behind and may be tried now. By the core's mutex.
-  std::optional<std::uint64_t> left_behind_lock_held() const REQUIRES(core_.mutex);
   bool enter(const Next& next);
   bool take_over(const Next& next, const SegmentReader& reader);
   // Reading goes on at `resume_at_`, if a record begins there.
@@ -82,6 +81,7 @@ class QueueReader {
   Result<std::unique_ptr<SegmentReader>> open(std::uint64_t place) const;
 
   QueueCore& core_;
+  SegmentStore& store_;
   std::unique_ptr<SegmentReader> reader_;  // null between segments
   std::uint64_t place_ = 0;                // of the segment at the cursor, or the last one
   std::uint64_t offset_ = 0;

@@ -27,7 +27,7 @@ Result<std::uint64_t> QueueWriter::check(const std::vector<Record>& records) con
     if (!encoded) return Error{ErrorCode::invalid, "unknown link " + record.link.hex()};
     bytes += stored_bytes(encoded->size());
   }
-  if (!core_.can_ever_fit(bytes, records.size())) {
+  if (!room_.can_ever_fit(bytes, records.size())) {
     return Error{ErrorCode::too_large, "the request is larger than queue.max_bytes allows"};
   }
   return bytes;
@@ -39,11 +39,11 @@ void QueueWriter::append(std::vector<Record> records, std::uint8_t flags, Steady
   if (!bytes) return done(bytes.error());
   if (records.empty()) return done({});
   {
-    const MutexLock lock(core_.mutex);
+    const MutexLock lock(core_.signal.mutex);
     if (!stopping_) {
       waiting_.push_back(
           {std::move(records), flags, core_.clock.steady(), deadline, std::move(done), *bytes});
-      core_.wake.notify_one();
+      core_.signal.changed.notify_one();
       return;
     }
   }
@@ -56,14 +56,14 @@ void QueueWriter::start() {
 
 void QueueWriter::stop() {
   {
-    const MutexLock lock(core_.mutex);
+    const MutexLock lock(core_.signal.mutex);
     stopping_ = true;
-    core_.wake.notify_one();
+    core_.signal.changed.notify_one();
   }
   if (thread_.joinable()) thread_.join();
   Group left;
   {
-    const MutexLock lock(core_.mutex);
+    const MutexLock lock(core_.signal.mutex);
     left.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end()));
     waiting_.clear();
   }
@@ -78,41 +78,39 @@ void QueueWriter::run() {
   }
   close_active();
   compactor_.stop();
-  core_.retire_done_segments();
+  store_.retire_done_segments();
   // What fails for good is counted; the steps not journalled are repeated after the next start.
-  for (int attempt = 0; attempt < kAttempts && !core_.save_journals(); ++attempt) {
+  for (int attempt = 0; attempt < kAttempts && !store_.save_journals(); ++attempt) {
   }
-  for (int attempt = 0; attempt < kAttempts && core_.has_unsaved_seals(); ++attempt) {
-    (void)core_.save_checkpoint().has_value();
+  for (int attempt = 0; attempt < kAttempts && !core_.state.lock()->unsaved_seals.empty();
+       ++attempt) {
+    (void)store_.save_checkpoint().has_value();
   }
 }
 
 bool QueueWriter::wait_for_work() {
-  const MutexLock lock(core_.mutex);
-  const auto due = [&]() REQUIRES(core_.mutex) {
-    return stopping_ || core_.maintenance_due || core_.look_for_moves || !waiting_.empty();
+  const MutexLock lock(core_.signal.mutex);
+  const auto due = [&]() REQUIRES(core_.signal.mutex) {
+    return stopping_ || core_.signal.maintenance || core_.signal.moves || !waiting_.empty();
   };
   if (const auto time = compactor_.next_turn()) {
-    core_.wake.wait_for(core_.mutex, *time, due);
+    core_.signal.changed.wait_for(core_.signal.mutex, *time, due);
   } else {
-    core_.wake.wait(core_.mutex, due);
+    core_.signal.changed.wait(core_.signal.mutex, due);
   }
   return !stopping_ || !waiting_.empty();
 }
 
 void QueueWriter::maintain() {
-  {
-    const MutexLock lock(core_.mutex);
-    if (!std::exchange(core_.maintenance_due, false)) return;
-  }
-  core_.retire_done_segments();
-  core_.save_journals_if_many();
+  if (!core_.signal.take_maintenance()) return;
+  store_.retire_done_segments();
+  store_.save_journals_if_many();
 }
 
 void QueueWriter::commit_next() {
   Size size;
   {
-    const MutexLock lock(core_.mutex);
+    const MutexLock lock(core_.signal.mutex);
     if (waiting_.empty()) return;
     size = size_of(waiting_.front());
   }
@@ -123,18 +121,14 @@ void QueueWriter::commit_next() {
     room = make_room(size);
   }
   if (room) {
-    {
-      const MutexLock lock(core_.mutex);
-      core_.full = false;
-      core_.dropped_for_room = 0;
-    }
+    set_full(false);
     return commit(take_group());
   }
   if (room.error().code == ErrorCode::no_space) return handle_full(size, room.error());
   core_.count_failure();
   Group first;
   {
-    const MutexLock lock(core_.mutex);
+    const MutexLock lock(core_.signal.mutex);
     first = take_first_lock_held();
   }
   answer(first, room);
@@ -143,13 +137,13 @@ void QueueWriter::commit_next() {
 Result<void> QueueWriter::make_room(Size size) {
   const auto [bytes, records] = size;
   if (active_ && active_->fits(bytes, records)) return {};
-  core_.retire_done_segments();
-  if (active_ && !core_.has_room(bytes, records, nullptr) &&
-      core_.has_room(bytes, records, active_.get())) {
+  store_.retire_done_segments();
+  if (active_ && !room_.has_room(bytes, records, nullptr) &&
+      room_.has_room(bytes, records, active_.get())) {
     close_active();
-    core_.retire_done_segments();
+    store_.retire_done_segments();
   }
-  auto opened = core_.open_segment(bytes, records, false);
+  auto opened = room_.open_segment(bytes, records, false);
   if (!opened) return std::move(opened).error();
   close_active();
   active_ = *std::move(opened);
@@ -169,7 +163,7 @@ std::optional<QueueWriter::Size> QueueWriter::next_that_fits() const {
   std::vector<Size> sizes;
   bool claimed = false;
   {
-    const MutexLock lock(core_.mutex);
+    const MutexLock lock(core_.signal.mutex);
     for (const Append& append : waiting_) sizes.push_back(size_of(append));
     claimed = first_claims_room_lock_held();
   }
@@ -183,7 +177,7 @@ std::optional<QueueWriter::Size> QueueWriter::next_that_fits() const {
   Size refused = sizes.front();
   for (const Size size : sizes) {
     if (size.bytes >= refused.bytes && size.records >= refused.records) continue;
-    if (core_.has_room(size.bytes, size.records, nullptr)) return size;
+    if (room_.has_room(size.bytes, size.records, nullptr)) return size;
     refused = size;
   }
   return std::nullopt;
@@ -202,15 +196,15 @@ void QueueWriter::close_active() {
   if (!active_) return;
   const auto closing = std::exchange(active_, nullptr);
   if (const auto bytes = closing->close()) {
-    core_.close_segment(*closing, *bytes);
+    core_.state.lock()->close(*closing, *bytes);
   } else {
     core_.count_failure();
-    core_.seal_after_failure(*closing);
+    core_.state.lock()->seal(*closing);
   }
 }
 
 QueueWriter::Group QueueWriter::take_group() {
-  const MutexLock lock(core_.mutex);
+  const MutexLock lock(core_.signal.mutex);
   Group group;
   std::deque<Append> others;
   Size total;
@@ -238,7 +232,7 @@ void QueueWriter::commit(const Group& group) {
   auto written = write(group, false);
   while (!written && ++failures < kAttempts) written = write(group, true);
   if (written) {
-    core_.publish(*active_, failures, core_.clock.steady() - begun);
+    core_.state.lock()->publish(*active_, failures, core_.clock.steady() - begun);
   } else {
     for (std::uint64_t i = 0; i < failures; ++i) core_.count_failure();
   }
@@ -252,7 +246,7 @@ Result<void> QueueWriter::write(const Group& group, bool use_reserve) {
     for (const auto& append : group) {
       all = {all.bytes + append.bytes, all.records + append.records.size()};
     }
-    auto opened = core_.open_segment(all.bytes, all.records, use_reserve);
+    auto opened = room_.open_segment(all.bytes, all.records, use_reserve);
     if (!opened) return std::move(opened).error();
     active_ = *std::move(opened);
   }
@@ -260,12 +254,11 @@ Result<void> QueueWriter::write(const Group& group, bool use_reserve) {
   for (const auto& append : group) stage(append, sequence);
   auto committed = active_->commit();
   if (!committed) {
-    core_.seal_after_failure(*active_);
+    core_.state.lock()->seal(*active_);
     active_.reset();
     return committed;
   }
-  const MutexLock lock(core_.mutex);
-  core_.saved.next_sequence = sequence;
+  core_.state.lock()->saved.next_sequence = sequence;
   return {};
 }
 
@@ -277,25 +270,28 @@ void QueueWriter::stage(const Append& append, std::uint64_t& sequence) {
 }
 
 void QueueWriter::handle_full(Size size, const Error& cause) {
-  {
-    const MutexLock lock(core_.mutex);
-    core_.full = true;
-  }
+  set_full(true);
   if (!is_stopping() && compactor_.take_turn(true)) return (void)answer_expired();
   if (refuse_without_waiting(cause)) return;
   const bool drops = core_.options.on_full == OnFull::drop_oldest;
-  if (drops && core_.drop_oldest_segment(size.bytes, size.records)) return;
+  if (drops && room_.drop_oldest_segment(size.bytes, size.records)) return;
   const bool served = commit_what_fits();
   if (answer_expired() || served) return;
-  const MutexLock lock(core_.mutex);
+  const MutexLock lock(core_.signal.mutex);
   const auto seen = waiting_.size();
-  core_.wake.wait_for(core_.mutex, kFullPoll, [&]() REQUIRES(core_.mutex) {
-    return stopping_ || core_.maintenance_due || waiting_.size() != seen;
+  core_.signal.changed.wait_for(core_.signal.mutex, kFullPoll, [&]() REQUIRES(core_.signal.mutex) {
+    return stopping_ || core_.signal.maintenance || waiting_.size() != seen;
   });
 }
 
+void QueueWriter::set_full(bool full) {
+  const auto state = core_.state.lock();
+  state->full = full;
+  if (!full) state->dropped_for_room = 0;
+}
+
 bool QueueWriter::is_stopping() const {
-  const MutexLock lock(core_.mutex);
+  const MutexLock lock(core_.signal.mutex);
   return stopping_;
 }
 
@@ -303,7 +299,7 @@ bool QueueWriter::refuse_without_waiting(const Error& cause) {
   Group refused;
   Error error = cause;
   {
-    const MutexLock lock(core_.mutex);
+    const MutexLock lock(core_.signal.mutex);
     if (core_.options.on_full != OnFull::reject && !stopping_) return false;
     if (stopping_) error = {ErrorCode::closed, "the queue is stopping"};
     refused = take_first_lock_held();
@@ -315,7 +311,7 @@ bool QueueWriter::refuse_without_waiting(const Error& cause) {
 bool QueueWriter::answer_expired() {
   Group group;
   {
-    const MutexLock lock(core_.mutex);
+    const MutexLock lock(core_.signal.mutex);
     if (waiting_.empty()) return false;
     const auto now = core_.clock.steady();
     const auto& first = waiting_.front();

@@ -10,16 +10,20 @@
 
 #include "daemon/queue/compactor.hpp"
 #include "daemon/queue/queue_core.hpp"
+#include "daemon/queue/segment_room.hpp"
+#include "daemon/queue/segment_store.hpp"
 
 namespace tracelink {
 
 // The writer thread: takes what was appended since the last sync, writes it as one group, syncs it,
 // answers. Also does the maintenance that completions make due.
 //
-// Threads: append() from any; start() and stop() from the owner. Lifetime: `core` outlives this.
+// Threads: append() from any; start() and stop() from the owner. Lifetime: the references outlive
+// this.
 class QueueWriter {
  public:
-  explicit QueueWriter(QueueCore& core) : core_(core), compactor_(core) {}
+  QueueWriter(QueueCore& core, SegmentStore& store)
+      : core_(core), store_(store), room_(core, store), compactor_(core, store) {}
   ~QueueWriter() { stop(); }
   QueueWriter(const QueueWriter&) = delete;
   QueueWriter& operator=(const QueueWriter&) = delete;
@@ -58,7 +62,7 @@ class QueueWriter {
   // Commits what fits though the first waiting append does not; false if nothing does.
   bool commit_what_fits();
   std::optional<Size> next_that_fits() const;
-  bool first_claims_room_lock_held() const REQUIRES(core_.mutex);
+  bool first_claims_room_lock_held() const REQUIRES(core_.signal.mutex);
   // What the active segment takes, in order. If the first does not fit, it is passed over, and
   // every later one that fits is taken.
   Group take_group();
@@ -67,18 +71,21 @@ class QueueWriter {
   void stage(const Append& append, std::uint64_t& sequence);
   void close_active();
   void handle_full(Size size, const Error& cause);
+  void set_full(bool full);
   bool is_stopping() const;
   bool refuse_without_waiting(const Error& cause);
   bool answer_expired();  // false: none was
-  Group take_first_lock_held() REQUIRES(core_.mutex);
+  Group take_first_lock_held() REQUIRES(core_.signal.mutex);
   static void answer(const Group& group, const Result<void>& result);
 
   QueueCore& core_;
+  SegmentStore& store_;
+  SegmentRoom room_;
   Compactor compactor_;
   std::function<void()> on_durable_;
   std::unique_ptr<SegmentWriter> active_;
-  std::deque<Append> waiting_ GUARDED_BY(core_.mutex);
-  bool stopping_ GUARDED_BY(core_.mutex) = false;
+  std::deque<Append> waiting_ GUARDED_BY(core_.signal.mutex);
+  bool stopping_ GUARDED_BY(core_.signal.mutex) = false;
   SteadyTime no_claim_before_ = SteadyTime::min();
   std::thread thread_;
 };

@@ -29,11 +29,6 @@ DoneInRange done_in(const std::vector<JournalEntry>& journal, std::uint64_t begi
 
 }  // namespace
 
-void QueueCore::recover() {
-  recovery_ = std::make_unique<Recovery>(*this);
-  recovery_->run();
-}
-
 void Recovery::attempt(StateFile kind, const std::filesystem::path& path,
                        const std::function<Result<void>()>& step) {
   if (auto done = step(); !done) core_.held.hold(kind, path.string(), done.error(), step);
@@ -49,8 +44,8 @@ void Recovery::run() {
   attempt(StateFile::notes, core_.paths.notes(), [this] { return core_.notes.open(); });
   running_ = true;
   core_.reserve.restore();
-  const MutexLock lock(core_.mutex);
-  core_.maintenance_due = core_.look_for_moves = true;
+  core_.signal.want_maintenance();
+  core_.signal.want_moves();
 }
 
 Result<void> Recovery::make_directories() {
@@ -79,22 +74,23 @@ Result<void> Recovery::find_files() {
     }
   }
   {
-    const MutexLock lock(core_.mutex);
+    const auto state = core_.state.lock();
     newest_ = found_.empty() ? 0 : found_.rbegin()->first;
-    core_.saved.next_segment_id = std::max(core_.saved.next_segment_id, newest_ + 1);
-    core_.unread_segments = found_.size();
+    state->saved.next_segment_id = std::max(state->saved.next_segment_id, newest_ + 1);
+    state->unread_segments = found_.size();
   }
   attempt(StateFile::checkpoint, core_.paths.checkpoint(), [this] { return load_checkpoint(); });
-  const MutexLock lock(core_.mutex);
-  if (!core_.checkpoint_known) jump_ids_lock_held();
-  core_.first_own_segment = core_.saved.next_segment_id;
-  core_.files_known = true;
+  const auto state = core_.state.lock();
+  if (!state->checkpoint_known) jump_ids(*state);
+  state->first_own_segment = state->saved.next_segment_id;
+  state->files_known = true;
   return {};
 }
 
-void Recovery::jump_ids_lock_held() {
-  core_.saved.next_segment_id += kIdJump;
-  core_.saved.next_sequence += kIdJump;
+// Until the record of used ids is read, or if it is lost.
+void Recovery::jump_ids(QueueState& state) {
+  state.saved.next_segment_id += kIdJump;
+  state.saved.next_sequence += kIdJump;
 }
 
 Result<void> Recovery::load_checkpoint() {
@@ -103,11 +99,11 @@ Result<void> Recovery::load_checkpoint() {
     if (auto finished = finish_moves_without_checkpoint(); !finished) return finished;
   }
   {
-    const MutexLock lock(core_.mutex);
-    core_.checkpoint_known = true;
-    core_.next_span += retired_spans_;
-    if (totals_lost_) jump_ids_lock_held();
-    for (const auto& [id, info] : core_.saved.moved) found_.try_emplace(id);  // some may be gone
+    const auto state = core_.state.lock();
+    state->checkpoint_known = true;
+    state->next_span += retired_spans_;
+    if (totals_lost_) jump_ids(*state);
+    for (const auto& [id, info] : state->saved.moved) found_.try_emplace(id);  // some may be gone
   }
   delete_leftovers();
   for (const auto& [segment_id, found] : std::map(found_)) {
@@ -117,9 +113,9 @@ Result<void> Recovery::load_checkpoint() {
             [this, id] { return load(id); });
   }
   {
-    const MutexLock lock(core_.mutex);
+    const auto state = core_.state.lock();
     // The segments that are left may hold more sequences than any that could be read.
-    if (!found_.empty() && !core_.files_known) jump_ids_lock_held();
+    if (!found_.empty() && !state->files_known) jump_ids(*state);
   }
   account_losses();
   return {};
@@ -143,16 +139,17 @@ Result<void> Recovery::load_totals() {
     totals_lost_ = true;
     return {};
   }
-  const MutexLock lock(core_.mutex);
-  core_.saved.retired = checkpoint->retired;
-  core_.saved.unaccounted = checkpoint->unaccounted;
-  core_.saved.next_segment_id = std::max(core_.saved.next_segment_id, checkpoint->next_segment_id);
-  core_.saved.next_sequence = std::max(core_.saved.next_sequence, checkpoint->next_sequence);
-  core_.saved.retired_ids = std::move(checkpoint->retired_ids);
-  core_.saved.sealed_at.merge(checkpoint->sealed_at);
-  core_.saved.moved = std::move(checkpoint->moved);
+  const auto state = core_.state.lock();
+  state->saved.retired = checkpoint->retired;
+  state->saved.unaccounted = checkpoint->unaccounted;
+  state->saved.next_segment_id =
+      std::max(state->saved.next_segment_id, checkpoint->next_segment_id);
+  state->saved.next_sequence = std::max(state->saved.next_sequence, checkpoint->next_sequence);
+  state->saved.retired_ids = std::move(checkpoint->retired_ids);
+  state->saved.sealed_at.merge(checkpoint->sealed_at);
+  state->saved.moved = std::move(checkpoint->moved);
   retired_spans_ =
-      core_.saved.retired.accepted + core_.saved.retired.replayed + core_.saved.unaccounted;
+      state->saved.retired.accepted + state->saved.retired.replayed + state->saved.unaccounted;
   return {};
 }
 
@@ -167,8 +164,8 @@ Result<void> Recovery::write_first_checkpoint() {
 void Recovery::delete_leftovers() {
   std::vector<std::uint64_t> retired;
   {
-    const MutexLock lock(core_.mutex);
-    retired = core_.saved.retired_ids;
+    const auto state = core_.state.lock();
+    retired = state->saved.retired_ids;
   }
   std::vector<std::uint64_t> gone;
   for (const auto id : retired) {
@@ -178,13 +175,13 @@ void Recovery::delete_leftovers() {
     if (found != found_.end()) found_.erase(found);
   }
   {
-    const MutexLock lock(core_.mutex);
-    core_.unread_segments = found_.size();
+    const auto state = core_.state.lock();
+    state->unread_segments = found_.size();
   }
   if (!retired.empty() && !core_.fs.sync_directory(core_.paths.queue)) gone.clear();
   if (gone.size() < retired.size()) core_.count_failure();
-  const MutexLock lock(core_.mutex);
-  for (const auto id : gone) std::erase(core_.saved.retired_ids, id);
+  const auto state = core_.state.lock();
+  for (const auto id : gone) std::erase(state->saved.retired_ids, id);
 }
 
 // The journal first: alone it would tell of spans that nobody has counted.
@@ -203,8 +200,8 @@ Result<void> Recovery::load(std::uint64_t id) {
   if (!loaded) return loaded;
   found_.erase(id);
   {
-    const MutexLock lock(core_.mutex);
-    core_.unread_segments = found_.size();
+    const auto state = core_.state.lock();
+    state->unread_segments = found_.size();
   }
   if (running_) account_losses();
   return {};
@@ -213,9 +210,9 @@ Result<void> Recovery::load(std::uint64_t id) {
 Result<void> Recovery::load(std::uint64_t id, const Found& found) {
   std::optional<MovedSegment> moved;
   {
-    const MutexLock lock(core_.mutex);
-    const auto known = core_.saved.moved.find(id);
-    if (known != core_.saved.moved.end()) moved = known->second;
+    const auto state = core_.state.lock();
+    const auto known = state->saved.moved.find(id);
+    if (known != state->saved.moved.end()) moved = known->second;
   }
   if (moved) return load_moved(id, found, *moved);
   if (!found.segment) return load_vanished(id, found.journal_generations);
@@ -251,7 +248,7 @@ Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations)
   const auto whole = strange_newest(id, *content);
   if (!whole) return whole.error();
   if (*whole) segment->uncopied.push_back(**whole);
-  (void)core_.copy_damaged(*segment);  // else before it is deleted
+  (void)store_.copy_damaged(*segment);  // else before it is deleted
   insert(segment,
          {.header = origin.header, .spans = segment->counts.spans, .closed = content->closed});
   return {};
@@ -279,20 +276,19 @@ void Recovery::insert(const std::shared_ptr<Segment>& segment, Loaded loaded) {
   segment->closed = true;
   loaded_.emplace(segment->id, std::move(loaded));
   {
-    const MutexLock lock(core_.mutex);
-    core_.next_span += segment->counts.spans;
-    core_.saved.next_sequence = std::max(core_.saved.next_sequence, segment->next_sequence);
+    const auto state = core_.state.lock();
+    state->next_span += segment->counts.spans;
+    state->saved.next_sequence = std::max(state->saved.next_sequence, segment->next_sequence);
   }
   insert(segment);
 }
 
 void Recovery::insert(const std::shared_ptr<Segment>& segment) {
-  const MutexLock lock(core_.mutex);
+  const auto state = core_.state.lock();
   if (running_) segment->unread_from = 0;
-  core_.unsaved_entries_ += segment->unsaved.size();
-  core_.segments.emplace(segment->place, segment);
-  core_.maintenance_due = core_.maintenance_due || segment->done();
-  core_.wake.notify_one();
+  state->unsaved_entries += segment->unsaved.size();
+  state->segments.emplace(segment->place, segment);
+  if (segment->done()) core_.signal.want_maintenance();
 }
 
 // A segment of a later version says nothing to this one, so it waits for that.
@@ -311,7 +307,7 @@ Result<SegmentContent> Recovery::read_content(std::uint64_t id) {
   auto opened = open_segment(id);
   if (!opened) return std::move(opened).error();
   auto& [reader, origin, size] = *opened;
-  const auto sealed = core_.sealed_end(id);
+  const auto sealed = sealed_end(id);
   auto content = sealed ? std::nullopt : read_footer(reader, origin, size);
   if (!content && !sealed && !reader.failure()) harden(id, size);
   if (!content && !reader.failure()) {
@@ -319,6 +315,13 @@ Result<SegmentContent> Recovery::read_content(std::uint64_t id) {
   }
   if (reader.failure()) return *reader.failure();
   return *std::move(content);
+}
+
+std::optional<std::uint64_t> Recovery::sealed_end(std::uint64_t id) const {
+  const auto state = core_.state.lock();
+  const auto sealed = state->saved.sealed_at.find(id);
+  if (sealed == state->saved.sealed_at.end()) return std::nullopt;
+  return sealed->second;
 }
 
 SegmentContent Recovery::scan(SegmentReader& reader, const SegmentOrigin& origin,
@@ -352,39 +355,41 @@ Result<std::optional<Gap>> Recovery::strange_newest(std::uint64_t id,
 // gone.
 void Recovery::account_losses() {
   if (!found_.empty() || std::exchange(losses_accounted_, true)) return;
-  const MutexLock checkpoint_lock(core_.checkpoint_mutex_);  // nobody else changes the totals
+  store_.change_totals([this] { account_missing_spans(); });
+  core_.signal.want_moves();
+}
+
+void Recovery::account_missing_spans() {
   auto known = retired_spans_ + adopted_spans_;
   std::uint64_t open_before = 0;  // the segment before, if it has no footer
   for (const auto& [id, loaded] : loaded_) {
     const auto first_span = loaded.header ? loaded.header->first_span : known;
     if (first_span > known && totals_lost_ && open_before == 0) {
-      const MutexLock lock(core_.mutex);
-      core_.saved.unaccounted += first_span - known;
-      core_.next_span += first_span - known;
+      const auto state = core_.state.lock();
+      state->saved.unaccounted += first_span - known;
+      state->next_span += first_span - known;
     } else if (first_span > known) {
       account_loss(open_before, first_span - known);
     }
     known = std::max(known, first_span) + loaded.spans;
     open_before = loaded.closed ? 0 : id;
   }
-  const MutexLock lock(core_.mutex);
-  core_.totals_known = core_.look_for_moves = true;
-  core_.next_span = std::max(core_.next_span, known);
-  core_.wake.notify_one();
+  const auto state = core_.state.lock();
+  state->totals_known = true;
+  state->next_span = std::max(state->next_span, known);
 }
 
 void Recovery::account_loss(std::uint64_t before, std::uint64_t spans) {
   std::shared_ptr<Segment> segment;
   {
-    const MutexLock lock(core_.mutex);
-    core_.next_span += spans;
-    const auto found = core_.segments.find(before);
-    if (found == core_.segments.end()) {
-      core_.saved.retired.accepted += spans;
-      core_.saved.retired.damaged += spans;
+    const auto state = core_.state.lock();
+    state->next_span += spans;
+    segment = state->find(before);
+    if (!segment) {
+      state->saved.retired.accepted += spans;
+      state->saved.retired.damaged += spans;
       return;
     }
-    segment = found->second;
     auto counts = segment->counts;
     counts.spans += spans;
     counts.records += 1;  // at least
@@ -393,8 +398,8 @@ void Recovery::account_loss(std::uint64_t before, std::uint64_t spans) {
         .offset = segment->end, .damaged = static_cast<std::uint32_t>(spans), .records = 1};
     segment->add_done(entry);
     segment->unsaved.push_back(entry);
-    ++core_.unsaved_entries_;
-    core_.note_done_lock_held(*segment);
+    ++state->unsaved_entries;
+    state->note_done(*segment);
   }
   keep_lost_tail(*segment);
 }
@@ -405,11 +410,11 @@ void Recovery::keep_lost_tail(Segment& segment) {
   if (!size) return core_.count_failure();
   if (*size == segment.end || *size == 0) return;
   {
-    const MutexLock lock(core_.mutex);
+    const auto state = core_.state.lock();
     // Shorter: it lost even the place where its records began.
     segment.uncopied.push_back({.begin = *size < segment.end ? 0 : segment.end, .end = *size});
   }
-  (void)core_.copy_damaged(segment);  // else before it is deleted
+  (void)store_.copy_damaged(segment);  // else before it is deleted
 }
 
 void Recovery::account(Segment& segment, const SegmentContent& content,
@@ -434,8 +439,7 @@ void Recovery::account(Segment& segment, const SegmentContent& content,
   segment.set_counts(counts);
   for (const auto& entry : journal) segment.add_done(entry);
   for (const auto& gap : content.gaps) account_gap(segment, gap, journal);
-  segment.charged_bytes =
-      content.end + kFooterBytes + kJournalHeaderBytes + counts.records * kJournalEntryBytes;
+  segment.charged_bytes = content.end + kFooterBytes + journal_bytes(counts.records);
 }
 
 void Recovery::account_gap(Segment& segment, const Gap& gap,

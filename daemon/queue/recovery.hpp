@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/queue/queue_core.hpp"
+#include "daemon/queue/segment_store.hpp"
 
 namespace tracelink {
 
@@ -18,10 +19,10 @@ namespace tracelink {
 //
 // Without the list of files nothing is appended, since a segment's id could be used twice. Without
 // the checkpoint no earlier segment is used, since it may be counted as deleted.
-// Threads: one at a time. Lifetime: `core` outlives this object.
+// Threads: one at a time. Lifetime: the references outlive this object.
 class Recovery {
  public:
-  explicit Recovery(QueueCore& core) : core_(core) {}
+  Recovery(QueueCore& core, SegmentStore& store) : core_(core), store_(store) {}
 
   void run();
 
@@ -48,8 +49,7 @@ class Recovery {
   Result<void> write_first_checkpoint();
   void delete_leftovers();
   bool delete_files_of(std::uint64_t id, std::uint64_t generations);
-  // Until the record of used ids is read, or if it is lost.
-  void jump_ids_lock_held() REQUIRES(core_.mutex);
+  static void jump_ids(QueueState& state);
   Result<void> load(std::uint64_t id);
   Result<void> load_segment(std::uint64_t id, std::uint64_t generations);
   Result<void> load(std::uint64_t id, const Found& found);
@@ -74,6 +74,7 @@ class Recovery {
   };
   Result<OpenSegment> open_segment(std::uint64_t id) const;
   Result<SegmentContent> read_content(std::uint64_t id);
+  std::optional<std::uint64_t> sealed_end(std::uint64_t id) const;
   SegmentContent scan(SegmentReader& reader, const SegmentOrigin& origin, std::uint64_t end);
   // Makes what a crash left in the page cache durable before it is delivered.
   void harden(std::uint64_t id, std::uint64_t file_bytes);
@@ -82,11 +83,13 @@ class Recovery {
   void account_gap(Segment& segment, const Gap& gap, const std::vector<JournalEntry>& journal);
   // What the segments lack of each other's `first_span`, once all of them are read.
   void account_losses();
+  void account_missing_spans();
   void account_loss(std::uint64_t before, std::uint64_t spans);
   Result<std::optional<Gap>> strange_newest(std::uint64_t id, const SegmentContent& content);
   void keep_lost_tail(Segment& segment);
 
   QueueCore& core_;
+  SegmentStore& store_;
   bool running_ = false;                  // the queue: records are appended and delivered
   bool losses_accounted_ = false;         // by account_losses()
   bool totals_lost_ = false;              // there is no checkpoint that says what was deleted

@@ -42,8 +42,8 @@ Result<void> Recovery::finish_move_without_checkpoint(std::uint64_t id) {
     if (range.first <= last && range.second >= first) return set_aside_segment(id);
   }
   adopted_[id] = *origins;
-  const MutexLock lock(core_.mutex);
-  core_.saved.moved[id] = {.place = last};
+  const auto state = core_.state.lock();
+  state->saved.moved[id] = {.place = last};
   return {};
 }
 
@@ -114,7 +114,7 @@ Result<void> Recovery::load_moved(std::uint64_t id, const Found& found, const Mo
   if (!adopted_.contains(id) && account_lost_copies(*segment, known) && found.segment) {
     keep_lost_tail(*segment);
   }
-  (void)core_.copy_damaged(*segment);  // else before it is deleted
+  (void)store_.copy_damaged(*segment);  // else before it is deleted
   insert(segment);
   return {};
 }
@@ -123,12 +123,13 @@ Result<void> Recovery::load_moved(std::uint64_t id, const Found& found, const Mo
 void Recovery::adopt_counts(const Segment& segment) {
   const auto spans = segment.counts.spans;
   adopted_spans_ += spans;
-  const MutexLock checkpoint_lock(core_.checkpoint_mutex_);
-  const MutexLock lock(core_.mutex);
-  core_.saved.moved[segment.id].records = segment.counts.records;
-  core_.saved.moved[segment.id].spans = spans;
-  core_.saved.retired.accepted += spans;
-  core_.next_span += spans;
+  store_.change_totals([&] {
+    const auto state = core_.state.lock();
+    state->saved.moved[segment.id].records = segment.counts.records;
+    state->saved.moved[segment.id].spans = spans;
+    state->saved.retired.accepted += spans;
+    state->next_span += spans;
+  });
 }
 
 // True if there are any.
