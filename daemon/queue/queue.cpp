@@ -1,5 +1,6 @@
 #include "daemon/queue/queue.hpp"
 
+#include "daemon/queue/in_flight_reader.hpp"
 #include "daemon/queue/queue_core.hpp"
 #include "daemon/queue/queue_reader.hpp"
 #include "daemon/queue/queue_writer.hpp"
@@ -16,6 +17,7 @@ class DurableQueue final : public Queue {
         store_(core_),
         recovery_(core_, store_),
         reader_(core_, store_),
+        in_flight_reader_(core_, store_),
         writer_(core_, store_) {}
 
   void recover() { recovery_.run(); }
@@ -47,7 +49,9 @@ class DurableQueue final : public Queue {
   Result<void> forget_link(const LinkHash& hash) override { return core_.links.forget(hash); }
 
   Result<std::optional<StoredRecord>> next() override { return reader_.next(); }
-  Result<StoredRecord> read(Position position) const override { return reader_.read(position); }
+  Result<StoredRecord> read(Position position) const override {
+    return in_flight_reader_.read(position);
+  }
   void complete(const Completion& completion) override { core_.state.lock()->complete(completion); }
   void spill(Position position) override { core_.state.lock()->spill(position); }
   void rescan(Position from) override { reader_.rescan(from); }
@@ -77,7 +81,8 @@ class DurableQueue final : public Queue {
   QueueCore core_;
   SegmentStore store_;
   Recovery recovery_;
-  mutable QueueReader reader_;  // read() keeps the file open that it read last
+  QueueReader reader_;
+  mutable InFlightReader in_flight_reader_;  // keeps the file open that it read last
   QueueWriter writer_;
 };
 

@@ -43,11 +43,6 @@ std::uint64_t QueueCore::used_bytes(const QueueState& now) const {
          now.segments_bytes() + now.unread_segments * options.segment_bytes;
 }
 
-bool QueueCore::is_certainly_gone(std::uint64_t segment_id) const {
-  const auto there = fs.exists(paths.segment(segment_id));
-  return there && !*there && fs.list(paths.queue);
-}
-
 QueueStats QueueCore::stats() const {
   const auto now = state.lock();
   QueueStats stats = now->stats();

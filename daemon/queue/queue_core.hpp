@@ -24,8 +24,6 @@ struct QueueCore {
   void count_failure() { ++state.lock()->write_failures; }
   // What counts against max_bytes.
   std::uint64_t used_bytes(const QueueState& now) const;
-  // Its name is not in a directory that can be listed: no retry changes that.
-  bool is_certainly_gone(std::uint64_t segment_id) const;
   QueueStats stats() const;
 
   const QueueOptions options;

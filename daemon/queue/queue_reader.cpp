@@ -5,19 +5,6 @@
 
 namespace tracelink {
 
-Result<std::unique_ptr<SegmentReader>> QueueReader::open(std::uint64_t place) const {
-  SegmentKey key;
-  {
-    const auto state = core_.state.lock();
-    const auto segment = state->find(place);
-    if (!segment) return Error{ErrorCode::io, "the segment is gone"};
-    key = segment->key;
-  }
-  auto file = core_.fs.open_read_only(core_.paths.segment(key.segment_id));
-  if (!file) return std::move(file).error();
-  return std::make_unique<SegmentReader>(*std::move(file), key);
-}
-
 std::shared_ptr<Segment> QueueReader::current(const QueueState& state) const {
   return state.find(place_, reader_->segment_id());
 }
@@ -70,8 +57,8 @@ bool QueueReader::enter(const Next& next) {
   place_ = next.place;
   offset_ = 0;
   const auto path = core_.paths.segment(next.id);
-  auto reader = open(next.place);
-  if (!reader && has_vanished(next.place, next.id)) {
+  auto reader = store_.open(next.place);
+  if (!reader && store_.has_vanished(next.place, next.id)) {
     core_.state.lock()->count_vanished(next.place, next.id);
     return false;
   }
@@ -151,15 +138,6 @@ void QueueReader::hold_back(std::uint64_t id, StateFile kind, const std::filesys
     unread = place_ == read_up_to_.segment_id ? read_up_to_.offset : 0;
   }
   state->hold_segment({place_, offset_}, id, kind, file.string(), error);
-}
-
-bool QueueReader::has_vanished(std::uint64_t place, std::uint64_t id) const {
-  {
-    const auto state = core_.state.lock();
-    const auto segment = state->find(place, id);
-    if (!segment || !segment->closed) return false;
-  }
-  return core_.is_certainly_gone(id);
 }
 
 void QueueReader::leave_segment() {
@@ -377,82 +355,6 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
     if (is_done(raw->offset) || is_skipped(*raw)) continue;
     if (auto stored = hand_out(*raw, *std::move(record), again)) return stored;
   }
-}
-
-Result<StoredRecord> QueueReader::read(Position position) {
-  while (true) {
-    InFlight known;
-    std::uint64_t place = 0;
-    std::uint64_t id = 0;
-    std::uint64_t end = 0;
-    {
-      const auto state = core_.state.lock();
-      const auto found = state->in_flight.find(position);
-      if (found == state->in_flight.end()) {
-        return Error{ErrorCode::invalid, "the record is not in flight any more"};
-      }
-      known = found->second;
-      const auto segment = state->holder_of(position.segment_id);
-      place = segment->place;
-      id = segment->id;
-      end = segment->end;
-    }
-    auto stored = read_at(position, known, place, id, end);
-    if (stored || !was_moved(position, id)) return stored;
-  }
-}
-
-bool QueueReader::was_moved(Position position, std::uint64_t from) const {
-  const auto state = core_.state.lock();
-  return state->in_flight.contains(position) && state->holder_of(position.segment_id)->id != from;
-}
-
-Result<StoredRecord> QueueReader::read_at(Position position, const InFlight& known,
-                                          std::uint64_t place, std::uint64_t id,
-                                          std::uint64_t end) {
-  const auto path = core_.paths.segment(id);
-  if (!reread_ || reread_->segment_id() != id || reread_->failure()) {
-    auto reader = open(place);
-    if (!reader) {
-      if (has_vanished(place, id)) return count_lost(position, id, std::move(reader).error());
-      core_.state.lock()->hold_segment({place, known.offset}, id, StateFile::segment, path.string(),
-                                       reader.error());
-      return std::move(reader).error();
-    }
-    reread_ = *std::move(reader);
-    if (reread_->segment_id() != id) return Error{ErrorCode::io, "the record is being moved"};
-  }
-  auto raw = reread_->read(known.offset, end);
-  auto record = raw ? decode_record(raw->header.type, raw->body) : Result<Record>(raw.error());
-  if (record) {
-    core_.state.lock()->note_readable({place, raw->next_offset}, id);
-    return StoredRecord{
-        .position = position, .sequence = known.sequence, .record = *std::move(record)};
-  }
-  if (const auto& failure = reread_->failure()) {
-    core_.state.lock()->hold_segment({place, known.offset}, id, StateFile::segment, path.string(),
-                                     *failure);
-    return *failure;
-  }
-  keep_damaged(place, id, {.begin = known.offset, .end = known.offset + known.bytes});
-  return count_lost(position, id, std::move(record).error());
-}
-
-void QueueReader::keep_damaged(std::uint64_t place, std::uint64_t id, const Gap& gap) {
-  std::shared_ptr<Segment> segment;
-  {
-    const auto state = core_.state.lock();
-    segment = state->find(place, id);
-    if (!segment) return;
-    segment->uncopied.push_back(gap);
-  }
-  (void)store_.copy_damaged(*segment);
-}
-
-Error QueueReader::count_lost(Position position, std::uint64_t id, Error cause) {
-  core_.state.lock()->count_damage(position, id);
-  cause.code = ErrorCode::corrupt;
-  return cause;
 }
 
 }  // namespace tracelink

@@ -23,7 +23,6 @@ class QueueReader {
   QueueReader(QueueCore& core, SegmentStore& store) : core_(core), store_(store) {}
 
   Result<std::optional<StoredRecord>> next();
-  Result<StoredRecord> read(Position position);
   void rescan(Position from);
   void end_rescan();
 
@@ -57,8 +56,6 @@ class QueueReader {
   // Leaves the segment for now, because of its file or its journal.
   void hold_back(std::uint64_t id, StateFile kind, const std::filesystem::path& file,
                  const Error& error);
-  // True if the file of a closed segment is certainly gone, which no retry changes.
-  bool has_vanished(std::uint64_t place, std::uint64_t id) const;
   Result<RawRecord> read_at_cursor(const View& view);
   // Steps over what recovery has accounted for; true if it did.
   bool skip_known_gap();
@@ -70,15 +67,9 @@ class QueueReader {
   RecordOrigin origin_of(const RawRecord& raw) const;
   bool is_skipped(const RawRecord& raw) const;
   std::optional<StoredRecord> hand_out(const RawRecord& raw, Record record, bool again);
-  Result<StoredRecord> read_at(Position position, const InFlight& known, std::uint64_t place,
-                               std::uint64_t id, std::uint64_t end);
-  bool was_moved(Position position, std::uint64_t from) const;
   bool was_given_before(std::uint64_t offset) const;
-  void keep_damaged(std::uint64_t place, std::uint64_t id, const Gap& gap);
-  Error count_lost(Position position, std::uint64_t id, Error cause);
   bool is_done(std::uint64_t offset) const;
   void move_to(std::uint64_t offset);
-  Result<std::unique_ptr<SegmentReader>> open(std::uint64_t place) const;
 
   QueueCore& core_;
   SegmentStore& store_;
@@ -94,7 +85,6 @@ class QueueReader {
   std::optional<Position> look_from_;  // the name of a record: rescan()
   std::optional<Position> skip_before_;  // in a segment of moved records: a name
   std::optional<Position> return_to_;    // after a segment that was left behind
-  std::unique_ptr<SegmentReader> reread_;
 };
 
 }  // namespace tracelink

@@ -186,4 +186,31 @@ Result<std::vector<JournalEntry>> SegmentStore::accounted_for(std::uint64_t plac
   return entries;
 }
 
+Result<std::unique_ptr<SegmentReader>> SegmentStore::open(std::uint64_t place) const {
+  SegmentKey key;
+  {
+    const auto state = core_.state.lock();
+    const auto segment = state->find(place);
+    if (!segment) return Error{ErrorCode::io, "the segment is gone"};
+    key = segment->key;
+  }
+  auto file = core_.fs.open_read_only(core_.paths.segment(key.segment_id));
+  if (!file) return std::move(file).error();
+  return std::make_unique<SegmentReader>(*std::move(file), key);
+}
+
+bool SegmentStore::is_certainly_gone(std::uint64_t segment_id) const {
+  const auto there = core_.fs.exists(core_.paths.segment(segment_id));
+  return there && !*there && core_.fs.list(core_.paths.queue);
+}
+
+bool SegmentStore::has_vanished(std::uint64_t place, std::uint64_t segment_id) const {
+  {
+    const auto state = core_.state.lock();
+    const auto segment = state->find(place, segment_id);
+    if (!segment || !segment->closed) return false;
+  }
+  return is_certainly_gone(segment_id);
+}
+
 }  // namespace tracelink

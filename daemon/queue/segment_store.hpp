@@ -8,6 +8,7 @@
 #include "daemon/base/mutex.hpp"
 #include "daemon/queue/queue_core.hpp"
 #include "daemon/queue/segment_move.hpp"
+#include "daemon/queue/segment_reader.hpp"
 
 namespace tracelink {
 
@@ -37,6 +38,13 @@ class SegmentStore {
   // Everything of the segment that next() must not give: done, in the journal or not yet, or in
   // flight. By offset. The reader's cursor is there from here on.
   Result<std::vector<JournalEntry>> accounted_for(std::uint64_t place);
+
+  // The file of the segment at `place`.
+  Result<std::unique_ptr<SegmentReader>> open(std::uint64_t place) const;
+  // The name is not in a directory that can be listed: no retry changes that.
+  bool is_certainly_gone(std::uint64_t segment_id) const;
+  // It is a closed segment's, and certainly gone.
+  bool has_vanished(std::uint64_t place, std::uint64_t segment_id) const;
 
   // Moving live records: writer thread.
   //
