@@ -78,13 +78,18 @@ QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& t
       clock(the_clock),
       random(random_source),
       held(clock),
-      reserve(fs, paths.reserve(), reserve_for(segment_bytes())),
+      reserve(fs, paths.reserve(), reserve_beside(segment_bytes())),
       quarantine(fs, paths.quarantine, options.segment_bytes),
-      links(fs, paths.links, quarantine, held),
+      links(fs, paths.links, quarantine, held, reserve),
       notes(fs, paths.notes(), reserve, held, note_limit(options)),
       reserve_bytes_(reserve_for(options.segment_bytes)) {}
 
 QueueCore::~QueueCore() = default;
+
+std::uint64_t QueueCore::reserve_beside(std::uint64_t size) const {
+  constexpr std::uint64_t kLeast = 1u << 20;  // however small segments are on a disk nearly full
+  return std::max(reserve_for(size), std::min(kLeast, reserve_for(options.segment_bytes)));
+}
 
 std::uint64_t QueueCore::segment_bytes() const {
   const auto free_bytes = fs.free_bytes(options.state_dir);
@@ -129,17 +134,19 @@ bool QueueCore::has_room(std::uint64_t bytes, std::uint64_t records,
     const auto charge = capacity.bytes + journal_bytes(capacity.records);
     if (used_bytes_lock_held() + charge > options.max_bytes + freed) return false;
   }
-  const auto on_disk = fs.free_bytes(options.state_dir);
-  return !on_disk || *on_disk + freed >= capacity.bytes;
+  return reserve.spares(capacity.bytes - std::min(freed, capacity.bytes));
 }
 
 Result<std::unique_ptr<SegmentWriter>> QueueCore::open_segment(std::uint64_t bytes,
                                                                std::uint64_t records,
                                                                bool use_reserve) {
   const auto size = segment_bytes();
-  reserve.resize(reserve_for(size));
+  reserve.resize(reserve_beside(size));
   const auto capacity = capacity_for(bytes, records, size);
   const auto charge = capacity.bytes + journal_bytes(capacity.records);
+  if (!use_reserve && !reserve.spares(capacity.bytes)) {
+    return Error{ErrorCode::no_space, paths.queue.string() + ": the disk is full"};
+  }
   SegmentHeader header;
   bool seals_unsaved = false;
   {
@@ -230,7 +237,7 @@ bool QueueCore::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) 
     };
     if (!checkpoint_known || !undeleted_.empty()) return false;
     if (std::ranges::any_of(segments, is_done)) return false;
-    const auto enough = capacity.bytes + journal_bytes(capacity.records) + reserve_for(size);
+    const auto enough = capacity.bytes + journal_bytes(capacity.records) + reserve_beside(size);
     if (dropped_for_room >= enough) return false;
     // One that cannot be read now is no victim: nobody knows what would be lost.
     const auto oldest = std::ranges::find_if(

@@ -224,6 +224,8 @@ class QueueCore {
 
   // Of the next segment: as configured, less while the disk has little room.
   std::uint64_t segment_bytes() const;
+  // Of the reserve, where segments have `size`.
+  std::uint64_t reserve_beside(std::uint64_t size) const;
   SegmentCapacity capacity_for(std::uint64_t bytes, std::uint64_t records,
                                std::uint64_t size) const;
   // Writes the checkpoint as `change` leaves it and makes that, with `adopt`, the state.
