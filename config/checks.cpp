@@ -29,6 +29,12 @@ void warn(Draft& draft, const std::string& key, std::string message) {
   draft.loaded.warnings.push_back(problem(draft, key, std::move(message)));
 }
 
+std::string found_value(const Draft& draft, const std::string& key, const std::string& value) {
+  const auto setting = draft.settings.find(key);
+  const std::string quoted = tracelink::quoted(value);
+  return setting == draft.settings.end() ? quoted : setting->second.found(quoted);
+}
+
 void fill(std::string& value, const std::string& fallback) {
   if (value.empty()) value = fallback;
 }
@@ -143,7 +149,7 @@ void check_version_tag(Draft& draft) {
     return;
   }
   fail(draft, "forward.version_tag",
-       "found " + tracelink::quoted(key) +
+       "found " + found_value(draft, "forward.version_tag", key) +
            ", allowed: at most 250 letters, digits and characters of _-./:, not beginning with "
            "mlflow.");
 }
@@ -223,9 +229,9 @@ void check_certificates(Draft& draft) {
     const auto read = path.empty() ? Result<std::string>("") : file_content(path, 1);
     if (read) continue;
     const bool secret = draft.loaded.secrets.contains(key);
-    fail(
-        draft, key,
-        (secret ? "the file that it names" : tracelink::quoted(path)) + " " + read.error().message);
+    fail(draft, key,
+         (secret ? "the file that it names" : found_value(draft, key, path)) + " " +
+             read.error().message);
   }
 }
 

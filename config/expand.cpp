@@ -46,8 +46,9 @@ Result<std::string> content_of(std::string_view path) {
   return without_mark_and_end_breaks(*content);
 }
 
+// `used` is set where the variable's own value is the result.
 Result<std::string> value_of(std::string_view expression,
-                             const std::map<std::string, std::string>& environment) {
+                             const std::map<std::string, std::string>& environment, bool& used) {
   const auto mark = expression.find(":-");
   const std::string name(expression.substr(0, mark));
   if (!is_variable_name(name)) {
@@ -57,7 +58,8 @@ Result<std::string> value_of(std::string_view expression,
   }
   const auto variable = environment.find(name);
   if (mark == std::string_view::npos) {
-    if (variable != environment.end()) return without_mark_and_end_breaks(variable->second);
+    used = variable != environment.end();
+    if (used) return without_mark_and_end_breaks(variable->second);
     return invalid("${" + name + "}: the variable is not set; set it, or write ${" + name +
                    ":-default}");
   }
@@ -67,7 +69,8 @@ Result<std::string> value_of(std::string_view expression,
   }
   if (variable == environment.end()) return std::string(fallback);
   std::string value = without_mark_and_end_breaks(variable->second);
-  return value.empty() ? std::string(fallback) : std::move(value);
+  used = !value.empty();
+  return used ? std::move(value) : std::string(fallback);
 }
 
 }  // namespace
@@ -89,11 +92,15 @@ Result<Expanded> expand(std::string_view text,
     if (end == std::string_view::npos) return invalid("${ without its }; write $${ for a plain ${");
     const std::string_view expression = text.substr(0, end);
     const bool is_file = expression.starts_with(kFilePrefix);
+    bool is_variable = false;
     auto value = is_file ? content_of(expression.substr(kFilePrefix.size()))
-                         : value_of(expression, environment);
+                         : value_of(expression, environment, is_variable);
     if (!value) return std::move(value).error();
     result.text += *value;
     result.from_file |= is_file;
+    if (is_variable) {
+      result.variables += "${" + std::string(expression.substr(0, expression.find(":-"))) + "}";
+    }
     text.remove_prefix(end + 1);
   }
 }

@@ -42,10 +42,9 @@ std::string name_of(const Setting& setting) {
 void check_model_id(const Setting& setting, std::vector<ConfigProblem>& errors) {
   const std::string id = text_of(setting);
   if (is_model_id(id)) return;
-  const std::string found = setting.from_file_expansion ? "a secret value" : quoted(id);
   errors.push_back(setting.place.problem(
       setting.key,
-      "found " + found + ", allowed: m- and 32 lower-case hex digits; " +
+      "found " + setting.found(quoted(id)) + ", allowed: m- and 32 lower-case hex digits; " +
           (looks_like_model_id(id) ? fault_of_model_id(id) : "a name belongs in model.name")));
 }
 

@@ -27,6 +27,13 @@ struct Setting {
   Value value;
   Place place;
   bool from_file_expansion = false;  // a secret, whatever the key
+  std::string variables{};           // whose values it holds; no error quotes those
+
+  // How an error names the value.
+  std::string found(const std::string& quoted) const {
+    if (from_file_expansion) return "a secret value";
+    return variables.empty() ? quoted : "the value of " + variables;
+  }
 };
 
 // Everything that one source sets.

@@ -15,19 +15,15 @@ using Message = std::optional<std::string>;
 
 constexpr std::string_view kPassword = "tracking.password";  // its blanks may be meant
 
-bool is_secret(const Key& key, const Setting& setting) {
-  return key.secret || setting.from_file_expansion;
-}
-
 std::string refusal(const Key& key, const Setting& setting, const std::string& found) {
-  return "found " + (is_secret(key, setting) ? "a secret value" : found) +
+  return "found " + (key.secret ? "a secret value" : setting.found(found)) +
          ", allowed: " + expected(key);
 }
 
 Message wrong(const Key& key, const Setting& setting, const std::string& found) {
-  const bool secret = is_secret(key, setting);
+  const bool quotable = !key.secret && !setting.from_file_expansion && setting.variables.empty();
   std::string message = refusal(key, setting, quoted(found));
-  if (!key.words.empty() && !secret) {
+  if (!key.words.empty() && quotable) {
     const auto near = nearest_word(found, split(key.words, "|"));
     if (!near.empty()) message += "; did you mean " + near + "?";
   }
@@ -115,9 +111,11 @@ Message special_fault(const Key& key, const Setting& setting, const std::string&
   if (key.syntax != Syntax::tracking_uri || text.empty()) return {};
   const auto parsed = parse_tracking_uri(text);
   if (parsed) return {};
-  return setting.from_file_expansion
-             ? "the file's content is not a tracking URI, allowed: http:// or https://"
-             : parsed.error().message;
+  if (setting.from_file_expansion) {
+    return "the file's content is not a tracking URI, allowed: http:// or https://";
+  }
+  if (setting.variables.empty()) return parsed.error().message;
+  return setting.found("") + " is not a tracking URI, allowed: http:// or https://";
 }
 
 // One overload for each kind of field.

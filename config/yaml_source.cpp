@@ -181,6 +181,7 @@ class Reader {
       return "";
     }
     setting.from_file_expansion |= expanded->from_file;
+    setting.variables += expanded->variables;
     return expanded->text;
   }
 

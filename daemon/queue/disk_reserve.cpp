@@ -1,5 +1,7 @@
 #include "daemon/queue/disk_reserve.hpp"
 
+#include <algorithm>
+
 namespace tracelink {
 
 DiskReserve::DiskReserve(FileSystem& fs, std::filesystem::path path, std::uint64_t bytes)
@@ -32,7 +34,14 @@ bool DiskReserve::release() {
   const MutexLock lock(mutex_);
   if (!held_) return false;
   held_.reset();
+  held_bytes_ = 0;
   return fs_.remove(path_).has_value();
+}
+
+bool DiskReserve::spares(std::uint64_t bytes) const {
+  const auto free = fs_.free_bytes(path_.parent_path());
+  const MutexLock lock(mutex_);
+  return !free || *free >= bytes + bytes_ - std::min(held_bytes_, bytes_);
 }
 
 }  // namespace tracelink

@@ -24,6 +24,10 @@ class DiskReserve {
   // Gives the blocks back to the disk; false if they are not held.
   bool release();
 
+  // Whether `bytes` can be written for something else than bookkeeping: what is missing of the
+  // reserve is left free, so that the blocks which one operation gave back serve the next ones.
+  bool spares(std::uint64_t bytes) const;
+
   // Runs `operation` (a callable returning a Result) and, if it finds the disk full, once more with
   // the reserved blocks given back to the disk.
   // An operation that needs a lock of its caller is called with it: the analysis cannot know.
@@ -37,7 +41,7 @@ class DiskReserve {
  private:
   FileSystem& fs_;
   const std::filesystem::path path_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::uint64_t bytes_ GUARDED_BY(mutex_);
   std::uint64_t held_bytes_ GUARDED_BY(mutex_);
   std::unique_ptr<File> held_ GUARDED_BY(mutex_);

@@ -23,8 +23,12 @@ bool is_named_by_trace(const std::string& encoded) {
 }  // namespace
 
 LinkStore::LinkStore(FileSystem& fs, std::filesystem::path directory, Quarantine& quarantine,
-                     HeldFiles& held)
-    : fs_(fs), directory_(std::move(directory)), quarantine_(quarantine), held_(held) {}
+                     HeldFiles& held, DiskReserve& reserve)
+    : fs_(fs),
+      directory_(std::move(directory)),
+      quarantine_(quarantine),
+      held_(held),
+      reserve_(reserve) {}
 
 Result<void> LinkStore::open() {
   const auto names = fs_.list(directory_);
@@ -54,40 +58,61 @@ Result<void> LinkStore::load(const std::string& name) {
 }
 
 Result<LinkHash> LinkStore::remember(const LinkDefinition& link) {
-  auto bytes = encode_link(link);
+  const auto bytes = encode_link(link);
   const auto hash = hash_link(bytes);
-  if (auto stored = store(hash, std::move(bytes)); !stored) return std::move(stored).error();
+  const Room room = link.named_by_trace ? Room::spare : Room::any;
+  const auto stored = store(hash, bytes, room);
+  if (stored) return hash;
+  if (room == Room::any || stored.error().code != ErrorCode::no_space) return stored.error();
+  use_without_file(hash, bytes, stored.error(), room);
   return hash;
 }
 
 LinkHash LinkStore::adopt(const LinkDefinition& link) {
   const auto bytes = encode_link(link);
   const auto hash = hash_link(bytes);
-  const auto stored = store(hash, bytes);
-  if (stored) return hash;
-  const auto path = directory_ / hash.hex();
-  held_.hold(StateFile::link, path.string(), stored.error(),
-             [this, path, bytes] { return write_file_durably(fs_, path, bytes); });
-  const MutexLock lock(mutex_);
-  links_.emplace(hash, std::make_shared<const std::string>(bytes));
+  const auto stored = store(hash, bytes, Room::any);
+  if (!stored) use_without_file(hash, bytes, stored.error(), Room::any);
   return hash;
 }
 
 Result<void> LinkStore::learn(std::string_view encoded) {
   if (!decode_link(encoded)) return {};
-  return store(hash_link(encoded), std::string(encoded));
+  const auto hash = hash_link(encoded);
+  auto stored = store(hash, std::string(encoded), Room::spare);
+  if (stored || stored.error().code != ErrorCode::no_space) return stored;
+  use_without_file(hash, std::string(encoded), stored.error(), Room::spare);
+  return {};
 }
 
-Result<void> LinkStore::store(const LinkHash& hash, std::string encoded) {
+Result<void> LinkStore::store(const LinkHash& hash, const std::string& encoded, Room room) {
   const MutexLock writing(writing_);
   if (this->encoded(hash)) return {};
-  if (auto written = write_file_durably(fs_, directory_ / hash.hex(), encoded); !written) {
-    return written;
-  }
+  if (auto written = write(hash, encoded, room); !written) return written;
   const MutexLock lock(mutex_);
-  links_.emplace(hash, std::make_shared<const std::string>(std::move(encoded)));
+  links_.emplace(hash, std::make_shared<const std::string>(encoded));
   held_.release((directory_ / hash.hex()).string());  // the same content, by its name
   return {};
+}
+
+Result<void> LinkStore::write(const LinkHash& hash, const std::string& encoded, Room room) {
+  constexpr std::uint64_t kBlockBytes = 4096;
+  const auto path = directory_ / hash.hex();
+  if (room == Room::any) {
+    return reserve_.with([&] { return write_file_durably(fs_, path, encoded); });
+  }
+  if (!reserve_.spares(encoded.size() + kBlockBytes)) {
+    return Error{ErrorCode::no_space, path.string() + ": the disk is full"};
+  }
+  return write_file_durably(fs_, path, encoded);
+}
+
+void LinkStore::use_without_file(const LinkHash& hash, const std::string& encoded,
+                                 const Error& error, Room room) {
+  held_.hold(StateFile::link, (directory_ / hash.hex()).string(), error,
+             [this, hash, encoded, room] { return write(hash, encoded, room); });
+  const MutexLock lock(mutex_);
+  links_.emplace(hash, std::make_shared<const std::string>(encoded));
 }
 
 Result<LinkDefinition> LinkStore::find(const LinkHash& hash) const {
@@ -121,7 +146,9 @@ Result<void> LinkStore::forget(const LinkHash& hash) {
     const MutexLock lock(mutex_);
     links_.erase(hash);
   }
-  return fs_.remove(directory_ / hash.hex());
+  const auto path = directory_ / hash.hex();
+  held_.release(path.string());
+  return fs_.remove(path);
 }
 
 std::map<LinkHash, LinkDefinition> LinkStore::all() const {

@@ -10,6 +10,7 @@
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/held_files.hpp"
 #include "daemon/base/mutex.hpp"
+#include "daemon/queue/disk_reserve.hpp"
 #include "daemon/queue/quarantine.hpp"
 #include "daemon/types/ids.hpp"
 #include "daemon/types/link_definition.hpp"
@@ -26,18 +27,21 @@ namespace tracelink {
 class LinkStore {
  public:
   LinkStore(FileSystem& fs, std::filesystem::path directory, Quarantine& quarantine,
-            HeldFiles& held);
+            HeldFiles& held, DiskReserve& reserve);
 
   // Loads what is there. Damaged files are set aside, those that cannot be read are held; files of
   // other names are not ours. Error: `io`, the directory cannot be listed.
   Result<void> open();
 
-  // Durable when it returns success.
+  // Durable when it returns success; the reserve's room may be used. A definition that traces
+  // named leaves that room alone: while the disk is full it is used without its file, which is
+  // tried again, since the traces name it after a restart as well.
   Result<LinkHash> remember(const LinkDefinition& link);
   // The same for a definition that its owner knows after a restart as well: what cannot be stored
   // now is used all the same, and tried again. Every segment that refers to it holds a copy.
   LinkHash adopt(const LinkDefinition& link);
-  // As remember(), for a stored form found in a segment, if it is one.
+  // For a stored form found in a segment, if it is one. Where the disk is full it is used without
+  // its file.
   Result<void> learn(std::string_view encoded);
 
   // `invalid` if unknown, `io` if it could be in a file that cannot be read.
@@ -51,13 +55,20 @@ class LinkStore {
 
  private:
   Result<void> load(const std::string& name);
-  Result<void> store(const LinkHash& hash, std::string encoded);
+  // `spare`: only that which bookkeeping does not need, else `no_space`.
+  enum class Room { any, spare };
+  Result<void> store(const LinkHash& hash, const std::string& encoded, Room room);
+  Result<void> write(const LinkHash& hash, const std::string& encoded, Room room);
+  // Known from now on; its file is tried again until it is there.
+  void use_without_file(const LinkHash& hash, const std::string& encoded, const Error& error,
+                        Room room);
   bool may_be_held(const LinkHash& hash) const;
 
   FileSystem& fs_;
   const std::filesystem::path directory_;
   Quarantine& quarantine_;
   HeldFiles& held_;
+  DiskReserve& reserve_;
   Mutex writing_;  // one change of the files at a time; taken before mutex_
   mutable Mutex mutex_;
   std::unordered_map<LinkHash, std::shared_ptr<const std::string>, IdHash> links_

@@ -36,7 +36,7 @@ class DurableQueue final : public Queue {
   }
 
   Result<LinkHash> remember_link(const LinkDefinition& link) override {
-    return core_.reserve.with([&] { return core_.links.remember(link); });
+    return core_.links.remember(link);
   }
   LinkHash adopt_link(const LinkDefinition& link) override { return core_.links.adopt(link); }
   Result<LinkDefinition> link(const LinkHash& hash) const override {

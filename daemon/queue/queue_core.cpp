@@ -32,9 +32,9 @@ QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& t
       random(random_source),
       reserve_bytes(reserve_for(options.segment_bytes)),
       held(clock),
-      reserve(fs, paths.reserve(), reserve_for(affordable_segment_bytes(fs, options))),
+      reserve(fs, paths.reserve(), reserve_beside(affordable_segment_bytes(fs, options), options)),
       quarantine(fs, paths.quarantine, options.segment_bytes),
-      links(fs, paths.links, quarantine, held),
+      links(fs, paths.links, quarantine, held, reserve),
       notes(fs, paths.notes(), reserve, held, note_limit(options)),
       state(held, clock, signal) {}
 

@@ -28,6 +28,11 @@ std::uint64_t reserve_for(std::uint64_t segment_bytes) {
   return segment_bytes + journal_bytes(segment_records(segment_bytes)) + kBookkeepingBytes;
 }
 
+std::uint64_t reserve_beside(std::uint64_t size, const QueueOptions& options) {
+  constexpr std::uint64_t kLeast = 1u << 20;  // however small segments are on a disk nearly full
+  return std::max(reserve_for(size), std::min(kLeast, reserve_for(options.segment_bytes)));
+}
+
 std::uint64_t affordable_segment_bytes(FileSystem& fs, const QueueOptions& options) {
   const auto free_bytes = fs.free_bytes(options.state_dir);
   const auto share = free_bytes ? *free_bytes / 8 : options.segment_bytes;
@@ -57,16 +62,18 @@ bool SegmentRoom::has_room(std::uint64_t bytes, std::uint64_t records,
     const auto then = core_.used_bytes(*state) + charge_for(capacity);
     if (then > core_.options.max_bytes + freed) return false;
   }
-  const auto on_disk = core_.fs.free_bytes(core_.options.state_dir);
-  return !on_disk || *on_disk + freed >= capacity.bytes;
+  return core_.reserve.spares(capacity.bytes - std::min(freed, capacity.bytes));
 }
 
 Result<std::unique_ptr<SegmentWriter>> SegmentRoom::open_segment(std::uint64_t bytes,
                                                                  std::uint64_t records,
                                                                  bool use_reserve) {
   const auto size = affordable_segment_bytes(core_.fs, core_.options);
-  core_.reserve.resize(reserve_for(size));
+  core_.reserve.resize(reserve_beside(size, core_.options));
   const auto capacity = capacity_for(bytes, records, size);
+  if (!use_reserve && !core_.reserve.spares(capacity.bytes)) {
+    return Error{ErrorCode::no_space, core_.paths.queue.string() + ": the disk is full"};
+  }
   SegmentHeader header;
   bool seals_unsaved = false;
   {
@@ -108,7 +115,8 @@ Result<std::unique_ptr<SegmentWriter>> SegmentRoom::open_segment(std::uint64_t b
 
 bool SegmentRoom::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) {
   const auto size = affordable_segment_bytes(core_.fs, core_.options);
-  const auto enough = charge_for(capacity_for(bytes, records, size)) + reserve_for(size);
+  const auto enough =
+      charge_for(capacity_for(bytes, records, size)) + reserve_beside(size, core_.options);
   {
     const auto state = core_.state.lock();
     // What was given up before still takes its room, or another process took that.

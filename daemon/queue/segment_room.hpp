@@ -13,6 +13,8 @@ inline constexpr std::uint64_t kSegmentFloorBytes = 8192;
 
 // What is held back for one segment of this size, with its journal and the bookkeeping.
 std::uint64_t reserve_for(std::uint64_t segment_bytes);
+// What is held back on the disk while the next segment has `size` bytes.
+std::uint64_t reserve_beside(std::uint64_t size, const QueueOptions& options);
 // Of the next segment: as configured, less while the disk has little room.
 std::uint64_t affordable_segment_bytes(FileSystem& fs, const QueueOptions& options);
 

@@ -1,6 +1,9 @@
 #include "daemon/mlflow/trace/json_to_any_value.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -47,6 +50,41 @@ std::optional<double> python_constant(std::string_view digits) {
   if (digits == kStandIns.infinity) return std::numeric_limits<double>::infinity();
   if (digits == kStandIns.minus_infinity) return -std::numeric_limits<double>::infinity();
   return std::nullopt;
+}
+
+// The number that begins the text, which Python reads and nlohmann's parser does not hold: an
+// integer or a real beyond a double. What stands for it, or nothing.
+std::optional<std::string> stand_in_for(std::string_view number, BigInteger big_integer) {
+  const std::string text(number);
+  if (!std::isinf(std::strtod(text.c_str(), nullptr))) return std::nullopt;
+  const bool negative = number.front() == '-';
+  if (number.find_first_of(".eE") != std::string_view::npos) {
+    return std::string(negative ? kStandIns.minus_infinity : kStandIns.infinity);
+  }
+  if (big_integer == BigInteger::as_text) return "\"" + text + "\"";
+  using Limits = std::numeric_limits<std::int64_t>;
+  return std::to_string(negative ? Limits::min() : Limits::max());
+}
+
+// With stand-ins for the numbers outside strings that the parser does not hold.
+std::string replace_huge_numbers(std::string_view json, BigInteger big_integer) {
+  std::string out;
+  bool in_string = false;
+  for (std::size_t at = 0; at < json.size();) {
+    const auto next = json.find_first_of(in_string ? "\"\\" : "\"-123456789", at);
+    out += json.substr(at, next - at);
+    if (next == std::string_view::npos) break;
+    const bool quote = json[next] == '"';
+    const auto number_end = json.find_first_not_of("0123456789+-.eE", next);
+    const auto end = quote ? next + 1 : in_string ? next + 2 : number_end;
+    const auto token = json.substr(next, std::min(end, json.size()) - next);
+    in_string ^= quote;
+    const bool number = !quote && !in_string;
+    const auto stand_in = number ? stand_in_for(token, big_integer) : std::nullopt;
+    out += stand_in ? *stand_in : std::string(token);
+    at = next + token.size();
+  }
+  return out;
 }
 
 // Builds the AnyValue while nlohmann's parser reads, without a tree in between.
@@ -134,7 +172,8 @@ std::optional<std::string> json_to_any_value(std::string_view json, BigInteger b
   if (nests_too_deeply(json)) return std::nullopt;
   Builder builder(big_integer);
   if (nlohmann::json::sax_parse(json, &builder)) return builder.take();
-  const std::string strict = replace_python_constants(json, kStandIns);
+  const std::string strict =
+      replace_huge_numbers(replace_python_constants(json, kStandIns), big_integer);
   if (strict == json) return std::nullopt;
   Builder again(big_integer);
   if (!nlohmann::json::sax_parse(strict, &again)) return std::nullopt;

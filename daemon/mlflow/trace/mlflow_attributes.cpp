@@ -44,24 +44,27 @@ std::optional<std::string> fitting_text(std::string_view key, const AnyValue& va
   return fit;
 }
 
-// Python reads no integer of more digits, and the server meets one in any attribute.
-bool is_endless_integer(std::string_view text) {
-  constexpr std::size_t kMostDigits = 4'300;
-  if (text.size() <= kMostDigits) return false;
-  const auto digits = text.substr(text.front() == '-' ? 1 : 0);
-  return std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// int64's largest has 19 digits.
-bool has_long_number(std::string_view text) {
-  constexpr std::size_t kDigits = 19;
+bool has_digits_in_a_row(std::string_view text, std::size_t digits) {
   std::size_t run = 0;
   for (const char c : text) {
     run = c >= '0' && c <= '9' ? run + 1 : 0;
-    if (run == kDigits) return true;
+    if (run == digits) return true;
   }
   return false;
 }
+
+// Python reads no integer of more digits, and the server meets one in any text that begins as a
+// JSON number, array or object, whether it ends as one or not.
+bool may_be_endless(std::string_view text) {
+  constexpr std::size_t kMostDigits = 4'300;
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (text.size() <= kMostDigits || first == std::string_view::npos) return false;
+  if (std::string_view("-0123456789{[").find(text[first]) == std::string_view::npos) return false;
+  return has_digits_in_a_row(text, kMostDigits + 1);
+}
+
+// int64's largest has 19 digits.
+bool has_long_number(std::string_view text) { return has_digits_in_a_row(text, 19); }
 
 // Python looks these up in a table, and fails at a list or a map.
 constexpr std::array<std::string_view, 7> kKindKeys = {
@@ -86,14 +89,58 @@ std::optional<std::string> text_of_kind(const AnyValue& value, Repairs& repairs)
   return write_string_value(json_string(json_text(value), NonAscii::as_is));
 }
 
+std::string write_real_value(double value) {
+  std::string encoded;
+  protozero::pbf_writer(encoded).add_double(4, value);
+  return encoded;
+}
+
+// Servers add these up over the spans of a trace.
+bool is_summed(std::string_view key) {
+  return key.find("tokens") != std::string_view::npos || key.find("cost") != std::string_view::npos;
+}
+
+bool is_number(const AnyValue& value) {
+  return value.kind == ValueKind::integer || value.kind == ValueKind::real ||
+         value.kind == ValueKind::boolean;
+}
+
+// The number that a text holds; nothing for any other value.
+std::optional<std::string> number_in(const AnyValue& value) {
+  if (value.kind != ValueKind::string) return std::nullopt;
+  auto json = json_to_any_value(value.data, BigInteger::saturated);
+  return json && is_number(read_any_value(*json)) ? json : std::nullopt;
+}
+
+// A map with sums: what is no number in it fails the whole request, so it becomes one or goes.
+// Nothing if all are numbers.
+std::optional<std::string> map_of_numbers(const AnyValue& map, Repairs& repairs) {
+  std::string pairs;
+  bool changed = false;
+  for (const KeyValue& pair : read_key_values(map.data)) {
+    const AnyValue value = read_any_value(pair.value);
+    const bool odd = is_summed(pair.key) && !is_number(value);
+    const auto number = odd ? number_in(value) : std::nullopt;
+    if (odd) ++repairs.form;
+    changed |= odd;
+    if (odd && !number) continue;
+    const std::string_view kept = number ? std::string_view(*number) : pair.value;
+    protozero::pbf_writer(pairs).add_message(1, write_key_value(pair.key, kept));
+  }
+  if (!changed) return std::nullopt;
+  std::string encoded;
+  protozero::pbf_writer(encoded).add_message(6, pairs);
+  return encoded;
+}
+
 // Servers take it for a map of costs, and fail at anything else.
 std::optional<std::string> map_of_cost(const AnyValue& value, Repairs& repairs) {
   std::optional<std::string> json;
   const AnyValue cost = parsed(value, json);
-  if (cost.kind == ValueKind::key_values) return std::nullopt;
+  if (cost.kind == ValueKind::key_values) return map_of_numbers(cost, repairs);
   ++repairs.form;
   std::string number, pairs, map;
-  if (cost.kind == ValueKind::real) protozero::pbf_writer(number).add_double(4, cost.real);
+  if (cost.kind == ValueKind::real) number = write_real_value(cost.real);
   if (cost.kind == ValueKind::integer) number = write_integer_value(cost.integer);
   if (!number.empty())
     protozero::pbf_writer(pairs).add_message(1, write_key_value("total_cost", number));
@@ -101,32 +148,64 @@ std::optional<std::string> map_of_cost(const AnyValue& value, Repairs& repairs) 
   return map;
 }
 
+std::optional<std::string> map_of_tokens(const AnyValue& value, Repairs& repairs) {
+  std::optional<std::string> json;
+  const AnyValue tokens = parsed(value, json);
+  if (tokens.kind != ValueKind::key_values) return std::nullopt;
+  return map_of_numbers(tokens, repairs);
+}
+
+// As a JSON string the text stays what it is.
+std::string quoted_text(std::string_view text, Repairs& repairs) {
+  ++repairs.form;
+  return write_string_value(json_string(text, NonAscii::as_is));
+}
+
+// JSON text with integers that MLflow could not read again: the value to send instead.
+std::optional<std::string> readable_json(std::string_view json, bool token, Repairs& repairs) {
+  if (nests_too_deeply(json)) return quoted_text(json, repairs);
+  if (!has_long_number(json)) return std::nullopt;
+  auto text = json_to_any_value(json, BigInteger::as_text);
+  auto number = json_to_any_value(json, BigInteger::saturated);
+  if (!text && may_be_endless(json)) return quoted_text(json, repairs);
+  if (!text || text == number) return std::nullopt;
+  ++repairs.range;
+  return token ? number : text;
+}
+
+// Of an event. Servers take the preview from some, and store it as it is.
+std::optional<std::string> text_of_preview(std::string_view key, const AnyValue& value,
+                                           Repairs& repairs) {
+  if ((key != "gen_ai.prompt" && key != "gen_ai.completion") || !is_nested(value)) {
+    return std::nullopt;
+  }
+  ++repairs.form;
+  return write_string_value(json_text(value));
+}
+
 // MLflow unwraps JSON text of arrays and objects, and then cannot read the trace if it meets an
 // integer beyond int64 or too deep a nesting: the value to send instead, or nothing.
 std::optional<std::string> readable_value(std::string_view key, const AnyValue& value,
                                           Repairs& repairs) {
   if (key == kCost) return map_of_cost(value, repairs);
+  if (key == kMlflowTokenUsage) {
+    if (auto map = map_of_tokens(value, repairs)) return map;
+  }
   if (std::ranges::find(kKindKeys, key) != kKindKeys.end()) {
     if (auto text = text_of_kind(value, repairs)) return text;
   }
   if (value.kind != ValueKind::string) return std::nullopt;
-  if (is_endless_integer(value.data) && !is_token_key(key)) {
-    ++repairs.form;
-    return write_string_value(json_string(value.data, NonAscii::as_is));
-  }
   const bool nested = value.data.find_first_of("{[") == value.data.find_first_not_of(" \t\r\n");
   const bool token = is_token_key(key);
-  if (!nested && !token) return std::nullopt;
-  if (nests_too_deeply(value.data)) {  // as a JSON string it stays text
-    ++repairs.form;
-    return write_string_value(json_string(value.data, NonAscii::as_is));
-  }
-  if (!has_long_number(value.data)) return std::nullopt;
-  const auto text = json_to_any_value(value.data, BigInteger::as_text);
-  const auto number = json_to_any_value(value.data, BigInteger::saturated);
-  if (!text || text == number) return std::nullopt;
-  ++repairs.range;
-  return token ? number : text;
+  if (nested || token) return readable_json(value.data, token, repairs);
+  if (!may_be_endless(value.data)) return std::nullopt;
+  return quoted_text(value.data, repairs);
+}
+
+std::optional<std::string> readable_event_value(const KeyValue& pair, Repairs& repairs) {
+  const AnyValue value = read_any_value(pair.value);
+  auto text = text_of_preview(pair.key, value, repairs);
+  return text ? text : readable_value(pair.key, value, repairs);
 }
 
 class SpanRewriter {
@@ -199,8 +278,7 @@ class SpanRewriter {
       const bool attribute = fields.tag_and_type() == bytes_field(3);
       const KeyValue pair = attribute ? read_key_value(take_bytes(fields)) : KeyValue{};
       if (!attribute) fields.skip();
-      const auto value =
-          attribute ? readable_value(pair.key, read_any_value(pair.value), repairs_) : std::nullopt;
+      const auto value = attribute ? readable_event_value(pair, repairs_) : std::nullopt;
       changed |= value.has_value();
       if (value) {
         protozero::pbf_writer(out).add_message(3, write_key_value(pair.key, *value));

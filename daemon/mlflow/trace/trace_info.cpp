@@ -12,6 +12,7 @@
 #include "daemon/codec/run_attribute.hpp"
 #include "daemon/mlflow/trace/mlflow_attributes.hpp"
 #include "daemon/mlflow/trace/preview.hpp"
+#include "daemon/mlflow/trace/resource_repair.hpp"
 #include "daemon/mlflow/trace/size_stats.hpp"
 #include "daemon/mlflow/trace/span_view.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
@@ -209,7 +210,9 @@ Result<PreparedTrace> prepare(TraceId trace_id, const std::vector<std::string_vi
   if (!spans) return Error{ErrorCode::corrupt, "a span id that has not 8 bytes"};
 
   trace.info = info_of(trace_id, spans->views);
-  for (std::string& resource : set.resources) resource = without_run(resource, trace.run_id);
+  for (std::string& resource : set.resources) {
+    resource = repair_resource(without_run(resource, trace.run_id), trace.repairs);
+  }
   TracesDataBuilder builder;
   std::deque<std::string> rewritten_spans;
   for (std::size_t i = 0; i < spans->views.size(); ++i) {

@@ -102,6 +102,15 @@ TEST_F(ConfigTracking, NeverShowsAUriThatCameFromAFile) {
             "or https://\n");
 }
 
+TEST_F(ConfigTracking, NeverShowsAUriThatCameFromAVariable) {
+  env("TRACELINK_TRACKING__URI", "");
+  env("SECRET", "sqlite:///x/s3cret");
+  file("tracking: {uri: \"${SECRET}\"}\n");
+  EXPECT_EQ(errors(),
+            "FILE:1:17: tracking.uri: the value of ${SECRET} is not a tracking URI, allowed: "
+            "http:// or https://\n");
+}
+
 TEST_F(ConfigTracking, MovesCredentialsOutOfTheUriUnlessKeysGiveThem) {
   env("TRACELINK_TRACKING__URI", "http://ada:p4ss@server");
   Config config = load().config;

@@ -150,5 +150,19 @@ TEST(ConfigValue, NeverShowsASecret) {
   EXPECT_EQ(wrong, "found a secret value, allowed: wait | reject | drop_oldest");
 }
 
+// A variable that holds a secret, expanded under a wrong key by a slip.
+TEST(ConfigValue, NeverShowsWhatAVariableHolds) {
+  for (const Key& key : key_table()) {
+    Config config;
+    const Setting setting{std::string(key.path), "s3cret", {}, false, "${TOKEN}"};
+    const auto wrong = assign(key, setting, config).value_or("");
+    EXPECT_EQ(wrong.find("s3cret"), std::string::npos) << key.path << ": " << wrong;
+  }
+  Config config;
+  const Setting setting{"queue.max_bytes", "s3cret", {}, false, "${TOKEN}"};
+  const auto wrong = assign(*find_key(setting.key), setting, config).value_or("");
+  EXPECT_TRUE(wrong.starts_with("found the value of ${TOKEN}, allowed: ")) << wrong;
+}
+
 }  // namespace
 }  // namespace tracelink

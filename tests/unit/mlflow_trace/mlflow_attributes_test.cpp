@@ -132,7 +132,46 @@ TEST(MlflowAttributes, EndlessIntegersStayTextInAnySpan) {
     EXPECT_EQ(result.repairs.form, 1u);
   }
   EXPECT_FALSE(rewrite(SpanBuilder('a').text("note", digits.substr(1))).changed);
-  EXPECT_FALSE(rewrite(SpanBuilder('a').text("note", digits + "x")).changed);
+  EXPECT_FALSE(rewrite(SpanBuilder('a').text("note", "x" + digits)).changed);
+}
+
+// The server's parser meets the integer before it sees that the text is no JSON.
+TEST(MlflowAttributes, EndlessIntegersStayTextWhereNoJsonFollows) {
+  const std::string digits(4301, '1');
+  for (const std::string& text : {digits + "x", " -" + digits + " x", "[1, " + digits}) {
+    const auto result = rewrite(SpanBuilder('a').text("note", text));
+    EXPECT_EQ(result.value("note"), text_value("\"" + text + "\""));
+    EXPECT_EQ(result.repairs.form, 1u);
+  }
+  EXPECT_FALSE(rewrite(SpanBuilder('a').text("note", "[\"" + digits + "\"]")).changed);
+}
+
+TEST(MlflowAttributes, EndlessIntegersInJsonBecomeText) {
+  const std::string digits(5000, '9');
+  const auto nested =
+      rewrite(SpanBuilder('a').text("mlflow.spanInputs", "{\"a\": " + digits + "}"));
+  EXPECT_EQ(json_text(read_any_value(nested.value("mlflow.spanInputs"))),
+            "{\"a\": \"" + digits + "\"}");
+  EXPECT_EQ(nested.repairs.range, 1u);
+  const auto tokens = rewrite(SpanBuilder('a').text("gen_ai.usage.input_tokens", digits));
+  EXPECT_EQ(tokens.value("gen_ai.usage.input_tokens"), int_value(INT64_MAX));
+  EXPECT_EQ(tokens.repairs.range, 1u);
+}
+
+// Servers add them up, and fail at the first that is no number.
+TEST(MlflowAttributes, SumsHoldNumbersOnly) {
+  for (const char* key : {"mlflow.chat.tokenUsage", "mlflow.llm.cost"}) {
+    const auto result = rewrite(SpanBuilder('a').text(
+        key,
+        R"({"input_tokens": "x", "total_tokens": null, "output_tokens": "5", "input_cost": [1],)"
+        R"( "total_cost": 0.5, "output_cost": "1.5", "cache_read_input_tokens": {}, "model": "m"})"));
+    EXPECT_EQ(json_text(read_any_value(result.value(key))),
+              R"({"output_tokens": 5, "total_cost": 0.5, "output_cost": 1.5, "model": "m"})")
+        << key;
+    EXPECT_EQ(result.repairs.form, 6u) << key;
+    const auto fine = rewrite(SpanBuilder('a').text(key, R"({"input_tokens": 1, "note": null})"));
+    EXPECT_FALSE(fine.changed) << key;
+  }
 }
 
 TEST(MlflowAttributes, ATypeThatIsNoTextBecomesOne) {
@@ -186,6 +225,24 @@ TEST(MlflowAttributes, AttributesOfEventsAreMadeReadableToo) {
   EXPECT_EQ(result.bytes,
             SpanBuilder('a').bytes(11, event(text_value("\"" + digits + "\""))).build());
   EXPECT_FALSE(rewrite(SpanBuilder('a').bytes(11, event(text_value("fine")))).changed);
+}
+
+// The server takes the trace's preview from it, and its database no list.
+TEST(MlflowAttributes, APromptInAnEventIsText) {
+  for (const char* key : {"gen_ai.prompt", "gen_ai.completion"}) {
+    const auto event = [&](const std::string& value) {
+      std::string out;
+      protozero::pbf_writer(out).add_message(3, key_value(key, value));
+      return out;
+    };
+    std::string list, value;
+    protozero::pbf_writer(list).add_message(1, text_value("hi"));
+    protozero::pbf_writer(value).add_message(5, list);
+    const auto result = rewrite(SpanBuilder('a').bytes(11, event(value)));
+    EXPECT_EQ(result.bytes, SpanBuilder('a').bytes(11, event(text_value("[\"hi\"]"))).build());
+    EXPECT_EQ(result.repairs.form, 1u);
+    EXPECT_FALSE(rewrite(SpanBuilder('a').bytes(11, event(text_value("hi")))).changed);
+  }
 }
 
 TEST(MlflowAttributes, WhatIsTooLongForAColumnIsCut) {

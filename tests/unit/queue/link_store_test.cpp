@@ -64,7 +64,8 @@ TEST(LinkStore, LookingUpDoesNotWaitForTheDisk) {
   Quarantine quarantine(fs, "/quarantine", 1000);
   FakeClock clock;
   HeldFiles held(clock);
-  LinkStore links(fs, "/links", quarantine, held);
+  DiskReserve reserve(fs, "/reserve", 0);
+  LinkStore links(fs, "/links", quarantine, held, reserve);
   const auto known = links.remember(link("known"));
   ASSERT_TRUE(known);
   bool answered = false;
@@ -78,6 +79,54 @@ TEST(LinkStore, LookingUpDoesNotWaitForTheDisk) {
   };
   EXPECT_TRUE(links.remember(link("new")));
   EXPECT_TRUE(answered);
+}
+
+TEST(LinkStore, WhatTracesNameLeavesTheReserveOfAFullDiskAlone) {
+  FakeFileSystem fs;
+  FakeClock clock;
+  Quarantine quarantine(fs, "/quarantine", 1000);
+  HeldFiles held(clock);
+  DiskReserve reserve(fs, "/reserve", 64u << 10);
+  reserve.restore();
+  LinkStore links(fs, "/links", quarantine, held, reserve);
+  fs.set_capacity(fs.disk_bytes());
+  LinkDefinition named = link("named");
+  named.named_by_trace = true;
+  const auto hash = links.remember(named);
+  ASSERT_TRUE(hash) << hash.error().message;
+  EXPECT_EQ(links.find(*hash)->name, "named");
+  EXPECT_TRUE(*fs.exists("/reserve"));
+  ASSERT_TRUE(links.remember(link("chosen by the operator")));
+  EXPECT_FALSE(*fs.exists("/reserve"));
+
+  clock.advance(std::chrono::seconds(1));
+  held.retry_due();
+  ASSERT_EQ(held.list().size(), 1u) << "the room that was given back is for bookkeeping";
+  EXPECT_EQ(held.list().front().path, "/links/" + hash->hex());
+  fs.set_capacity(1u << 20);
+  clock.advance(std::chrono::seconds(10));
+  held.retry_due();
+  EXPECT_TRUE(held.list().empty());
+  EXPECT_TRUE(*fs.exists("/links/" + hash->hex()));
+}
+
+TEST(LinkStore, WhatIsForgottenIsNotWrittenLater) {
+  FakeFileSystem fs;
+  FakeClock clock;
+  Quarantine quarantine(fs, "/quarantine", 1000);
+  HeldFiles held(clock);
+  DiskReserve reserve(fs, "/reserve", 0);
+  LinkStore links(fs, "/links", quarantine, held, reserve);
+  fs.set_capacity(0);
+  LinkDefinition named = link("named");
+  named.named_by_trace = true;
+  const auto hash = links.remember(named);
+  ASSERT_TRUE(hash);
+  fs.set_capacity(1u << 20);
+  ASSERT_TRUE(links.forget(*hash));
+  clock.advance(std::chrono::seconds(10));
+  held.retry_due();
+  EXPECT_FALSE(*fs.exists("/links/" + hash->hex()));
 }
 
 }  // namespace

@@ -148,6 +148,24 @@ TEST_F(QueueFullTest, AFullDiskStopsIntakeButNotTheBookkeepingThatFreesIt) {
   expect_conservation();
 }
 
+TEST_F(QueueFullTest, WhatTheReserveGaveBackIsForBookkeepingAlone) {
+  options.max_bytes = 4u << 20;
+  options.on_full = OnFull::reject;
+  open();
+  must_append(0, 10, 1000);
+  fs.set_capacity(fs.disk_bytes());
+  ASSERT_TRUE(queue->note({note(1)}));  // the first write that needs the reserve
+  std::uint32_t n = 10;
+  while (append(record(n, 1000))) ++n;
+  for (std::uint32_t other = 2; other < 400; ++other) {
+    const auto noted = queue->note({note(other)});
+    ASSERT_TRUE(noted) << other << ": " << noted.error().message;
+  }
+  for (const auto& stored : drain()) deliver(stored);
+  EXPECT_TRUE(queue->sync_journal());
+  expect_conservation();
+}
+
 TEST_F(QueueFullTest, SegmentsAreSmallOnlyWhileTheDiskHasLittleRoom) {
   fs.set_capacity(60u << 10);
   open();
