@@ -12,7 +12,7 @@ from harness.expect import complete, linked_once
 from harness.otlp import make_trace
 from harness.places import APPS, ENVIRONMENTS, NEWEST, clean_environment
 
-DAEMONS, ROUNDS = 8, 10
+DAEMONS = 8
 EXPERIMENT = "support"
 
 
@@ -69,12 +69,12 @@ def run_round(server, daemon_for, version: str, chance: random.Random, foreign: 
     return chosen
 
 
-def test_one_version_is_one_model(server, daemon_for):
+def test_one_version_is_one_model(server, daemon_for, pytestconfig):
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     server.start()
-    for number in range(ROUNDS):
+    for number in range(10 if pytestconfig.getoption("--long") else 3):
         run_round(server, daemon_for, f"r{number}", chance, [])
 
 
