@@ -353,11 +353,26 @@ class DaemonImpl final : public Daemon {
   void watch_queue() {
     const QueueStats stats = queue_->stats();
     queue_watch_.look(stats);
+    watch_socket(config().listen.socket.path, [this] { return server_->ensure_found(); });
+    watch_socket(config().control.socket, [this] { return control_->ensure_found(); });
     if (history_.is_due()) history_.look(stats, delivery_->forward_status());
     queue_timer_.expires_after(kQueueCheck);
     queue_timer_.async_wait([this](auto error) {
       if (!error) watch_queue();
     });
+  }
+
+  // Without its file nobody finds the socket; whoever is connected notices nothing.
+  void watch_socket(const std::string& path, const std::function<Result<bool>()>& ensure_found) {
+    const auto made_again = ensure_found();
+    if (!made_again) {
+      queue_->held_files().hold(StateFile::directory, path, made_again.error());
+      (void)make_socket_directory(path).has_value();  // for the next try; what fails is told then
+      return;
+    }
+    queue_->held_files().release(path);
+    if (*made_again)
+      LogEvent("the socket was removed and is made again").word("socket", path).warn();
   }
 
   // From the io thread: if it hangs, systemd restarts us.
