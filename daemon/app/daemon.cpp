@@ -76,6 +76,7 @@ class DaemonImpl final : public Daemon {
         own_(std::move(own)) {}
 
   Result<void> open() {
+    if (auto shared = share_files(); !shared) return shared;
     if (auto opened = open_state(); !opened) return opened;
     return open_sockets();
   }
@@ -114,6 +115,22 @@ class DaemonImpl final : public Daemon {
     const LoadResult again = load_();
     if (!again.loaded) return std::nullopt;
     return credentials_of(again.loaded->config);
+  }
+
+  Result<void> share_files() {
+    const std::size_t limit = raised_descriptor_limit();
+    const auto wanted = static_cast<std::size_t>(config().limits.connections);
+    auto shares = share_descriptors(limit, {.clients = wanted,
+                                            .deliveries = config().forward.connections,
+                                            .relays = !config().listen.mlflow.empty()});
+    if (!shares) return std::move(shares).error();
+    shares_ = *shares;
+    if (shares_.clients < wanted) {
+      notices_.push_back("limits.connections: at most " + std::to_string(shares_.clients) +
+                         " clients are served at a time, since the process may open " +
+                         std::to_string(limit) + " files; raise that (LimitNOFILE= of the unit)");
+    }
+    return {};
   }
 
   Result<void> open_state() {
@@ -160,7 +177,7 @@ class DaemonImpl final : public Daemon {
     auto descriptors = systemd::listen_fds();
     if (!descriptors) return std::move(descriptors).error();
     ServerOptions options = server_options_of(config());
-    keep_descriptors(options);
+    options.max_connections = shares_.clients;
     options.kept = own_.sockets;
     if (!descriptors->empty()) {
       options.listening_fd = descriptors->front();
@@ -176,7 +193,7 @@ class DaemonImpl final : public Daemon {
     options.on_warning = [this](const std::string& message) { warn_of_client(message); };
     if (mlflow_front_) {
       options.mlflow = mlflow_front_->open(
-          [this](std::string notice) { notices_.push_back(std::move(notice)); });
+          shares_.relayed, [this](std::string notice) { notices_.push_back(std::move(notice)); });
     }
     auto server = Server::open(std::move(options), io_, *sink_, clock_);
     if (!server) return std::move(server).error();
@@ -188,7 +205,7 @@ class DaemonImpl final : public Daemon {
     auto control = ControlServer::open(
         io_, config().control.socket,
         [this](ControlRequest request) { return control_work(std::move(request)); },
-        {.connections = kControlConnections});
+        {.connections = shares_.control});
     if (!control) return std::move(control).error();
     control_ = std::move(*control);
     return open_probes();
@@ -205,24 +222,12 @@ class DaemonImpl final : public Daemon {
     if (from_systemd) places_.intake = systemd::socket_path(*from_systemd);
   }
 
-  void keep_descriptors(ServerOptions& options) {
-    const std::size_t limit = raised_descriptor_limit();
-    const std::size_t clients =
-        clients_within(limit, options.max_connections, config().forward.connections);
-    if (clients < options.max_connections) {
-      notices_.push_back("limits.connections: at most " + std::to_string(clients) +
-                         " clients are served at a time, since the process may open " +
-                         std::to_string(limit) + " files; raise that (LimitNOFILE= of the unit)");
-    }
-    options.max_connections = clients;
-  }
-
   Result<void> open_probes() {
     if (config().control.http.empty()) return {};
     auto probes = ControlServer::open_tcp(
         io_, config().control.http,
         [this](ControlRequest request) { return probe_work(std::move(request)); },
-        {.connections = kProbeConnections, .body_bytes = 1u << 10});
+        {.connections = shares_.probes, .body_bytes = 1u << 10});
     if (!probes) return std::move(probes).error();
     probes_ = std::move(*probes);
     return {};
@@ -348,11 +353,26 @@ class DaemonImpl final : public Daemon {
   void watch_queue() {
     const QueueStats stats = queue_->stats();
     queue_watch_.look(stats);
+    watch_socket(config().listen.socket.path, [this] { return server_->ensure_found(); });
+    watch_socket(config().control.socket, [this] { return control_->ensure_found(); });
     if (history_.is_due()) history_.look(stats, delivery_->forward_status());
     queue_timer_.expires_after(kQueueCheck);
     queue_timer_.async_wait([this](auto error) {
       if (!error) watch_queue();
     });
+  }
+
+  // Without its file nobody finds the socket; whoever is connected notices nothing.
+  void watch_socket(const std::string& path, const std::function<Result<bool>()>& ensure_found) {
+    const auto made_again = ensure_found();
+    if (!made_again) {
+      queue_->held_files().hold(StateFile::directory, path, made_again.error());
+      (void)make_socket_directory(path).has_value();  // for the next try; what fails is told then
+      return;
+    }
+    queue_->held_files().release(path);
+    if (*made_again)
+      LogEvent("the socket was removed and is made again").word("socket", path).warn();
   }
 
   // From the io thread: if it hangs, systemd restarts us.
@@ -395,6 +415,7 @@ class DaemonImpl final : public Daemon {
   PosixFileSystem fs_;
   SteadyTime started_ = clock_.steady();
   std::vector<std::string> notices_;
+  DescriptorShares shares_;
   LogThrottle client_warnings_{clock_};
   asio::io_context io_{1};
   Shutdown shutdown_{io_, clock_, stop_steps()};

@@ -188,10 +188,25 @@ void Delivery::open_dead_letters(const std::filesystem::path& directory) {
   dead_letters_ =
       DeadLetterStore::unread(fs_, directory, config_.queue.max_bytes / kDeadLetterShare);
   const auto loaded = dead_letters_->load();
-  if (loaded) return;
+  if (loaded) return hold_unread_letters();
   queue_.hold_earlier_records();
-  queue_.held_files().hold(StateFile::dead_letters, directory.string(), loaded.error(),
-                           [this] { return load_late([this] { return dead_letters_->load(); }); });
+  queue_.held_files().hold(StateFile::dead_letters, directory.string(), loaded.error(), [this] {
+    return load_late([this] {
+      auto late = dead_letters_->load();
+      if (late) hold_unread_letters();
+      return late;
+    });
+  });
+}
+
+// Without one of them no record of its trace is sent.
+void Delivery::hold_unread_letters() {
+  for (const auto& letter : dead_letters_->unread_letters()) {
+    queue_.held_files().hold(
+        StateFile::dead_letters, letter.path, letter.error, [this, id = letter.id] {
+          return on_forwarder([this, id] { return dead_letters_->load_letter(id); });
+        });
+  }
 }
 
 // Without the decisions no record goes that one of them may concern: all that were accepted
@@ -206,13 +221,17 @@ void Delivery::open_relinks(const std::filesystem::path& file) {
                            [this] { return load_late([this] { return load_relinks(); }); });
 }
 
-// On the forwarder thread, which uses them.
 Result<void> Delivery::load_late(const std::function<Result<void>()>& load) {
+  auto loaded = on_forwarder(load);
+  if (loaded) queue_.release_earlier_records();
+  return loaded;
+}
+
+// Which uses them.
+Result<void> Delivery::on_forwarder(const std::function<Result<void>()>& load) {
   const auto result = std::make_shared<Result<void>>();
   const auto called = call([load, result] { *result = load(); });
-  if (!called) return called;
-  if (*result) queue_.release_earlier_records();
-  return *result;
+  return called ? *result : called;
 }
 
 Result<void> Delivery::load_relinks() {

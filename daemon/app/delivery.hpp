@@ -84,6 +84,8 @@ class Delivery {
            RandomSource& random, CredentialsReader read_credentials);
   Result<void> open();
   void open_dead_letters(const std::filesystem::path& directory);
+  void hold_unread_letters();
+  Result<void> on_forwarder(const std::function<Result<void>()>& load);
   void open_relinks(const std::filesystem::path& file);
   Result<void> load_late(const std::function<Result<void>()>& load);
   Result<void> load_relinks();

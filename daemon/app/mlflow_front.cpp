@@ -29,12 +29,13 @@ MlflowFront::MlflowFront(const Config& config, FileSystem& fs, Delivery& deliver
       knowledge_(fs, std::filesystem::path(config.state_dir) / "models/server.json",
                  config.tracking.uri, [this] { save(); }) {}
 
-std::shared_ptr<MlflowDoor> MlflowFront::open(const std::function<void(std::string)>& on_notice) {
+std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
+                                              const std::function<void(std::string)>& on_notice) {
   if (auto loaded = knowledge_.load(); !loaded) {
     on_notice("what is known of the tracking server cannot be read (" + loaded.error().message +
               "): it is asked again");
   }
-  relay_ = std::make_unique<CurlRelay>(config_.tracking.uri, relay_options_of(config_));
+  relay_ = std::make_unique<CurlRelay>(config_.tracking.uri, relay_options_of(config_), relayed);
   const bool has_server = !config_.tracking.uri.empty();
   return std::make_shared<MlflowDoor>(MlflowDoor{
       .relay = *relay_,

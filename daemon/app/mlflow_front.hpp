@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -23,8 +24,10 @@ class MlflowFront {
  public:
   MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery, const ActiveLinks& active);
 
-  // `on_notice` gets what an operator should know.
-  std::shared_ptr<MlflowDoor> open(const std::function<void(std::string)>& on_notice);
+  // `relayed`: how many requests are passed on at a time. `on_notice` gets what an operator should
+  // know.
+  std::shared_ptr<MlflowDoor> open(std::size_t relayed,
+                                   const std::function<void(std::string)>& on_notice);
   StoredSpans& stored_spans() { return stored_spans_; }
 
  private:

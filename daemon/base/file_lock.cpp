@@ -25,11 +25,23 @@ Error failed(const std::string& path) {
   return Error{ErrorCode::io, path + ": " + std::strerror(errno)};
 }
 
+// Left behind by a daemon that another user ran, most likely. In a directory like /tmp the kernel
+// refuses such a file to root as well (fs.protected_regular).
+Error not_opened(const std::string& path) {
+  Error error = failed(path);
+  struct stat status{};
+  if (errno != EACCES || ::lstat(path.c_str(), &status) != 0) return error;
+  if (status.st_uid == ::geteuid()) return error;
+  error.message += "; the file belongs to uid " + std::to_string(status.st_uid) +
+                   ": remove it, or run tracelinkd as that user";
+  return error;
+}
+
 }  // namespace
 
 Result<FileLock> FileLock::acquire(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return failed(path);
+  if (fd < 0) return not_opened(path);
   FileLock lock(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return failed(path);

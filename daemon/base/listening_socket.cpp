@@ -152,21 +152,60 @@ std::optional<TcpAddress> loopback_address(std::string_view text) {
 }  // namespace
 
 Result<ListeningSocket> ListeningSocket::open_unix(const UnixSocketOptions& options) {
-  const auto address = unix_address(options.path);
-  if (!address) return address.error();
-  auto lock = FileLock::acquire(options.path + ".lock");
-  if (!lock) return std::move(lock).error();
   ListeningSocket socket;
-  socket.lock_.emplace(*std::move(lock));
-  if (auto ok = remove_stale(options.path, *address); !ok) return std::move(ok).error();
-  socket.fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (socket.fd_ < 0) return system_error("socket");
-  if (auto ok = bind_closed(socket.fd_, options.path, *address); !ok) {
-    return std::move(ok).error();
-  }
-  socket.path_ = options.path;
-  if (auto ok = open_to_peers(socket.fd_, options); !ok) return std::move(ok).error();
+  socket.options_ = options;
+  if (const auto address = unix_address(options.path); !address) return address.error();
+  if (auto ok = socket.lock(); !ok) return std::move(ok).error();
+  if (auto ok = socket.bind(); !ok) return std::move(ok).error();
   return socket;
+}
+
+Result<void> ListeningSocket::lock() {
+  const std::string path = options_.path + ".lock";
+  if (lock_ && lock_->is_at(path)) return {};
+  auto lock = FileLock::acquire(path);
+  if (!lock) return std::move(lock).error();
+  lock_.emplace(*std::move(lock));
+  return {};
+}
+
+Result<void> ListeningSocket::bind() {
+  const auto address = unix_address(options_.path);
+  if (!address) return address.error();
+  if (auto ok = remove_stale(options_.path, *address); !ok) return ok;
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return system_error("socket");
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = fd;
+  if (auto ok = bind_closed(fd_, options_.path, *address); !ok) return ok;
+  path_ = options_.path;
+  note_file();
+  return open_to_peers(fd_, options_);
+}
+
+void ListeningSocket::note_file() { file_ = file_at(options_.path); }
+
+std::optional<ListeningSocket::File> ListeningSocket::file_at(const std::string& path) {
+  struct stat status{};
+  if (path.empty() || ::lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return File{.device = status.st_dev, .inode = status.st_ino};
+}
+
+bool ListeningSocket::is_found() const {
+  if (!file_) return true;
+  const auto now = file_at(options_.path);
+  // What cannot be looked at is not gone.
+  return now ? *now == *file_ : errno != ENOENT && errno != ENOTDIR;
+}
+
+Result<void> ListeningSocket::open_again() {
+  if (path_.empty()) {
+    return Error{ErrorCode::invalid, options_.path +
+                                         " was removed, and systemd made it: restart its socket "
+                                         "unit (systemctl restart tracelinkd.socket)"};
+  }
+  if (auto ok = lock(); !ok) return ok;
+  return bind();
 }
 
 Result<ListeningSocket> ListeningSocket::open_tcp(const std::string& text) {
@@ -198,6 +237,8 @@ Result<ListeningSocket> ListeningSocket::adopt(int fd) {
   }
   ListeningSocket socket;
   socket.fd_ = fd;
+  socket.options_.path = bound_path(fd);
+  socket.note_file();
   return socket;
 }
 
@@ -209,9 +250,8 @@ Result<ListeningSocket> ListeningSocket::resume_unix(int fd, const UnixSocketOpt
     if (!bound.empty()) ::unlink(bound.c_str());
     return open_unix(options);
   }
-  auto lock = FileLock::acquire(options.path + ".lock");
-  if (!lock) return std::move(lock).error();
-  socket->lock_.emplace(*std::move(lock));
+  socket->options_ = options;
+  if (auto ok = socket->lock(); !ok) return std::move(ok).error();
   socket->path_ = options.path;
   if (auto ok = open_to_peers(fd, options); !ok) return std::move(ok).error();
   return socket;
@@ -237,10 +277,12 @@ int ListeningSocket::release() {
 ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
     : lock_(std::move(other.lock_)),
       fd_(std::exchange(other.fd_, -1)),
-      path_(std::exchange(other.path_, {})) {}
+      path_(std::exchange(other.path_, {})),
+      options_(std::move(other.options_)),
+      file_(other.file_) {}
 
 ListeningSocket::~ListeningSocket() {
-  if (!path_.empty()) ::unlink(path_.c_str());
+  if (!path_.empty() && is_found()) ::unlink(path_.c_str());
   if (fd_ >= 0) ::close(fd_);
 }
 

@@ -38,6 +38,12 @@ class ListeningSocket {
   ListeningSocket& operator=(ListeningSocket&&) = delete;
   ~ListeningSocket();
 
+  // Whether clients still find it: the file of a Unix socket was not removed or replaced.
+  bool is_found() const;
+  // Another socket in its place, with another descriptor. Errors as open_unix(); `invalid`: another
+  // process made it, and alone can make it again.
+  Result<void> open_again();
+
   // The descriptor, which is the caller's now, for a successor. The socket file stays; the lock
   // ends with this object.
   int release();
@@ -47,11 +53,22 @@ class ListeningSocket {
   std::uint16_t tcp_port() const;
 
  private:
+  struct File {
+    std::uint64_t device = 0, inode = 0;
+    bool operator==(const File&) const = default;
+  };
+
   ListeningSocket() = default;
+  Result<void> lock();
+  Result<void> bind();
+  void note_file();
+  static std::optional<File> file_at(const std::string& path);
 
   std::optional<FileLock> lock_;  // outlives the file, which it guards
   int fd_ = -1;
   std::string path_;  // removed at the end; empty: not ours
+  UnixSocketOptions options_;
+  std::optional<File> file_;  // as it was made; nothing if that is not known
 };
 
 }  // namespace tracelink

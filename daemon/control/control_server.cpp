@@ -212,11 +212,18 @@ class ControlServerImpl final : public ControlServer {
         ListeningSocket::open_unix({.path = path, .mode = 0600, .owner = {}, .group = {}});
     if (!opened) return std::move(opened).error();
     local_.emplace(*std::move(opened));
-    beast::error_code error;
-    acceptor_.assign(Local(), ::fcntl(local_->fd(), F_DUPFD_CLOEXEC, 0), error);
-    if (error) return Error{ErrorCode::io, path + ": " + error.message()};
-    asio::co_spawn(acceptor_.get_executor(), accept(), rethrow);
-    return {};
+    return accept_local();
+  }
+
+  Result<bool> ensure_found() override {
+    if (!local_ || local_->is_found()) return false;
+    if (auto again = local_->open_again(); !again) {
+      return std::move(again).error().within("control.socket");
+    }
+    beast::error_code ignored;
+    acceptor_.close(ignored);
+    if (auto ok = accept_local(); !ok) return std::move(ok).error();
+    return true;
   }
 
   Result<void> listen_tcp(const std::string& address) {
@@ -245,6 +252,14 @@ class ControlServerImpl final : public ControlServer {
   }
 
  private:
+  Result<void> accept_local() {
+    beast::error_code error;
+    acceptor_.assign(Local(), ::fcntl(local_->fd(), F_DUPFD_CLOEXEC, 0), error);
+    if (error) return Error{ErrorCode::io, "control.socket: " + error.message()};
+    asio::co_spawn(acceptor_.get_executor(), accept(), rethrow);
+    return {};
+  }
+
   beast::error_code listen(const Protocol::endpoint& endpoint) {
     beast::error_code error;
     acceptor_.open(endpoint.protocol(), error);

@@ -74,6 +74,8 @@ class ControlServer {
   // Closes the listener and every connection, removes the socket file. Waits for nothing.
   virtual void stop() = 0;
   virtual ControlStats stats() const = 0;
+  // As Server::ensure_found().
+  virtual Result<bool> ensure_found() = 0;
 };
 
 }  // namespace tracelink

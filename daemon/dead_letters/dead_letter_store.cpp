@@ -69,21 +69,57 @@ void DeadLetterStore::load_file(const std::string& name) {
     bytes_ += bytes_under_way_;
   } else if (name.ends_with(kPendingSuffix)) {
     const std::uint64_t bytes = bytes_of(name);
-    load_pending(std::string(id_of(name)), bytes);
+    const std::string id(id_of(name));
+    Pending& pending = pending_[id] = {.bytes = bytes, .is_earlier = true};
+    if (auto loaded = load_claims(id); !loaded) pending.unread = std::move(loaded).error();
     add(bytes);
   } else if (name.ends_with(kSuffix)) {
     add(bytes_of(name));
   }
 }
 
-// One that cannot be read claims nothing: its records may be delivered after all.
-void DeadLetterStore::load_pending(const std::string& id, std::uint64_t bytes) {
-  pending_[id] = {.bytes = bytes, .is_earlier = true};
+// One that is no letter claims nothing: its records may be delivered after all.
+Result<void> DeadLetterStore::load_claims(const std::string& id) {
   const auto text = read_file(fs_, pending_path(id));
-  if (!text) return;
+  if (!text) return text.error();
   const auto records = dead_letter_records(*text);
-  if (!records) return;
+  if (!records) return {};
   for (const RecordEnd& end : records->ends) claims_[end.sequence] = {records->trace_id, end};
+  return {};
+}
+
+std::vector<DeadLetterStore::UnreadLetter> DeadLetterStore::unread_letters() const {
+  std::vector<UnreadLetter> letters;
+  for (const auto& [id, pending] : pending_) {
+    if (pending.unread) letters.push_back({id, pending_path(id).string(), *pending.unread});
+  }
+  return letters;
+}
+
+Result<void> DeadLetterStore::load_letter(const std::string& id) {
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return {};
+  const auto there = fs_.exists(pending_path(id));
+  if (there && !*there) {
+    subtract(found->second.bytes);
+    pending_.erase(found);
+    return {};
+  }
+  if (auto loaded = load_claims(id); !loaded) return loaded;
+  found->second.unread.reset();
+  std::erase_if(found->second.waiting,
+                [this](std::uint64_t sequence) { return !claims_.contains(sequence); });
+  return {};
+}
+
+bool DeadLetterStore::waits_for_letter(std::uint64_t sequence, const TraceId& trace_id) {
+  for (auto& [id, pending] : pending_) {
+    // The name of the file says of which trace it is.
+    if (!pending.unread || id.find("-" + trace_id.hex() + "-") == std::string::npos) continue;
+    pending.waiting.insert(sequence);
+    return true;
+  }
+  return false;
 }
 
 // A file that cannot be opened takes at least its place.
@@ -132,7 +168,9 @@ Result<void> DeadLetterStore::write(const DeadLetter& letter) {
 Result<void> DeadLetterStore::finish_pending(bool all_read) {
   Result<void> finished;
   std::erase_if(pending_, [&](const auto& entry) {
-    if (entry.second.is_earlier && !all_read) return false;
+    const Pending& pending = entry.second;
+    const bool is_claimed = !pending.unread && pending.waiting.empty();
+    if (pending.is_earlier && !(all_read && is_claimed)) return false;
     renames_unsynced_ = true;
     auto renamed = fs_.rename(pending_path(entry.first), path(entry.first));
     const auto there = fs_.exists(pending_path(entry.first));
@@ -148,6 +186,7 @@ std::optional<RecordEnd> DeadLetterStore::claim(std::uint64_t sequence, const Tr
   if (found == claims_.end() || found->second.trace_id != trace_id) return std::nullopt;
   const RecordEnd end = found->second.end;
   claims_.erase(found);
+  for (auto& [id, pending] : pending_) pending.waiting.erase(sequence);
   return end;
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,6 +89,17 @@ class DeadLetterStore {
   // all records of the letters written by then. `all_read`: every record of earlier runs was read
   // and shown to claim(). What fails is tried again the next time.
   Result<void> finish_pending(bool all_read);
+  // Letters of an earlier run that cannot be read now, so that how their records end is not known.
+  struct UnreadLetter {
+    std::string id, path;
+    Error error;
+  };
+  std::vector<UnreadLetter> unread_letters() const;
+  // One of them again; success also if it was removed. What was read while it could not be is to be
+  // shown to claim() again.
+  Result<void> load_letter(const std::string& id);
+  // Whether such a letter may have the record, which then must not be sent; remembered.
+  bool waits_for_letter(std::uint64_t sequence, const TraceId& trace_id);
   // Letters whose records may not be durable in the journals.
   bool has_pending() const { return !pending_.empty(); }
   // How a record ends that was read again, although a letter of an earlier run has it: a crash came
@@ -123,6 +135,8 @@ class DeadLetterStore {
   struct Pending {
     std::uint64_t bytes = 0;
     bool is_earlier = false;  // of an earlier run
+    std::optional<Error> unread = std::nullopt;
+    std::set<std::uint64_t> waiting = {};  // records that were read before the letter could be
   };
   struct Claim {
     TraceId trace_id;
@@ -132,7 +146,7 @@ class DeadLetterStore {
   DeadLetterStore(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
       : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
   void load_file(const std::string& name);
-  void load_pending(const std::string& id, std::uint64_t bytes);
+  Result<void> load_claims(const std::string& id);
   std::uint64_t bytes_of(const std::string& name) const;
   void add(std::uint64_t bytes);
   void subtract(std::uint64_t bytes);

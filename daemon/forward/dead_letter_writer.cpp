@@ -72,6 +72,10 @@ bool DeadLetterWriter::complete_if_dead_lettered(const StoredRecord& stored) {
   return true;
 }
 
+bool DeadLetterWriter::waits_for_letter(const StoredRecord& stored) {
+  return store_.waits_for_letter(stored.sequence, stored.record.slice.trace_id);
+}
+
 void DeadLetterWriter::all_read() {
   if (std::exchange(all_read_, true) || !store_.has_pending()) return;
   ledger_.complete({});  // a sync follows, and with it the letters are finished

@@ -34,6 +34,8 @@ class DeadLetterWriter {
   void retry_due();
   // For every record that is read. True: a letter of an earlier run has it, it is completed.
   bool complete_if_dead_lettered(const StoredRecord& stored);
+  // Whether a letter that cannot be read may have the record, which is then not to be sent.
+  bool waits_for_letter(const StoredRecord& stored);
   // Every record of earlier runs has been read.
   void all_read();
   bool knows_all() const { return all_read_; }

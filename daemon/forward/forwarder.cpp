@@ -185,17 +185,16 @@ bool Forwarder::spill_held(std::size_t excess) {
   return !newest.empty();
 }
 
-// A group that could go has filled the window: others behind it are read all the same.
+// A group that could go has filled the window: others behind it are read all the same. Of more
+// groups than are marked, the traces come back with a general rescan, and what comes later is read.
 bool Forwarder::spill_flood() {
   Backlog& backlog = dispatcher_.backlog();
   const bool server_is_open = dispatcher_.holds().ask_server() == Holds::Permit::yes;
   if (!server_is_open || moving_records() < options_.window_records / 4) return false;
-  const auto may_flood = [&](const GroupKey& group, bool held) {
-    return !held && spill_.may_flood(group);
-  };
-  const auto newest = backlog.take_newest(may_flood, options_.window_records / 4);
+  const auto is_moving = [](const GroupKey&, bool held) { return !held; };
+  const auto newest = backlog.take_newest(is_moving, options_.window_records / 4);
   for (const TraceWork& work : newest) {
-    spill_.put_flood(work);
+    spill_.may_flood(work.group) ? spill_.put_flood(work) : spill_.put_held(work, {});
     forget(work);
   }
   return !newest.empty();

@@ -21,6 +21,10 @@ TraceReader::Read TraceReader::read() {
   }
   parts_.spill.note_read(**stored);
   if (parts_.dead_letter_writer.complete_if_dead_lettered(**stored)) return Read::record;
+  if (parts_.dead_letter_writer.waits_for_letter(**stored)) {
+    put_off(**stored);
+    return Read::record;
+  }
   assemble(*std::move(*stored));
   parts_.ledger.read_up_to(assembly_.read_up_to());
   return Read::record;
@@ -30,6 +34,18 @@ TraceReader::Read TraceReader::failed(const Error& error) {
   parts_.reporter.failure("queue", error.message, "");
   // What is corrupt was stepped over and counted.
   return error.code == ErrorCode::corrupt ? Read::record : Read::later;
+}
+
+// It stays in the queue, and is read again after a while.
+void TraceReader::put_off(const StoredRecord& stored) {
+  TraceWork work;
+  work.trace_id = stored.record.slice.trace_id;
+  work.group = {stored.record.link, stored.record.experiment};
+  work.sequence = stored.sequence;
+  work.again = stored.again;
+  work.parts.push_back({.position = stored.position});
+  if (stored.again) parts_.spill.note_back(work.group);
+  parts_.spill.put_held(work, {});
 }
 
 void TraceReader::assemble(StoredRecord stored) {

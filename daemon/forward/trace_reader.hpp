@@ -53,6 +53,7 @@ class TraceReader {
 
  private:
   Read failed(const Error& error);
+  void put_off(const StoredRecord& stored);
   void assemble(StoredRecord stored);
   LinkChoice choose(std::string_view traces_data, std::string_view info, const LinkHash& base,
                     const Relinks::Acceptance& accepted);

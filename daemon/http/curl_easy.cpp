@@ -1,6 +1,9 @@
 #include "daemon/http/curl_easy.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+
+#include "daemon/http/proxy_error.hpp"
 
 namespace tracelink {
 namespace {
@@ -13,6 +16,43 @@ std::string without_password(std::string text) {
   const auto quote = text.find('\'');
   const auto begin = quote < at ? quote + 1 : 0;
   return text.replace(begin, at - begin, "***");
+}
+
+std::string_view url_of(CURL* easy) {
+  const char* url = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
+  return url == nullptr ? "" : url;
+}
+
+// Which variable requests to the URL take their proxy from, as libcurl reads them; empty: none.
+std::string proxy_variable(std::string_view url, const CurlOptions& options) {
+  const bool tls = url.starts_with("https:");
+  if (!tls && !options.http_proxy.empty()) return "HTTP_PROXY";
+  for (const char* name :
+       {tls ? "https_proxy" : "http_proxy", tls ? "HTTPS_PROXY" : "", "all_proxy", "ALL_PROXY"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return name;
+  }
+  return {};
+}
+
+// "Failed to connect to HOST port PORT …", of another address than the URL's.
+bool names_another_address(std::string_view text, std::string_view url) {
+  constexpr std::string_view kBefore = "connect to ", kBetween = " port ";
+  const auto begin = text.find(kBefore);
+  const auto end = text.find(kBetween);
+  if (begin == std::string_view::npos || end == std::string_view::npos) return false;
+  const std::string host(text.substr(begin + kBefore.size(), end - begin - kBefore.size()));
+  const auto port = text.substr(end + kBetween.size());
+  const std::string number(port.substr(0, port.find_first_not_of("0123456789")));
+  const bool by_default = number == "80" || number == "443";
+  return url.find(by_default ? host : host + ":" + number) == std::string_view::npos;
+}
+
+bool is_about_proxy(CURLcode code, std::string_view text, std::string_view url) {
+  return code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY ||
+         text.find("proxy") != std::string_view::npos ||
+         text.find("CONNECT tunnel") != std::string_view::npos || names_another_address(text, url);
 }
 
 }  // namespace
@@ -35,8 +75,14 @@ void set_common_options(CURL* easy, const CurlOptions& options, const std::strin
   if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
 }
 
-std::string error_text(const char* error_buffer, CURLcode code) {
-  return without_password(error_buffer[0] != '\0' ? error_buffer : curl_easy_strerror(code));
+std::string error_text(CURL* easy, const CurlOptions& options, const char* error_buffer,
+                       CURLcode code) {
+  const std::string text =
+      without_password(error_buffer[0] != '\0' ? error_buffer : curl_easy_strerror(code));
+  const std::string_view url = url_of(easy);
+  const std::string variable = proxy_variable(url, options);
+  if (variable.empty() || !is_about_proxy(code, text, url)) return text;
+  return std::string(kOfProxy) + variable + ": " + text;
 }
 
 bool breaks_a_header(std::string_view text) {

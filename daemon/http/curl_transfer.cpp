@@ -115,7 +115,7 @@ Result<HttpResponse> CurlTransfer::finish(CURLcode code) {
   }
   if (!foreign_.empty()) return not_http();
   if (code != CURLE_OK) {
-    return Error{error_code_of(code), error_text(error_text_.data(), code)};
+    return Error{error_code_of(code), error_text(easy_, options_, error_text_.data(), code)};
   }
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);

@@ -100,7 +100,7 @@ Result<void> RelayTransfer::result_of(CURLcode code) const {
   if (code == CURLE_OK && answered_) return {};
   const auto error = code == CURLE_OPERATION_TIMEDOUT ? ErrorCode::timeout : ErrorCode::unavailable;
   if (code == CURLE_OK) return Error{error, "the answer is no HTTP"};
-  return Error{error, error_text(error_text_.data(), code)};
+  return Error{error, error_text(easy_, options_, error_text_.data(), code)};
 }
 
 std::size_t RelayTransfer::on_read(char* data, std::size_t size, std::size_t count, void* self) {

@@ -130,7 +130,10 @@ KeptSockets Server::keep_listening() {
 
 Result<void> Server::add_listener(Result<ListeningSocket> opened, bool is_mlflow) {
   if (!opened) return std::move(opened).error();
-  Listener& listener = listeners_.emplace_back(*std::move(opened), io_, is_mlflow);
+  return assign_acceptor(listeners_.emplace_back(*std::move(opened), io_, is_mlflow));
+}
+
+Result<void> Server::assign_acceptor(Listener& listener) {
   const int fd = ::fcntl(listener.listening.fd(), F_DUPFD_CLOEXEC, 0);
   boost::system::error_code error;
   listener.acceptor.assign(asio::generic::stream_protocol(listener.listening.family(), 0), fd,
@@ -142,6 +145,18 @@ Result<void> Server::add_listener(Result<ListeningSocket> opened, bool is_mlflow
 
 void Server::start() {
   for (Listener& listener : listeners_) asio::co_spawn(io_, accept_loop(listener), rethrow);
+}
+
+Result<bool> Server::ensure_found() {
+  Listener& local = listeners_.front();
+  if (stopping_ || local.listening.is_found()) return false;
+  auto again = local.listening.open_again();
+  if (!again) return std::move(again).error().within("listen.socket");
+  boost::system::error_code ignored;
+  local.acceptor.close(ignored);  // ends its loop, or leaves it a second one on the new socket
+  if (auto ok = assign_acceptor(local); !ok) return std::move(ok).error();
+  asio::co_spawn(io_, accept_loop(local), rethrow);
+  return true;
 }
 
 Task<void> Server::accept_loop(Listener& listener) {

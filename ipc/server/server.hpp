@@ -74,6 +74,10 @@ class Server {
   // connection is closed, at the latest shortly after `grace`. A second call may shorten it.
   void stop(std::chrono::milliseconds grace, std::function<void()> on_closed);
 
+  // To be called about each second: a socket file that was removed is made again, and that is the
+  // result. Errors as ListeningSocket::open_again().
+  Result<bool> ensure_found();
+
   // After stop(): the listening sockets stay open, and their descriptors are the caller's. Whoever
   // connects meanwhile waits in the kernel's backlog for the next process.
   KeptSockets keep_listening();
@@ -97,6 +101,7 @@ class Server {
   // Nothing if `address` is empty.
   Result<void> listen_tcp(const std::string& address, std::optional<int> kept, bool is_mlflow);
   Result<void> add_listener(Result<ListeningSocket> opened, bool is_mlflow = false);
+  static Result<void> assign_acceptor(Listener& listener);
 
   Task<void> accept_loop(Listener& listener);
   Task<void> wait_for_room();

@@ -130,3 +130,17 @@ def test_a_second_daemon_does_not_start_when_the_lock_file_was_removed(daemon, m
         second.start()
     wait_until("the lock file is made again", (state(daemon) / "lock").exists)
     assert answer(daemon) == 200
+
+
+def test_sockets_that_are_removed_are_made_again(daemon):
+    daemon.start()
+    sockets = [pathlib.Path(daemon.socket), pathlib.Path(daemon.control)]
+    for socket in sockets:
+        socket.unlink()
+    wait_until("both are there again", lambda: all(socket.is_socket() for socket in sockets), state=daemon.log_tail)
+    daemon.post(make_trace().request)
+    daemon.wait_for_spans(accepted=SPANS_PER_TRACE)
+    for socket in sockets:
+        assert f"the socket was removed and is made again socket={socket}" in daemon.log_tail()
+    assert not daemon.status()["held"]
+

@@ -28,6 +28,12 @@ bool is_late(DeliveryMode mode) {
   return mode == DeliveryMode::spans_only || mode == DeliveryMode::final_info;
 }
 
+// MLflow 3.6 gives no reason, whatever its database refuses.
+bool may_refuse_nul(const Failure& failure) {
+  return refuses_nul(failure) ||
+         (failure.http_status == 422 && failure.message == "Failed to log OpenTelemetry spans");
+}
+
 // The next trace would meet it too.
 bool concerns_every_trace(const Failure& failure) {
   if (failure.failure_class == FailureClass::configuration) return true;
@@ -266,7 +272,8 @@ void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
     if (alone && says_trace_exists(*failure) && !items_[post->items.front()].looked_up) {
       return post_where_it_lives(post, *failure);
     }
-    if (refuses_nul(*failure) && replace_nul(*post)) return post_again(post);
+    context_.texts.refuses_nul |= refuses_nul(*failure);
+    if (may_refuse_nul(*failure) && replace_nul(*post)) return post_again(post);
     context_.request_slots.release();
     for (const std::size_t i : post->items) fail(i, *failure, !alone);
     return;
@@ -299,7 +306,6 @@ bool MlflowDelivery::replace_nul(Item& item, bool count) {
 }
 
 bool MlflowDelivery::replace_nul(const Post& post) {
-  context_.texts.refuses_nul = true;
   bool replaced = false;
   for (const std::size_t i : post.items) replaced |= replace_nul(items_[i], true);
   return replaced;

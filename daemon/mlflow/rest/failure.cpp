@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "daemon/http/proxy_error.hpp"
 #include "daemon/mlflow/rest/answer_text.hpp"
 #include "daemon/mlflow/rest/database_error.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
@@ -171,6 +172,7 @@ Failure no_answer(Operation operation, const Error& error) {
   Verdict verdict = error.code == ErrorCode::too_large ? kUnknown : kTransient;
   const bool tls = error.message.find("certificate") != std::string::npos;
   if (tls) verdict.remedy = remedy::kTls;
+  if (error.message.starts_with(kOfProxy)) verdict.remedy = kProxyRemedy;
   return make_failure(verdict, 0, "", error.message);
 }
 

@@ -191,6 +191,47 @@ TEST_F(DeadLetterStoreTest, ALetterOfAnEarlierRunIsSettledWhenEverythingIsRead) 
   EXPECT_TRUE(store->begin(removal));
 }
 
+TEST_F(DeadLetterStoreTest, APendingLetterThatCannotBeReadKeepsItsTraceUntilItCan) {
+  open();
+  DeadLetter early = letter(1);
+  early.records = {{.sequence = 3, .dead_lettered = 1}, {.sequence = 5, .dead_lettered = 1}};
+  ASSERT_TRUE(store->write(early));
+  ASSERT_TRUE(store->write(letter(2)));
+  fs->fail_reads(early.id());
+  open();
+  ASSERT_EQ(store->unread_letters().size(), 1u);
+  EXPECT_EQ(store->unread_letters()[0].path, kDirectory / (early.id() + ".pending.json"));
+  EXPECT_TRUE(store->waits_for_letter(3, trace_id(1)));
+  EXPECT_TRUE(store->waits_for_letter(9, trace_id(1))) << "it may have any record of the trace";
+  EXPECT_FALSE(store->waits_for_letter(7, trace_id(2)));
+  ASSERT_TRUE(store->finish_pending(true));
+  EXPECT_TRUE(store->has_pending()) << "the other one is finished alone";
+  EXPECT_FALSE(store->load_letter(early.id()));
+
+  fs->heal();
+  ASSERT_TRUE(store->load_letter(early.id()));
+  EXPECT_TRUE(store->unread_letters().empty());
+  EXPECT_FALSE(store->waits_for_letter(9, trace_id(1)));
+  ASSERT_TRUE(store->finish_pending(true));
+  EXPECT_TRUE(store->has_pending()) << "a record of it is to be read again first";
+  EXPECT_EQ(store->claim(3, trace_id(1)), early.records[0]);
+  ASSERT_TRUE(store->finish_pending(true));
+  EXPECT_FALSE(store->has_pending());
+}
+
+TEST_F(DeadLetterStoreTest, AnUnreadablePendingLetterThatIsRemovedHoldsNothing) {
+  open();
+  ASSERT_TRUE(store->write(letter(1)));
+  fs->fail_reads(letter(1).id());
+  open();
+  EXPECT_TRUE(store->waits_for_letter(3, trace_id(1)));
+  fs->heal();
+  fs->remove_entry(kDirectory / (letter(1).id() + ".pending.json"));
+  ASSERT_TRUE(store->load_letter(letter(1).id()));
+  EXPECT_FALSE(store->waits_for_letter(3, trace_id(1)));
+  EXPECT_EQ(store->count(), 0u);
+}
+
 TEST_F(DeadLetterStoreTest, ASettlingThatFailsIsDoneTheNextTime) {
   open();
   ASSERT_TRUE(store->write(letter(1)));

@@ -638,6 +638,23 @@ TEST_F(MlflowDeliveryTest, ARefusedNulThatIsNotThereIsPoison) {
   EXPECT_EQ(kinds(), std::vector{OutcomeKind::poison});
 }
 
+// MLflow 3.6 says of every refusal of the database no more than this.
+TEST_F(MlflowDeliveryTest, ARefusalWithoutAReasonMayBeAboutNul) {
+  const HttpResponse bare{422, {}, R"({"detail": "Failed to log OpenTelemetry spans"})"};
+  server.refuse_once("post 1", bare);
+  deliver(with_nul(1));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "post 1", "post 1"}));
+  EXPECT_NE(server.last_post.find("a\uFFFDb"), std::string::npos);
+  expect_delivered();
+  EXPECT_FALSE(texts.refuses_nul) << "it was a guess";
+
+  server.calls.clear();
+  times_done = 0;
+  server.refuse_once("post 2", bare);
+  deliver(delivery(2));
+  EXPECT_EQ(server.calls, (Calls{"start 2", "post 2"})) << "there is no NUL";
+}
+
 TEST_F(MlflowDeliveryTest, ARepeatedDeliveryCountsNoRepair) {
   texts.refuses_nul = true;
   deliver(repeated(with_nul(1)));

@@ -99,6 +99,29 @@ TEST_F(ForwarderRefusalsTest, ARecordWhoseLetterOutlivedItsJournalEndsAsTheLette
   EXPECT_FALSE(store->has_pending());
 }
 
+TEST_F(ForwarderRefusalsTest, ALetterThatCannotBeReadKeepsTheRecordsOfItsTraceAlone) {
+  all_fails(failed(OutcomeKind::poison, FailureClass::poison));
+  accept(1);
+  run_for(milliseconds(2'500));
+  const std::string letter = letters().at(0).at("id");
+  fs.fail_reads(letter);
+  crash();
+  all_works();
+  destination.forget_batches();
+  accept(2);
+  run_for(std::chrono::minutes(3));
+  EXPECT_EQ(traces_of(0), trace_ids({2}));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 2, .delivered = 1, .queued = 1}));
+  EXPECT_TRUE(store->has_pending());
+
+  fs.heal();
+  ASSERT_TRUE(store->load_letter(letter));
+  run_for(std::chrono::minutes(3));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 2, .delivered = 1, .dead_lettered = 1}));
+  EXPECT_EQ(destination.batches().size(), 1u);
+  EXPECT_FALSE(store->has_pending());
+}
+
 TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedWhileItsSpansAreTriedIsADeadLetterWhole) {
   accept(1, 1, 3);
   destination.follow([](const ScriptedDestination::Batch& batch) {

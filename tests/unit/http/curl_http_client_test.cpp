@@ -200,6 +200,25 @@ TEST_F(CurlHttpClientTest, ThePasswordOfAProxyIsNotInTheError) {
   }
 }
 
+TEST_F(CurlHttpClientTest, AnErrorOfTheProxyNamesTheVariable) {
+  for (const char* proxy : {"ftp://127.0.0.1:1", "http://:x", "http://no-such-host.invalid:1",
+                            "http://127.0.0.1:1", "socks5h://127.0.0.1:1"}) {
+    use(CurlOptions{.http_proxy = proxy});
+    const auto answer = exchange(get("/"));
+    ASSERT_FALSE(answer) << proxy;
+    const std::string& message = answer.error().message;
+    EXPECT_TRUE(message.starts_with("cannot use the proxy of HTTP_PROXY: ")) << message;
+  }
+}
+
+TEST_F(CurlHttpClientTest, AnErrorOfTheServerIsNotTheProxys) {
+  HttpRequest request;
+  request.url = "http://127.0.0.1:1/";
+  const auto answer = exchange(request);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().message.find("proxy"), std::string::npos) << answer.error().message;
+}
+
 TEST_F(CurlHttpClientTest, DroppedConnectionIsUnavailable) {
   server_.answer_with({.drop = true});
   EXPECT_EQ(exchange(get("/")).error().code, ErrorCode::unavailable);

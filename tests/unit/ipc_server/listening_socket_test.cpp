@@ -163,6 +163,72 @@ TEST_F(ListeningSocketTest, UsesAHandedOverSocketAndLeavesItsFile) {
   EXPECT_FALSE(ListeningSocket::adopt(0));
 }
 
+TEST_F(ListeningSocketTest, ASocketFileThatWasRemovedIsMadeAgain) {
+  auto wanted = options();
+  wanted.mode = 0666;
+  auto socket = ListeningSocket::open_unix(wanted);
+  ASSERT_TRUE(socket);
+  EXPECT_TRUE(socket->is_found());
+  ASSERT_TRUE(std::filesystem::remove(path()));
+  ASSERT_TRUE(std::filesystem::remove(path() + ".lock"));
+  EXPECT_FALSE(socket->is_found());
+  const auto again = socket->open_again();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_TRUE(socket->is_found());
+  RawClient::connect_unix(path());
+  struct stat status{};
+  ASSERT_EQ(::stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0666u);
+  EXPECT_FALSE(open()) << "it has the lock again";
+}
+
+TEST_F(ListeningSocketTest, ASocketThatAnotherDaemonMadeInItsPlaceIsLeft) {
+  auto first = open();
+  ASSERT_TRUE(first);
+  std::filesystem::remove(path());
+  std::filesystem::remove(path() + ".lock");
+  {
+    const auto other = open();
+    ASSERT_TRUE(other);
+    EXPECT_FALSE(first->is_found());
+    const auto again = first->open_again();
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, ErrorCode::rejected);
+    {
+      const auto gone = *std::move(first);
+    }
+    EXPECT_TRUE(other->is_found());
+  }
+}
+
+TEST_F(ListeningSocketTest, OnlySystemdMakesItsSocketAgain) {
+  const auto made = open();
+  ASSERT_TRUE(made);
+  auto adopted = ListeningSocket::adopt(::dup(made->fd()));
+  ASSERT_TRUE(adopted);
+  EXPECT_TRUE(adopted->is_found());
+  std::filesystem::remove(path());
+  EXPECT_FALSE(adopted->is_found());
+  const auto again = adopted->open_again();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::invalid);
+}
+
+TEST_F(ListeningSocketTest, ALockFileOfAnotherUserIsNamedWithWhatToDo) {
+  if (::geteuid() != 0) return;  // only root can make one
+  std::filesystem::permissions(std::filesystem::path(path()).parent_path(),
+                               std::filesystem::perms::all);
+  ASSERT_TRUE(open());  // leaves the lock file
+  ASSERT_EQ(::seteuid(65534), 0);
+  const auto refused = open();
+  ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message,
+            path() +
+                ".lock: Permission denied; the file belongs to uid 0: remove it, or run "
+                "tracelinkd as that user");
+}
+
 TEST(ListeningTcp, TakesLoopbackOnly) {
   for (const char* good : {"127.0.0.1:0", "localhost:0", "127.9.9.9:0"}) {
     const auto socket = ListeningSocket::open_tcp(good);

@@ -1,5 +1,6 @@
 #include "daemon/mlflow/rest/failure.hpp"
 
+#include "daemon/http/proxy_error.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "tests/unit/mlflow_rest/failure_rows.hpp"
 
@@ -62,6 +63,14 @@ TEST(Failure, AnUntrustedCertificateHasARemedy) {
   const Failure failure = classify(kOtlp, Error{ErrorCode::unavailable, "peer certificate: bad"});
   EXPECT_EQ(failure.failure_class, FailureClass::transient);
   EXPECT_EQ(failure.remedy, remedy::kTls);
+}
+
+TEST(Failure, AProxyThatCannotBeUsedHasARemedy) {
+  const std::string message = std::string(kOfProxy) + "https_proxy: Could not resolve proxy: x";
+  const Failure failure = classify(kOtlp, Error{ErrorCode::unavailable, message});
+  EXPECT_EQ(failure.failure_class, FailureClass::transient);
+  EXPECT_EQ(failure.message, message);
+  EXPECT_EQ(failure.remedy, kProxyRemedy);
 }
 
 TEST(Failure, AnAnswerOverTheBoundIsUnknown) {
