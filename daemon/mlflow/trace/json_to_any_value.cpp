@@ -166,18 +166,34 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   std::string result_;
 };
 
+// The text with stand-ins for what Python reads and the parser does not; nothing if it has none.
+std::optional<std::string> with_stand_ins(std::string_view json, BigInteger big_integer) {
+  const auto begin = json.find_first_not_of(" \t\r\n");
+  const bool prose = begin == json.npos || std::string_view("{[-0123456789NI").find(json[begin]) ==
+                                               std::string_view::npos;
+  if (prose) return std::nullopt;
+  std::string strict = replace_huge_numbers(replace_python_constants(json, kStandIns), big_integer);
+  if (strict == json) return std::nullopt;
+  return strict;
+}
+
 }  // namespace
 
 std::optional<std::string> json_to_any_value(std::string_view json, BigInteger big_integer) {
   if (nests_too_deeply(json)) return std::nullopt;
   Builder builder(big_integer);
   if (nlohmann::json::sax_parse(json, &builder)) return builder.take();
-  const std::string strict =
-      replace_huge_numbers(replace_python_constants(json, kStandIns), big_integer);
-  if (strict == json) return std::nullopt;
+  const auto strict = with_stand_ins(json, big_integer);
   Builder again(big_integer);
-  if (!nlohmann::json::sax_parse(strict, &again)) return std::nullopt;
+  if (!strict || !nlohmann::json::sax_parse(*strict, &again)) return std::nullopt;
   return again.take();
+}
+
+bool is_any_value(std::string_view json) {
+  if (nests_too_deeply(json)) return false;
+  if (nlohmann::json::accept(json)) return true;
+  const auto strict = with_stand_ins(json, BigInteger::as_text);
+  return strict && nlohmann::json::accept(*strict);
 }
 
 bool nests_too_deeply(std::string_view json) {
