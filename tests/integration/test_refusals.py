@@ -3,7 +3,7 @@
 import json
 
 from harness.expect import linked_once
-from harness.otlp import SPANS_PER_TRACE, make_refused_trace, make_trace
+from harness.otlp import SPANS_PER_TRACE, make_refused_trace, make_trace, set_attribute
 from harness.waiting import wait_until
 
 
@@ -126,3 +126,36 @@ def test_removed_dead_letters_are_counted_for_ever(newest_server, daemon_for):
     assert daemon.tracelink("dead-letters", "rm", "--all").code == 0
     assert daemon.spans()["dropped"]["removed"] == one["spans"] + other["spans"]
     assert daemon.tracelink("dead-letters", "rm").code == 2
+
+
+DIGITS = "9" * 5_000  # Python reads no integer of more than 4,300
+ODD_VALUES = [
+    ("mlflow.llm.cost", '{"input_cost": "x"}'),
+    ("mlflow.llm.cost", '{"input_cost": null, "total_cost": [1]}'),
+    ("mlflow.chat.tokenUsage", '{"input_tokens": "x", "output_tokens": null}'),
+    ("mlflow.spanInputs", '{"a": %s}' % DIGITS),
+    ("note", DIGITS + " and more"),
+    ("note", "[1, " + DIGITS),
+    ("note", '{"a": %s}' % DIGITS[:400]),
+]
+
+
+def test_values_that_would_fail_in_the_server_are_repaired(newest_server, daemon_for):
+    traces = [make_trace() for _ in range(len(ODD_VALUES) + 2)]
+    for trace, (key, value) in zip(traces, ODD_VALUES):
+        set_attribute(trace.request.resource_spans[0].scope_spans[0].spans[-1], key, value)
+    traces[-1].request.resource_spans[0].resource.attributes.add(key="bytes").value.bytes_value = b"\x01"
+    root = traces[-2].request.resource_spans[0].scope_spans[0].spans[-1]
+    del root.attributes[:]  # the preview is that of the event
+    prompt = root.events.add(name="gen_ai.content.prompt").attributes.add(key="gen_ai.prompt").value
+    prompt.array_value.values.add().string_value = "why?"
+
+    newest_server.start()
+    daemon = daemon_for(newest_server)
+    daemon.start()
+    for trace in traces:
+        daemon.post(trace.request)
+    daemon.wait_for_spans(delivered=len(traces) * SPANS_PER_TRACE, dead_lettered=0, queued=0)
+    for trace in traces:
+        shown = newest_server.request("GET", "/api/3.0/mlflow/traces/get", params={"trace_id": trace.trace_id})
+        assert len(shown["trace"]["spans"]) == SPANS_PER_TRACE, trace
