@@ -1,6 +1,8 @@
 #include "daemon/app/daemon.hpp"
 
+#include <array>
 #include <chrono>
+#include <climits>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -21,8 +23,10 @@
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/descriptors.hpp"
 #include "daemon/app/directories.hpp"
+#include "daemon/app/health.hpp"
 #include "daemon/app/history.hpp"
 #include "daemon/app/mlflow_front.hpp"
+#include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/process_stats.hpp"
@@ -60,6 +64,11 @@ constexpr std::chrono::seconds kSendersStatusAge{1};
 std::string mounts() {
   std::ifstream file("/proc/self/mountinfo");
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string machine_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size()) == 0 ? name.data() : "";
 }
 
 void tell_systemd(const Result<void>& told) {
@@ -249,8 +258,10 @@ class DaemonImpl final : public Daemon {
                       .now = clock_.wall(),
                       .uptime = clock_.steady() - started_},
           .serving = serving,
-          .delivers = !is_tracking_server(config().destination) || !config().tracking.uri.empty(),
+          .delivers = delivers(),
           .now = clock_.steady(),
+          .address = config().control.http,
+          .machine = machine_name(),
           .status =
               [&] {
                 const auto config = reload_->config();
@@ -273,9 +284,16 @@ class DaemonImpl final : public Daemon {
                                .clock = clock_,
                                .upgrade = [this] { return upgrade(); }};
       if (request.method != "GET") return handle_command(request, parts);
+      if (request.target == "/healthz") return health();
       return handle_control(request.target, status_inputs(*config, intake));
     };
     return {std::move(run), slow};
+  }
+
+  ControlReply health() const {
+    const std::string_view fault =
+        delivers() ? fault_of(delivery_->forward_status(), clock_.steady()) : std::string_view();
+    return fault.empty() ? ControlReply{200, "{}"} : error_reply(503, std::string(fault));
   }
 
   // What is installed by now takes over, unless it could not start. Any thread.
@@ -355,11 +373,17 @@ class DaemonImpl final : public Daemon {
     });
   }
 
-  // From the io thread: if it hangs, systemd restarts us.
+  bool delivers() const {
+    return !is_tracking_server(config().destination) || !config().tracking.uri.empty();
+  }
+
+  // From the io thread, and only while the forwarder thread makes progress: if either hangs,
+  // systemd restarts us.
   void feed_watchdog() {
     const auto interval = systemd::watchdog_interval();
     if (!interval) return;
-    tell_systemd(systemd::watchdog());
+    const bool hangs = delivers() && forwarder_hangs(delivery_->forward_status(), clock_.steady());
+    if (!hangs) tell_systemd(systemd::watchdog());
     watchdog_timer_.expires_after(*interval);
     watchdog_timer_.async_wait([this](auto error) {
       if (!error) feed_watchdog();
