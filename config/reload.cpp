@@ -17,6 +17,8 @@ constexpr auto kLive = std::to_array<std::string_view>(
      "model.description", "model.source", "model.params", "model.tags", "model.name_policy",
      "experiment.id", "experiment.name", "tracking.token", "tracking.username", "tracking.password",
      "log.level"});
+constexpr auto kLiveLimits = std::to_array<std::string_view>(
+    {"listen.max_request_bytes", "limits.memory", "limits.connections"});
 
 void copy(const Key& key, Config& from, Config& to) {
   std::visit(
@@ -40,7 +42,9 @@ bool is_masked_anew(const std::string& key, const LoadedConfig& running,
 
 }  // namespace
 
-bool is_live(std::string_view key) { return std::ranges::count(kLive, key) != 0; }
+bool is_live(std::string_view key) {
+  return std::ranges::count(kLive, key) + std::ranges::count(kLiveLimits, key) != 0;
+}
 
 ConfigChange changes_between(const LoadedConfig& running, const LoadedConfig& loaded) {
   ConfigChange change{.config = running.config, .taken_up = {}, .restart = {}, .masked = {}};

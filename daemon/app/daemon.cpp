@@ -147,7 +147,8 @@ class DaemonImpl final : public Daemon {
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();
-    reload_.emplace(loaded_, load_, *active_, *delivery_);
+    reload_.emplace(loaded_, load_, *active_, *delivery_,
+                    [this](const Config& changed) { take_limits(changed); });
     if (!config().listen.mlflow.empty()) {
       mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
     }
@@ -169,7 +170,9 @@ class DaemonImpl final : public Daemon {
     auto descriptors = systemd::listen_fds();
     if (!descriptors) return std::move(descriptors).error();
     ServerOptions options = server_options_of(config());
-    keep_descriptors(options);
+    if (auto notice = keep_descriptors(options); !notice.empty()) {
+      notices_.push_back(std::move(notice));
+    }
     options.kept = own_.sockets;
     if (!descriptors->empty()) {
       options.listening_fd = descriptors->front();
@@ -214,16 +217,28 @@ class DaemonImpl final : public Daemon {
     if (from_systemd) places_.intake = systemd::socket_path(*from_systemd);
   }
 
-  void keep_descriptors(ServerOptions& options) {
+  // Lowers the number of clients to what the process may open files for; returns what an operator
+  // should know of it.
+  std::string keep_descriptors(ServerOptions& options) const {
     const std::size_t limit = raised_descriptor_limit();
     const std::size_t clients =
         clients_within(limit, options.max_connections, config().forward.connections);
-    if (clients < options.max_connections) {
-      notices_.push_back("limits.connections: at most " + std::to_string(clients) +
-                         " clients are served at a time, since the process may open " +
-                         std::to_string(limit) + " files; raise that (LimitNOFILE= of the unit)");
-    }
+    const bool is_lower = clients < options.max_connections;
     options.max_connections = clients;
+    if (!is_lower) return {};
+    return "limits.connections: at most " + std::to_string(clients) +
+           " clients are served at a time, since the process may open " + std::to_string(limit) +
+           " files; raise that (LimitNOFILE= of the unit)";
+  }
+
+  // Any thread, once the server is there.
+  void take_limits(const Config& changed) {
+    asio::post(io_, [this, options = server_options_of(changed)]() mutable {
+      if (const auto notice = keep_descriptors(options); !notice.empty()) {
+        spdlog::warn("{}", notice);
+      }
+      server_->set_limits(options);
+    });
   }
 
   Result<void> open_probes() {

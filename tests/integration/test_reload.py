@@ -4,8 +4,10 @@ import os
 import signal
 import time
 
+from harness import unix_http
+from harness.daemon import PROTOBUF
 from harness.expect import linked_once
-from harness.otlp import SPANS_PER_TRACE
+from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.waiting import wait_until
 from test_active_model import Stream, is_split, send, trace_ids
 
@@ -78,6 +80,22 @@ def test_keys_that_need_a_restart_or_are_masked_are_named(newest_server, daemon_
     run = daemon.tracelink("reload")
     assert run.code == DONE
     assert run.out == "changed, and taken up by a restart only:\n  queue.on_full\n"
+
+
+def test_limits_hold_for_the_next_request(make_daemon):
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    daemon.start()
+    request = make_trace("why? " * 20_000).request.SerializeToString()
+
+    def send_it() -> int:
+        return unix_http.request(daemon.socket, "POST", "/v1/traces", request, {"Content-Type": PROTOBUF}).status
+    assert send_it() == 200
+    report = reloaded(daemon, {"listen": daemon.config["listen"] | {"max_request_bytes": "64KiB"}, "limits": {"memory": "32MiB", "connections": 50}})
+    assert report["taken_up"] == ["listen.max_request_bytes", "limits.memory", "limits.connections"] and report["restart"] == []
+    wait_until("the limit is lower", lambda: send_it() == 413, state=daemon.log_tail)
+    assert daemon.spans()["accepted"] % SPANS_PER_TRACE == 0
+    reloaded(daemon, {"listen": daemon.config["listen"] | {"max_request_bytes": "1MiB"}})
+    wait_until("the limit is higher", lambda: send_it() == 200, state=daemon.log_tail)
 
 
 def test_a_hang_up_reloads(newest_server, daemon_for):

@@ -43,6 +43,16 @@ TEST_F(ReloadTest, TakesUpWhatCanChangeAndNamesTheRest) {
   EXPECT_EQ(both.config.queue.on_full, OnFull::wait) << "it runs with that until a restart";
 }
 
+TEST_F(ReloadTest, TakesUpTheLimitsOfTheIntake) {
+  const auto lower = change("model: {name: agent}\n",
+                            "model: {name: agent}\nlisten: {max_request_bytes: 1MiB}\n"
+                            "limits: {memory: 32MiB, connections: 50}\n");
+  EXPECT_EQ(lower.taken_up,
+            (Keys{"listen.max_request_bytes", "limits.memory", "limits.connections"}));
+  EXPECT_EQ(lower.restart, Keys{});
+  EXPECT_EQ(lower.config.limits.connections, 50u);
+}
+
 TEST_F(ReloadTest, NamesWhatTheFileChangesInVain) {
   env("TRACELINK_LOG__LEVEL", "error");
   const auto masked = change("model: {name: agent}\nlog: {level: info}\n",
