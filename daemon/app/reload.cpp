@@ -83,6 +83,9 @@ Reload::Report Reload::take_up(LoadedConfig loaded) {
   }
   set_log_level(report.change.config.log.level);
   take_limits_(report.change.config);
+  if (report.change.config.tracking.uri != running_.config.tracking.uri) {
+    delivery_.move_server(report.change.config);
+  }
   running_.config = report.change.config;
   running_.masked = std::move(loaded.masked);
   auto next = std::make_shared<const Config>(report.change.config);
