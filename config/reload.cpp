@@ -17,6 +17,8 @@ constexpr auto kLive = std::to_array<std::string_view>(
      "model.description", "model.source", "model.params", "model.tags", "model.name_policy",
      "experiment.id", "experiment.name", "tracking.token", "tracking.username", "tracking.password",
      "log.level"});
+constexpr auto kLiveElsewhere = std::to_array<std::string_view>(
+    {"tracking.uri", "listen.max_request_bytes", "limits.memory", "limits.connections"});
 
 void copy(const Key& key, Config& from, Config& to) {
   std::visit(
@@ -30,6 +32,16 @@ void copy(const Key& key, Config& from, Config& to) {
       key.field);
 }
 
+// What passes on the requests of MLflow's SDK was made for one address.
+bool is_movable(const Config& config) {
+  return config.tracking.uri.starts_with("http") && config.listen.mlflow.empty();
+}
+
+bool is_taken_up(std::string_view key, const Config& running, const Config& loaded) {
+  if (key == "tracking.uri") return is_movable(running) && is_movable(loaded);
+  return is_live(key);
+}
+
 bool is_masked_anew(const std::string& key, const LoadedConfig& running,
                     const LoadedConfig& loaded) {
   const auto now = loaded.masked.find(key);
@@ -40,7 +52,9 @@ bool is_masked_anew(const std::string& key, const LoadedConfig& running,
 
 }  // namespace
 
-bool is_live(std::string_view key) { return std::ranges::count(kLive, key) != 0; }
+bool is_live(std::string_view key) {
+  return std::ranges::count(kLive, key) + std::ranges::count(kLiveElsewhere, key) != 0;
+}
 
 ConfigChange changes_between(const LoadedConfig& running, const LoadedConfig& loaded) {
   ConfigChange change{.config = running.config, .taken_up = {}, .restart = {}, .masked = {}};
@@ -49,8 +63,9 @@ ConfigChange changes_between(const LoadedConfig& running, const LoadedConfig& lo
     const std::string path(key.path);
     if (is_masked_anew(path, running, loaded)) change.masked.push_back(path);
     if (display(key, running.config) == display(key, loaded.config)) continue;
-    (is_live(path) ? change.taken_up : change.restart).push_back(path);
-    if (is_live(path)) copy(key, next, change.config);
+    const bool now = is_taken_up(path, running.config, loaded.config);
+    (now ? change.taken_up : change.restart).push_back(path);
+    if (now) copy(key, next, change.config);
   }
   // Found by the loader, as of now.
   change.config.model.source = next.model.source;

@@ -17,7 +17,8 @@ struct ConfigChange {
   std::vector<std::string> masked;    // changed in the file, in vain: a stronger source sets them
 };
 
-// Whether a change of the key is taken up while the daemon runs (docs/configuration.md).
+// Whether a change of the key is taken up while the daemon runs (docs/configuration.md); of
+// tracking.uri only from one HTTP server to another, and without listen.mlflow.
 bool is_live(std::string_view key);
 
 // Pure.

@@ -1,6 +1,8 @@
 #include "daemon/app/daemon.hpp"
 
+#include <array>
 #include <chrono>
+#include <climits>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -21,8 +23,10 @@
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/descriptors.hpp"
 #include "daemon/app/directories.hpp"
+#include "daemon/app/health.hpp"
 #include "daemon/app/history.hpp"
 #include "daemon/app/mlflow_front.hpp"
+#include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/probes.hpp"
 #include "daemon/app/process_stats.hpp"
@@ -60,6 +64,11 @@ constexpr std::chrono::seconds kSendersStatusAge{1};
 std::string mounts() {
   std::ifstream file("/proc/self/mountinfo");
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string machine_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size()) == 0 ? name.data() : "";
 }
 
 void tell_systemd(const Result<void>& told) {
@@ -117,18 +126,29 @@ class DaemonImpl final : public Daemon {
     return credentials_of(again.loaded->config);
   }
 
+  Result<DescriptorShares> descriptor_shares(std::size_t clients) const {
+    return share_descriptors(raised_descriptor_limit(),
+                             {.clients = clients,
+                              .deliveries = config().forward.connections,
+                              .relays = !config().listen.mlflow.empty()});
+  }
+
+  // What an operator should know of it, if anything.
+  static std::string fewer_clients(std::size_t wanted, const DescriptorShares& shares) {
+    if (shares.clients >= wanted) return {};
+    return "limits.connections: at most " + std::to_string(shares.clients) +
+           " clients are served at a time, since the process may open " +
+           std::to_string(raised_descriptor_limit()) +
+           " files; raise that (LimitNOFILE= of the unit)";
+  }
+
   Result<void> share_files() {
-    const std::size_t limit = raised_descriptor_limit();
     const auto wanted = static_cast<std::size_t>(config().limits.connections);
-    auto shares = share_descriptors(limit, {.clients = wanted,
-                                            .deliveries = config().forward.connections,
-                                            .relays = !config().listen.mlflow.empty()});
+    auto shares = descriptor_shares(wanted);
     if (!shares) return std::move(shares).error();
     shares_ = *shares;
-    if (shares_.clients < wanted) {
-      notices_.push_back("limits.connections: at most " + std::to_string(shares_.clients) +
-                         " clients are served at a time, since the process may open " +
-                         std::to_string(limit) + " files; raise that (LimitNOFILE= of the unit)");
+    if (auto notice = fewer_clients(wanted, shares_); !notice.empty()) {
+      notices_.push_back(std::move(notice));
     }
     return {};
   }
@@ -155,7 +175,8 @@ class DaemonImpl final : public Daemon {
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();
-    reload_.emplace(loaded_, load_, *active_, *delivery_);
+    reload_.emplace(loaded_, load_, *active_, *delivery_,
+                    [this](const Config& changed) { take_limits(changed); });
     if (!config().listen.mlflow.empty()) {
       mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
     }
@@ -222,6 +243,19 @@ class DaemonImpl final : public Daemon {
     if (from_systemd) places_.intake = systemd::socket_path(*from_systemd);
   }
 
+  // Any thread, once the server is there.
+  void take_limits(const Config& changed) {
+    asio::post(io_, [this, options = server_options_of(changed)]() mutable {
+      const auto shares = descriptor_shares(options.max_connections);
+      if (!shares) return spdlog::warn("limits.connections: {}", shares.error().message);
+      if (const auto notice = fewer_clients(options.max_connections, *shares); !notice.empty()) {
+        spdlog::warn("{}", notice);
+      }
+      options.max_connections = shares->clients;
+      server_->set_limits(options);
+    });
+  }
+
   Result<void> open_probes() {
     if (config().control.http.empty()) return {};
     auto probes = ControlServer::open_tcp(
@@ -254,8 +288,10 @@ class DaemonImpl final : public Daemon {
                       .now = clock_.wall(),
                       .uptime = clock_.steady() - started_},
           .serving = serving,
-          .delivers = !is_tracking_server(config().destination) || !config().tracking.uri.empty(),
+          .delivers = delivers(),
           .now = clock_.steady(),
+          .address = config().control.http,
+          .machine = machine_name(),
           .status =
               [&] {
                 const auto config = reload_->config();
@@ -278,9 +314,16 @@ class DaemonImpl final : public Daemon {
                                .clock = clock_,
                                .upgrade = [this] { return upgrade(); }};
       if (request.method != "GET") return handle_command(request, parts);
+      if (request.target == "/healthz") return health();
       return handle_control(request.target, status_inputs(*config, intake));
     };
     return {std::move(run), slow};
+  }
+
+  ControlReply health() const {
+    const std::string_view fault =
+        delivers() ? fault_of(delivery_->forward_status(), clock_.steady()) : std::string_view();
+    return fault.empty() ? ControlReply{200, "{}"} : error_reply(503, std::string(fault));
   }
 
   // What is installed by now takes over, unless it could not start. Any thread.
@@ -375,11 +418,17 @@ class DaemonImpl final : public Daemon {
       LogEvent("the socket was removed and is made again").word("socket", path).warn();
   }
 
-  // From the io thread: if it hangs, systemd restarts us.
+  bool delivers() const {
+    return !is_tracking_server(config().destination) || !config().tracking.uri.empty();
+  }
+
+  // From the io thread, and only while the forwarder thread makes progress: if either hangs,
+  // systemd restarts us.
   void feed_watchdog() {
     const auto interval = systemd::watchdog_interval();
     if (!interval) return;
-    tell_systemd(systemd::watchdog());
+    const bool hangs = delivers() && forwarder_hangs(delivery_->forward_status(), clock_.steady());
+    if (!hangs) tell_systemd(systemd::watchdog());
     watchdog_timer_.expires_after(*interval);
     watchdog_timer_.async_wait([this](auto error) {
       if (!error) feed_watchdog();

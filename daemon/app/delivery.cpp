@@ -125,6 +125,14 @@ void Delivery::configure(const LinkHash& link, const LinkDefinition& definition)
   if (!link.is_zero()) want(link, definition);
 }
 
+void Delivery::move_server(const Config& config) {
+  if (!mlflow_) return;
+  // After the end of delivery nothing is sent any more.
+  (void)forwarder_->post([this, tracking = tracking_options_of(config)] {
+    mlflow_->move_to(tracking.uri, tracking.credentials);
+  });
+}
+
 std::optional<RegistrationStatus> Delivery::registration(const LinkHash& link) const {
   const MutexLock lock(mutex_);
   const auto found = registrations_.find(link);
@@ -279,9 +287,11 @@ Result<void> Delivery::open_destination() {
     spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
                  file);
   }
-  destination_ =
+  auto mlflow =
       std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *http_, *client_,
                                           *registrar_, link_lookup(), reporter_, clock_, random_);
+  mlflow_ = mlflow.get();
+  destination_ = std::move(mlflow);
   return {};
 }
 

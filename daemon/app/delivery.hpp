@@ -30,6 +30,8 @@
 
 namespace tracelink {
 
+class MlflowDestination;
+
 // Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination,
 // delivery loop.
 //
@@ -58,6 +60,9 @@ class Delivery {
   void want(const LinkHash& link, const LinkDefinition& definition);
   // `link` is the configured one from now on, and wanted.
   void configure(const LinkHash& link, const LinkDefinition& definition);
+  // Traces go to the tracking server at config.tracking.uri from now on, with its credentials.
+  // Nothing where none was used so far.
+  void move_server(const Config& config);
   // Nothing if the link is not wanted, or with destination `file`.
   std::optional<RegistrationStatus> registration(const LinkHash& link) const;
   // Of every link in use: configured, set at runtime, named by traces.
@@ -114,6 +119,7 @@ class Delivery {
   std::unique_ptr<TrackingClient> client_;
   std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<Destination> destination_;
+  MlflowDestination* mlflow_ = nullptr;  // destination_, where it is that
   std::unique_ptr<Forwarder> forwarder_;
   std::jthread thread_;
 

@@ -13,6 +13,8 @@ struct ProbeInputs {
   bool serving = false;   // the intake socket is open
   bool delivers = false;  // there is a forwarder thread
   SteadyTime now;
+  std::string address;  // control.http
+  std::string machine;  // this machine's name
   // Of the status page, made when they are asked for.
   std::function<std::string()> status, history;
 };

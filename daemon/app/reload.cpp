@@ -39,10 +39,12 @@ void log_report(const Reload::Report& report) {
 
 }  // namespace
 
-Reload::Reload(LoadedConfig running, Load load, ActiveLinks& active, Delivery& delivery)
+Reload::Reload(LoadedConfig running, Load load, ActiveLinks& active, Delivery& delivery,
+               TakeLimits take_limits)
     : load_(std::move(load)),
       active_(active),
       delivery_(delivery),
+      take_limits_(std::move(take_limits)),
       running_(std::move(running)),
       config_(std::make_shared<const Config>(running_.config)),
       thread_([this](const std::stop_token& stop) { serve(stop); }) {}
@@ -80,6 +82,10 @@ Reload::Report Reload::take_up(LoadedConfig loaded) {
     return report;
   }
   set_log_level(report.change.config.log.level);
+  take_limits_(report.change.config);
+  if (report.change.config.tracking.uri != running_.config.tracking.uri) {
+    delivery_.move_server(report.change.config);
+  }
   running_.config = report.change.config;
   running_.masked = std::move(loaded.masked);
   auto next = std::make_shared<const Config>(report.change.config);

@@ -24,13 +24,15 @@ namespace tracelink {
 class Reload {
  public:
   using Load = std::function<LoadResult()>;
+  using TakeLimits = std::function<void(const Config&)>;  // from the thread of run()
   struct Report {
     ConfigChange change;
     std::vector<std::string> errors;  // any: nothing was changed
   };
 
   // Lifetime: the references outlive this object.
-  Reload(LoadedConfig running, Load load, ActiveLinks& active, Delivery& delivery);
+  Reload(LoadedConfig running, Load load, ActiveLinks& active, Delivery& delivery,
+         TakeLimits take_limits);
 
   Report run();
   // run(), soon, on a thread of its own; requests that come meanwhile are one more.
@@ -46,6 +48,7 @@ class Reload {
   const Load load_;
   ActiveLinks& active_;
   Delivery& delivery_;
+  const TakeLimits take_limits_;
   Mutex run_mutex_;  // one at a time
   LoadedConfig running_ GUARDED_BY(run_mutex_);
   mutable Mutex mutex_;

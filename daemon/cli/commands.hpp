@@ -9,6 +9,7 @@ namespace tracelink::cli {
 // Each adds its subcommand to `app`; when it is chosen, the exit code is stored in `exit_code`.
 // `context` and `exit_code` outlive the parse.
 void add_status(CLI::App& app, const Context& context, int& exit_code);
+void add_health(CLI::App& app, const Context& context, int& exit_code);
 void add_tap(CLI::App& app, const Context& context, int& exit_code);
 void add_top(CLI::App& app, const Context& context, int& exit_code);
 void add_reload(CLI::App& app, const Context& context, int& exit_code);

@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
 
   int exit_code = kDone;
   add_status(app, context, exit_code);
+  add_health(app, context, exit_code);
   add_tap(app, context, exit_code);
   add_top(app, context, exit_code);
   add_reload(app, context, exit_code);

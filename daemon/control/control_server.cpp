@@ -159,7 +159,8 @@ asio::awaitable<void> serve(std::shared_ptr<Shared> shared,
     const http::request<http::string_body>& request = parser.get();
     ControlRequest asked{.method = std::string(request.method_string()),
                          .target = std::string(request.target()),
-                         .body = request.body()};
+                         .body = request.body(),
+                         .host = std::string(request[http::field::host])};
     ControlWork work = shared->handler(std::move(asked));
     goes_on = co_await answer_in_turn(shared, connection, request, std::move(work));
   }

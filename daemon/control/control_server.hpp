@@ -16,7 +16,8 @@ namespace tracelink {
 struct ControlRequest {
   std::string method;
   std::string target;
-  std::string body;  // JSON, or empty
+  std::string body;       // JSON, or empty
+  std::string host = {};  // the header, or empty
 };
 
 struct ControlReply {

@@ -178,6 +178,15 @@ void Intake::abandon(RequestId id) {
 
 // A grant may complete a request and so end up here again: the outer call goes on with what the
 // inner one has queued.
+void Intake::set_limits(const IntakeOptions& options) {
+  options_.max_request_bytes = options.max_request_bytes;
+  options_.memory_bytes = options.memory_bytes;
+  options_.client_bytes = options.client_bytes;
+  small_.budget.set_limits(options.memory_bytes / 2, options.client_bytes);
+  large_.budget.set_limits(options.memory_bytes / 2, 0);
+  pump();
+}
+
 void Intake::pump() {
   if (std::exchange(pumping_, true)) return;
   bool progress = true;

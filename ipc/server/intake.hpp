@@ -81,6 +81,10 @@ class Intake {
   // `unavailable`.
   void answer_by(SteadyTime latest);
 
+  // Takes the limits in bytes of `options`, and nothing else of it; requests under way keep what
+  // they have.
+  void set_limits(const IntakeOptions& options);
+
   std::size_t in_flight_bytes() const;
   std::size_t max_request_bytes() const { return options_.max_request_bytes; }
 

@@ -18,6 +18,13 @@ class MemoryBudget {
   MemoryBudget(std::size_t limit_bytes, std::size_t floor_bytes)
       : limit_(limit_bytes), floor_(floor_bytes) {}
 
+  // What is held above a lower limit stays; nothing more is granted until it is released. After it,
+  // call next_granted() as after release().
+  void set_limits(std::size_t limit_bytes, std::size_t floor_bytes) {
+    limit_ = limit_bytes;
+    floor_ = floor_bytes;
+  }
+
   // Whether the client may hold so much more whatever others hold.
   bool within_floor(const ClientId& client, std::size_t bytes) const;
   // False: it waits; next_granted() names it later.
@@ -45,8 +52,8 @@ class MemoryBudget {
   };
   bool fits(std::size_t bytes) const;
 
-  const std::size_t limit_;
-  const std::size_t floor_;
+  std::size_t limit_;
+  std::size_t floor_;
   std::size_t used_ = 0;
   std::map<ClientId, std::size_t> held_;
   FairQueue order_;

@@ -87,6 +87,14 @@ Server::~Server() {
   for (auto& [id, connection] : connections_) connection->abort();
 }
 
+void Server::set_limits(const ServerOptions& options) {
+  options_.max_request_bytes = options.max_request_bytes;
+  options_.memory_bytes = options.memory_bytes;
+  options_.max_connections = options.max_connections;
+  intake_.set_limits(intake_options(options_));
+  room_.cancel();
+}
+
 Result<void> Server::listen() {
   if (auto ok = add_listener(open_local()); !ok) {
     return std::move(ok).error().within("listen.socket");

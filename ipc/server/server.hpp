@@ -82,6 +82,11 @@ class Server {
   // connects meanwhile waits in the kernel's backlog for the next process.
   KeptSockets keep_listening();
 
+  // Takes max_request_bytes, memory_bytes and max_connections of `options`, and nothing else of it.
+  // Requests under way keep what they have, and no connection is closed for it; above a lower bound
+  // the next client has one make room, as ever.
+  void set_limits(const ServerOptions& options);
+
   ServerStats stats() const;
   std::uint16_t tcp_port() const;     // precondition: a TCP listener was asked for
   std::uint16_t mlflow_port() const;  // precondition: that listener was asked for

@@ -12,6 +12,7 @@ pytest.register_assert_rewrite("harness.expect")
 
 from harness import results
 from harness.daemon import Daemon
+from harness.kubernetes import ENVIRONMENT as KUBERNETES
 from harness.mlflow_server import ADMIN, MlflowServer, make_template, running_server
 from harness.packages import make_packages
 from harness.places import (APPS, BIN, CACHE, CHROMEDRIVER, CHROMIUM, ENVIRONMENTS, LATEST, NEWEST, OLDER, OTHER_SERVERS, PATIENT,
@@ -36,7 +37,7 @@ def pytest_collection_modifyitems(config, items):
 def pytest_sessionstart(session):
     long = session.config.getoption("--long")
     versions = [version for version in ENVIRONMENTS if long or version == NEWEST or version not in OTHER_SERVERS]
-    for needed in (BIN / "tracelinkd", BIN / "tracelink", CHROMIUM, CHROMEDRIVER,
+    for needed in (BIN / "tracelinkd", BIN / "tracelink", CHROMIUM, CHROMEDRIVER, KUBERNETES / "kubectl",
                    *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions)):
         if not needed.exists():
             setup = "scripts/setup " + ("--all" if long else "--dev")

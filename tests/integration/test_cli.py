@@ -7,11 +7,13 @@ import json
 import os
 import pty
 import signal
+import socket
 import struct
 import subprocess
 import termios
 
 import pytest
+import requests
 
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
 from harness.places import BIN
@@ -78,9 +80,29 @@ def test_the_status_knows_where_everything_is_and_when_something_came(daemon):
     assert status["sockets"] == {"intake": str(daemon.socket), "from_systemd": False, "tcp": None, "control": str(daemon.control), "http": None}
 
 
+def test_health_is_that_of_the_daemon_whatever_its_server_does(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}, "tracking": {"uri": f"http://127.0.0.1:{free_port()}"}})
+    daemon.start()
+    wait_until("it is healthy", lambda: daemon.tracelink("health").code == DONE, state=daemon.log_tail)
+    assert (daemon.tracelink("health").out, daemon.tracelink("health", "--json").json()) == ("ok\n", {"health": "ok"})
+
+
+def test_a_page_in_a_browser_cannot_read_it_under_a_name_of_its_own(make_daemon):
+    address = f"127.0.0.1:{free_port()}"
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    daemon.configure({"control": daemon.config["control"] | {"http": address}})
+    daemon.start()
+
+    def asked_as(host: str) -> requests.Response:
+        return requests.get(f"http://{address}/status.json", headers={"Host": host}, timeout=300)
+    assert [asked_as(host).status_code for host in (address, "localhost:80", socket.gethostname(), "10.0.0.7:9464")] == [200] * 4
+    refused = asked_as("rebound.example:9464")
+    assert refused.status_code == 403 and address in refused.text and "agent" not in refused.text
+
+
 def test_a_daemon_that_does_not_run_is_exit_code_3(make_daemon):
     daemon = make_daemon({"model": {"name": "agent"}})
-    for command in (["status"], ["env"], ["run", "--require-daemon", "--", "true"], ["dead-letters", "ls"],
+    for command in (["status"], ["health"], ["env"], ["run", "--require-daemon", "--", "true"], ["dead-letters", "ls"],
                     ["models", "set-active", "agent-v2"], ["models", "clear-active"]):
         result = daemon.tracelink(*command)
         assert (result.code, bool(result.err)) == (UNREACHABLE, True), command
@@ -92,7 +114,7 @@ def test_wrong_usage_is_exit_code_2(daemon, command):
     assert daemon.tracelink(*command).code == USAGE
 
 
-@pytest.mark.parametrize("command", [["status"], ["tap"], ["top"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
+@pytest.mark.parametrize("command", [["status"], ["health"], ["tap"], ["top"], ["env"], ["run"], ["send"], ["config", "check"], ["config", "show"],
                                      ["models", "create"], ["models", "get"], ["models", "list"],
                                      ["models", "search"], ["models", "traces"], ["models", "tag"], ["models", "untag"],
                                      ["models", "log-metric"], ["models", "delete"], ["models"], ["config"], ["dead-letters"],

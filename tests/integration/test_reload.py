@@ -1,11 +1,16 @@
 """The configuration is read again while the daemon runs: all of it is checked, then taken up as far as that goes."""
 
+import contextlib
 import os
 import signal
 import time
 
+from harness import unix_http
+from harness.daemon import PROTOBUF
 from harness.expect import linked_once
-from harness.otlp import SPANS_PER_TRACE
+from harness.otlp import SPANS_PER_TRACE, make_trace
+from harness.ports import free_port
+from harness.stand_in import StandIn
 from harness.waiting import wait_until
 from test_active_model import Stream, is_split, send, trace_ids
 
@@ -78,6 +83,58 @@ def test_keys_that_need_a_restart_or_are_masked_are_named(newest_server, daemon_
     run = daemon.tracelink("reload")
     assert run.code == DONE
     assert run.out == "changed, and taken up by a restart only:\n  queue.on_full\n"
+
+
+def test_limits_hold_for_the_next_request(make_daemon):
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    daemon.start()
+    request = make_trace("why? " * 20_000).request.SerializeToString()
+
+    def send_it() -> int:
+        return unix_http.request(daemon.socket, "POST", "/v1/traces", request, {"Content-Type": PROTOBUF}).status
+    assert send_it() == 200
+    report = reloaded(daemon, {"listen": daemon.config["listen"] | {"max_request_bytes": "64KiB"}, "limits": {"memory": "32MiB", "connections": 50}})
+    assert report["taken_up"] == ["listen.max_request_bytes", "limits.memory", "limits.connections"] and report["restart"] == []
+    wait_until("the limit is lower", lambda: send_it() == 413, state=daemon.log_tail)
+    assert daemon.spans()["accepted"] % SPANS_PER_TRACE == 0
+    reloaded(daemon, {"listen": daemon.config["listen"] | {"max_request_bytes": "1MiB"}})
+    wait_until("the limit is higher", lambda: send_it() == 200, state=daemon.log_tail)
+
+
+class Server(StandIn):
+    def __init__(self):
+        self.credentials = set()
+        super().__init__()
+
+    def answer(self, method, target, headers, body):
+        self.credentials.add(headers.get("Authorization"))
+        return super().answer(method, target, headers, body)
+
+
+def test_another_tracking_server_gets_the_traces_and_its_own_credentials(make_daemon):
+    with contextlib.closing(Server()) as first, contextlib.closing(Server()) as second:
+        daemon = make_daemon({"model": {"name": "agent"}, "tracking": {"uri": first.uri, "token": "one"}})
+        daemon.start()
+        before = send(daemon, 2)
+        daemon.wait_for_spans(delivered=2 * SPANS_PER_TRACE, queued=0)
+        report = reloaded(daemon, {"tracking": {"uri": second.uri, "token": "two"}})
+        assert (report["taken_up"], report["restart"]) == (["tracking.uri", "tracking.token"], [])
+        after = send(daemon, 2)
+        daemon.wait_for_spans(delivered=4 * SPANS_PER_TRACE, queued=0)
+        assert first.trace_ids == {trace.trace_id for trace in before} and second.trace_ids == {trace.trace_id for trace in after}
+        assert (first.credentials, second.credentials) == ({"Bearer one"}, {"Bearer two"})
+        assert daemon.status()["server"]["uri"] == second.uri
+
+
+def test_what_waits_for_a_server_that_is_gone_goes_to_the_next(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}, "tracking": {"uri": f"http://127.0.0.1:{free_port()}"}})
+    daemon.start()
+    waiting = send(daemon, 2)
+    wait_until("the server is down", lambda: daemon.status()["server"]["state"] == "down", state=daemon.log_tail)
+    with contextlib.closing(StandIn()) as server:
+        reloaded(daemon, {"tracking": {"uri": server.uri}})
+        daemon.wait_for_spans(delivered=2 * SPANS_PER_TRACE, queued=0)
+        assert server.trace_ids == {trace.trace_id for trace in waiting}
 
 
 def test_a_hang_up_reloads(newest_server, daemon_for):

@@ -11,12 +11,14 @@ import tempfile
 import pytest
 
 from harness.machine import Machine
+from harness.packages import with_version
 from harness.places import ROOT
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="systemd-nspawn needs root"),
               pytest.mark.xdist_group("packages")]  # one machine and one package for all
 
 UNITS = ROOT / "systemd"
+PREVIOUS = "0.0.9-1"
 
 
 def shell_commands() -> dict[str, str]:
@@ -31,7 +33,9 @@ def seen(packages):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tl-"))
     machine = Machine(folder)
     try:
-        shutil.copy(packages.deb, machine.exchange)
+        with_version(packages.deb, PREVIOUS, machine.exchange)
+        (machine.exchange / "new").mkdir()
+        shutil.copy(packages.deb, machine.exchange / "new")
         (machine.exchange / "readme.json").write_text(json.dumps(shell_commands()))
         what = machine.run("systemd_checks.py")
         print(json.dumps(what, indent=1))
@@ -95,8 +99,16 @@ def test_a_hang_up_ends_nothing(seen):
     assert seen["restarts"] == "1", "only the kill"
 
 
-def test_an_upgrade_restarts_each_daemon_and_loses_nothing(seen):
+def test_the_watchdog_ends_a_stuck_daemon_and_the_queue_survives(seen):
+    watchdog = seen["watchdog"]
+    assert watchdog["said"] >= 1 and watchdog["kept"] > 0
+    assert (watchdog["accepted"], watchdog["send"]) == (watchdog["kept"], 200)
+
+
+def test_an_upgrade_from_the_previous_package_restarts_each_daemon_and_loses_nothing(seen, packages):
     assert seen["dpkg"][0] == 0, seen["dpkg"][1]
+    assert (seen["previous version"], seen["version"]) == (PREVIOUS, packages.deb.name.split("_")[1])
+    assert seen["accepted meanwhile"] == seen["upgrade"]["sent"]
     assert seen["new processes"] == [True, True]
     assert seen["upgrade"]["bad"] == []
     assert seen["kept configuration"] == ["0o640", "root", "tracelink"]

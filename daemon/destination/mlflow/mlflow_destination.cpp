@@ -185,9 +185,17 @@ void MlflowDestination::run_finished() {
   }
 }
 
-void MlflowDestination::cancel() {
+void MlflowDestination::cancel() { end_requests("stopping"); }
+
+void MlflowDestination::move_to(std::string uri, Credentials credentials) {
+  end_requests("the tracking server's address has changed");
+  client_.move_to(std::move(uri), std::move(credentials));
+  probe_.moved();
+}
+
+void MlflowDestination::end_requests(const std::string& why) {
   for (const auto& known : deliveries_) {
-    if (const auto delivery = known.lock()) delivery->abort(transient("stopping"));
+    if (const auto delivery = known.lock()) delivery->abort(transient(why));
   }
   http_.cancel_all();
   run_finished();

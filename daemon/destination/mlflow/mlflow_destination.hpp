@@ -51,6 +51,10 @@ class MlflowDestination final : public Destination {
   void wakeup() override { http_.wakeup(); }
   void cancel() override;
   ServerStatus server() const override;
+  // The tracking server's address is another one from now on. What is under way ends as if its
+  // answer were lost; then the server is asked its version and every model is verified, as after a
+  // reconnection. Not from a handler of the HttpClient.
+  void move_to(std::string uri, Credentials credentials);
 
  private:
   struct Target {
@@ -65,6 +69,7 @@ class MlflowDestination final : public Destination {
                   const std::vector<Outcome>& outcomes);
   void run_refused(const std::string& run_id, const Failure& failure);
   void run_finished();
+  void end_requests(const std::string& why);
 
   const Options options_;
   HttpClient& http_;

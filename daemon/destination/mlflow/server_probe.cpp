@@ -99,6 +99,13 @@ void ServerProbe::connection_lost(const Failure& failure) {
   failure_.scope = FailureScope::server;
 }
 
+void ServerProbe::moved() {
+  connection_lost(not_asked_yet());
+  refusing_ = false;
+  failures_ = 0;
+  due_ = clock_.steady();
+}
+
 void ServerProbe::refused(const Failure& failure) {
   failure_ = failure;
   refusing_ = true;

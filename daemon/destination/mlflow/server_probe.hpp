@@ -35,6 +35,7 @@ class ServerProbe {
   void advance();                                // asks if it is time to
   std::optional<SteadyTime> next_due() const;    // when advance() has something to do
   void connection_lost(const Failure& failure);  // no answer came to another request
+  void moved();                                  // the address is another one: asks at once
   void refused(const Failure& failure);          // an operator is needed for the server
   void heard();                                  // an answer came
   void answered();                               // a request went through

@@ -10,6 +10,14 @@ namespace tracelink {
 TrackingClient::TrackingClient(TrackingOptions options, HttpClient& http)
     : options_(std::move(options)), http_(http) {}
 
+void TrackingClient::move_to(std::string uri, Credentials credentials) {
+  options_.uri = std::move(uri);
+  options_.credentials = std::move(credentials);
+  refused_ = false;
+  spans_at_root_ = false;
+  ++connections_;
+}
+
 void TrackingClient::set_capabilities(const Capabilities& capabilities) {
   capabilities_ = capabilities;
 }

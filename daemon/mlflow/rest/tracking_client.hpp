@@ -64,6 +64,10 @@ class TrackingClient {
  public:
   TrackingClient(TrackingOptions options, HttpClient& http);
 
+  // Later requests go to another address, with the credentials that belong to it. Precondition:
+  // none is under way.
+  void move_to(std::string uri, Credentials credentials);
+
   // What the server can do, once its version is known; nothing is assumed before.
   void set_capabilities(const Capabilities& capabilities);
 

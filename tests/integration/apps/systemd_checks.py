@@ -163,12 +163,35 @@ def restarts(seen):
     seen["state"] = owner("/var/lib/tracelink"), os.path.exists("/var/lib/tracelink/queue")
 
 
+def watchdog(seen):
+    """A daemon that is stopped from outside makes no progress, and does not end by itself."""
+    folder = "/etc/systemd/system/tracelinkd.service.d"
+    with open(folder + "/watchdog.conf", "w", encoding="utf-8") as file:
+        file.write("[Service]\nWatchdogSec=5s\nTimeoutAbortSec=2s\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", UNIT)
+    send(15_000)
+    stuck, kept = show("MainPID"), accepted()
+    run("kill", "-STOP", stuck)
+    while show("MainPID") in (stuck, "0") or show("ActiveState") != "active":
+        time.sleep(0.1)
+    seen["watchdog"] = {"said": said("Watchdog timeout"), "kept": kept, "accepted": accepted(), "send": send(15_001)}
+    os.remove(folder + "/watchdog.conf")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", UNIT)
+
+
+def version():
+    return run("dpkg-query", "--show", "--showformat", "${Version}", "tracelink")[1]
+
+
 def upgrade(seen):
-    """The same package once more is an upgrade to dpkg."""
     before = show("MainPID"), show("MainPID", "tracelinkd@billing.service")
+    seen["previous version"], previously = version(), accepted()
     with open(CONFIGURATION, encoding="utf-8") as file:
         text = file.read()
-    seen["upgrade"] = send_while(lambda: seen.update({"dpkg": run_as_written("dpkg --install ./tracelink_*.deb")}), 20_000)
+    seen["upgrade"] = send_while(lambda: seen.update({"dpkg": run_as_written("dpkg --install new/tracelink_*.deb")}), 20_000)
+    seen["version"], seen["accepted meanwhile"] = version(), accepted() - previously
     after = show("MainPID"), show("MainPID", "tracelinkd@billing.service")
     seen["new processes"] = [old != new != "0" for old, new in zip(before, after)]
     with open(CONFIGURATION, encoding="utf-8") as file:
@@ -200,6 +223,7 @@ seen["verify"] = run("systemd-analyze", "verify", *(f"/usr/lib/systemd/system/{n
     "tracelinkd.service", "tracelinkd.socket", "tracelinkd@billing.service", "tracelinkd@billing.socket")))
 who_may_send(seen)
 restarts(seen)
+watchdog(seen)
 upgrade(seen)
 seen["stop"] = run("systemctl", "stop", "tracelinkd.socket", UNIT)
 seen["result"] = show("Result"), show("ExecMainStatus")

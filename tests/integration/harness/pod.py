@@ -1,27 +1,39 @@
 """Containers as a pod's manifest describes them, without Kubernetes: users, groups, volumes, read-only roots (needs root)."""
 
+import json
 import pathlib
 import shutil
 import subprocess
+import tarfile
 
-from .places import BIN, clean_environment
+from .places import clean_environment
 from .processes import Process
 
 
-class Pod:
-    """Its root file system is an overlay of this machine's, with the programs under test in /usr/bin."""
+def unpack(image: pathlib.Path, root: pathlib.Path) -> None:
+    """The layers of an OCI image, found as a container engine finds them."""
+    with tarfile.open(image) as archive:
+        def blob(descriptor: dict):
+            return archive.extractfile("blobs/" + descriptor["digest"].replace(":", "/"))
+        [manifest] = json.load(archive.extractfile("index.json"))["manifests"]
+        for layer in json.load(blob(manifest))["layers"]:
+            with tarfile.open(fileobj=blob(layer), mode="r:gz") as files:
+                files.extractall(root)
 
-    def __init__(self, folder: pathlib.Path, spec: dict):
+
+class Pod:
+    """The container `tracelink` has the image as its root file system, the others an overlay of this machine's."""
+
+    def __init__(self, folder: pathlib.Path, spec: dict, image: pathlib.Path):
         self._folder = folder
-        self._spec = spec
         self._group = str(spec["securityContext"]["fsGroup"])
-        self._root = folder / "root"
-        for name in ("root", "upper", "work", "volumes"):
+        self._image, self._machine = folder / "image", folder / "machine"
+        for name in ("image", "machine", "upper", "work", "volumes"):
             (folder / name).mkdir()
         folder.chmod(0o755)
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work", self._root], check=True)
-        for name in ("tracelinkd", "tracelink"):
-            shutil.copy(BIN / name, self._root / "usr/bin")
+        unpack(image, self._image)
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work", self._machine],
+                       check=True)
         for volume in spec["volumes"]:
             self._make_volume(volume["name"])
 
@@ -40,18 +52,19 @@ class Pod:
 
     def _arguments(self, container: dict, command: list[str]) -> list[str]:
         security = container["securityContext"]
+        root = self._image if container["name"] == "tracelink" else self._machine
         mounts = []
         for mount in container["volumeMounts"]:
-            target = self._root / mount["mountPath"].lstrip("/")
+            target = root / mount["mountPath"].lstrip("/")
             target.mkdir(parents=True, exist_ok=True)
             mounts.append(f"mount --bind {self._folder}/volumes/{mount['name']} {target}")
             if mount.get("readOnly"):
                 mounts.append(f"mount -o remount,bind,ro {target}")
         if security.get("readOnlyRootFilesystem"):
-            mounts.append(f"mount -o remount,bind,ro {self._root}")
-        script = "\n".join(["set -e", f"mount --rbind /proc {self._root}/proc", f"mount --rbind /dev {self._root}/dev", *mounts,
-                            f'exec chroot {self._root} setpriv --reuid={security["runAsUser"]} --regid={security["runAsGroup"]} '
-                            f'--groups={self._group} --bounding-set=-all --inh-caps=-all --no-new-privs "$@"'])
+            mounts.append(f"mount -o remount,bind,ro {root}")
+        script = "\n".join(["set -e", f"mount --bind {root} {root}", f"mount --rbind /proc {root}/proc", f"mount --rbind /dev {root}/dev", *mounts,
+                            f'exec setpriv --no-new-privs chroot --userspec={security["runAsUser"]}:{security["runAsGroup"]} '
+                            f'--groups={self._group} {root} "$@"'])
         return ["unshare", "--mount", "sh", "-c", script, "sh", *command]
 
     def start(self, container: dict, environment: dict[str, str]) -> Process:
@@ -62,4 +75,4 @@ class Pod:
                               stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
 
     def end(self) -> None:
-        subprocess.run(["umount", "--lazy", self._root], check=True)
+        subprocess.run(["umount", "--lazy", self._machine], check=True)

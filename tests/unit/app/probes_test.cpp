@@ -11,6 +11,7 @@ class ProbesTest : public testing::Test {
     inputs.now = SteadyTime(std::chrono::hours(1));
     inputs.metrics.forward.stepped_at = inputs.now;
     inputs.serving = inputs.delivers = true;
+    inputs.address = "127.0.0.1:9464";
     inputs.status = [] { return std::string("{\"now\": 1}"); };
     inputs.history = [] { return std::string("{\"then\": 1}"); };
   }
@@ -62,6 +63,19 @@ TEST_F(ProbesTest, ReadinessEndsWithTheSocket) {
 TEST_F(ProbesTest, AreReadOnly) {
   EXPECT_EQ(status("/metrics", "POST"), 405);
   EXPECT_EQ(status("/status"), 404);
+}
+
+TEST_F(ProbesTest, APageUnderAnotherNameReadsNothing) {
+  const auto asked_as = [&](const std::string& host) {
+    return handle_probe({"GET", "/status.json", "", host}, inputs);
+  };
+  EXPECT_EQ(asked_as("127.0.0.1:9464").status, 200);
+  const ControlReply refused = asked_as("rebound.example:9464");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(refused.body,
+            "the Host header does not name this daemon: ask for it by its address, such as "
+            "127.0.0.1:9464 (docs/metrics.md#who-may-ask)\n");
+  EXPECT_EQ(handle_probe({"GET", "/healthz", "", "rebound.example"}, inputs).status, 403);
 }
 
 TEST_F(ProbesTest, ThePageHasItsDocumentsBesideIt) {

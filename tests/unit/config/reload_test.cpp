@@ -43,6 +43,30 @@ TEST_F(ReloadTest, TakesUpWhatCanChangeAndNamesTheRest) {
   EXPECT_EQ(both.config.queue.on_full, OnFull::wait) << "it runs with that until a restart";
 }
 
+TEST_F(ReloadTest, TheServersAddressMovesFromOneServerToAnother) {
+  const std::string model = "model: {name: agent}\n";
+  const auto at = [&](const std::string& uri, const std::string& more = "") {
+    return model + "tracking: {uri: \"" + uri + "\"}\n" + more;
+  };
+  const auto moved = change(at("http://a:5000"), at("https://b"));
+  EXPECT_EQ(moved.taken_up, Keys{"tracking.uri"});
+  EXPECT_EQ(moved.config.tracking.uri, "https://b");
+  EXPECT_EQ(change(model, at("http://a:5000")).restart, Keys{"tracking.uri"}) << "none before";
+  const std::string mlflow = "listen: {mlflow: 127.0.0.1:5500}\n";
+  EXPECT_EQ(change(at("http://a:5000", mlflow), at("http://b:5000", mlflow)).restart,
+            Keys{"tracking.uri"});
+}
+
+TEST_F(ReloadTest, TakesUpTheLimitsOfTheIntake) {
+  const auto lower = change("model: {name: agent}\n",
+                            "model: {name: agent}\nlisten: {max_request_bytes: 1MiB}\n"
+                            "limits: {memory: 32MiB, connections: 50}\n");
+  EXPECT_EQ(lower.taken_up,
+            (Keys{"listen.max_request_bytes", "limits.memory", "limits.connections"}));
+  EXPECT_EQ(lower.restart, Keys{});
+  EXPECT_EQ(lower.config.limits.connections, 50u);
+}
+
 TEST_F(ReloadTest, NamesWhatTheFileChangesInVain) {
   env("TRACELINK_LOG__LEVEL", "error");
   const auto masked = change("model: {name: agent}\nlog: {level: info}\n",

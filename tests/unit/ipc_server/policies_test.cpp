@@ -106,6 +106,24 @@ TEST(MemoryBudget, GrantsMoreThanTheLimitAlone) {
   EXPECT_EQ(granted(budget), (std::vector<RequestId>{2}));
 }
 
+TEST(MemoryBudget, ALowerLimitTakesNothingBack) {
+  MemoryBudget budget(100, 0);
+  EXPECT_TRUE(budget.reserve(kA, 1, 80));
+  budget.set_limits(50, 0);
+  EXPECT_TRUE(budget.exceeded());
+  EXPECT_FALSE(budget.reserve(kA, 2, 30));
+  budget.release(kA, 80);
+  EXPECT_EQ(granted(budget), (std::vector<RequestId>{2}));
+}
+
+TEST(MemoryBudget, AHigherLimitGrantsWhatWaits) {
+  MemoryBudget budget(50, 0);
+  EXPECT_TRUE(budget.reserve(kA, 1, 40));
+  EXPECT_FALSE(budget.reserve(kA, 2, 40));
+  budget.set_limits(100, 0);
+  EXPECT_EQ(granted(budget), (std::vector<RequestId>{2}));
+}
+
 TEST(MemoryBudget, ResizeCountsBothWays) {
   MemoryBudget budget(100, 0);
   EXPECT_TRUE(budget.reserve(kA, 1, 50));

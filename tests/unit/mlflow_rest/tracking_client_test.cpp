@@ -88,6 +88,15 @@ TEST_F(ClientHeadersTest, EveryRequestHasTheTimeout) {
   EXPECT_EQ(http.last_request().timeout, options.timeout);
 }
 
+TEST_F(ClientHeadersTest, AnotherAddressGetsItsOwnCredentials) {
+  options.credentials.token = "old";
+  send(401);
+  client().move_to("http://other", Credentials{.username = {}, .password = {}, .token = "new"});
+  send();
+  EXPECT_EQ(header("Authorization"), "Bearer new");
+  EXPECT_TRUE(http.last_request().url.starts_with("http://other/"));
+}
+
 TEST_F(TrackingClientTest, PathsAreBelowTheStaticPrefix) {
   options.uri = "http://host/prefix";
   http.will_answer(200, "3.17.2");

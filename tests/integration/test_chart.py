@@ -1,0 +1,139 @@
+"""The Helm chart: Helm's own engine lints and renders it, the API's schemas take the result, and the daemon takes the configuration."""
+
+import copy
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from harness.kubernetes import FOLDER, VERSIONS, containers, helm, kustomize, of_kind, refusals, render
+from harness.places import BIN, ROOT, clean_environment
+
+CHART = FOLDER / "chart"
+USER = 10001
+CASES = {
+    "sidecar": {},
+    "claim": {"queue": {"claim": True, "storageClass": "fast"}},
+    "facts": {"model": {"name": {"value": "support"}, "version": {"annotation": "example.org/commit"}}, "token": {"secret": ""},
+              "application": {"podAnnotations": {"example.org/commit": "1f2e3d"}, "env": [{"name": "A", "value": "b"}], "command": ["python", "app.py"]}},
+    "daemonset": {"mode": "daemonset"},
+    "library": {"mode": "library"},
+}
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, list[dict]]:
+    return dict(zip(CASES, render(CHART, *CASES.values()), strict=True))
+
+
+def pod_spec(manifests: list[dict], kind: str) -> dict:
+    return of_kind(manifests, kind)["spec"]["template"]["spec"]
+
+
+def configuration(manifests: list[dict]) -> str:
+    return of_kind(manifests, "ConfigMap")["data"]["tracelinkd.yaml"]
+
+
+def facts(container: dict) -> dict[str, str]:
+    return {entry["name"]: entry.get("value") or entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]}
+
+
+def test_helm_finds_nothing_but_that_it_has_no_icon():
+    assert json.loads(helm(CHART, {}).stdout)["lint"] == ["icon is recommended"]
+
+
+def test_its_version_is_the_programs():
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    version = subprocess.run([BIN / "tracelinkd", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[1]
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_api_takes_whatever_it_renders(rendered, version):
+    assert refusals([manifest for manifests in rendered.values() for manifest in manifests], version) == []
+
+
+def test_each_case_makes_what_it_says(rendered):
+    kinds = {name: sorted(manifest["kind"] for manifest in manifests) for name, manifests in rendered.items()}
+    assert kinds == {"sidecar": ["ConfigMap", "Deployment"], "claim": ["ConfigMap", "StatefulSet"], "facts": ["ConfigMap", "Deployment"],
+                     "daemonset": ["ConfigMap", "DaemonSet"], "library": ["ConfigMap"]}
+
+
+def test_values_that_mean_nothing_are_refused():
+    for values, words in (({"queue": {"clame": True}}, "clame"), ({"mode": "side-car"}, "mode"), ({"queue": {"size": "1 GB"}}, "size")):
+        done = helm(CHART, values)
+        assert done.returncode == 1 and words in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_daemon_takes_the_configuration(rendered, folder, case):
+    (folder / "token").write_text("secret\n")
+    config = folder / "tracelinkd.yaml"
+    config.write_text(configuration(rendered[case]).replace("/run/secrets/tracelink/", f"{folder}/"))
+    told = subprocess.run([BIN / "tracelink", "config", "check", config], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          env=clean_environment(TRACELINK_MODEL__NAME="agent", TRACELINK_MODEL__VERSION="v1"))
+    assert (told.returncode, told.stdout) == (0, f"{config}: ok\n")
+
+
+def test_the_sidecar_is_that_of_the_kustomize_base(rendered):
+    """Names of volumes apart: the chart's may come into the pod of somebody else."""
+    ours = pod_spec(rendered["sidecar"], "Deployment")
+    kustomized = kustomize(FOLDER / "sidecar")
+    base = pod_spec(kustomized, "Deployment")
+    mine, other = copy.deepcopy(containers(ours)["tracelink"]), containers(base)["tracelink"]
+    for mount in mine["volumeMounts"]:
+        mount["name"] = mount["name"].removeprefix("tracelink-")
+    assert mine.pop("image") == other.pop("image") and mine.pop("imagePullPolicy") == "IfNotPresent"
+    assert mine == other
+    assert ours["securityContext"] == base["securityContext"]
+    assert yaml.safe_load(configuration(rendered["sidecar"])) == yaml.safe_load(configuration(kustomized))
+
+
+def test_name_and_version_come_from_where_the_values_say(rendered):
+    label = "metadata.labels['app.kubernetes.io/{}']".format
+    assert facts(containers(pod_spec(rendered["sidecar"], "Deployment"))["tracelink"]) == {
+        "TRACELINK_MODEL__NAME": label("name"), "TRACELINK_MODEL__VERSION": label("version")}
+    assert facts(containers(pod_spec(rendered["facts"], "Deployment"))["tracelink"]) == {
+        "TRACELINK_MODEL__NAME": "support", "TRACELINK_MODEL__VERSION": "metadata.annotations['example.org/commit']"}
+    labels = of_kind(rendered["sidecar"], "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/version"] == "v1.2.0", "the image's tag"
+    assert yaml.safe_load(configuration(rendered["daemonset"]))["model"] == {"type": "agent", "name": "{service.name}", "version": "{service.version}"}
+
+
+def test_a_claim_is_the_volume_of_the_queue(rendered):
+    stateful = of_kind(rendered["claim"], "StatefulSet")["spec"]
+    [claim] = stateful["volumeClaimTemplates"]
+    assert (claim["metadata"]["name"], claim["spec"]["storageClassName"]) == ("tracelink-queue", "fast")
+    assert "tracelink-queue" not in [volume["name"] for volume in stateful["template"]["spec"]["volumes"]]
+
+
+def test_without_a_secret_no_token_is_read(rendered):
+    spec = pod_spec(rendered["facts"], "Deployment")
+    assert "tracelink-token" not in [volume["name"] for volume in spec["volumes"]] and "token" not in configuration(rendered["facts"])
+
+
+def test_another_configuration_is_another_pod(rendered):
+    [changed] = render(CHART, {"config": {"log": {"level": "debug"}}})
+    annotations = [of_kind(manifests, "Deployment")["spec"]["template"]["metadata"]["annotations"]["tracelink/configuration"]
+                   for manifests in (rendered["sidecar"], changed)]
+    assert annotations[0] != annotations[1]
+
+
+def test_the_library_of_the_page_puts_the_sidecar_into_another_chart(folder, rendered):
+    """docs/kubernetes.md#in-your-own-chart, as it is written."""
+    page = (ROOT / "docs/kubernetes.md").read_text().split("## In your own chart")[1]
+    files = dict(re.findall(r"^`([\w./]+)`:\n\n```yaml\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)[:3])
+    assert list(files) == ["Chart.yaml", "values.yaml", "templates/deployment.yaml"]
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    shutil.copytree(CHART, folder / "charts/tracelink")
+    [manifests] = render(folder, {})
+    assert refusals(manifests, VERSIONS[0]) == []
+    spec = pod_spec(manifests, "Deployment")
+    assert containers(spec)["tracelink"] == containers(pod_spec(rendered["sidecar"], "Deployment"))["tracelink"]
+    mounted = {mount["name"] for container in containers(spec).values() for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in spec["volumes"]}
