@@ -128,17 +128,34 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   std::string result_;
 };
 
+// The text with stand-ins for Python's constants; nothing if it has none.
+std::optional<std::string> with_stand_ins(std::string_view json) {
+  const auto has = [json](std::string_view word) {
+    return json.find(word) != std::string_view::npos;
+  };
+  if (!has("NaN") && !has("Infinity")) return std::nullopt;
+  std::string strict = replace_python_constants(json, kStandIns);
+  if (strict == json) return std::nullopt;
+  return strict;
+}
+
 }  // namespace
 
 std::optional<std::string> json_to_any_value(std::string_view json, BigInteger big_integer) {
   if (nests_too_deeply(json)) return std::nullopt;
   Builder builder(big_integer);
   if (nlohmann::json::sax_parse(json, &builder)) return builder.take();
-  const std::string strict = replace_python_constants(json, kStandIns);
-  if (strict == json) return std::nullopt;
+  const auto strict = with_stand_ins(json);
   Builder again(big_integer);
-  if (!nlohmann::json::sax_parse(strict, &again)) return std::nullopt;
+  if (!strict || !nlohmann::json::sax_parse(*strict, &again)) return std::nullopt;
   return again.take();
+}
+
+bool is_any_value(std::string_view json) {
+  if (nests_too_deeply(json)) return false;
+  if (nlohmann::json::accept(json)) return true;
+  const auto strict = with_stand_ins(json);
+  return strict && nlohmann::json::accept(*strict);
 }
 
 bool nests_too_deeply(std::string_view json) {

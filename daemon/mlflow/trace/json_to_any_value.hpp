@@ -20,6 +20,9 @@ enum class BigInteger {
 // Nothing if the text is not JSON, or nests too deeply.
 std::optional<std::string> json_to_any_value(std::string_view json, BigInteger big_integer);
 
+// Whether there is such a value.
+bool is_any_value(std::string_view json);
+
 // Whether the value would be nested so deeply in a span attribute that protobuf's usual limit of
 // 100 messages makes the span unreadable. Looks at brackets only.
 bool nests_too_deeply(std::string_view json);

@@ -246,8 +246,7 @@ std::string plain_text(const AnyValue& value) {
 }
 
 std::string json_text(const AnyValue& value) {
-  if (value.kind == ValueKind::string && json_to_any_value(value.data, BigInteger::as_text))
-    return std::string(value.data);
+  if (value.kind == ValueKind::string && is_any_value(value.data)) return std::string(value.data);
   std::string text;
   append_json_value(text, value, NonAscii::as_is);
   return text;

@@ -14,12 +14,25 @@
 namespace tracelink {
 namespace {
 
-void append_u_escape(std::string& out, std::uint32_t unit) {
+// Stands for a text of which only the length is asked.
+class Length {
+ public:
+  void push_back(char) { ++bytes_; }
+  void append(std::string_view text) { bytes_ += text.size(); }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_ = 0;
+};
+
+template <class Out>
+void append_u_escape(Out& out, std::uint32_t unit) {
   out.append("\\u");
   for (int shift = 12; shift >= 0; shift -= 4) out.push_back(hex_digit(unit >> shift));
 }
 
-void append_code_point_escape(std::string& out, std::uint32_t code_point) {
+template <class Out>
+void append_code_point_escape(Out& out, std::uint32_t code_point) {
   if (code_point < 0x10000) return append_u_escape(out, code_point);
   append_u_escape(out, 0xD800 + ((code_point - 0x10000) >> 10));
   append_u_escape(out, 0xDC00 + ((code_point - 0x10000) & 0x3FF));
@@ -62,6 +75,34 @@ std::uint32_t take_code_point(std::string_view& text) {
   return code_point;
 }
 
+// How many bytes at the front are written as they are.
+std::size_t plain_bytes(std::string_view text, NonAscii non_ascii) {
+  const unsigned char end = non_ascii == NonAscii::escaped ? 0x7E : 0xFF;
+  const auto is_special = [end](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte > end || c == '"' || c == '\\';
+  };
+  return static_cast<std::size_t>(std::ranges::find_if(text, is_special) - text.begin());
+}
+
+template <class Out>
+void write_json_string(Out& out, std::string_view text, NonAscii non_ascii) {
+  out.push_back('"');
+  while (true) {
+    const std::size_t plain = plain_bytes(text, non_ascii);
+    out.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    if (const std::string_view escape = short_escape(text.front()); !escape.empty()) {
+      out.append(escape);
+      text.remove_prefix(1);
+    } else {
+      append_code_point_escape(out, take_code_point(text));
+    }
+  }
+  out.push_back('"');
+}
+
 // Python's repr: shortest digits, an exponent below 1e-4 and from 1e16 on.
 std::string float_repr(double value) {
   char buffer[32] = {};
@@ -102,20 +143,7 @@ void append_object(std::string& out, std::string_view list, NonAscii non_ascii) 
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text, NonAscii non_ascii) {
-  out.push_back('"');
-  while (!text.empty()) {
-    const auto c = static_cast<unsigned char>(text.front());
-    if (const std::string_view escape = short_escape(text.front()); !escape.empty()) {
-      out.append(escape);
-      text.remove_prefix(1);
-    } else if (c < 0x20 || (c >= 0x7F && non_ascii == NonAscii::escaped)) {
-      append_code_point_escape(out, take_code_point(text));
-    } else {
-      out.push_back(text.front());
-      text.remove_prefix(1);
-    }
-  }
-  out.push_back('"');
+  write_json_string(out, text, non_ascii);
 }
 
 void append_json_number(std::string& out, double value) {
@@ -161,6 +189,12 @@ std::string json_string(std::string_view text, NonAscii non_ascii) {
   std::string out;
   append_json_string(out, text, non_ascii);
   return out;
+}
+
+std::size_t json_string_size(std::string_view text, NonAscii non_ascii) {
+  Length length;
+  write_json_string(length, text, non_ascii);
+  return length.bytes();
 }
 
 std::string replace_python_constants(std::string_view json, const PythonConstants& replacements) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,8 @@ void append_json_number(std::string& out, double value);
 void append_json_value(std::string& out, const AnyValue& value, NonAscii non_ascii);
 
 std::string json_string(std::string_view text, NonAscii non_ascii);
+// The bytes of json_string(), which is not written.
+std::size_t json_string_size(std::string_view text, NonAscii non_ascii);
 
 // What stands in for a constant that JSON lacks.
 struct PythonConstants {

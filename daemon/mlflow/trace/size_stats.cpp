@@ -13,7 +13,7 @@ constexpr std::size_t kQuotedBase64Id = 26;               // of 16 bytes
 constexpr std::size_t kQuotedBase64SpanId = 14;           // of 8 bytes
 constexpr std::size_t kHexTraceId = 35, kHexSpanId = 16;  // "tr-" and 32 digits; 16 digits
 
-std::size_t json_size(std::string_view text) { return json_string(text, NonAscii::escaped).size(); }
+std::size_t json_size(std::string_view text) { return json_string_size(text, NonAscii::escaped); }
 
 std::string_view kind_name(int kind) {
   switch (kind) {

@@ -10,7 +10,9 @@ namespace tracelink {
 namespace {
 
 std::optional<std::string> convert(std::string_view json) {
-  return json_to_any_value(json, BigInteger::as_text);
+  auto value = json_to_any_value(json, BigInteger::as_text);
+  EXPECT_EQ(is_any_value(json), value.has_value()) << json.substr(0, 100);
+  return value;
 }
 
 std::string round_trip(std::string_view json) {

@@ -28,6 +28,9 @@ TEST(PythonJson, StringsAsPythonWritesThem) {
     const std::string text = row.at("text");
     EXPECT_EQ(json_string(text, NonAscii::escaped), row.at("escaped").get<std::string>());
     EXPECT_EQ(json_string(text, NonAscii::as_is), row.at("as_is").get<std::string>());
+    EXPECT_EQ(json_string_size(text, NonAscii::escaped),
+              row.at("escaped").get<std::string>().size());
+    EXPECT_EQ(json_string_size(text, NonAscii::as_is), row.at("as_is").get<std::string>().size());
   }
 }
 
