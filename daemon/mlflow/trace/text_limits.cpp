@@ -26,7 +26,8 @@ std::string without_nul(std::string_view text) {
     clean.append(text.substr(0, nul)).append(kReplacement);
     text.remove_prefix(nul + 1);
   }
-  return clean.append(text);
+  clean.append(text);
+  return clean;  // not what append() gives, which would be copied
 }
 
 std::string fit_column(std::string_view text, std::size_t code_points) {

@@ -4,17 +4,12 @@
 #include <charconv>
 #include <utility>
 
-#include <protozero/pbf_writer.hpp>
-
-#include "daemon/codec/wire_reader.hpp"
+#include "daemon/codec/text_patch.hpp"
 #include "daemon/mlflow/trace/json_to_any_value.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
 
 namespace tracelink {
 namespace {
-
-using otlp::Kind;
-using otlp::MessageType;
 
 constexpr std::string_view kReplacementEscape = "\\ufffd";
 constexpr std::size_t kEscapeBytes = kReplacementEscape.size();
@@ -66,7 +61,7 @@ std::optional<std::string> repair_escapes(std::string_view text, Nul of_nul, Rep
   }
   if (copied == 0) return std::nullopt;
   out.append(text.substr(copied));
-  if (!json_to_any_value(out, BigInteger::as_text)) return std::nullopt;
+  if (!is_any_value(out)) return std::nullopt;
   repairs.nul += nul ? 1 : 0;
   repairs.surrogate += surrogate ? 1 : 0;
   return out;
@@ -83,39 +78,6 @@ std::optional<std::string> repair_text(std::string_view text, Nul of_nul, Repair
   return cleaner ? std::move(cleaner) : std::optional(std::move(clean));
 }
 
-std::optional<std::string> repair_message(std::string_view message, MessageType type, int depth,
-                                          Nul of_nul, Repairs& repairs);
-
-std::optional<std::string> repair_field(const WireField& field, const otlp::MessageSpec& spec,
-                                        int depth, Nul of_nul, Repairs& repairs) {
-  const otlp::FieldSpec* known = spec.find(field);
-  if (known == nullptr) return std::nullopt;
-  if (known->kind == Kind::string) return repair_text(field.bytes, of_nul, repairs);
-  if (known->kind != Kind::message) return std::nullopt;
-  return repair_message(field.bytes, known->message, depth + 1, of_nul, repairs);
-}
-
-std::optional<std::string> repair_message(std::string_view message, MessageType type, int depth,
-                                          Nul of_nul, Repairs& repairs) {
-  if (depth > otlp::kMaxMessageDepth) return std::nullopt;
-  const otlp::MessageSpec& spec = otlp::spec_of(type);
-  std::string out;
-  std::size_t copied = 0;
-  bool changed = false;
-  WireReader reader(message);
-  for (WireField field; reader.next(field);) {
-    const auto repaired = repair_field(field, spec, depth, of_nul, repairs);
-    if (!repaired) continue;
-    const auto at = static_cast<std::size_t>(field.whole.data() - message.data());
-    out.append(message.substr(copied, at - copied));
-    protozero::pbf_writer(out).add_bytes(field.number, *repaired);
-    copied = at + field.whole.size();
-    changed = true;
-  }
-  if (!changed) return std::nullopt;
-  return out.append(message.substr(copied));
-}
-
 }  // namespace
 
 Repairs& Repairs::operator+=(const Repairs& other) {
@@ -127,9 +89,13 @@ Repairs& Repairs::operator+=(const Repairs& other) {
   return *this;
 }
 
-std::optional<std::string> repair_texts(std::string_view message, MessageType type, Nul of_nul,
-                                        Repairs& repairs) {
-  return repair_message(message, type, 0, of_nul, repairs);
+std::optional<std::string> repair_texts(std::string_view message, otlp::MessageType type,
+                                        Nul of_nul, Repairs& repairs) {
+  Repairs measured;
+  return otlp::patch_texts(
+      message, otlp::spec_of(type), [&](std::string_view text, otlp::TextPass pass) {
+        return repair_text(text, of_nul, pass == otlp::TextPass::write ? repairs : measured);
+      });
 }
 
 }  // namespace tracelink

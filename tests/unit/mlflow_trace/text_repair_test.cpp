@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <protozero/pbf_reader.hpp>
 
+#include "tests/support/allocated_bytes.hpp"
 #include "tests/unit/mlflow_trace/span_builder.hpp"
 
 namespace tracelink {
@@ -135,6 +136,28 @@ TEST(TextRepair, BytesThatAreNoMessageStay) {
   Repairs repairs;
   EXPECT_FALSE(repair_texts("\x0a\xff\xff\0"sv, MessageType::traces_data, Nul::replace, repairs));
   EXPECT_EQ(repairs.total(), 0u);
+}
+
+TEST(TextRepair, AByteIsCopiedOnceHoweverDeepItStands) {
+  constexpr std::size_t kBytes = 1 << 20;
+  const auto nested = [](const std::string& text) {
+    std::string value = text_value(text);
+    for (int i = 0; i < 30; ++i) {
+      std::string list, map;
+      protozero::pbf_writer(list).add_message(1, key_value("k", value));
+      protozero::pbf_writer(map).add_message(6, list);
+      value = map;
+    }
+    return value;
+  };
+  const std::string value = nested(std::string(kBytes, 'a') + '\0');
+  Repairs repairs;
+  const std::size_t before = allocated_bytes();
+  const auto repaired = repair_texts(value, MessageType::any_value, Nul::replace, repairs);
+  // The text grows beyond what was reserved for it, in both passes; and what is written.
+  EXPECT_LT(allocated_bytes() - before, 8 * kBytes);
+  EXPECT_EQ(repaired, nested(std::string(kBytes, 'a') + "\xef\xbf\xbd"));
+  EXPECT_EQ(repairs.nul, 1u);
 }
 
 }  // namespace
