@@ -14,10 +14,14 @@ bool is_unknown_resource(const Result<HttpResponse>& answer) {
   return answer && answer->status == 404 && has_error_code(answer, "RESOURCE_DOES_NOT_EXIST");
 }
 
+Failure not_json(const HttpResponse& response) {
+  return not_mlflow(response, "the server's answer is not JSON");
+}
+
 Answer<Json> read_json(Operation operation, const Result<HttpResponse>& answer) {
   if (!is_success(answer)) return classify(operation, answer);
   Json json = parse_answer(answer->body);
-  if (!json.is_object()) return not_mlflow(*answer, "the server's answer is not JSON");
+  if (!json.is_object()) return not_json(*answer);
   return json;
 }
 

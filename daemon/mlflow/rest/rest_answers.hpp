@@ -18,6 +18,9 @@ bool has_error_code(const Result<HttpResponse>& answer, std::string_view error_c
 // MLflow says that there is no such thing (not that there is no such route).
 bool is_unknown_resource(const Result<HttpResponse>& answer);
 
+// A success that is no JSON object.
+Failure not_json(const HttpResponse& response);
+
 // The JSON object of a success, else the Failure.
 Answer<Json> read_json(Operation operation, const Result<HttpResponse>& answer);
 

@@ -1,9 +1,13 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <string_view>
+#include <utility>
 
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/trace/python_json.hpp"
 #include "daemon/text/utc_time.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {
@@ -35,8 +39,52 @@ const char* state_name(TraceState state) {
   return "STATE_UNSPECIFIED";
 }
 
-Json location(const std::string& experiment_id) {
-  return {{"type", "MLFLOW_EXPERIMENT"}, {"mlflow_experiment", {{"experiment_id", experiment_id}}}};
+void append_text(std::string& out, std::string_view text) {
+  if (is_valid_utf8(text)) {
+    append_json_string(out, text, NonAscii::as_is);
+  } else {
+    out += to_text(Json(text));
+  }
+}
+
+// A JSON object that is written as its members come: a tree of it would cost several times as much
+// for each trace.
+class ObjectText {
+ public:
+  void add(std::string_view key, std::string_view json) {
+    begin(key);
+    text_ += json;
+  }
+  void add_text(std::string_view key, std::string_view value) {
+    begin(key);
+    append_text(text_, value);
+  }
+  std::string take() && { return text_.empty() ? "{}" : std::move(text_) + '}'; }
+
+ private:
+  void begin(std::string_view key) {
+    text_ += text_.empty() ? '{' : ',';
+    append_text(text_, key);
+    text_ += ':';
+  }
+
+  std::string text_;
+};
+
+std::string location_text(std::string_view experiment_id) {
+  ObjectText experiment, location;
+  experiment.add_text("experiment_id", experiment_id);
+  location.add_text("type", "MLFLOW_EXPERIMENT");
+  location.add("mlflow_experiment", std::move(experiment).take());
+  return std::move(location).take();
+}
+
+Json location(std::string_view experiment_id) { return Json::parse(location_text(experiment_id)); }
+
+std::string object_of(const std::map<std::string, std::string>& values) {
+  ObjectText object;
+  for (const auto& [key, value] : values) object.add_text(key, value);
+  return std::move(object).take();
 }
 
 }  // namespace
@@ -46,20 +94,19 @@ std::string trace_name(TraceId trace_id) { return "tr-" + trace_id.hex(); }
 // The metadata, which holds the link, comes before everything that a server might stumble over.
 std::string start_trace_body(const TraceInfo& info, const std::string& experiment_id,
                              const std::map<std::string, std::string>& metadata) {
-  Json trace_info = {{"trace_id", trace_name(info.trace_id)},
-                     {"trace_location", location(experiment_id)},
-                     {"trace_metadata", metadata},
-                     {"tags", info.tags},
-                     {"state", state_name(info.state)},
-                     {"request_time", utc_iso(WallTime(std::chrono::milliseconds(start_ms(info))))},
-                     {"execution_duration", seconds_text(duration_ms(info))}};
-  if (info.request_preview) trace_info["request_preview"] = *info.request_preview;
-  if (info.response_preview) trace_info["response_preview"] = *info.response_preview;
-  if (info.client_request_id) trace_info["client_request_id"] = *info.client_request_id;
-  if (!info.assessments.empty()) trace_info["assessments"] = Json::parse(info.assessments);
-  Json body;
-  body["trace"]["trace_info"] = std::move(trace_info);
-  return to_text(body);
+  ObjectText trace;
+  trace.add_text("trace_id", trace_name(info.trace_id));
+  trace.add("trace_location", location_text(experiment_id));
+  trace.add("trace_metadata", object_of(metadata));
+  trace.add("tags", object_of(info.tags));
+  trace.add_text("state", state_name(info.state));
+  trace.add_text("request_time", utc_iso(WallTime(std::chrono::milliseconds(start_ms(info)))));
+  trace.add_text("execution_duration", seconds_text(duration_ms(info)));
+  if (info.request_preview) trace.add_text("request_preview", *info.request_preview);
+  if (info.response_preview) trace.add_text("response_preview", *info.response_preview);
+  if (info.client_request_id) trace.add_text("client_request_id", *info.client_request_id);
+  if (!info.assessments.empty()) trace.add("assessments", to_text(Json::parse(info.assessments)));
+  return R"({"trace":{"trace_info":)" + std::move(trace).take() + "}}";
 }
 
 // The server computes the duration from its start in whole milliseconds, so the end is counted from

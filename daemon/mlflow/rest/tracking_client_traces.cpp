@@ -4,6 +4,7 @@
 #include "daemon/mlflow/rest/error_message.hpp"
 #include "daemon/mlflow/rest/export_answer.hpp"
 #include "daemon/mlflow/rest/rest_answers.hpp"
+#include "daemon/mlflow/rest/started_trace.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 #include "daemon/mlflow/rest/uri.hpp"
 #include "daemon/text/percent.hpp"
@@ -29,13 +30,18 @@ std::string_view first_characters(std::string_view text, std::size_t count) {
   return text;
 }
 
+std::optional<std::string> link_in(const Metadata& metadata) {
+  const auto link = metadata.find(kModelId);
+  return link == metadata.end() ? std::nullopt : std::optional(link->second);
+}
+
 // A link counts only if the server repeats it: it answers 200 to bodies that it read in part
 // (docs/mlflow-servers.md#values-of-the-wrong-type).
-std::optional<Failure> check_link(const HttpResponse& response, const Metadata& sent,
+std::optional<Failure> check_link(const HttpResponse& response,
+                                  const std::optional<std::string>& asked,
                                   const std::string& stored) {
-  const auto asked = sent.find(kModelId);
-  if (asked == sent.end() || first_characters(asked->second, kEchoCharacters) ==
-                                 first_characters(stored, kEchoCharacters)) {
+  if (!asked ||
+      first_characters(*asked, kEchoCharacters) == first_characters(stored, kEchoCharacters)) {
     return std::nullopt;
   }
   return unexpected_answer(response, "the server did not store the trace's model");
@@ -67,15 +73,14 @@ void TrackingClient::start_trace(const TraceInfo& info, const std::string& exper
   if (with_token_usage && info.token_usage) metadata[kTokenUsage] = info.token_usage->to_json();
   std::string body = start_trace_body(info, experiment_id, metadata);
   send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
-       [metadata = std::move(metadata), name = trace_name(info.trace_id),
+       [link = link_in(metadata), name = trace_name(info.trace_id),
         handler = std::move(handler)](const Result<HttpResponse>& answer) {
-         const auto json = read_json(Operation::start_trace, answer);
-         if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
-         const Json& stored = member(member(std::get<Json>(json), "trace"), "trace_info");
-         if (text_at(stored, "trace_id") != name) return handler(about_another_trace(*answer));
-         const std::string link = text_at(member(stored, "trace_metadata"), kModelId);
-         if (auto failure = check_link(*answer, metadata, link)) return handler(*failure);
-         handler(!text_at(member(stored, "tags"), kSpansLocation).empty());
+         if (!is_success(answer)) return handler(classify(Operation::start_trace, answer));
+         const auto started = read_started_trace(answer->body);
+         if (!started) return handler(not_json(*answer));
+         if (started->name != name) return handler(about_another_trace(*answer));
+         if (auto failure = check_link(*answer, link, started->model_id)) return handler(*failure);
+         handler(started->has_spans);
        });
 }
 
@@ -83,14 +88,14 @@ void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
                                AnswerHandler<std::monostate> handler) {
   std::string body = end_trace_body(info, metadata);
   send(request("PATCH", "/api/2.0/mlflow/traces/" + trace_name(info.trace_id), std::move(body)),
-       [metadata = std::move(metadata), name = trace_name(info.trace_id),
+       [asked = link_in(metadata), name = trace_name(info.trace_id),
         handler = std::move(handler)](const Result<HttpResponse>& answer) {
          const auto json = read_json(Operation::end_trace, answer);
          if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
          const Json& stored = member(std::get<Json>(json), "trace_info");
          if (text_at(stored, "request_id") != name) return handler(about_another_trace(*answer));
          const std::string link = read_key_values(member(stored, "request_metadata"))[kModelId];
-         if (auto failure = check_link(*answer, metadata, link)) return handler(*failure);
+         if (auto failure = check_link(*answer, asked, link)) return handler(*failure);
          handler(std::monostate{});
        });
 }

@@ -53,6 +53,16 @@ TEST(StartTraceBody, EmptyTagsAndMetadataAreObjects) {
   EXPECT_NE(body.find(R"("trace_metadata":{},"tags":{})"), std::string::npos) << body;
 }
 
+TEST(StartTraceBody, TextsAreEscapedAndIllFormedOnesRepaired) {
+  TraceInfo trace = info();
+  trace.tags = {{"a\"", "line\n\t\x01\x7f é"}, {"b\xff", "\xc3"}};
+  const std::string body = start_trace(trace);
+  EXPECT_NE(body.find(R"("tags":{"a\"":"line\n\t\u0001)"
+                      "\x7f é\",\"b\xef\xbf\xbd\":\"\xef\xbf\xbd\"}"),
+            std::string::npos)
+      << body;
+}
+
 TEST(StartTraceBody, AbsentPreviewsAreLeftToTheServer) {
   EXPECT_EQ(value_at(start_trace(info()), "request_preview"), "absent");
   EXPECT_EQ(value_at(start_trace(info()), "response_preview"), "absent");

@@ -88,10 +88,21 @@ TEST_F(ClientTracesTest, StartTraceCountsOnlyIfTheLinkIsEchoed) {
   EXPECT_EQ(class_of(start("m-1")), FailureClass::unknown);
 }
 
+TEST_F(ClientTracesTest, TheEchoIsFoundAmongWhateverElseTheAnswerRepeats) {
+  http.will_answer(200, R"({"trace": {"a": [[[[[[[[[[[[{}]]]]]]]]]]]], "trace_info": {
+               "assessments": [{"feedback": {"value": 10000000000000000905969664}}],
+               "tags": {"a": "\ud800", "mlflow.trace.spansLocation": "TRACKING_STORE"},
+               "request_preview": "{\"trace_id\": 5}",
+               "trace_metadata": {"x": "y", "mlflow.modelId": "m-1"},
+               "trace_id": "tr-30313233343536373839616263646566"}}, "z": null})");
+  EXPECT_TRUE(std::get<bool>(start("m-1")));
+}
+
 TEST_F(ClientTracesTest, AnEchoOfSomethingElseIsNotMlflows) {
   for (const char* answer :
        {"{}", R"({"trace":{}})", "OK", "", "[]", R"({"trace":{"trace_info":{"trace_id":"tr-1"}}})",
-        R"({"trace":{"trace_info":{"trace_id)"}) {
+        R"({"trace":{"trace_info":{"trace_id)",
+        R"({"trace":{"trace_info":{"trace_id":"tr-30313233343536373839616263646566"})"}) {
     http.will_answer(200, answer);
     EXPECT_EQ(class_of(start("m-1")), FailureClass::configuration) << answer;
     http.will_answer(200, answer);
