@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "daemon/http/curl_transfer.hpp"
+#include "daemon/http/easy_handles.hpp"
 #include "daemon/http/open_sockets.hpp"
 
 namespace tracelink {
@@ -50,6 +51,7 @@ std::string upper_case_http_proxy() {
 CurlHttpClient::CurlHttpClient(CurlOptions options)
     : options_(std::move(options)),
       sockets_(std::make_unique<OpenSockets>()),
+      handles_(std::make_unique<EasyHandles>()),
       multi_(new_multi(options_.connections_per_host)) {}
 
 CurlHttpClient::~CurlHttpClient() {
@@ -59,7 +61,8 @@ CurlHttpClient::~CurlHttpClient() {
 
 HttpClient::RequestId CurlHttpClient::send(HttpRequest request, Handler handler) {
   const RequestId id = next_id_++;
-  auto transfer = std::make_unique<CurlTransfer>(options_, std::move(request), std::move(handler));
+  auto transfer =
+      std::make_unique<CurlTransfer>(options_, *handles_, std::move(request), std::move(handler));
   if (auto prepared = transfer->prepare(); !prepared) {
     finished_.push_back({transfer->handler(), std::move(prepared).error()});
     return id;

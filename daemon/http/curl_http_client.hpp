@@ -12,6 +12,7 @@
 namespace tracelink {
 
 class CurlTransfer;
+class EasyHandles;
 class OpenSockets;
 
 struct CurlOptions {
@@ -60,6 +61,7 @@ class CurlHttpClient final : public HttpClient {
 
   CurlOptions options_;
   std::unique_ptr<OpenSockets> sockets_;
+  std::unique_ptr<EasyHandles> handles_;
   void* multi_;
   RequestId next_id_ = 1;
   std::map<RequestId, std::unique_ptr<CurlTransfer>> transfers_;

@@ -38,17 +38,16 @@ ErrorCode error_code_of(CURLcode code) {
 
 }  // namespace
 
-CurlTransfer::CurlTransfer(const CurlOptions& options, HttpRequest request,
+CurlTransfer::CurlTransfer(const CurlOptions& options, EasyHandles& handles, HttpRequest request,
                            HttpClient::Handler handler)
     : options_(options),
+      handles_(handles),
       request_(std::move(request)),
       handler_(std::move(handler)),
-      easy_(curl_easy_init()) {
-  if (easy_ == nullptr) std::abort();  // out of memory
-}
+      easy_(handles.take()) {}
 
 CurlTransfer::~CurlTransfer() {
-  curl_easy_cleanup(easy_);
+  handles_.put_back(easy_);
   curl_slist_free_all(header_list_);
 }
 

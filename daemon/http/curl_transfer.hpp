@@ -8,16 +8,18 @@
 #include <curl/curl.h>
 
 #include "daemon/http/curl_http_client.hpp"
+#include "daemon/http/easy_handles.hpp"
 #include "daemon/http/http_client.hpp"
 
 namespace tracelink {
 
 // One request on one easy handle, from its options to its result. Neither copies nor moves: libcurl
-// holds pointers into it. Lifetime: `options` outlives it; it is destroyed only when no multi
-// handle holds the easy handle.
+// holds pointers into it. Lifetime: `options` and `handles` outlive it; it is destroyed only when
+// no multi handle holds the easy handle.
 class CurlTransfer {
  public:
-  CurlTransfer(const CurlOptions& options, HttpRequest request, HttpClient::Handler handler);
+  CurlTransfer(const CurlOptions& options, EasyHandles& handles, HttpRequest request,
+               HttpClient::Handler handler);
   ~CurlTransfer();
   CurlTransfer(const CurlTransfer&) = delete;
   CurlTransfer& operator=(const CurlTransfer&) = delete;
@@ -43,6 +45,7 @@ class CurlTransfer {
   void take_header_line(std::string_view line);
 
   const CurlOptions& options_;
+  EasyHandles& handles_;
   HttpRequest request_;
   HttpClient::Handler handler_;
   HttpResponse response_;
@@ -50,7 +53,7 @@ class CurlTransfer {
   bool too_large_ = false;
   bool status_line_seen_ = false;
   std::string foreign_;  // the first bytes of an answer that is no HTTP
-  CURL* easy_ = nullptr;
+  CURL* easy_;
   curl_slist* header_list_ = nullptr;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
 };
