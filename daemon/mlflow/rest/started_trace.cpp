@@ -1,5 +1,7 @@
 #include "daemon/mlflow/rest/started_trace.hpp"
 
+#include <cstddef>
+
 #include <simdjson.h>
 
 namespace tracelink {
@@ -35,8 +37,10 @@ StartedTrace read_info(ondemand::object& info) {
 }  // namespace
 
 std::optional<StartedTrace> read_started_trace(std::string_view answer) {
+  constexpr std::size_t kDepth = 8;  // what is deeper is skipped; the default costs 9 KB each time
   const simdjson::padded_string json(answer);
   ondemand::parser parser;
+  if (parser.allocate(json.size(), kDepth) != simdjson::SUCCESS) return std::nullopt;
   ondemand::document document;
   ondemand::object top, trace, info;
   if (parser.iterate(json).get(document) != simdjson::SUCCESS) return std::nullopt;

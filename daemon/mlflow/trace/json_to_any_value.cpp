@@ -169,8 +169,9 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 // The text with stand-ins for what Python reads and the parser does not; nothing if it has none.
 std::optional<std::string> with_stand_ins(std::string_view json, BigInteger big_integer) {
   const auto begin = json.find_first_not_of(" \t\r\n");
-  const bool prose = begin == json.npos || std::string_view("{[-0123456789NI").find(json[begin]) ==
-                                               std::string_view::npos;
+  const bool prose =
+      begin == std::string_view::npos ||
+      std::string_view("{[-0123456789NI").find(json[begin]) == std::string_view::npos;
   if (prose) return std::nullopt;
   std::string strict = replace_huge_numbers(replace_python_constants(json, kStandIns), big_integer);
   if (strict == json) return std::nullopt;

@@ -89,7 +89,7 @@ TEST_F(ClientTracesTest, StartTraceCountsOnlyIfTheLinkIsEchoed) {
 }
 
 TEST_F(ClientTracesTest, TheEchoIsFoundAmongWhateverElseTheAnswerRepeats) {
-  http.will_answer(200, R"({"trace": {"a": [{}], "trace_info": {
+  http.will_answer(200, R"({"trace": {"a": [[[[[[[[[[[[{}]]]]]]]]]]]], "trace_info": {
                "assessments": [{"feedback": {"value": 10000000000000000905969664}}],
                "tags": {"a": "\ud800", "mlflow.trace.spansLocation": "TRACKING_STORE"},
                "request_preview": "{\"trace_id\": 5}",
