@@ -5,56 +5,60 @@
 #include <cstdint>
 #include <deque>
 #include <unordered_map>
+#include <vector>
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/mutex.hpp"
 #include "daemon/types/ids.hpp"
+#include "daemon/types/record.hpp"
 
 namespace tracelink {
 
 // What is on stable storage of the traces that came last: an MLflow SDK that asks is told whether
-// all spans of its trace are here, and what it does with the trace waits until the server has it.
-// Bounded: the oldest traces are forgotten. Threads: any.
-class StoredSpans {
+// all spans of its trace are here, what it does with the trace waits until the server has it, and
+// while that cannot be reached, it is told what it has sent.
+//
+// Bounded: the oldest traces are forgotten, and before that what they hold. Threads: any.
+class StoredTraces {
  public:
-  static constexpr std::chrono::minutes kRecent{1};
   static constexpr std::size_t kMaxTraces = 65'536;
+  static constexpr std::size_t kMaxBytes = 16u << 20;      // of what traces hold
+  static constexpr std::size_t kMaxTraceBytes = 2u << 20;  // of one
+  struct Limits {
+    std::size_t traces = kMaxTraces;
+    std::size_t bytes = kMaxBytes;
+    std::size_t trace_bytes = kMaxTraceBytes;
+  };
+  StoredTraces() : StoredTraces(Limits{}) {}
+  explicit StoredTraces(Limits limits) : limits_(limits) {}
 
-  explicit StoredSpans(std::size_t max_traces = kMaxTraces) : max_traces_(max_traces) {}
+  void add(TraceSlice slice);
+  // The server has all of it: it can tell the trace itself.
+  void delivered(const TraceId& id);
 
-  // `spans`: 0 for an info.
-  void add(const TraceId& id, std::uint64_t spans, SteadyTime now) {
-    const MutexLock lock(mutex_);
-    const auto [at, is_new] = traces_.try_emplace(id);
-    at->second.spans += spans;
-    at->second.at = now;
-    if (!is_new) return;
-    order_.push_back(id);
-    if (order_.size() <= max_traces_) return;
-    traces_.erase(order_.front());
-    order_.pop_front();
-  }
-  std::uint64_t count(const TraceId& id) const {
-    const MutexLock lock(mutex_);
-    const auto found = traces_.find(id);
-    return found == traces_.end() ? 0 : found->second.spans;
-  }
-  // Something of it came within kRecent.
-  bool is_recent(const TraceId& id, SteadyTime now) const {
-    const MutexLock lock(mutex_);
-    const auto found = traces_.find(id);
-    return found != traces_.end() && now - found->second.at < kRecent;
-  }
+  std::uint64_t spans(const TraceId& id) const;
+  bool knows(const TraceId& id) const;
+  // All that came of the trace since it was delivered, or ever; empty if some of that is not held
+  // any more.
+  std::vector<TraceSlice> content(const TraceId& id) const;
 
  private:
   struct Stored {
     std::uint64_t spans = 0;
-    SteadyTime at{};  // the last of it
+    std::vector<TraceSlice> slices;
+    std::size_t bytes = 0;  // of the slices
+    bool is_partial = false;
   };
-  const std::size_t max_traces_;
+  void hold(Stored& stored, TraceSlice slice) REQUIRES(mutex_);
+  void let_go(Stored& stored) REQUIRES(mutex_);
+  void keep_bounds() REQUIRES(mutex_);
+
+  const Limits limits_;
   mutable Mutex mutex_;
   std::unordered_map<TraceId, Stored, IdHash> traces_ GUARDED_BY(mutex_);
-  std::deque<TraceId> order_ GUARDED_BY(mutex_);
+  std::deque<TraceId> order_ GUARDED_BY(mutex_);    // of the traces
+  std::deque<TraceId> holding_ GUARDED_BY(mutex_);  // those that began to hold something
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace tracelink
