@@ -181,7 +181,7 @@ class DaemonImpl final : public Daemon {
       mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
     }
     sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_,
-                  mlflow_front_ ? &mlflow_front_->stored_spans() : nullptr);
+                  mlflow_front_ ? &mlflow_front_->stored() : nullptr);
     return {};
   }
 

@@ -181,6 +181,14 @@ void Delivery::hurry(std::optional<TraceId> id) {
   if (forwarder_) forwarder_->hurry(id);
 }
 
+void Delivery::set_on_earlier(std::function<void(const TraceSlice&)> on_earlier) {
+  if (forwarder_) forwarder_->set_on_earlier(std::move(on_earlier));
+}
+
+void Delivery::await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done) {
+  forwarder_ ? forwarder_->await_delivery(id, deadline, std::move(done)) : done(false);
+}
+
 const DeadLetterStore& Delivery::dead_letters() const { return *dead_letters_; }
 
 Result<void> Delivery::replay_dead_letter(const std::string& id) {

@@ -78,6 +78,10 @@ class Delivery {
   void post(std::function<void()> work);
   // Forwarder::hurry()
   void hurry(std::optional<TraceId> id);
+  // Forwarder::set_on_earlier(). Before start().
+  void set_on_earlier(std::function<void(const TraceSlice&)> on_earlier);
+  // Forwarder::await_delivery(); false if nothing is forwarded.
+  void await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done);
   const DeadLetterStore& dead_letters() const;
   // DeadLetterCommands, and the errors of call().
   Result<void> replay_dead_letter(const std::string& id);

@@ -197,6 +197,9 @@ void add_intake(Families& families, const ServerStats& intake) {
                    intake.repaired_ends);
   families.counter("tracelink_trace_infos_accepted_total",
                    "Trace infos of MLflow SDKs on stable storage.", intake.accepted_infos);
+  families.counter("tracelink_trace_changes_accepted_total",
+                   "Changes of traces, by MLflow SDKs, on stable storage.",
+                   intake.accepted_changes);
   families.counter("tracelink_requests_relayed_total",
                    "Requests of MLflow SDKs that were passed on to the tracking server.",
                    intake.relayed_requests);
@@ -279,6 +282,9 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
                  number(forward.waiting_for_root.traces));
   families.counter("tracelink_traces_delivered_total", "Deliveries of traces, or parts of them.",
                    forward.counters.delivered_traces);
+  families.counter("tracelink_trace_changes_delivered_total",
+                   "Changes of traces that the tracking server has made.",
+                   forward.counters.delivered_changes);
   families.begin_histograms("tracelink_delivery_lag_seconds",
                             "Time from a trace's acceptance to its delivery.");
   families.add_histogram({}, forward.counters.lag);

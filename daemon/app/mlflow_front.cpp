@@ -27,7 +27,10 @@ MlflowFront::MlflowFront(const Config& config, FileSystem& fs, Delivery& deliver
       delivery_(delivery),
       active_(active),
       knowledge_(fs, std::filesystem::path(config.state_dir) / "models/server.json",
-                 config.tracking.uri, [this] { save(); }) {}
+                 config.tracking.uri, [this] { save(); }) {
+  // What an earlier process has stored can be asked for, too.
+  delivery_.set_on_earlier([this](const TraceSlice& slice) { stored_.add(slice); });
+}
 
 std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
                                               const std::function<void(std::string)>& on_notice) {
@@ -40,7 +43,7 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
   return std::make_shared<MlflowDoor>(MlflowDoor{
       .relay = *relay_,
       .knowledge = knowledge_,
-      .stored_spans = stored_spans_,
+      .stored = stored_,
       .server = has_server ? config_.tracking.uri : "(tracking.uri is not set)",
       .current_version = [this] { return delivery_.forward_status().server.version; },
       .own_experiment = [this]() -> std::optional<Experiment> {
@@ -48,6 +51,10 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
         if (!known || !known->model || known->model->experiment_id.empty()) return std::nullopt;
         return Experiment{.id = known->model->experiment_id, .name = known->model->experiment_name};
       },
+      .await_delivery =
+          [this](const TraceId& trace, SteadyTime deadline, std::function<void(bool)> done) {
+            delivery_.await_delivery(trace, deadline, std::move(done));
+          },
       .hurry = [this](const std::optional<TraceId>& trace) { delivery_.hurry(trace); },
       .all_delivered =
           [this](SteadyTime since) { return all_delivered(delivery_.forward_status(), since); }});

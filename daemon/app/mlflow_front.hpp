@@ -13,12 +13,12 @@
 #include "daemon/http/relay.hpp"
 #include "daemon/mlflow/knowledge/server_knowledge.hpp"
 #include "ipc/server/mlflow_door.hpp"
-#include "ipc/server/stored_spans.hpp"
+#include "ipc/server/stored_traces.hpp"
 
 namespace tracelink {
 
 // What the listener for MLflow's SDK stands on: the relay to the tracking server, what is known of
-// that, and which spans are stored. What is learned is saved on the forwarder thread.
+// that, and what is stored of the last traces. What is learned is saved on the forwarder thread.
 // Lifetime: the references outlive this object, and it outlives the server.
 class MlflowFront {
  public:
@@ -28,7 +28,7 @@ class MlflowFront {
   // know.
   std::shared_ptr<MlflowDoor> open(std::size_t relayed,
                                    const std::function<void(std::string)>& on_notice);
-  StoredSpans& stored_spans() { return stored_spans_; }
+  StoredTraces& stored() { return stored_; }
 
  private:
   void save();
@@ -36,7 +36,7 @@ class MlflowFront {
   const Config& config_;
   Delivery& delivery_;
   const ActiveLinks& active_;
-  StoredSpans stored_spans_;
+  StoredTraces stored_;
   ServerKnowledge knowledge_;
   std::unique_ptr<Relay> relay_;
 };

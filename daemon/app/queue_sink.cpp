@@ -10,26 +10,11 @@
 
 namespace tracelink {
 
-namespace {
-
-using SpanCounts = std::vector<std::pair<TraceId, std::uint32_t>>;
-
-SpanCounts count_spans(const std::vector<TraceSlice>& slices) {
-  SpanCounts counts;
-  counts.reserve(slices.size());
-  for (const TraceSlice& slice : slices) {
-    counts.emplace_back(slice.trace_id, slice.span_count);
-  }
-  return counts;
-}
-
-}  // namespace
-
 void QueueSink::submit(AcceptedRequest request, Done done) {
   std::vector<Record> records;
   records.reserve(request.slices.size());
   const WallTime now = clock_.wall();
-  SpanCounts counts = stored_ == nullptr ? SpanCounts() : count_spans(request.slices);
+  auto slices = stored_ == nullptr ? std::vector<TraceSlice>() : request.slices;
   const auto [experiment, run] = split_experiment(request.experiment);
   for (TraceSlice& slice : request.slices) {
     if (!run.empty() && slice.info.empty()) slice.otlp = with_run(slice.otlp, run);
@@ -42,13 +27,12 @@ void QueueSink::submit(AcceptedRequest request, Done done) {
   const std::size_t traces = records.size();
   Tap::Batch seen = tap_.batch_of(records);
   queue_.append(std::move(records), request.deadline,
-                [this, traces, seen = std::move(seen), counts = std::move(counts),
+                [this, traces, seen = std::move(seen), slices = std::move(slices),
                  done = std::move(done)](Result<void> stored) mutable {
                   watch_.appended(stored);
                   if (stored) {
                     tap_.add(std::move(seen));
-                    const SteadyTime at = clock_.steady();
-                    for (const auto& [trace, spans] : counts) stored_->add(trace, spans, at);
+                    for (TraceSlice& slice : slices) stored_->add(std::move(slice));
                   }
                   if (stored) spdlog::debug("request accepted traces={}", traces);
                   done(std::move(stored));

@@ -6,7 +6,7 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/queue/queue.hpp"
 #include "ipc/server/record_sink.hpp"
-#include "ipc/server/stored_spans.hpp"
+#include "ipc/server/stored_traces.hpp"
 
 namespace tracelink {
 
@@ -17,7 +17,7 @@ class QueueSink final : public RecordSink {
  public:
   // `stored`: null if nobody asks what is stored.
   QueueSink(Queue& queue, const Clock& clock, const ActiveLinks& active, QueueWatch& watch,
-            Tap& tap, StoredSpans* stored)
+            Tap& tap, StoredTraces* stored)
       : queue_(queue), clock_(clock), active_(active), watch_(watch), tap_(tap), stored_(stored) {}
 
   void submit(AcceptedRequest request, Done done) override;
@@ -28,7 +28,7 @@ class QueueSink final : public RecordSink {
   const ActiveLinks& active_;
   QueueWatch& watch_;
   Tap& tap_;
-  StoredSpans* const stored_;
+  StoredTraces* const stored_;
 };
 
 }  // namespace tracelink

@@ -132,7 +132,8 @@ void add_delivery(SectionText& out, const json& status, WallTime now) {
   const json sdk = status.value("mlflow_sdk", json::object());
   if (!text(sdk, "address").empty()) {
     out.field("mlflow sdk", "http://" + text(sdk, "address") + "  " + text(sdk, "accepted_infos") +
-                                " trace infos accepted, " + text(sdk, "relayed_requests") +
+                                " trace infos and " + text(sdk, "accepted_changes") +
+                                " changes accepted, " + text(sdk, "relayed_requests") +
                                 " requests passed on");
   }
   out.field("last request", moment_or_never(status, "last_request_at", now));

@@ -9,6 +9,7 @@
 #include "daemon/codec/split_request.hpp"
 #include "daemon/dead_letters/dead_letter_json.hpp"
 #include "daemon/mlflow/rest/client_trace_info.hpp"
+#include "daemon/mlflow/rest/trace_change.hpp"
 
 namespace tracelink {
 
@@ -47,6 +48,12 @@ Result<Record> info_of(const DeadLetter& letter) {
   return record_of(letter, client_info_slice(*std::move(info)));
 }
 
+Result<Record> change_of(const DeadLetter& letter) {
+  auto change = stored_trace_change(letter.trace_id, letter.change);
+  if (!change) return std::move(change).error();
+  return record_of(letter, trace_change_slice(*change));
+}
+
 // The records of a letter, which an operator may have changed.
 Result<std::vector<Record>> records_of(const DeadLetter& letter) {
   std::vector<Record> records;
@@ -59,6 +66,11 @@ Result<std::vector<Record>> records_of(const DeadLetter& letter) {
     auto info = info_of(letter);
     if (!info) return std::move(info).error();
     records.push_back(*std::move(info));
+  }
+  if (!letter.change.empty()) {
+    auto change = change_of(letter);
+    if (!change) return std::move(change).error();
+    records.push_back(*std::move(change));
   }
   return records;
 }
@@ -116,7 +128,7 @@ Result<void> DeadLetterCommands::replay(const std::string& id) {
   auto records = records_of(*letter);
   if (!records) return std::move(records).error().within("dead letter " + id);
   if (auto synced = sync_journal(); !synced) return synced;
-  if (letter->spans == 0) return replay_info(id, *std::move(records));
+  if (letter->spans == 0) return replay_uncounted(id, *std::move(records));
   const std::uint64_t total = queue_.stats().replayed + letter->spans;
   auto done = store_.begin({id, Withdrawal::Kind::replay, total});
   if (done) done = append(*std::move(records));
@@ -126,7 +138,8 @@ Result<void> DeadLetterCommands::replay(const std::string& id) {
 
 // The totals do not tell whether it was queued, and to queue it twice does no harm: so it is queued
 // before the letter goes.
-Result<void> DeadLetterCommands::replay_info(const std::string& id, std::vector<Record> records) {
+Result<void> DeadLetterCommands::replay_uncounted(const std::string& id,
+                                                  std::vector<Record> records) {
   if (auto queued = append(std::move(records)); !queued) return queued;
   const std::uint64_t total = queue_.stats().replayed;
   if (auto begun = store_.begin({id, Withdrawal::Kind::replay, total}); !begun) return begun;

@@ -43,7 +43,7 @@ class DeadLetterCommands {
  private:
   Result<DeadLetter> read(const std::string& id) const;
   Result<void> append(std::vector<Record> records);
-  Result<void> replay_info(const std::string& id, std::vector<Record> records);
+  Result<void> replay_uncounted(const std::string& id, std::vector<Record> records);
   Result<void> count_removed();
   Result<void> sync_journal();  // with which the letters of this run are finished
 

@@ -22,6 +22,7 @@ constexpr std::string_view kFactsEnd = ",\n";
 constexpr std::string_view kOtlpKey = "\"otlp\":";
 constexpr std::string_view kRecordsKey = ",\n\"records\":";
 constexpr std::string_view kInfoKey = ",\n\"trace_info\":";
+constexpr std::string_view kChangeKey = ",\n\"trace_change\":";
 
 constexpr std::size_t kLongestText = 1'000;  // in code points: each is six bytes of JSON at most
 
@@ -131,6 +132,10 @@ std::string write_dead_letter(const DeadLetter& letter) {
     text += kInfoKey;
     text += letter.info;
   }
+  if (!letter.change.empty()) {
+    text += kChangeKey;
+    text += letter.change;
+  }
   text += "}\n";
   return text;
 }
@@ -180,8 +185,10 @@ Result<DeadLetter> read_dead_letter(const std::string& text) {
   const auto accepted_at = parse_utc_iso(text_at(json, "accepted_at"));
   letter.spans = number_at(json, "spans");
   if (json.contains("trace_info")) letter.info = dump(json["trace_info"]);
-  if (!trace_id || !accepted_at || (letter.spans == 0 && letter.info.empty())) {
-    return invalid("trace_id, accepted_at, and spans or trace_info are needed");
+  if (json.contains("trace_change")) letter.change = dump(json["trace_change"]);
+  const bool is_empty = letter.spans == 0 && letter.info.empty() && letter.change.empty();
+  if (!trace_id || !accepted_at || is_empty) {
+    return invalid("trace_id, accepted_at, and spans, trace_info or trace_change are needed");
   }
   letter.trace_id = *trace_id;
   letter.accepted_at = *accepted_at;

@@ -32,8 +32,8 @@ struct RecordEnd {
   bool operator==(const RecordEnd&) const = default;
 };
 
-// Spans, or a trace info, that the server refused for good, with what is needed to understand and
-// to replay them.
+// Spans, a trace info, or a change of a trace that the server refused for good, with what is needed
+// to understand and to replay them.
 struct DeadLetter {
   TraceId trace_id;
   std::uint64_t segment_id = 0, offset = 0;  // of the trace's first record: names the letter
@@ -48,6 +48,7 @@ struct DeadLetter {
   Peer peer;
   std::string otlp;                // TracesData bytes
   std::string info;                // the trace info of an MLflow SDK, as JSON; or empty
+  std::string change;              // of the trace, by an MLflow SDK, as JSON; or empty
   std::vector<RecordEnd> records;  // of the trace
 
   // <yyyymmddThhmmss>-<trace id>-<segment>-<offset>: the same after a crash, so that writing it
@@ -57,7 +58,8 @@ struct DeadLetter {
 
 // One JSON file for each dead letter, for people and for replay: the facts on the first line, the
 // spans as OTLP JSON under the key `otlp` on the second, the ends of its records on the third, and
-// the trace info of an MLflow SDK, if there is one, under `trace_info` on the fourth.
+// the trace info or the change of an MLflow SDK, if there is one, under `trace_info` or
+// `trace_change` on the fourth.
 //
 // A letter is written before the queue's journals, of which a trace can touch several, have its
 // records. Until they do it is called <id>.pending.json; a crash in between leaves it so, and the

@@ -16,8 +16,9 @@ enum class DeliveryStep {
   read_back,  // whether the spans are there, or what their tokens sum up to
   end,        // what can be told only after the spans
   run,        // the run that the client named
+  change,     // a tag, an assessment or a prompt link, after the trace
 };
-inline constexpr std::size_t kDeliverySteps = 6;
+inline constexpr std::size_t kDeliverySteps = 7;
 
 constexpr const char* to_string(DeliveryStep step) {
   switch (step) {
@@ -33,6 +34,8 @@ constexpr const char* to_string(DeliveryStep step) {
       return "end";
     case DeliveryStep::run:
       return "run";
+    case DeliveryStep::change:
+      return "change";
   }
   return "spans";
 }

@@ -27,6 +27,7 @@ enum class DeliveryMode {
   spans_only,    // late spans of a trace whose info is stored
   final_info,  // a late root: info again (StartTraceV3 or EndTrace, as the server needs), then the
                // spans
+  change,      // `change` alone
 };
 
 struct TraceDelivery {
@@ -34,6 +35,7 @@ struct TraceDelivery {
   LinkHash link;
   std::string experiment;  // id asked for by the client; empty = the link's
   DeliveryMode mode = DeliveryMode::whole;
+  std::string change;  // as TraceSlice has it
   WallTime accepted_at{};
   bool repeated = false;  // an earlier attempt may have stored some of it (token sums need repair
                           // on old servers)

@@ -38,18 +38,49 @@ bool differs(const TraceWork& work, const StoredRecord& stored, const LinkChoice
          stored.record.experiment != work.group.experiment;
 }
 
+bool holds_changes_only(const TraceWork& work) {
+  return std::ranges::all_of(work.parts, &Part::is_change);
+}
+
+// What the part tells of the trace's group. A change tells nothing that another part can tell.
+void learn_group(TraceWork& work, const StoredRecord& stored, const LinkChoice& choice,
+                 SteadyTime arrived) {
+  const bool is_change = !stored.record.slice.change.empty();
+  if (holds_changes_only(work)) {
+    if (work.parts.empty() || !is_change) begin_with(work, stored, choice, arrived);
+    if (is_change) work.link_obstacle = LinkObstacle::none;  // the trace has its link
+    return;
+  }
+  if (is_change) return;
+  work.is_mixed |= differs(work, stored, choice);
+  if (stored.sequence < work.sequence) {
+    begin_with(work, stored, choice, arrived);  // it was spilled, and a later one was not
+  } else {
+    strengthen(work, choice);
+  }
+}
+
+std::uint32_t bytes_of(const TraceSlice& slice) {
+  return static_cast<std::uint32_t>(slice.otlp.size() + slice.info.size() + slice.change.size());
+}
+
 // Many small attributes take more than their bytes once they are read.
 std::uint32_t cost_of(const TraceSlice& slice) {
   const auto messages = otlp::count_messages(slice.otlp, otlp::MessageType::traces_data);
-  const std::size_t bytes = slice.otlp.size() + slice.info.size();
-  return static_cast<std::uint32_t>(std::max(bytes, messages * kMessageCost));
+  return std::max(bytes_of(slice), static_cast<std::uint32_t>(messages * kMessageCost));
 }
 
 void add_part(TraceWork& work, const StoredRecord& stored) {
   const TraceSlice& slice = stored.record.slice;
-  const auto bytes = static_cast<std::uint32_t>(slice.otlp.size() + slice.info.size());
-  const Part part{stored.position, slice.span_count,   bytes, stored.sequence, slice.root_seen,
-                  cost_of(slice),  !slice.info.empty()};
+  const std::uint32_t bytes = bytes_of(slice);
+  const Part part{.position = stored.position,
+                  .span_count = slice.span_count,
+                  .bytes = bytes,
+                  .sequence = stored.sequence,
+                  .has_root = slice.root_seen,
+                  .cost = cost_of(slice),
+                  .has_info = !slice.info.empty(),
+                  .is_change = !slice.change.empty()};
   work.parts.insert(std::ranges::upper_bound(work.parts, part.sequence, {}, &Part::sequence), part);
   work.bytes += bytes;
   work.cost += part.cost;
@@ -91,10 +122,8 @@ TraceWork without_parts(const TraceWork& work) {
   return copy;
 }
 
-// Leaves the first piece in `work` and gives the rest.
-std::optional<TraceWork> cut(TraceWork& work, std::uint64_t max_cost) {
-  if (work.cost <= max_cost || work.parts.size() == 1) return std::nullopt;
-  const std::vector<bool> chosen = first_piece(work.parts, max_cost);
+// Leaves the chosen parts in `work` and gives the rest.
+TraceWork leave(TraceWork& work, const std::vector<bool>& chosen) {
   TraceWork rest = without_parts(work);
   std::vector<Part> kept;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
@@ -106,9 +135,29 @@ std::optional<TraceWork> cut(TraceWork& work, std::uint64_t max_cost) {
   work.bytes -= rest.bytes;
   work.cost -= rest.cost;
   work.parts = std::move(kept);
+  return rest;
+}
+
+// Leaves the first piece in `work` and gives the rest.
+std::optional<TraceWork> cut(TraceWork& work, std::uint64_t max_cost) {
+  if (work.cost <= max_cost || work.parts.size() == 1) return std::nullopt;
+  TraceWork rest = leave(work, first_piece(work.parts, max_cost));
   if (rest.parts.empty()) return std::nullopt;
   work.in_pieces = rest.in_pieces = true;
   return rest;
+}
+
+// Changes go one by one, behind what they change. Gives those that do not go now.
+std::optional<TraceWork> leave_changes(TraceWork& work) {
+  const auto changes = std::ranges::count(work.parts, true, &Part::is_change);
+  if (changes == 0 || work.parts.size() == 1) return std::nullopt;
+  std::vector<bool> chosen(work.parts.size());
+  if (holds_changes_only(work)) {
+    chosen.front() = true;
+  } else {
+    for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i] = !work.parts[i].is_change;
+  }
+  return leave(work, chosen);
 }
 
 void join(TraceWork& work, TraceWork later) {
@@ -139,24 +188,28 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
   Open& open = at->second;
   if (is_new) {
     open.work.trace_id = id;
-    begin_with(open.work, stored, choice, arrived);
     open.late_at = arrived + options_.trace_grace;
     open.ready_at = SteadyTime::max();
   } else {
     unschedule(id, open);
-    open.work.is_mixed |= differs(open.work, stored, choice);
-    if (stored.sequence < open.work.sequence) {
-      begin_with(open.work, stored, choice, arrived);  // it was spilled, and a later one was not
-    } else {
-      strengthen(open.work, choice);
-    }
   }
+  learn_group(open.work, stored, choice, arrived);
   if (known) fix_link(open.work, *known);
   add_part(open.work, stored);
   open.work.again |= stored.again;
-  const TraceSlice& slice = stored.record.slice;
+  const bool is_delivered = known && known->delivered;
+  if (!stored.record.slice.change.empty()) {
+    if (is_new) open.ready_at = is_delivered ? arrived : open.late_at;
+  } else {
+    await_rest(open, stored.record.slice, is_delivered, arrived);
+  }
+  if (!busy_.contains(id)) schedule(id, open);
+}
+
+void Assembler::await_rest(Open& open, const TraceSlice& slice, bool is_delivered,
+                           SteadyTime arrived) {
   open.idles = false;
-  if (known && known->delivered) {
+  if (is_delivered) {
     open.work.root_seen |= slice.root_seen;
     open.ready_at = std::min(open.ready_at, open.late_at);
   } else if (slice.root_seen && !open.work.root_seen) {
@@ -171,8 +224,9 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
     open.idles = false;
     open.ready_at = std::min(open.ready_at, arrived);
   }
-  if (!busy_.contains(id)) schedule(id, open);
 }
+
+bool Assembler::Open::may_go() const { return has_top() || holds_changes_only(work); }
 
 void Assembler::schedule(const TraceId& id, const Open& open) {
   due_.emplace(open.ready_at, id);
@@ -207,7 +261,11 @@ TraceWork Assembler::take(TraceId id) {
   unschedule(id, found->second);
   TraceWork work = std::move(found->second.work);
   busy_.insert(id);
-  if (auto rest = cut(work, options_.max_trace_bytes)) {
+  auto changes = leave_changes(work);
+  auto rest = cut(work, options_.max_trace_bytes);
+  if (rest && changes) join(*rest, *std::move(changes));
+  if (!rest) rest = std::move(changes);
+  if (rest) {
     const SteadyTime now = clock_.steady();
     found->second = Open{.work = *std::move(rest),
                          .ready_at = now,
@@ -231,7 +289,7 @@ std::vector<TraceWork> Assembler::take_ready(bool caught_up) {
 std::vector<TraceWork> Assembler::take_with_root() {
   std::vector<TraceId> ids;
   for (const auto& [at, id] : due_) {
-    if (open_.at(id).has_top()) ids.push_back(id);
+    if (open_.at(id).may_go()) ids.push_back(id);
   }
   std::vector<TraceWork> ready;
   ready.reserve(ids.size());
@@ -241,7 +299,7 @@ std::vector<TraceWork> Assembler::take_with_root() {
 
 bool Assembler::has_root() const {
   return std::ranges::any_of(due_,
-                             [&](const auto& entry) { return open_.at(entry.second).has_top(); });
+                             [&](const auto& entry) { return open_.at(entry.second).may_go(); });
 }
 
 void Assembler::hurry(const std::optional<TraceId>& id) {

@@ -26,6 +26,10 @@ void fix_link(TraceWork& work, const RecentTrace& known);
 // the root: the root may never come. Late spans, which come after the trace was given out, wait for
 // `trace_grace` only, counted from the first of them.
 //
+// A change waits for what it changes: it goes behind whatever else of its trace is here, alone, in
+// the order of acceptance. If nothing else is here it waits for `trace_grace`, and not at all where
+// the trace is known to be delivered.
+//
 // A record's arrival is its acceptance, so that waiting goes on over a restart. While the reader is
 // behind, time stands at the last record read: a trace is not cut because its other half is still
 // unread. A trace given out is busy until finished(); what comes meanwhile waits here.
@@ -83,7 +87,10 @@ class Assembler {
   std::size_t records() const { return records_; }       // in assembly
   std::size_t traces() const { return open_.size(); }
   std::uint64_t pieces() const { return pieces_; }  // given out, of traces that were cut
-  bool has_root() const;                            // of any trace in assembly that is not busy
+  // Of any trace in assembly that is not busy; a change alone needs none.
+  bool has_root() const;
+  // Nothing of the trace is in assembly, nor was given out and not finished.
+  bool is_done(const TraceId& id) const { return !open_.contains(id) && !busy_.contains(id); }
 
  private:
   struct Open {
@@ -93,12 +100,14 @@ class Assembler {
     bool remote_parent = false;  // a span stands for the root
     bool idles = false;          // `trace_idle` decides
     bool has_top() const { return work.root_seen || remote_parent; }
+    bool may_go() const;  // nothing is missing that would change how it is sent
   };
   using Due = std::set<std::pair<SteadyTime, TraceId>>;
 
   void schedule(const TraceId& id, const Open& open);
   void unschedule(const TraceId& id, const Open& open);
 
+  void await_rest(Open& open, const TraceSlice& slice, bool is_delivered, SteadyTime arrived);
   TraceWork take(TraceId id);
   void make_ready(const TraceId& id, SteadyTime now);
 

@@ -117,13 +117,13 @@ Result<void> DeadLetterWriter::try_to_dead_letter(PendingDeadLetter& pending) {
   }
   if (!content) return std::move(content).error();
   // It may never have been sent; what comes late for the trace must not choose another link.
-  if (pending.work.link_obstacle == LinkObstacle::none) {
+  if (pending.work.link_obstacle == LinkObstacle::none && !pending.work.is_change()) {
     if (auto fixed = ledger_.fix_links({&pending.work}); !fixed) return fixed;
   }
-  if (content->spans > 0 || !content->info.empty()) {
+  if (!content->is_empty()) {
     if (auto written = store_.write(letter(pending, *content)); !written) return written;
     source_.set_external_bytes(store_.bytes());
-    ++dead_lettered_;
+    ++(pending.work.is_change() ? dead_lettered_changes_ : dead_lettered_);
     tell(pending, content->spans);
   }
   ledger_.complete(content->completions);
@@ -155,6 +155,7 @@ Result<DeadLetterWriter::DeadSpans> DeadLetterWriter::dead_spans_of(TraceWork& w
     content.spans = dead_spans(content.completions);
     content.otlp = loaded ? std::move(loaded->prepared.otlp) : join(payloads->slices);
     content.info = std::move(payloads->info);
+    content.change = std::move(payloads->change);
     return content;
   }
   const auto& bad = work.bisection->search.bad();
@@ -186,6 +187,7 @@ DeadLetter DeadLetterWriter::letter(const PendingDeadLetter& pending, DeadSpans&
           .peer = work.peer,
           .otlp = std::move(content.otlp),
           .info = std::move(content.info),
+          .change = std::move(content.change),
           .records = ends_of(work.parts, content.completions)};
 }
 

@@ -165,13 +165,14 @@ std::optional<BatchInFlight::Item> Dispatcher::load(TraceWork work, TraceDeliver
   BatchInFlight::Item item;
   item.completions = account_spans(work.parts, loaded->payloads.slices, {});
   item.start_ns = loaded->prepared.info.start_ns;
-  item.mode = mode_of(loaded->prepared.info, known);
+  item.mode = work.is_change() ? DeliveryMode::change : mode_of(loaded->prepared.info, known);
   if (work.bisection) loaded->prepared = searched_part(*work.bisection, loaded->prepared);
   item.span_count = loaded->prepared.span_count;
   delivery = {.trace = std::move(loaded->prepared),
               .link = work.group.link,
               .experiment = work.group.experiment,
               .mode = item.mode,
+              .change = std::move(loaded->payloads.change),
               .accepted_at = work.accepted_at,
               .repeated = work.repeated || known.has_value()};
   item.work = std::move(work);
@@ -181,7 +182,9 @@ std::optional<BatchInFlight::Item> Dispatcher::load(TraceWork work, TraceDeliver
 bool Dispatcher::sync_links(std::vector<BatchInFlight::Item>& items) {
   std::vector<const TraceWork*> works;
   works.reserve(items.size());
-  for (const BatchInFlight::Item& item : items) works.push_back(&item.work);
+  for (const BatchInFlight::Item& item : items) {
+    if (!item.work.is_change()) works.push_back(&item.work);
+  }
   const auto fixed = parts_.ledger.fix_links(works);
   if (fixed) return true;
   parts_.reporter.failure("delivery journal", fixed.error().message, "");

@@ -57,12 +57,14 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
   run_posted();
   make_room();
   read();
+  for (const Waiting& waiting : waiting_) reader_.assembly().hurry(waiting.id);
   admit_ready();
   dead_letter_writer_.retry_due();
   maintenance_.run_if_due();
   dispatcher_.dispatch();
   sync_if_due();
   publish_status();
+  tell_waiting();
   destination_.poll(wait_time(longest_wait));
   note_drained();
 }
@@ -73,6 +75,7 @@ void Forwarder::stop() {
     stopped_ = true;
     posted_.clear();
   }
+  for (const Waiting& waiting : std::exchange(waiting_, {})) waiting.done(false);
   reporter_.set_muted(true);  // what is cancelled has not failed
   destination_.cancel();
   reporter_.set_muted(false);
@@ -94,6 +97,27 @@ bool Forwarder::post(std::function<void()> work) {
 
 void Forwarder::hurry(std::optional<TraceId> id) {
   (void)post([this, id] { reader_.assembly().hurry(id); });  // stopped: nothing is sent any more
+}
+
+void Forwarder::await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done) {
+  const auto shared = std::make_shared<std::function<void(bool)>>(std::move(done));
+  const bool is_posted =
+      post([this, id, deadline, shared] { waiting_.push_back({id, deadline, *shared}); });
+  if (!is_posted) (*shared)(false);
+}
+
+void Forwarder::tell_waiting() {
+  if (waiting_.empty()) return;
+  const SteadyTime now = clock_.steady();
+  const bool has_read_all = caught_up_ && !window_full_;
+  const bool helps = destination_.server().state == ServerStatus::State::up;
+  const auto is_told = [&](const Waiting& waiting) {
+    const bool is_done = has_read_all && reader_.assembly().is_done(waiting.id);
+    if (!is_done && helps && now < waiting.deadline) return false;
+    waiting.done(is_done);
+    return true;
+  };
+  std::erase_if(waiting_, is_told);
 }
 
 void Forwarder::run_posted() {
@@ -299,6 +323,7 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   consider(dead_letter_writer_.next_due());
   consider(ledger_.sync_due());
   consider(drain_deadline());
+  for (const Waiting& waiting : waiting_) consider(waiting.deadline);
   return std::chrono::ceil<std::chrono::milliseconds>(wake - now);
 }
 
@@ -355,6 +380,7 @@ void Forwarder::publish_status() {
   status.dead_letter_bytes = dead_letters_.bytes();
   status.counters = dispatcher_.outcome_handler().counters();
   status.counters.dead_lettered_traces = dead_letter_writer_.dead_lettered();
+  status.counters.dead_lettered_changes = dead_letter_writer_.dead_lettered_changes();
   status.counters.pieces = reader_.assembly().pieces();
   const MutexLock lock(mutex_);
   status.models = std::move(status_.models);  // whose memory is used again for the names

@@ -71,6 +71,10 @@ class Forwarder {
   bool post(std::function<void()> work);
   // Somebody waits for the trace, or for all (Assembler::hurry()). Threads: any.
   void hurry(std::optional<TraceId> id);
+  // Somebody waits for the trace until nothing of it is left here: `done(true)`. It is false at the
+  // deadline, and at once when the server cannot be reached. Called once, on the forwarder thread,
+  // or on the caller's when delivery has ended. Threads: any.
+  void await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done);
 
   // Gives the traces kept under a link another one: those read already now (their number is the
   // result), the others when they are read. What is delivered, in part too, keeps its link; a
@@ -80,6 +84,11 @@ class Forwarder {
   // TraceLinks::configure. Forwarder thread.
   void configure(const LinkHash& link) { reader_.links().configure(link); }
 
+  // TraceReader::set_on_earlier(); before run(), and called on the forwarder thread.
+  void set_on_earlier(std::function<void(const TraceSlice&)> on_earlier) {
+    reader_.set_on_earlier(std::move(on_earlier));
+  }
+
   ForwardStatus status() const;
   // Any thread.
   const LinkDeliveries& link_deliveries() const {
@@ -87,7 +96,13 @@ class Forwarder {
   }
 
  private:
+  struct Waiting {
+    TraceId id;
+    SteadyTime deadline{};
+    std::function<void(bool)> done;
+  };
   void run_posted();
+  void tell_waiting();
   void read();
   std::size_t room() const;
   bool has_room() const { return room() > 0; }
@@ -129,6 +144,7 @@ class Forwarder {
   bool window_full_ = false;  // there was no room at the last look
   SteadyTime read_again_ = SteadyTime::min();
   SteadyTime next_spill_ = SteadyTime::min();
+  std::vector<Waiting> waiting_;  // for deliveries
 
   mutable Mutex mutex_;  // what other threads see
   std::vector<std::function<void()>> posted_ GUARDED_BY(mutex_);

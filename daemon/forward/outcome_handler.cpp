@@ -188,6 +188,7 @@ void OutcomeHandler::delivered(Item item) {
     item.work.bisection->search.current_delivered();
     return continue_bisection(std::move(item.work));
   }
+  if (item.mode == DeliveryMode::change) return change_delivered(item);
   const bool root = item.mode == DeliveryMode::whole || item.mode == DeliveryMode::final_info;
   parts_.ledger.mark_delivered(item.work, root, item.start_ns);
   parts_.ledger.complete(item.completions);
@@ -195,6 +196,12 @@ void OutcomeHandler::delivered(Item item) {
   link_deliveries_.add(item.work.group.link, parts_.clock.wall());
   counters_.lag.add(parts_.clock.steady() - item.work.accepted);
   ++models_.of(item.work.group.link).delivered_traces;
+  finished_(item.work.trace_id);
+}
+
+void OutcomeHandler::change_delivered(const Item& item) {
+  parts_.ledger.complete(item.completions);
+  ++counters_.delivered_changes;
   finished_(item.work.trace_id);
 }
 

@@ -73,6 +73,7 @@ class OutcomeHandler {
   bool is_unanswered(const Outcome& outcome) const;
   void handle_item(Item item, const Outcome& outcome);
   void delivered(Item item);
+  void change_delivered(const Item& item);
   void refused_alone(Item item, const Outcome& outcome);
   void suspected_alone(Item item, const Outcome& outcome);
   void misconfigured(TraceWork work);

@@ -40,6 +40,7 @@ Result<Payloads> load_payloads(const RecordSource& source, TraceWork& work) {
       bytes += part.bytes;
       payloads.slices.push_back(std::move(stored->record.slice.otlp));
       if (part.has_info) payloads.info = std::move(stored->record.slice.info);
+      if (part.is_change) payloads.change = std::move(stored->record.slice.change);
     } else if (stored.error().code == ErrorCode::io) {
       return std::move(stored).error();
     }
@@ -55,6 +56,12 @@ Result<Payloads> load_payloads(const RecordSource& source, TraceWork& work) {
 Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work) {
   auto payloads = load_payloads(source, work);
   if (!payloads) return std::move(payloads).error();
+  if (work.is_change()) {
+    LoadedTrace change;
+    change.prepared.info.trace_id = work.trace_id;
+    change.payloads = *std::move(payloads);
+    return change;
+  }
   const std::vector<std::string_view> views(payloads->slices.begin(), payloads->slices.end());
   auto prepared = prepare_trace(work.trace_id, views);
   if (!prepared) return Error{ErrorCode::corrupt, prepared.error().message};

@@ -15,6 +15,7 @@ namespace tracelink {
 struct Payloads {
   std::vector<std::string> slices;  // spans of the work's parts; of an info none
   std::string info;                 // that of an MLflow SDK, the last one; or empty
+  std::string change;               // of a work that is one
 };
 
 struct LoadedTrace {
@@ -22,9 +23,9 @@ struct LoadedTrace {
   Payloads payloads;
 };
 
-// Reads the payloads of a trace again and merges them. Parts that the queue lost meanwhile (and
-// counted) are taken out of `work`. Errors: `io`: try later; `closed`: no part is left, there is
-// nothing to complete; `corrupt`: the spans cannot be merged.
+// Reads the payloads of a trace again and merges them; of a change only the id is told. Parts that
+// the queue lost meanwhile (and counted) are taken out of `work`. Errors: `io`: try later;
+// `closed`: no part is left, there is nothing to complete; `corrupt`: the spans cannot be merged.
 Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work);
 
 // The payloads alone, with the same errors but `corrupt`.

@@ -6,6 +6,7 @@ namespace tracelink {
 
 TraceReader::TraceReader(Options options, Parts parts)
     : parts_(parts),
+      first_sequence_(parts.source.next_sequence()),
       links_(options.links, parts.source, parts.reporter, parts.clock),
       assembly_(options.assembly, parts.clock) {}
 
@@ -51,10 +52,14 @@ void TraceReader::put_off(const StoredRecord& stored) {
 void TraceReader::assemble(StoredRecord stored) {
   Record& record = stored.record;
   const TraceId& id = record.slice.trace_id;
+  const bool is_earlier = stored.sequence < first_sequence_ && !stored.again;
+  if (is_earlier && on_earlier_) on_earlier_(record.slice);
   const Relinks::Acceptance accepted{stored.sequence, record.accepted_at, stored.replayed};
   record.link = parts_.relinks.resolve(record.link, accepted);
-  // The new part may bring a link that the trace can be sent with.
-  if (auto waiting = parts_.unlinked.take(id)) assembly_.put_back(*std::move(waiting));
+  // The new part may bring a link that the trace can be sent with; a change brings none.
+  const bool may_link = record.slice.change.empty();
+  if (auto waiting = may_link ? parts_.unlinked.take(id) : std::nullopt)
+    assembly_.put_back(*std::move(waiting));
   const auto fixed = parts_.ledger.recent(id);
   const LinkHash first = assembly_.accepted_link(id, stored.sequence).value_or(record.link);
   const LinkHash base = fixed ? fixed->link : first;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,10 @@ class TraceReader {
   Assembler& assembly() { return assembly_; }
   const Assembler& assembly() const { return assembly_; }
   TraceLinks& links() { return links_; }
+  // Gets what was accepted before this object was made, when it is read for the first time.
+  void set_on_earlier(std::function<void(const TraceSlice&)> on_earlier) {
+    on_earlier_ = std::move(on_earlier);
+  }
 
   // Chooses the link of a trace anew, by what all its parts name.
   void choose_again(TraceWork& work, const Payloads& payloads);
@@ -59,6 +64,8 @@ class TraceReader {
                     const Relinks::Acceptance& accepted);
 
   const Parts parts_;
+  std::function<void(const TraceSlice&)> on_earlier_;
+  const std::uint64_t first_sequence_;  // that is not of an earlier run
   TraceLinks links_;
   Assembler assembly_;
 };

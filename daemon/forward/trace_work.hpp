@@ -24,6 +24,7 @@ struct Part {
   bool has_root = false;
   std::uint32_t cost = 0;  // bytes that it takes in memory when it is read
   bool has_info = false;   // it is the trace info of an MLflow SDK
+  bool is_change = false;  // it is a change of the trace
 };
 
 // What may be sent together.
@@ -48,7 +49,7 @@ struct Bisection {
   bool root_stored = false;  // the stored info is that of the root
 };
 
-// A trace, or the late spans of one, on its way to the destination.
+// A trace, the late spans of one, or a change of one, on its way to the destination.
 struct TraceWork {
   TraceId trace_id;
   GroupKey group;
@@ -75,6 +76,9 @@ struct TraceWork {
   std::uint64_t split_group = 0;  // 0: with anybody; else only with the traces of the same refusal
   Suspicion suspicion;
   std::unique_ptr<Bisection> bisection;
+
+  // Assembly gives a change alone.
+  bool is_change() const { return !parts.empty() && parts.front().is_change; }
 };
 
 }  // namespace tracelink

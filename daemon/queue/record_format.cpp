@@ -29,6 +29,12 @@ std::uint32_t header_checksum(std::string_view header, const SegmentKey& key,
   return crc32c(crc_of_number(key.header_seed(), offset), header.substr(kChecksummedFrom));
 }
 
+template <class Slice>
+auto& payload_in(Slice& slice, RecordType type) {
+  if (type == RecordType::trace_info) return slice.info;
+  return type == RecordType::trace_change ? slice.change : slice.otlp;
+}
+
 // Behind magic and checksum.
 RecordHeader take_record_header(LittleEndianReader in, std::uint32_t version) {
   RecordHeader header;
@@ -80,11 +86,12 @@ std::size_t SegmentKey::record_header_bytes() const {
 }
 
 RecordType type_of(const Record& record) {
+  if (!record.slice.change.empty()) return RecordType::trace_change;
   return record.slice.info.empty() ? RecordType::spans : RecordType::trace_info;
 }
 
 std::string_view payload_of(const Record& record) {
-  return record.slice.info.empty() ? record.slice.otlp : record.slice.info;
+  return payload_in(record.slice, type_of(record));
 }
 
 std::uint64_t to_unix_ns(WallTime time) {
@@ -217,7 +224,7 @@ Result<Record> decode_record(RecordType type, std::string_view body) {
   if (!in.ok()) return Error{ErrorCode::corrupt, "record envelope is too short"};
   record.slice.trace_id = *trace_id;
   record.link = *link;
-  (type == RecordType::trace_info ? record.slice.info : record.slice.otlp) = in.rest();
+  payload_in(record.slice, type) = in.rest();
   return record;
 }
 

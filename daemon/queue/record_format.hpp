@@ -12,7 +12,7 @@ namespace tracelink {
 
 // The bytes of a segment file (docs/queue-format.md). All integers little-endian.
 
-inline constexpr std::uint32_t kSegmentVersion = 3;     // what is written
+inline constexpr std::uint32_t kSegmentVersion = 4;     // what is written
 inline constexpr std::size_t kHeaderCopyBytes = 64;     // a segment's header, once
 inline constexpr std::size_t kHeaderCopyOffset = 4096;  // the second one: in another disk block
 inline constexpr std::size_t kSegmentHeaderBytes = kHeaderCopyOffset + kHeaderCopyBytes;
@@ -22,11 +22,18 @@ inline constexpr std::size_t kEnvelopeBytes = 64;  // before the experiment and 
 inline constexpr std::size_t kMaxExperimentBytes = 0xFFFF;
 inline constexpr std::size_t kMaxBodyBytes = 1u << 30;
 
-enum class RecordType : std::uint8_t { spans = 1, link = 2, footer = 3, trace_info = 4 };
+enum class RecordType : std::uint8_t {
+  spans = 1,
+  link = 2,
+  footer = 3,
+  trace_info = 4,
+  trace_change = 5
+};
 
 // It came from a client: it has an envelope, a sequence of its own, and an end that is journalled.
 constexpr bool is_accepted(RecordType type) {
-  return type == RecordType::spans || type == RecordType::trace_info;
+  return type == RecordType::spans || type == RecordType::trace_info ||
+         type == RecordType::trace_change;
 }
 RecordType type_of(const Record& record);
 

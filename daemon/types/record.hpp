@@ -16,8 +16,8 @@ struct Peer {
   bool operator==(const Peer&) const = default;
 };
 
-// What one request says about one trace, as it came through the door: spans, or the trace info of
-// an MLflow SDK.
+// What one request says about one trace, as it came through the door: spans, or what only an MLflow
+// SDK tells, the trace info or a change of the trace.
 struct TraceSlice {
   TraceId trace_id;
   std::uint32_t span_count = 0;
@@ -28,6 +28,8 @@ struct TraceSlice {
   // The JSON object `trace_info` of a StartTraceV3, checked by mlflow/rest/client_trace_info.hpp;
   // then there are no spans.
   std::string info;
+  // A change of a trace as JSON (mlflow/rest/trace_change.hpp); then there is nothing else.
+  std::string change;
   bool operator==(const TraceSlice&) const = default;
 };
 

@@ -287,7 +287,7 @@ void Intake::on_decoded(RequestId id, Result<SplitRequest> decoded) {
 void Intake::store_or_wait(RequestId id, Request& request, SplitRequest split) {
   std::size_t bytes = kRequestCost;
   for (const TraceSlice& slice : split.slices) {
-    bytes += slice.otlp.size() + slice.info.size() + kSliceCost;
+    bytes += slice.otlp.size() + slice.info.size() + slice.change.size() + kSliceCost;
     request.span_count += slice.span_count;
   }
   hold(request, bytes);

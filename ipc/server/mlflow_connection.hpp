@@ -3,16 +3,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "daemon/mlflow/rest/trace_change.hpp"
 #include "ipc/server/http_connection.hpp"
 #include "ipc/server/mlflow_door.hpp"
+#include "ipc/server/mlflow_request.hpp"
 #include "ipc/server/relay_mailbox.hpp"
 
 namespace tracelink {
 
 // A conversation with an MLflow SDK that takes the daemon for its tracking server
-// (docs/mlflow-sdk.md): spans and StartTraceV3 are stored, what the SDK asks for before each trace
-// is answered from what is known, all else is passed on to the tracking server as it is.
+// (docs/mlflow-sdk.md): spans, StartTraceV3 and changes of traces are stored, what the SDK asks for
+// before each trace is answered from what is known, and so is what it asks of a trace that the
+// server does not have yet. All else is passed on to the tracking server as it is.
 class MlflowConnection final : public OtlpHttpConnection {
  public:
   MlflowConnection(StreamSocket socket, Peer peer, ServerContext& context, MlflowDoor& door,
@@ -23,7 +27,16 @@ class MlflowConnection final : public OtlpHttpConnection {
   HttpReply reply_to_refused_peer(const Parser& parser) const override;
   std::string farewell() const override;
 
+  // What the tracking server says within three seconds.
+  struct Fetched {
+    int status = 0;  // 0: nothing, and `error` says why
+    std::string body;
+    Error error{ErrorCode::timeout, "no answer within 3 s"};
+  };
+
   Task<bool> send_text(Parser& parser, HttpReply reply);
+  Task<std::optional<HttpReply>> read_small_body(Parser& parser);
+  HttpReply invalid_request(const std::string& message);
   Task<bool> store_info(Parser& parser);
   Task<HttpReply> read_and_store_info(Parser& parser);
   Task<bool> tell_experiment(Parser& parser, ExperimentQuery query);
@@ -31,14 +44,22 @@ class MlflowConnection final : public OtlpHttpConnection {
   std::optional<HttpReply> known_experiment(const ExperimentQuery& query) const;
   void refresh_experiment(const Parser& parser, const ExperimentQuery& query);
 
+  Task<bool> store_change(Parser& parser);
+  Task<HttpReply> store_changes(const Parser& parser, std::vector<TraceChange> changes);
+  Task<std::string> known_assessment(const Parser& parser, TraceChange change);
+  Task<bool> tell_traces(Parser& parser, TraceRead read);
+  std::optional<HttpReply> queued_answer(const TraceRead& read) const;
+  Task<bool> are_delivered(std::vector<TraceId> traces);
+  Task<bool> is_delivered(TraceId trace, SteadyTime deadline);
+
   Task<bool> drop_spans_file(Parser& parser);
   Task<void> wait_for_spans(TraceId trace);
   Task<void> wait_for_delivery();
 
   Task<bool> pass_on(Parser& parser);
-  Task<bool> pass_when_visible(Parser& parser);
-  Task<std::shared_ptr<RelayMailbox>> ask_when_visible(const Parser& parser, TraceId trace,
-                                                       Relay::Id& id);
+  Task<bool> pass_whole(Parser& parser);
+  Task<bool> pass_when_delivered(Parser& parser);
+  Task<Fetched> fetch(RelayRequest request);
   Task<bool> send_no_room(Parser& parser);
   Task<bool> send_body(Parser& parser, Relay::Id id, const RelayMailbox& mailbox);
   Task<bool> pass_answer(Parser& parser, Relay::Id id, RelayMailbox& mailbox);

@@ -9,7 +9,7 @@
 #include "daemon/mlflow/knowledge/server_knowledge.hpp"
 #include "daemon/mlflow/rest/experiment.hpp"
 #include "daemon/types/ids.hpp"
-#include "ipc/server/stored_spans.hpp"
+#include "ipc/server/stored_traces.hpp"
 
 namespace tracelink {
 
@@ -18,12 +18,16 @@ namespace tracelink {
 struct MlflowDoor {
   Relay& relay;
   ServerKnowledge& knowledge;
-  const StoredSpans& stored_spans;
+  StoredTraces& stored;
   std::string server;  // its address, for messages
   // The version that the server said last to the daemon; empty: none yet.
   std::function<std::string()> current_version;
   // The experiment that the daemon is configured with, once its id is known.
   std::function<std::optional<Experiment>()> own_experiment;
+  // Waits until nothing of the trace is left here; false: later than that, or the server cannot be
+  // reached. `done` is called once, on any thread.
+  std::function<void(const TraceId&, SteadyTime deadline, std::function<void(bool)> done)>
+      await_delivery;
   // A client waits for the trace, or for all, to be at the server.
   std::function<void(const std::optional<TraceId>&)> hurry;
   // Everything that was stored before is at the server, or waiting does not bring it there.

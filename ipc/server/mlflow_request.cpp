@@ -7,6 +7,7 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/status.hpp>
 
+#include "daemon/mlflow/rest/trace_change.hpp"
 #include "daemon/text/hex.hpp"
 #include "daemon/text/json_text.hpp"
 #include "daemon/text/percent.hpp"
@@ -15,6 +16,10 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kExperimentById = "/api/2.0/mlflow/experiments/get";
+constexpr std::string_view kTraces = "/api/3.0/mlflow/traces/";
+constexpr std::string_view kAssessments = "/assessments/";
+constexpr std::string_view kTracePrefix = "tr-";
+constexpr std::size_t kTraceDigits = 32;
 constexpr std::string_view kExperimentByName = "/api/2.0/mlflow/experiments/get-by-name";
 // RFC 9110, section 7.6.1, and what libcurl writes itself.
 constexpr std::array<std::string_view, 11> kOfOneConnection = {"connection",
@@ -28,8 +33,6 @@ constexpr std::array<std::string_view, 11> kOfOneConnection = {"connection",
                                                                "upgrade",
                                                                "host",
                                                                "expect"};
-
-std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 
 bool is_name(std::string_view a, std::string_view b) {
   return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
@@ -50,7 +53,35 @@ bool is_listed(const HttpHeaders& headers, std::string_view name) {
   return false;
 }
 
+// Nothing unless that is all that the name is.
+std::optional<TraceId> trace_of_name(std::string_view name) {
+  if (name.size() != kTracePrefix.size() + kTraceDigits) return std::nullopt;
+  return named_trace(name);
+}
+
+std::string_view query_of(std::string_view target) {
+  return target.substr(std::min(path_of(target).size() + 1, target.size()));
+}
+
+// `name` may be there more than once.
+std::optional<std::vector<TraceId>> traces_in_query(std::string_view query, std::string_view name) {
+  std::vector<TraceId> traces;
+  while (!query.empty()) {
+    const std::string_view field = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(field.size() + 1, query.size()));
+    const auto value = query_parameter(field, name);
+    if (!value) continue;
+    const auto trace = trace_of_name(*value);
+    if (!trace) return std::nullopt;
+    traces.push_back(*trace);
+  }
+  if (traces.empty() || traces.size() > kMaxNamedTraces) return std::nullopt;
+  return traces;
+}
+
 }  // namespace
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 
 MlflowCall mlflow_call(std::string_view method, std::string_view target) {
   const std::string_view path = path_of(target);
@@ -61,30 +92,61 @@ MlflowCall mlflow_call(std::string_view method, std::string_view target) {
     return named_trace(path) ? MlflowCall::spans_file : MlflowCall::other;
   }
   if (method == "POST" && path == "/api/3.0/mlflow/traces/search") return MlflowCall::search;
+  if (is_trace_change(method, path)) return MlflowCall::change;
   if (method != "GET") return MlflowCall::other;
+  if (trace_read(target)) return MlflowCall::read;
   if (path == "/version") return MlflowCall::version;
   const bool is_experiment = path == kExperimentById || path == kExperimentByName;
   return is_experiment && experiment_query(target) ? MlflowCall::experiment : MlflowCall::other;
 }
 
 std::optional<ExperimentQuery> experiment_query(std::string_view target) {
-  const std::string_view path = path_of(target);
-  const std::string_view query = target.substr(std::min(path.size() + 1, target.size()));
-  const bool by_name = path == kExperimentByName;
-  auto value = query_parameter(query, by_name ? "experiment_name" : "experiment_id");
+  const bool by_name = path_of(target) == kExperimentByName;
+  auto value = query_parameter(query_of(target), by_name ? "experiment_name" : "experiment_id");
   if (!value || value->empty()) return std::nullopt;
   return ExperimentQuery{by_name, *std::move(value)};
 }
 
-std::optional<TraceId> named_trace(std::string_view text) {
-  constexpr std::string_view kPrefix = "tr-";
-  constexpr std::size_t kDigits = 32;
-  for (auto at = text.find(kPrefix); at != std::string_view::npos;
-       at = text.find(kPrefix, at + 1)) {
-    const auto bytes = parse_hex(text.substr(at + kPrefix.size(), kDigits));
-    if (const auto id = bytes ? TraceId::from_bytes(*bytes) : std::nullopt) return id;
+std::optional<TraceRead> trace_read(std::string_view target) {
+  std::string_view path = path_of(target);
+  if (!path.starts_with(kTraces)) return std::nullopt;
+  path.remove_prefix(kTraces.size());
+  TraceRead read;
+  std::optional<std::vector<TraceId>> traces;
+  if (path == "get") {
+    read.what = TraceRead::What::trace;
+    traces = traces_in_query(query_of(target), "trace_id");
+  } else if (path == "batchGet") {
+    read.what = TraceRead::What::traces;
+    traces = traces_in_query(query_of(target), "trace_ids");
+  } else if (const auto trace = trace_of_name(path.substr(0, path.find('/')))) {
+    traces = {*trace};
+    path.remove_prefix(kTracePrefix.size() + kTraceDigits);
+    if (!path.empty() && !path.starts_with(kAssessments)) return std::nullopt;
+    read.assessment_id = path.substr(std::min(kAssessments.size(), path.size()));
+    if (!path.empty()) read.what = TraceRead::What::assessment;
   }
-  return std::nullopt;
+  if (!traces) return std::nullopt;
+  read.traces = *std::move(traces);
+  return read;
+}
+
+std::vector<TraceId> named_traces(std::string_view text) {
+  std::vector<TraceId> traces;
+  for (auto at = text.find(kTracePrefix);
+       at != std::string_view::npos && traces.size() < kMaxNamedTraces;
+       at = text.find(kTracePrefix, at + 1)) {
+    const auto bytes = parse_hex(text.substr(at + kTracePrefix.size(), kTraceDigits));
+    const auto id = bytes ? TraceId::from_bytes(*bytes) : std::nullopt;
+    if (id && std::ranges::find(traces, *id) == traces.end()) traces.push_back(*id);
+  }
+  return traces;
+}
+
+std::optional<TraceId> named_trace(std::string_view text) {
+  const auto traces = named_traces(text);
+  if (traces.empty()) return std::nullopt;
+  return traces.front();
 }
 
 bool names_this_host(std::string_view host) {
@@ -115,6 +177,21 @@ HttpReply mlflow_error(int status, std::string_view error_code, std::string_view
   reply.body += ",\"message\":";
   append_json_string(reply.body, message);
   reply.body += "}";
+  return reply;
+}
+
+HttpReply answer_to(const TraceRead& read, const std::string& found) {
+  const bool is_part = read.what == TraceRead::What::assessment;
+  HttpReply reply;
+  if (read.what == TraceRead::What::traces) {
+    reply.body = "{\"traces\":[" + found + "]}";
+  } else if (!found.empty()) {
+    reply.body = (is_part ? "{\"assessment\":" : "{\"trace\":") + found + "}";
+  } else {
+    const std::string what = is_part ? "Assessment with ID '" + read.assessment_id
+                                     : "Trace with ID 'tr-" + read.traces.front().hex();
+    reply = mlflow_error(404, "RESOURCE_DOES_NOT_EXIST", what + "' not found.");
+  }
   return reply;
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/http/relay.hpp"
 #include "daemon/mlflow/knowledge/server_knowledge.hpp"
@@ -12,14 +13,39 @@
 namespace tracelink {
 
 // What an MLflow SDK asks for, as far as the daemon answers it itself.
-enum class MlflowCall { spans, start_trace, spans_file, version, experiment, search, other };
+enum class MlflowCall {
+  spans,
+  start_trace,
+  spans_file,
+  version,
+  experiment,
+  change,  // mlflow/rest/trace_change.hpp
+  read,
+  search,
+  other
+};
 
 MlflowCall mlflow_call(std::string_view method, std::string_view target);
 // Of MlflowCall::experiment; nothing without the parameter.
 std::optional<ExperimentQuery> experiment_query(std::string_view target);
 
-// The first trace that the text names, as tr- and 32 hex digits.
-std::optional<TraceId> named_trace(std::string_view text);
+// Traces, or one assessment of a trace, that an SDK wants to see.
+struct TraceRead {
+  enum class What { info, trace, traces, assessment } what = What::info;
+  std::vector<TraceId> traces;
+  std::string assessment_id;
+
+  bool with_spans() const { return what == What::trace || what == What::traces; }
+};
+// Of MlflowCall::read; nothing if a trace has another name than tr- and 32 hex digits.
+std::optional<TraceRead> trace_read(std::string_view target);
+
+// The traces that the text names, as tr- and 32 hex digits, each once; the first kMaxNamedTraces.
+inline constexpr std::size_t kMaxNamedTraces = 100;
+std::vector<TraceId> named_traces(std::string_view text);
+std::optional<TraceId> named_trace(std::string_view text);  // the first one
+
+std::string_view path_of(std::string_view target);  // without the query
 
 // Whether the Host header names this host. A page in a browser that has the daemon's address under
 // a name of its own would otherwise get past the server's own check of that header.
@@ -27,6 +53,9 @@ bool names_this_host(std::string_view host);
 
 // Headers without those that concern one connection alone; the length of the body is one of them.
 HttpHeaders end_to_end_headers(const HttpHeaders& headers);
+
+// MLflow's answer to it. `found`: the JSON of what is there, of several with commas between.
+HttpReply answer_to(const TraceRead& read, const std::string& found);
 
 // An answer as MLflow's servers word it, with the status that belongs to the code.
 HttpReply mlflow_error(int status, std::string_view error_code, std::string_view message);

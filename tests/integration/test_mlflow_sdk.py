@@ -12,6 +12,7 @@ from harness.mlflow_server import ADMIN, MlflowServer
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment, versions
 from harness.ports import free_port
 from harness.stored_trace import differences
+from harness.waiting import wait_until
 from test_differential import METADATA, SIZES, Trace, read, run_cases, run_directly
 
 SYNC = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false"}
@@ -100,6 +101,129 @@ def test_what_was_traced_while_the_server_was_away_is_all_there(make_server, fro
     daemon.wait_for_spans(accepted=spans_of(made), delivered=spans_of(made), queued=0)
     names = {model_id: "<model id>"}
     assert not (found := unexplained(read(server, made, names), read(server, direct, names))), "\n".join(found)
+
+
+CHANGES = 13  # that mlflow_changes.py asks for
+OWN_TAGS = ("tracelink.version", "mlflow.artifactLocation")
+
+
+def run_changes(version: str, halfway=lambda: None, **environment: str) -> dict:
+    process = subprocess.Popen(
+        [ENVIRONMENTS[version] / "bin/python", APPS / "mlflow_changes.py"],
+        env=clean_environment(GIT_PYTHON_REFRESH="quiet", MLFLOW_EXPERIMENT_NAME="support", MLFLOW_HTTP_REQUEST_MAX_RETRIES="1",
+                              MLFLOW_ENABLE_ASYNC_TRACE_LOGGING="false") | environment,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if process.stdout.readline() == "halfway\n":
+        halfway()
+    out, errors = process.communicate("\n", timeout=600)
+    assert process.returncode == 0, errors[-3000:]
+    return json.loads(out.splitlines()[-1])
+
+
+def trace_info(server: MlflowServer, trace_id: str) -> dict | None:
+    answer = requests.get(f"{server.uri}/api/3.0/mlflow/traces/{trace_id}", timeout=60)
+    assert answer.status_code in (200, 404), answer.text
+    return answer.json()["trace"]["trace_info"] if answer.ok else None
+
+
+def changed(server: MlflowServer, made: dict) -> dict:
+    """What a server has of the trace that changes, with words for what differs by run."""
+    info = trace_info(server, made["trace_id"])
+    assert info, f"{made['trace_id']} is not there"
+    for item in info["assessments"]:
+        assert item["create_time"] <= item["last_update_time"]
+        item["is_updated"] = item.pop("create_time") < item.pop("last_update_time")
+        if item["assessment_name"] != "inside":
+            assert item["assessment_id"] in made["ids"]
+        del item["assessment_id"]
+    text = json.dumps({"tags": {key: value for key, value in info["tags"].items() if key not in OWN_TAGS},
+                       "assessments": sorted(info["assessments"], key=lambda item: item["assessment_name"]),
+                       "deleted": trace_info(server, made["deleted"]) is None})
+    return json.loads(text.replace(made["trace_id"], "<trace id>"))
+
+
+def wait_for_changes(daemon: Daemon) -> None:
+    def reached():
+        sdk = daemon.status()["mlflow_sdk"]
+        return sdk if sdk["delivered_changes"] + sdk["dead_lettered_changes"] >= CHANGES else None
+    assert wait_until("the changes are delivered", reached, state=daemon.log_tail)["dead_lettered_changes"] == 0
+    daemon.wait_for_spans(queued=0)
+
+
+def variables_of(daemon: Daemon) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
+
+
+@pytest.mark.parametrize("version", versions("3.6.0", LATEST))
+def test_changes_end_as_those_that_the_sdk_makes_directly(make_server, front_of, version):
+    server = make_server(version)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    made = run_changes(version, **variables_of(daemon))
+    direct = run_changes(version, MLFLOW_TRACKING_URI=server.uri)
+    wait_for_changes(daemon)
+    assert daemon.status()["mlflow_sdk"]["accepted_changes"] == CHANGES
+    assert changed(server, made) == changed(server, direct)
+    seen = ("deletions", "updated", "spans", "assessments")
+    assert [made[key] for key in seen] == [direct[key] for key in seen], "the application sees its own changes"
+    assert made["tags"]["changed"] == "new" and "gone" not in made["tags"]
+
+
+@pytest.mark.parametrize("version", versions(OLDER, NEWEST))
+def test_changes_made_while_the_server_is_away_are_all_made(make_server, front_of, version):
+    """From before the application starts until it has ended; the daemon is killed halfway, and again when all is accepted."""
+    server = make_server(version)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    direct = run_changes(version, MLFLOW_TRACKING_URI=server.uri)
+    server.kill()
+
+    def kill_daemon():
+        daemon.sigkill()
+        daemon.start()
+    made = run_changes(version, kill_daemon, **variables_of(daemon))
+    daemon.sigkill()
+    daemon.start()
+    server.start()
+    wait_for_changes(daemon)
+    assert changed(server, made) == changed(server, direct)
+
+
+def test_a_queued_trace_is_read_as_it_was_sent(make_server, front_of):
+    server = make_server(NEWEST)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    direct = run_changes(NEWEST, MLFLOW_TRACKING_URI=server.uri)
+    server.kill()
+    made = run_changes(NEWEST, **variables_of(daemon))
+    for key in ("deletions", "updated", "spans", "assessments"):
+        assert made[key] == direct[key], key
+    assert made["tags"]["changed"] == "new" and "gone" not in made["tags"]
+    deleted = requests.get(f"{daemon.front}/api/3.0/mlflow/traces/{made['deleted']}", timeout=60)
+    assert (deleted.status_code, deleted.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_a_change_of_a_trace_that_the_server_does_not_know_is_a_dead_letter_that_says_so(make_server, front_of):
+    server = make_server(NEWEST)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    tags = f"{daemon.front}/api/2.0/mlflow/traces/tr-{'7' * 32}/tags"
+    assert requests.patch(tags, json={"key": "team", "value": "ml"}, timeout=60).json() == {}
+
+    def letters():
+        return daemon.tracelink("dead-letters", "ls", "--json").json()
+    letter = wait_until("there is a dead letter", letters)[0]
+    assert letter["reason"].startswith(f"the server refuses it: it does not know tr-{'7' * 32}, which was to be changed: ")
+    shown = daemon.tracelink("dead-letters", "show", letter["id"]).json()
+    assert shown["trace_change"] == {"kind": "set_tag", "body": {"key": "team", "value": "ml"}}
 
 
 def run_app(daemon: Daemon, version: str, **environment: str) -> dict:

@@ -129,9 +129,13 @@ Outcome FileDestination::add_line(const TraceDelivery& delivery, std::string& li
     return outcome;
   }
   const auto link = lookup_(delivery.link);
-  const nlohmann::ordered_json ours = {
+  nlohmann::ordered_json ours = {
       {"link", link && !link->empty() ? link_json(*link) : nlohmann::ordered_json(nullptr)},
       {"accepted_at", utc_iso(delivery.accepted_at)}};
+  if (delivery.mode == DeliveryMode::change) {
+    ours["trace_id"] = delivery.trace.info.trace_id.hex();
+    ours["change"] = nlohmann::ordered_json::parse(delivery.change, nullptr, false);
+  }
   lines += *json;
   lines.pop_back();  // the closing brace
   if (lines.back() != '{') lines += ',';

@@ -94,6 +94,8 @@ void MlflowDelivery::send_info(std::size_t index) {
   if (aborted_) {
     fail(index, *aborted_, true);
     info_finished();
+  } else if (delivery.mode == DeliveryMode::change) {
+    send_change(index);
   } else if (delivery.mode == DeliveryMode::spans_only) {
     info_finished();
   } else if (look_first(delivery)) {

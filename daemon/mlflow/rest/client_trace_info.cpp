@@ -30,15 +30,6 @@ std::uint64_t announced_spans(const Json& info) {
       std::max<std::int64_t>(number_at(parse_shallow(stats), "num_spans"), 0));
 }
 
-std::string derived_id(const std::string& trace, std::size_t index, const Json& assessment) {
-  const std::string text = trace + "/" + std::to_string(index) + "/" + to_text(assessment);
-  std::array<unsigned char, 32> digest{};
-  if (EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) {
-    std::abort();  // out of memory
-  }
-  return "a-" + to_hex({reinterpret_cast<const char*>(digest.data()), 16});
-}
-
 void name_assessments(Json& info) {
   const std::string trace = text_at(info, "trace_id");
   const auto assessments = info.find("assessments");
@@ -46,7 +37,8 @@ void name_assessments(Json& info) {
   for (std::size_t i = 0; i < assessments->size(); ++i) {
     Json& assessment = (*assessments)[i];
     if (!assessment.is_object() || !text_at(assessment, "assessment_id").empty()) continue;
-    assessment["assessment_id"] = derived_id(trace, i, assessment);
+    assessment["assessment_id"] =
+        derived_assessment_id(trace + "/" + std::to_string(i) + "/" + to_text(assessment));
   }
 }
 
@@ -112,6 +104,14 @@ Result<ClientTraceInfo> read_start_trace(std::string_view body) {
                          .json = to_text(info)};
 }
 
+std::string derived_assessment_id(std::string_view text) {
+  std::array<unsigned char, 32> digest{};
+  if (EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) {
+    std::abort();  // out of memory
+  }
+  return "a-" + to_hex({reinterpret_cast<const char*>(digest.data()), 16});
+}
+
 TraceSlice client_info_slice(ClientTraceInfo info) {
   TraceSlice slice;
   slice.trace_id = info.trace_id;
@@ -123,14 +123,22 @@ TraceSlice client_info_slice(ClientTraceInfo info) {
 std::string start_trace_answer(const ClientTraceInfo& info, const std::string& artifact_root,
                                bool has_spans) {
   Json told = parse_shallow(info.json);
-  Json& tags = told["tags"];
-  if (!tags.is_object()) tags = Json::object();
-  tags["mlflow.artifactLocation"] =
-      artifact_root + "/traces/" + trace_name(info.trace_id) + "/artifacts";
-  if (has_spans) tags["mlflow.trace.spansLocation"] = "TRACKING_STORE";
+  tell_location(told, artifact_root, has_spans);
   Json answer;
   answer["trace"]["trace_info"] = std::move(told);
   return to_text(answer);
+}
+
+void tell_location(Json& info, const std::string& artifact_root, bool has_spans) {
+  Json& tags = info["tags"];
+  if (!tags.is_object()) tags = Json::object();
+  tags["mlflow.artifactLocation"] =
+      artifact_root + "/traces/" + text_at(info, "trace_id") + "/artifacts";
+  if (has_spans) tags["mlflow.trace.spansLocation"] = "TRACKING_STORE";
+}
+
+std::string experiment_of_client_info(std::string_view json) {
+  return experiment_of(parse_shallow(json));
 }
 
 std::string model_of_client_info(std::string_view json) {

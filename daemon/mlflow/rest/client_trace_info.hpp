@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "daemon/base/result.hpp"
 #include "daemon/mlflow/trace/trace_info.hpp"
 #include "daemon/types/ids.hpp"
@@ -25,12 +27,21 @@ struct ClientTraceInfo {
 // `body`: of StartTraceV3. Error: `invalid`, what of it cannot be kept.
 Result<ClientTraceInfo> read_start_trace(std::string_view body);
 
+// The id of an assessment that has none: the same for the same text.
+std::string derived_assessment_id(std::string_view text);
+
 TraceSlice client_info_slice(ClientTraceInfo info);
 
 // MLflow's answer to it. `artifact_root`: the experiment's artifact_location. Without `has_spans`
 // the SDK uploads the spans once more, as traces.json.
 std::string start_trace_answer(const ClientTraceInfo& info, const std::string& artifact_root,
                                bool has_spans);
+
+// What the server adds to the tags of an info: where its artifacts are, and its spans.
+void tell_location(nlohmann::ordered_json& info, const std::string& artifact_root, bool has_spans);
+
+// `json`: ClientTraceInfo::json.
+std::string experiment_of_client_info(std::string_view json);
 
 // The model that the application chose by set_active_model() or its variable; empty: none.
 // `json`: ClientTraceInfo::json.

@@ -110,4 +110,8 @@ inline constexpr std::string_view kNamedModelFailed =
     "another one by mlflow.modelName or mlflow.modelId where the application sets it (resource or "
     "root span); 'tracelink models relink OLD NEW' moves the traces that are kept.";
 
+inline constexpr std::string_view kChangedTraceUnknown =
+    "The trace was deleted on the server, never came here, or is a dead letter itself: replay that "
+    "one first, then this change.";
+
 }  // namespace tracelink::remedy

@@ -19,6 +19,7 @@
 #include "daemon/mlflow/rest/logged_model.hpp"
 #include "daemon/mlflow/rest/queries.hpp"
 #include "daemon/mlflow/rest/stored_trace.hpp"
+#include "daemon/mlflow/rest/trace_change.hpp"
 #include "daemon/mlflow/trace/trace_info.hpp"
 
 namespace tracelink {
@@ -130,6 +131,11 @@ class TrackingClient {
   // As `x-mlflow-run-id` on /v1/traces does, and with an answer.
   void link_to_run(TraceId trace_id, const std::string& run_id,
                    AnswerHandler<std::monostate> handler);
+  // A tag that is to go and is not there is a success. Failures of a trace that the server does not
+  // know look as any other (docs/mlflow-servers.md#changes-of-a-trace).
+  void change_trace(const TraceChange& change, AnswerHandler<std::monostate> handler);
+  void has_assessment(TraceId trace_id, const std::string& assessment_id,
+                      AnswerHandler<bool> handler);
   // POST /v1/traces: below the static prefix or, as older servers have it, at the root.
   void post_spans(std::string experiment_id, std::string otlp,
                   AnswerHandler<std::monostate> handler);

@@ -142,6 +142,29 @@ void TrackingClient::link_to_run(TraceId trace_id, const std::string& run_id,
        });
 }
 
+void TrackingClient::change_trace(const TraceChange& change,
+                                  AnswerHandler<std::monostate> handler) {
+  const bool is_deletion = change.kind == TraceChange::Kind::delete_tag;
+  const ChangeRequest asked = request_of(change);
+  send(request(asked.method, asked.path, asked.body),
+       [is_deletion, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         if (is_deletion && is_unknown_resource(answer)) return handler(std::monostate{});
+         handler(read_nothing(Operation::end_trace, answer));
+       });
+}
+
+void TrackingClient::has_assessment(TraceId trace_id, const std::string& assessment_id,
+                                    AnswerHandler<bool> handler) {
+  const std::string path = "/api/3.0/mlflow/traces/" + trace_name(trace_id) + "/assessments/";
+  send(request("GET", path + percent_encode(assessment_id)),
+       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         if (is_unknown_resource(answer)) return handler(false);
+         const auto json = read_json(Operation::get_trace, answer);
+         if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
+         handler(member(std::get<Json>(json), "assessment").is_object());
+       });
+}
+
 void TrackingClient::post_spans(std::string experiment_id, std::string otlp,
                                 AnswerHandler<std::monostate> handler) {
   if (experiment_id.empty()) std::abort();

@@ -123,6 +123,21 @@ TEST_F(DeadLetterCommandsTest, AnInfoAloneIsReplayedAndRemoved) {
   EXPECT_EQ(queue->stats().dropped_removed, 0u);
 }
 
+TEST_F(DeadLetterCommandsTest, AChangeAloneIsReplayed) {
+  const std::string id = dead_info(1);
+  const std::string change = R"({"kind":"set_tag","body":{"key":"a","value":"b"}})";
+  edit(id, [&](Json& json) {
+    json.erase("trace_info");
+    json["trace_change"] = Json::parse(change);
+  });
+  ASSERT_TRUE(commands->replay(id));
+  const auto records = drain();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].record.slice.trace_id, trace_id(1));
+  EXPECT_EQ(records[0].record.slice.change, change);
+  EXPECT_EQ(store->list_json()->json, "[]");
+}
+
 TEST_F(DeadLetterCommandsTest, AnInfoOfAnotherTraceIsNotReplayed) {
   const std::string id = dead_info(1);
   edit(id, [](Json& json) { json["trace_info"]["trace_id"] = "tr-" + std::string(32, '7'); });

@@ -289,7 +289,7 @@ class AssemblerOfLargeTracesTest : public AssemblerTest {
     stored.position = {1, sequence_};
     stored.record.accepted_at = clock.wall();
     stored.record.link = link_of('a');
-    stored.record.slice = {trace_id(1), 1, root, std::string(100, 'x'), {}};
+    stored.record.slice = {trace_id(1), 1, root, std::string(100, 'x'), {}, {}};
     large.add(stored, known, {.link = link_of('a')});
   }
   static std::vector<std::uint64_t> offsets(const TraceWork& work) {
@@ -360,7 +360,7 @@ TEST_F(AssemblerOfLargeTracesTest, APieceThatComesBackMeetsTheRest) {
 TEST_F(AssemblerOfLargeTracesTest, OneRecordThatIsLargerGoesAlone) {
   Assembler small{{.max_trace_bytes = 10}, clock};
   StoredRecord stored;
-  stored.record.slice = {trace_id(1), 1, true, std::string(100, 'x'), {}};
+  stored.record.slice = {trace_id(1), 1, true, std::string(100, 'x'), {}, {}};
   small.add(stored, std::nullopt, {});
   const auto works = small.take_ready(true);
   ASSERT_EQ(works.size(), 1u);
@@ -378,7 +378,7 @@ TEST_F(AssemblerOfLargeTracesTest, ManySmallAttributesTakeMoreThanTheirBytes) {
     otlp = outer;
   }
   StoredRecord stored;
-  stored.record.slice = {trace_id(1), 1, true, otlp, {}};
+  stored.record.slice = {trace_id(1), 1, true, otlp, {}, {}};
   large.add(stored, std::nullopt, {});
   const auto works = large.take_ready(true);
   ASSERT_EQ(works.size(), 1u);

@@ -40,8 +40,39 @@ TEST(MlflowRequest, FindsTheTraceThatIsMeant) {
   const std::string id(32, 'a');
   EXPECT_EQ(named_trace("/traces/tr-" + id + "/tags")->hex(), id);
   EXPECT_EQ(named_trace("tr-x tr-" + id)->hex(), id);
+  const std::string other(32, 'b');
+  const auto both = named_traces("tr-" + other + ",tr-" + id + ",tr-" + other);
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_EQ(both[0].hex(), other);
   EXPECT_FALSE(named_trace("tr-" + id.substr(1)));
   EXPECT_FALSE(named_trace(""));
+}
+
+TEST(MlflowRequest, ReadsWhichTracesAreToBeShown) {
+  using What = TraceRead::What;
+  const std::string a = "tr-" + std::string(32, 'a');
+  const std::string b = "tr-" + std::string(32, 'b');
+  const std::string root = "/api/3.0/mlflow/traces/";
+  const auto what = [](const std::string& target) { return trace_read(target)->what; };
+  EXPECT_EQ(what(root + a + "?trace_id=" + a), What::info);
+  EXPECT_EQ(what(root + "get?trace_id=" + a + "&allow_partial=False"), What::trace);
+  const auto batch = trace_read(root + "batchGet?trace_ids=" + a + "&trace_ids=" + b);
+  ASSERT_TRUE(batch);
+  EXPECT_EQ(batch->what, What::traces);
+  ASSERT_EQ(batch->traces.size(), 2u);
+  EXPECT_EQ("tr-" + batch->traces[1].hex(), b);
+  const auto part = trace_read(root + a + "/assessments/a-1");
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->what, What::assessment);
+  EXPECT_EQ(part->assessment_id, "a-1");
+  for (const std::string& other :
+       {root, root + "get", root + "batchGet?trace_ids=x", root + a + "/tags",
+        root + "get?trace_id=" + a + "x", "/api/2.0/mlflow/traces/" + a}) {
+    EXPECT_FALSE(trace_read(other)) << other;
+  }
+  EXPECT_EQ(mlflow_call("GET", root + a), MlflowCall::read);
+  EXPECT_EQ(mlflow_call("PATCH", "/api/2.0/mlflow/traces/" + a + "/tags"), MlflowCall::change);
+  EXPECT_EQ(mlflow_call("POST", root + a + "/assessments"), MlflowCall::change);
 }
 
 TEST(MlflowRequest, KnowsTheNamesOfThisHost) {

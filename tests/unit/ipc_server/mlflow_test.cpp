@@ -1,6 +1,8 @@
 #include <atomic>
 
+#include "daemon/codec/split_request.hpp"
 #include "daemon/http/curl_relay.hpp"
+#include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/text/hex.hpp"
 #include "tests/support/fake_file_system.hpp"
 #include "tests/support/http_imposter.hpp"
@@ -49,10 +51,15 @@ class MlflowServerTest : public ServerTest {
     options.mlflow = std::make_shared<MlflowDoor>(
         MlflowDoor{.relay = *relay,
                    .knowledge = knowledge,
-                   .stored_spans = stored_spans,
+                   .stored = stored,
                    .server = uri,
                    .current_version = [this] { return version; },
                    .own_experiment = [this] { return own; },
+                   .await_delivery =
+                       [this](const TraceId&, SteadyTime, const std::function<void(bool)>& done) {
+                         ++awaited;
+                         done(is_delivered);
+                       },
                    .hurry = [this](const std::optional<TraceId>&) { ++hurried; },
                    .all_delivered = [this](SteadyTime) { return hurried >= 2; }});
     start();
@@ -83,10 +90,33 @@ class MlflowServerTest : public ServerTest {
            R"("{\"num_spans\": )" + std::to_string(spans) + R"(}"})" + more + "}}}";
   }
 
+  void store_spans(std::uint32_t count) {
+    TraceSlice slice;
+    slice.trace_id = *TraceId::from_bytes(*parse_hex(kTrace));
+    slice.span_count = count;
+    stored.add(std::move(slice));
+  }
+  // What the SDK has told of the trace: an info, and one span.
+  void store_trace() {
+    auto split = split_request(one_span(1), SplitLimits{});
+    ASSERT_TRUE(split);
+    TraceSlice spans = std::move(split->slices.front());
+    auto info = read_start_trace(trace_info(1));
+    ASSERT_TRUE(info);
+    info->trace_id = spans.trace_id;
+    stored_trace = spans.trace_id;
+    stored.add(std::move(spans));
+    stored.add(client_info_slice(*std::move(info)));
+  }
+  std::string stored_name() const { return "tr-" + stored_trace.hex(); }
+
+  TraceId stored_trace;
   HttpImposter tracking;
   FakeFileSystem fs;
   ServerKnowledge knowledge{fs, "/state/server.json", "http://mlflow", [] {}};
-  StoredSpans stored_spans;
+  StoredTraces stored;
+  std::atomic<bool> is_delivered = false;
+  std::atomic<int> awaited = 0;
   std::string version;
   std::optional<Experiment> own;
   int hurried = 0;  // of the io thread, as long as that runs
@@ -95,7 +125,7 @@ class MlflowServerTest : public ServerTest {
 
 TEST_F(MlflowServerTest, StoresATraceInfoAndAnswersAsMlflowDoes) {
   start_in_front();
-  stored_spans.add(*TraceId::from_bytes(*parse_hex(kTrace)), 2, {});
+  store_spans(2);
   RawClient client = connect_mlflow();
   for (int n = 0; n < 2; ++n) {
     client.send(request("POST", "/api/3.0/mlflow/traces", "", trace_info(2)));
@@ -115,7 +145,7 @@ TEST_F(MlflowServerTest, StoresATraceInfoAndAnswersAsMlflowDoes) {
 
 TEST_F(MlflowServerTest, SaysWhichSpansAreMissing) {
   start_in_front();
-  stored_spans.add(*TraceId::from_bytes(*parse_hex(kTrace)), 1, {});
+  store_spans(1);
   const Answer answer = ask(request("POST", "/api/3.0/mlflow/traces", "", trace_info(2)));
   EXPECT_TRUE(answer.has("200 OK"));
   EXPECT_FALSE(answer.says("TRACKING_STORE"));
@@ -242,25 +272,116 @@ TEST_F(MlflowServerTest, PassesChunkedBodies) {
   EXPECT_EQ(tracking.requests().at(0).body, "abcde");
 }
 
-TEST_F(MlflowServerTest, WhatIsAskedOfATraceWaitsUntilTheServerHasIt) {
-  std::atomic<int> asked = 0;
-  tracking.follow([&](const HttpImposter::Request&) {
-    return ++asked < 3 ? HttpImposter::Reply{.status = 404, .body = "unknown"}
-                       : HttpImposter::Reply{.body = "here"};
-  });
+TEST_F(MlflowServerTest, StoresAChangeAndAnswersAsMlflowDoes) {
   start_in_front();
-  stored_spans.add(*TraceId::from_bytes(*parse_hex(kTrace)), 1, SystemClock().steady());
   const std::string trace = std::string("tr-") + kTrace;
-  const Answer found = ask(request("GET", "/api/3.0/mlflow/traces/" + trace));
-  EXPECT_EQ(found.body, "here");
-  EXPECT_EQ(asked, 3);
-  asked = 1;
-  const std::string change = R"({"trace_id":")" + trace + "\"}";
-  EXPECT_EQ(ask(request("POST", "/api/2.0/mlflow/traces/link-prompts", "", change)).body, "here");
-  EXPECT_EQ(tracking.requests().back().body, change);
-  asked = 0;
-  const Answer other = ask(request("GET", "/api/3.0/mlflow/traces/tr-" + std::string(32, 'a')));
-  EXPECT_EQ(other.body, "unknown") << "it was not stored here";
+  const std::string assessments = "/api/3.0/mlflow/traces/" + trace + "/assessments";
+  const std::string good = R"({"assessment":{"assessment_name":"good","feedback":{"value":true}}})";
+  const Answer tag = ask(request("PATCH", "/api/2.0/mlflow/traces/" + trace + "/tags", "",
+                                 R"({"key":"team","value":"ml"})"));
+  EXPECT_TRUE(tag.has("200 OK")) << tag.head << tag.body;
+  EXPECT_EQ(tag.body, "{}");
+  const Answer created = ask(request("POST", assessments, "", good));
+  EXPECT_TRUE(created.says("\"assessment_id\":\"a-")) << created.body;
+  const auto sent = sink().wait_for(2);
+  EXPECT_EQ(sent[0].slices.at(0).trace_id.hex(), kTrace);
+  EXPECT_EQ(sent[0].slices.at(0).change,
+            R"({"kind":"set_tag","body":{"key":"team","value":"ml"}})");
+  EXPECT_TRUE(sent[1].slices.at(0).change.starts_with(R"({"kind":"create_assessment")"));
+  EXPECT_EQ(stats().accepted_changes, 2u);
+  EXPECT_TRUE(tracking.requests().empty()) << "the server is not asked";
+  const Answer wrong = ask(request("POST", assessments, "", "{}"));
+  EXPECT_TRUE(wrong.has("400"));
+  EXPECT_TRUE(wrong.says("the body has no assessment")) << wrong.body;
+}
+
+TEST_F(MlflowServerTest, StoresOneDeletionForEachTrace) {
+  start_alone();
+  const std::string a = "tr-" + std::string(32, 'a');
+  const std::string b = "tr-" + std::string(32, 'b');
+  const Answer answer =
+      ask(request("POST", "/api/2.0/mlflow/traces/delete-traces", "",
+                  R"({"experiment_id":"12","request_ids":[")" + a + R"(",")" + b + "\"]}"));
+  EXPECT_EQ(answer.body, R"({"traces_deleted":2})");
+  EXPECT_EQ(sink().wait_for(1).front().slices.size(), 2u);
+}
+
+TEST_F(MlflowServerTest, PassesADeletionByTimeBehindWhatWasStored) {
+  start_in_front();
+  const std::string body = R"({"experiment_id":"12","max_timestamp_millis":5})";
+  EXPECT_TRUE(ask(request("POST", "/api/2.0/mlflow/traces/delete-traces", "", body)).has("200 OK"));
+  EXPECT_EQ(tracking.requests().at(0).body, body);
+  EXPECT_EQ(on_io([this] { return hurried; }), 2);
+  EXPECT_TRUE(sink().requests().empty());
+}
+
+TEST_F(MlflowServerTest, AnUpdatedAssessmentIsToldWholeIfTheServerKnowsIt) {
+  tracking.answer_with({.body = R"({"assessment":{"assessment_name":"good","rationale":"old"}})"});
+  start_in_front();
+  const std::string path = std::string("/api/3.0/mlflow/traces/tr-") + kTrace + "/assessments/a-1";
+  const Answer answer =
+      ask(request("PATCH", path, "Authorization: Bearer own\r\n",
+                  R"({"assessment":{"rationale":"new"},"update_mask":"rationale"})"));
+  EXPECT_TRUE(answer.says(R"("assessment_name":"good","rationale":"new")")) << answer.body;
+  EXPECT_EQ(tracking.requests().at(0).method + " " + tracking.requests().at(0).target,
+            "GET " + path);
+  EXPECT_EQ(tracking.requests().at(0).headers.at("authorization"), "Bearer own");
+  EXPECT_EQ(sink().wait_for(1).size(), 1u);
+}
+
+TEST_F(MlflowServerTest, ATraceThatTheServerHasIsAskedOfTheServer) {
+  tracking.answer_with({.body = "there"});
+  start_in_front();
+  store_trace();
+  is_delivered = true;
+  EXPECT_EQ(ask(request("GET", "/api/3.0/mlflow/traces/" + stored_name())).body, "there");
+  EXPECT_EQ(awaited, 1);
+  const std::string link = R"({"trace_ids":[")" + stored_name() + "\"]}";
+  EXPECT_EQ(ask(request("POST", "/api/2.0/mlflow/traces/link-to-run", "", link)).body, "there");
+  EXPECT_EQ(tracking.requests().back().body, link);
+  EXPECT_EQ(awaited, 2);
+  EXPECT_EQ(ask(request("GET", "/api/3.0/mlflow/traces/tr-" + std::string(32, 'a'))).body, "there");
+  EXPECT_EQ(awaited, 2) << "it was not stored here";
+}
+
+TEST_F(MlflowServerTest, ATraceThatTheServerDoesNotHaveIsToldFromHere) {
+  start_in_front();
+  store_trace();
+  const std::string root = "/api/3.0/mlflow/traces/";
+  const Answer info = ask(request("GET", root + stored_name()));
+  EXPECT_TRUE(info.says(R"({"trace":{"trace_info":{"trace_id":"tr-)")) << info.body;
+  EXPECT_TRUE(info.says("TRACKING_STORE"));
+  EXPECT_FALSE(info.says("\"spans\""));
+  const Answer whole = ask(request("GET", root + "get?trace_id=" + stored_name()));
+  EXPECT_TRUE(whole.says("\"spans\":[{")) << whole.body;
+  const Answer batch = ask(request("GET", root + "batchGet?trace_ids=" + stored_name()));
+  EXPECT_TRUE(batch.body.starts_with(R"({"traces":[{"trace_info")")) << batch.body;
+  EXPECT_TRUE(tracking.requests().empty());
+  TraceSlice feedback;
+  feedback.trace_id = stored_trace;
+  feedback.change =
+      R"({"kind":"create_assessment","assessment_id":"a-1","body":{"assessment":{"assessment_id":"a-1"}}})";
+  stored.add(std::move(feedback));
+  const std::string assessments = root + stored_name() + "/assessments/";
+  EXPECT_EQ(ask(request("GET", assessments + "a-1")).body,
+            R"({"assessment":{"assessment_id":"a-1"}})");
+  EXPECT_TRUE(ask(request("GET", assessments + "a-2")).has("404"));
+  EXPECT_TRUE(tracking.requests().empty());
+  TraceSlice deletion;
+  deletion.trace_id = stored_trace;
+  deletion.change = R"({"kind":"delete_trace","body":{}})";
+  stored.add(std::move(deletion));
+  const Answer gone = ask(request("GET", root + stored_name()));
+  EXPECT_TRUE(gone.has("404")) << gone.head;
+  EXPECT_TRUE(gone.says("RESOURCE_DOES_NOT_EXIST"));
+}
+
+TEST_F(MlflowServerTest, ATraceOfWhichOnlySpansAreHereIsAskedOfTheServer) {
+  tracking.answer_with({.body = "there"});
+  start_in_front();
+  store_spans(1);
+  const std::string path = std::string("/api/3.0/mlflow/traces/tr-") + kTrace;
+  EXPECT_EQ(ask(request("GET", path)).body, "there");
 }
 
 TEST_F(MlflowServerTest, ASearchWaitsForWhatWasWrittenBefore) {
@@ -272,7 +393,7 @@ TEST_F(MlflowServerTest, ASearchWaitsForWhatWasWrittenBefore) {
 
 TEST_F(MlflowServerTest, AFileOfSpansThatAreHereIsDropped) {
   start_in_front();
-  stored_spans.add(*TraceId::from_bytes(*parse_hex(kTrace)), 1, {});
+  store_spans(1);
   const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-");
   const Answer dropped =
       ask(request("PUT", path + kTrace + "/artifacts/traces.json", "", R"({"spans":[]})"));

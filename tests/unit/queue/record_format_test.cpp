@@ -51,13 +51,13 @@ Record worked_example() {
   return record;
 }
 
-constexpr std::string_view kHeaderOfVersion3 =
-    "544c5345474d4e54 0300000040100000\n"
+constexpr std::string_view kHeaderOfVersion4 =
+    "544c5345474d4e54 0400000040100000\n"
     "0100000000000000 0100000000000000\n"
     "00002a36fe9c9717 0000000000000000\n"
-    "ffeeddccbbaa9988 000000002e895838";
+    "ffeeddccbbaa9988 000000006bdd644b";
 
-constexpr std::string_view kRecordsOfVersion3 =
+constexpr std::string_view kRecordsOfVersion4 =
     "544c5243a1985693 2ff15b3147000000\n"
     "0100000002000000 0100000000000000\n"
     "0000000000000000 4010000000000000\n"
@@ -73,9 +73,25 @@ constexpr std::string_view kRecordsOfVersion3 =
     "7800000000000000 00002a36fe9c9717\n"
     "4010000000000000";
 
-constexpr std::string_view kInfoOfVersion3 =
+constexpr std::string_view kInfoOfVersion4 =
     "544c5243572999da d2d8777b4b000000\n"
     "0400000000000000 0100000000000000\n"
+    "0000000000000000 4010000000000000\n"
+    "00002a36fe9c9717 2a000000e8030000\n"
+    "e903000000000000 0102030405060708\n"
+    "090a0b0c0d0e0f10 0000000000000000\n"
+    "0000000000000000 0200010000000000\n"
+    "31327b2261223a22 31227d0000000000\n"
+    "544c52432059bcfe 77c907d130000000\n"
+    "0300000000000000 0200000000000000\n"
+    "0000000000000000 c010000000000000\n"
+    "0100000000000000 0000000000000000\n"
+    "0000000000000000 8000000000000000\n"
+    "00002a36fe9c9717 4010000000000000";
+
+constexpr std::string_view kChangeOfVersion4 =
+    "544c52439cf93fe7 d2d8777b4b000000\n"
+    "0500000000000000 0100000000000000\n"
     "0000000000000000 4010000000000000\n"
     "00002a36fe9c9717 2a000000e8030000\n"
     "e903000000000000 0102030405060708\n"
@@ -119,47 +135,64 @@ TEST(QueueFormat, PinsTheBytesOfASegment) {
   queue.close();
   const auto bytes = queue.fs.content(queue.segment_path(0));
   const auto header = bytes.substr(0, kHeaderCopyBytes);
-  EXPECT_EQ(hex(header), kHeaderOfVersion3);
+  EXPECT_EQ(hex(header), kHeaderOfVersion4);
   EXPECT_EQ(bytes.substr(kHeaderCopyBytes, kHeaderCopyOffset - kHeaderCopyBytes),
             std::string(kHeaderCopyOffset - kHeaderCopyBytes, '\0'));
   EXPECT_EQ(bytes.substr(kHeaderCopyOffset, kHeaderCopyBytes), header);
-  EXPECT_EQ(hex(std::string_view(bytes).substr(kSegmentHeaderBytes)), kRecordsOfVersion3);
+  EXPECT_EQ(hex(std::string_view(bytes).substr(kSegmentHeaderBytes)), kRecordsOfVersion4);
 }
 
-// The same for the info of a trace.
-TEST(QueueFormat, PinsTheBytesOfATraceInfo) {
+// The bytes of the records of a queue that got `record` and was closed.
+std::string written(const Record& record) {
   QueueHarness queue;
   FixedRandomSource secret(0x8899aabbccddeeff);
   auto opened = Queue::open(queue.options, queue.fs, queue.clock, secret);
-  ASSERT_TRUE(opened);
+  EXPECT_TRUE(opened);
   queue.queue = *std::move(opened);
   queue.queue->start();
+  EXPECT_TRUE(queue.append(record));
+  queue.close();
+  return queue.fs.content(queue.segment_path(0)).substr(kSegmentHeaderBytes);
+}
+
+Record without_spans() {
   Record record = worked_example();
   record.slice.span_count = 0;
   record.slice.otlp.clear();
-  record.slice.info = R"({"a":"1"})";
-  ASSERT_TRUE(queue.append(record));
-  queue.close();
-  const auto bytes = queue.fs.content(queue.segment_path(0));
-  EXPECT_EQ(hex(std::string_view(bytes).substr(kSegmentHeaderBytes)), kInfoOfVersion3);
+  return record;
 }
 
-// A queue of version 2, whose records are those of version 3, is read and never appended to.
-TEST(QueueFormat, ReadsASegmentOfVersion2) {
-  const SegmentHeader header{.version = 2,
-                             .segment_id = 1,
-                             .first_sequence = 1,
-                             .created_at = WallTime(std::chrono::seconds(1'700'000'000)),
-                             .secret = 0x8899aabbccddeeff};
-  QueueHarness queue;
-  queue.fs.set_content("/state/queue/0000000000000001.segment",
-                       encode_segment_header(header) + bytes_of_hex(kRecordsOfVersion3));
-  queue.open();
-  const auto all = queue.drain();
-  ASSERT_EQ(all.size(), 1u);
-  EXPECT_EQ(all[0].record, worked_example());
-  ASSERT_TRUE(queue.append(QueueHarness::record(2)));
-  EXPECT_EQ(queue.files(".segment").size(), 2u);
+// The same for the info of a trace, and for a change of one.
+TEST(QueueFormat, PinsTheBytesOfATraceInfo) {
+  Record record = without_spans();
+  record.slice.info = R"({"a":"1"})";
+  EXPECT_EQ(hex(written(record)), kInfoOfVersion4);
+}
+
+TEST(QueueFormat, PinsTheBytesOfATraceChange) {
+  Record record = without_spans();
+  record.slice.change = R"({"a":"1"})";
+  EXPECT_EQ(hex(written(record)), kChangeOfVersion4);
+}
+
+// Queues of versions 2 and 3, whose records are those of version 4, are read and never appended to.
+TEST(QueueFormat, ReadsSegmentsOfVersions2And3) {
+  for (const std::uint32_t version : {2u, 3u}) {
+    const SegmentHeader header{.version = version,
+                               .segment_id = 1,
+                               .first_sequence = 1,
+                               .created_at = WallTime(std::chrono::seconds(1'700'000'000)),
+                               .secret = 0x8899aabbccddeeff};
+    QueueHarness queue;
+    queue.fs.set_content("/state/queue/0000000000000001.segment",
+                         encode_segment_header(header) + bytes_of_hex(kRecordsOfVersion4));
+    queue.open();
+    const auto all = queue.drain();
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].record, worked_example());
+    ASSERT_TRUE(queue.append(QueueHarness::record(2)));
+    EXPECT_EQ(queue.files(".segment").size(), 2u);
+  }
 }
 
 // What version 1 wrote for the same record.

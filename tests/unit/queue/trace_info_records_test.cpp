@@ -2,7 +2,7 @@
 
 #include "tests/support/queue_harness.hpp"
 
-// Records without spans: the infos of traces.
+// Records without spans: the infos and the changes of traces.
 namespace tracelink {
 namespace {
 
@@ -33,6 +33,22 @@ TEST_F(TraceInfoRecordsTest, KeepTheirPlaceAmongSpansAndCountAsNone) {
   EXPECT_EQ(queue->read(all[1].position)->record, info(1));
   EXPECT_EQ(queue->stats().accepted, record(0).slice.span_count + record(2).slice.span_count);
   EXPECT_EQ(queue->stats().queued_records, 3u);
+}
+
+TEST_F(TraceInfoRecordsTest, AChangeIsOneToo) {
+  Record change = info(1);
+  change.slice.change = std::exchange(change.slice.info, {});
+  change.slice.root_seen = false;
+  open();
+  must_append(0, 1);
+  ASSERT_TRUE(append(change));
+  crash(FakeFileSystem::Crash::lose_unsynced);
+  open();
+  const auto all = drain();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[1].record, change);
+  EXPECT_EQ(queue->stats().accepted, record(0).slice.span_count);
+  EXPECT_EQ(queue->stats().queued_records, 2u);
 }
 
 TEST_F(TraceInfoRecordsTest, ASegmentStaysUntilTheyAreDone) {

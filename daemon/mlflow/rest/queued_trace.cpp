@@ -1,0 +1,108 @@
+#include "daemon/mlflow/rest/queued_trace.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "daemon/codec/otlp_json.hpp"
+#include "daemon/mlflow/rest/client_trace_info.hpp"
+#include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/rest/trace_change.hpp"
+#include "daemon/mlflow/trace/trace_info.hpp"
+#include "daemon/text/base64.hpp"
+#include "daemon/text/hex.hpp"
+
+namespace tracelink {
+namespace {
+
+const TraceSlice* last_info(const std::vector<TraceSlice>& slices) {
+  const auto found = std::find_if(slices.rbegin(), slices.rend(),
+                                  [](const TraceSlice& slice) { return !slice.info.empty(); });
+  return found == slices.rend() ? nullptr : &*found;
+}
+
+// OTLP's JSON has ids in hex, protobuf's has bytes in base64, which is what SDKs parse.
+void write_ids_as_bytes(Json& of) {
+  for (const char* key : {"traceId", "spanId", "parentSpanId"}) {
+    const auto id = of.find(key);
+    if (id == of.end() || !id->is_string()) continue;
+    if (const auto bytes = parse_hex(id->get<std::string>())) *id = base64(*bytes);
+  }
+}
+
+void add_spans(const Json& otlp, Json& spans) {
+  for (const Json& resource : member(otlp, "resourceSpans")) {
+    for (const Json& scope : member(resource, "scopeSpans")) {
+      for (Json span : member(scope, "spans")) {
+        write_ids_as_bytes(span);
+        if (const auto links = span.find("links"); links != span.end()) {
+          for (Json& link : *links) write_ids_as_bytes(link);
+        }
+        spans.push_back(std::move(span));
+      }
+    }
+  }
+}
+
+std::optional<std::string> spans_of(const TraceId& id, const std::vector<TraceSlice>& slices) {
+  std::vector<std::string_view> stored;
+  for (const TraceSlice& slice : slices) stored.push_back(slice.otlp);
+  const auto prepared = prepare_trace(id, stored);
+  if (!prepared) return std::nullopt;
+  const auto json = otlp_protobuf_to_json(prepared->otlp);
+  if (!json) return std::nullopt;
+  Json spans = Json::array();
+  add_spans(parse_answer(*json), spans);
+  return to_text(spans);
+}
+
+}  // namespace
+
+std::string QueuedTrace::json() const {
+  std::string text = "{\"trace_info\":" + info;
+  if (!spans.empty()) text += ",\"spans\":" + spans;
+  return text + "}";
+}
+
+std::optional<QueuedTrace> queued_trace(const std::vector<TraceSlice>& slices,
+                                        const std::string& artifact_root, bool with_spans) {
+  const TraceSlice* const told = last_info(slices);
+  if (told == nullptr) return std::nullopt;
+  Json info = parse_shallow(told->info);
+  tell_location(info, artifact_root, true);
+  QueuedTrace trace;
+  for (const TraceSlice& slice : slices) {
+    if (slice.change.empty()) continue;
+    const auto change = stored_trace_change(slice.trace_id, slice.change);
+    if (!change) continue;
+    apply_change(*change, info);
+    trace.is_deleted |= change->kind == TraceChange::Kind::delete_trace;
+  }
+  trace.info = to_text(info);
+  if (!with_spans) return trace;
+  auto spans = spans_of(told->trace_id, slices);
+  if (!spans) return std::nullopt;
+  trace.spans = *std::move(spans);
+  return trace;
+}
+
+std::string experiment_of(const std::vector<TraceSlice>& slices) {
+  const TraceSlice* const told = last_info(slices);
+  return told == nullptr ? std::string() : experiment_of_client_info(told->info);
+}
+
+std::string assessment_in(const std::string& info, const std::string& assessment_id) {
+  const Json json = parse_shallow(info);
+  for (const Json& assessment : member(json, "assessments")) {
+    if (text_at(assessment, "assessment_id") == assessment_id) return to_text(assessment);
+  }
+  return {};
+}
+
+std::string assessment_in_answer(std::string_view answer) {
+  const Json json = parse_shallow(answer);
+  const Json& assessment = member(json, "assessment");
+  return assessment.is_object() ? to_text(assessment) : std::string();
+}
+
+}  // namespace tracelink

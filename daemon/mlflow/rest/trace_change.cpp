@@ -1,0 +1,307 @@
+#include "daemon/mlflow/rest/trace_change.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "daemon/mlflow/rest/client_trace_info.hpp"
+#include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/text/hex.hpp"
+#include "daemon/text/percent.hpp"
+
+namespace tracelink {
+namespace {
+
+using Kind = TraceChange::Kind;
+
+constexpr std::string_view kTraces[] = {"/api/3.0/mlflow/traces/", "/api/2.0/mlflow/traces/"};
+constexpr std::string_view kAssessments = "assessments";
+constexpr std::string_view kLinkPrompts = "link-prompts";
+constexpr std::string_view kDeleteTraces = "delete-traces";
+constexpr std::string_view kTracePrefix = "tr-";
+
+using KindWord = std::pair<Kind, std::string_view>;
+constexpr std::array<KindWord, 7> kKinds = {{
+    {Kind::set_tag, "set_tag"},
+    {Kind::delete_tag, "delete_tag"},
+    {Kind::create_assessment, "create_assessment"},
+    {Kind::update_assessment, "update_assessment"},
+    {Kind::delete_assessment, "delete_assessment"},
+    {Kind::link_prompts, "link_prompts"},
+    {Kind::delete_trace, "delete_trace"},
+}};
+
+Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
+
+std::optional<TraceId> trace_of(std::string_view name) {
+  if (!name.starts_with(kTracePrefix)) return std::nullopt;
+  const auto bytes = parse_hex(name.substr(kTracePrefix.size()));
+  const auto id = bytes ? TraceId::from_bytes(*bytes) : std::nullopt;
+  return id && !id->is_zero() ? id : std::nullopt;
+}
+
+std::string_view take_segment(std::string_view& path) {
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(std::min(segment.size() + 1, path.size()));
+  return segment;
+}
+
+// What the path says; two of them name their traces in the body.
+std::optional<TraceChange> read_route(std::string_view method, std::string_view path) {
+  const auto* const root =
+      std::ranges::find_if(kTraces, [&](std::string_view r) { return path.starts_with(r); });
+  if (root == std::end(kTraces)) return std::nullopt;
+  path.remove_prefix(root->size());
+  TraceChange change;
+  if (method == "POST" && (path == kLinkPrompts || path == kDeleteTraces)) {
+    change.kind = path == kLinkPrompts ? Kind::link_prompts : Kind::delete_trace;
+    return change;
+  }
+  const auto trace = trace_of(take_segment(path));
+  if (!trace) return std::nullopt;
+  change.trace_id = *trace;
+  if (path == "tags" && (method == "PATCH" || method == "DELETE")) {
+    change.kind = method == "PATCH" ? Kind::set_tag : Kind::delete_tag;
+    return change;
+  }
+  if (take_segment(path) != kAssessments || root != std::begin(kTraces)) return std::nullopt;
+  change.assessment_id = take_segment(path);
+  if (!path.empty()) return std::nullopt;
+  if (change.assessment_id.empty() && method == "POST") {
+    change.kind = Kind::create_assessment;
+    return change;
+  }
+  if (change.assessment_id.empty() || (method != "PATCH" && method != "DELETE")) {
+    return std::nullopt;
+  }
+  change.kind = method == "PATCH" ? Kind::update_assessment : Kind::delete_assessment;
+  return change;
+}
+
+Result<void> complete_tag(TraceChange& change, const Json& body) {
+  if (text_at(body, "key").empty()) return invalid("the body has no key");
+  Json kept = {{"key", text_at(body, "key")}};
+  if (change.kind == Kind::set_tag) kept["value"] = text_at(body, "value");
+  change.body = to_text(kept);
+  return {};
+}
+
+Result<void> complete_assessment(TraceChange& change, const Json& body) {
+  Json assessment = member(body, "assessment");
+  if (!assessment.is_object()) return invalid("the body has no assessment");
+  assessment["trace_id"] = trace_name(change.trace_id);
+  if (change.kind == Kind::update_assessment) {
+    assessment["assessment_id"] = change.assessment_id;
+  } else {
+    const std::string given = text_at(assessment, "assessment_id");
+    change.assessment_id = given.empty() ? derived_assessment_id(to_text(assessment)) : given;
+    assessment["assessment_id"] = change.assessment_id;
+  }
+  Json kept = body;
+  kept["assessment"] = std::move(assessment);
+  change.body = to_text(kept);
+  return {};
+}
+
+Result<void> complete_prompts(TraceChange& change, const Json& body) {
+  const auto trace = trace_of(text_at(body, "trace_id"));
+  if (!trace) return invalid("trace_id is not tr- and 32 hex digits");
+  if (!member(body, "prompt_versions").is_array()) return invalid("there are no prompt_versions");
+  change.trace_id = *trace;
+  change.body = to_text(body);
+  return {};
+}
+
+Result<void> complete(TraceChange& change, const Json& body) {
+  switch (change.kind) {
+    case Kind::set_tag:
+    case Kind::delete_tag:
+      return complete_tag(change, body);
+    case Kind::create_assessment:
+    case Kind::update_assessment:
+      return complete_assessment(change, body);
+    case Kind::delete_assessment:
+      change.body = to_text(
+          {{"trace_id", trace_name(change.trace_id)}, {"assessment_id", change.assessment_id}});
+      return {};
+    case Kind::link_prompts:
+      return complete_prompts(change, body);
+    case Kind::delete_trace:
+      break;
+  }
+  return {};
+}
+
+Result<std::vector<TraceChange>> read_deletions(const Json& body) {
+  std::vector<TraceChange> changes;
+  for (const Json& name : member(body, "request_ids")) {
+    const auto trace = name.is_string() ? trace_of(name.get<std::string>()) : std::nullopt;
+    if (!trace) return invalid("one of request_ids is not tr- and 32 hex digits");
+    TraceChange change;
+    change.kind = Kind::delete_trace;
+    change.trace_id = *trace;
+    change.body = to_text(
+        {{"experiment_id", text_at(body, "experiment_id")}, {"request_ids", Json::array({name})}});
+    changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
+std::string assessments_path(const TraceChange& change) {
+  return std::string(kTraces[0]) + trace_name(change.trace_id) + "/" + std::string(kAssessments);
+}
+
+std::string assessment_path(const TraceChange& change) {
+  return assessments_path(change) + "/" + percent_encode(change.assessment_id);
+}
+
+std::string tags_path(const TraceChange& change) {
+  return std::string(kTraces[1]) + trace_name(change.trace_id) + "/tags";
+}
+
+// As servers merge an update: what it names, and of metadata what it has.
+void merge(Json& assessment, const Json& update) {
+  for (const auto& [key, value] : update.items()) {
+    Json& known = assessment[key];
+    if (key == "metadata" && known.is_object() && value.is_object()) {
+      known.update(value);
+    } else {
+      known = value;
+    }
+  }
+}
+
+Json* find_assessment(Json& info, const std::string& id) {
+  Json& all = info["assessments"];
+  if (!all.is_array()) all = Json::array();
+  const auto found =
+      std::ranges::find_if(all, [&](const Json& a) { return text_at(a, "assessment_id") == id; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+void set_valid(Json& info, const std::string& id, bool valid) {
+  if (Json* const known = id.empty() ? nullptr : find_assessment(info, id)) {
+    (*known)["valid"] = valid;
+  }
+}
+
+void create(Json& info, const Json& assessment) {
+  if (find_assessment(info, text_at(assessment, "assessment_id")) != nullptr) return;
+  set_valid(info, text_at(assessment, "overrides"), false);
+  info["assessments"].push_back(assessment);
+}
+
+void remove(Json& info, const std::string& id) {
+  Json* const known = find_assessment(info, id);
+  if (known == nullptr) return;
+  const std::string overridden = text_at(*known, "overrides");
+  Json& all = info["assessments"];
+  all.erase(all.begin() + (known - &all[0]));
+  set_valid(info, overridden, true);
+}
+
+}  // namespace
+
+bool is_trace_change(std::string_view method, std::string_view path) {
+  return read_route(method, path).has_value();
+}
+
+Result<std::vector<TraceChange>> read_trace_changes(std::string_view method, std::string_view path,
+                                                    std::string_view body) {
+  TraceChange change = *read_route(method, path);
+  const Json json = body.empty() ? Json::object() : parse_shallow(body);
+  if (!json.is_object()) return invalid("the body is no JSON object");
+  if (change.kind == Kind::delete_trace) return read_deletions(json);
+  if (auto completed = complete(change, json); !completed) return std::move(completed).error();
+  return std::vector<TraceChange>{std::move(change)};
+}
+
+ChangeRequest request_of(const TraceChange& change) {
+  switch (change.kind) {
+    case Kind::set_tag:
+      return {.method = "PATCH", .path = tags_path(change), .body = change.body};
+    case Kind::delete_tag:
+      return {.method = "DELETE", .path = tags_path(change), .body = change.body};
+    case Kind::create_assessment:
+      return {.method = "POST", .path = assessments_path(change), .body = change.body};
+    case Kind::update_assessment:
+      return {.method = "PATCH", .path = assessment_path(change), .body = change.body};
+    case Kind::delete_assessment:
+      return {.method = "DELETE", .path = assessment_path(change), .body = change.body};
+    case Kind::link_prompts:
+    case Kind::delete_trace:
+      break;
+  }
+  const bool is_deletion = change.kind == Kind::delete_trace;
+  return {.method = "POST",
+          .path = std::string(kTraces[1]) + std::string(is_deletion ? kDeleteTraces : kLinkPrompts),
+          .body = change.body};
+}
+
+TraceSlice trace_change_slice(const TraceChange& change) {
+  const auto* const kind = std::ranges::find(kKinds, change.kind, &KindWord::first);
+  std::string json = "{\"kind\":\"" + std::string(kind->second) + "\"";
+  if (!change.assessment_id.empty()) {
+    json += ",\"assessment_id\":" + to_text(change.assessment_id);
+  }
+  TraceSlice slice;
+  slice.trace_id = change.trace_id;
+  slice.change = json + ",\"body\":" + change.body + "}";
+  return slice;
+}
+
+Result<TraceChange> stored_trace_change(TraceId trace_id, std::string_view json) {
+  const Json stored = parse_shallow(json);
+  const std::string word = text_at(stored, "kind");
+  const auto* const kind = std::ranges::find(kKinds, std::string_view(word), &KindWord::second);
+  if (kind == kKinds.end() || !member(stored, "body").is_object()) {
+    return invalid("it is no change of a trace: kind or body is wrong");
+  }
+  return TraceChange{.kind = kind->first,
+                     .trace_id = trace_id,
+                     .assessment_id = text_at(stored, "assessment_id"),
+                     .body = to_text(member(stored, "body"))};
+}
+
+void apply_change(const TraceChange& change, Json& info) {
+  const Json body = parse_shallow(change.body);
+  switch (change.kind) {
+    case Kind::set_tag:
+      info["tags"][text_at(body, "key")] = text_at(body, "value");
+      return;
+    case Kind::delete_tag:
+      if (info["tags"].is_object()) info["tags"].erase(text_at(body, "key"));
+      return;
+    case Kind::create_assessment:
+      return create(info, member(body, "assessment"));
+    case Kind::update_assessment:
+      if (Json* const known = find_assessment(info, change.assessment_id)) {
+        merge(*known, member(body, "assessment"));
+      }
+      return;
+    case Kind::delete_assessment:
+      return remove(info, change.assessment_id);
+    case Kind::link_prompts:
+    case Kind::delete_trace:
+      return;
+  }
+}
+
+std::string change_answer(const std::vector<TraceChange>& changes, std::string_view assessment) {
+  const TraceChange& change = changes.front();
+  if (change.kind == Kind::delete_trace) {
+    return "{\"traces_deleted\":" + std::to_string(changes.size()) + "}";
+  }
+  const bool is_told =
+      change.kind == Kind::create_assessment || change.kind == Kind::update_assessment;
+  if (!is_told) return "{}";
+  Json told = assessment.empty() ? Json::object() : parse_shallow(assessment);
+  if (!told.is_object()) told = Json::object();
+  merge(told, member(parse_shallow(change.body), "assessment"));
+  Json answer;
+  answer["assessment"] = std::move(told);
+  return to_text(answer);
+}
+
+}  // namespace tracelink

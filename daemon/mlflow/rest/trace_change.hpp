@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "daemon/base/result.hpp"
+#include "daemon/types/ids.hpp"
+#include "daemon/types/record.hpp"
+
+namespace tracelink {
+
+// What an MLflow SDK asks to be changed of a trace that it has told before. Each may be repeated,
+// and one that is repeated leaves what the first one left.
+struct TraceChange {
+  enum class Kind {
+    set_tag,
+    delete_tag,
+    create_assessment,
+    update_assessment,
+    delete_assessment,
+    link_prompts,
+    delete_trace
+  };
+  Kind kind = Kind::set_tag;
+  TraceId trace_id;
+  std::string assessment_id;  // of the three
+  std::string body;           // of the request, a JSON object
+};
+
+// How MLflow's REST API is asked for it.
+struct ChangeRequest {
+  std::string method;
+  std::string path;
+  std::string body;
+  bool operator==(const ChangeRequest&) const = default;
+};
+
+// `path`: without a query. Of a trace whose name is not tr- and 32 hex digits it is none.
+bool is_trace_change(std::string_view method, std::string_view path);
+// Precondition: is_trace_change(). A deletion may be of several traces; of one that names none,
+// but traces of a time, there is nothing. An assessment that lacks an id gets one that follows from
+// the trace and the assessment, so that a request that is sent again makes no second one. Error:
+// `invalid`, what of it cannot be kept.
+Result<std::vector<TraceChange>> read_trace_changes(std::string_view method, std::string_view path,
+                                                    std::string_view body);
+ChangeRequest request_of(const TraceChange& change);
+
+// As a record has it (docs/queue-format.md#change-of-a-trace), and back. Error: `invalid`.
+TraceSlice trace_change_slice(const TraceChange& change);
+Result<TraceChange> stored_trace_change(TraceId trace_id, std::string_view json);
+
+// Does to a trace info what the server will do to it, as far as an info shows it.
+void apply_change(const TraceChange& change, nlohmann::ordered_json& info);
+// MLflow's answer to what read_trace_changes() gave. `assessment`: what is known of the one that is
+// updated, as JSON; or empty.
+std::string change_answer(const std::vector<TraceChange>& changes, std::string_view assessment);
+
+}  // namespace tracelink

@@ -1,0 +1,204 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "daemon/mlflow/rest/queued_trace.hpp"
+#include "daemon/mlflow/rest/trace_change.hpp"
+#include "ipc/server/mlflow_connection.hpp"
+#include "ipc/server/mlflow_relaying.hpp"
+#include "ipc/server/mlflow_request.hpp"
+
+// What MlflowConnection does with traces that the SDK has told: changes are stored, and what is
+// asked of a trace waits until the server has it, or is answered from what is stored here.
+namespace tracelink {
+namespace {
+
+using Kind = TraceChange::Kind;
+
+constexpr std::chrono::seconds kSearchWaits{3};
+constexpr std::chrono::seconds kSpansWithin{3};
+constexpr std::chrono::seconds kDeliveredWithin{5};
+constexpr std::chrono::milliseconds kLookAgain{50};
+// Of a change of a trace that is not known here: where it goes is not asked, only that it is known.
+constexpr const char* kSomeExperiment = "0";
+
+}  // namespace
+
+Task<bool> MlflowConnection::store_change(Parser& parser) {
+  ++context_.stats.http_requests;
+  auto refusal = co_await read_small_body(parser);
+  if (closed_by_client_) co_return false;
+  if (refusal) co_return co_await send_text(parser, *std::move(refusal));
+  const MlflowRequest& request = parser.get();
+  auto changes = read_trace_changes(view(request.method_string()), path_of(view(request.target())),
+                                    request.body());
+  if (!changes) {
+    HttpReply invalid = invalid_request(changes.error().message);
+    co_return co_await send_text(parser, std::move(invalid));
+  }
+  if (changes->empty()) {  // a deletion of what is old: all that is here belongs to it
+    end_request();
+    co_await wait_for_delivery();
+    co_return co_await pass_whole(parser);
+  }
+  HttpReply reply = co_await store_changes(parser, *std::move(changes));
+  co_return co_await send_text(parser, std::move(reply));
+}
+
+Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
+                                                std::vector<TraceChange> changes) {
+  SplitRequest split;
+  for (const TraceChange& change : changes) split.slices.push_back(trace_change_slice(change));
+  const auto content = door_.stored.content(changes.front().trace_id);
+  std::string experiment = experiment_of(content);
+  if (experiment.empty()) experiment = kSomeExperiment;
+  const Reply stored = co_await exchange(std::move(split), std::move(experiment));
+  if (!stored.ok()) co_return error_of(stored);
+  context_.stats.accepted_changes += changes.size();
+  std::string known;
+  if (changes.front().kind == Kind::update_assessment) {
+    known = co_await known_assessment(parser, changes.front());
+  }
+  HttpReply answer;
+  answer.body = change_answer(changes, known);
+  co_return answer;
+}
+
+// As it is here, else as the server has it; empty: neither can say.
+Task<std::string> MlflowConnection::known_assessment(const Parser& parser, TraceChange change) {
+  const auto content = door_.stored.content(change.trace_id);
+  if (const auto trace = queued_trace(content, {}, false)) {
+    std::string known = assessment_in(trace->info, change.assessment_id);
+    if (!known.empty()) co_return known;
+  }
+  RelayRequest asked = relayed(parser.get(), 0);
+  asked.method = "GET";
+  asked.target = request_of(change).path;
+  const Fetched fetched = co_await fetch(std::move(asked));
+  if (fetched.status != 200) co_return std::string();
+  co_return assessment_in_answer(fetched.body);
+}
+
+Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
+  const bool delivered = co_await are_delivered(read.traces);
+  auto queued = delivered ? std::nullopt : queued_answer(read);
+  if (queued) co_return co_await send_text(parser, *std::move(queued));
+  if (!parser.is_done()) co_return co_await pass_on(parser);
+  ++context_.stats.relayed_requests;
+  const auto mailbox = make_mailbox();
+  const auto id = door_.relay.begin(relayed(parser.get(), 0), mailbox);
+  if (!id) co_return co_await send_no_room(parser);
+  set_serving();
+  while (!mailbox->answered() && socket_.is_open()) co_await sleep();
+  const int status = mailbox->status();
+  if (status == 0 || server_is_away(status)) queued = queued_answer(read);
+  bool more = false;
+  if (queued) {
+    more = co_await send_text(parser, *std::move(queued));
+  } else {
+    more = co_await pass_answer(parser, *id, *mailbox);
+  }
+  door_.relay.cancel(*id);
+  co_return more;
+}
+
+// Nothing: not all of it is here.
+std::optional<HttpReply> MlflowConnection::queued_answer(const TraceRead& read) const {
+  std::string found;
+  for (const TraceId& id : read.traces) {
+    const auto content = door_.stored.content(id);
+    const std::string root = door_.knowledge.artifact_root(experiment_of(content));
+    const auto trace = queued_trace(content, root, read.with_spans());
+    if (!trace) return std::nullopt;
+    if (trace->is_deleted) continue;
+    found += found.empty() ? "" : ",";
+    found +=
+        read.assessment_id.empty() ? trace->json() : assessment_in(trace->info, read.assessment_id);
+  }
+  return answer_to(read, found);
+}
+
+Task<bool> MlflowConnection::pass_when_delivered(Parser& parser) {
+  begin_request();
+  const auto refusal = co_await read_body(parser);
+  if (closed_by_client_) co_return false;
+  if (refusal) co_return co_await send_text(parser, error_of(*refusal));
+  end_request();
+  auto traces = named_traces(view(parser.get().target()));
+  if (traces.empty()) traces = named_traces(parser.get().body());
+  co_await are_delivered(std::move(traces));
+  co_return co_await pass_whole(parser);
+}
+
+// Those that nothing is known of are not here.
+Task<bool> MlflowConnection::are_delivered(std::vector<TraceId> traces) {
+  const SteadyTime deadline = context_.clock.steady() + kDeliveredWithin;
+  bool all = true;
+  for (const TraceId& trace : traces) {
+    if (!socket_.is_open()) co_return false;
+    if (!door_.stored.knows(trace)) continue;
+    const bool delivered = co_await is_delivered(trace, deadline);
+    all = all && delivered;
+  }
+  co_return all;
+}
+
+Task<bool> MlflowConnection::is_delivered(TraceId trace, SteadyTime deadline) {
+  set_serving();
+  const auto told = std::make_shared<std::optional<bool>>();  // of the io thread
+  const auto tell = [told, weak = weak_from_this(),
+                     executor = socket_.get_executor()](bool delivered) {
+    boost::asio::post(executor, [told, weak, delivered] {
+      *told = delivered;
+      if (const auto self = weak.lock()) static_cast<MlflowConnection&>(*self).wake();
+    });
+  };
+  door_.await_delivery(trace, deadline, tell);
+  while (!told->has_value() && socket_.is_open()) co_await sleep();
+  const bool delivered = told->value_or(false);
+  if (delivered) door_.stored.delivered(trace);
+  co_return delivered;
+}
+
+// The SDK uploads its spans as a file when it was told that they are not here; they may have been
+// on their way. If they never come, by an SDK that asked the version when nobody answered, the file
+// is all there is.
+Task<bool> MlflowConnection::drop_spans_file(Parser& parser) {
+  const TraceId trace = *named_trace(view(parser.get().target()));
+  co_await wait_for_spans(trace);
+  if (door_.stored.spans(trace) == 0) co_return co_await pass_on(parser);
+  begin_request();
+  const auto refusal = co_await read_body(parser);
+  if (closed_by_client_) co_return false;
+  HttpReply reply;
+  reply.body = "{}";
+  if (refusal) reply = error_of(*refusal);
+  co_return co_await send_text(parser, std::move(reply));
+}
+
+Task<void> MlflowConnection::wait_for_spans(TraceId trace) {
+  set_serving();
+  const SteadyTime give_up = context_.clock.steady() + kSpansWithin;
+  while (door_.stored.spans(trace) == 0 && socket_.is_open()) {
+    const SteadyTime now = context_.clock.steady();
+    if (now >= give_up) break;
+    co_await sleep_until(now + kLookAgain);
+  }
+}
+
+// A search shows what this application, and others, have written before it.
+Task<void> MlflowConnection::wait_for_delivery() {
+  set_serving();
+  const SteadyTime since = context_.clock.steady();
+  while (!door_.all_delivered(since) && socket_.is_open()) {
+    const SteadyTime now = context_.clock.steady();
+    if (now >= since + kSearchWaits) break;
+    door_.hurry(std::nullopt);
+    co_await sleep_until(now + kLookAgain);
+  }
+}
+
+}  // namespace tracelink

@@ -1,0 +1,88 @@
+#include "ipc/server/stored_traces.hpp"
+
+#include <utility>
+
+namespace tracelink {
+namespace {
+
+constexpr std::size_t kSliceCost = 256;  // beside its bytes
+
+std::size_t bytes_of(const TraceSlice& slice) {
+  return slice.otlp.size() + slice.info.size() + slice.change.size() + kSliceCost;
+}
+
+}  // namespace
+
+void StoredTraces::add(TraceSlice slice) {
+  const MutexLock lock(mutex_);
+  const TraceId id = slice.trace_id;
+  const auto [at, is_new] = traces_.try_emplace(id);
+  if (is_new) order_.push_back(id);
+  at->second.spans += slice.span_count;
+  hold(at->second, std::move(slice));
+  keep_bounds();
+}
+
+void StoredTraces::hold(Stored& stored, TraceSlice slice) {
+  const std::size_t bytes = bytes_of(slice);
+  if (stored.is_partial) return;
+  if (stored.bytes + bytes > limits_.trace_bytes) {
+    let_go(stored);
+    stored.is_partial = true;
+    return;
+  }
+  if (stored.slices.empty()) holding_.push_back(slice.trace_id);
+  stored.slices.push_back(std::move(slice));
+  stored.bytes += bytes;
+  bytes_ += bytes;
+}
+
+void StoredTraces::let_go(Stored& stored) {
+  bytes_ -= stored.bytes;
+  stored.bytes = 0;
+  stored.slices.clear();
+}
+
+// A trace that let go and holds something again stands among the holding ones twice.
+void StoredTraces::keep_bounds() {
+  while (bytes_ > limits_.bytes || holding_.size() > limits_.traces) {
+    const auto oldest = traces_.find(holding_.front());
+    holding_.pop_front();
+    if (oldest == traces_.end() || oldest->second.slices.empty()) continue;
+    let_go(oldest->second);
+    oldest->second.is_partial = true;
+  }
+  while (order_.size() > limits_.traces) {
+    const auto oldest = traces_.find(order_.front());
+    let_go(oldest->second);
+    traces_.erase(oldest);
+    order_.pop_front();
+  }
+}
+
+void StoredTraces::delivered(const TraceId& id) {
+  const MutexLock lock(mutex_);
+  const auto found = traces_.find(id);
+  if (found == traces_.end()) return;
+  let_go(found->second);
+  found->second.is_partial = false;
+}
+
+std::uint64_t StoredTraces::spans(const TraceId& id) const {
+  const MutexLock lock(mutex_);
+  const auto found = traces_.find(id);
+  return found == traces_.end() ? 0 : found->second.spans;
+}
+
+bool StoredTraces::knows(const TraceId& id) const {
+  const MutexLock lock(mutex_);
+  return traces_.contains(id);
+}
+
+std::vector<TraceSlice> StoredTraces::content(const TraceId& id) const {
+  const MutexLock lock(mutex_);
+  const auto found = traces_.find(id);
+  return found == traces_.end() ? std::vector<TraceSlice>() : found->second.slices;
+}
+
+}  // namespace tracelink

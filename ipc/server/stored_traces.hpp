@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/mutex.hpp"
+#include "daemon/types/ids.hpp"
+#include "daemon/types/record.hpp"
+
+namespace tracelink {
+
+// What is on stable storage of the traces that came last: an MLflow SDK that asks is told whether
+// all spans of its trace are here, what it does with the trace waits until the server has it, and
+// while that cannot be reached, it is told what it has sent.
+//
+// Bounded: the oldest traces are forgotten, and before that what they hold. Threads: any.
+class StoredTraces {
+ public:
+  static constexpr std::size_t kMaxTraces = 65'536;
+  static constexpr std::size_t kMaxBytes = 16u << 20;      // of what traces hold
+  static constexpr std::size_t kMaxTraceBytes = 2u << 20;  // of one
+  struct Limits {
+    std::size_t traces = kMaxTraces;
+    std::size_t bytes = kMaxBytes;
+    std::size_t trace_bytes = kMaxTraceBytes;
+  };
+  StoredTraces() : StoredTraces(Limits{}) {}
+  explicit StoredTraces(Limits limits) : limits_(limits) {}
+
+  void add(TraceSlice slice);
+  // The server has all of it: it can tell the trace itself.
+  void delivered(const TraceId& id);
+
+  std::uint64_t spans(const TraceId& id) const;
+  bool knows(const TraceId& id) const;
+  // All that came of the trace since it was delivered, or ever; empty if some of that is not held
+  // any more.
+  std::vector<TraceSlice> content(const TraceId& id) const;
+
+ private:
+  struct Stored {
+    std::uint64_t spans = 0;
+    std::vector<TraceSlice> slices;
+    std::size_t bytes = 0;  // of the slices
+    bool is_partial = false;
+  };
+  void hold(Stored& stored, TraceSlice slice) REQUIRES(mutex_);
+  void let_go(Stored& stored) REQUIRES(mutex_);
+  void keep_bounds() REQUIRES(mutex_);
+
+  const Limits limits_;
+  mutable Mutex mutex_;
+  std::unordered_map<TraceId, Stored, IdHash> traces_ GUARDED_BY(mutex_);
+  std::deque<TraceId> order_ GUARDED_BY(mutex_);    // of the traces
+  std::deque<TraceId> holding_ GUARDED_BY(mutex_);  // those that began to hold something
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace tracelink

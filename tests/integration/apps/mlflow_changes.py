@@ -1,0 +1,50 @@
+"""usage: mlflow_changes.py: traces by MLflow's SDK, and all that it lets an application change of them when they have ended.
+
+Says "halfway", and goes on when a line is written to it. At last it prints the ids, and what the SDK reads back.
+"""
+
+import json
+import sys
+
+import mlflow
+from mlflow.entities import AssessmentSource, Expectation, Feedback
+
+JUDGE = AssessmentSource(source_type="CODE", source_id="judge")
+ADA = AssessmentSource(source_type="HUMAN", source_id="ada")
+
+
+def traced(name: str) -> str:
+    with mlflow.start_span(name) as span:
+        span.set_inputs({"question": "why?"})
+        mlflow.update_current_trace(tags={"team": "ml"})
+        mlflow.log_feedback(trace_id=mlflow.get_active_trace_id(), name="inside", value="fluent", source=JUDGE)
+    mlflow.flush_trace_async_logging()
+    return mlflow.get_last_active_trace_id()
+
+
+trace_id = traced("answer")
+good = mlflow.log_feedback(trace_id=trace_id, name="good", value=True, source=JUDGE, rationale="first", metadata={"a": "1", "b": "1"})
+wrong = mlflow.log_feedback(trace_id=trace_id, name="wrong", value=3, source=JUDGE)
+expected = mlflow.log_expectation(trace_id=trace_id, name="expected", value={"answer": ["because", 1]}, source=ADA)
+for key in ("kept", "changed", "gone"):
+    mlflow.set_trace_tag(trace_id, key, "old")
+deleted = traced("deleted")
+print("halfway", flush=True)
+sys.stdin.readline()
+
+updated = mlflow.update_assessment(trace_id=trace_id, assessment_id=good.assessment_id, assessment=Feedback(
+    name="good", value=False, source=JUDGE, rationale="on reflection", metadata={"b": "2"}))
+mlflow.update_assessment(trace_id=trace_id, assessment_id=expected.assessment_id,
+                         assessment=Expectation(name="expected", value="because", source=ADA))
+mlflow.delete_assessment(trace_id=trace_id, assessment_id=wrong.assessment_id)
+mlflow.set_trace_tag(trace_id, "changed", "new")
+mlflow.delete_trace_tag(trace_id, "gone")
+last = mlflow.log_feedback(trace_id=trace_id, name="last", error=ValueError("no answer"), source=JUDGE)
+experiment = mlflow.get_experiment_by_name("support").experiment_id
+gone = mlflow.MlflowClient().delete_traces(experiment_id=experiment, trace_ids=[deleted])
+read = mlflow.get_trace(trace_id)
+print(json.dumps({
+    "trace_id": trace_id, "deleted": deleted, "deletions": gone, "ids": [good.assessment_id, expected.assessment_id, last.assessment_id],
+    "updated": [updated.name, updated.value, updated.rationale],
+    "spans": [span.name for span in read.data.spans], "tags": read.info.tags,
+    "assessments": sorted([item.name, json.dumps(item.value)] for item in read.info.assessments)}))

@@ -1,0 +1,60 @@
+#include "ipc/server/stored_traces.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/trace_record.hpp"
+
+namespace tracelink {
+namespace {
+
+TraceSlice slice(std::uint64_t trace, std::size_t bytes, std::uint32_t spans = 1) {
+  TraceSlice slice;
+  slice.trace_id = trace_id(trace);
+  slice.span_count = spans;
+  slice.otlp.assign(bytes, 'x');
+  return slice;
+}
+
+TEST(StoredTraces, HoldWhatCameSinceTheTraceWasDelivered) {
+  StoredTraces stored;
+  stored.add(slice(1, 10, 2));
+  stored.add(slice(1, 20));
+  EXPECT_EQ(stored.spans(trace_id(1)), 3u);
+  ASSERT_EQ(stored.content(trace_id(1)).size(), 2u);
+  EXPECT_EQ(stored.content(trace_id(1))[1].otlp.size(), 20u);
+  stored.delivered(trace_id(1));
+  EXPECT_TRUE(stored.content(trace_id(1)).empty());
+  EXPECT_EQ(stored.spans(trace_id(1)), 3u);
+  EXPECT_TRUE(stored.knows(trace_id(1)));
+  stored.add(slice(1, 30));
+  EXPECT_EQ(stored.content(trace_id(1)).size(), 1u);
+  EXPECT_FALSE(stored.knows(trace_id(2)));
+}
+
+TEST(StoredTraces, LetTheOldestGoFirst) {
+  StoredTraces stored({.traces = 3, .bytes = 4'000, .trace_bytes = 3'000});
+  stored.add(slice(1, 1'500));
+  stored.add(slice(2, 1'000));
+  stored.add(slice(3, 1'500));
+  EXPECT_TRUE(stored.content(trace_id(1)).empty()) << "too many bytes";
+  EXPECT_EQ(stored.content(trace_id(2)).size(), 1u);
+  stored.add(slice(1, 10));
+  EXPECT_TRUE(stored.content(trace_id(1)).empty()) << "the rest of it is gone";
+  EXPECT_EQ(stored.spans(trace_id(1)), 2u);
+  stored.add(slice(4, 10));
+  EXPECT_FALSE(stored.knows(trace_id(1))) << "too many traces";
+  EXPECT_TRUE(stored.knows(trace_id(2)));
+}
+
+TEST(StoredTraces, HoldNothingOfOneThatIsTooLarge) {
+  StoredTraces stored({.traces = 3, .bytes = 40'000, .trace_bytes = 3'000});
+  stored.add(slice(1, 2'000));
+  stored.add(slice(1, 2'000));
+  EXPECT_TRUE(stored.content(trace_id(1)).empty());
+  stored.add(slice(1, 10));
+  EXPECT_TRUE(stored.content(trace_id(1)).empty());
+  EXPECT_EQ(stored.spans(trace_id(1)), 3u);
+}
+
+}  // namespace
+}  // namespace tracelink
