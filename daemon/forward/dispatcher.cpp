@@ -173,7 +173,8 @@ std::optional<BatchInFlight::Item> Dispatcher::load(TraceWork work, TraceDeliver
               .experiment = work.group.experiment,
               .mode = item.mode,
               .accepted_at = work.accepted_at,
-              .repeated = work.repeated || known.has_value()};
+              .repeated = work.repeated || known.has_value(),
+              .searched = work.bisection != nullptr};
   item.work = std::move(work);
   return item;
 }

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/rest/trace_info_json.hpp"
 #include "daemon/text/utc_time.hpp"
 
 namespace tracelink {
@@ -35,30 +36,40 @@ const char* state_name(TraceState state) {
   return "STATE_UNSPECIFIED";
 }
 
-Json location(const std::string& experiment_id) {
+}  // namespace
+
+Json experiment_location(const std::string& experiment_id) {
   return {{"type", "MLFLOW_EXPERIMENT"}, {"mlflow_experiment", {{"experiment_id", experiment_id}}}};
 }
-
-}  // namespace
 
 std::string trace_name(TraceId trace_id) { return "tr-" + trace_id.hex(); }
 
 // The metadata, which holds the link, comes before everything that a server might stumble over.
-std::string start_trace_body(const TraceInfo& info, const std::string& experiment_id,
-                             const std::map<std::string, std::string>& metadata) {
-  Json trace_info = {{"trace_id", trace_name(info.trace_id)},
-                     {"trace_location", location(experiment_id)},
-                     {"trace_metadata", metadata},
+Json trace_info_json(const TraceInfo& info, const TraceInfoForm& form) {
+  Json trace_info = {{"trace_id", form.trace_id},
+                     {"trace_location", form.location},
+                     {"trace_metadata", form.metadata},
                      {"tags", info.tags},
                      {"state", state_name(info.state)},
                      {"request_time", utc_iso(WallTime(std::chrono::milliseconds(start_ms(info))))},
                      {"execution_duration", seconds_text(duration_ms(info))}};
-  if (info.request_preview) trace_info["request_preview"] = *info.request_preview;
-  if (info.response_preview) trace_info["response_preview"] = *info.response_preview;
+  const auto add_preview = [&](const char* key, const std::optional<std::string>& preview) {
+    if (preview) trace_info[key] = cut_with_dots(*preview, form.preview_code_points);
+  };
+  add_preview("request_preview", info.request_preview);
+  add_preview("response_preview", info.response_preview);
   if (info.client_request_id) trace_info["client_request_id"] = *info.client_request_id;
   if (!info.assessments.empty()) trace_info["assessments"] = Json::parse(info.assessments);
+  return trace_info;
+}
+
+std::string start_trace_body(const TraceInfo& info, const std::string& experiment_id,
+                             const std::map<std::string, std::string>& metadata) {
   Json body;
-  body["trace"]["trace_info"] = std::move(trace_info);
+  body["trace"]["trace_info"] =
+      trace_info_json(info, {.trace_id = trace_name(info.trace_id),
+                             .location = experiment_location(experiment_id),
+                             .metadata = metadata});
   return to_text(body);
 }
 
@@ -80,7 +91,7 @@ std::string linked_traces_filter(const std::string& model_id) {
 
 std::string linked_traces_body(const std::string& experiment_id, const std::string& model_id) {
   const Json body = {
-      {"locations", Json::array({location(experiment_id)})},
+      {"locations", Json::array({experiment_location(experiment_id)})},
       {"filter", linked_traces_filter(model_id)},
       {"max_results", 1},
   };
@@ -88,7 +99,7 @@ std::string linked_traces_body(const std::string& experiment_id, const std::stri
 }
 
 std::string search_traces_body(const TraceQuery& query) {
-  Json body = {{"locations", Json::array({location(query.experiment_id)})},
+  Json body = {{"locations", Json::array({experiment_location(query.experiment_id)})},
                {"filter", query.filter},
                {"max_results", query.page_size},
                {"order_by", Json::array({"timestamp_ms DESC"})}};
