@@ -26,6 +26,9 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
   bool new_connection = false;  // made for this request: the server may be another one now
+  // What an operator does about a refusal, where the client knows more than the server said; the
+  // server cannot set it.
+  std::string remedy = {};
 
   // Nothing if absent; `name` in lower case.
   std::optional<std::string_view> header(std::string_view name) const;

@@ -188,7 +188,8 @@ Failure configuration_failure(FailureScope scope, std::string message, std::stri
 Failure classify(Operation operation, const Result<HttpResponse>& answer) {
   if (!answer) return no_answer(operation, answer.error());
   const AnswerText text = read_answer_text(*answer);
-  const Verdict verdict = judge(operation, answer->status, text);
+  const Verdict verdict =
+      answer->remedy.empty() ? judge(operation, answer->status, text) : hold_server(answer->remedy);
   const std::string message =
       text.message.empty() ? "answered with " + std::to_string(answer->status) + " and no text"
                            : text.message;
