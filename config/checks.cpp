@@ -4,6 +4,7 @@
 #include <cctype>
 #include <string_view>
 
+#include "config/databricks.hpp"
 #include "config/default_paths.hpp"
 #include "config/file_content.hpp"
 #include "config/reserved_tags.hpp"
@@ -239,6 +240,7 @@ void complete(Draft& draft, const LoadContext& context) {
   check_model(draft, context.model_required);
   check_version_tag(draft);
   complete_uri(draft);
+  complete_databricks(draft, context);
   check_mlflow_listener(draft);
   check_credentials(draft);
   check_certificates(draft);

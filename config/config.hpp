@@ -3,10 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "daemon/databricks/settings/databricks_values.hpp"
+#include "daemon/databricks/settings/databricks_workspace.hpp"
 #include "daemon/git/git_facts.hpp"
 #include "daemon/git/origin.hpp"
 #include "daemon/types/link_definition.hpp"
@@ -90,6 +93,9 @@ struct Config {
   ExperimentConfig experiment;
   DestinationKind destination = DestinationKind::mlflow;
   TrackingConfig tracking;
+  DatabricksValues databricks;
+  // What these mean, found by the loader; nothing: the tracking server is not Databricks.
+  std::optional<DatabricksWorkspace> workspace;
   ArchiveConfig archive;
   std::string state_dir;
   ListenConfig listen;
@@ -100,5 +106,10 @@ struct Config {
   ControlConfig control;
   LogConfig log;
 };
+
+// The address of the tracking server; empty: there is none.
+inline const std::string& server_uri(const Config& config) {
+  return config.workspace ? config.workspace->host : config.tracking.uri;
+}
 
 }  // namespace tracelink

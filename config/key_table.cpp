@@ -44,6 +44,8 @@ constexpr auto kExperiment = &at<&Config::experiment, Member>;
 template <auto Member>
 constexpr auto kTracking = &at<&Config::tracking, Member>;
 template <auto Member>
+constexpr auto kDatabricks = &at<&Config::databricks, Member>;
+template <auto Member>
 constexpr auto kSocket = &at<&Config::listen, &ListenConfig::socket, Member>;
 template <auto Member>
 constexpr auto kListen = &at<&Config::listen, Member>;
@@ -109,8 +111,8 @@ constexpr auto kKeys = std::to_array<Key>({
     {"destination", Syntax::word, &word_at<&Config::destination>, "mlflow | file", false,
      "Where traces go: the tracking server, or files in `archive.dir`."},
     {"tracking.uri", Syntax::tracking_uri, kTracking<&TrackingConfig::uri>, "", false,
-     "The MLflow tracking server, `http://` or `https://`. None: traces are accepted and kept "
-     "until there is one."},
+     "The MLflow tracking server, `http://` or `https://`, or `databricks`, or "
+     "`databricks://PROFILE`. None: traces are accepted and kept until there is one."},
     {"tracking.timeout",
      Syntax::duration,
      kTracking<&TrackingConfig::timeout>,
@@ -132,6 +134,63 @@ constexpr auto kKeys = std::to_array<Key>({
      "PEM file of the authorities that may sign the server's certificate."},
     {"tracking.client_cert_file", Syntax::text, kTracking<&TrackingConfig::client_cert_file>, "",
      false, "PEM file with our certificate and its key."},
+    {"databricks.profile", Syntax::text, kDatabricks<&DatabricksValues::profile>, "", false,
+     "Section of the profile file; `databricks://PROFILE` says the same. Empty: `default_profile` "
+     "of its `[__settings__]`, else `[DEFAULT]`."},
+    {"databricks.config_file", Syntax::text, kDatabricks<&DatabricksValues::config_file>, "", false,
+     "The profile file of Databricks' SDK. Empty: `~/.databrickscfg`, if it is there."},
+    {"databricks.host", Syntax::header_text, kDatabricks<&DatabricksValues::host>, "", false,
+     "Address of the workspace, such as `https://dbc-a1b2345c-d6e7.cloud.databricks.com`."},
+    {"databricks.auth_type", Syntax::header_text, kDatabricks<&DatabricksValues::auth_type>, "",
+     false,
+     "Which credential counts where there are several: `pat`, `basic`, `oauth-m2m`, `env-oidc`, "
+     "`file-oidc` or `azure-client-secret`."},
+    {"databricks.account_id", Syntax::header_text, kDatabricks<&DatabricksValues::account_id>, "",
+     false,
+     "Id of the account, where the host does not tell it and its token endpoint is the account's."},
+    {"databricks.workspace_id", Syntax::header_text, kDatabricks<&DatabricksValues::workspace_id>,
+     "", false, "Id of the workspace, sent with every request. Empty: what the host tells."},
+    {"databricks.discovery_url", Syntax::header_text, kDatabricks<&DatabricksValues::discovery_url>,
+     "", false,
+     "Metadata of the authorization server that gives tokens. Empty: what the host tells, else "
+     "tokens come from `/oidc/v1/token` there."},
+    {"databricks.scopes", Syntax::header_text, kDatabricks<&DatabricksValues::scopes>, "", false,
+     "OAuth scopes, separated by blanks or commas. Empty: `all-apis`."},
+    {"databricks.group_id", Syntax::header_text, kDatabricks<&DatabricksValues::group_id>, "",
+     false, "Group whose rights an OAuth token gets in place of the principal's."},
+    {"databricks.token", Syntax::header_text, kDatabricks<&DatabricksValues::token>, "", kSecret,
+     "Personal access token."},
+    {"databricks.username", Syntax::header_text, kDatabricks<&DatabricksValues::username>, "",
+     false, "User name of the legacy Basic authentication; needs the password too."},
+    {"databricks.password", Syntax::header_text, kDatabricks<&DatabricksValues::password>, "",
+     kSecret, "Its password."},
+    {"databricks.client_id", Syntax::header_text, kDatabricks<&DatabricksValues::client_id>, "",
+     false,
+     "Client id of a service principal: with `databricks.client_secret`, or for a federated "
+     "token."},
+    {"databricks.client_secret", Syntax::header_text, kDatabricks<&DatabricksValues::client_secret>,
+     "", kSecret, "OAuth secret of the service principal."},
+    {"databricks.oidc_token_env", Syntax::header_text,
+     kDatabricks<&DatabricksValues::oidc_token_env>, "", false,
+     "Variable that holds a JWT to exchange for a token. Empty: `DATABRICKS_OIDC_TOKEN`, if it is "
+     "set."},
+    {"databricks.oidc_token_filepath", Syntax::text,
+     kDatabricks<&DatabricksValues::oidc_token_filepath>, "", false,
+     "File that holds a JWT to exchange for a token, read again at each exchange."},
+    {"databricks.azure_workspace_resource_id", Syntax::header_text,
+     kDatabricks<&DatabricksValues::azure_workspace_resource_id>, "", false,
+     "Azure's id of the workspace, for a principal that the workspace does not know yet."},
+    {"databricks.azure_client_id", Syntax::header_text,
+     kDatabricks<&DatabricksValues::azure_client_id>, "", false,
+     "Application id of a service principal of Microsoft Entra."},
+    {"databricks.azure_client_secret", Syntax::header_text,
+     kDatabricks<&DatabricksValues::azure_client_secret>, "", kSecret, "Its client secret."},
+    {"databricks.azure_tenant_id", Syntax::header_text,
+     kDatabricks<&DatabricksValues::azure_tenant_id>, "", false,
+     "Its tenant. Empty: the one that the workspace's login page names."},
+    {"databricks.azure_environment", Syntax::header_text,
+     kDatabricks<&DatabricksValues::azure_environment>, "", false,
+     "`PUBLIC`, `USGOVERNMENT` or `CHINA`, where the host's name does not tell."},
     {"archive.dir", Syntax::absolute_path, &at<&Config::archive, &ArchiveConfig::dir>, "", false,
      "Directory of the files that `destination: file` writes."},
     {"archive.max_bytes",

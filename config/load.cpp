@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/checks.hpp"
+#include "config/databricks.hpp"
 #include "config/environment_source.hpp"
 #include "config/file_content.hpp"
 #include "config/key_table.hpp"
@@ -84,6 +85,12 @@ void check_values(Settings& source, std::vector<ConfigProblem>& errors) {
   });
 }
 
+void check(Settings& source, std::vector<ConfigProblem>& errors) {
+  cut_blanks_of(source);
+  check_values(source, errors);
+  check_identities(source, errors);
+}
+
 std::string origin_of(const Setting& setting) {
   return setting.place.line > 0 ? "file:" + std::to_string(setting.place.line)
                                 : setting.place.source;
@@ -128,14 +135,13 @@ LoadResult load_config(const LoadContext& context) {
   auto in_file = read_file(draft.loaded.file, context, draft.errors);
   draft.file_unknown = !in_file;
   sources.push_back(std::move(in_file).value_or(Settings{}));
-  for (Settings& source : sources) {
-    cut_blanks_of(source);
-    check_values(source, draft.errors);
-    check_identities(source, draft.errors);
-  }
+  for (Settings& source : sources) check(source, draft.errors);
+  const Settings file_settings = sources.back();
+  add_databricks_sources(sources, context, draft.errors);
+  for (Settings& source : sources) check_values(source, draft.errors);  // of what is new
   draft.settings = merge(sources);
   apply(draft);
-  note_masked(sources.back(), draft.loaded);
+  note_masked(file_settings, draft.loaded);
   complete(draft, context);
 
   if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}, {}, false};

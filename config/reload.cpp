@@ -12,11 +12,30 @@
 namespace tracelink {
 namespace {
 
-constexpr auto kLive = std::to_array<std::string_view>(
-    {"model.id", "model.name", "model.version", "model.git", "model.type", "model.source_run_id",
-     "model.description", "model.source", "model.params", "model.tags", "model.name_policy",
-     "experiment.id", "experiment.name", "tracking.token", "tracking.username", "tracking.password",
-     "log.level"});
+constexpr auto kLive = std::to_array<std::string_view>({"model.id",
+                                                        "model.name",
+                                                        "model.version",
+                                                        "model.git",
+                                                        "model.type",
+                                                        "model.source_run_id",
+                                                        "model.description",
+                                                        "model.source",
+                                                        "model.params",
+                                                        "model.tags",
+                                                        "model.name_policy",
+                                                        "experiment.id",
+                                                        "experiment.name",
+                                                        "tracking.token",
+                                                        "tracking.username",
+                                                        "tracking.password",
+                                                        "databricks.token",
+                                                        "databricks.username",
+                                                        "databricks.password",
+                                                        "databricks.client_id",
+                                                        "databricks.client_secret",
+                                                        "databricks.azure_client_id",
+                                                        "databricks.azure_client_secret",
+                                                        "log.level"});
 
 void copy(const Key& key, Config& from, Config& to) {
   std::visit(

@@ -10,6 +10,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kExample = "http://127.0.0.1:5000";
+constexpr std::string_view kDatabricks = "databricks";
 
 Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
 
@@ -96,6 +97,26 @@ Result<TrackingUri> parse_http(std::string_view scheme, std::string_view rest) {
   return result;
 }
 
+Result<TrackingUri> parse_databricks(std::string_view text) {
+  std::string_view rest = text.substr(kDatabricks.size());
+  if (!rest.empty() && !rest.starts_with("://")) {
+    return invalid(
+        "found " + quoted(text) +
+        ", allowed: databricks, or databricks://PROFILE with a profile of .databrickscfg");
+  }
+  if (!rest.empty()) rest.remove_prefix(3);
+  while (rest.ends_with('/')) rest.remove_suffix(1);
+  if (rest.find_first_of(":/@?#") != rest.npos) {
+    return invalid(
+        "databricks:// is followed by the name of a profile; the address of a workspace goes into "
+        "databricks.host (DATABRICKS_HOST)");
+  }
+  TrackingUri result;
+  result.uri = std::string(kDatabricks) + (rest.empty() ? "" : "://" + std::string(rest));
+  result.databricks_profile = std::string(rest);
+  return result;
+}
+
 }  // namespace
 
 Result<TrackingUri> parse_tracking_uri(std::string_view text) {
@@ -107,9 +128,7 @@ Result<TrackingUri> parse_tracking_uri(std::string_view text) {
     const std::string prefix = std::string(scheme) + "://";
     if (lower.starts_with(prefix)) return parse_http(scheme, text.substr(prefix.size()));
   }
-  if (lower.starts_with("databricks")) {
-    return invalid("Databricks is not supported yet; allowed: http:// or https:// of a server");
-  }
+  if (lower.starts_with(kDatabricks)) return parse_databricks(text);
   const std::string_view authority = text.substr(0, text.find('/'));
   if (is_host_and_port(authority, true)) {
     return invalid("found " + quoted(authority) + " without a scheme; write http://" +

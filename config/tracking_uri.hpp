@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -8,8 +9,10 @@
 namespace tracelink {
 
 struct TrackingUri {
-  std::string uri;                 // http(s)://host[:port][/path], no '/' at the end
-  std::string username, password;  // that were embedded, percent-decoded
+  // http(s)://host[:port][/path], no '/' at the end; or databricks[://PROFILE], as it was written
+  std::string uri;
+  std::string username, password;                      // that were embedded, percent-decoded
+  std::optional<std::string> databricks_profile = {};  // nothing: not Databricks; empty: none named
 };
 
 // Errors: `invalid`, with the remedy; no message holds an embedded credential.

@@ -13,7 +13,10 @@ namespace {
 
 using Message = std::optional<std::string>;
 
-constexpr std::string_view kPassword = "tracking.password";  // its blanks may be meant
+// Its blanks may be meant.
+bool is_password(const Key& key) {
+  return key.path == "tracking.password" || key.path == "databricks.password";
+}
 
 bool is_secret(const Key& key, const Setting& setting) {
   return key.secret || setting.from_file_expansion;
@@ -108,7 +111,7 @@ Message special_fault(const Key& key, const Setting& setting, const std::string&
                                                         : Message();
   }
   if (has_control_characters(text)) return "holds a line break or another control character";
-  if (is_in_quotes(text) && key.path != kPassword) {
+  if (is_in_quotes(text) && !is_password(key)) {
     return "the value itself is in quotes: write it without them (files for docker --env-file keep "
            "quotes)";
   }
@@ -226,7 +229,7 @@ struct Display {
 
 std::string cut_blanks(const Key& key, std::string_view text) {
   if (key.syntax == Syntax::map) return std::string(text);
-  if (key.path == kPassword) return std::string(without_end_breaks(text));
+  if (is_password(key)) return std::string(without_end_breaks(text));
   const std::string_view cut = without_blank_ends(text);
   const bool keeps_only_blanks = cut.empty() && key.syntax == Syntax::name_template;
   return std::string(keeps_only_blanks ? text : cut);

@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "daemon/app/active_links.hpp"
@@ -66,6 +67,9 @@ void tell_systemd(const Result<void>& told) {
   if (!told) spdlog::warn("systemd was not told: {}", told.error().message);
 }
 
+// No core file and no other process of this user gets at the workspace's tokens; root still can.
+void keep_memory_private() { (void)::prctl(PR_SET_DUMPABLE, 0); }
+
 class DaemonImpl final : public Daemon {
  public:
   DaemonImpl(LoadedConfig loaded, Reload::Load load, std::shared_ptr<const LogWriter> log,
@@ -76,6 +80,7 @@ class DaemonImpl final : public Daemon {
         own_(std::move(own)) {}
 
   Result<void> open() {
+    if (config().workspace) keep_memory_private();
     if (auto opened = open_state(); !opened) return opened;
     return open_sockets();
   }
@@ -116,6 +121,12 @@ class DaemonImpl final : public Daemon {
     return credentials_of(again.loaded->config);
   }
 
+  std::optional<DatabricksWorkspace> read_workspace() const {
+    const LoadResult again = load_();
+    if (!again.loaded) return std::nullopt;
+    return again.loaded->config.workspace;
+  }
+
   Result<void> open_state() {
     auto state = StateDirectory::open(config().state_dir);
     if (!state) return std::move(state).error().within("state_dir");
@@ -134,7 +145,8 @@ class DaemonImpl final : public Daemon {
     if (!active) return std::move(active).error().within("models");
     active_ = std::move(*active);
     auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_,
-                                   [this] { return read_credentials(); });
+                                   {.server = [this] { return read_credentials(); },
+                                    .workspace = [this] { return read_workspace(); }});
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();
@@ -243,7 +255,7 @@ class DaemonImpl final : public Daemon {
                       .model_ready =
                           registration && registration->state == RegistrationState::ready,
                       .models = model_states(delivery_->registrations()),
-                      .server = server_address(reload_->config()->tracking.uri),
+                      .server = server_address(server_uri(*reload_->config())),
                       .process =
                           request.target == "/metrics" ? process_stats("/proc") : ProcessStats(),
                       .now = clock_.wall(),
@@ -334,7 +346,7 @@ class DaemonImpl final : public Daemon {
         .word("state_dir", config().state_dir)
         .word("destination", to_string(config().destination))
         .word("model", link.display_name())
-        .word("server", config().tracking.uri.empty() ? "none" : config().tracking.uri)
+        .word("server", config().tracking.uri.empty() ? "none" : server_uri(config()))
         .number("queued_spans", queue_->stats().queued_spans)
         .info();
   }

@@ -12,7 +12,6 @@
 #include "daemon/codec/name_template.hpp"
 #include "daemon/destination/file/file_destination.hpp"
 #include "daemon/destination/mlflow/mlflow_destination.hpp"
-#include "daemon/http/curl_http_client.hpp"
 
 namespace tracelink {
 
@@ -25,20 +24,20 @@ constexpr std::chrono::seconds kCallTimeout{5};
 }  // namespace
 
 Delivery::Delivery(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
-                   RandomSource& random, CredentialsReader read_credentials)
+                   RandomSource& random, CredentialReaders readers)
     : config_(config),
       queue_(queue),
       fs_(fs),
       clock_(clock),
       random_(random),
-      read_credentials_(std::move(read_credentials)),
+      readers_(std::move(readers)),
       reporter_(clock) {}
 
 Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, Queue& queue, FileSystem& fs,
                                                  const Clock& clock, RandomSource& random,
-                                                 CredentialsReader read_credentials) {
+                                                 CredentialReaders readers) {
   std::unique_ptr<Delivery> delivery(
-      new Delivery(config, queue, fs, clock, random, std::move(read_credentials)));
+      new Delivery(config, queue, fs, clock, random, std::move(readers)));
   if (auto opened = delivery->open(); !opened) return std::move(opened).error();
   return delivery;
 }
@@ -241,10 +240,10 @@ Result<void> Delivery::open_destination() {
     return {};
   }
   if (config_.tracking.uri.empty()) return {};
-  http_ = std::make_unique<CurlHttpClient>(curl_options_of(config_));
+  http_ = std::make_unique<TrackingHttp>(config_, readers_.workspace, fs_, clock_, random_);
   TrackingOptions tracking = tracking_options_of(config_);
-  tracking.read_credentials = read_credentials_;
-  client_ = std::make_unique<TrackingClient>(std::move(tracking), *http_);
+  tracking.read_credentials = readers_.server;
+  client_ = std::make_unique<TrackingClient>(std::move(tracking), http_->api());
   registrar_ =
       std::make_unique<Registrar>(registrar_options_of(config_), *client_, fs_, clock_, random_);
   registrar_->set_on_change([this](const RegistrationStatus& status) { registered(status); });
@@ -260,9 +259,9 @@ Result<void> Delivery::open_destination() {
     spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
                  file);
   }
-  destination_ =
-      std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_), *http_, *client_,
-                                          *registrar_, link_lookup(), reporter_, clock_, random_);
+  destination_ = std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_),
+                                                     http_->api(), *client_, *registrar_,
+                                                     link_lookup(), reporter_, clock_, random_);
   return {};
 }
 

@@ -11,17 +11,18 @@
 
 #include "config/config.hpp"
 #include "daemon/app/registration_log.hpp"
+#include "daemon/app/tracking_http.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/mutex.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/base/result.hpp"
+#include "daemon/databricks/token_source.hpp"
 #include "daemon/dead_letters/dead_letter_commands.hpp"
 #include "daemon/dead_letters/dead_letter_store.hpp"
 #include "daemon/destination/destination.hpp"
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/forwarder.hpp"
-#include "daemon/http/http_client.hpp"
 #include "daemon/links/relinks.hpp"
 #include "daemon/mlflow/registration/registration.hpp"
 #include "daemon/queue/queue.hpp"
@@ -29,6 +30,12 @@
 #include "daemon/types/ids.hpp"
 
 namespace tracelink {
+
+// Read credentials again, from wherever they came.
+struct CredentialReaders {
+  CredentialsReader server;
+  TokenSource::ReadWorkspace workspace;
+};
 
 // Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination,
 // delivery loop.
@@ -38,7 +45,7 @@ class Delivery {
  public:
   static Result<std::unique_ptr<Delivery>> open(const Config& config, Queue& queue, FileSystem& fs,
                                                 const Clock& clock, RandomSource& random,
-                                                CredentialsReader read_credentials);
+                                                CredentialReaders readers);
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
@@ -81,7 +88,7 @@ class Delivery {
 
  private:
   Delivery(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
-           RandomSource& random, CredentialsReader read_credentials);
+           RandomSource& random, CredentialReaders readers);
   Result<void> open();
   void open_dead_letters(const std::filesystem::path& directory);
   void open_relinks(const std::filesystem::path& file);
@@ -100,7 +107,7 @@ class Delivery {
   FileSystem& fs_;
   const Clock& clock_;
   RandomSource& random_;
-  const CredentialsReader read_credentials_;
+  const CredentialReaders readers_;
   Reporter reporter_;  // of the forwarder thread
   RegistrationLog registration_log_{reporter_};
 
@@ -108,7 +115,7 @@ class Delivery {
   std::optional<DeadLetterCommands> letter_commands_;
   std::vector<std::string> notices_;
   std::unique_ptr<Relinks> relinks_;  // changed on the forwarder thread
-  std::unique_ptr<HttpClient> http_;
+  std::unique_ptr<TrackingHttp> http_;
   std::unique_ptr<TrackingClient> client_;
   std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<Destination> destination_;

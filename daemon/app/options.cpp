@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kDefaultGrace{5'000};
 
+// Databricks tells no version; it takes what the newest client sends.
+const ServerVersion kDatabricks{.major = 3, .minor = 18, .patch = 0, .text = "Databricks"};
+
 // A model that is given by id exists: nothing is written at its creation.
 std::map<std::string, std::string> creation_tags_of(const ModelConfig& model) {
   if (!model.id.empty()) return {};
@@ -65,18 +68,28 @@ CurlOptions relay_options_of(const Config& config) {
 }
 
 Credentials credentials_of(const Config& config) {
+  if (config.workspace) return {};  // its tokens are another client's
   return {.username = config.tracking.username,
           .password = config.tracking.password,
           .token = config.tracking.token};
 }
 
 TrackingOptions tracking_options_of(const Config& config) {
-  return TrackingOptions{.uri = config.tracking.uri,
-                         .timeout = config.tracking.timeout,
-                         .credentials = credentials_of(config),
-                         .read_credentials = {},
-                         .workspace = config.tracking.workspace,
-                         .user_agent = std::string("tracelinkd/") + kVersion};
+  TrackingOptions options{.uri = server_uri(config),
+                          .timeout = config.tracking.timeout,
+                          .credentials = credentials_of(config),
+                          .read_credentials = {},
+                          .workspace = config.workspace ? "" : config.tracking.workspace,
+                          .user_agent = std::string("tracelinkd/") + kVersion};
+  if (config.workspace) options.known_version = kDatabricks;
+  return options;
+}
+
+TokenSource::Options token_source_options_of(const Config& config) {
+  return {.workspace = *config.workspace,
+          .read_again = {},
+          .timeout = config.tracking.timeout,
+          .user_agent = std::string("tracelinkd/") + kVersion};
 }
 
 Registrar::Options registrar_options_of(const Config& config) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "daemon/databricks/token_source.hpp"
 #include "daemon/destination/mlflow/mlflow_destination.hpp"
 #include "daemon/forward/forwarder.hpp"
 #include "daemon/http/curl_http_client.hpp"
@@ -20,6 +21,8 @@ CurlOptions curl_options_of(const Config& config);
 CurlOptions relay_options_of(const Config& config);
 Credentials credentials_of(const Config& config);
 TrackingOptions tracking_options_of(const Config& config);
+// Precondition: the server is a Databricks workspace.
+TokenSource::Options token_source_options_of(const Config& config);
 Registrar::Options registrar_options_of(const Config& config);
 MlflowDestination::Options mlflow_destination_options_of(const Config& config);
 ForwarderOptions forwarder_options_of(const Config& config);

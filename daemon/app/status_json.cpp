@@ -198,7 +198,7 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"active", active_json(inputs.active, inputs.delivery)},
       {"experiment", experiment_json(inputs.config, registration)},
       {"server",
-       {{"uri", inputs.config.tracking.uri},
+       {{"uri", server_uri(inputs.config)},
         {"version", forwarder.server.version},
         {"state", word(forwarder.server.state)},
         {"possible_duplicate_spans", forwarder.server.possible_duplicate_spans}}},

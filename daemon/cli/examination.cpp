@@ -17,6 +17,7 @@
 
 #include "daemon/app/options.hpp"
 #include "daemon/base/clock.hpp"
+#include "daemon/cli/databricks_examination.hpp"
 #include "daemon/cli/health.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/tracking_session.hpp"
@@ -115,7 +116,7 @@ Finding no_version(const Failure& failure, const std::string& uri, const std::st
 // By the Date of an answer; nothing if that has none.
 std::optional<std::chrono::seconds> clock_ahead(HttpClient& http, const Config& config) {
   HttpRequest request;
-  request.url = config.tracking.uri + "/health";
+  request.url = server_uri(config) + "/health";
   request.timeout = kTimeout;
   std::optional<Result<HttpResponse>> answer;
   http.send(std::move(request),
@@ -153,6 +154,23 @@ Findings examine_experiment(TrackingSession& session, const Config& config) {
     findings.push_back(
         {"model", State::ok, there.name + " is " + there.model_id + ", " + there.status});
   }
+  return findings;
+}
+
+Findings examine_databricks(TrackingSession& session, const Config& config) {
+  Findings findings = examine_workspace(session);
+  Finding& last = findings.back();
+  if (last.state == State::failed) {
+    const bool no_remedy = last.remedy.empty();
+    if (no_remedy)
+      last.remedy =
+          remedy_of_no_answer(last.message, server_uri(config), proxy_of(server_uri(config)));
+    return findings;
+  }
+  if (const auto ahead = clock_ahead(session.http(), config)) {
+    findings.push_back(clock_finding(*ahead));
+  }
+  std::ranges::move(examine_experiment(session, config), std::back_inserter(findings));
   return findings;
 }
 
@@ -248,6 +266,7 @@ Findings examine_server(const Config& config, const std::string& credentials) {
   }
   const auto session = TrackingSession::open(config);
   if (!session) return {of_error("server", session.error())};
+  if (config.workspace) return examine_databricks(**session, config);
   const auto version = (*session)->wait<ServerVersion>(
       [&](auto done) { (*session)->client().get_version(std::move(done)); });
   if (const auto* failure = std::get_if<Failure>(&version)) {

@@ -103,7 +103,7 @@ Answer<LoggedModel> find_model(TrackingSession& session, const Config& config,
         [&](auto done) { session.client().get_model(id_or_name, std::move(done)); });
     if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
     if (const auto& model = std::get<0>(found)) return *model;
-    return missing("there is no model " + id_or_name + " on " + config.tracking.uri, "");
+    return missing("there is no model " + id_or_name + " on " + server_uri(config), "");
   }
   const Answer<Experiment> experiment = experiment_of(session, config, options, false);
   if (const auto* failure = std::get_if<Failure>(&experiment)) return *failure;

@@ -3,7 +3,6 @@
 #include <string>
 
 #include "daemon/app/options.hpp"
-#include "daemon/http/curl_http_client.hpp"
 
 namespace tracelink::cli {
 
@@ -14,8 +13,10 @@ Result<std::unique_ptr<TrackingSession>> TrackingSession::open(const Config& con
         "no tracking server: set tracking.uri in the configuration, or MLFLOW_TRACKING_URI"};
   }
   std::unique_ptr<TrackingSession> session(new TrackingSession);
-  session->http_ = std::make_unique<CurlHttpClient>(curl_options_of(config));
-  session->client_ = std::make_unique<TrackingClient>(tracking_options_of(config), *session->http_);
+  session->http_ = std::make_unique<TrackingHttp>(config, nullptr, session->fs_, session->clock_,
+                                                  session->random_);
+  session->client_ =
+      std::make_unique<TrackingClient>(tracking_options_of(config), session->http_->api());
   return session;
 }
 

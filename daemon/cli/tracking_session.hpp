@@ -6,6 +6,10 @@
 #include <utility>
 
 #include "config/config.hpp"
+#include "daemon/app/tracking_http.hpp"
+#include "daemon/base/clock.hpp"
+#include "daemon/base/posix_file_system.hpp"
+#include "daemon/base/random_source.hpp"
 #include "daemon/cli/common.hpp"
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
@@ -18,7 +22,8 @@ class TrackingSession {
   static Result<std::unique_ptr<TrackingSession>> open(const Config& config);
 
   TrackingClient& client() { return *client_; }
-  HttpClient& http() { return *http_; }
+  HttpClient& http() { return http_->api(); }
+  TokenSource* tokens() { return http_->tokens(); }  // nullptr: the server is not Databricks
 
   // Starts a call and runs it to its end: session.wait<LoggedModel>([&](auto done) {
   // client.get_model(id, done); }).
@@ -26,14 +31,17 @@ class TrackingSession {
   Answer<T> wait(const std::function<void(AnswerHandler<T>)>& start) {
     std::optional<Answer<T>> answer;
     start([&answer](Answer<T> value) { answer = std::move(value); });
-    while (!answer) http_->poll(std::chrono::milliseconds{1000});
+    while (!answer) http().poll(std::chrono::milliseconds{1000});
     return std::move(*answer);
   }
 
  private:
   TrackingSession() = default;
 
-  std::unique_ptr<HttpClient> http_;
+  PosixFileSystem fs_;
+  SystemClock clock_;
+  SystemRandomSource random_;
+  std::unique_ptr<TrackingHttp> http_;
   std::unique_ptr<TrackingClient> client_;
 };
 

@@ -77,6 +77,7 @@ void TrackingClient::read_credentials_again() {
 }
 
 void TrackingClient::get_version(AnswerHandler<ServerVersion> handler) {
+  if (options_.known_version) return handler(*options_.known_version);
   send(request("GET", "/version"),
        [handler = std::move(handler)](const Result<HttpResponse>& answer) {
          const bool is_web_page = answer && answer->status >= 400 && answer->status < 500 &&

@@ -37,6 +37,8 @@ struct TrackingOptions {
   CredentialsReader read_credentials;  // asked before each request after a 401 or 403
   std::string workspace;               // X-MLFLOW-WORKSPACE
   std::string user_agent;              // tracelinkd/<version>
+  // Where there is no GET /version: the one whose requests the server takes. It is not asked then.
+  std::optional<ServerVersion> known_version = {};
 };
 
 // What a server knows of a trace beside its spans.

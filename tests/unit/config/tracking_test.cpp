@@ -39,8 +39,9 @@ TEST(TrackingUri, SaysWhatToDoInstead) {
       {"sqlite:///mlflow.db", "mlflow server --backend-store-uri sqlite:///mlflow.db --host"},
       {"postgresql://u:p4ss@db/x", "mlflow server --backend-store-uri URI --host"},
       {"sqlite:///x?password=p4ss", "mlflow server --backend-store-uri URI --host"},
-      {"databricks", "Databricks is not supported yet"},
-      {"databricks://profile", "Databricks is not supported yet"},
+      {"databricks-uc", "allowed: databricks, or databricks://PROFILE"},
+      {"databricks://scope:prefix", "goes into databricks.host (DATABRICKS_HOST)"},
+      {"databricks://dbc-1.cloud.databricks.com/?o=1", "goes into databricks.host"},
       {"localhost:5000", "found \"localhost:5000\" without a scheme; write http://localhost:5000"},
       {"http://", "host or port of the URI is wrong"},
       {"http://host:0", "host or port of the URI is wrong"},
@@ -63,6 +64,25 @@ TEST(TrackingUri, SaysWhatToDoInstead) {
   }
 }
 
+TEST(TrackingUri, TakesDatabricksWithAndWithoutAProfile) {
+  struct Case {
+    const char *text, *uri, *profile;
+  };
+  const Case cases[] = {
+      {"databricks", "databricks", ""},
+      {"databricks://", "databricks", ""},
+      {"DATABRICKS://Prod", "databricks://Prod", "Prod"},
+      {"databricks://prod/", "databricks://prod", "prod"},
+  };
+  for (const Case& c : cases) {
+    const auto parsed = parse_tracking_uri(c.text);
+    ASSERT_TRUE(parsed) << c.text << ": " << parsed.error().message;
+    EXPECT_EQ(parsed->uri, c.uri);
+    EXPECT_EQ(parsed->databricks_profile, c.profile);
+  }
+  EXPECT_FALSE(parse_tracking_uri("http://host")->databricks_profile);
+}
+
 class ConfigTracking : public LoadTest {
  protected:
   void SetUp() override {
@@ -79,10 +99,10 @@ TEST_F(ConfigTracking, WarnsIfThereIsNoServer) {
 }
 
 TEST_F(ConfigTracking, NamesTheSourceOfAWrongUri) {
-  env("TRACELINK_TRACKING__URI", "databricks");
+  env("TRACELINK_TRACKING__URI", "databricks-uc");
   EXPECT_EQ(errors(),
-            "TRACELINK_TRACKING__URI: tracking.uri: Databricks is not supported yet; allowed: "
-            "http:// or https:// of a server\n");
+            "TRACELINK_TRACKING__URI: tracking.uri: found \"databricks-uc\", allowed: databricks, "
+            "or databricks://PROFILE with a profile of .databrickscfg\n");
 }
 
 TEST_F(ConfigTracking, ChecksWhatAStrongerSourceMasks) {
