@@ -142,6 +142,7 @@ void DatabricksDestination::learn_from(const Addressee& to, const Outcome& outco
 ServerStatus DatabricksDestination::server() const {
   ServerStatus status;
   status.state = state_;
+  status.version = "Databricks";
   status.repairs = repairs_;
   status.possible_duplicate_spans = sent_.possible_duplicates();
   status.steps = steps_.counts();

@@ -97,7 +97,8 @@ class Workspace {
       if (name == "X-Databricks-UC-Table-Name") tables.push_back(value);
     }
     post_sizes.push_back(request.body.size());
-    for (const SpanId& id : *span_ids_of(request.body)) table.insert(id);
+    const auto ids = span_ids_of(request.body);
+    table.insert(ids->begin(), ids->end());
     return {200, {}, ""};
   }
   HttpResponse start(const Json& body) {
