@@ -155,7 +155,7 @@ std::optional<std::string> profile_in(const std::map<std::string, Setting>& merg
 
 void warn_of_unused(Draft& draft, std::string_view section) {
   for (const auto& [key, setting] : draft.settings) {
-    if (!key.starts_with(section)) continue;
+    if (!key.starts_with(section) || text_of(setting).empty()) continue;
     draft.loaded.warnings.push_back(
         setting.place.problem(key, "not used: tracking.uri is not databricks"));
   }

@@ -30,6 +30,15 @@ void hide_secrets(std::string& text, const Authorization& authorization) {
   }
 }
 
+// 401, or what Databricks answers with 403 to a token that it does not know or that ends.
+bool refuses_token(const HttpResponse& answer) {
+  constexpr std::string_view kTexts[] = {"nvalid access token", "oken is expiring", "oken expired"};
+  return answer.status == 401 ||
+         (answer.status == 403 && std::ranges::any_of(kTexts, [&](std::string_view text) {
+            return answer.body.find(text) != std::string::npos;
+          }));
+}
+
 }  // namespace
 
 AuthorizedHttpClient::AuthorizedHttpClient(TokenSource& tokens, HttpClient& http)
@@ -95,7 +104,7 @@ void AuthorizedHttpClient::answered(RequestId id, Result<HttpResponse> answer) {
 bool AuthorizedHttpClient::deserves_another_token(const Call& call,
                                                   const HttpResponse& answer) const {
   if (call.refusal) return false;
-  return answer.status == 401 ||
+  return refuses_token(answer) ||
          (answer.status == 403 && tokens_.age().value_or(kOldEnough) >= kOldEnough);
 }
 
@@ -109,7 +118,7 @@ void AuthorizedHttpClient::send_again(RequestId id, HttpResponse refusal) {
 void AuthorizedHttpClient::explain(HttpResponse& response,
                                    const Authorization& authorization) const {
   hide_secrets(response.body, authorization);
-  if (response.status == 401) response.remedy = tokens_.remedy();
+  if (refuses_token(response)) response.remedy = tokens_.remedy();
   if (response.status / 100 == 3) response.remedy = redirect_remedy(tokens_.workspace().host);
 }
 

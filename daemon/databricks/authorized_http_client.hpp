@@ -13,12 +13,13 @@ namespace tracelink {
 
 // HttpClient for the API of one Databricks workspace: every request gets Authorization, User-Agent
 // and, where it is known, x-databricks-org-id. A request waits for a token first, and is sent once
-// more with a fresh one after a 401, or after a 403 to a token that has been in use for a minute.
+// more with a fresh one after a 401 or a 403 that speaks of the token, or after any other 403 to a
+// token that has been in use for a minute.
 //
 // What the token endpoint refuses reaches the handler as the answer that the workspace would have
 // given: 401 with `remedy`, which TrackingClient makes a configuration failure of the server, or
 // its own 429 and 5xx, which are transient. No answer at all is an Error, as HttpClient has it.
-// 401 and 3xx of the workspace carry a `remedy` too. No answer's body holds the token.
+// A refused token and 3xx of the workspace carry a `remedy` too. No answer's body holds the token.
 // Not for signed URLs: those go by the plain client.
 // A request is kept whole until it is answered. Threads and lifetime: as `http`, which outlives
 // this object.

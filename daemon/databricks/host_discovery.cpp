@@ -23,6 +23,16 @@ bool is_later(const Result<HttpResponse>& answer) {
   return !answer || answer->status == 429 || answer->status >= 500;
 }
 
+bool lacks_tls(const DatabricksWorkspace& workspace, const std::string& url) {
+  return workspace.host.starts_with("https:") && !url.starts_with("https:");
+}
+
+TokenRefusal refusal_of_plain(const std::string& url) {
+  return cannot_ask("tokens would come without TLS, from " + url,
+                    "Set databricks.discovery_url to the https:// address that the workspace's "
+                    "administrator names.");
+}
+
 }  // namespace
 
 HostDiscovery::HostDiscovery(HttpClient& http, const Clock& clock, std::string user_agent)
@@ -66,6 +76,7 @@ void HostDiscovery::find_endpoint(const DatabricksWorkspace& workspace, Endpoint
   const std::string standard = workspace.host + "/oidc/v1/token";
   const std::string url = discovery_url(workspace);
   if (url.empty()) return take_endpoint(workspace, standard, handler);
+  if (lacks_tls(workspace, url)) return handler(refusal_of_plain(url));
   ask(url, [this, workspace, standard, handler = std::move(handler)](
                const HttpRequest& request, const Result<HttpResponse>& answer) {
     if (is_later(answer)) return handler(refusal_of(request, answer, {}));
@@ -76,11 +87,7 @@ void HostDiscovery::find_endpoint(const DatabricksWorkspace& workspace, Endpoint
 // A secret that is configured for an encrypted address goes to no other.
 void HostDiscovery::take_endpoint(const DatabricksWorkspace& workspace, std::string endpoint,
                                   const EndpointHandler& handler) {
-  if (workspace.host.starts_with("https:") && !endpoint.starts_with("https:")) {
-    return handler(cannot_ask("the workspace names a token endpoint without TLS, " + endpoint,
-                              "Set databricks.discovery_url to the one that the workspace's "
-                              "administrator names."));
-  }
+  if (lacks_tls(workspace, endpoint)) return handler(refusal_of_plain(endpoint));
   endpoint_ = std::move(endpoint);
   handler(endpoint_);
 }

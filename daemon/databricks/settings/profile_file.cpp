@@ -47,7 +47,7 @@ class Reader {
     if (content.empty() || content.front() == '#' || content.front() == ';') return {};
     const std::size_t indent = line.find_first_not_of(kBlanks);
     if (value_ != nullptr && indent > indent_) {  // the value goes on
-      *value_ += "\n" + std::string(content);
+      *value_ += " " + std::string(content);
       return {};
     }
     indent_ = indent;

@@ -31,7 +31,7 @@ BIN = pathlib.Path(os.environ.get("TRACELINK_TEST_BIN", ROOT / "build/release/bi
 
 # Variables that would change what a program under test does.
 _FOREIGN = ("MLFLOW_", "OTEL_", "TRACELINK_", "GIT_", "GITHUB_", "CI_", "BUILD_", "LISTEN_", "NOTIFY_",
-            "XDG_", "DATABRICKS_", "SOURCE_COMMIT")
+            "XDG_", "DATABRICKS_", "ARM_", "SOURCE_COMMIT")
 
 
 # For an application that is to deliver on a busy machine: OpenTelemetry's exporter gives a trace up after 10 s. In seconds, as

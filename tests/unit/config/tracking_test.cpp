@@ -106,11 +106,11 @@ TEST_F(ConfigTracking, NamesTheSourceOfAWrongUri) {
 }
 
 TEST_F(ConfigTracking, ChecksWhatAStrongerSourceMasks) {
-  file("tracking:\n  uri: databricks\n  token: \"s3\\ncret\"\n");
+  file("tracking:\n  uri: http://\n  token: \"s3\\ncret\"\n");
   env("MLFLOW_TRACKING_TOKEN", "t0ken");
   EXPECT_EQ(errors(),
-            "FILE:2:8: tracking.uri: Databricks is not supported yet; allowed: http:// or https:// "
-            "of a server\n"
+            "FILE:2:8: tracking.uri: the host or port of the URI is wrong, allowed: such as "
+            "http://127.0.0.1:5000; special characters of a password are written as %XX\n"
             "FILE:3:10: tracking.token: holds a line break or another control character\n");
 }
 

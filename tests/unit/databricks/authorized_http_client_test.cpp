@@ -64,6 +64,16 @@ TEST_F(AuthorizedHttpClientTest, AsksForAnotherTokenAfterA403OnlyOnceAMinute) {
   EXPECT_EQ(ask_api()->remedy, "");
 }
 
+TEST_F(AuthorizedHttpClientTest, KnowsA403ThatSpeaksOfTheToken) {
+  tokens(m2m());
+  for (const char* text : {"Invalid access token.", "Token is expiring within 30 seconds."}) {
+    const int before = tokens_;
+    api_answer_ = json_answer(R"({"error_code":403,"message":")" + std::string(text) + "\"}", 403);
+    EXPECT_NE(ask_api()->remedy.find("make a new OAuth secret"), std::string::npos);
+    EXPECT_EQ(tokens_ - before, before == 0 ? 2 : 1) << text;
+  }
+}
+
 TEST_F(AuthorizedHttpClientTest, KeepsTheFirstRefusalIfThereIsNoOtherToken) {
   tokens(m2m());
   ASSERT_EQ(ask_api()->status, 200);

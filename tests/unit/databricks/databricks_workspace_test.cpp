@@ -25,7 +25,7 @@ class DatabricksWorkspaceTest : public ::testing::Test {
     values_.host = std::move(host);
     values_.token = "t";
     const std::string text = resolved();
-    return text.substr(0, text.find(" pat"));
+    return text.substr(0, text.find(" pat,"));
   }
 
   DatabricksValues values_;

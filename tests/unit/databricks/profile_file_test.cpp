@@ -41,7 +41,7 @@ TEST(ProfileFile, ReadsTheSyntaxOfPythonsConfigparser) {
   EXPECT_EQ(shown("\xef\xbb\xbf[a]\r\nHost=x\r\n", "a"), "a host=x");
   EXPECT_EQ(shown("# c\n; c\n\n[a]\nhost : x # y\n# token = no\n", "a"), "a host=x # y");
   EXPECT_EQ(shown("[a]\nhost = x=y:z\n", "a"), "a host=x=y:z");
-  EXPECT_EQ(shown("[a]\nscopes = one\n  two\nhost = h\n", "a"), "a host=h scopes=one\ntwo");
+  EXPECT_EQ(shown("[a]\nscopes = one\n  two\nhost = h\n", "a"), "a host=h scopes=one two");
   EXPECT_EQ(shown("  [a]\n  host = h\n  token = t\n", "a"), "a host=h token=t");
   EXPECT_EQ(shown("[a]\ntoken =\n", "a"), "a token=");
   EXPECT_EQ(shown("[a]\nx = 1\n[DEFAULT]\nhost = d\n[DEFAULT]\ntoken = t\n", ""),

@@ -67,8 +67,15 @@ TEST_F(TokenSourceTest, SendsNoSecretToATokenEndpointWithoutTls) {
   tokens(m2m());
   EXPECT_EQ(authorization(), "");
   EXPECT_EQ(status(), 401);
-  EXPECT_NE(message().find("without TLS, http://elsewhere/token"), std::string::npos);
+  EXPECT_NE(message().find("without TLS, from http://elsewhere/token"), std::string::npos);
   EXPECT_EQ(urls().back(), "GET /oidc/.well-known/oauth-authorization-server");
+}
+
+TEST_F(TokenSourceTest, AsksNoAddressWithoutTlsWhereTokensComeFrom) {
+  metadata_ = json_answer(R"({"oidc_endpoint":"http://elsewhere/oidc"})");
+  tokens(m2m());
+  EXPECT_EQ(authorization(), "");
+  EXPECT_EQ(urls(), Urls{"GET /.well-known/databricks-config"});
 }
 
 TEST_F(TokenSourceTest, ReadsTheJwtAgainForEachExchange) {
