@@ -105,7 +105,8 @@ DatabricksClient::Options databricks_client_options_of(const Config& config) {
 DatabricksDestination::Options databricks_destination_options_of(const Config& config) {
   return {.connections = config.forward.connections,
           .max_batch_bytes = config.forward.max_batch_bytes,
-          .version_tag = config.forward.version_tag};
+          .version_tag = config.forward.version_tag,
+          .trace_location = parse_trace_location(config.tracking.trace_location)};
 }
 
 MlflowDestination::Options mlflow_destination_options_of(const Config& config) {

@@ -244,6 +244,7 @@ TEST_F(UnityCatalogTest, AnExperimentThatIsBoundToNothingTakesTheConfiguredLocat
 }
 
 TEST_F(UnityCatalogTest, AnExperimentThatIsGoneHoldsItsLink) {
+  ASSERT_TRUE(connect());
   workspace.refuse("experiment", Workspace::error(404, "RESOURCE_DOES_NOT_EXIST"));
   EXPECT_FALSE(connect("77"));
   EXPECT_EQ(hold.failure_class, FailureClass::configuration);
