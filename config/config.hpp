@@ -51,6 +51,7 @@ struct TrackingConfig {
   std::string token, username, password, workspace;
   bool insecure_tls = false;
   std::string ca_file, client_cert_file;
+  std::string trace_location;  // of Databricks: catalog.schema.prefix
 };
 struct ArchiveConfig {
   std::string dir;

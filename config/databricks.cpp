@@ -1,5 +1,6 @@
 #include "config/databricks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -186,6 +187,17 @@ void check_experiment(Draft& draft, const LoadContext& context) {
   }
 }
 
+void check_trace_location(Draft& draft) {
+  const std::string& text = draft.loaded.config.tracking.trace_location;
+  const bool has_empty_part =
+      text.starts_with('.') || text.ends_with('.') || text.find("..") != std::string::npos;
+  const auto dots = std::ranges::count(text, '.');
+  if (text.empty() || (!has_empty_part && (dots == 1 || dots == 2))) return;
+  draft.errors.push_back(
+      problem_of(draft, "databricks.trace_location",
+                 "found " + quoted(text) + ", allowed: catalog.schema.prefix, or catalog.schema"));
+}
+
 void check_listener(Draft& draft) {
   if (draft.loaded.config.listen.mlflow.empty()) return;
   draft.errors.push_back(problem_of(draft, "listen.mlflow",
@@ -245,6 +257,7 @@ void complete_databricks(Draft& draft, const LoadContext& context) {
   warn_of_credentials(draft);
   check_experiment(draft, context);
   check_listener(draft);
+  check_trace_location(draft);
   if (has_databricks_error(draft)) return;
   resolve(draft, context);
   warn_of_plain_http(draft);

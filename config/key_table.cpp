@@ -191,6 +191,10 @@ constexpr auto kKeys = std::to_array<Key>({
     {"databricks.azure_environment", Syntax::header_text,
      kDatabricks<&DatabricksValues::azure_environment>, "", false,
      "`PUBLIC`, `USGOVERNMENT` or `CHINA`, where the host's name does not tell."},
+    {"databricks.trace_location", Syntax::header_text, kTracking<&TrackingConfig::trace_location>,
+     "", false,
+     "Unity Catalog tables, `catalog.schema.prefix` or `catalog.schema`, for the traces of "
+     "experiments that are bound to none. Empty: such traces are stored beside their experiment."},
     {"archive.dir", Syntax::absolute_path, &at<&Config::archive, &ArchiveConfig::dir>, "", false,
      "Directory of the files that `destination: file` writes."},
     {"archive.max_bytes",

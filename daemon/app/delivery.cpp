@@ -10,6 +10,7 @@
 
 #include "daemon/app/options.hpp"
 #include "daemon/codec/name_template.hpp"
+#include "daemon/destination/databricks/databricks_destination.hpp"
 #include "daemon/destination/file/file_destination.hpp"
 #include "daemon/destination/mlflow/mlflow_destination.hpp"
 
@@ -294,12 +295,25 @@ Result<void> Delivery::open_destination() {
     spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
                  file);
   }
+  if (config_.workspace) {
+    open_workspace();
+    return {};
+  }
   auto mlflow = std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_),
                                                     http_->api(), *client_, *registrar_,
                                                     link_lookup(), reporter_, clock_, random_);
   mlflow_ = mlflow.get();
   destination_ = std::move(mlflow);
   return {};
+}
+
+void Delivery::open_workspace() {
+  spdlog::info("Databricks is a preview: not yet run against a workspace (docs/databricks.md)");
+  databricks_ = std::make_unique<DatabricksClient>(databricks_client_options_of(config_),
+                                                   http_->api(), http_->plain());
+  destination_ = std::make_unique<DatabricksDestination>(databricks_destination_options_of(config_),
+                                                         http_->api(), *databricks_, *registrar_,
+                                                         link_lookup(), clock_, random_);
 }
 
 void Delivery::open_archive() {

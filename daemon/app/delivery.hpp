@@ -20,6 +20,7 @@
 #include "daemon/databricks/token_source.hpp"
 #include "daemon/dead_letters/dead_letter_commands.hpp"
 #include "daemon/dead_letters/dead_letter_store.hpp"
+#include "daemon/destination/databricks/databricks_client.hpp"
 #include "daemon/destination/destination.hpp"
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/forwarder.hpp"
@@ -107,6 +108,7 @@ class Delivery {
   void note_relinks();
   Result<void> with_letters(std::function<Result<void>(DeadLetterCommands&)> command);
   Result<void> open_destination();
+  void open_workspace();
   void open_archive();
   LinkLookup link_lookup() const;
   void registered(const RegistrationStatus& status);
@@ -128,6 +130,7 @@ class Delivery {
   std::unique_ptr<TrackingHttp> http_;
   std::unique_ptr<TrackingClient> client_;
   std::unique_ptr<Registrar> registrar_;
+  std::unique_ptr<DatabricksClient> databricks_;
   std::unique_ptr<Destination> destination_;
   MlflowDestination* mlflow_ = nullptr;  // destination_, where it is that
   std::unique_ptr<Forwarder> forwarder_;

@@ -302,6 +302,9 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
   families.counter("tracelink_run_links_refused_total",
                    "Traces delivered without the run that their client named.",
                    forward.server.run_links_refused);
+  families.counter("tracelink_possible_duplicate_spans_total",
+                   "Spans sent again that may be stored, where the server keeps both.",
+                   forward.server.possible_duplicate_spans);
   const Repairs& repairs = forward.server.repairs;
   families.counters("tracelink_values_repaired_total",
                     "Values changed because a server or its database refuses them.", "reason",

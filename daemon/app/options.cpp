@@ -98,6 +98,17 @@ Registrar::Options registrar_options_of(const Config& config) {
           .creation_tags = origin_tags(config.model.origin)};
 }
 
+DatabricksClient::Options databricks_client_options_of(const Config& config) {
+  return {.host = server_uri(config), .timeout = config.tracking.timeout};
+}
+
+DatabricksDestination::Options databricks_destination_options_of(const Config& config) {
+  return {.connections = config.forward.connections,
+          .max_batch_bytes = config.forward.max_batch_bytes,
+          .version_tag = config.forward.version_tag,
+          .trace_location = parse_trace_location(config.tracking.trace_location)};
+}
+
 MlflowDestination::Options mlflow_destination_options_of(const Config& config) {
   return {.connections = config.forward.connections,
           .max_batch_bytes = config.forward.max_batch_bytes,

@@ -2,6 +2,7 @@
 
 #include "config/config.hpp"
 #include "daemon/databricks/token_source.hpp"
+#include "daemon/destination/databricks/databricks_destination.hpp"
 #include "daemon/destination/mlflow/mlflow_destination.hpp"
 #include "daemon/forward/forwarder.hpp"
 #include "daemon/http/curl_http_client.hpp"
@@ -24,6 +25,8 @@ TrackingOptions tracking_options_of(const Config& config);
 // Precondition: the server is a Databricks workspace.
 TokenSource::Options token_source_options_of(const Config& config);
 Registrar::Options registrar_options_of(const Config& config);
+DatabricksClient::Options databricks_client_options_of(const Config& config);
+DatabricksDestination::Options databricks_destination_options_of(const Config& config);
 MlflowDestination::Options mlflow_destination_options_of(const Config& config);
 ForwarderOptions forwarder_options_of(const Config& config);
 ServerOptions server_options_of(const Config& config);

@@ -19,6 +19,20 @@ namespace tracelink {
 
 enum class OutcomeKind { delivered, transient, configuration, poison, unknown };
 
+constexpr OutcomeKind outcome_kind(FailureClass failure_class) {
+  switch (failure_class) {
+    case FailureClass::transient:
+      return OutcomeKind::transient;
+    case FailureClass::configuration:
+      return OutcomeKind::configuration;
+    case FailureClass::poison:
+      return OutcomeKind::poison;
+    case FailureClass::unknown:
+      return OutcomeKind::unknown;
+  }
+  return OutcomeKind::unknown;
+}
+
 // How much of a trace is to be sent.
 enum class DeliveryMode {
   whole,         // trace info with the link, then the spans (the root is there)
@@ -39,6 +53,7 @@ struct TraceDelivery {
   WallTime accepted_at{};
   bool repeated = false;  // an earlier attempt may have stored some of it (token sums need repair
                           // on old servers)
+  bool searched = false;  // some of a trace's spans, among which refused ones are searched
 };
 
 struct Outcome {
@@ -48,6 +63,7 @@ struct Outcome {
       false;  // the refusal was of a request that held other traces too: split before judging
   bool info_stored = false;   // the trace info step of this trace succeeded in this attempt
   bool spans_stored = false;  // all of them; what failed is what had to be told after them
+  bool indivisible = false;   // poison whatever its spans are: no search among them
 };
 
 // What a destination knows about the other side.
@@ -57,6 +73,8 @@ struct ServerStatus {
   std::string version;                  // empty until known
   Repairs repairs{};                    // of what was given to it
   std::uint64_t run_links_refused = 0;  // traces delivered without the run that was asked for
+  std::uint64_t possible_duplicate_spans = 0;  // sent again though they may be stored, where the
+                                               // server keeps both
   StepCounts steps{};
   RegistrationCounters registrations{};
 };

@@ -174,7 +174,8 @@ std::optional<BatchInFlight::Item> Dispatcher::load(TraceWork work, TraceDeliver
               .mode = item.mode,
               .change = std::move(loaded->payloads.change),
               .accepted_at = work.accepted_at,
-              .repeated = work.repeated || known.has_value()};
+              .repeated = work.repeated || known.has_value(),
+              .searched = work.bisection != nullptr};
   item.work = std::move(work);
   return item;
 }

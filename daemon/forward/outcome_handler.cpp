@@ -214,7 +214,8 @@ void OutcomeHandler::refused_alone(Item item, const Outcome& outcome) {
     item.work.bisection->search.current_refused();
     return continue_bisection(std::move(item.work));
   }
-  if (of_spans && item.span_count > 1) return isolate(std::move(item), outcome);
+  const bool divisible = item.span_count > 1 && !outcome.indivisible;
+  if (of_spans && divisible) return isolate(std::move(item), outcome);
   item.work.bisection.reset();
   parts_.dead_letter_writer.dead_letter(
       std::move(item.work), "the server refuses it: " + outcome.failure.message, outcome.failure);

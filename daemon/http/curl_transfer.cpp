@@ -96,6 +96,10 @@ Result<void> CurlTransfer::set_headers() {
     }
     if (!add_header(value.empty() ? name + ";" : name + ": " + value)) std::abort();
   }
+  // libcurl would call every body a form, which a signed URL does not allow for.
+  const bool names_type = std::ranges::any_of(
+      request_.headers, [](const auto& header) { return header.first == "Content-Type"; });
+  if (!names_type && !add_header("Content-Type:")) std::abort();
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_);
   return {};
 }

@@ -9,20 +9,6 @@ namespace tracelink {
 
 namespace {
 
-OutcomeKind kind_of(FailureClass failure_class) {
-  switch (failure_class) {
-    case FailureClass::transient:
-      return OutcomeKind::transient;
-    case FailureClass::configuration:
-      return OutcomeKind::configuration;
-    case FailureClass::poison:
-      return OutcomeKind::poison;
-    case FailureClass::unknown:
-      return OutcomeKind::unknown;
-  }
-  return OutcomeKind::unknown;
-}
-
 // Something of the trace was delivered before.
 bool is_late(DeliveryMode mode) {
   return mode == DeliveryMode::spans_only || mode == DeliveryMode::final_info;
@@ -334,7 +320,7 @@ void MlflowDelivery::post_where_it_lives(const std::shared_ptr<Post>& post,
 }
 
 void MlflowDelivery::fail(std::size_t index, const Failure& failure, bool batch) {
-  finish(index, {.kind = kind_of(failure.failure_class),
+  finish(index, {.kind = outcome_kind(failure.failure_class),
                  .failure = failure,
                  .batch = batch,
                  .info_stored = items_[index].info_stored || items_[index].spans_stored,

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "daemon/destination/destination.hpp"
-#include "daemon/destination/mlflow/request_slots.hpp"
 #include "daemon/destination/mlflow/server_texts.hpp"
 #include "daemon/destination/mlflow/spans_proof.hpp"
-#include "daemon/destination/mlflow/step_recorder.hpp"
+#include "daemon/destination/request_slots.hpp"
+#include "daemon/destination/step_recorder.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 
 namespace tracelink {

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
+#include <variant>
 
-#include "daemon/mlflow/trace/text_limits.hpp"
+#include "daemon/destination/link_target.hpp"
 
 namespace tracelink {
 
@@ -15,18 +16,6 @@ constexpr std::chrono::milliseconds kShortestWait{10};
 Failure transient(std::string message) {
   Failure failure;
   failure.message = std::move(message);
-  return failure;
-}
-
-Failure registration_hold(const std::optional<RegistrationStatus>& status,
-                          const std::string& requested_experiment) {
-  Failure failure = transient("the model is being registered");
-  if (status && status->failure) failure = *status->failure;
-  // The experiment that failed is the link's own, not one that a client asked for.
-  if (failure.scope == FailureScope::experiment && !requested_experiment.empty()) {
-    failure.scope = FailureScope::link;
-  }
-  if (!status || !status->failure) failure.scope = FailureScope::link;
   return failure;
 }
 
@@ -53,7 +42,7 @@ std::optional<Failure> MlflowDestination::refusal(const LinkHash& link,
                                                   const std::string& experiment) {
   probe_.check_after_pause();
   if (!probe_.capabilities()) return probe_.failure();
-  const Resolved resolved = target(link, experiment);
+  const auto resolved = find_target(registrar_, lookup_, link, experiment);
   const auto* failure = std::get_if<Failure>(&resolved);
   if (failure == nullptr) return std::nullopt;
   const bool needs_operator = failure->failure_class == FailureClass::configuration;
@@ -61,38 +50,11 @@ std::optional<Failure> MlflowDestination::refusal(const LinkHash& link,
   return *failure;
 }
 
-MlflowDestination::Resolved MlflowDestination::target(const LinkHash& link,
-                                                      const std::string& experiment) {
-  Target target{.model_id = {}, .experiment_id = experiment, .version = {}};
-  if (!link.is_zero()) {
-    if (!registrar_.status(link)) {
-      const auto definition = lookup_(link);
-      if (!definition) {
-        return configuration_failure(FailureScope::link,
-                                     "the link's definition is lost: " + definition.error().message,
-                                     "restore state_dir/models/links/" + link.hex());
-      }
-      registrar_.want(link, *definition);
-    }
-    const ResolvedModel* model = registrar_.ready(link);
-    if (model == nullptr) return registration_hold(registrar_.status(link), experiment);
-    target.model_id = model->model_id;
-    target.version = model->version;
-    if (experiment.empty()) target.experiment_id = model->experiment_id;
-  }
-  if (target.experiment_id.empty()) {
-    return configuration_failure(FailureScope::link,
-                                 "the traces name neither a model nor an experiment",
-                                 "set model.name, or experiment.name");
-  }
-  return target;
-}
-
 void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   const LinkHash link = batch.front().link;
   const std::string experiment = batch.front().experiment;
-  const Resolved resolved = target(link, experiment);
-  const auto* to = std::get_if<Target>(&resolved);
+  const auto resolved = find_target(registrar_, lookup_, link, experiment);
+  const auto* to = std::get_if<LinkTarget>(&resolved);
   if (to == nullptr || !probe_.capabilities()) std::abort();  // refusal() was not asked
   MlflowDelivery::Context context{
       .client = client_,
@@ -104,7 +66,7 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
       .model_id = to->model_id,
       .experiment_id = to->experiment_id,
       .metadata = options_.metadata,
-      .tags = version_tags(to->version),
+      .tags = version_tags(options_.version_tag, *to),
       .max_post_bytes = options_.max_batch_bytes,
       .run_refused = [this](const std::string& run_id, const Failure& failure) {
         run_refused(run_id, failure);
@@ -116,17 +78,11 @@ void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
       std::move(context), std::move(batch),
       [this, link, experiment, done = std::move(done)](std::vector<Outcome> outcomes) {
         learn_from(link, experiment, outcomes);
-        finished_.emplace_back(done, std::move(outcomes));
+        finished_.add(done, std::move(outcomes));
       });
   std::erase_if(deliveries_, [](const auto& known) { return known.expired(); });
   deliveries_.push_back(delivery);
   delivery->start();
-}
-
-std::map<std::string, std::string> MlflowDestination::version_tags(
-    const std::string& version) const {
-  if (options_.version_tag.empty() || version.empty()) return {};
-  return {{options_.version_tag, fit_column(version, kMaxTagValue)}};
 }
 
 ServerStatus MlflowDestination::server() const {
@@ -149,9 +105,7 @@ void MlflowDestination::learn_from(const LinkHash& link, const std::string& expe
       probe_.connection_lost(failure);
     } else if (outcome.kind == OutcomeKind::configuration) {
       if (failure.scope == FailureScope::server) probe_.refused(failure);
-      const bool of_link = failure.scope == FailureScope::link ||
-                           (failure.scope == FailureScope::experiment && experiment.empty());
-      if (of_link) registrar_.verify_again(link);
+      verify_after(registrar_, link, experiment, failure);
     }
   }
 }
@@ -167,7 +121,7 @@ void MlflowDestination::poll(std::chrono::milliseconds timeout) {
   }
   if (!finished_.empty()) timeout = std::chrono::milliseconds(0);
   http_.poll(timeout);
-  run_finished();
+  finished_.tell();
 }
 
 void MlflowDestination::run_refused(const std::string& run_id, const Failure& failure) {
@@ -175,14 +129,6 @@ void MlflowDestination::run_refused(const std::string& run_id, const Failure& fa
   reporter_.failure("runs named by clients", "run " + run_id + ": " + failure.message,
                     "correct the header x-mlflow-run-id where the application sets it; the traces "
                     "are delivered without the run");
-}
-
-void MlflowDestination::run_finished() {
-  while (!finished_.empty()) {
-    auto [done, outcomes] = std::move(finished_.front());
-    finished_.pop_front();
-    done(std::move(outcomes));
-  }
 }
 
 void MlflowDestination::cancel() { end_requests("stopping"); }
@@ -198,7 +144,7 @@ void MlflowDestination::end_requests(const std::string& why) {
     if (const auto delivery = known.lock()) delivery->abort(transient(why));
   }
   http_.cancel_all();
-  run_finished();
+  finished_.tell();
 }
 
 }  // namespace tracelink

@@ -2,23 +2,21 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "daemon/destination/destination.hpp"
+#include "daemon/destination/finished_batches.hpp"
 #include "daemon/destination/mlflow/mlflow_delivery.hpp"
-#include "daemon/destination/mlflow/request_slots.hpp"
 #include "daemon/destination/mlflow/server_probe.hpp"
 #include "daemon/destination/mlflow/server_texts.hpp"
 #include "daemon/destination/mlflow/spans_proof.hpp"
-#include "daemon/destination/mlflow/step_recorder.hpp"
+#include "daemon/destination/request_slots.hpp"
+#include "daemon/destination/step_recorder.hpp"
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/registration/registration.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
@@ -57,18 +55,9 @@ class MlflowDestination final : public Destination {
   void move_to(std::string uri, Credentials credentials);
 
  private:
-  struct Target {
-    std::string model_id;
-    std::string experiment_id;
-    std::string version;
-  };
-  using Resolved = std::variant<Target, Failure>;
-  Resolved target(const LinkHash& link, const std::string& experiment);
-  std::map<std::string, std::string> version_tags(const std::string& version) const;
   void learn_from(const LinkHash& link, const std::string& experiment,
                   const std::vector<Outcome>& outcomes);
   void run_refused(const std::string& run_id, const Failure& failure);
-  void run_finished();
   void end_requests(const std::string& why);
 
   const Options options_;
@@ -85,7 +74,7 @@ class MlflowDestination final : public Destination {
   StepRecorder steps_;
   std::uint64_t run_links_refused_ = 0;
   std::vector<std::weak_ptr<MlflowDelivery>> deliveries_;
-  std::deque<std::pair<Done, std::vector<Outcome>>> finished_;
+  FinishedBatches finished_;
 };
 
 }  // namespace tracelink

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/rest/trace_info_json.hpp"
 #include "daemon/mlflow/trace/python_json.hpp"
 #include "daemon/text/utc_time.hpp"
 #include "daemon/text/utf8.hpp"
@@ -71,7 +72,19 @@ class ObjectText {
   std::string text_;
 };
 
-std::string location_text(std::string_view experiment_id) {
+std::string object_of(const std::map<std::string, std::string>& values) {
+  ObjectText object;
+  for (const auto& [key, value] : values) object.add_text(key, value);
+  return std::move(object).take();
+}
+
+Json locations(std::string_view experiment_id) {
+  return Json::array({Json::parse(experiment_location(experiment_id))});
+}
+
+}  // namespace
+
+std::string experiment_location(std::string_view experiment_id) {
   ObjectText experiment, location;
   experiment.add_text("experiment_id", experiment_id);
   location.add_text("type", "MLFLOW_EXPERIMENT");
@@ -79,34 +92,34 @@ std::string location_text(std::string_view experiment_id) {
   return std::move(location).take();
 }
 
-Json location(std::string_view experiment_id) { return Json::parse(location_text(experiment_id)); }
-
-std::string object_of(const std::map<std::string, std::string>& values) {
-  ObjectText object;
-  for (const auto& [key, value] : values) object.add_text(key, value);
-  return std::move(object).take();
-}
-
-}  // namespace
-
 std::string trace_name(TraceId trace_id) { return "tr-" + trace_id.hex(); }
 
 // The metadata, which holds the link, comes before everything that a server might stumble over.
-std::string start_trace_body(const TraceInfo& info, const std::string& experiment_id,
-                             const std::map<std::string, std::string>& metadata) {
+std::string trace_info_json(const TraceInfo& info, const TraceInfoForm& form) {
   ObjectText trace;
-  trace.add_text("trace_id", trace_name(info.trace_id));
-  trace.add("trace_location", location_text(experiment_id));
-  trace.add("trace_metadata", object_of(metadata));
+  const auto add_preview = [&](const char* key, const std::optional<std::string>& preview) {
+    if (preview) trace.add_text(key, cut_with_dots(*preview, form.preview_code_points));
+  };
+  trace.add_text("trace_id", form.trace_id);
+  trace.add("trace_location", form.location);
+  trace.add("trace_metadata", object_of(form.metadata));
   trace.add("tags", object_of(info.tags));
   trace.add_text("state", state_name(info.state));
   trace.add_text("request_time", utc_iso(WallTime(std::chrono::milliseconds(start_ms(info)))));
   trace.add_text("execution_duration", seconds_text(duration_ms(info)));
-  if (info.request_preview) trace.add_text("request_preview", *info.request_preview);
-  if (info.response_preview) trace.add_text("response_preview", *info.response_preview);
+  add_preview("request_preview", info.request_preview);
+  add_preview("response_preview", info.response_preview);
   if (info.client_request_id) trace.add_text("client_request_id", *info.client_request_id);
   if (!info.assessments.empty()) trace.add("assessments", to_text(Json::parse(info.assessments)));
-  return R"({"trace":{"trace_info":)" + std::move(trace).take() + "}}";
+  return std::move(trace).take();
+}
+
+std::string start_trace_body(const TraceInfo& info, const std::string& experiment_id,
+                             const std::map<std::string, std::string>& metadata) {
+  const TraceInfoForm form{.trace_id = trace_name(info.trace_id),
+                           .location = experiment_location(experiment_id),
+                           .metadata = metadata};
+  return R"({"trace":{"trace_info":)" + trace_info_json(info, form) + "}}";
 }
 
 // The server computes the duration from its start in whole milliseconds, so the end is counted from
@@ -127,7 +140,7 @@ std::string linked_traces_filter(const std::string& model_id) {
 
 std::string linked_traces_body(const std::string& experiment_id, const std::string& model_id) {
   const Json body = {
-      {"locations", Json::array({location(experiment_id)})},
+      {"locations", locations(experiment_id)},
       {"filter", linked_traces_filter(model_id)},
       {"max_results", 1},
   };
@@ -135,7 +148,7 @@ std::string linked_traces_body(const std::string& experiment_id, const std::stri
 }
 
 std::string search_traces_body(const TraceQuery& query) {
-  Json body = {{"locations", Json::array({location(query.experiment_id)})},
+  Json body = {{"locations", locations(query.experiment_id)},
                {"filter", query.filter},
                {"max_results", query.page_size},
                {"order_by", Json::array({"timestamp_ms DESC"})}};

@@ -115,7 +115,7 @@ std::string message_text(std::string_view json, std::string_view role) {
 
 std::string preview(std::string_view json, std::string_view role) {
   const std::string text = message_text(json, role);
-  return without_nul(cut_with_dots(text.empty() ? json : text, kMaxPreview));
+  return without_nul(cut_with_dots(text.empty() ? json : text, kLongestPreview));
 }
 
 }  // namespace tracelink

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "daemon/mlflow/trace/python_json.hpp"
+#include "daemon/mlflow/trace/text_limits.hpp"
 
 namespace tracelink {
 namespace {
@@ -101,6 +102,10 @@ std::size_t map_size(const std::map<std::string, std::string>& map) {
   return size;
 }
 
+std::size_t preview_size(const std::string& preview) {
+  return json_size(cut_with_dots(preview, kMaxPreview));
+}
+
 std::size_t info_json_size(const TraceInfo& info) {
   constexpr std::string_view kFrame =
       R"({"info": {"trace_id": "", "trace_location": {}, "request_time": "2026-11-23T11:54:31.043Z", )"
@@ -111,8 +116,8 @@ std::size_t info_json_size(const TraceInfo& info) {
   constexpr std::string_view kUsage = R"("mlflow.trace.tokenUsage": , )";
   std::size_t size = kFrame.size() + kHexTraceId + map_size(info.metadata) + map_size(info.tags) +
                      std::to_string((info.end_ns - info.start_ns) / 1'000'000).size();
-  if (info.request_preview) size += kRequest.size() + json_size(*info.request_preview);
-  if (info.response_preview) size += kResponse.size() + json_size(*info.response_preview);
+  if (info.request_preview) size += kRequest.size() + preview_size(*info.request_preview);
+  if (info.response_preview) size += kResponse.size() + preview_size(*info.response_preview);
   if (info.token_usage) size += kUsage.size() + json_size(info.token_usage->to_json());
   return size;
 }

@@ -1,4 +1,4 @@
-#include "daemon/destination/mlflow/request_slots.hpp"
+#include "daemon/destination/request_slots.hpp"
 
 #include <string>
 

@@ -188,6 +188,20 @@ TEST_F(ForwarderRefusalsTest, ATraceWhoseInfoIsRefusedBecomesADeadLetterWhole) {
   EXPECT_EQ(destination.batches().size(), 1u) << "no search: it is not about the spans";
 }
 
+TEST_F(ForwarderRefusalsTest, ARefusalThatNoSpanIsToBlameForIsADeadLetterWhole) {
+  accept(1, 1, 3);
+  Outcome refused;
+  refused.kind = OutcomeKind::poison;
+  refused.failure.failure_class = FailureClass::poison;
+  refused.info_stored = refused.indivisible = true;
+  all_fails(refused);
+  run();
+  EXPECT_EQ(destination.batches().size(), 1u) << "no search";
+  const auto all = letters();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0]["spans"], 3);
+}
+
 TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedInSecondsWhileAllElseGoesThrough) {
   accept(1, 1, 3);
   destination.follow(refusing(OutcomeKind::unknown, {span(1, 2)}));

@@ -86,6 +86,14 @@ TEST_F(CurlHttpClientTest, SendsMethodHeadersAndBodyAsGiven) {
   EXPECT_EQ(seen.headers.at("x-empty"), "");
 }
 
+TEST_F(CurlHttpClientTest, CallsABodyNothingUnlessTold) {
+  HttpRequest request = get("/signed");
+  request.method = "PUT";
+  request.body = "spans";
+  ASSERT_TRUE(exchange(request));
+  EXPECT_FALSE(server_.requests().at(0).headers.contains("content-type"));
+}
+
 TEST_F(CurlHttpClientTest, SendsPostAndDeleteWithoutBody) {
   HttpRequest request = get("/x");
   request.method = "POST";

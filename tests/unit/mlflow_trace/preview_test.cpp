@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/mlflow/trace/text_limits.hpp"
 #include "tests/unit/mlflow_trace/golden_data.hpp"
 
 namespace tracelink {
@@ -12,9 +13,8 @@ TEST(Preview, IsWhatTheSdkComputes) {
   ASSERT_GT(table.size(), 60u);
   for (const auto& row : table) {
     const std::string json = row.at("json");
-    EXPECT_EQ(preview(json, row.at("role").get<std::string>()),
-              row.at("preview").get<std::string>())
-        << json;
+    const std::string longest = preview(json, row.at("role").get<std::string>());
+    EXPECT_EQ(cut_with_dots(longest, kMaxPreview), row.at("preview").get<std::string>()) << json;
   }
 }
 
@@ -26,10 +26,10 @@ TEST(Preview, NulInAMessageIsReplaced) {
 
 TEST(Preview, DeepNestingIsNoTrouble) {
   const std::string open(1'000'000, '['), close(1'000'000, ']');
-  EXPECT_EQ(preview("{\"messages\": " + open + close + "}", "user").size(), 1000u);
+  EXPECT_EQ(preview("{\"messages\": " + open + close + "}", "user").size(), 10000u);
   std::string requests;
   for (int i = 0; i < 100'000; ++i) requests += "{\"request\":";
-  EXPECT_EQ(preview(requests + "1" + std::string(100'000, '}'), "user").size(), 1000u);
+  EXPECT_EQ(preview(requests + "1" + std::string(100'000, '}'), "user").size(), 10000u);
 }
 
 TEST(Preview, JsonOfVeryManyValuesIsShownAsItIs) {

@@ -1,0 +1,191 @@
+#include "daemon/destination/databricks/databricks_client.hpp"
+
+#include <optional>
+#include <utility>
+
+#include <protozero/exception.hpp>
+
+#include "daemon/mlflow/rest/answer_text.hpp"
+#include "daemon/mlflow/rest/rest_answers.hpp"
+#include "daemon/mlflow/trace/wire.hpp"
+#include "daemon/text/percent.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr char kSpansLocation[] = "mlflow.trace.spansLocation";
+
+// The JSON object of a success, else the Failure. An empty body is an empty object.
+Answer<Json> read_object(const DatabricksRequest& request, const Result<HttpResponse>& answer) {
+  if (!answer || answer->status != 200) return classify_databricks(request, answer);
+  if (answer->body.empty()) return Json(Json::object());
+  Json json = parse_answer(answer->body);
+  if (json.is_object()) return json;
+  return not_databricks(*answer, "the answer is " + read_answer_text(*answer).message);
+}
+
+// ExportTraceServiceResponse: partial_success = 1, in it rejected_spans = 1, error_message = 2.
+// Nothing: none was rejected.
+std::optional<std::string> rejection(std::string_view body) {
+  protozero::pbf_reader answer = reader_of(body);
+  if (!answer.next(1, protozero::pbf_wire_type::length_delimited)) return std::nullopt;
+  protozero::pbf_reader partial = reader_of(take_bytes(answer));
+  std::int64_t rejected = 0;
+  std::string message;
+  while (partial.next()) {
+    switch (partial.tag_and_type()) {
+      case varint_field(1):
+        rejected = partial.get_int64();
+        break;
+      case bytes_field(2):
+        message = std::string(take_bytes(partial));
+        break;
+      default:
+        partial.skip();
+    }
+  }
+  if (rejected == 0) return std::nullopt;
+  return std::to_string(rejected) + " spans were rejected: " + message;
+}
+
+Failure rejected(const HttpResponse& response, std::string message) {
+  Failure failure;
+  failure.failure_class = FailureClass::poison;
+  failure.http_status = response.status;
+  failure.message = std::move(message);
+  return failure;
+}
+
+// Databricks' success is an empty body, an ExportTraceServiceResponse, or a JSON object.
+Answer<std::monostate> read_export(const TraceStorage& storage,
+                                   const Result<HttpResponse>& answer) {
+  if (!answer || answer->status != 200) {
+    return classify_databricks({DatabricksCall::spans, storage}, answer);
+  }
+  if (answer->body.empty() || parse_answer(answer->body).is_object()) return std::monostate{};
+  const auto type = answer->header("content-type").value_or("");
+  try {
+    if (type.starts_with("application/x-protobuf")) {
+      if (auto message = rejection(answer->body)) return rejected(*answer, *std::move(message));
+      return std::monostate{};
+    }
+  } catch (const protozero::exception&) {  // no protobuf, whatever its type says
+  }
+  return not_databricks(*answer, "the answer to spans is neither OTLP's nor JSON");
+}
+
+}  // namespace
+
+DatabricksClient::DatabricksClient(Options options, HttpClient& api, HttpClient& storage)
+    : options_(std::move(options)), api_(api), storage_(storage) {}
+
+HttpRequest DatabricksClient::request(std::string method, const std::string& path,
+                                      std::string body) const {
+  HttpRequest request;
+  request.method = std::move(method);
+  request.url = options_.host + path;
+  if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  request.body = std::move(body);
+  request.timeout = options_.timeout;
+  return request;
+}
+
+void DatabricksClient::get_experiment_tags(const std::string& experiment_id,
+                                           AnswerHandler<Tags> handler) {
+  const std::string path =
+      "/api/2.0/mlflow/experiments/get?experiment_id=" + percent_encode(experiment_id);
+  api_.send(request("GET", path),
+            [experiment_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              auto json = read_object({DatabricksCall::experiment, {}}, answer);
+              if (auto* failure = std::get_if<Failure>(&json)) return handler(std::move(*failure));
+              const Json& experiment = member(std::get<Json>(json), "experiment");
+              if (text_at(experiment, "experiment_id") != experiment_id) {
+                return handler(not_databricks(*answer, "the answer is not about the experiment"));
+              }
+              handler(read_key_values(member(experiment, "tags")));
+            });
+}
+
+void DatabricksClient::put_info(const TraceStorage& storage, TraceId trace_id, std::string body,
+                                AnswerHandler<std::monostate> handler) {
+  const std::string path = "/api/4.0/mlflow/traces/" + percent_encode(storage.location()) + "/" +
+                           trace_id.hex() + "/info";
+  api_.send(request("POST", path, std::move(body)),
+            [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              auto json = read_object({DatabricksCall::trace_info, storage}, answer);
+              if (auto* failure = std::get_if<Failure>(&json)) return handler(std::move(*failure));
+              handler(std::monostate{});
+            });
+}
+
+void DatabricksClient::post_spans(const TraceStorage& storage, std::string otlp,
+                                  AnswerHandler<std::monostate> handler) {
+  HttpRequest spans = request("POST", "/api/2.0/otel/v1/traces");
+  spans.headers.emplace_back("Content-Type", "application/x-protobuf");
+  spans.headers.emplace_back("X-Databricks-UC-Table-Name", storage.spans_table);
+  spans.body = std::move(otlp);
+  api_.send(std::move(spans),
+            [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              handler(read_export(storage, answer));
+            });
+}
+
+void DatabricksClient::start_trace(TraceId trace_id, std::string body,
+                                   AnswerHandler<StartedTrace> handler) {
+  api_.send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
+            [name = trace_name(trace_id),
+             handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              auto json = read_object({DatabricksCall::start_trace, {}}, answer);
+              if (auto* failure = std::get_if<Failure>(&json)) {
+                if (says_info_exists(*failure)) return handler(StartedTrace{.existed = true});
+                return handler(std::move(*failure));
+              }
+              const Json& stored = member(member(std::get<Json>(json), "trace"), "trace_info");
+              if (text_at(stored, "trace_id") != name) {
+                return handler(not_databricks(*answer, "the answer is not about the trace"));
+              }
+              const std::string place = text_at(member(stored, "tags"), kSpansLocation);
+              handler(StartedTrace{.existed = false, .takes_no_file = place == "TRACKING_STORE"});
+            });
+}
+
+void DatabricksClient::get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler) {
+  const std::string path =
+      "/api/2.0/mlflow/traces/" + trace_name(trace_id) + "/credentials-for-data-upload";
+  api_.send(request("GET", path), [handler =
+                                       std::move(handler)](const Result<HttpResponse>& answer) {
+    auto json = read_object({DatabricksCall::credentials, {}}, answer);
+    if (auto* failure = std::get_if<Failure>(&json)) return handler(std::move(*failure));
+    if (auto target = read_upload_target(std::get<Json>(json))) return handler(*std::move(target));
+    handler(not_databricks(*answer, "the workspace offers a way to upload that is not known here"));
+  });
+}
+
+struct DatabricksClient::Upload {
+  std::deque<HttpRequest> requests;
+  AnswerHandler<std::monostate> handler;
+};
+
+void DatabricksClient::upload(const UploadTarget& target, std::string body,
+                              AnswerHandler<std::monostate> handler) {
+  auto upload = std::make_shared<Upload>();
+  for (HttpRequest& part : upload_requests(target, std::move(body))) {
+    part.timeout = options_.timeout;
+    upload->requests.push_back(std::move(part));
+  }
+  upload->handler = std::move(handler);
+  send_next(upload);
+}
+
+void DatabricksClient::send_next(const std::shared_ptr<Upload>& upload) {
+  HttpRequest next = std::move(upload->requests.front());
+  upload->requests.pop_front();
+  storage_.send(std::move(next), [this, upload](const Result<HttpResponse>& answer) {
+    const bool stored = answer && answer->status >= 200 && answer->status < 300;
+    if (!stored) return upload->handler(classify_databricks({DatabricksCall::upload, {}}, answer));
+    if (!upload->requests.empty()) return send_next(upload);
+    upload->handler(std::monostate{});
+  });
+}
+
+}  // namespace tracelink

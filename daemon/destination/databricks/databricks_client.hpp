@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "daemon/destination/databricks/databricks_failure.hpp"
+#include "daemon/destination/databricks/upload_target.hpp"
+#include "daemon/http/http_client.hpp"
+#include "daemon/mlflow/rest/answer.hpp"
+#include "daemon/types/ids.hpp"
+
+namespace tracelink {
+
+// What an answer to StartTraceV3 says.
+struct StartedTrace {
+  bool existed = false;        // an earlier request had stored the info
+  bool takes_no_file = false;  // the server holds the spans of this trace itself
+};
+
+// Databricks' API for traces, typed: one method per call, no retries, no policy
+// (docs/databricks.md#requests).
+//
+// Threads: the HttpClient's owner; handlers are called from its poll(). Lifetime: outlives every
+// request that it sent.
+class DatabricksClient {
+ public:
+  struct Options {
+    std::string host;  // https://workspace, no trailing slash
+    std::chrono::milliseconds timeout{30'000};
+  };
+  // `api` adds the credentials of the workspace; `storage` adds none: signed URLs carry their own.
+  DatabricksClient(Options options, HttpClient& api, HttpClient& storage);
+
+  using Tags = std::map<std::string, std::string>;
+  void get_experiment_tags(const std::string& experiment_id, AnswerHandler<Tags> handler);
+
+  // Unity Catalog. The info repeated replaces the one before; spans repeated are stored twice.
+  void put_info(const TraceStorage& storage, TraceId trace_id, std::string body,
+                AnswerHandler<std::monostate> handler);
+  void post_spans(const TraceStorage& storage, std::string otlp,
+                  AnswerHandler<std::monostate> handler);
+
+  // Experiment storage.
+  void start_trace(TraceId trace_id, std::string body, AnswerHandler<StartedTrace> handler);
+  void get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler);
+  void upload(const UploadTarget& target, std::string body, AnswerHandler<std::monostate> handler);
+
+ private:
+  struct Upload;
+  HttpRequest request(std::string method, const std::string& path, std::string body = {}) const;
+  void send_next(const std::shared_ptr<Upload>& upload);
+
+  const Options options_;
+  HttpClient& api_;
+  HttpClient& storage_;
+};
+
+}  // namespace tracelink

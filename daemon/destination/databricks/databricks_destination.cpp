@@ -1,0 +1,180 @@
+#include "daemon/destination/databricks/databricks_destination.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "daemon/destination/databricks/experiment_delivery.hpp"
+#include "daemon/destination/databricks/unity_catalog_delivery.hpp"
+#include "daemon/destination/link_target.hpp"
+
+namespace tracelink {
+namespace {
+
+constexpr std::chrono::milliseconds kShortestWait{10};
+// What the endpoint takes at once is not documented; MLflow's client sends less.
+constexpr std::uint64_t kMaxPostBytes = 4u << 20;
+
+Failure stopping() {
+  Failure failure;
+  failure.message = "stopping";
+  return failure;
+}
+
+}  // namespace
+
+DatabricksDestination::DatabricksDestination(Options options, HttpClient& http,
+                                             DatabricksClient& client, Registrar& registrar,
+                                             LinkLookup lookup, const Clock& clock,
+                                             RandomSource& random)
+    : options_(std::move(options)),
+      http_(http),
+      client_(client),
+      registrar_(registrar),
+      lookup_(std::move(lookup)),
+      clock_(clock),
+      storages_(options_.trace_location, client, clock, random),
+      request_slots_(std::max<std::size_t>(options_.connections, 1)),
+      steps_(clock) {}
+
+std::optional<Failure> DatabricksDestination::refusal(const LinkHash& link,
+                                                      const std::string& experiment) {
+  const auto target = find_target(registrar_, lookup_, link, experiment);
+  if (const auto* failure = std::get_if<Failure>(&target)) {
+    note_refusal(*failure);
+    return *failure;
+  }
+  const auto storage = storages_.find(std::get<LinkTarget>(target).experiment_id, link);
+  if (const auto* failure = std::get_if<Failure>(&storage)) {
+    note_refusal(*failure);
+    return *failure;
+  }
+  if (state_ == ServerStatus::State::none) state_ = ServerStatus::State::up;
+  return std::nullopt;
+}
+
+void DatabricksDestination::note_refusal(const Failure& failure) {
+  using State = ServerStatus::State;
+  if (failure.scope != FailureScope::server) return;
+  state_ = failure.failure_class == FailureClass::configuration ? State::refusing : State::down;
+}
+
+std::vector<LinkHash> DatabricksDestination::take_changed_links() {
+  std::vector<LinkHash> links = registrar_.take_changed();
+  const auto asked = storages_.take_changed_links();
+  links.insert(links.end(), asked.begin(), asked.end());
+  return links;
+}
+
+void DatabricksDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
+  const LinkHash link = batch.front().link;
+  const std::string experiment = batch.front().experiment;
+  const auto target = find_target(registrar_, lookup_, link, experiment);
+  const auto* to = std::get_if<LinkTarget>(&target);
+  if (to == nullptr) std::abort();  // refusal() was not asked
+  const auto found = storages_.find(to->experiment_id, link);
+  const auto* storage = std::get_if<TraceStorage>(&found);
+  if (storage == nullptr) std::abort();
+  for (const TraceDelivery& delivery : batch) {
+    if (!delivery.repeated) repairs_ += delivery.trace.repairs;
+  }
+  TraceContext context{.model_id = to->model_id,
+                       .experiment_id = to->experiment_id,
+                       .metadata = {},
+                       .tags = version_tags(options_.version_tag, *to)};
+  Done learned = learning({to->experiment_id, link, experiment}, std::move(done));
+  const auto delivery =
+      delivery_to(*storage, std::move(context), std::move(batch), std::move(learned));
+  std::erase_if(deliveries_, [](const auto& known) { return known.expired(); });
+  deliveries_.push_back(delivery);
+  delivery->start();
+}
+
+std::shared_ptr<BatchDelivery> DatabricksDestination::delivery_to(const TraceStorage& storage,
+                                                                  TraceContext context,
+                                                                  std::vector<TraceDelivery> batch,
+                                                                  Done done) {
+  if (!storage.in_unity_catalog()) {
+    ExperimentDelivery::Context parts{.client = client_,
+                                      .request_slots = request_slots_,
+                                      .steps = steps_,
+                                      .trace = std::move(context)};
+    return std::make_shared<ExperimentDelivery>(std::move(parts), std::move(batch),
+                                                std::move(done));
+  }
+  UnityCatalogDelivery::Context parts{
+      .client = client_,
+      .request_slots = request_slots_,
+      .steps = steps_,
+      .sent = sent_,
+      .storage = storage,
+      .trace = std::move(context),
+      .max_post_bytes = std::min(options_.max_batch_bytes, kMaxPostBytes)};
+  return std::make_shared<UnityCatalogDelivery>(std::move(parts), std::move(batch),
+                                                std::move(done));
+}
+
+Destination::Done DatabricksDestination::learning(Addressee to, Done done) {
+  return [this, to = std::move(to), done = std::move(done)](std::vector<Outcome> outcomes) {
+    for (const Outcome& outcome : outcomes) learn_from(to, outcome);
+    finished_.add(done, std::move(outcomes));
+  };
+}
+
+void DatabricksDestination::learn_from(const Addressee& to, const Outcome& outcome) {
+  using State = ServerStatus::State;
+  const Failure& failure = outcome.failure;
+  if (outcome.kind == OutcomeKind::configuration) {
+    storages_.forget(to.experiment_id);
+    verify_after(registrar_, to.link, to.requested_experiment, failure);
+    if (failure.scope == FailureScope::server) state_ = State::refusing;
+  } else if (outcome.kind == OutcomeKind::delivered) {
+    state_ = State::up;
+  } else if (failure.http_status != 0) {
+    if (state_ != State::refusing) state_ = State::up;
+  } else if (outcome.kind == OutcomeKind::transient) {
+    state_ = State::down;
+  }
+}
+
+ServerStatus DatabricksDestination::server() const {
+  ServerStatus status;
+  status.state = state_;
+  status.version = "Databricks";
+  status.repairs = repairs_;
+  status.possible_duplicate_spans = sent_.possible_duplicates();
+  status.steps = steps_.counts();
+  status.registrations = registrar_.counters();
+  return status;
+}
+
+std::optional<SteadyTime> DatabricksDestination::next_due() const {
+  const auto registration = registrar_.next_due();
+  const auto storage = storages_.next_due();
+  if (!registration || !storage) return registration ? registration : storage;
+  return std::min(*registration, *storage);
+}
+
+void DatabricksDestination::poll(std::chrono::milliseconds timeout) {
+  registrar_.advance();
+  storages_.advance();
+  if (const auto due = next_due()) {
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*due - clock_.steady());
+    timeout = std::min(timeout, std::max(wait, kShortestWait));
+  }
+  if (!finished_.empty()) timeout = std::chrono::milliseconds(0);
+  http_.poll(timeout);
+  finished_.tell();
+}
+
+void DatabricksDestination::cancel() {
+  for (const auto& known : deliveries_) {
+    if (const auto delivery = known.lock()) delivery->abort(stopping());
+  }
+  http_.cancel_all();
+  finished_.tell();
+}
+
+}  // namespace tracelink

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+
+#include "daemon/destination/databricks/trace_storage.hpp"
+#include "daemon/mlflow/rest/failure.hpp"
+
+namespace tracelink {
+
+enum class DatabricksCall { experiment, trace_info, spans, start_trace, credentials, upload };
+
+// What a request was about, for the words of its remedy.
+struct DatabricksRequest {
+  DatabricksCall call = DatabricksCall::experiment;
+  TraceStorage storage{};
+};
+
+// Classifies an answer of Databricks that is not a success (docs/databricks.md#what-answers-mean).
+// Pure. A configuration failure has a remedy: the GRANT, the switch or the key.
+Failure classify_databricks(const DatabricksRequest& request, const Result<HttpResponse>& answer);
+
+// A success whose body is not what Databricks says to this request.
+Failure not_databricks(const HttpResponse& response, std::string message);
+
+// StartTraceV3 was sent before: the trace info is stored.
+bool says_info_exists(const Failure& failure);
+// The signed URL has expired, or is refused for another reason: fresh ones may be accepted.
+bool refuses_signature(const Failure& failure);
+// The server may have stored what was sent, although it did not say so.
+bool may_be_stored(const Failure& failure);
+
+}  // namespace tracelink

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "daemon/destination/databricks/batch_delivery.hpp"
+#include "daemon/destination/databricks/databricks_client.hpp"
+#include "daemon/destination/databricks/trace_bodies.hpp"
+#include "daemon/destination/destination.hpp"
+#include "daemon/destination/request_slots.hpp"
+#include "daemon/destination/step_recorder.hpp"
+
+namespace tracelink {
+
+// One batch on its way into the storage of an experiment: for each trace its info, once, then a
+// signed URL, then one file with all its spans. Every step but the first may be repeated, and the
+// first says that it was done.
+//
+// The file of a trace cannot be added to, so that spans which come after it are refused here, with
+// what to do.
+// Threads: the HttpClient's owner. Lifetime: kept alive by its requests; the references outlive
+// them.
+class ExperimentDelivery final : public BatchDelivery {
+ public:
+  struct Context {
+    DatabricksClient& client;
+    RequestSlots& request_slots;
+    StepRecorder& steps;
+    TraceContext trace;
+  };
+  ExperimentDelivery(Context context, std::vector<TraceDelivery> batch, Destination::Done done);
+
+  void start() override;
+
+ private:
+  struct Item {
+    TraceDelivery delivery;
+    bool info_stored = false;
+    bool asked_again = false;  // for a URL, after one was refused
+  };
+
+  template <class T>
+  AnswerHandler<T> counted(DeliveryStep step, AnswerHandler<T> handler) const {
+    return context_.steps.counted<T>(step, std::move(handler));
+  }
+  void send(std::size_t index);
+  void started(std::size_t index, const Answer<StartedTrace>& answer);
+  void get_target(std::size_t index);
+  void upload(std::size_t index, const UploadTarget& target);
+  void uploaded(std::size_t index, const Answer<std::monostate>& answer);
+  void refuse(std::size_t index, std::string reason);
+  void fail(std::size_t index, const Failure& failure, bool batch = false);
+  void end(std::size_t index, Outcome outcome);
+
+  Context context_;
+  std::vector<Item> items_;
+};
+
+}  // namespace tracelink

@@ -1,0 +1,65 @@
+#include "daemon/destination/link_target.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "daemon/mlflow/trace/text_limits.hpp"
+
+namespace tracelink {
+namespace {
+
+Failure registration_hold(const std::optional<RegistrationStatus>& status,
+                          const std::string& requested_experiment) {
+  Failure failure;
+  failure.message = "the model is being registered";
+  if (status && status->failure) failure = *status->failure;
+  // The experiment that failed is the link's own, not one that a client asked for.
+  if (failure.scope == FailureScope::experiment && !requested_experiment.empty()) {
+    failure.scope = FailureScope::link;
+  }
+  if (!status || !status->failure) failure.scope = FailureScope::link;
+  return failure;
+}
+
+}  // namespace
+
+std::variant<LinkTarget, Failure> find_target(Registrar& registrar, const LinkLookup& lookup,
+                                              const LinkHash& link, const std::string& experiment) {
+  LinkTarget target{.model_id = {}, .experiment_id = experiment, .version = {}};
+  if (!link.is_zero()) {
+    if (!registrar.status(link)) {
+      const auto definition = lookup(link);
+      if (!definition) {
+        return configuration_failure(FailureScope::link,
+                                     "the link's definition is lost: " + definition.error().message,
+                                     "restore state_dir/models/links/" + link.hex());
+      }
+      registrar.want(link, *definition);
+    }
+    const ResolvedModel* model = registrar.ready(link);
+    if (model == nullptr) return registration_hold(registrar.status(link), experiment);
+    target.model_id = model->model_id;
+    target.version = model->version;
+    if (experiment.empty()) target.experiment_id = model->experiment_id;
+  }
+  if (target.experiment_id.empty()) {
+    return configuration_failure(FailureScope::link,
+                                 "the traces name neither a model nor an experiment",
+                                 "set model.name, or experiment.name");
+  }
+  return target;
+}
+
+std::map<std::string, std::string> version_tags(const std::string& key, const LinkTarget& target) {
+  if (key.empty() || target.version.empty()) return {};
+  return {{key, fit_column(target.version, kMaxTagValue)}};
+}
+
+void verify_after(Registrar& registrar, const LinkHash& link, const std::string& experiment,
+                  const Failure& refusal) {
+  const bool of_link = refusal.scope == FailureScope::link ||
+                       (refusal.scope == FailureScope::experiment && experiment.empty());
+  if (of_link) registrar.verify_again(link);
+}
+
+}  // namespace tracelink

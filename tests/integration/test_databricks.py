@@ -1,0 +1,217 @@
+"""destination: a Databricks workspace, modelled by harness/databricks_workspace.py, which MLflow's own client takes for one."""
+
+import http.server
+import json
+import subprocess
+
+import pytest
+
+from harness.databricks_workspace import LOCATION, TABLES, TOKEN, Fault, Refusal, Workspace
+from harness.loopback_server import LoopbackServer
+from harness.otlp import SPANS_PER_TRACE, make_trace
+from harness.places import APPS, ENVIRONMENTS, NEWEST, PATIENT, clean_environment
+from harness.waiting import wait_until
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+COUNT = 2
+PYTHON = ENVIRONMENTS[NEWEST] / "bin/python"
+
+# What differs between the trace that MLflow's client stores and the one that tracelinkd stores of the same application.
+ESTIMATES = ("mlflow.trace.sizeBytes", "mlflow.trace.sizeStats")
+OF_THE_SDK = ("mlflow.user", "mlflow.source.name", "mlflow.source.type", "mlflow.source.git.commit", "mlflow.source.git.branch",
+              "mlflow.source.git.repoURL")
+KNOWN = ({f"metadata.{key}": "the size of the whole trace is an estimate" for key in ESTIMATES}
+         | {f"metadata.{key}": "OTLP does not carry the SDK's user, source file and git facts" for key in OF_THE_SDK}
+         | {f"metadata.mlflow.trace.{key}": "the daemon makes metadata of the root's attributes, the client does not" for key in ("user", "session")})
+
+
+@pytest.fixture(scope="module")
+def workspace():
+    workspace = Workspace()
+    yield workspace
+    workspace.close()
+
+
+def run(program: str, *arguments, **environment: str) -> list:
+    done = subprocess.run([PYTHON, APPS / program, *map(str, arguments)], env=clean_environment() | environment,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def as_client(workspace: Workspace, folder, **more: str) -> dict[str, str]:
+    return {"MLFLOW_TRACKING_URI": "databricks", "DATABRICKS_HOST": workspace.host, "DATABRICKS_TOKEN": TOKEN, "HOME": str(folder),
+            "MLFLOW_TRACING_SQL_WAREHOUSE_ID": "wh-1", "MLFLOW_DISABLE_TELEMETRY": "true"} | more
+
+
+def daemon_of(make_daemon, workspace: Workspace, experiment: str, **more):
+    daemon = make_daemon({"tracking": {"uri": "databricks"}, "experiment": {"id": experiment}, "model": {"name": "my-agent-v1.0"}} | more)
+    daemon.variables = {"DATABRICKS_HOST": workspace.host, "DATABRICKS_TOKEN": TOKEN}
+    return daemon
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One run of the application in OTLP mode: what it says of its traces, and the requests that it sent."""
+    requests = []
+
+    class Recorder(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            requests.append(ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+    server = LoopbackServer(Recorder)
+    traces = run("mlflow_agent.py", COUNT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{server.uri}/v1/traces",
+                 OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="http/protobuf", HOME=str(tmp_path_factory.mktemp("home")), **PATIENT)
+    server.close()
+    return traces, requests
+
+
+def otlp_value(value: dict):
+    """A typed OTLP value as Python has it."""
+    kind, held = next(iter(value.items()), (None, None))
+    if kind == "kvlist_value":
+        return {pair["key"]: otlp_value(pair["value"]) for pair in held.get("values", [])}
+    if kind == "array_value":
+        return [otlp_value(item) for item in held.get("values", [])]
+    return int(held) if kind == "int_value" else held
+
+
+def stored(workspace: Workspace, trace: dict) -> dict[str, object]:
+    """What the workspace holds of a trace, as flat fields; ids and times that differ between runs become words."""
+    hex_id = trace["trace_id"].rsplit("/")[-1].removeprefix("tr-")
+    info = workspace.infos[hex_id][-1]
+    fields = {key: info.get(key) for key in ("state", "request_preview", "response_preview", "client_request_id", "trace_location")}
+    fields |= {f"metadata.{key}": value for key, value in info["trace_metadata"].items()}
+    fields |= {f"tags.{key}": value for key, value in info["tags"].items()}
+    rows = workspace.spans_of(hex_id)
+    files = [file for path, file in workspace.files.items() if hex_id in path]
+    spans = rows or json.loads(files[0])["spans"]
+    names = {span["span_id"]: span["name"] for span in spans}
+    for span in spans:
+        key = f"span {span['name']}"
+        attributes = span["attributes"]
+        if rows:
+            attributes = {pair["key"]: otlp_value(pair["value"]) for pair in attributes}
+        fields |= {f"{key}.{name}": value for name, value in attributes.items()}
+        fields |= {f"{key}.status": span["status"].get("code"), f"{key}.parent": names.get(span.get("parent_span_id")),
+                   f"{key}.events": [event["name"] for event in span.get("events", [])]}
+    fields["span names"] = sorted(names.values())
+    return {key: json.loads(json.dumps(value).replace(hex_id, "<id>")) for key, value in fields.items()}
+
+
+def deliver(make_daemon, workspace: Workspace, experiment: str, requests) -> None:
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    daemon.start()
+    for request in requests:
+        daemon.post(request)
+    daemon.wait_for_spans(queued=0, delivered=4 * COUNT)
+
+
+@pytest.mark.parametrize("experiment", ["2", "1"], ids=["unity-catalog", "experiment"])
+def test_the_workspace_holds_what_mlflows_client_stores(make_daemon, workspace, made, folder, experiment):
+    traces, requests = made
+    deliver(make_daemon, workspace, experiment, requests)
+    model = next(number for number, model in workspace.models.items()
+                 if model["info"]["name"] == "my-agent-v1.0" and model["info"]["experiment_id"] == experiment)
+    assert workspace.models[model]["info"]["status"] == "LOGGED_MODEL_READY"
+    before = set(workspace.infos)
+    run("mlflow_agent.py", COUNT, **as_client(workspace, folder, MLFLOW_EXPERIMENT_ID=experiment, MLFLOW_ACTIVE_MODEL_ID=model))
+    direct = [trace for trace in workspace.infos if trace not in before]
+    assert len(direct) == COUNT
+    for trace, id_of_direct in zip(traces, direct, strict=True):
+        ours, theirs = stored(workspace, trace), stored(workspace, {"trace_id": id_of_direct})
+        differing = {key: (theirs.get(key), ours.get(key)) for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
+        unknown = {key: pair for key, pair in differing.items() if key not in KNOWN}
+        assert unknown == {}, "(the client's, the daemon's)"
+
+
+def test_mlflows_client_reads_what_the_daemon_wrote(make_daemon, workspace, made, folder):
+    traces, requests = made
+    for experiment in ("1", "2"):
+        if not any(hex_of(traces[0]) in place for place in holders(workspace, experiment)):
+            deliver(make_daemon, workspace, experiment, requests)
+    ids = {"1": traces[0]["trace_id"], "2": f"trace:/{LOCATION}/{hex_of(traces[0])}"}
+    *read, found = run("read_databricks.py", *ids.values(), **as_client(workspace, folder))
+    for trace in read:
+        assert trace["spans"]["answer"]["inputs"] == traces[0]["inputs"]
+        assert trace["spans"]["answer"]["outputs"] == traces[0]["outputs"]
+        assert trace["spans"]["retrieve"]["events"] == ["cache miss"]
+        assert trace["spans"]["chat"]["attributes"]["temperature"] == 0.2
+        assert trace["spans"]["chat"]["type"] == "CHAT_MODEL"
+    assert traces[0]["trace_id"] in found
+
+
+def hex_of(trace: dict) -> str:
+    return trace["trace_id"].removeprefix("tr-")
+
+
+def holders(workspace: Workspace, experiment: str):
+    if experiment == "1":
+        return list(workspace.files)
+    return [trace for trace in workspace.infos if workspace.spans_of(trace)]
+
+
+@pytest.fixture
+def own_workspace():
+    workspace = Workspace()
+    yield workspace
+    workspace.close()
+
+
+@pytest.mark.parametrize("experiment, step", [("2", "/info"), ("2", "otel/v1/traces"), ("1", "POST /api/3.0"), ("1", "data-upload"), ("1", "PUT /signed")])
+def test_a_daemon_that_is_killed_between_the_steps_finishes_them(make_daemon, own_workspace, experiment, step):
+    daemon = daemon_of(make_daemon, own_workspace, experiment)
+    own_workspace.faults = [Fault(step, lose=True, hook=lambda: daemon.sigkill())]
+    daemon.start()
+    trace = make_trace()
+    daemon.post(trace.request)
+    wait_until("the daemon is killed", lambda: not daemon.is_running())
+    daemon.start()
+    daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
+    hex_id = trace.trace_id.removeprefix("tr-")
+    info = own_workspace.infos[hex_id][-1]
+    assert info["trace_metadata"]["mlflow.modelId"] in own_workspace.models
+    if experiment == "1":
+        assert [len(json.loads(file)["spans"]) for path, file in own_workspace.files.items() if hex_id in path] == [SPANS_PER_TRACE]
+        return
+    again = SPANS_PER_TRACE if "otel" in step else 0
+    assert len(own_workspace.spans_of(hex_id)) == SPANS_PER_TRACE + again
+    assert daemon.status()["server"]["possible_duplicate_spans"] == SPANS_PER_TRACE
+
+
+def test_refusals_are_held_with_the_grant_and_end_when_it_is_given(make_daemon, own_workspace):
+    daemon = daemon_of(make_daemon, own_workspace, "2")
+    own_workspace.faults = [Fault("/info", Refusal(403, "PERMISSION_DENIED", "User does not have MODIFY on the table"), times=10**6)]
+    daemon.start()
+    daemon.post(make_trace().request)
+    held = wait_until("the traces are held", lambda: daemon.status()["held"], state=daemon.log_tail)
+    assert "GRANT MODIFY, SELECT ON TABLE `main`.`agents`.`app_otel_spans`" in json.dumps(held)
+    own_workspace.faults = []
+    daemon.restart()
+    daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
+    assert len(own_workspace.rows[TABLES[LOCATION]]) == SPANS_PER_TRACE
+
+
+def test_late_spans_become_a_dead_letter_that_explains(make_daemon, own_workspace):
+    daemon = daemon_of(make_daemon, own_workspace, "1")
+    daemon.start()
+    trace = make_trace()
+    daemon.post(trace.request)
+    daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
+    late = ExportTraceServiceRequest()
+    late.CopyFrom(trace.request)
+    spans = late.resource_spans[0].scope_spans[0].spans
+    del spans[1:]
+    spans[0].span_id = b"latespan"
+    daemon.post(late)
+    daemon.wait_for_spans(queued=0, dead_lettered=1)
+    [letter] = daemon.tracelink("dead-letters", "ls", "--json").json()
+    assert "one file for each trace" in json.dumps(letter), letter
