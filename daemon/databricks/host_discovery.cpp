@@ -8,7 +8,6 @@ namespace {
 
 // A host that does not answer must not keep a credential that needs no answer from being used.
 constexpr std::chrono::milliseconds kTimeout{10'000};
-constexpr std::chrono::minutes kAskAgain{1};
 constexpr std::string_view kAccountId = "{account_id}";
 
 std::string with_account(std::string url, const std::string& account_id) {
@@ -35,8 +34,8 @@ TokenRefusal refusal_of_plain(const std::string& url) {
 
 }  // namespace
 
-HostDiscovery::HostDiscovery(HttpClient& http, const Clock& clock, std::string user_agent)
-    : http_(http), clock_(clock), user_agent_(std::move(user_agent)) {}
+HostDiscovery::HostDiscovery(HttpClient& http, std::string user_agent)
+    : http_(http), user_agent_(std::move(user_agent)) {}
 
 void HostDiscovery::learn(const DatabricksWorkspace& workspace, MetadataHandler handler) {
   if (!needs_metadata(workspace)) return handler();
@@ -48,7 +47,7 @@ void HostDiscovery::learn(const DatabricksWorkspace& workspace, MetadataHandler 
 }
 
 bool HostDiscovery::needs_metadata(const DatabricksWorkspace& workspace) const {
-  if (known_ || clock_.steady() < ask_again_) return false;
+  if (known_) return false;
   const bool by_oauth = workspace.auth == DatabricksAuth::oauth_m2m ||
                         workspace.auth == DatabricksAuth::env_oidc ||
                         workspace.auth == DatabricksAuth::file_oidc;
@@ -58,7 +57,6 @@ bool HostDiscovery::needs_metadata(const DatabricksWorkspace& workspace) const {
 
 void HostDiscovery::learned(const Result<HttpResponse>& answer) {
   known_ = !is_later(answer);
-  ask_again_ = clock_.steady() + kAskAgain;
   if (answer) metadata_ = read_host_metadata(*answer);
 }
 

@@ -5,7 +5,6 @@
 #include <string>
 #include <variant>
 
-#include "daemon/base/clock.hpp"
 #include "daemon/databricks/oauth_messages.hpp"
 #include "daemon/databricks/settings/databricks_workspace.hpp"
 #include "daemon/databricks/token_refusal.hpp"
@@ -22,10 +21,10 @@ class HostDiscovery {
   using MetadataHandler = std::function<void()>;
   using EndpointHandler = std::function<void(std::variant<std::string, TokenRefusal>)>;
 
-  HostDiscovery(HttpClient& http, const Clock& clock, std::string user_agent);
+  HostDiscovery(HttpClient& http, std::string user_agent);
 
   // Calls the handler once the metadata are known or could not be had, at once if nothing is to be
-  // asked. What could not be had is asked for again a minute later.
+  // asked. What could not be had is asked for again with the next token.
   void learn(const DatabricksWorkspace& workspace, MetadataHandler handler);
   // Where tokens come from; after learn().
   void find_endpoint(const DatabricksWorkspace& workspace, EndpointHandler handler);
@@ -45,11 +44,9 @@ class HostDiscovery {
                      const EndpointHandler& handler);
 
   HttpClient& http_;
-  const Clock& clock_;
   const std::string user_agent_;
   HostMetadata metadata_;
   bool known_ = false;  // the host has said all that it has to say
-  SteadyTime ask_again_ = SteadyTime::min();
   std::string endpoint_;
 };
 

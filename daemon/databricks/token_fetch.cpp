@@ -24,13 +24,13 @@ std::string principal_of(const DatabricksValues& values) {
 
 }  // namespace
 
-TokenFetch::TokenFetch(HttpClient& http, const FileSystem& fs, const Clock& clock,
-                       std::chrono::milliseconds timeout, std::string user_agent)
+TokenFetch::TokenFetch(HttpClient& http, const FileSystem& fs, std::chrono::milliseconds timeout,
+                       std::string user_agent)
     : http_(http),
       fs_(fs),
       timeout_(timeout),
       user_agent_(std::move(user_agent)),
-      discovery_(http, clock, user_agent_) {}
+      discovery_(http, user_agent_) {}
 
 void TokenFetch::start(const DatabricksWorkspace& workspace, Done done) {
   workspace_ = workspace;

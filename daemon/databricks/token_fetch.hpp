@@ -8,7 +8,6 @@
 #include <variant>
 #include <vector>
 
-#include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
 #include "daemon/databricks/host_discovery.hpp"
 #include "daemon/databricks/settings/databricks_workspace.hpp"
@@ -29,8 +28,8 @@ class TokenFetch {
  public:
   using Done = std::function<void(std::variant<TokenGrant, TokenRefusal>)>;
 
-  TokenFetch(HttpClient& http, const FileSystem& fs, const Clock& clock,
-             std::chrono::milliseconds timeout, std::string user_agent);
+  TokenFetch(HttpClient& http, const FileSystem& fs, std::chrono::milliseconds timeout,
+             std::string user_agent);
 
   // `done` is called from the HttpClient's poll(), or at once. Precondition: none is under way.
   void start(const DatabricksWorkspace& workspace, Done done);

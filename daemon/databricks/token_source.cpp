@@ -32,7 +32,7 @@ struct TokenSource::Impl {
       : options(std::move(given)),
         clock(clock_given),
         random(random_given),
-        fetch(http, fs, clock, options.timeout, agent_of(options)) {}
+        fetch(http, fs, options.timeout, agent_of(options)) {}
 
   bool is_good() const { return held && clock.steady() < good_until; }
   std::optional<Authorization> current();
