@@ -23,6 +23,18 @@ Failure stopping() {
   return failure;
 }
 
+// They were kept while the destination was another one: listen.mlflow does not go with Databricks.
+Outcome refused_change() {
+  Outcome outcome;
+  outcome.kind = OutcomeKind::poison;
+  outcome.failure.failure_class = FailureClass::poison;
+  outcome.failure.message =
+      "tags, assessments and deletions that came by listen.mlflow are told to an MLflow server "
+      "only";
+  outcome.indivisible = true;
+  return outcome;
+}
+
 }  // namespace
 
 DatabricksDestination::DatabricksDestination(Options options, HttpClient& http,
@@ -77,6 +89,9 @@ void DatabricksDestination::deliver(std::vector<TraceDelivery> batch, Done done)
   const auto found = storages_.find(to->experiment_id, link);
   const auto* storage = std::get_if<TraceStorage>(&found);
   if (storage == nullptr) std::abort();
+  if (batch.front().mode == DeliveryMode::change) {
+    return finished_.add(std::move(done), {batch.size(), refused_change()});
+  }
   for (const TraceDelivery& delivery : batch) {
     if (!delivery.repeated) repairs_ += delivery.trace.repairs;
   }

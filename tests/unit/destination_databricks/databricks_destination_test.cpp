@@ -236,6 +236,13 @@ TEST_F(UnityCatalogTest, SomethingElseBehindTheHostIsTold) {
   EXPECT_EQ(destination->server().state, State::refusing);
 }
 
+TEST_F(UnityCatalogTest, AChangeOfATraceIsRefusedWithoutARequest) {
+  deliver({delivery(1, {{}}, DeliveryMode::change)});
+  EXPECT_EQ(workspace.calls, Calls{});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::poison);
+  EXPECT_TRUE(outcomes[0].indivisible);
+}
+
 TEST_F(UnityCatalogTest, AnExperimentThatIsBoundToNothingTakesTheConfiguredLocation) {
   workspace.destination.clear();
   start({.trace_location = parse_trace_location("c.s.configured")});
