@@ -22,10 +22,9 @@
 #include "daemon/app/control_commands.hpp"
 #include "daemon/app/control_handler.hpp"
 #include "daemon/app/delivery.hpp"
-#include "daemon/app/descriptors.hpp"
-#include "daemon/app/directories.hpp"
 #include "daemon/app/health.hpp"
 #include "daemon/app/history.hpp"
+#include "daemon/app/listeners.hpp"
 #include "daemon/app/mlflow_front.hpp"
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
@@ -47,9 +46,7 @@
 #include "daemon/report/log_event.hpp"
 #include "daemon/report/log_throttle.hpp"
 #include "daemon/types/version.hpp"
-#include "ipc/server/server.hpp"
 #include "systemd/notify.hpp"
-#include "systemd/socket_activation.hpp"
 
 namespace tracelink {
 
@@ -89,10 +86,10 @@ class DaemonImpl final : public Daemon {
         own_(std::move(own)) {}
 
   Result<void> open() {
-    if (auto shared = share_files(); !shared) return shared;
+    if (auto shared = listeners_.share_files(notices_); !shared) return shared;
     if (config().workspace) keep_memory_private();
     if (auto opened = open_state(); !opened) return opened;
-    return open_sockets();
+    return open_listeners();
   }
 
   int run() override {
@@ -101,9 +98,9 @@ class DaemonImpl final : public Daemon {
     queue_->start();
     state_->watch(queue_->held_files());
     delivery_->start();
-    server_->start();
+    listeners_.start();
     serving_ = true;
-    shutdown_.await_signals(shutdown_grace_of(config(), socket_activated_));
+    shutdown_.await_signals(shutdown_grace_of(config(), listeners_.socket_activated()));
     tell_systemd(systemd::ready());
     feed_watchdog();
     io_.run();
@@ -117,8 +114,8 @@ class DaemonImpl final : public Daemon {
   std::optional<Successor> successor() override {
     if (!upgrading_) return std::nullopt;
     return Successor{.program = own_.program,
-                     .sockets = server_->keep_listening(),
-                     .socket_activated = socket_activated_};
+                     .sockets = listeners_.keep_listening(),
+                     .socket_activated = listeners_.socket_activated()};
   }
 
  private:
@@ -129,33 +126,6 @@ class DaemonImpl final : public Daemon {
     const LoadResult again = load_();
     if (!again.loaded) return std::nullopt;
     return credentials_of(again.loaded->config);
-  }
-
-  Result<DescriptorShares> descriptor_shares(std::size_t clients) const {
-    return share_descriptors(raised_descriptor_limit(),
-                             {.clients = clients,
-                              .deliveries = config().forward.connections,
-                              .relays = !config().listen.mlflow.empty()});
-  }
-
-  // What an operator should know of it, if anything.
-  static std::string fewer_clients(std::size_t wanted, const DescriptorShares& shares) {
-    if (shares.clients >= wanted) return {};
-    return "limits.connections: at most " + std::to_string(shares.clients) +
-           " clients are served at a time, since the process may open " +
-           std::to_string(raised_descriptor_limit()) +
-           " files; raise that (LimitNOFILE= of the unit)";
-  }
-
-  Result<void> share_files() {
-    const auto wanted = static_cast<std::size_t>(config().limits.connections);
-    auto shares = descriptor_shares(wanted);
-    if (!shares) return std::move(shares).error();
-    shares_ = *shares;
-    if (auto notice = fewer_clients(wanted, shares_); !notice.empty()) {
-      notices_.push_back(std::move(notice));
-    }
-    return {};
   }
 
   std::optional<DatabricksWorkspace> read_workspace() const {
@@ -188,7 +158,7 @@ class DaemonImpl final : public Daemon {
     delivery_ = std::move(*delivery);
     want_active_models();
     reload_.emplace(loaded_, load_, *active_, *delivery_,
-                    [this](const Config& changed) { take_limits(changed); });
+                    [this](const Config& changed) { listeners_.take_limits(changed); });
     if (!config().listen.mlflow.empty()) {
       mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
     }
@@ -206,82 +176,20 @@ class DaemonImpl final : public Daemon {
     }
   }
 
-  Result<void> open_sockets() {
-    auto descriptors = systemd::listen_fds();
-    if (!descriptors) return std::move(descriptors).error();
-    ServerOptions options = server_options_of(config());
-    options.max_connections = shares_.clients;
-    options.kept = own_.sockets;
-    if (!descriptors->empty()) {
-      options.listening_fd = descriptors->front();
-    } else if (own_.socket_activated) {
-      options.listening_fd = own_.sockets.local;
-    } else if (auto made = make_socket_directory(options.socket.path); !made) {
-      return std::move(made).error().within("listen.socket.path");
-    }
-    socket_activated_ = options.listening_fd.has_value();
-    note_places(options.listening_fd);
-    options.describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); };
-    options.status = [this] { return senders_status(); };
-    options.on_warning = [this](const std::string& message) { warn_of_client(message); };
-    if (mlflow_front_) {
-      options.mlflow = mlflow_front_->open(
-          shares_.relayed, [this](std::string notice) { notices_.push_back(std::move(notice)); });
-    }
-    auto server = Server::open(std::move(options), io_, *sink_, clock_);
-    if (!server) return std::move(server).error();
-    server_ = std::move(*server);
-
-    if (auto made = make_socket_directory(config().control.socket); !made) {
-      return std::move(made).error().within("control.socket");
-    }
-    auto control = ControlServer::open(
-        io_, config().control.socket,
-        [this](ControlRequest request) { return control_work(std::move(request)); },
-        {.connections = shares_.control});
-    if (!control) return std::move(control).error();
-    control_ = std::move(*control);
-    return open_probes();
-  }
-
-  void note_places(const std::optional<int>& from_systemd) {
-    places_ = {.intake = config().listen.socket.path,
-               .from_systemd = from_systemd.has_value(),
-               .tcp = config().listen.tcp,
-               .control = config().control.socket,
-               .http = config().control.http,
-               .state_dir = config().state_dir,
-               .config_file = loaded_.file};
-    if (from_systemd) places_.intake = systemd::socket_path(*from_systemd);
-  }
-
-  // Any thread, once the server is there.
-  void take_limits(const Config& changed) {
-    asio::post(io_, [this, options = server_options_of(changed)]() mutable {
-      const auto shares = descriptor_shares(options.max_connections);
-      if (!shares) return spdlog::warn("limits.connections: {}", shares.error().message);
-      if (const auto notice = fewer_clients(options.max_connections, *shares); !notice.empty()) {
-        spdlog::warn("{}", notice);
-      }
-      options.max_connections = shares->clients;
-      server_->set_limits(options);
-    });
-  }
-
-  Result<void> open_probes() {
-    if (config().control.http.empty()) return {};
-    auto probes = ControlServer::open_tcp(
-        io_, config().control.http,
-        [this](ControlRequest request) { return probe_work(std::move(request)); },
-        {.connections = shares_.probes, .body_bytes = 1u << 10});
-    if (!probes) return std::move(probes).error();
-    probes_ = std::move(*probes);
-    return {};
+  Result<void> open_listeners() {
+    Listeners::Answers answers{
+        .describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); },
+        .status = [this] { return senders_status(); },
+        .on_warning = [this](const std::string& message) { warn_of_client(message); },
+        .control = [this](ControlRequest request) { return control_work(std::move(request)); },
+        .probe = [this](ControlRequest request) { return probe_work(std::move(request)); }};
+    return listeners_.open(*sink_, mlflow_front_ ? &*mlflow_front_ : nullptr, std::move(answers),
+                           notices_);
   }
 
   ControlWork probe_work(ControlRequest request) {
-    return {[this, request = std::move(request), intake = server_->stats(), serving = serving_,
-             control = control_->stats(), probes = probes_->stats()] {
+    return {[this, request = std::move(request), intake = listeners_.intake(), serving = serving_,
+             control = listeners_.control(), probes = listeners_.probes()] {
       const auto registration = delivery_->registration(active_->configured());
       const ProbeInputs inputs{
           .metrics = {.queue = queue_->stats(),
@@ -316,7 +224,7 @@ class DaemonImpl final : public Daemon {
 
   ControlWork control_work(ControlRequest request) {
     const bool slow = may_be_slow(request);
-    auto run = [this, request = std::move(request), intake = server_->stats()] {
+    auto run = [this, request = std::move(request), intake = listeners_.intake()] {
       const auto config = reload_->config();
       const ControlParts parts{.config = *config,
                                .active = *active_,
@@ -362,7 +270,7 @@ class DaemonImpl final : public Daemon {
             .uptime = clock_.steady() - started_,
             .queue_watch = queue_watch_,
             .notices = notices_,
-            .places = places_,
+            .places = listeners_.places(),
             .tap = tap_};
   }
 
@@ -371,7 +279,7 @@ class DaemonImpl final : public Daemon {
     if (!senders_status_.empty() && now - senders_status_at_ < kSendersStatusAge) {
       return senders_status_;
     }
-    senders_status_ = status_for_senders(status_inputs(*reload_->config(), server_->stats()));
+    senders_status_ = status_for_senders(status_inputs(*reload_->config(), listeners_.intake()));
     senders_status_at_ = now;
     return senders_status_;
   }
@@ -390,7 +298,7 @@ class DaemonImpl final : public Daemon {
     LogEvent(std::string("tracelinkd ") + kVersion)
         .number("pid", static_cast<std::uint64_t>(::getpid()))
         .word("config", loaded_.file.empty() ? "defaults" : loaded_.file)
-        .word("socket", socket_activated_ ? "systemd" : config().listen.socket.path)
+        .word("socket", listeners_.socket_activated() ? "systemd" : config().listen.socket.path)
         .word("state_dir", config().state_dir)
         .word("destination", to_string(config().destination))
         .word("model", link.display_name())
@@ -408,26 +316,12 @@ class DaemonImpl final : public Daemon {
   void watch_queue() {
     const QueueStats stats = queue_->stats();
     queue_watch_.look(stats);
-    watch_socket(config().listen.socket.path, [this] { return server_->ensure_found(); });
-    watch_socket(config().control.socket, [this] { return control_->ensure_found(); });
+    listeners_.watch(queue_->held_files());
     if (history_.is_due()) history_.look(stats, delivery_->forward_status());
     queue_timer_.expires_after(kQueueCheck);
     queue_timer_.async_wait([this](auto error) {
       if (!error) watch_queue();
     });
-  }
-
-  // Without its file nobody finds the socket; whoever is connected notices nothing.
-  void watch_socket(const std::string& path, const std::function<Result<bool>()>& ensure_found) {
-    const auto made_again = ensure_found();
-    if (!made_again) {
-      queue_->held_files().hold(StateFile::directory, path, made_again.error());
-      (void)make_socket_directory(path).has_value();  // for the next try; what fails is told then
-      return;
-    }
-    queue_->held_files().release(path);
-    if (*made_again)
-      LogEvent("the socket was removed and is made again").word("socket", path).warn();
   }
 
   bool delivers() const {
@@ -461,9 +355,7 @@ class DaemonImpl final : public Daemon {
 
   void close_sockets(std::chrono::milliseconds patience) {
     serving_ = false;
-    control_->stop();
-    if (probes_) probes_->stop();
-    server_->stop(patience, [this] { io_.stop(); });
+    listeners_.stop(patience, [this] { io_.stop(); });
   }
 
   LoadedConfig loaded_;
@@ -476,16 +368,13 @@ class DaemonImpl final : public Daemon {
   PosixFileSystem fs_;
   SteadyTime started_ = clock_.steady();
   std::vector<std::string> notices_;
-  DescriptorShares shares_;
   LogThrottle client_warnings_{clock_};
   asio::io_context io_{1};
   Shutdown shutdown_{io_, clock_, stop_steps()};
   asio::steady_timer watchdog_timer_{io_};
   asio::steady_timer queue_timer_{io_};
-  bool socket_activated_ = false;
   bool serving_ = false;
   bool upgrading_ = false;
-  StatusPlaces places_;
   std::string senders_status_;  // as it was asked for last
   SteadyTime senders_status_at_{};
 
@@ -498,9 +387,7 @@ class DaemonImpl final : public Daemon {
   std::optional<Reload> reload_;
   std::optional<MlflowFront> mlflow_front_;  // with listen.mlflow
   std::optional<QueueSink> sink_;
-  std::unique_ptr<Server> server_;
-  std::unique_ptr<ControlServer> control_;
-  std::unique_ptr<ControlServer> probes_;  // none without control.http
+  Listeners listeners_{loaded_, own_, io_, clock_};
 };
 
 }  // namespace
