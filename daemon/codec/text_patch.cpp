@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <protozero/buffer_string.hpp>
 #include <protozero/varint.hpp>
 
 namespace tracelink::otlp {
