@@ -22,10 +22,14 @@ OF_THE_SDK = ("mlflow.user", "mlflow.source.name", "mlflow.source.type", "mlflow
               "mlflow.source.git.repoURL")
 KNOWN = ({f"metadata.{key}": "the size of the whole trace is an estimate" for key in ESTIMATES}
          | {f"metadata.{key}": "OTLP does not carry the SDK's user, source file and git facts" for key in OF_THE_SDK}
-         | {f"metadata.mlflow.trace.{key}": "the daemon makes metadata of the root's attributes, the client does not" for key in ("user", "session")})
+         | {f"metadata.mlflow.trace.{key}": "the daemon makes metadata of the root's attributes, the client does not" for key in ("user", "session")}
+         | {"tags.tracelink.version": "the daemon says the version where MLflow's list of traces shows it"})
 
 
-@pytest.fixture(scope="module")
+STORAGES = pytest.mark.parametrize("experiment", ["2", "1"], ids=["unity-catalog", "experiment"])
+
+
+@pytest.fixture
 def workspace():
     workspace = Workspace()
     yield workspace
@@ -84,9 +88,9 @@ def otlp_value(value: dict):
     return int(held) if kind == "int_value" else held
 
 
-def stored(workspace: Workspace, trace: dict) -> dict[str, object]:
+def stored(workspace: Workspace, trace_id: str) -> dict[str, object]:
     """What the workspace holds of a trace, as flat fields; ids and times that differ between runs become words."""
-    hex_id = trace["trace_id"].rsplit("/")[-1].removeprefix("tr-")
+    hex_id = trace_id.rsplit("/")[-1].removeprefix("tr-")
     info = workspace.infos[hex_id][-1]
     fields = {key: info.get(key) for key in ("state", "request_preview", "response_preview", "client_request_id", "trace_location")}
     fields |= {f"metadata.{key}": value for key, value in info["trace_metadata"].items()}
@@ -107,6 +111,11 @@ def stored(workspace: Workspace, trace: dict) -> dict[str, object]:
     return {key: json.loads(json.dumps(value).replace(hex_id, "<id>")) for key, value in fields.items()}
 
 
+def by_question(workspace: Workspace, trace_ids: list[str]) -> list[dict[str, object]]:
+    """In the order in which the application asked: the client stores in the background, in any."""
+    return sorted((stored(workspace, trace_id) for trace_id in trace_ids), key=lambda fields: fields["request_preview"])
+
+
 def deliver(make_daemon, workspace: Workspace, experiment: str, requests) -> None:
     daemon = daemon_of(make_daemon, workspace, experiment)
     daemon.start()
@@ -115,7 +124,7 @@ def deliver(make_daemon, workspace: Workspace, experiment: str, requests) -> Non
     daemon.wait_for_spans(queued=0, delivered=4 * COUNT)
 
 
-@pytest.mark.parametrize("experiment", ["2", "1"], ids=["unity-catalog", "experiment"])
+@STORAGES
 def test_the_workspace_holds_what_mlflows_client_stores(make_daemon, workspace, made, folder, experiment):
     traces, requests = made
     deliver(make_daemon, workspace, experiment, requests)
@@ -126,50 +135,35 @@ def test_the_workspace_holds_what_mlflows_client_stores(make_daemon, workspace, 
     run("mlflow_agent.py", COUNT, **as_client(workspace, folder, MLFLOW_EXPERIMENT_ID=experiment, MLFLOW_ACTIVE_MODEL_ID=model))
     direct = [trace for trace in workspace.infos if trace not in before]
     assert len(direct) == COUNT
-    for trace, id_of_direct in zip(traces, direct, strict=True):
-        ours, theirs = stored(workspace, trace), stored(workspace, {"trace_id": id_of_direct})
+    for ours, theirs in zip(by_question(workspace, [trace["trace_id"] for trace in traces]), by_question(workspace, direct), strict=True):
         differing = {key: (theirs.get(key), ours.get(key)) for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
         unknown = {key: pair for key, pair in differing.items() if key not in KNOWN}
         assert unknown == {}, "(the client's, the daemon's)"
 
 
-def test_mlflows_client_reads_what_the_daemon_wrote(make_daemon, workspace, made, folder):
+@STORAGES
+def test_mlflows_client_reads_what_the_daemon_wrote(make_daemon, workspace, made, folder, experiment):
     traces, requests = made
-    for experiment in ("1", "2"):
-        if not any(hex_of(traces[0]) in place for place in holders(workspace, experiment)):
-            deliver(make_daemon, workspace, experiment, requests)
-    ids = {"1": traces[0]["trace_id"], "2": f"trace:/{LOCATION}/{hex_of(traces[0])}"}
-    *read, found = run("read_databricks.py", *ids.values(), **as_client(workspace, folder))
-    for trace in read:
-        assert trace["spans"]["answer"]["inputs"] == traces[0]["inputs"]
-        assert trace["spans"]["answer"]["outputs"] == traces[0]["outputs"]
-        assert trace["spans"]["retrieve"]["events"] == ["cache miss"]
-        assert trace["spans"]["chat"]["attributes"]["temperature"] == 0.2
-        assert trace["spans"]["chat"]["type"] == "CHAT_MODEL"
-    assert traces[0]["trace_id"] in found
+    deliver(make_daemon, workspace, experiment, requests)
+    first = traces[0]
+    place, trace_id = {"1": ("1", first["trace_id"]), "2": (LOCATION, f"trace:/{LOCATION}/{hex_of(first)}")}[experiment]
+    trace, found = run("read_databricks.py", place, trace_id, **as_client(workspace, folder))
+    assert trace["spans"]["answer"]["inputs"] == first["inputs"]
+    assert trace["spans"]["answer"]["outputs"] == first["outputs"]
+    assert trace["spans"]["retrieve"]["events"] == ["cache miss"]
+    assert trace["spans"]["chat"]["attributes"]["temperature"] == 0.2
+    assert trace["spans"]["chat"]["type"] == "CHAT_MODEL"
+    assert trace_id in found
 
 
 def hex_of(trace: dict) -> str:
     return trace["trace_id"].removeprefix("tr-")
 
 
-def holders(workspace: Workspace, experiment: str):
-    if experiment == "1":
-        return list(workspace.files)
-    return [trace for trace in workspace.infos if workspace.spans_of(trace)]
-
-
-@pytest.fixture
-def own_workspace():
-    workspace = Workspace()
-    yield workspace
-    workspace.close()
-
-
 @pytest.mark.parametrize("experiment, step", [("2", "/info"), ("2", "otel/v1/traces"), ("1", "POST /api/3.0"), ("1", "data-upload"), ("1", "PUT /signed")])
-def test_a_daemon_that_is_killed_between_the_steps_finishes_them(make_daemon, own_workspace, experiment, step):
-    daemon = daemon_of(make_daemon, own_workspace, experiment)
-    own_workspace.faults = [Fault(step, lose=True, hook=lambda: daemon.sigkill())]
+def test_a_daemon_that_is_killed_between_the_steps_finishes_them(make_daemon, workspace, experiment, step):
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    workspace.faults = [Fault(step, lose=True, hook=lambda: daemon.sigkill())]
     daemon.start()
     trace = make_trace()
     daemon.post(trace.request)
@@ -177,31 +171,31 @@ def test_a_daemon_that_is_killed_between_the_steps_finishes_them(make_daemon, ow
     daemon.start()
     daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
     hex_id = trace.trace_id.removeprefix("tr-")
-    info = own_workspace.infos[hex_id][-1]
-    assert info["trace_metadata"]["mlflow.modelId"] in own_workspace.models
+    info = workspace.infos[hex_id][-1]
+    assert info["trace_metadata"]["mlflow.modelId"] in workspace.models
     if experiment == "1":
-        assert [len(json.loads(file)["spans"]) for path, file in own_workspace.files.items() if hex_id in path] == [SPANS_PER_TRACE]
+        assert [len(json.loads(file)["spans"]) for path, file in workspace.files.items() if hex_id in path] == [SPANS_PER_TRACE]
         return
     again = SPANS_PER_TRACE if "otel" in step else 0
-    assert len(own_workspace.spans_of(hex_id)) == SPANS_PER_TRACE + again
+    assert len(workspace.spans_of(hex_id)) == SPANS_PER_TRACE + again
     assert daemon.status()["server"]["possible_duplicate_spans"] == SPANS_PER_TRACE
 
 
-def test_refusals_are_held_with_the_grant_and_end_when_it_is_given(make_daemon, own_workspace):
-    daemon = daemon_of(make_daemon, own_workspace, "2")
-    own_workspace.faults = [Fault("/info", Refusal(403, "PERMISSION_DENIED", "User does not have MODIFY on the table"), times=10**6)]
+def test_refusals_are_held_with_the_grant_and_end_when_it_is_given(make_daemon, workspace):
+    daemon = daemon_of(make_daemon, workspace, "2")
+    workspace.faults = [Fault("/info", Refusal(403, "PERMISSION_DENIED", "User does not have MODIFY on the table"), times=10**6)]
     daemon.start()
     daemon.post(make_trace().request)
-    held = wait_until("the traces are held", lambda: daemon.status()["held"], state=daemon.log_tail)
-    assert "GRANT MODIFY, SELECT ON TABLE `main`.`agents`.`app_otel_spans`" in json.dumps(held)
-    own_workspace.faults = []
+    grant = "GRANT MODIFY, SELECT ON TABLE `main`.`agents`.`app_otel_spans`"
+    wait_until("the traces are held with the grant", lambda: grant in json.dumps(daemon.status()["held"]), state=daemon.log_tail)
+    workspace.faults = []
     daemon.restart()
     daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
-    assert len(own_workspace.rows[TABLES[LOCATION]]) == SPANS_PER_TRACE
+    assert len(workspace.rows[TABLES[LOCATION]]) == SPANS_PER_TRACE
 
 
-def test_late_spans_become_a_dead_letter_that_explains(make_daemon, own_workspace):
-    daemon = daemon_of(make_daemon, own_workspace, "1")
+def test_late_spans_become_a_dead_letter_that_explains(make_daemon, workspace):
+    daemon = daemon_of(make_daemon, workspace, "1")
     daemon.start()
     trace = make_trace()
     daemon.post(trace.request)

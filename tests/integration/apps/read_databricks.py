@@ -1,4 +1,4 @@
-"""usage: read_databricks.py TRACE_ID...: what MLflow's client loads of each trace, then what it finds in experiments 1 and 2, as JSON lines."""
+"""usage: read_databricks.py PLACE TRACE_ID: what MLflow's client loads of the trace, then the ids that it finds there, as JSON lines."""
 
 import json
 import sys
@@ -15,8 +15,6 @@ def shown(trace: Trace) -> dict:
                                     for span in trace.data.spans}}
 
 
-for trace_id in sys.argv[1:]:
-    print(json.dumps(shown(mlflow.get_trace(trace_id))))
-found = [trace.info.trace_id for place in ("1", "main.agents.app")
-         for trace in mlflow.search_traces(locations=[place], return_type="list", include_spans=False)]
-print(json.dumps(found))
+place, trace_id = sys.argv[1:]
+print(json.dumps(shown(mlflow.get_trace(trace_id))))
+print(json.dumps([trace.info.trace_id for trace in mlflow.search_traces(locations=[place], return_type="list", include_spans=False)]))

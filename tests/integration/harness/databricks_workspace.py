@@ -224,9 +224,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return 200, {"model": self.workspace.models[number]}, {}
 
     def _search_models(self, body, **_):
-        named = re.search(r"name\s*=\s*'([^']*)'", json.loads(body).get("filter") or "")
+        asked = json.loads(body)
+        named = re.search(r"name\s*=\s*'([^']*)'", asked.get("filter") or "")
         return 200, {"models": [model for model in self.workspace.models.values()
-                                if not named or model["info"]["name"] == named[1]]}, {}
+                                if model["info"]["experiment_id"] in asked["experiment_ids"]
+                                and (not named or model["info"]["name"] == named[1])]}, {}
 
     def _model(self, number: str, part: str = "", body=b"", **_):
         model = self.workspace.models.get(number)
