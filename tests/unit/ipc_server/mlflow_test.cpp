@@ -134,11 +134,11 @@ TEST_F(MlflowServerTest, StoresATraceInfoAndAnswersAsMlflowDoes) {
     EXPECT_TRUE(answer.says("TRACKING_STORE")) << "the spans are here";
     EXPECT_TRUE(answer.says("mlflow-artifacts:/12/traces/tr-")) << answer.body;
   }
-  const auto stored = sink().wait_for(2).front();
-  EXPECT_EQ(stored.experiment, "12");
-  ASSERT_EQ(stored.slices.size(), 1u);
-  EXPECT_EQ(stored.slices[0].trace_id.hex(), kTrace);
-  EXPECT_TRUE(stored.slices[0].info.starts_with("{\"trace_id\""));
+  const auto record = sink().wait_for(2).front();
+  EXPECT_EQ(record.experiment, "12");
+  ASSERT_EQ(record.slices.size(), 1u);
+  EXPECT_EQ(record.slices[0].trace_id.hex(), kTrace);
+  EXPECT_TRUE(record.slices[0].info.starts_with("{\"trace_id\""));
   EXPECT_EQ(stats().accepted_infos, 2u);
   EXPECT_TRUE(tracking.requests().empty()) << "the server is not asked";
 }
