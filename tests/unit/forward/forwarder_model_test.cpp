@@ -164,9 +164,17 @@ class DispatchModelTest : public ForwarderFixture {
   std::vector<Outcome> fail(const ScriptedDestination::Batch& batch, FailureScope scope,
                             const GroupKey& group) {
     const ScopeKey key = scope_key(scope, group);
+    if (is_exception(batch, group)) return {batch.size(), misconfigured(scope)};
+    for (const TraceDelivery& delivery : batch) failed_.insert(delivery.trace.info.trace_id);
     seen_[key].earliest = clock.steady() + minutes(1);
     if (key.scope == FailureScope::experiment) worked_.erase(key.experiment);
     return {batch.size(), misconfigured(scope)};
+  }
+  // A trace that has failed before and fails alone, while its scope is open, is blamed itself.
+  bool is_exception(const ScriptedDestination::Batch& batch, const GroupKey& group) const {
+    return batch.size() == 1 && failed_.contains(batch[0].trace.info.trace_id) &&
+           !is_held(scope_key(FailureScope::link, group)) &&
+           !is_held(scope_key(FailureScope::experiment, group));
   }
   // As the step says that sent what is answered now.
   bool is_held(const ScopeKey& key) const {
@@ -191,6 +199,7 @@ class DispatchModelTest : public ForwarderFixture {
   std::mt19937_64 engine_;
   std::map<ScopeKey, Seen> seen_;
   std::set<std::string> worked_;
+  std::set<TraceId> failed_;
   std::set<LinkHash> bad_links_;
   std::set<std::string> bad_experiments_;
   std::uint64_t last_trace_ = 0;
