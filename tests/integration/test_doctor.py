@@ -92,7 +92,7 @@ def test_tls_proxy_and_credentials_are_told_apart(make_daemon, answers):
     line = daemon.config_file.read_text().splitlines().index("  token: very-secret") + 1
     assert f"sent: tracking.token of {daemon.config_file}:{line}" in refused and "very-secret" not in refused
     daemon.variables["http_proxy"] = f"http://127.0.0.1:{free_port()}"
-    assert "the proxy that http_proxy names" in remedy_of_server(daemon, f"http://mlflow.example:{plain}")
+    assert "cannot use the proxy of http_proxy: " in remedy_of_server(daemon, f"http://mlflow.example:{plain}")
 
 
 def test_what_the_server_lacks_is_told(newest_server, make_daemon):
