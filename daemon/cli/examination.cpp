@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -22,6 +21,7 @@
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/tracking_session.hpp"
 #include "daemon/codec/name_template.hpp"
+#include "daemon/http/curl_http_client.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
 #include "ipc/client/unix_http.hpp"
 
@@ -43,15 +43,8 @@ Finding of_failure(std::string subject, const Failure& failure) {
   return {std::move(subject), State::failed, failure.message, failure.remedy};
 }
 
-// The names that libcurl reads for the scheme.
 std::string proxy_of(const std::string& uri) {
-  const bool tls = uri.starts_with("https:");
-  for (const char* name : {tls ? "https_proxy" : "http_proxy", tls ? "HTTPS_PROXY" : "HTTP_PROXY",
-                           "all_proxy", "ALL_PROXY"}) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && *value != '\0') return name;
-  }
-  return {};
+  return proxy_variable(uri, upper_case_http_proxy());
 }
 
 // Microseconds; nothing if the file cannot be written.

@@ -121,6 +121,11 @@ constexpr MessageSpec kMessages[] = {
 };
 static_assert(std::size(kMessages) == static_cast<std::size_t>(MessageType::key_value_list) + 1);
 
+std::string_view name_of(std::span<const std::string_view> names, int value) {
+  const auto index = static_cast<std::size_t>(value);
+  return value >= 0 && index < names.size() ? names[index] : names.front();
+}
+
 }  // namespace
 
 const MessageSpec& spec_of(MessageType type) { return kMessages[static_cast<std::size_t>(type)]; }
@@ -154,5 +159,9 @@ const FieldSpec* MessageSpec::find(const WireField& field) const {
   const bool known = spec.kind != Kind::none && wire_type_of(spec.kind) == field.type;
   return known ? &spec : nullptr;
 }
+
+std::string_view span_kind_name(int kind) { return name_of(kSpanKinds, kind); }
+
+std::string_view status_code_name(int code) { return name_of(kStatusCodes, code); }
 
 }  // namespace tracelink::otlp

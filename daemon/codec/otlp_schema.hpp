@@ -69,4 +69,9 @@ WireType wire_type_of(Kind kind);
 // is bounded; far more than any valid span has (SplitLimits::max_depth).
 inline constexpr int kMaxMessageDepth = 256;
 
+// The names that the schema gives to a span's kind and to its status, as OTLP JSON may have them;
+// of a value that it does not know, the name of none.
+std::string_view span_kind_name(int kind);
+std::string_view status_code_name(int code);
+
 }  // namespace tracelink::otlp

@@ -1,7 +1,6 @@
 #include "daemon/http/curl_easy.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "daemon/http/proxy_error.hpp"
 
@@ -22,18 +21,6 @@ std::string_view url_of(CURL* easy) {
   const char* url = nullptr;
   curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
   return url == nullptr ? "" : url;
-}
-
-// Which variable requests to the URL take their proxy from, as libcurl reads them; empty: none.
-std::string proxy_variable(std::string_view url, const CurlOptions& options) {
-  const bool tls = url.starts_with("https:");
-  if (!tls && !options.http_proxy.empty()) return "HTTP_PROXY";
-  for (const char* name :
-       {tls ? "https_proxy" : "http_proxy", tls ? "HTTPS_PROXY" : "", "all_proxy", "ALL_PROXY"}) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && *value != '\0') return name;
-  }
-  return {};
 }
 
 // "Failed to connect to HOST port PORT …", of another address than the URL's.
@@ -80,7 +67,7 @@ std::string error_text(CURL* easy, const CurlOptions& options, const char* error
   const std::string text =
       without_password(error_buffer[0] != '\0' ? error_buffer : curl_easy_strerror(code));
   const std::string_view url = url_of(easy);
-  const std::string variable = proxy_variable(url, options);
+  const std::string variable = proxy_variable(url, options.http_proxy);
   if (variable.empty() || !is_about_proxy(code, text, url)) return text;
   return std::string(kOfProxy) + variable + ": " + text;
 }

@@ -48,6 +48,17 @@ std::string upper_case_http_proxy() {
   return std::string(value.substr(first, value.find_last_not_of(" \t\r\n") - first + 1));
 }
 
+std::string proxy_variable(std::string_view url, std::string_view http_proxy) {
+  const bool tls = url.starts_with("https:");
+  if (!tls && !http_proxy.empty()) return "HTTP_PROXY";
+  for (const char* name :
+       {tls ? "https_proxy" : "http_proxy", tls ? "HTTPS_PROXY" : "", "all_proxy", "ALL_PROXY"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return name;
+  }
+  return {};
+}
+
 CurlHttpClient::CurlHttpClient(CurlOptions options)
     : options_(std::move(options)),
       sockets_(std::make_unique<OpenSockets>()),

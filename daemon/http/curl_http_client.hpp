@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/http/http_client.hpp"
@@ -26,6 +27,9 @@ struct CurlOptions {
 
 // What HTTP_PROXY says, unless http_proxy is set (also to nothing: then there is no proxy).
 std::string upper_case_http_proxy();
+// Which variable requests to the URL take their proxy from, as libcurl reads them; empty: none.
+// `http_proxy` as in CurlOptions.
+std::string proxy_variable(std::string_view url, std::string_view http_proxy);
 
 // HttpClient on one libcurl multi handle: HTTP/1.1, connections kept alive, redirects not followed.
 // Proxies come from libcurl's own variables (http_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY), and

@@ -16,8 +16,8 @@
 namespace tracelink {
 
 // What the writer, the reader and recovery of one queue have in common: its state, its small files,
-// and where they lie. Each part has its own lock. Locks are taken in the order
-// SegmentStore::checkpoint, SegmentStore::journals, `state`, all others.
+// and where they lie. Each part has its own lock. Locks are taken in the order: the two of
+// SegmentStore (checkpoint, journals), `state`, all others.
 struct QueueCore {
   QueueCore(QueueOptions options, FileSystem& fs, const Clock& clock, RandomSource& random);
 

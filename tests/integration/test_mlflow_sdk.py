@@ -142,6 +142,13 @@ def changed(server: MlflowServer, made: dict) -> dict:
     return json.loads(text.replace(made["trace_id"], "<trace id>"))
 
 
+def sees_its_own_changes(made: dict, direct: dict) -> None:
+    """The application reads back the same through the daemon as directly."""
+    for key in ("deletions", "updated", "spans", "assessments"):
+        assert made[key] == direct[key], key
+    assert made["tags"]["changed"] == "new" and "gone" not in made["tags"]
+
+
 def wait_for_changes(daemon: Daemon) -> None:
     def reached():
         sdk = daemon.status()["mlflow_sdk"]
@@ -166,9 +173,7 @@ def test_changes_end_as_those_that_the_sdk_makes_directly(make_server, front_of,
     wait_for_changes(daemon)
     assert daemon.status()["mlflow_sdk"]["accepted_changes"] == CHANGES
     assert changed(server, made) == changed(server, direct)
-    seen = ("deletions", "updated", "spans", "assessments")
-    assert [made[key] for key in seen] == [direct[key] for key in seen], "the application sees its own changes"
-    assert made["tags"]["changed"] == "new" and "gone" not in made["tags"]
+    sees_its_own_changes(made, direct)
 
 
 @pytest.mark.parametrize("version", versions(OLDER, NEWEST))
@@ -202,9 +207,7 @@ def test_a_queued_trace_is_read_as_it_was_sent(make_server, front_of):
     direct = run_changes(NEWEST, MLFLOW_TRACKING_URI=server.uri)
     server.kill()
     made = run_changes(NEWEST, **variables_of(daemon))
-    for key in ("deletions", "updated", "spans", "assessments"):
-        assert made[key] == direct[key], key
-    assert made["tags"]["changed"] == "new" and "gone" not in made["tags"]
+    sees_its_own_changes(made, direct)
     deleted = requests.get(f"{daemon.front}/api/3.0/mlflow/traces/{made['deleted']}", timeout=60)
     assert (deleted.status_code, deleted.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 

@@ -8,6 +8,7 @@
 #include <protozero/exception.hpp>
 #include <protozero/pbf_writer.hpp>
 
+#include "daemon/codec/otlp_schema.hpp"
 #include "daemon/destination/databricks/trace_bodies.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/mlflow/trace/python_json.hpp"
@@ -48,26 +49,6 @@ std::string unity_catalog_span(const LocatedSpan& located, const std::string& re
   return span;
 }
 
-std::string_view kind_name(int kind) {
-  constexpr std::array<std::string_view, 6> kNames = {
-      "SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER",
-      "SPAN_KIND_CLIENT",      "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER"};
-  const auto index = static_cast<std::size_t>(kind);
-  return kind >= 0 && index < kNames.size() ? kNames.at(index) : kNames[0];
-}
-
-std::string_view status_name(SpanStatus status) {
-  switch (status) {
-    case SpanStatus::ok:
-      return "STATUS_CODE_OK";
-    case SpanStatus::error:
-      return "STATUS_CODE_ERROR";
-    case SpanStatus::unset:
-      return "STATUS_CODE_UNSET";
-  }
-  return "STATUS_CODE_UNSET";
-}
-
 // MLflow keeps each attribute as JSON text. A text that is a JSON array or object already is the
 // inputs or outputs that an application wrote so, and stays itself, as on MLflow's own servers.
 std::string attribute_text(const AnyValue& value) {
@@ -91,12 +72,12 @@ class TracesJson {
             base64(span.id.view()) + "\", \"parent_span_id\": ";
     out_ += span.parent ? "\"" + base64(span.parent->view()) + "\"" : "null";
     text("name", span.name);
-    text("kind", kind_name(span.kind));
+    text("kind", otlp::span_kind_name(span.kind));
     out_ += ", \"start_time_unix_nano\": " + std::to_string(span.start_ns);
     out_ += ", \"end_time_unix_nano\": " + std::to_string(span.end_ns);
     events(span);
     out_ += ", \"status\": {\"code\": \"";
-    out_ += status_name(span.status);
+    out_ += otlp::status_code_name(static_cast<int>(span.status));
     out_ += '"';
     text("message", span.status_message);
     out_ += '}';

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <string_view>
 
+#include "daemon/codec/otlp_schema.hpp"
 #include "daemon/mlflow/trace/python_json.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
 
@@ -15,34 +16,6 @@ constexpr std::size_t kQuotedBase64SpanId = 14;           // of 8 bytes
 constexpr std::size_t kHexTraceId = 35, kHexSpanId = 16;  // "tr-" and 32 digits; 16 digits
 
 std::size_t json_size(std::string_view text) { return json_string_size(text, NonAscii::escaped); }
-
-std::string_view kind_name(int kind) {
-  switch (kind) {
-    case 1:
-      return "SPAN_KIND_INTERNAL";
-    case 2:
-      return "SPAN_KIND_SERVER";
-    case 3:
-      return "SPAN_KIND_CLIENT";
-    case 4:
-      return "SPAN_KIND_PRODUCER";
-    case 5:
-      return "SPAN_KIND_CONSUMER";
-    default:
-      return "SPAN_KIND_UNSPECIFIED";
-  }
-}
-
-std::string_view status_name(SpanStatus status) {
-  switch (status) {
-    case SpanStatus::ok:
-      return "STATUS_CODE_OK";
-    case SpanStatus::error:
-      return "STATUS_CODE_ERROR";
-    default:
-      return "STATUS_CODE_UNSET";
-  }
-}
 
 // `n` items of a list or object are separated by ", ".
 std::size_t separators(std::size_t n) { return n == 0 ? 0 : 2 * (n - 1); }
@@ -142,10 +115,10 @@ std::uint64_t span_json_size(const SpanView& span) {
   constexpr std::string_view kNoParent = "null";
   return kFrame.size() + kQuotedBase64Id + kQuotedBase64SpanId +
          (span.parent ? kQuotedBase64SpanId : kNoParent.size()) + json_size(span.name) +
-         kind_name(span.kind).size() + std::to_string(span.start_ns).size() +
+         otlp::span_kind_name(span.kind).size() + std::to_string(span.start_ns).size() +
          std::to_string(span.end_ns).size() + events_size(span.events) +
-         status_name(span.status).size() + json_size(span.status_message) +
-         text_attributes_size(span) + links_size(span.links);
+         otlp::status_code_name(static_cast<int>(span.status)).size() +
+         json_size(span.status_message) + text_attributes_size(span) + links_size(span.links);
 }
 
 SizeStats size_stats(const TraceInfo& info, const std::vector<SpanView>& spans) {

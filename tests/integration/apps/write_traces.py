@@ -73,9 +73,10 @@ def trace(draw, grade, model_id, number):
 
 def copied(column, number):
     """The column's value in a copy, as SQL."""
-    if column in ("request_id", "trace_id", "assessment_id"):
-        start = 2 if column == "assessment_id" else 3  # "a-", "tr-"
-        return f"substr({column}, 1, {start}) || printf('%04x', {number}) || substr({column}, {start + 5})"
+    if column in ("request_id", "trace_id"):  # "tr-ff…"
+        return f"substr({column}, 1, 3) || printf('%04x', {number}) || substr({column}, 8)"
+    if column == "assessment_id":  # "a-" and 32 random digits, of which x is none: a copy never has the id of an original
+        return f"substr({column}, 1, 2) || printf('x%03x', {number}) || substr({column}, 7)"
     if column in ("timestamp_ms", "trace_timestamp_ms"):
         return f"{column} + {number * 1_000_003}"
     if column == "execution_time_ms":
