@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
   {
     auto daemon = Daemon::open(std::move(*result.loaded), load, log, std::move(own));
     if (daemon) {
-      exit_code = (*daemon)->run();
+      (*daemon)->run();
       successor = (*daemon)->successor();
     } else {
       say({daemon.error().message});

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 #include "daemon/codec/service_name.hpp"
 
 namespace tracelink {
@@ -70,17 +72,19 @@ Result<void> ActiveLinks::load_overrides() {
   }
   const auto text = read_file(fs_, file_);
   if (!text) return text.error();
-  unread_ = false;
   auto stored = decode_overrides(*text);
   if (!stored) {
-    notices_.emplace_back(
+    if (auto renamed = fs_.rename(file_, file_.string() + ".damaged"); !renamed) return renamed;
+    note(
         "models/active.json is damaged and set aside: traces get the configured "
         "model; set others again with 'tracelink models set-active'");
-    return fs_.rename(file_, file_.string() + ".damaged");
+    unread_ = false;
+    return {};
   }
+  unread_ = false;
   const ModelIdentity identity = overrides()->configured;
   if (stored->configured != identity) {
-    if (!stored->empty()) notices_.push_back(dropped_text(*stored));
+    if (!stored->empty()) note(dropped_text(*stored));
     ActiveOverrides none;
     none.configured = identity;
     return replace(std::move(none));
@@ -92,6 +96,17 @@ Result<void> ActiveLinks::load_overrides() {
   const MutexLock lock(mutex_);
   overrides_ = std::move(overrides);
   return {};
+}
+
+void ActiveLinks::note(std::string text) {
+  spdlog::warn("{}", text);
+  const MutexLock lock(mutex_);
+  notices_.push_back(std::move(text));
+}
+
+std::vector<std::string> ActiveLinks::notices() const {
+  const MutexLock lock(mutex_);
+  return notices_;
 }
 
 Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string& dropped) {

@@ -52,24 +52,26 @@ class ActiveLinks {
 
   std::shared_ptr<const ActiveOverrides> overrides() const;
   LinkHash configured() const;  // zero: nothing is configured
-  const std::vector<std::string>& notices() const { return notices_; }
+  // What an operator should know of what the file held; logged when it was found.
+  std::vector<std::string> notices() const;
 
  private:
   ActiveLinks(FileSystem& fs, std::filesystem::path file, Remember remember)
       : fs_(fs), file_(std::move(file)), remember_(std::move(remember)) {}
   Result<void> load(const LinkDefinition& configured, HeldFiles* held);
   Result<void> load_overrides() REQUIRES(change_mutex_);
+  void note(std::string text);
   Result<LinkHash> remember_configured(const LinkDefinition& link) const;
   Result<void> replace(ActiveOverrides overrides) REQUIRES(change_mutex_);
 
   FileSystem& fs_;
   const std::filesystem::path file_;
   const Remember remember_;
-  std::vector<std::string> notices_;               // of open()
   Mutex change_mutex_;                             // one change at a time, with its file
   bool unread_ GUARDED_BY(change_mutex_) = false;  // the file
 
   mutable Mutex mutex_;
+  std::vector<std::string> notices_ GUARDED_BY(mutex_);
   LinkHash configured_link_ GUARDED_BY(mutex_);
   std::shared_ptr<const ActiveOverrides> overrides_ GUARDED_BY(mutex_);
 };

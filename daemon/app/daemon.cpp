@@ -1,8 +1,6 @@
 #include "daemon/app/daemon.hpp"
 
-#include <array>
 #include <chrono>
-#include <climits>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,24 +17,18 @@
 #include <unistd.h>
 
 #include "daemon/app/active_links.hpp"
-#include "daemon/app/control_commands.hpp"
-#include "daemon/app/control_handler.hpp"
+#include "daemon/app/answers.hpp"
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/health.hpp"
 #include "daemon/app/history.hpp"
 #include "daemon/app/listeners.hpp"
 #include "daemon/app/mlflow_front.hpp"
-#include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
-#include "daemon/app/probes.hpp"
-#include "daemon/app/process_stats.hpp"
-#include "daemon/app/public_status.hpp"
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/queue_watch.hpp"
 #include "daemon/app/reload.hpp"
 #include "daemon/app/shutdown.hpp"
 #include "daemon/app/state_directory.hpp"
-#include "daemon/app/status_json.hpp"
 #include "daemon/app/storage_notice.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/posix_file_system.hpp"
@@ -55,18 +47,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::seconds kQueueCheck{1};
-// How old the status may be that senders see, so that asking for it all the time costs others
-// nothing.
-constexpr std::chrono::seconds kSendersStatusAge{1};
-
 std::string mounts() {
   std::ifstream file("/proc/self/mountinfo");
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string machine_name() {
-  std::array<char, HOST_NAME_MAX + 1> name{};
-  return ::gethostname(name.data(), name.size()) == 0 ? name.data() : "";
 }
 
 void tell_systemd(const Result<void>& told) {
@@ -92,7 +75,7 @@ class DaemonImpl final : public Daemon {
     return open_listeners();
   }
 
-  int run() override {
+  void run() override {
     log_summary();
     watch_queue();
     queue_->start();
@@ -108,7 +91,6 @@ class DaemonImpl final : public Daemon {
     state_->stop_watching();
     queue_->stop();
     LogEvent("stopped").number("queued_spans", queue_->stats().queued_spans).info();
-    return 0;
   }
 
   std::optional<Successor> successor() override {
@@ -164,6 +146,21 @@ class DaemonImpl final : public Daemon {
     }
     sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_,
                   mlflow_front_ ? &mlflow_front_->stored() : nullptr);
+    answers_.emplace(Answers::Parts{.config = config(),
+                                    .reload = *reload_,
+                                    .queue = *queue_,
+                                    .active = *active_,
+                                    .delivery = *delivery_,
+                                    .queue_watch = queue_watch_,
+                                    .history = history_,
+                                    .tap = tap_,
+                                    .listeners = listeners_,
+                                    .notices = notices_,
+                                    .log = *log_,
+                                    .clock = clock_,
+                                    .started = started_,
+                                    .serving = serving_,
+                                    .upgrade = [this] { return upgrade(); }});
     return {};
   }
 
@@ -178,72 +175,13 @@ class DaemonImpl final : public Daemon {
 
   Result<void> open_listeners() {
     Listeners::Answers answers{
-        .describe = [this] { return describe_intake(*reload_->config(), *active_, *delivery_); },
-        .status = [this] { return senders_status(); },
+        .describe = [this] { return answers_->intake_description(); },
+        .status = [this] { return answers_->senders_status(); },
         .on_warning = [this](const std::string& message) { warn_of_client(message); },
-        .control = [this](ControlRequest request) { return control_work(std::move(request)); },
-        .probe = [this](ControlRequest request) { return probe_work(std::move(request)); }};
+        .control = [this](ControlRequest request) { return answers_->control(std::move(request)); },
+        .probe = [this](ControlRequest request) { return answers_->probe(std::move(request)); }};
     return listeners_.open(*sink_, mlflow_front_ ? &*mlflow_front_ : nullptr, std::move(answers),
                            notices_);
-  }
-
-  ControlWork probe_work(ControlRequest request) {
-    return {[this, request = std::move(request), intake = listeners_.intake(), serving = serving_,
-             control = listeners_.control(), probes = listeners_.probes()] {
-      const auto registration = delivery_->registration(active_->configured());
-      const ProbeInputs inputs{
-          .metrics = {.queue = queue_->stats(),
-                      .intake = intake,
-                      .forward = delivery_->forward_status(),
-                      .control = control,
-                      .probes = probes,
-                      .log_lines_dropped = {.room = log_->dropped_for_room(),
-                                            .error = log_->dropped_by_errors()},
-                      .model_ready =
-                          registration && registration->state == RegistrationState::ready,
-                      .models = model_states(delivery_->registrations()),
-                      .server = server_address(server_uri(*reload_->config())),
-                      .process =
-                          request.target == "/metrics" ? process_stats("/proc") : ProcessStats(),
-                      .now = clock_.wall(),
-                      .uptime = clock_.steady() - started_},
-          .serving = serving,
-          .delivers = delivers(),
-          .now = clock_.steady(),
-          .address = config().control.http,
-          .machine = machine_name(),
-          .status =
-              [&] {
-                const auto config = reload_->config();
-                return public_status(status_json(status_inputs(*config, intake)));
-              },
-          .history = [this] { return history_.json(); }};
-      return handle_probe(request, inputs);
-    }};
-  }
-
-  ControlWork control_work(ControlRequest request) {
-    const bool slow = may_be_slow(request);
-    auto run = [this, request = std::move(request), intake = listeners_.intake()] {
-      const auto config = reload_->config();
-      const ControlParts parts{.config = *config,
-                               .active = *active_,
-                               .queue = *queue_,
-                               .delivery = *delivery_,
-                               .reload = *reload_,
-                               .clock = clock_,
-                               .upgrade = [this] { return upgrade(); }};
-      if (request.method != "GET") return handle_command(request, parts);
-      if (request.target == "/healthz") return health();
-      return handle_control(request.target, status_inputs(*config, intake));
-    };
-    return {std::move(run), slow};
-  }
-
-  ControlReply health() const {
-    const std::string_view fault =
-        delivers() ? fault_of(delivery_->forward_status(), clock_.steady()) : std::string_view();
-    return fault.empty() ? ControlReply{200, "{}"} : error_reply(503, std::string(fault));
   }
 
   // What is installed by now takes over, unless it could not start. Any thread.
@@ -260,30 +198,6 @@ class DaemonImpl final : public Daemon {
     return {};
   }
 
-  StatusInputs status_inputs(const Config& config, const ServerStats& intake) {
-    return {.config = config,
-            .queue = *queue_,
-            .intake = intake,
-            .active = *active_,
-            .delivery = *delivery_,
-            .now = clock_.wall(),
-            .uptime = clock_.steady() - started_,
-            .queue_watch = queue_watch_,
-            .notices = notices_,
-            .places = listeners_.places(),
-            .tap = tap_};
-  }
-
-  std::string senders_status() {
-    const SteadyTime now = clock_.steady();
-    if (!senders_status_.empty() && now - senders_status_at_ < kSendersStatusAge) {
-      return senders_status_;
-    }
-    senders_status_ = status_for_senders(status_inputs(*reload_->config(), listeners_.intake()));
-    senders_status_at_ = now;
-    return senders_status_;
-  }
-
   void log_summary() {
     for (const ConfigProblem& warning : loaded_.warnings) notices_.push_back(warning.to_string());
     std::error_code unknown;
@@ -291,8 +205,6 @@ class DaemonImpl final : public Daemon {
     if (std::string notice = storage_notice(real, mounts()); !notice.empty()) {
       notices_.push_back(std::move(notice));
     }
-    for (const std::string& notice : active_->notices()) notices_.push_back(notice);
-    for (const std::string& notice : delivery_->notices()) notices_.push_back(notice);
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());
     LogEvent(std::string("tracelinkd ") + kVersion)
@@ -324,16 +236,13 @@ class DaemonImpl final : public Daemon {
     });
   }
 
-  bool delivers() const {
-    return !is_tracking_server(config().destination) || !config().tracking.uri.empty();
-  }
-
   // From the io thread, and only while the forwarder thread makes progress: if either hangs,
   // systemd restarts us.
   void feed_watchdog() {
     const auto interval = systemd::watchdog_interval();
     if (!interval) return;
-    const bool hangs = delivers() && forwarder_hangs(delivery_->forward_status(), clock_.steady());
+    const bool hangs =
+        delivers(config()) && forwarder_hangs(delivery_->forward_status(), clock_.steady());
     if (!hangs) tell_systemd(systemd::watchdog());
     watchdog_timer_.expires_after(*interval);
     watchdog_timer_.async_wait([this](auto error) {
@@ -375,8 +284,6 @@ class DaemonImpl final : public Daemon {
   asio::steady_timer queue_timer_{io_};
   bool serving_ = false;
   bool upgrading_ = false;
-  std::string senders_status_;  // as it was asked for last
-  SteadyTime senders_status_at_{};
 
   QueueWatch queue_watch_{clock_};
   Tap tap_{clock_};
@@ -387,6 +294,7 @@ class DaemonImpl final : public Daemon {
   std::optional<Reload> reload_;
   std::optional<MlflowFront> mlflow_front_;  // with listen.mlflow
   std::optional<QueueSink> sink_;
+  std::optional<Answers> answers_;
   Listeners listeners_{loaded_, own_, io_, clock_};
 };
 

@@ -22,9 +22,8 @@ class Daemon {
                                               std::shared_ptr<const LogWriter> log, Successor own);
   virtual ~Daemon() = default;
 
-  // Serves until SIGTERM or SIGINT; returns the process's exit code. Everything acknowledged is on
-  // disk when it returns.
-  virtual int run() = 0;
+  // Serves until SIGTERM or SIGINT. Everything acknowledged is on disk when it returns.
+  virtual void run() = 0;
 
   // After run(): what takes this daemon's place once it is destroyed, if that was asked for.
   virtual std::optional<Successor> successor() = 0;

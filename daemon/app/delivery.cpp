@@ -49,8 +49,7 @@ Result<void> Delivery::open() {
   open_relinks(state_dir / "models" / "relinks.json");
   letter_commands_.emplace(*dead_letters_, queue_, clock_);
   if (auto finished = letter_commands_->finish_pending(); !finished) {
-    notices_.push_back("dead letters: what was interrupted could not be settled: " +
-                       finished.error().message);
+    note("dead letters: what was interrupted could not be settled: " + finished.error().message);
   }
   if (auto opened = open_destination(); !opened) return opened;
   if (!destination_) return {};
@@ -243,7 +242,7 @@ Result<void> Delivery::load_late(const std::function<Result<void>()>& load) {
   return loaded;
 }
 
-// Which uses them.
+// Loads on the forwarder thread, which uses what is loaded.
 Result<void> Delivery::on_forwarder(const std::function<Result<void>()>& load) {
   const auto result = std::make_shared<Result<void>>();
   const auto called = call([load, result] { *result = load(); });
@@ -257,17 +256,20 @@ Result<void> Delivery::load_relinks() {
 }
 
 void Delivery::note_relinks() {
+  for (const std::string& notice : relinks_->take_notices()) note(notice);
   const MutexLock lock(mutex_);
   relinks_seen_ = relinks_->all();
-  notices_ = relinks_->notices();
+}
+
+void Delivery::note(std::string text) {
+  spdlog::warn("{}", text);
+  const MutexLock lock(mutex_);
+  notices_.push_back(std::move(text));
 }
 
 // On the forwarder thread, which writes letters.
 Result<void> Delivery::with_letters(std::function<Result<void>(DeadLetterCommands&)> command) {
-  const auto result = std::make_shared<Result<void>>();
-  const auto called =
-      call([this, result, command = std::move(command)] { *result = command(*letter_commands_); });
-  return called ? *result : called;
+  return on_forwarder([this, command = std::move(command)] { return command(*letter_commands_); });
 }
 
 Result<void> Delivery::open_destination() {
@@ -292,8 +294,7 @@ Result<void> Delivery::open_destination() {
   auto unreadable = registrar_->load(may_be_known, &queue_.held_files());
   if (!unreadable) return std::move(unreadable).error().within("models");
   for (const std::string& file : *unreadable) {
-    spdlog::warn("models/{} could not be read and is set aside; its link is registered again",
-                 file);
+    spdlog::warn("models/{} is damaged and set aside; its link is registered again", file);
   }
   if (config_.workspace) {
     open_workspace();

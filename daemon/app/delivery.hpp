@@ -93,7 +93,7 @@ class Delivery {
   // DeadLetterCommands, and the errors of call().
   Result<void> replay_dead_letter(const std::string& id);
   Result<void> remove_dead_letter(const std::string& id);
-  std::vector<std::string> notices() const;  // of open(), for people
+  std::vector<std::string> notices() const;  // for people; logged when they arose
 
  private:
   Delivery(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
@@ -106,6 +106,7 @@ class Delivery {
   Result<void> load_late(const std::function<Result<void>()>& load);
   Result<void> load_relinks();
   void note_relinks();
+  void note(std::string text);
   Result<void> with_letters(std::function<Result<void>(DeadLetterCommands&)> command);
   Result<void> open_destination();
   void open_workspace();
@@ -125,7 +126,6 @@ class Delivery {
 
   std::unique_ptr<DeadLetterStore> dead_letters_;
   std::optional<DeadLetterCommands> letter_commands_;
-  std::vector<std::string> notices_;
   std::unique_ptr<Relinks> relinks_;  // changed on the forwarder thread
   std::unique_ptr<TrackingHttp> http_;
   std::unique_ptr<TrackingClient> client_;
@@ -138,6 +138,7 @@ class Delivery {
 
   mutable Mutex mutex_;
   std::vector<Relink> relinks_seen_ GUARDED_BY(mutex_);
+  std::vector<std::string> notices_ GUARDED_BY(mutex_);
   std::map<LinkHash, RegistrationStatus> registrations_ GUARDED_BY(mutex_);
 };
 

@@ -40,8 +40,7 @@ void History::look(const QueueStats& queue, const ForwardStatus& forward) {
                 .accepted = known(queue, queue.accepted),
                 .delivered = known(queue, queue.delivered),
                 .queued = known(queue, queue.queued_spans),
-                .failures = forward.counters.transient + forward.counters.configuration +
-                            forward.counters.poison + forward.counters.unknown,
+                .failures = forward.counters.failures.total(),
                 .delivered_traces = forward.counters.delivered_traces,
                 .lag_sum = forward.counters.lag.sum_seconds()};
   if (queue.oldest_accepted_at) {

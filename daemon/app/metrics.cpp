@@ -1,29 +1,18 @@
 #include "daemon/app/metrics.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include <prometheus/text_serializer.h>
-
+#include "daemon/app/metric_families.hpp"
 #include "daemon/types/version.hpp"
 
 namespace tracelink {
 
 namespace {
 
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
-
-struct Labelled {
-  std::string value;  // of the label
-  double number = 0;
-};
-
-using Labels = std::vector<ClientMetric::Label>;
+using Labelled = MetricFamilies::Labelled;
 
 double number(std::uint64_t count) { return static_cast<double>(count); }
 
@@ -31,83 +20,15 @@ double seconds(std::chrono::system_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-class Families {
- public:
-  void counter(std::string name, std::string help, std::uint64_t count) {
-    family(std::move(name), std::move(help), MetricType::Counter)
-        .metric.emplace_back()
-        .counter.value = number(count);
+std::vector<Labelled> by_class(const FailureCounts& failures) {
+  std::vector<Labelled> all;
+  for (const FailureClass failure_class : kFailureClasses) {
+    all.push_back({to_string(failure_class), number(failures[failure_class])});
   }
-  void gauge(std::string name, std::string help, double value) {
-    family(std::move(name), std::move(help), MetricType::Gauge).metric.emplace_back().gauge.value =
-        value;
-  }
-  void gauges(std::string name, std::string help, const std::string& label,
-              const std::vector<Labelled>& values) {
-    MetricFamily& all = family(std::move(name), std::move(help), MetricType::Gauge);
-    for (const Labelled& labelled : values) {
-      ClientMetric& metric = all.metric.emplace_back();
-      metric.label = {{label, labelled.value}};
-      metric.gauge.value = labelled.number;
-    }
-  }
-  void counters(std::string name, std::string help, const std::string& label,
-                const std::vector<Labelled>& values) {
-    MetricFamily& all = family(std::move(name), std::move(help), MetricType::Counter);
-    for (const Labelled& labelled : values) {
-      ClientMetric& metric = all.metric.emplace_back();
-      metric.label = {{label, labelled.value}};
-      metric.counter.value = labelled.number;
-    }
-  }
-  // One series of a counter that has several labels; the family is the one begun last.
-  void begin_counters(std::string name, std::string help) {
-    family(std::move(name), std::move(help), MetricType::Counter);
-  }
-  void add_counter(Labels labels, std::uint64_t count) {
-    ClientMetric& metric = families_.back().metric.emplace_back();
-    metric.label = std::move(labels);
-    metric.counter.value = number(count);
-  }
-  void counter_seconds(std::string name, std::string help, double seconds) {
-    family(std::move(name), std::move(help), MetricType::Counter)
-        .metric.emplace_back()
-        .counter.value = seconds;
-  }
-  // The same for histograms.
-  void begin_histograms(std::string name, std::string help) {
-    family(std::move(name), std::move(help), MetricType::Histogram);
-  }
-  void add_histogram(Labels labels, const DurationHistogram& histogram) {
-    ClientMetric& metric = families_.back().metric.emplace_back();
-    metric.label = std::move(labels);
-    std::uint64_t below = 0;
-    for (std::size_t i = 0; i < histogram.counts().size(); ++i) {
-      below += histogram.counts()[i];
-      const bool is_last = i == histogram.bounds().size();
-      metric.histogram.bucket.push_back(
-          {below, is_last ? std::numeric_limits<double>::infinity() : histogram.bounds()[i]});
-    }
-    metric.histogram.sample_count = below;
-    metric.histogram.sample_sum = histogram.sum_seconds();
-  }
-  // A gauge whose labels are what it tells.
-  void info(std::string name, std::string help, Labels labels) {
-    ClientMetric& metric =
-        family(std::move(name), std::move(help), MetricType::Gauge).metric.emplace_back();
-    metric.label = std::move(labels);
-    metric.gauge.value = 1;
-  }
-  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+  return all;
+}
 
- private:
-  MetricFamily& family(std::string name, std::string help, MetricType type) {
-    return families_.emplace_back(MetricFamily{std::move(name), std::move(help), type, {}});
-  }
-  std::vector<MetricFamily> families_;
-};
-
-void add_spans(Families& families, const QueueStats& queue) {
+void add_spans(MetricFamilies& families, const QueueStats& queue) {
   families.counter("tracelink_spans_accepted_total", "Spans acknowledged to clients.",
                    queue.accepted);
   families.counter("tracelink_spans_delivered_total", "Spans stored by the destination.",
@@ -126,7 +47,7 @@ void add_spans(Families& families, const QueueStats& queue) {
                      {"damaged", number(queue.damaged)}});
 }
 
-void add_queue(Families& families, const QueueStats& queue, WallTime now) {
+void add_queue(MetricFamilies& families, const QueueStats& queue, WallTime now) {
   families.gauge("tracelink_queue_disk_bytes", "What counts against queue.max_bytes.",
                  number(queue.disk_bytes));
   families.gauge("tracelink_queue_oldest_age_seconds", "Age of the oldest record.",
@@ -148,7 +69,7 @@ void add_queue(Families& families, const QueueStats& queue, WallTime now) {
                  number(queue.quarantine_bytes));
 }
 
-void add_held_files(Families& families, const std::vector<HeldFile>& files) {
+void add_held_files(MetricFamilies& families, const std::vector<HeldFile>& files) {
   std::vector<Labelled> by_kind;
   for (const StateFile kind : kStateFiles) {
     const auto count = std::ranges::count(files, kind, &HeldFile::kind);
@@ -158,11 +79,11 @@ void add_held_files(Families& families, const std::vector<HeldFile>& files) {
                   by_kind);
 }
 
-void add_results(Families& families, const ServerStats& intake) {
+void add_results(MetricFamilies& families, const ServerStats& intake) {
   families.begin_counters("tracelink_request_results_total", "Answers to export requests.");
   const auto add = [&](const char* protocol, const RequestResults& results) {
     const auto labels = [&](const char* result) {
-      return Labels{{"protocol", protocol}, {"result", result}};
+      return MetricFamilies::Labels{{"protocol", protocol}, {"result", result}};
     };
     families.add_counter(labels("stored"), results.stored);
     families.add_counter(labels("partial"), results.partial);
@@ -174,7 +95,7 @@ void add_results(Families& families, const ServerStats& intake) {
   add("json_lines", intake.json_line_results);
 }
 
-void add_intake(Families& families, const ServerStats& intake) {
+void add_intake(MetricFamilies& families, const ServerStats& intake) {
   families.counters("tracelink_requests_total", "Export requests of clients.", "protocol",
                     {{"grpc", number(intake.grpc_requests)},
                      {"http", number(intake.http_requests)},
@@ -221,19 +142,16 @@ void add_intake(Families& families, const ServerStats& intake) {
                  number(intake.in_flight_bytes));
 }
 
-void add_steps(Families& families, const StepCounts& steps) {
+void add_steps(MetricFamilies& families, const StepCounts& steps) {
   const auto step = [](std::size_t i) { return to_string(static_cast<DeliveryStep>(i)); };
   families.begin_counters("tracelink_delivery_steps_total",
                           "Answered requests of deliveries to the tracking server.");
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    const auto labels = [&](const char* word) {
-      return Labels{{"step", step(i)}, {"class", word}};
-    };
-    families.add_counter(labels("ok"), steps[i].ok);
-    families.add_counter(labels("transient"), steps[i].transient);
-    families.add_counter(labels("configuration"), steps[i].configuration);
-    families.add_counter(labels("poison"), steps[i].poison);
-    families.add_counter(labels("unknown"), steps[i].unknown);
+    families.add_counter({{"step", step(i)}, {"class", "ok"}}, steps[i].ok);
+    for (const FailureClass failure_class : kFailureClasses) {
+      families.add_counter({{"step", step(i)}, {"class", to_string(failure_class)}},
+                           steps[i].failures[failure_class]);
+    }
   }
   families.begin_histograms("tracelink_delivery_step_seconds",
                             "Time from sending a request of a delivery to its answer.");
@@ -242,7 +160,7 @@ void add_steps(Families& families, const StepCounts& steps) {
   }
 }
 
-void add_models(Families& families, const std::vector<ModelCount>& models) {
+void add_models(MetricFamilies& families, const std::vector<ModelCount>& models) {
   families.begin_counters("tracelink_model_traces_delivered_total",
                           "Deliveries of traces, or parts of them, by model.");
   for (const ModelCount& count : models) {
@@ -255,7 +173,7 @@ void add_models(Families& families, const std::vector<ModelCount>& models) {
   }
 }
 
-void add_registration(Families& families, const RegistrationCounters& counters,
+void add_registration(MetricFamilies& families, const RegistrationCounters& counters,
                       const ModelStates& models) {
   families.gauges("tracelink_models", "Models of the links in use.", "state",
                   {{"ready", number(models.ready)},
@@ -265,13 +183,10 @@ void add_registration(Families& families, const RegistrationCounters& counters,
                    "Attempts to find, create or verify a model.", counters.attempts);
   families.counters("tracelink_registration_failures_total",
                     "Attempts to find, create or verify a model that failed.", "reason",
-                    {{"transient", number(counters.transient)},
-                     {"configuration", number(counters.configuration)},
-                     {"poison", number(counters.poison)},
-                     {"unknown", number(counters.unknown)}});
+                    by_class(counters.failures));
 }
 
-void add_delivery(Families& families, const ForwardStatus& forward, bool model_ready) {
+void add_delivery(MetricFamilies& families, const ForwardStatus& forward, bool model_ready) {
   families.gauge("tracelink_model_ready", "1 when the deployment's model is registered.",
                  model_ready ? 1 : 0);
   families.gauge("tracelink_server_up", "1 when the tracking server answers as it should.",
@@ -294,11 +209,7 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
                    "Pieces of traces that were too large to be sent at once.",
                    forward.counters.pieces);
   families.counters("tracelink_delivery_failures_total", "Attempts of traces that failed.",
-                    "reason",
-                    {{"transient", number(forward.counters.transient)},
-                     {"configuration", number(forward.counters.configuration)},
-                     {"poison", number(forward.counters.poison)},
-                     {"unknown", number(forward.counters.unknown)}});
+                    "reason", by_class(forward.counters.failures));
   families.counter("tracelink_run_links_refused_total",
                    "Traces delivered without the run that their client named.",
                    forward.server.run_links_refused);
@@ -317,7 +228,8 @@ void add_delivery(Families& families, const ForwardStatus& forward, bool model_r
                  number(forward.dead_letter_bytes));
 }
 
-void add_control(Families& families, const ControlStats& control, const ControlStats& probes) {
+void add_control(MetricFamilies& families, const ControlStats& control,
+                 const ControlStats& probes) {
   families.gauge("tracelink_control_connections_open",
                  "Connections to control.socket and control.http now.",
                  number(control.open + probes.open));
@@ -327,7 +239,7 @@ void add_control(Families& families, const ControlStats& control, const ControlS
                      {"timeout", number(control.timed_out + probes.timed_out)}});
 }
 
-void add_process(Families& families, const ProcessStats& process) {
+void add_process(MetricFamilies& families, const ProcessStats& process) {
   const auto gauge = [&](const char* name, const char* help, auto value) {
     if (value) families.gauge(name, help, static_cast<double>(*value));
   };
@@ -364,7 +276,7 @@ std::string server_address(std::string_view uri) {
 }
 
 std::string metrics_text(const MetricInputs& inputs) {
-  Families families;
+  MetricFamilies families;
   // A total that is not known is absent, since a smaller one would look like a new life.
   if (inputs.queue.totals_known) add_spans(families, inputs.queue);
   add_queue(families, inputs.queue, inputs.now);

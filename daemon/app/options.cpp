@@ -47,6 +47,10 @@ LinkDefinition link_of(const Config& config) {
                         .experiment = {.id = config.experiment.id, .name = config.experiment.name}};
 }
 
+bool delivers(const Config& config) {
+  return !is_tracking_server(config.destination) || !config.tracking.uri.empty();
+}
+
 QueueOptions queue_options_of(const Config& config) {
   return QueueOptions{.state_dir = config.state_dir,
                       .max_bytes = config.queue.max_bytes,

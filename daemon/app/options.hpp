@@ -16,6 +16,8 @@ namespace tracelink {
 
 // Config into what each component takes, so that no component knows Config. Pure.
 LinkDefinition link_of(const Config& config);
+// Whether there is a destination: without a tracking server traces wait in the queue.
+bool delivers(const Config& config);
 QueueOptions queue_options_of(const Config& config);
 CurlOptions curl_options_of(const Config& config);
 // Of requests that are passed on: they are lent none of the daemon's credentials.

@@ -45,7 +45,8 @@ ControlReply handle_probe(const ControlRequest& request, const ProbeInputs& inpu
     return inputs.serving ? text_reply(200, "ok\n") : text_reply(503, "the socket is closed\n");
   }
   if (request.target == "/healthz") return health_reply(inputs);
-  return text_reply(404, "known are /, /metrics, /healthz and /readyz\n");
+  return text_reply(404,
+                    "known are /, /status.json, /history.json, /metrics, /healthz and /readyz\n");
 }
 
 }  // namespace tracelink

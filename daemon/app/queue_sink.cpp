@@ -33,8 +33,8 @@ void QueueSink::submit(AcceptedRequest request, Done done) {
                   if (stored) {
                     tap_.add(std::move(seen));
                     for (TraceSlice& slice : slices) stored_->add(std::move(slice));
+                    spdlog::debug("request accepted traces={}", traces);
                   }
-                  if (stored) spdlog::debug("request accepted traces={}", traces);
                   done(std::move(stored));
                 });
 }

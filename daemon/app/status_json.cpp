@@ -126,8 +126,7 @@ ordered_json delivery_json(const ForwardStatus& forward) {
         {{"model", count.model}, {"traces", count.delivered_traces}, {"failures", count.failures}});
   }
   return {{"traces", counters.delivered_traces},
-          {"failures",
-           counters.transient + counters.configuration + counters.poison + counters.unknown},
+          {"failures", counters.failures.total()},
           {"lag_s",
            {{"sum", counters.lag.sum_seconds()},
             {"count", std::accumulate(lags.begin(), lags.end(), std::uint64_t{0})}}},
@@ -161,7 +160,9 @@ std::vector<std::string> notices(const StatusInputs& inputs, const QueueStats& q
                   " spans of earlier times is unknown, since their totals (queue/checkpoint) were "
                   "lost; they are in none of the numbers");
   }
-  all.insert(all.end(), inputs.notices.begin(), inputs.notices.end());
+  for (const auto& notices : {inputs.notices, inputs.active.notices(), inputs.delivery.notices()}) {
+    all.insert(all.end(), notices.begin(), notices.end());
+  }
   return all;
 }
 

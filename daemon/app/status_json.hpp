@@ -38,7 +38,7 @@ struct StatusInputs {
   WallTime now;
   std::chrono::steady_clock::duration uptime;
   const QueueWatch& queue_watch;
-  const std::vector<std::string>& notices;  // of the start
+  const std::vector<std::string>& notices;  // of the start, beside those of the parts
   const StatusPlaces& places;
   Tap& tap;
 };

@@ -92,12 +92,12 @@ void HeldFiles::retry_due() {
   }
 }
 
-// Counted as failed until it has succeeded, so each one is taken once.
+// The next try is scheduled before this one runs, so no file is taken twice.
 std::optional<std::pair<std::string, HeldFiles::Retry>> HeldFiles::take_due(SteadyTime now) {
   const MutexLock lock(mutex_);
   for (auto& [path, entry] : entries_) {
     if (!entry.retry || entry.due > now) continue;
-    entry.due = now + std::max(held_retry_delay(entry.failures++), kFirstRetry);
+    entry.due = now + held_retry_delay(entry.failures++);
     return std::pair(path, entry.retry);
   }
   return std::nullopt;

@@ -40,8 +40,8 @@ class ListeningSocket {
 
   // Whether clients still find it: the file of a Unix socket was not removed or replaced.
   bool is_found() const;
-  // Another socket in its place, with another descriptor. Errors as open_unix(); `invalid`: another
-  // process made it, and alone can make it again.
+  // Another socket in its place, with another descriptor. Errors as open_unix(); `invalid`: only
+  // the process that made it can make it again.
   Result<void> open_again();
 
   // The descriptor, which is the caller's now, for a successor. The socket file stays; the lock

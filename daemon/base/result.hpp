@@ -34,13 +34,13 @@ struct Error {
   }
 };
 
-// A value or an Error, with the vocabulary of std::expected. [[nodiscard]], so a status cannot be
-// dropped.
-template <class T>
+// A value or why there is none, with the vocabulary of std::expected. [[nodiscard]], so a status
+// cannot be dropped.
+template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  Result(E error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   explicit operator bool() const { return state_.index() == 0; }
   bool has_value() const { return state_.index() == 0; }
@@ -53,29 +53,30 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &std::get<0>(state_); }
 
   // Precondition: !has_value().
-  Error& error() & { return std::get<1>(state_); }
-  const Error& error() const& { return std::get<1>(state_); }
-  Error&& error() && { return std::get<1>(std::move(state_)); }
+  E& error() & { return std::get<1>(state_); }
+  const E& error() const& { return std::get<1>(state_); }
+  E&& error() && { return std::get<1>(std::move(state_)); }
 
  private:
-  std::variant<T, Error> state_;
+  std::variant<T, E> state_;
 };
 
-template <>
-class [[nodiscard]] Result<void> {
+template <class E>
+class [[nodiscard]] Result<void, E> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)) {}
+  Result(E error) : error_(std::move(error)) {}
 
   explicit operator bool() const { return !error_; }
   bool has_value() const { return !error_; }
 
-  Error& error() & { return *error_; }
-  const Error& error() const& { return *error_; }
-  Error&& error() && { return *std::move(error_); }
+  // Precondition: !has_value().
+  E& error() & { return *error_; }
+  const E& error() const& { return *error_; }
+  E&& error() && { return *std::move(error_); }
 
  private:
-  std::optional<Error> error_;
+  std::optional<E> error_;
 };
 
 }  // namespace tracelink

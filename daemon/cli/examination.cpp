@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
-#include <variant>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -123,27 +122,27 @@ std::optional<std::chrono::seconds> clock_ahead(HttpClient& http, const Config& 
 
 Findings examine_experiment(TrackingSession& session, const Config& config) {
   const auto experiment = experiment_of(session, config, {}, false);
-  if (const auto* failure = std::get_if<Failure>(&experiment)) {
-    if (failure->http_status != 404 && failure->http_status != 0 &&
-        failure->failure_class == FailureClass::configuration) {
-      return {of_failure("experiment", *failure)};
+  if (!experiment) {
+    if (experiment.error().http_status != 404 && experiment.error().http_status != 0 &&
+        experiment.error().failure_class == FailureClass::configuration) {
+      return {of_failure("experiment", experiment.error())};
     }
-    return {{"experiment", State::warning, failure->message, "the daemon creates it"}};
+    return {{"experiment", State::warning, experiment.error().message, "the daemon creates it"}};
   }
-  const auto& found = std::get<Experiment>(experiment);
+  const auto& found = *experiment;
   Findings findings{{"experiment", State::ok, found.name + " is " + found.id}};
   const LinkDefinition link = link_of(config);
   if (link.empty() || is_template(link)) return findings;
   const std::string asked = link.display_name();
   const auto model = find_model(session, config, {}, asked);
-  if (const auto* missing = std::get_if<Failure>(&model)) {
+  if (!model) {
     const bool by_id = !config.model.id.empty();
     findings.push_back(
         {"model", by_id ? State::failed : State::ok,
-         by_id ? missing->message : asked + " is not there yet; the daemon creates it",
-         by_id ? missing->remedy : std::string()});
+         by_id ? model.error().message : asked + " is not there yet; the daemon creates it",
+         by_id ? model.error().remedy : std::string()});
   } else {
-    const auto& there = std::get<LoggedModel>(model);
+    const auto& there = *model;
     findings.push_back(
         {"model", State::ok, there.name + " is " + there.model_id + ", " + there.status});
   }
@@ -262,11 +261,10 @@ Findings examine_server(const Config& config, const std::string& credentials) {
   if (config.workspace) return examine_databricks(**session, config);
   const auto version = (*session)->wait<ServerVersion>(
       [&](auto done) { (*session)->client().get_version(std::move(done)); });
-  if (const auto* failure = std::get_if<Failure>(&version)) {
-    return {no_version(*failure, config.tracking.uri, credentials)};
+  if (!version) {
+    return {no_version(version.error(), config.tracking.uri, credentials)};
   }
-  Findings findings{{"server", State::ok,
-                     config.tracking.uri + " is MLflow " + std::get<ServerVersion>(version).text}};
+  Findings findings{{"server", State::ok, config.tracking.uri + " is MLflow " + version->text}};
   if (const auto ahead = clock_ahead((*session)->http(), config)) {
     findings.push_back(clock_finding(*ahead));
   }

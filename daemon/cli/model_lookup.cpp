@@ -26,8 +26,8 @@ Failure missing(std::string message, std::string_view remedy) {
 Answer<Experiment> existing_experiment(TrackingSession& session, const std::string& name) {
   const auto found = session.wait<std::optional<Experiment>>(
       [&](auto done) { session.client().get_experiment_by_name(name, std::move(done)); });
-  if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
-  if (const auto& experiment = std::get<0>(found)) return *experiment;
+  if (!found) return found.error();
+  if (const auto& experiment = *found) return *experiment;
   return missing("there is no experiment named '" + name + "'",
                  "check the name, or create the experiment first");
 }
@@ -81,8 +81,8 @@ Answer<std::vector<LoggedModel>> models_named(TrackingSession& session,
   auto hits = session.wait<std::vector<LoggedModel>>([&](auto done) {
     search_models_by_names(session.client(), experiment_id, names_for(name), std::move(done));
   });
-  if (const auto* failure = std::get_if<Failure>(&hits)) return *failure;
-  NamedModels named = tracelink::models_named(name, std::get<0>(std::move(hits)));
+  if (!hits) return hits.error();
+  NamedModels named = tracelink::models_named(name, *std::move(hits));
   if (named.others.empty()) return std::move(named.models);
   return missing(ambiguity(name, named),
                  "name one of them by its id, or by the name that it was made for");
@@ -101,16 +101,16 @@ Answer<LoggedModel> find_model(TrackingSession& session, const Config& config,
   if (is_model_id(id_or_name)) {
     const auto found = session.wait<std::optional<LoggedModel>>(
         [&](auto done) { session.client().get_model(id_or_name, std::move(done)); });
-    if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
-    if (const auto& model = std::get<0>(found)) return *model;
+    if (!found) return found.error();
+    if (const auto& model = *found) return *model;
     return missing("there is no model " + id_or_name + " on " + server_uri(config), "");
   }
   const Answer<Experiment> experiment = experiment_of(session, config, options, false);
-  if (const auto* failure = std::get_if<Failure>(&experiment)) return *failure;
-  const auto& place = std::get<Experiment>(experiment);
+  if (!experiment) return experiment.error();
+  const auto& place = *experiment;
   const auto models = models_named(session, place.id, id_or_name);
-  if (const auto* failure = std::get_if<Failure>(&models)) return *failure;
-  if (!std::get<0>(models).empty()) return chosen_model(id_or_name, std::get<0>(models));
+  if (!models) return models.error();
+  if (!models->empty()) return chosen_model(id_or_name, *models);
   return missing("there is no model '" + id_or_name + "' in " + shown(place),
                  "'tracelink models list' shows those of an experiment");
 }
@@ -120,8 +120,8 @@ int with_model(const Context& context, const ExperimentOptions& options,
                const std::function<int(TrackingSession&, const LoggedModel&)>& work) {
   return with_session(context, [&](TrackingSession& session, const Config& config) {
     const auto model = find_model(session, config, options, id_or_name);
-    if (const auto* failure = std::get_if<Failure>(&model)) return fail(*failure);
-    return work(session, std::get<LoggedModel>(model));
+    if (!model) return fail(model.error());
+    return work(session, *model);
   });
 }
 

@@ -27,8 +27,8 @@ Answer<std::string> metrics_run(TrackingSession& session, const LoggedModel& mod
   const auto found = session.wait<std::optional<std::string>>([&](auto answered) {
     session.client().find_run(model.experiment_id, kRunTag, model.model_id, std::move(answered));
   });
-  if (const auto* failure = std::get_if<Failure>(&found)) return *failure;
-  if (const auto& run = std::get<0>(found)) return *run;
+  if (!found) return found.error();
+  if (const auto& run = *found) return *run;
   return session.wait<std::string>([&](auto answered) {
     session.client().create_run(model.experiment_id, "metrics of " + asked_name(model),
                                 {{kRunTag, model.model_id}}, now_ms, std::move(answered));
@@ -37,22 +37,22 @@ Answer<std::string> metrics_run(TrackingSession& session, const LoggedModel& mod
 
 }  // namespace
 
-Answer<std::monostate> log_model_metrics(TrackingSession& session, const LoggedModel& model,
-                                         const std::map<std::string, double>& values) {
+Answer<void> log_model_metrics(TrackingSession& session, const LoggedModel& model,
+                               const std::map<std::string, double>& values) {
   const std::int64_t now_ms = milliseconds_now();
   const auto run = metrics_run(session, model, now_ms);
-  if (const auto* failure = std::get_if<Failure>(&run)) return *failure;
-  ModelMetrics metrics{std::get<std::string>(run), model.model_id, {}, now_ms};
+  if (!run) return run.error();
+  ModelMetrics metrics{*run, model.model_id, {}, now_ms};
   for (auto next = values.begin(); next != values.end();) {
     metrics.values.clear();
     while (next != values.end() && metrics.values.size() < kMostInRequest) {
       metrics.values.insert(*next++);
     }
-    const auto logged = session.wait<std::monostate>(
+    const auto logged = session.wait<void>(
         [&](auto answered) { session.client().log_metrics(metrics, std::move(answered)); });
-    if (const auto* failure = std::get_if<Failure>(&logged)) return *failure;
+    if (!logged) return logged.error();
   }
-  return std::monostate{};
+  return {};
 }
 
 }  // namespace tracelink::cli

@@ -27,9 +27,9 @@ std::optional<Failure> for_each_trace(TrackingSession& session, TraceQuery query
   do {
     const auto page = session.wait<TracePage>(
         [&](auto done) { session.client().search_traces(query, std::move(done)); });
-    if (const auto* failure = std::get_if<Failure>(&page)) return *failure;
-    for (const TraceSummary& trace : std::get<TracePage>(page).traces) visit(trace);
-    query.page_token = std::get<TracePage>(page).next_page_token;
+    if (!page) return page.error();
+    for (const TraceSummary& trace : page->traces) visit(trace);
+    query.page_token = page->next_page_token;
   } while (!query.page_token.empty());
   return std::nullopt;
 }

@@ -34,18 +34,18 @@ void print_line(const LoggedModel& model, const std::optional<TraceCounts>& coun
 int list_models(const Context& context, const ExperimentOptions& options, const Listing& listing) {
   return with_session(context, [&](TrackingSession& session, const Config& config) {
     const auto experiment = experiment_of(session, config, options, false);
-    if (const auto* failure = std::get_if<Failure>(&experiment)) return fail(*failure);
-    const ModelQuery query{std::get<Experiment>(experiment).id, listing.filter, listing.order_by};
+    if (!experiment) return fail(experiment.error());
+    const ModelQuery query{experiment->id, listing.filter, listing.order_by};
     const auto models = session.wait<std::vector<LoggedModel>>(
         [&](auto done) { session.client().query_models(query, std::move(done)); });
-    if (const auto* failure = std::get_if<Failure>(&models)) return fail(*failure);
+    if (!models) return fail(models.error());
     ordered_json list = ordered_json::array();
-    for (const LoggedModel& model : std::get<0>(models)) {
+    for (const LoggedModel& model : *models) {
       std::optional<TraceCounts> counts;
       if (listing.stats) {
         const auto counted = count_traces(session, model);
-        if (const auto* failure = std::get_if<Failure>(&counted)) return fail(*failure);
-        counts = std::get<TraceCounts>(counted);
+        if (!counted) return fail(counted.error());
+        counts = *counted;
       }
       if (!context.json) print_line(model, counts);
       list.push_back(cli::to_json(model));

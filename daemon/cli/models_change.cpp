@@ -17,8 +17,6 @@ namespace tracelink::cli {
 
 namespace {
 
-using Nothing = std::monostate;
-
 struct Change {
   std::string model;
   std::vector<std::string> words;
@@ -40,10 +38,10 @@ int tag_model(const Context& context, const ExperimentOptions& experiment, const
   if (!tags) return fail(kUsage, tags.error().message);
   return with_model(context, experiment, change.model,
                     [&](TrackingSession& session, const LoggedModel& model) {
-                      const auto set = session.wait<Nothing>([&](auto answered) {
+                      const auto set = session.wait<void>([&](auto answered) {
                         session.client().set_model_tags(model.model_id, *tags, std::move(answered));
                       });
-                      if (const auto* failure = std::get_if<Failure>(&set)) return fail(*failure);
+                      if (!set) return fail(set.error());
                       return done(context, model, "tagged");
                     });
 }
@@ -56,10 +54,10 @@ int untag_model(const Context& context, const ExperimentOptions& experiment, con
       context, experiment, change.model, [&](TrackingSession& session, const LoggedModel& model) {
         for (const std::string& key : change.words) {
           if (!model.tags.contains(key)) return fail(kFailed, "the model has no tag '" + key + "'");
-          const auto removed = session.wait<Nothing>([&](auto answered) {
+          const auto removed = session.wait<void>([&](auto answered) {
             session.client().delete_model_tag(model.model_id, key, std::move(answered));
           });
-          if (const auto* failure = std::get_if<Failure>(&removed)) return fail(*failure);
+          if (!removed) return fail(removed.error());
         }
         return done(context, model, "untagged");
       });
@@ -71,8 +69,7 @@ int log_metrics(const Context& context, const ExperimentOptions& experiment, con
   return with_model(context, experiment, change.model,
                     [&](TrackingSession& session, const LoggedModel& model) {
                       const auto logged = log_model_metrics(session, model, *values);
-                      if (const auto* failure = std::get_if<Failure>(&logged))
-                        return fail(*failure);
+                      if (!logged) return fail(logged.error());
                       return done(context, model, "logged metrics of");
                     });
 }
@@ -89,18 +86,18 @@ int delete_model(const Context& context, const ExperimentOptions& experiment,
   return with_model(
       context, experiment, change.model, [&](TrackingSession& session, const LoggedModel& model) {
         const auto counted = count_traces(session, model);
-        if (const auto* failure = std::get_if<Failure>(&counted)) return fail(*failure);
-        const std::string traces = std::to_string(std::get<TraceCounts>(counted).traces);
+        if (!counted) return fail(counted.error());
+        const std::string traces = std::to_string(counted->traces);
         const std::string told =
             model.model_id + " (" + model.name + "), which " + traces + " traces have";
         if (!change.yes && ::isatty(STDIN_FILENO) == 0) {
           return fail(kUsage, "not deleted: " + told + "; without a terminal add --yes");
         }
         if (!change.yes && !is_confirmed("delete " + told + "?")) return kFailed;
-        const auto deleted = session.wait<Nothing>([&](auto answered) {
+        const auto deleted = session.wait<void>([&](auto answered) {
           session.client().delete_model(model.model_id, std::move(answered));
         });
-        if (const auto* failure = std::get_if<Failure>(&deleted)) return fail(*failure);
+        if (!deleted) return fail(deleted.error());
         if (!context.json) print("{} traces keep its id\n", traces);
         return done(context, model, "deleted");
       });

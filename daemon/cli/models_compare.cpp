@@ -47,8 +47,8 @@ Answer<std::vector<LoggedModel>> find_models(TrackingSession& session, const Con
   std::vector<LoggedModel> models;
   for (const std::string& name : names) {
     auto model = find_model(session, config, experiment, name);
-    if (auto* failure = std::get_if<Failure>(&model)) return std::move(*failure);
-    models.push_back(std::get<0>(std::move(model)));
+    if (!model) return std::move(model.error());
+    models.push_back(*std::move(model));
   }
   return models;
 }
@@ -98,7 +98,7 @@ int publish(const Context& context, TrackingSession& session, const compare::Ver
   const auto values = changed(compare::metrics_of(version.figures), version.model);
   if (!values.empty()) {
     const auto logged = log_model_metrics(session, version.model, values);
-    if (const auto* failure = std::get_if<Failure>(&logged)) return fail(*failure);
+    if (!logged) return fail(logged.error());
   }
   if (!context.json) {
     print("published {} changed metrics of {} ({})\n", values.size(), version.model.model_id,
@@ -130,16 +130,16 @@ int compare_models(const Context& context, const ExperimentOptions& experiment,
                    const CompareOptions& options) {
   return with_session(context, [&](TrackingSession& session, const Config& config) {
     const auto models = find_models(session, config, experiment, options.models);
-    if (const auto* failure = std::get_if<Failure>(&models)) return fail(*failure);
-    if (const auto model = repeated(std::get<0>(models))) {
+    if (!models) return fail(models.error());
+    if (const auto model = repeated(*models)) {
       return fail(kUsage, model->model_id + " (" + model->name + ") is named twice");
     }
     const TraceRange range = range_of(options);
     std::vector<compare::Version> versions;
-    for (const LoggedModel& model : std::get<0>(models)) {
+    for (const LoggedModel& model : *models) {
       auto version = read_version(session, model, range);
-      if (const auto* failure = std::get_if<Failure>(&version)) return fail(*failure);
-      versions.push_back(std::get<0>(std::move(version)));
+      if (!version) return fail(version.error());
+      versions.push_back(*std::move(version));
     }
     return report(context, session, options, compare::compare(std::move(versions)));
   });

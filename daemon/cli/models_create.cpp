@@ -62,15 +62,14 @@ Answer<LoggedModel> create_pending(TrackingSession& session, CreateModel request
   const bool may_be_portable = name_policy != NamePolicy::exact && portable_name(asked) != asked;
   if (name_policy != NamePolicy::portable || !may_be_portable) {
     Answer<LoggedModel> created = create();
-    const auto* failure = std::get_if<Failure>(&created);
-    if (failure == nullptr || !may_be_portable || !refuses_model_name(*failure)) return created;
+    if (created || !may_be_portable || !refuses_model_name(created.error())) return created;
   }
   const auto same_name = session.wait<std::vector<LoggedModel>>([&](auto done) {
     client.search_models(request.experiment_id, portable_name(asked), std::move(done));
   });
-  if (const auto* failure = std::get_if<Failure>(&same_name)) return *failure;
+  if (!same_name) return same_name.error();
   const bool taken = std::ranges::any_of(
-      std::get<0>(same_name), [&](const LoggedModel& model) { return asked_name(model) != asked; });
+      *same_name, [&](const LoggedModel& model) { return asked_name(model) != asked; });
   request.name = taken ? distinct_portable_name(asked) : portable_name(asked);
   request.tags[kModelNameTag] = asked;
   print_error("tracelink: the model is called '" + request.name +
@@ -119,8 +118,8 @@ void tell_of_same_name(TrackingSession& session, const CreateModel& request) {
   const auto hits = session.wait<std::vector<LoggedModel>>([&](auto done) {
     session.client().search_models(request.experiment_id, request.name, std::move(done));
   });
-  if (std::holds_alternative<Failure>(hits)) return;
-  for (const LoggedModel& model : std::get<0>(hits)) {
+  if (!hits) return;
+  for (const LoggedModel& model : *hits) {
     if (asked_name(model) == request.name) continue;
     print_error("tracelink: MLflow shows model " + model.model_id + ", made for '" +
                 asked_name(model) + "', under the name '" + request.name +
@@ -137,10 +136,10 @@ Answer<LoggedModel> create_ready(TrackingSession& session, const CreateModel& re
                                  NamePolicy name_policy) {
   tell_of_same_name(session, request);
   const auto created = create_pending(session, request, name_policy);
-  if (std::holds_alternative<Failure>(created)) return created;
-  const std::string model_id = std::get<LoggedModel>(created).model_id;
+  if (!created) return created;
+  const std::string model_id = created->model_id;
   auto ready = finalize(session, model_id);
-  if (std::holds_alternative<Failure>(ready)) {
+  if (!ready) {
     print_error("tracelink: the model " + model_id + " was created but is not READY yet");
   }
   return ready;
@@ -156,8 +155,8 @@ std::string random_tag() {
 Answer<LoggedModel> await_quiet_period(TrackingSession& session, const CreateModel& request) {
   std::this_thread::sleep_for(kSettleTime);
   const auto models = models_named(session, request.experiment_id, request.name);
-  if (const auto* failure = std::get_if<Failure>(&models)) return *failure;
-  const ModelChoice choice = choose_model(std::get<0>(models), request.tags.at(kInstanceTag));
+  if (!models) return models.error();
+  const ModelChoice choice = choose_model(*models, request.tags.at(kInstanceTag));
   if (choice.winner == nullptr) {
     return configuration_failure(FailureScope::link,
                                  "the model '" + request.name + "' failed, or is gone again",
@@ -167,8 +166,8 @@ Answer<LoggedModel> await_quiet_period(TrackingSession& session, const CreateMod
     delete_unused_models(session.client(), request.experiment_id, choice.own_pending_losers,
                          std::move(done));
   });
-  if (const auto* failure = std::get_if<Failure>(&left)) return *failure;
-  for (const std::string& warning : std::get<Warnings>(left)) print_error("tracelink: " + warning);
+  if (!left) return left.error();
+  for (const std::string& warning : *left) print_error("tracelink: " + warning);
   if (choice.winner->status == "READY") return *choice.winner;
   return finalize(session, choice.winner->model_id);
 }
@@ -177,15 +176,15 @@ Answer<LoggedModel> await_quiet_period(TrackingSession& session, const CreateMod
 Answer<LoggedModel> create_if_missing(TrackingSession& session, CreateModel request,
                                       NamePolicy name_policy) {
   const auto models = models_named(session, request.experiment_id, request.name);
-  if (const auto* failure = std::get_if<Failure>(&models)) return *failure;
-  if (!std::get<0>(models).empty()) {
-    LoggedModel chosen = chosen_model(request.name, std::get<0>(models));
+  if (!models) return models.error();
+  if (!models->empty()) {
+    LoggedModel chosen = chosen_model(request.name, *models);
     if (chosen.status == "READY") return chosen;
   }
   request.tags[kInstanceTag] = random_tag();
-  if (std::get<0>(models).empty()) {
+  if (models->empty()) {
     const auto created = create_pending(session, request, name_policy);
-    if (std::holds_alternative<Failure>(created)) return created;
+    if (!created) return created;
   }
   return await_quiet_period(session, request);
 }
@@ -207,13 +206,13 @@ int create_model(const Context& context, const ExperimentOptions& experiment,
     auto request = request_of(options, config);
     if (!request) return fail(request.error());
     const auto place = experiment_of(session, config, experiment, true);
-    if (const auto* failure = std::get_if<Failure>(&place)) return fail(*failure);
-    request->experiment_id = std::get<Experiment>(place).id;
+    if (!place) return fail(place.error());
+    request->experiment_id = place->id;
     const NamePolicy policy = config.model.name_policy;
     const auto model = options.if_missing ? create_if_missing(session, *request, policy)
                                           : create_ready(session, *request, policy);
-    if (const auto* failure = std::get_if<Failure>(&model)) return fail(*failure);
-    return print_created(context, options, std::get<LoggedModel>(model));
+    if (!model) return fail(model.error());
+    return print_created(context, options, *model);
   });
 }
 

@@ -43,8 +43,8 @@ class TracePages {
     if (is_over_) return std::optional<std::vector<TraceSummary>>();
     auto answer = session_.wait<TracePage>(
         [&](auto done) { session_.client().search_traces(query_, std::move(done)); });
-    if (auto* failure = std::get_if<Failure>(&answer)) return std::move(*failure);
-    auto& page = std::get<TracePage>(answer);
+    if (!answer) return std::move(answer.error());
+    auto& page = *answer;
     query_.page_token = std::move(page.next_page_token);
     is_over_ = query_.page_token.empty();
     return std::optional(without_repeated(std::move(page.traces)));
@@ -81,8 +81,8 @@ std::optional<Failure> read_traces(TrackingSession& session, const LoggedModel& 
   TracePages pages(session, query_of(model, range));
   while (true) {
     const auto page = pages.next();
-    if (const auto* failure = std::get_if<Failure>(&page)) return *failure;
-    const auto& traces = std::get<0>(page);
+    if (!page) return page.error();
+    const auto& traces = *page;
     if (!traces) return std::nullopt;
     for (const TraceSummary& trace : *traces) {
       if (samples.traces.size() == most) {
@@ -107,10 +107,9 @@ Answer<compare::ErrorMessages> read_errors(TrackingSession& session, const Logge
   for (const std::string& trace : traces) {
     const auto answer = session.wait<std::optional<std::string>>(
         [&](auto done) { session.client().read_trace_error(trace, std::move(done)); });
-    const auto* failure = std::get_if<Failure>(&answer);
-    if (failure != nullptr && is_gone(*failure)) return *failure;
-    if (failure == nullptr && std::get<0>(answer)) {
-      messages.push_back(*std::get<0>(answer));
+    if (!answer && is_gone(answer.error())) return answer.error();
+    if (answer && *answer) {
+      messages.push_back(**answer);
     } else {
       ++unknown;
     }
@@ -127,8 +126,8 @@ Answer<compare::Version> read_version(TrackingSession& session, const LoggedMode
   if (auto failure = read_traces(session, model, range, version.samples))
     return *std::move(failure);
   auto errors = read_errors(session, model, version.samples.failed);
-  if (auto* failure = std::get_if<Failure>(&errors)) return std::move(*failure);
-  version.errors = std::get<0>(std::move(errors));
+  if (!errors) return std::move(errors.error());
+  version.errors = *std::move(errors);
   return version;
 }
 

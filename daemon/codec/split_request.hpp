@@ -13,7 +13,7 @@ namespace tracelink {
 
 struct SplitLimits {
   // Sum of the slices' bytes after splitting; each trace counts kSliceCost more.
-  // So much, too, for the messages of spans, scopes and resources, each of kMessageCost.
+  // Also bounds the messages in spans, scopes and resources, each counted as kMessageCost.
   std::size_t max_bytes = 64u << 20;
   std::size_t max_items = 1'000'000;  // resources, scopes and spans, also empty and rejected ones
   // Nesting of AnyValue. 32 is the most that protobuf's parsers (100 messages inside one another)

@@ -5,6 +5,7 @@
 #include "daemon/compare/format.hpp"
 #include "daemon/compare/notes.hpp"
 #include "daemon/compare/plots.hpp"
+#include "daemon/compare/svg.hpp"
 
 namespace tracelink::compare {
 namespace {

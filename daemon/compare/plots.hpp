@@ -1,17 +1,12 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "daemon/compare/comparison.hpp"
 
 // The plots of the page: SVG in the page's own HTML, drawn from the samples. Colours and fonts are
 // the page's style's; each version has the class v0, v1, ….
 namespace tracelink::compare {
-
-// What servers chose, as text of HTML or of a double-quoted attribute; control characters are
-// shown.
-std::string escaped(std::string_view text);
 
 // Each returns a <figure> with the id, or nothing where no version has values.
 

@@ -42,7 +42,8 @@ struct ControlLimits {
 
 struct ControlStats {
   std::size_t open = 0;         // connections
-  std::uint64_t evicted = 0;    // waited for a request for longest when one more came
+  std::uint64_t evicted = 0;    // to make room: the one that waited longest for a request,
+                                // or the new one when all others are being answered
   std::uint64_t timed_out = 0;  // sent no request, or did not take the answer, in time
 };
 

@@ -22,7 +22,7 @@ namespace tracelink {
 // What a request carries to be let in.
 struct Authorization {
   std::vector<std::pair<std::string, std::string>> headers;  // names as they are sent
-  std::uint64_t number = 0;                                  // another one: other headers
+  std::uint64_t number = 0;                                  // changes whenever `headers` do
 };
 
 // Keeps one workspace's token valid.
@@ -31,9 +31,12 @@ struct Authorization {
 // the end, the next one is fetched while the old one is still used; a fetch that fails then is
 // tried again after 1, 2, 4, … minutes. Without a valid token everybody waits for the one that is
 // being fetched, and after a failed fetch nothing is asked for a moment (1 s, doubling up to a
-// minute). The workspace's host metadata are read once, before the first token. Threads: the
-// HttpClient's owner. Lifetime: outlives every request that it sent, i.e. is destroyed after
-// HttpClient::cancel_all(), or before an HttpClient that calls no handlers any more.
+// minute). The workspace's host metadata are read once, before the first token.
+//
+// Threads: the HttpClient's owner.
+//
+// Lifetime: outlives every request that it sent, i.e. is destroyed after HttpClient::cancel_all(),
+// or before an HttpClient that calls no handlers any more.
 class TokenSource {
  public:
   // The configuration again, when a credential was refused: it may have been rotated. Nothing: it
@@ -59,7 +62,7 @@ class TokenSource {
   // The server refused it: the next one is fetched before anything else is sent. Not if another one
   // is in use by now.
   void drop(std::uint64_t number);
-  // How long the authorization in use has been so; nothing without one.
+  // How long the current authorization has been in use; nothing without one.
   std::optional<std::chrono::milliseconds> age() const;
 
   const DatabricksWorkspace& workspace() const;

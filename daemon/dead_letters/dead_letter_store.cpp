@@ -211,7 +211,7 @@ Result<std::vector<std::string>> DeadLetterStore::ids_after(std::string_view aft
   auto names = fs_.list(directory_);
   if (!names) return std::move(names).error();
   std::vector<std::string> ids = *std::move(names);
-  for (std::string& name : ids) name.resize(id_of(name).size());
+  for (std::string& name : ids) name = std::string(id_of(name));
   std::erase_if(ids, [&](const std::string& id) { return id.empty() || id <= after; });
   const auto end =
       ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), kPageLetters + 1));
@@ -238,9 +238,9 @@ Result<DeadLetterStore::Page> DeadLetterStore::list_json(std::string_view after)
 }
 
 Result<std::string> DeadLetterStore::read_json(const std::string& id) const {
+  const bool is_name = id.find('/') == std::string::npos;
   for (const auto& file : {path(id), pending_path(id)}) {
-    const bool is_inside = file.parent_path() == directory_ && id.find('/') == std::string::npos;
-    const auto there = is_inside ? fs_.exists(file) : Result<bool>(false);
+    const auto there = is_name ? fs_.exists(file) : Result<bool>(false);
     if (!there) return there.error();
     if (*there) return read_file(fs_, file);
   }

@@ -67,11 +67,13 @@ struct DeadLetter {
 // called <id>.json; while it is being taken out <id>.replaying-<total> or <id>.removing-<total>.
 //
 // Durability: what a call changed is on stable storage when it returns success, but for
-// finish_pending(). Bounded:    `max_bytes` of disk blocks, 100,000 files. Memory does not grow
-// with the letters, but
-//             for the names of the folder while a page is listed.
-// Threads:    list_json(), read_json(), bytes(), count() from any, also beside the others, which
-//             are for one thread at a time. No lock is held while the disk is used.
+// finish_pending().
+//
+// Bounded: `max_bytes` of disk blocks, 100,000 files. Memory does not grow with the letters, but
+// for the names of the folder while a page is listed.
+//
+// Threads: list_json(), read_json(), bytes(), count() from any, also beside the others, which are
+// for one thread at a time. No lock is held while the disk is used.
 class DeadLetterStore {
  public:
   // Error: `io`.

@@ -5,10 +5,11 @@
 #include <cstdint>
 
 #include "daemon/base/histogram.hpp"
+#include "daemon/mlflow/rest/failure_counts.hpp"
 
 namespace tracelink {
 
-// The requests of which the delivery of a trace consists (docs/architecture.md).
+// The requests of which the delivery of a trace consists (docs/design.md#delivery).
 enum class DeliveryStep {
   look_up,    // whether the trace is known, and where it lives
   info,       // the trace info, with the link
@@ -40,9 +41,10 @@ constexpr const char* to_string(DeliveryStep step) {
   return "spans";
 }
 
-// Answered requests of one step, by their class.
+// Answered requests of one step, by how they ended.
 struct StepCount {
-  std::uint64_t ok = 0, transient = 0, configuration = 0, poison = 0, unknown = 0;
+  std::uint64_t ok = 0;
+  FailureCounts failures;
   DurationHistogram time{kOperationBounds};
 };
 

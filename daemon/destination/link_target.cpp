@@ -10,21 +10,24 @@ namespace {
 
 Failure registration_hold(const std::optional<RegistrationStatus>& status,
                           const std::string& requested_experiment) {
-  Failure failure;
-  failure.message = "the model is being registered";
-  if (status && status->failure) failure = *status->failure;
+  if (!status || !status->failure) {
+    Failure registering;
+    registering.message = "the model is being registered";
+    registering.scope = FailureScope::link;
+    return registering;
+  }
+  Failure failure = *status->failure;
   // The experiment that failed is the link's own, not one that a client asked for.
   if (failure.scope == FailureScope::experiment && !requested_experiment.empty()) {
     failure.scope = FailureScope::link;
   }
-  if (!status || !status->failure) failure.scope = FailureScope::link;
   return failure;
 }
 
 }  // namespace
 
-std::variant<LinkTarget, Failure> find_target(Registrar& registrar, const LinkLookup& lookup,
-                                              const LinkHash& link, const std::string& experiment) {
+Answer<LinkTarget> find_target(Registrar& registrar, const LinkLookup& lookup, const LinkHash& link,
+                               const std::string& experiment) {
   LinkTarget target{.model_id = {}, .experiment_id = experiment, .version = {}};
   if (!link.is_zero()) {
     if (!registrar.status(link)) {

@@ -2,10 +2,10 @@
 
 #include <map>
 #include <string>
-#include <variant>
 
 #include "daemon/destination/destination.hpp"
 #include "daemon/mlflow/registration/registration.hpp"
+#include "daemon/mlflow/rest/answer.hpp"
 
 namespace tracelink {
 
@@ -19,8 +19,8 @@ struct LinkTarget {
 // The target of a link, or why it has none now: its model is being registered (transient, of the
 // link), was refused, or nothing names an experiment. `experiment`: the id that the client asked
 // for; empty: the link's. Makes the registrar want the link.
-std::variant<LinkTarget, Failure> find_target(Registrar& registrar, const LinkLookup& lookup,
-                                              const LinkHash& link, const std::string& experiment);
+Answer<LinkTarget> find_target(Registrar& registrar, const LinkLookup& lookup, const LinkHash& link,
+                               const std::string& experiment);
 
 // The tag that names the version of a linked trace; none without a `key` or a version.
 std::map<std::string, std::string> version_tags(const std::string& key, const LinkTarget& target);

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <utility>
-#include <variant>
 
 #include "daemon/base/clock.hpp"
 #include "daemon/destination/delivery_steps.hpp"
@@ -21,7 +20,7 @@ class StepRecorder {
   AnswerHandler<T> counted(DeliveryStep step, AnswerHandler<T> handler) {
     return [this, step, sent = clock_.steady(), handler = std::move(handler)](Answer<T> answer) {
       StepCount& count = counts_.at(static_cast<std::size_t>(step));
-      ++of_class(count, std::get_if<Failure>(&answer));
+      ++(answer ? count.ok : count.failures[answer.error().failure_class]);
       count.time.add(clock_.steady() - sent);
       handler(std::move(answer));
     };
@@ -29,21 +28,6 @@ class StepRecorder {
   const StepCounts& counts() const { return counts_; }
 
  private:
-  static std::uint64_t& of_class(StepCount& count, const Failure* failure) {
-    if (failure == nullptr) return count.ok;
-    switch (failure->failure_class) {
-      case FailureClass::transient:
-        return count.transient;
-      case FailureClass::configuration:
-        return count.configuration;
-      case FailureClass::poison:
-        return count.poison;
-      case FailureClass::unknown:
-        return count.unknown;
-    }
-    return count.unknown;
-  }
-
   const Clock& clock_;
   StepCounts counts_{};
 };

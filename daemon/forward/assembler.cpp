@@ -5,6 +5,7 @@
 #include "daemon/codec/otlp_check.hpp"
 #include "daemon/codec/remote_parent.hpp"
 #include "daemon/codec/split_request.hpp"
+#include "daemon/forward/trace_pieces.hpp"
 
 namespace tracelink {
 
@@ -36,10 +37,6 @@ void begin_with(TraceWork& work, const StoredRecord& stored, const LinkChoice& c
 bool differs(const TraceWork& work, const StoredRecord& stored, const LinkChoice& choice) {
   return choice.link != work.group.link || stored.record.link != work.accepted_link ||
          stored.record.experiment != work.group.experiment;
-}
-
-bool holds_changes_only(const TraceWork& work) {
-  return std::ranges::all_of(work.parts, &Part::is_change);
 }
 
 // What the part tells of the trace's group. A change tells nothing that another part can tell.
@@ -84,80 +81,6 @@ void add_part(TraceWork& work, const StoredRecord& stored) {
   work.parts.insert(std::ranges::upper_bound(work.parts, part.sequence, {}, &Part::sequence), part);
   work.bytes += bytes;
   work.cost += part.cost;
-}
-
-// Which parts go in the first piece: that with the info, else with the root, then the oldest that
-// fit.
-std::vector<bool> first_piece(const std::vector<Part>& parts, std::uint64_t max_cost) {
-  std::vector<bool> chosen(parts.size());
-  auto root = std::ranges::find(parts, true, &Part::has_info);
-  if (root == parts.end()) root = std::ranges::find(parts, true, &Part::has_root);
-  const auto first = root == parts.end() ? parts.begin() : root;
-  chosen[static_cast<std::size_t>(first - parts.begin())] = true;
-  std::uint64_t cost = first->cost;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (chosen[i]) continue;
-    if (cost + parts[i].cost > max_cost) break;
-    chosen[i] = true;
-    cost += parts[i].cost;
-  }
-  return chosen;
-}
-
-TraceWork without_parts(const TraceWork& work) {
-  TraceWork copy;
-  copy.trace_id = work.trace_id;
-  copy.group = work.group;
-  copy.link_rank = work.link_rank;
-  copy.link_obstacle = work.link_obstacle;
-  copy.accepted_link = work.accepted_link;
-  copy.sequence = work.sequence;
-  copy.accepted_at = work.accepted_at;
-  copy.accepted = work.accepted;
-  copy.again = work.again;
-  copy.replayed = work.replayed;
-  copy.peer = work.peer;
-  copy.is_mixed = work.is_mixed;
-  copy.root_seen = work.root_seen;
-  return copy;
-}
-
-// Leaves the chosen parts in `work` and gives the rest.
-TraceWork leave(TraceWork& work, const std::vector<bool>& chosen) {
-  TraceWork rest = without_parts(work);
-  std::vector<Part> kept;
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    (chosen[i] ? kept : rest.parts).push_back(work.parts[i]);
-    if (chosen[i]) continue;
-    rest.bytes += work.parts[i].bytes;
-    rest.cost += work.parts[i].cost;
-  }
-  work.bytes -= rest.bytes;
-  work.cost -= rest.cost;
-  work.parts = std::move(kept);
-  return rest;
-}
-
-// Leaves the first piece in `work` and gives the rest.
-std::optional<TraceWork> cut(TraceWork& work, std::uint64_t max_cost) {
-  if (work.cost <= max_cost || work.parts.size() == 1) return std::nullopt;
-  TraceWork rest = leave(work, first_piece(work.parts, max_cost));
-  if (rest.parts.empty()) return std::nullopt;
-  work.in_pieces = rest.in_pieces = true;
-  return rest;
-}
-
-// Changes go one by one, behind what they change. Gives those that do not go now.
-std::optional<TraceWork> leave_changes(TraceWork& work) {
-  const auto changes = std::ranges::count(work.parts, true, &Part::is_change);
-  if (changes == 0 || work.parts.size() == 1) return std::nullopt;
-  std::vector<bool> chosen(work.parts.size());
-  if (holds_changes_only(work)) {
-    chosen.front() = true;
-  } else {
-    for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i] = !work.parts[i].is_change;
-  }
-  return leave(work, chosen);
 }
 
 void join(TraceWork& work, TraceWork later) {

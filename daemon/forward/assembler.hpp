@@ -62,8 +62,8 @@ class Assembler {
   // At once, whatever is missing: the one that is ready soonest (when memory is needed).
   std::optional<TraceWork> take_soonest();
 
-  // Somebody waits for the trace (nothing: for any): what has its root, or stands for it, and late
-  // spans, are ready now.
+  // Somebody waits for the trace (nullopt: for all). Those with a root, or its stand-in, and late
+  // spans are ready at once.
   void hurry(const std::optional<TraceId>& id);
 
   // Every trace in assembly. `change` leaves alone what they are ordered by.

@@ -59,8 +59,8 @@ class Backlog {
   // The traces of the group accepted before, oldest first, at most `max`: O(log n) each.
   std::vector<TraceWork> take_accepted_before(const GroupKey& group, SteadyTime accepted,
                                               std::size_t max);
-  // So many records of these groups or a few more: of the largest groups the newest traces, half of
-  // a group at most. No group loses its last trace while another can give one. Not those that a
+  // Takes at least `records` records of these groups: the newest traces of the largest groups, half
+  // of a group at most. No group loses its last trace while another can give one. Not those that a
   // search or a suspicion is about.
   std::vector<TraceWork> take_newest(const std::function<bool(const GroupKey&, bool held)>& wanted,
                                      std::size_t records);

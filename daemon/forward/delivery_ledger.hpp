@@ -29,11 +29,11 @@ class DeliveryLedger {
   // The links of `works` are durable when it returns success, one sync for all that are new or
   // changed.
   Result<void> fix_links(const std::vector<const TraceWork*>& works);
-  // Gives what is noted under a link and not delivered another one, durably. After an error the old
-  // one counts; a restart may find either.
-  // Gives those traces.
+  // Moves the noted, undelivered traces of `from` to `to`, durably; returns their ids. After an
+  // error the old link counts; a restart may find either.
   Result<std::vector<TraceId>> relink(const LinkHash& from, const LinkHash& to);
-  // What relink() did is not to be. The link of these is noted anew before anything is sent.
+  // Takes back a relink() whose decision could not be stored. The link of these traces is noted
+  // anew before anything is sent.
   void undo_relink(const std::vector<TraceId>& ids, const LinkHash& from);
   void complete(const std::vector<Completion>& completions);
   // Trace info and the spans so far are stored at the destination.

@@ -38,8 +38,8 @@ struct ForwardCounters {
   std::uint64_t delivered_changes = 0;     // of traces, by MLflow SDKs
   std::uint64_t dead_lettered_changes = 0;
   std::uint64_t pieces = 0;  // of traces that were too large to be held at once
-  // Attempts of a trace that ended so.
-  std::uint64_t transient = 0, configuration = 0, poison = 0, unknown = 0;
+  // Of attempts of a trace.
+  FailureCounts failures;
   // From the acceptance of a trace's first record to the delivery of the trace, or of a part.
   DurationHistogram lag{kLagBounds};
 };

@@ -16,7 +16,8 @@ namespace {
 constexpr auto kConfigurationWait = std::chrono::minutes(1);
 constexpr auto kOthersGoThrough = std::chrono::seconds(5);
 constexpr int kSuspicionFailures = 3;
-// While nothing else fails, its own infos show between the failures that the server is well.
+// If nothing else fails and the trace's own info is stored each time, the server is well: one
+// second of refusals is enough.
 constexpr auto kCalmSuspicionTime = std::chrono::seconds(1);
 constexpr auto kSuspicionTime = std::chrono::minutes(2);
 constexpr auto kInfoSuspicionTime = std::chrono::hours(24);
@@ -82,14 +83,15 @@ void OutcomeHandler::handle(BatchInFlight flight, std::vector<Outcome> outcomes)
   for (std::size_t i = 0; i < flight.items.size(); ++i) {
     const Outcome& outcome = outcomes[i];
     Item& item = flight.items[i];
-    count(outcome.kind);
     if (outcome.kind != OutcomeKind::delivered) {
+      ++counters_.failures[outcome.failure.failure_class];
       item.work.repeated = true;
       ++models_.of(flight.group.link).failures;
     }
     if (outcome.kind == OutcomeKind::configuration && !outcome.batch) {
-      ++item.work.failures;  // so that the next probe is another trace
-      // It takes no others along.
+      // The next probe takes the trace with the fewest failures, so another one; this one is sent
+      // alone from now on.
+      ++item.work.failures;
       if (outcomes.size() > 1) item.work.split_group = ++last_split_group_;
     }
     if (outcome.batch && outcome.kind == OutcomeKind::poison) {
@@ -137,8 +139,8 @@ bool OutcomeHandler::is_of_traces(const GroupKey& group, const Failure& failure)
          parts_.holds.ask(group).permit == Holds::Permit::yes;
 }
 
-// What would close the server or hold a scope, though others go through there, is about the trace.
-// True if there was such an answer.
+// A failure that would hold a whole scope is taken as the trace's own where others of the scope go
+// through. True if there was such an answer.
 bool OutcomeHandler::blame_traces(const BatchInFlight& flight,
                                   std::vector<Outcome>& outcomes) const {
   bool any_blamed = false;
@@ -288,8 +290,8 @@ bool OutcomeHandler::is_judged(const Suspicion& suspicion, const Outcome& outcom
   return lasted >= kSuspicionTime && last_delivery_ >= suspicion.first;
 }
 
-// A day after its acceptance, or of suspicion, and never because of a server that answers so to
-// all.
+// A trace is given up a day after its acceptance or first suspicion, never while the server answers
+// so to every trace.
 bool OutcomeHandler::is_given_up(const TraceWork& work) const {
   const Suspicion& suspicion = work.suspicion;
   const auto lasted = parts_.clock.steady() - suspicion.first;
@@ -330,24 +332,5 @@ void OutcomeHandler::again_after(TraceWork work, const Failure& failure) {
 }
 
 void OutcomeHandler::retry_later(TraceWork work) { again_after(std::move(work), {}); }
-
-void OutcomeHandler::count(OutcomeKind kind) {
-  switch (kind) {
-    case OutcomeKind::delivered:
-      return;
-    case OutcomeKind::transient:
-      ++counters_.transient;
-      return;
-    case OutcomeKind::configuration:
-      ++counters_.configuration;
-      return;
-    case OutcomeKind::poison:
-      ++counters_.poison;
-      return;
-    case OutcomeKind::unknown:
-      ++counters_.unknown;
-      return;
-  }
-}
 
 }  // namespace tracelink

@@ -85,7 +85,6 @@ class OutcomeHandler {
   void split(std::vector<TraceWork> works, std::chrono::milliseconds wait);
   void again(TraceWork work, std::chrono::milliseconds wait);
   void again_after(TraceWork work, const Failure& failure);
-  void count(OutcomeKind kind);
 
   const Parts parts_;
   const Finished finished_;

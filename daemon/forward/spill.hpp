@@ -47,9 +47,10 @@ class Spill {
   bool keeps(const TraceWork& work) const;
   void put(const TraceWork& work);
 
-  // A trace leaves memory: because `scope` is held (the server: for another reason, and what comes
-  // later of its kind does not follow it), or because its group floods the window.
+  // A trace leaves memory because its `scope` is held. The scope `server` stands for any other
+  // reason; later traces do not follow it then.
   void put_held(const TraceWork& work, const ScopeKey& scope);
+  // A trace leaves memory because its group floods the window.
   void put_flood(const TraceWork& work);
   bool may_flood(const GroupKey& group) const;  // the number of marks is bounded
   // A scope of which nothing is known any more needs no mark of its own.

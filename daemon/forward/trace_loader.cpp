@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/mlflow/rest/client_trace_info.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 
 namespace tracelink {
 
@@ -11,9 +12,9 @@ namespace {
 
 // MLflow shows no trace that has fewer spans than its info says.
 void leave_out_span_count(TraceInfo& info) {
-  const auto stats = info.metadata.find("mlflow.trace.sizeStats");
+  const auto stats = info.metadata.find(kSizeStatsKey);
   if (stats == info.metadata.end()) return;
-  const auto bytes = info.metadata.find("mlflow.trace.sizeBytes");
+  const auto bytes = info.metadata.find(kSizeBytesKey);
   if (bytes == info.metadata.end()) {
     info.metadata.erase(stats);
   } else {
@@ -23,8 +24,8 @@ void leave_out_span_count(TraceInfo& info) {
 
 // They are of one piece, not of the trace.
 void leave_out_sizes(TraceInfo& info) {
-  info.metadata.erase("mlflow.trace.sizeStats");
-  info.metadata.erase("mlflow.trace.sizeBytes");
+  info.metadata.erase(kSizeStatsKey);
+  info.metadata.erase(kSizeBytesKey);
 }
 
 }  // namespace

@@ -23,16 +23,16 @@ struct LoadedTrace {
   Payloads payloads;
 };
 
-// Reads the payloads of a trace again and merges them; of a change only the id is told. Parts that
-// the queue lost meanwhile (and counted) are taken out of `work`. Errors: `io`: try later;
+// Reads the payloads of a trace again and merges them; of a change only the trace id is set. Parts
+// that the queue lost meanwhile (and counted) are taken out of `work`. Errors: `io`: try later;
 // `closed`: no part is left, there is nothing to complete; `corrupt`: the spans cannot be merged.
 Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work);
 
 // The payloads alone, with the same errors but `corrupt`.
 Result<Payloads> load_payloads(const RecordSource& source, TraceWork& work);
 
-// The spans of `trace` whose index in its otlp is wanted, with the info of the whole trace less the
-// number of spans. Error: `corrupt`.
+// The spans of `trace` whose index in its otlp is wanted, with the info of the whole trace, but
+// for the number of spans. Error: `corrupt`.
 Result<PreparedTrace> select_spans(const PreparedTrace& trace,
                                    const std::function<bool(std::size_t)>& wanted);
 

@@ -49,14 +49,13 @@ struct Bisection {
   bool root_stored = false;  // the stored info is that of the root
 };
 
-// A trace, the late spans of one, or a change of one, on its way to the destination.
-struct TraceWork {
+// What the pieces of a trace have in common.
+struct TraceFacts {
   TraceId trace_id;
   GroupKey group;
   LinkRank link_rank = LinkRank::accepted;          // of the group's link
   LinkObstacle link_obstacle = LinkObstacle::none;  // it cannot be sent with that link
   LinkHash accepted_link;                           // of the first part
-  std::vector<Part> parts;                          // in the order of acceptance
   std::uint64_t sequence = 0;                       // of the first part: the order of delivery
   WallTime accepted_at{};                           // of the first part
   SteadyTime accepted{};                            // the same, whatever was done to the wall clock
@@ -65,7 +64,12 @@ struct TraceWork {
   Peer peer;                                        // of the first part
   bool is_mixed = false;                            // alone, its parts would be of different groups
   bool root_seen = false;                           // of the trace, perhaps in another piece
-  bool in_pieces = false;  // too large to be held at once: these are some of its parts
+};
+
+// A trace, the late spans of one, or a change of one, on its way to the destination.
+struct TraceWork : TraceFacts {
+  std::vector<Part> parts;  // in the order of acceptance
+  bool in_pieces = false;   // too large to be held at once: these are some of its parts
   std::uint64_t bytes = 0;
   std::uint64_t cost = 0;
 

@@ -33,7 +33,6 @@ class Turns {
   void probe_sent();
   // When a probe may go, if nothing but the rate keeps it back.
   std::optional<SteadyTime> next_probe() const;
-  std::size_t size() const { return places_.size(); }
 
  private:
   using List = std::list<GroupKey>;

@@ -29,7 +29,7 @@ class UnlinkedTraces {
   std::optional<TraceWork> take_oldest_that_may_pass();
   // Of those whose obstacle may pass: they want the link.
   std::vector<TraceWork> take_waiting_for(const LinkHash& link);
-  // All that would be sent with the link.
+  // Traces that would go if the link became available.
   std::vector<TraceWork> take_linked(const LinkHash& link);
   // The oldest, at most `max`, but for those that only wait for the disk.
   std::vector<TraceWork> take_accepted_before(SteadyTime accepted, std::size_t max);

@@ -35,10 +35,12 @@ struct HttpResponse {
 };
 
 // Asynchronous HTTP on the owner's thread.
+//
 // Errors given to handlers: `unavailable` (resolve, connect, TLS, broken connection, an answer that
-// is no HTTP), `timeout`,
-// `closed` (cancelled), `too_large` (answer over the client's bound). An HTTP status of any kind is
-// not an error. Threads: everything on the owner's thread, except wakeup().
+// is no HTTP), `timeout`, `closed` (cancelled), `too_large` (answer over the client's bound). An
+// HTTP status of any kind is not an error.
+//
+// Threads: everything on the owner's thread, except wakeup().
 class HttpClient {
  public:
   using Handler = std::function<void(Result<HttpResponse>)>;

@@ -76,17 +76,17 @@ Result<void> Relinks::load() {
   if (!there) return there.error();
   const auto text = *there ? read_file(fs_, file_) : Result<std::string>(std::string());
   if (!text) return text.error();
-  known_ = true;
-  if (!*there) return {};
-  auto stored = decode(*text);
+  auto stored = *there ? decode(*text) : std::vector<Relink>();
   if (stored) {
     relinks_ = *std::move(stored);
-    return {};
+  } else {
+    if (auto renamed = fs_.rename(file_, file_.string() + ".damaged"); !renamed) return renamed;
+    notices_.emplace_back(
+        "models/relinks.json is damaged and set aside: traces that were relinked and are not "
+        "delivered yet have their old link again; see 'tracelink status' and relink them");
   }
-  notices_.emplace_back(
-      "models/relinks.json is damaged and set aside: traces that were relinked and are not "
-      "delivered yet have their old link again; see 'tracelink status' and relink them");
-  return fs_.rename(file_, file_.string() + ".damaged");
+  known_ = true;
+  return {};
 }
 
 Result<void> Relinks::add(const Relink& relink) {

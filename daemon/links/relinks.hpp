@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
@@ -28,7 +29,7 @@ struct Relink {
 // hold for this process, and a restart may find it or not. Threads: one.
 class Relinks {
  public:
-  // A damaged file is set aside, and notices() says so. Error: `io`.
+  // A damaged file is set aside, and take_notices() says so. Error: `io`.
   static Result<std::unique_ptr<Relinks>> open(FileSystem& fs, std::filesystem::path file);
   // Of a file that cannot be read now: it knows of no decision until load() succeeds, and add()
   // fails. What was accepted before must not be delivered so long.
@@ -47,7 +48,8 @@ class Relinks {
   LinkHash resolve(LinkHash link, const Acceptance& accepted) const;
 
   const std::vector<Relink>& all() const { return relinks_; }
-  const std::vector<std::string>& notices() const { return notices_; }
+  // What an operator should know of the file, once.
+  std::vector<std::string> take_notices() { return std::exchange(notices_, {}); }
 
  private:
   Relinks(FileSystem& fs, std::filesystem::path file) : fs_(fs), file_(std::move(file)) {}

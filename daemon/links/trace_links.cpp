@@ -60,8 +60,7 @@ ModelNaming TraceLinks::naming_of(std::string_view traces_data, std::string_view
 LinkChoice TraceLinks::choose(std::string_view traces_data, std::string_view info,
                               const LinkHash& base_hash) {
   const Base* base = base_of(base_hash);
-  if (base == nullptr)
-    return {.link = base_hash};  // the definition is lost; Destination::refusal() says so
+  if (base == nullptr) return {.link = base_hash};  // the definition is lost; find_target() says so
   ModelNaming naming = naming_of(traces_data, info);
   if (naming.at != NamedAt::nowhere) return named(std::move(naming), *base);
   if (base->names) return expanded(traces_data, *base);
@@ -95,7 +94,7 @@ LinkChoice TraceLinks::named(ModelNaming naming, const Base& base) {
   const LinkRank rank = rank_of(naming.at);
   const bool usable = naming.id.empty() ? is_usable_name(naming.name) : is_model_id(naming.id);
   if (!usable) {
-    // What a relink of `none` moves.
+    // `tracelink models relink none …` moves these traces.
     const LinkHash none = base.definition.empty() ? base.hash : LinkHash();
     return {.link = none, .rank = rank, .obstacle = LinkObstacle::unusable_name};
   }

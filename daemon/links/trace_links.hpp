@@ -15,8 +15,8 @@
 
 namespace tracelink {
 
-// Chooses the link of a record of a trace from what it says: the model that they name, else the
-// link that was active at acceptance, whose name may be a template for attributes of the resource
+// Chooses the link of a record: the model that its spans or its info name, else the link that was
+// active at acceptance, whose name may be a template for attributes of the resource
 // (docs/design.md#one-link-per-trace).
 //
 // A link that depends on what peers send is remembered durably before it is given out, until an

@@ -17,8 +17,9 @@ namespace tracelink {
 //
 // Bounded: a turn takes about 20 ms and copies about a MiB at most, and the memory is one segment's
 // journal and the places of the records moved at a time. What cannot be read is neither moved nor
-// deleted. Threads: the writer's. Lifetime: the references outlive
-// this object.
+// deleted.
+//
+// Threads: the writer's. Lifetime: the references outlive this object.
 class Compactor {
  public:
   Compactor(QueueCore& core, SegmentStore& store) : core_(core), store_(store) {}

@@ -24,8 +24,8 @@ namespace tracelink {
 
 struct QueueOptions {
   std::filesystem::path state_dir;  // uses queue/, models/links/ and quarantine/ below it
-  std::uint64_t max_bytes =
-      10ull << 30;  // hard bound: segments, journals, what set_external_bytes() says
+  // Hard bound: segments, journals, what set_external_bytes() says.
+  std::uint64_t max_bytes = 10ull << 30;
   std::uint64_t segment_bytes = 64ull << 20;
   OnFull on_full = OnFull::wait;
 };
@@ -53,10 +53,13 @@ struct QueueStats {
 // The durable queue: append-only segments, group commit, a delivery journal (docs/queue-format.md).
 //
 // Durability: an append's callback gets success only after fdatasync covers all its records.
-// Order:      records come out in the order they were accepted, but for those that were spilled, or
-// could not be read. Threads:    as RecordSource says; its own functions from any. Owns the writer
-// thread between start() and
-//             stop().
+//
+// Order: records come out in the order they were accepted, but for those that were spilled, or
+// could not be read.
+//
+// Threads: as RecordSource says; its own functions from any. Owns the writer thread between start()
+// and stop().
+//
 // Always opens on damaged content (docs/design.md#p8): bad bytes go to quarantine/ and are counted
 // as damaged. What cannot be read is neither: that segment is held, and tried again, while the
 // others go on.
@@ -92,8 +95,8 @@ class Queue : public RecordSource {
   // Called on the writer thread after records became durable. Set before start().
   virtual void set_on_durable(std::function<void()> callback) = 0;
   virtual QueueStats stats() const = 0;
-  // What was stored before this object was opened is not given out from now on, or again. Called as
-  // often as the other.
+  // Records of earlier runs are not given out from now on, until release_earlier_records() was
+  // called as often.
   virtual void hold_earlier_records() = 0;
   virtual void release_earlier_records() = 0;
   // Where everybody who keeps files in the state directory says which ones cannot be read.

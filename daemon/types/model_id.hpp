@@ -5,10 +5,10 @@
 
 namespace tracelink {
 
-// The id of a LoggedModel: "m-" and 32 lower-case hex digits.
 inline bool is_hex(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789abcdefABCDEF") == text.npos;
 }
+// The id of a LoggedModel: "m-" and 32 lower-case hex digits.
 inline bool is_model_id(std::string_view text) {
   return text.size() == 34 && text.starts_with("m-") &&
          text.find_first_not_of("0123456789abcdef", 2) == text.npos;

@@ -38,8 +38,8 @@ struct Record {
   WallTime accepted_at{};
   Peer peer;
   LinkHash link;  // zero = none
-  std::string
-      experiment;  // id asked for by the client (x-mlflow-experiment-id); empty = the link's
+  // Id asked for by the client (x-mlflow-experiment-id); empty: the link's.
+  std::string experiment;
   TraceSlice slice;
   bool operator==(const Record&) const = default;
 };

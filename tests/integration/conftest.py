@@ -26,7 +26,17 @@ def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also the tests marked long")
 
 
+def shared_of_module(item) -> str:
+    """The name of what the test shares with others of its file, empty if that is nothing."""
+    shares = any(fixtures[-1].scope == "module" for fixtures in item._fixtureinfo.name2fixturedefs.values())
+    version = getattr(item, "callspec", None) and item.callspec.params.get("server_of_module")
+    return f"{item.path.stem}[{version or ''}]" if shares else ""
+
+
 def pytest_collection_modifyitems(config, items):
+    for item in items:  # in one process, so that what they share is made once
+        if not item.get_closest_marker("xdist_group") and (shared := shared_of_module(item)):
+            item.add_marker(pytest.mark.xdist_group(shared))
     if config.getoption("--long"):
         return
     long = [item for item in items if item.get_closest_marker("long")]

@@ -16,7 +16,7 @@ DAEMONS = 8
 EXPERIMENT = "support"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def server(request):
     """On SQLite one worker, as it has one writer; on PostgreSQL creates run side by side."""
     if request.param == "sqlite":

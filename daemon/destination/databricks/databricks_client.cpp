@@ -57,17 +57,16 @@ Failure rejected(const HttpResponse& response, std::string message) {
 }
 
 // Databricks' success is an empty body, an ExportTraceServiceResponse, or a JSON object.
-Answer<std::monostate> read_export(const TraceStorage& storage,
-                                   const Result<HttpResponse>& answer) {
+Answer<void> read_export(const TraceStorage& storage, const Result<HttpResponse>& answer) {
   if (!answer || answer->status != 200) {
     return classify_databricks({DatabricksCall::spans, storage}, answer);
   }
-  if (answer->body.empty() || parse_answer(answer->body).is_object()) return std::monostate{};
+  if (answer->body.empty() || parse_answer(answer->body).is_object()) return {};
   const auto type = answer->header("content-type").value_or("");
   try {
     if (type.starts_with("application/x-protobuf")) {
       if (auto message = rejection(answer->body)) return rejected(*answer, *std::move(message));
-      return std::monostate{};
+      return {};
     }
   } catch (const protozero::exception&) {  // no protobuf, whatever its type says
   }
@@ -97,8 +96,8 @@ void DatabricksClient::get_experiment_tags(const std::string& experiment_id,
   api_.send(request("GET", path),
             [experiment_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
               auto json = read_object({DatabricksCall::experiment, {}}, answer);
-              if (auto* failure = std::get_if<Failure>(&json)) return handler(std::move(*failure));
-              const Json& experiment = member(std::get<Json>(json), "experiment");
+              if (!json) return handler(std::move(json).error());
+              const Json& experiment = member(*json, "experiment");
               if (text_at(experiment, "experiment_id") != experiment_id) {
                 return handler(not_databricks(*answer, "the answer is not about the experiment"));
               }
@@ -107,19 +106,19 @@ void DatabricksClient::get_experiment_tags(const std::string& experiment_id,
 }
 
 void DatabricksClient::put_info(const TraceStorage& storage, TraceId trace_id, std::string body,
-                                AnswerHandler<std::monostate> handler) {
+                                AnswerHandler<void> handler) {
   const std::string path = "/api/4.0/mlflow/traces/" + percent_encode(storage.location()) + "/" +
                            trace_id.hex() + "/info";
   api_.send(request("POST", path, std::move(body)),
             [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
               auto json = read_object({DatabricksCall::trace_info, storage}, answer);
-              if (auto* failure = std::get_if<Failure>(&json)) return handler(std::move(*failure));
-              handler(std::monostate{});
+              if (!json) return handler(std::move(json).error());
+              handler({});
             });
 }
 
 void DatabricksClient::post_spans(const TraceStorage& storage, std::string otlp,
-                                  AnswerHandler<std::monostate> handler) {
+                                  AnswerHandler<void> handler) {
   HttpRequest spans = request("POST", "/api/2.0/otel/v1/traces");
   spans.headers.emplace_back("Content-Type", "application/x-protobuf");
   spans.headers.emplace_back("X-Databricks-UC-Table-Name", storage.spans_table);
@@ -136,11 +135,11 @@ void DatabricksClient::start_trace(TraceId trace_id, std::string body,
             [name = trace_name(trace_id),
              handler = std::move(handler)](const Result<HttpResponse>& answer) {
               auto json = read_object({DatabricksCall::start_trace, {}}, answer);
-              if (auto* failure = std::get_if<Failure>(&json)) {
-                if (says_info_exists(*failure)) return handler(StartedTrace{.existed = true});
-                return handler(std::move(*failure));
+              if (!json) {
+                if (says_info_exists(json.error())) return handler(StartedTrace{.existed = true});
+                return handler(std::move(json).error());
               }
-              const Json& stored = member(member(std::get<Json>(json), "trace"), "trace_info");
+              const Json& stored = member(member(*json, "trace"), "trace_info");
               if (text_at(stored, "trace_id") != name) {
                 return handler(not_databricks(*answer, "the answer is not about the trace"));
               }
@@ -155,19 +154,19 @@ void DatabricksClient::get_upload_target(TraceId trace_id, AnswerHandler<UploadT
   api_.send(request("GET", path), [handler =
                                        std::move(handler)](const Result<HttpResponse>& answer) {
     auto json = read_object({DatabricksCall::credentials, {}}, answer);
-    if (auto* failure = std::get_if<Failure>(&json)) return handler(std::move(*failure));
-    if (auto target = read_upload_target(std::get<Json>(json))) return handler(*std::move(target));
+    if (!json) return handler(std::move(json).error());
+    if (auto target = read_upload_target(*json)) return handler(*std::move(target));
     handler(not_databricks(*answer, "the workspace offers a way to upload that is not known here"));
   });
 }
 
 struct DatabricksClient::Upload {
   std::deque<HttpRequest> requests;
-  AnswerHandler<std::monostate> handler;
+  AnswerHandler<void> handler;
 };
 
 void DatabricksClient::upload(const UploadTarget& target, std::string body,
-                              AnswerHandler<std::monostate> handler) {
+                              AnswerHandler<void> handler) {
   auto upload = std::make_shared<Upload>();
   for (HttpRequest& part : upload_requests(target, std::move(body))) {
     part.timeout = options_.timeout;
@@ -184,7 +183,7 @@ void DatabricksClient::send_next(const std::shared_ptr<Upload>& upload) {
     const bool stored = answer && answer->status >= 200 && answer->status < 300;
     if (!stored) return upload->handler(classify_databricks({DatabricksCall::upload, {}}, answer));
     if (!upload->requests.empty()) return send_next(upload);
-    upload->handler(std::monostate{});
+    upload->handler({});
   });
 }
 

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <variant>
 
 #include "daemon/destination/databricks/databricks_failure.hpp"
 #include "daemon/destination/databricks/upload_target.hpp"
@@ -40,14 +39,13 @@ class DatabricksClient {
 
   // Unity Catalog. The info repeated replaces the one before; spans repeated are stored twice.
   void put_info(const TraceStorage& storage, TraceId trace_id, std::string body,
-                AnswerHandler<std::monostate> handler);
-  void post_spans(const TraceStorage& storage, std::string otlp,
-                  AnswerHandler<std::monostate> handler);
+                AnswerHandler<void> handler);
+  void post_spans(const TraceStorage& storage, std::string otlp, AnswerHandler<void> handler);
 
   // Experiment storage.
   void start_trace(TraceId trace_id, std::string body, AnswerHandler<StartedTrace> handler);
   void get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler);
-  void upload(const UploadTarget& target, std::string body, AnswerHandler<std::monostate> handler);
+  void upload(const UploadTarget& target, std::string body, AnswerHandler<void> handler);
 
  private:
   struct Upload;

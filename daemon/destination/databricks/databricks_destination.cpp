@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <memory>
 #include <utility>
-#include <variant>
 
 #include "daemon/destination/databricks/experiment_delivery.hpp"
 #include "daemon/destination/databricks/unity_catalog_delivery.hpp"
@@ -54,14 +53,14 @@ DatabricksDestination::DatabricksDestination(Options options, HttpClient& http,
 std::optional<Failure> DatabricksDestination::refusal(const LinkHash& link,
                                                       const std::string& experiment) {
   const auto target = find_target(registrar_, lookup_, link, experiment);
-  if (const auto* failure = std::get_if<Failure>(&target)) {
-    note_refusal(*failure);
-    return *failure;
+  if (!target) {
+    note_refusal(target.error());
+    return target.error();
   }
-  const auto storage = storages_.find(std::get<LinkTarget>(target).experiment_id, link);
-  if (const auto* failure = std::get_if<Failure>(&storage)) {
-    note_refusal(*failure);
-    return *failure;
+  const auto storage = storages_.find(target->experiment_id, link);
+  if (!storage) {
+    note_refusal(storage.error());
+    return storage.error();
   }
   if (state_ == ServerStatus::State::none) state_ = ServerStatus::State::up;
   return std::nullopt;
@@ -83,12 +82,10 @@ std::vector<LinkHash> DatabricksDestination::take_changed_links() {
 void DatabricksDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   const LinkHash link = batch.front().link;
   const std::string experiment = batch.front().experiment;
-  const auto target = find_target(registrar_, lookup_, link, experiment);
-  const auto* to = std::get_if<LinkTarget>(&target);
-  if (to == nullptr) std::abort();  // refusal() was not asked
-  const auto found = storages_.find(to->experiment_id, link);
-  const auto* storage = std::get_if<TraceStorage>(&found);
-  if (storage == nullptr) std::abort();
+  const auto to = find_target(registrar_, lookup_, link, experiment);
+  if (!to) std::abort();  // refusal() was not asked
+  const auto storage = storages_.find(to->experiment_id, link);
+  if (!storage) std::abort();
   if (batch.front().mode == DeliveryMode::change) {
     return finished_.add(std::move(done), {batch.size(), refused_change()});
   }

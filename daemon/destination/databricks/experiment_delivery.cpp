@@ -58,26 +58,26 @@ void ExperimentDelivery::send(std::size_t index) {
 }
 
 void ExperimentDelivery::started(std::size_t index, const Answer<StartedTrace>& answer) {
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    stop_others(*failure);
-    return fail(index, *failure);
+  if (!answer) {
+    stop_others(answer.error());
+    return fail(index, answer.error());
   }
   items_[index].info_stored = true;
-  if (std::get<StartedTrace>(answer).takes_no_file) {
+  if (answer->takes_no_file) {
     return refuse(index,
                   "the workspace says that it keeps the spans of the trace itself "
                   "(mlflow.trace.spansLocation), and takes no file");
   }
   if (items_[index].delivery.trace.span_count > 0) return get_target(index);
-  uploaded(index, std::monostate{});
+  uploaded(index, {});
 }
 
 void ExperimentDelivery::get_target(std::size_t index) {
   const auto self = shared_from_this();
   if (aborted()) return fail(index, *aborted());
   const auto answered = [this, self, index](const Answer<UploadTarget>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) return fail(index, *failure);
-    upload(index, std::get<UploadTarget>(answer));
+    if (!answer) return fail(index, answer.error());
+    upload(index, *answer);
   };
   context_.client.get_upload_target(items_[index].delivery.trace.info.trace_id,
                                     counted<UploadTarget>(DeliveryStep::look_up, answered));
@@ -88,17 +88,16 @@ void ExperimentDelivery::upload(std::size_t index, const UploadTarget& target) {
   if (aborted()) return fail(index, *aborted());
   auto file = traces_json(items_[index].delivery.trace);
   if (!file) std::abort();  // prepare_trace() wrote these bytes
-  const auto answered = [this, self, index](const Answer<std::monostate>& answer) {
+  const auto answered = [this, self, index](const Answer<void>& answer) {
     uploaded(index, answer);
   };
-  context_.client.upload(target, *std::move(file),
-                         counted<std::monostate>(DeliveryStep::spans, answered));
+  context_.client.upload(target, *std::move(file), counted<void>(DeliveryStep::spans, answered));
 }
 
-void ExperimentDelivery::uploaded(std::size_t index, const Answer<std::monostate>& answer) {
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    const bool again = refuses_signature(*failure) && !items_[index].asked_again;
-    if (!again) return fail(index, *failure);
+void ExperimentDelivery::uploaded(std::size_t index, const Answer<void>& answer) {
+  if (!answer) {
+    const bool again = refuses_signature(answer.error()) && !items_[index].asked_again;
+    if (!again) return fail(index, answer.error());
     items_[index].asked_again = true;
     return get_target(index);
   }

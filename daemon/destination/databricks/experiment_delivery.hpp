@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "daemon/destination/databricks/batch_delivery.hpp"
@@ -50,7 +49,7 @@ class ExperimentDelivery final : public BatchDelivery {
   void started(std::size_t index, const Answer<StartedTrace>& answer);
   void get_target(std::size_t index);
   void upload(std::size_t index, const UploadTarget& target);
-  void uploaded(std::size_t index, const Answer<std::monostate>& answer);
+  void uploaded(std::size_t index, const Answer<void>& answer);
   void refuse(std::size_t index, std::string reason);
   void fail(std::size_t index, const Failure& failure, bool batch = false);
   void end(std::size_t index, Outcome outcome);

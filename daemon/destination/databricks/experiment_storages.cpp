@@ -36,8 +36,8 @@ ExperimentStorages::Entry& ExperimentStorages::entry(const std::string& experime
   return at->second;
 }
 
-std::variant<TraceStorage, Failure> ExperimentStorages::find(const std::string& experiment_id,
-                                                             const LinkHash& link) {
+Answer<TraceStorage> ExperimentStorages::find(const std::string& experiment_id,
+                                              const LinkHash& link) {
   Entry& known = entry(experiment_id);
   if (known.storage) return *known.storage;
   known.waiting.insert(link);
@@ -59,8 +59,8 @@ void ExperimentStorages::answered(const std::string& experiment_id,
   if (found == entries_.end()) return;  // forgotten meanwhile
   Entry& known = found->second;
   known.asking = false;
-  if (const auto* failure = std::get_if<Failure>(&answer)) return failed(known, *failure);
-  known.storage = storage_of(std::get<DatabricksClient::Tags>(answer), configured_);
+  if (!answer) return failed(known, answer.error());
+  known.storage = storage_of(*answer, configured_);
   known.failure.reset();
   known.failures = 0;
   wake(known);

@@ -6,7 +6,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
@@ -31,7 +30,7 @@ class ExperimentStorages {
 
   // The storage, or why it is not known now; asks for it if it is time to. `link`: told by
   // take_changed_links() once there is an answer.
-  std::variant<TraceStorage, Failure> find(const std::string& experiment_id, const LinkHash& link);
+  Answer<TraceStorage> find(const std::string& experiment_id, const LinkHash& link);
   // It is asked for again before the next delivery.
   void forget(const std::string& experiment_id) { entries_.erase(experiment_id); }
   std::vector<LinkHash> take_changed_links();

@@ -6,6 +6,7 @@
 #include "daemon/mlflow/rest/trace_info_json.hpp"
 #include "daemon/mlflow/trace/preview.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 
 namespace tracelink {
 namespace {
@@ -17,9 +18,7 @@ constexpr char kSchemaVersion[] = "mlflow.trace_schema.version";
 using Texts = std::map<std::string, std::string>;
 
 // JSON that is cut is none: it is left out.
-bool is_json_value(const std::string& key) {
-  return key == "mlflow.trace.sizeStats" || key == "mlflow.trace.tokenUsage";
-}
+bool is_json_value(const std::string& key) { return key == kSizeStatsKey || key == kTokenUsageKey; }
 
 Texts fit_metadata(const Texts& metadata) {
   Texts fitting;
@@ -35,8 +34,8 @@ Texts metadata_of(const TraceInfo& info, const TraceContext& context, const char
   Texts metadata = info.metadata;
   metadata.insert(context.metadata.begin(), context.metadata.end());
   metadata[kSchemaVersion] = schema;
-  if (!context.model_id.empty()) metadata["mlflow.modelId"] = context.model_id;
-  if (info.token_usage) metadata["mlflow.trace.tokenUsage"] = info.token_usage->to_json();
+  if (!context.model_id.empty()) metadata[kModelIdKey] = context.model_id;
+  if (info.token_usage) metadata[kTokenUsageKey] = info.token_usage->to_json();
   return fit_metadata(metadata);
 }
 

@@ -2,9 +2,9 @@
 
 #include <cstdlib>
 #include <utility>
-#include <variant>
 
 #include "daemon/destination/databricks/span_forms.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 
 namespace tracelink {
 namespace {
@@ -44,8 +44,8 @@ UnityCatalogDelivery::Item UnityCatalogDelivery::item_of(TraceDelivery delivery)
   delivery.trace.otlp.clear();
   if (delivery.mode == DeliveryMode::final_info && !delivery.trace.info.is_of_client) {
     // They are about the late spans, not about the trace.
-    delivery.trace.info.metadata.erase("mlflow.trace.sizeStats");
-    delivery.trace.info.metadata.erase("mlflow.trace.sizeBytes");
+    delivery.trace.info.metadata.erase(kSizeStatsKey);
+    delivery.trace.info.metadata.erase(kSizeBytesKey);
   }
   item.delivery = std::move(delivery);
   return item;
@@ -67,19 +67,18 @@ void UnityCatalogDelivery::send_info(std::size_t index) {
   }
   if (!needs_info(delivery)) return info_finished();
   const TraceInfo& info = delivery.trace.info;
-  context_.client.put_info(
-      context_.storage, info.trace_id,
-      unity_catalog_info_body(info, context_.storage, context_.trace),
-      context_.steps.counted<std::monostate>(
-          DeliveryStep::info, [this, self, index](const Answer<std::monostate>& answer) {
-            info_answered(index, answer);
-          }));
+  context_.client.put_info(context_.storage, info.trace_id,
+                           unity_catalog_info_body(info, context_.storage, context_.trace),
+                           context_.steps.counted<void>(
+                               DeliveryStep::info, [this, self, index](const Answer<void>& answer) {
+                                 info_answered(index, answer);
+                               }));
 }
 
-void UnityCatalogDelivery::info_answered(std::size_t index, const Answer<std::monostate>& answer) {
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    stop_others(*failure);
-    fail(index, *failure, false);
+void UnityCatalogDelivery::info_answered(std::size_t index, const Answer<void>& answer) {
+  if (!answer) {
+    stop_others(answer.error());
+    fail(index, answer.error(), false);
   } else {
     items_[index].info_stored = true;
   }
@@ -156,19 +155,18 @@ void UnityCatalogDelivery::send_post(const std::shared_ptr<Post>& post) {
   }
   context_.client.post_spans(
       context_.storage, next_body(*post),
-      context_.steps.counted<std::monostate>(
-          DeliveryStep::spans, [this, self, post](const Answer<std::monostate>& answer) {
-            post_answered(post, answer);
-          }));
+      context_.steps.counted<void>(
+          DeliveryStep::spans,
+          [this, self, post](const Answer<void>& answer) { post_answered(post, answer); }));
 }
 
 void UnityCatalogDelivery::post_answered(const std::shared_ptr<Post>& post,
-                                         const Answer<std::monostate>& answer) {
+                                         const Answer<void>& answer) {
   const auto self = shared_from_this();
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    if (failure->http_status == 0) stop_others(*failure);
+  if (!answer) {
+    if (answer.error().http_status == 0) stop_others(answer.error());
     context_.request_slots.release();
-    return post_failed(*post, *failure);
+    return post_failed(*post, answer.error());
   }
   const Item& first = items_[post->items.front()];
   if (in_pieces(*post)) {

@@ -56,14 +56,14 @@ class UnityCatalogDelivery final : public BatchDelivery {
 
   Item item_of(TraceDelivery delivery) const;
   void send_info(std::size_t index);
-  void info_answered(std::size_t index, const Answer<std::monostate>& answer);
+  void info_answered(std::size_t index, const Answer<void>& answer);
   void info_finished();
   void post_all();
   std::vector<Post> plan_posts() const;
   bool in_pieces(const Post& post) const;
   std::string next_body(Post& post) const;
   void send_post(const std::shared_ptr<Post>& post);
-  void post_answered(const std::shared_ptr<Post>& post, const Answer<std::monostate>& answer);
+  void post_answered(const std::shared_ptr<Post>& post, const Answer<void>& answer);
   void post_failed(const Post& post, const Failure& failure);
   void delivered(std::size_t index);
   void fail(std::size_t index, const Failure& failure, bool batch);

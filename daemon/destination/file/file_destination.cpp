@@ -103,10 +103,10 @@ void FileDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   }
   for (std::size_t i = written; failure && i < outcomes.size(); ++i) {
     if (outcomes[i].kind != OutcomeKind::delivered) continue;
-    outcomes[i].kind = full_ ? OutcomeKind::configuration : OutcomeKind::transient;
+    outcomes[i].kind = outcome_kind(failure->failure_class);
     outcomes[i].failure = *failure;
   }
-  finished_.emplace_back(std::move(done), std::move(outcomes));
+  finished_.add(std::move(done), std::move(outcomes));
 }
 
 Failure FileDestination::failed(const Error& error) {
@@ -187,19 +187,11 @@ Result<std::uint64_t> FileDestination::directory_bytes() const {
 
 void FileDestination::poll(std::chrono::milliseconds timeout) {
   if (finished_.empty()) waiter_->wait(timeout);
-  run_finished();
-}
-
-void FileDestination::run_finished() {
-  while (!finished_.empty()) {
-    auto [done, outcomes] = std::move(finished_.front());
-    finished_.pop_front();
-    done(std::move(outcomes));
-  }
+  finished_.tell();
 }
 
 void FileDestination::wakeup() { waiter_->wakeup(); }
 
-void FileDestination::cancel() { run_finished(); }  // what is written is written
+void FileDestination::cancel() { finished_.tell(); }  // what is written is written
 
 }  // namespace tracelink

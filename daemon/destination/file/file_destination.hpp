@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "daemon/base/file_system.hpp"
 #include "daemon/destination/destination.hpp"
 #include "daemon/destination/file/day_file.hpp"
+#include "daemon/destination/finished_batches.hpp"
 #include "daemon/types/link_definition.hpp"
 
 namespace tracelink {
@@ -49,7 +49,6 @@ class FileDestination final : public Destination {
   Failure failed(const Error& error);
   Result<void> write(const std::string& lines);
   Result<std::uint64_t> directory_bytes() const;
-  void run_finished();
 
   const Options options_;
   FileSystem& fs_;
@@ -61,7 +60,7 @@ class FileDestination final : public Destination {
   std::uint64_t bytes_ = 0;        // of all files; known while file_ is
   std::optional<Failure> full_;
   SteadyTime look_again_ = SteadyTime::min();  // for room
-  std::deque<std::pair<Done, std::vector<Outcome>>> finished_;
+  FinishedBatches finished_;
 };
 
 }  // namespace tracelink

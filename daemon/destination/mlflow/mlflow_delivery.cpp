@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
-#include <variant>
+
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 
 namespace tracelink {
 
@@ -42,8 +43,8 @@ MlflowDelivery::MlflowDelivery(Context context, std::vector<TraceDelivery> batch
     item.joins_others = is_late(item.delivery.mode);
     if (item.delivery.mode == DeliveryMode::final_info && !item.delivery.trace.info.is_of_client) {
       // They are about the late spans, not about the trace.
-      item.delivery.trace.info.metadata.erase("mlflow.trace.sizeStats");
-      item.delivery.trace.info.metadata.erase("mlflow.trace.sizeBytes");
+      item.delivery.trace.info.metadata.erase(kSizeStatsKey);
+      item.delivery.trace.info.metadata.erase(kSizeBytesKey);
     }
     items_.push_back(std::move(item));
   }
@@ -65,9 +66,9 @@ bool MlflowDelivery::look_first(const TraceDelivery& delivery) const {
          (delivery.mode == DeliveryMode::whole && delivery.repeated);
 }
 
-// What is given is final, so a server that sums over the tree does it itself: it knows more
-// conventions than we do, and several meet in one trace. Not so if it does not see the whole trace
-// in one POST, or none of its spans. A late root's own sum is not that of the trace.
+// A sum given by StartTraceV3 is final. A server that sums over the tree gets none, because it
+// knows more conventions, unless one POST does not hold the whole trace or holds no span. The sum
+// of a late root is not the trace's.
 bool MlflowDelivery::gives_token_usage(const TraceDelivery& delivery) const {
   if (delivery.mode == DeliveryMode::final_info || !delivery.trace.info.token_usage) return false;
   if (!context_.capabilities.token_usage_in_start_trace) return false;
@@ -96,11 +97,11 @@ void MlflowDelivery::look_up(std::size_t index) {
   items_[index].looked_up = true;
   const TraceId id = items_[index].delivery.trace.info.trace_id;
   const auto looked_up = [self, index](const Answer<std::optional<KnownTrace>>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) {
-      return self->info_failed(index, *failure);
+    if (!answer) {
+      return self->info_failed(index, answer.error());
     }
     if (self->aborted_) return self->info_failed(index, *self->aborted_);
-    const auto& known = std::get<std::optional<KnownTrace>>(answer);
+    const auto& known = *answer;
     known ? self->found(index, known->experiment_id) : self->start_trace(index);
   };
   context_.client.get_trace(id,
@@ -122,11 +123,11 @@ void MlflowDelivery::start_trace(std::size_t index) {
   item.gave_token_usage = gives_token_usage(item.delivery);
   const auto answered = [self, index](const Answer<bool>& answer) {
     Item& started = self->items_[index];
-    if (const auto* failure = std::get_if<Failure>(&answer)) {
-      const bool exists = says_trace_exists(*failure) && !started.looked_up;
-      return exists ? self->look_up(index) : self->info_failed(index, *failure);
+    if (!answer) {
+      const bool exists = says_trace_exists(answer.error()) && !started.looked_up;
+      return exists ? self->look_up(index) : self->info_failed(index, answer.error());
     }
-    started.joins_others |= std::get<bool>(answer);
+    started.joins_others |= *answer;
     self->info_stored(index);
   };
   context_.client.start_trace(item.delivery.trace.info, context_.experiment_id, context_.model_id,
@@ -244,26 +245,25 @@ std::string MlflowDelivery::next_run(Post& post) const {
 void MlflowDelivery::send_post(const std::shared_ptr<Post>& post) {
   const auto self = shared_from_this();
   if (aborted_) return post_answered(post, *aborted_);
-  const auto answered = [self, post](const Answer<std::monostate>& answer) {
+  const auto answered = [self, post](const Answer<void>& answer) {
     self->post_answered(post, answer);
   };
   context_.client.post_spans(post->experiment_id, next_body(*post),
-                             counted<std::monostate>(DeliveryStep::spans, answered));
+                             counted<void>(DeliveryStep::spans, answered));
 }
 
-void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post,
-                                   const Answer<std::monostate>& answer) {
+void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post, const Answer<void>& answer) {
   const auto self = shared_from_this();
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    if (failure->http_status == 0) aborted_ = *failure;
+  if (!answer) {
+    if (answer.error().http_status == 0) aborted_ = answer.error();
     const bool alone = post->items.size() == 1;
-    if (alone && says_trace_exists(*failure) && !items_[post->items.front()].looked_up) {
-      return post_where_it_lives(post, *failure);
+    if (alone && says_trace_exists(answer.error()) && !items_[post->items.front()].looked_up) {
+      return post_where_it_lives(post, answer.error());
     }
-    context_.texts.refuses_nul |= refuses_nul(*failure);
-    if (may_refuse_nul(*failure) && replace_nul(*post)) return post_again(post);
+    context_.texts.refuses_nul |= refuses_nul(answer.error());
+    if (may_refuse_nul(answer.error()) && replace_nul(*post)) return post_again(post);
     context_.request_slots.release();
-    for (const std::size_t i : post->items) fail(i, *failure, !alone);
+    for (const std::size_t i : post->items) fail(i, answer.error(), !alone);
     return;
   }
   if (!post->is_last) return send_post(post);
@@ -307,10 +307,10 @@ void MlflowDelivery::post_where_it_lives(const std::shared_ptr<Post>& post,
   item.looked_up = true;
   const TraceId id = item.delivery.trace.info.trace_id;
   const auto looked_up = [self, post, refusal](const Answer<std::optional<KnownTrace>>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) {
-      return self->post_answered(post, *failure);
+    if (!answer) {
+      return self->post_answered(post, answer.error());
     }
-    const auto& known = std::get<std::optional<KnownTrace>>(answer);
+    const auto& known = *answer;
     if (!known) return self->post_answered(post, refusal);
     post->experiment_id = known->experiment_id;
     self->post_again(post);

@@ -39,7 +39,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
     StepRecorder& steps;
     Capabilities capabilities;
     std::string model_id;                         // empty: no link
-    std::string experiment_id;                    // where traces go that exist nowhere yet
+    std::string experiment_id;                    // of traces that the server does not know yet
     std::map<std::string, std::string> metadata;  // mlflow.source.name and the like
     std::map<std::string, std::string> tags;      // give way to the trace's own
     std::uint64_t max_post_bytes = 0;
@@ -98,7 +98,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   std::string next_body(Post& post) const;
   std::string next_run(Post& post) const;
   void send_post(const std::shared_ptr<Post>& post);
-  void post_answered(const std::shared_ptr<Post>& post, const Answer<std::monostate>& answer);
+  void post_answered(const std::shared_ptr<Post>& post, const Answer<void>& answer);
   void read_back(const std::shared_ptr<Post>& post);
   void read_back_info(const std::shared_ptr<Post>& post, std::size_t index);
   void read_back_spans(const std::shared_ptr<Post>& post, std::size_t index);

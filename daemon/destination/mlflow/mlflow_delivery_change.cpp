@@ -1,5 +1,4 @@
 #include <utility>
-#include <variant>
 
 #include "daemon/destination/mlflow/mlflow_delivery.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
@@ -36,11 +35,10 @@ void MlflowDelivery::send_change(std::size_t index) {
     failure.message = change.error().message;
     return info_failed(index, failure);
   }
-  const auto answered = [self, index](const Answer<std::monostate>& answer) {
-    const auto* failure = std::get_if<Failure>(&answer);
-    failure == nullptr ? self->change_made(index) : self->change_refused(index, *failure);
+  const auto answered = [self, index](const Answer<void>& answer) {
+    answer ? self->change_made(index) : self->change_refused(index, answer.error());
   };
-  context_.client.change_trace(*change, counted<std::monostate>(DeliveryStep::change, answered));
+  context_.client.change_trace(*change, counted<void>(DeliveryStep::change, answered));
 }
 
 void MlflowDelivery::change_made(std::size_t index) {
@@ -65,10 +63,10 @@ void MlflowDelivery::look_for_assessment(std::size_t index, const Failure& refus
   const TraceDelivery& delivery = items_[index].delivery;
   const TraceId id = delivery.trace.info.trace_id;
   const auto looked = [self, index, refusal](const Answer<bool>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) {
-      return self->info_failed(index, *failure);
+    if (!answer) {
+      return self->info_failed(index, answer.error());
     }
-    std::get<bool>(answer) ? self->change_made(index) : self->look_for_trace(index, refusal);
+    *answer ? self->change_made(index) : self->look_for_trace(index, refusal);
   };
   context_.client.has_assessment(id, stored_trace_change(id, delivery.change)->assessment_id,
                                  counted<bool>(DeliveryStep::look_up, looked));
@@ -78,10 +76,10 @@ void MlflowDelivery::look_for_trace(std::size_t index, const Failure& refusal) {
   const auto self = shared_from_this();
   const TraceId id = items_[index].delivery.trace.info.trace_id;
   const auto looked = [self, index, id, refusal](const Answer<std::optional<KnownTrace>>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) {
-      return self->info_failed(index, *failure);
+    if (!answer) {
+      return self->info_failed(index, answer.error());
     }
-    if (std::get<std::optional<KnownTrace>>(answer)) {
+    if (*answer) {
       return self->info_failed(index, judged(refusal));
     }
     Failure unknown = refusal;

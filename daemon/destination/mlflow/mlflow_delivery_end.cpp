@@ -1,15 +1,12 @@
 #include <utility>
-#include <variant>
 
 #include "daemon/destination/mlflow/mlflow_delivery.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 
 // What MlflowDelivery tells about a trace after its spans.
 namespace tracelink {
 
 namespace {
-
-constexpr const char* kModelId = "mlflow.modelId";
-constexpr const char* kTokenUsage = "mlflow.trace.tokenUsage";
 
 Outcome delivered() {
   Outcome outcome;
@@ -48,7 +45,7 @@ MlflowDelivery::Metadata MlflowDelivery::end_metadata(const Item& item) const {
   if (!item.ends_after_spans) return {};
   Metadata metadata = item.delivery.trace.info.metadata;
   metadata.insert(context_.metadata.begin(), context_.metadata.end());
-  if (!context_.model_id.empty()) metadata[kModelId] = context_.model_id;
+  if (!context_.model_id.empty()) metadata[kModelIdKey] = context_.model_id;
   return metadata;
 }
 
@@ -76,19 +73,18 @@ void MlflowDelivery::link_to_run(std::size_t index) {
   context_.request_slots.enter([self, index] {
     if (self->aborted_) return self->after_spans_failed(index, *self->aborted_);
     const PreparedTrace& trace = self->items_[index].delivery.trace;
-    const auto answered = [self, index](const Answer<std::monostate>& answer) {
-      const auto* failure = std::get_if<Failure>(&answer);
-      if (failure != nullptr && failure->failure_class == FailureClass::transient) {
-        return self->after_spans_failed(index, *failure);
+    const auto answered = [self, index](const Answer<void>& answer) {
+      if (!answer && answer.error().failure_class == FailureClass::transient) {
+        return self->after_spans_failed(index, answer.error());
       }
-      if (failure != nullptr && self->context_.run_refused) {
-        self->context_.run_refused(self->items_[index].delivery.trace.run_id, *failure);
+      if (!answer && self->context_.run_refused) {
+        self->context_.run_refused(self->items_[index].delivery.trace.run_id, answer.error());
       }
       self->context_.request_slots.release();
       self->finish(index, delivered());
     };
     self->context_.client.link_to_run(trace.info.trace_id, trace.run_id,
-                                      self->counted<std::monostate>(DeliveryStep::run, answered));
+                                      self->counted<void>(DeliveryStep::run, answered));
   });
 }
 
@@ -98,11 +94,10 @@ void MlflowDelivery::sum_stored_tokens(std::size_t index) {
   if (aborted_) return after_spans_failed(index, *aborted_);
   const TraceId id = items_[index].delivery.trace.info.trace_id;
   const auto read = [self, index](const Answer<std::optional<StoredTrace>>& answer) {
-    const auto* failure = std::get_if<Failure>(&answer);
-    if (failure != nullptr && (self->aborted_ || may_pass(*failure))) {
-      return self->after_spans_failed(index, *failure);
+    if (!answer && (self->aborted_ || may_pass(answer.error()))) {
+      return self->after_spans_failed(index, answer.error());
     }
-    self->write_after_spans(index, failure == nullptr ? std::get<0>(answer) : std::nullopt);
+    self->write_after_spans(index, answer ? *answer : std::nullopt);
   };
   context_.client.read_trace(id,
                              counted<std::optional<StoredTrace>>(DeliveryStep::read_back, read));
@@ -118,25 +113,24 @@ void MlflowDelivery::write_after_spans(std::size_t index,
   Metadata metadata = end_metadata(item);
   if (stored) {
     const auto sum = roll_up_usage(stored->spans);
-    const auto known = stored->metadata.find(kTokenUsage);
+    const auto known = stored->metadata.find(kTokenUsageKey);
     const std::string text = sum ? sum->tokens.to_json() : std::string();
     const bool is_right = !sum || (known != stored->metadata.end() && known->second == text);
-    if (!is_right) metadata[kTokenUsage] = text;
+    if (!is_right) metadata[kTokenUsageKey] = text;
     if (!is_ours) info = stored->unchanged_info();
   } else if (is_ours && needs_own_sum(item)) {
-    metadata[kTokenUsage] = info.token_usage->to_json();
+    metadata[kTokenUsageKey] = info.token_usage->to_json();
   }
-  const auto answered = [self, index](const Answer<std::monostate>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) {
-      return self->after_spans_failed(index, *failure);
+  const auto answered = [self, index](const Answer<void>& answer) {
+    if (!answer) {
+      return self->after_spans_failed(index, answer.error());
     }
     self->context_.request_slots.release();
     self->link_to_run(index);
   };
-  if (metadata.empty()) return answered(std::monostate{});
+  if (metadata.empty()) return answered({});
   if (aborted_) return answered(*aborted_);
-  context_.client.end_trace(info, std::move(metadata),
-                            counted<std::monostate>(DeliveryStep::end, answered));
+  context_.client.end_trace(info, std::move(metadata), counted<void>(DeliveryStep::end, answered));
 }
 
 void MlflowDelivery::after_spans_failed(std::size_t index, const Failure& failure) {

@@ -1,11 +1,12 @@
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
-#include <variant>
 
 #include "daemon/codec/span_ids.hpp"
 #include "daemon/destination/mlflow/mlflow_delivery.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 
 // Whether spans that were answered with success are on the server (SpansProof says when to look).
 namespace tracelink {
@@ -14,15 +15,16 @@ namespace {
 
 // The server shows such a trace only once so many spans are stored.
 bool promises_spans(const TraceInfo& info) {
-  const auto stats = info.metadata.find("mlflow.trace.sizeStats");
+  const auto stats = info.metadata.find(kSizeStatsKey);
   return stats != info.metadata.end() && stats->second.find("num_spans") != std::string::npos;
 }
 
 bool shows_all(const StoredTrace& stored, const std::string& otlp) {
   const auto posted = span_ids(otlp);
-  return !posted || std::ranges::all_of(*posted, [&](const SpanId& id) {
-    return std::ranges::find(stored.spans, id, &UsageNode::id) != stored.spans.end();
-  });
+  if (!posted) return true;
+  std::unordered_set<SpanId, IdHash> shown;
+  for (const UsageNode& span : stored.spans) shown.insert(span.id);
+  return std::ranges::all_of(*posted, [&](const SpanId& id) { return shown.contains(id); });
 }
 
 }  // namespace
@@ -45,10 +47,10 @@ void MlflowDelivery::read_back_info(const std::shared_ptr<Post>& post, std::size
   const auto self = shared_from_this();
   const TraceId id = items_[index].delivery.trace.info.trace_id;
   const auto read = [self, post, index](const Answer<std::optional<KnownTrace>>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) {
-      return self->read_back_failed(post, *failure);
+    if (!answer) {
+      return self->read_back_failed(post, answer.error());
     }
-    const auto& known = std::get<std::optional<KnownTrace>>(answer);
+    const auto& known = *answer;
     if (!known || !known->has_spans) return self->post_refuted(post, index);
     self->context_.proof.proven();
     self->post_stored(post);
@@ -61,13 +63,13 @@ void MlflowDelivery::read_back_spans(const std::shared_ptr<Post>& post, std::siz
   const auto self = shared_from_this();
   const TraceId id = items_[index].delivery.trace.info.trace_id;
   const auto read = [self, post, index](const Answer<std::optional<StoredTrace>>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) {
+    if (!answer) {
       // A server without this route shows at least the trace's info.
-      if (failure->http_status == 404) return self->read_back_info(post, index);
-      return self->read_back_failed(post, *failure);
+      if (answer.error().http_status == 404) return self->read_back_info(post, index);
+      return self->read_back_failed(post, answer.error());
     }
     const Item& item = self->items_[index];
-    const auto& stored = std::get<std::optional<StoredTrace>>(answer);
+    const auto& stored = *answer;
     const bool shown = stored && shows_all(*stored, item.delivery.trace.otlp);
     const bool ought = stored || (item.info_stored && promises_spans(item.delivery.trace.info));
     if (!shown && ought) return self->post_refuted(post, index);

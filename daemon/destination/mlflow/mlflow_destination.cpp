@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
-#include <variant>
 
 #include "daemon/destination/link_target.hpp"
 
@@ -43,19 +42,18 @@ std::optional<Failure> MlflowDestination::refusal(const LinkHash& link,
   probe_.check_after_pause();
   if (!probe_.capabilities()) return probe_.failure();
   const auto resolved = find_target(registrar_, lookup_, link, experiment);
-  const auto* failure = std::get_if<Failure>(&resolved);
-  if (failure == nullptr) return std::nullopt;
-  const bool needs_operator = failure->failure_class == FailureClass::configuration;
-  if (failure->scope == FailureScope::server && needs_operator) probe_.refused(*failure);
-  return *failure;
+  if (resolved) return std::nullopt;
+  const Failure& failure = resolved.error();
+  const bool needs_operator = failure.failure_class == FailureClass::configuration;
+  if (failure.scope == FailureScope::server && needs_operator) probe_.refused(failure);
+  return failure;
 }
 
 void MlflowDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   const LinkHash link = batch.front().link;
   const std::string experiment = batch.front().experiment;
-  const auto resolved = find_target(registrar_, lookup_, link, experiment);
-  const auto* to = std::get_if<LinkTarget>(&resolved);
-  if (to == nullptr || !probe_.capabilities()) std::abort();  // refusal() was not asked
+  const auto to = find_target(registrar_, lookup_, link, experiment);
+  if (!to || !probe_.capabilities()) std::abort();  // refusal() was not asked
   MlflowDelivery::Context context{
       .client = client_,
       .request_slots = request_slots_,

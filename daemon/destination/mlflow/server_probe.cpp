@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 namespace tracelink {
 
@@ -66,8 +65,8 @@ std::optional<SteadyTime> ServerProbe::next_due() const {
 
 void ServerProbe::received(const Answer<ServerVersion>& answer) {
   asking_ = false;
-  if (const auto* failure = std::get_if<Failure>(&answer)) return failed(*failure);
-  const auto& version = std::get<ServerVersion>(answer);
+  if (!answer) return failed(answer.error());
+  const auto& version = *answer;
   const bool is_same = std::exchange(version_, version.text) == version.text;
   if (const auto unsupported = unsupported_server(version)) return failed(*unsupported);
   capabilities_ = capabilities_of(version);

@@ -106,7 +106,7 @@ void ServerKnowledge::learn_experiment(std::string_view answer) {
   if (changed) on_change_();
 }
 
-// By mutex_. True if something is new. A name that was given to another experiment is that one's.
+// True if something is new. A name that was given to another experiment is that one's.
 bool ServerKnowledge::learn(std::string_view experiment) {
   const Json json = parse_shallow(experiment);
   const std::string id = text_at(json, "experiment_id");

@@ -27,8 +27,8 @@ void get_existing(TrackingClient& client, const std::string& name,
                   AnswerHandler<Experiment> handler) {
   client.get_experiment_by_name(name, [name, handler = std::move(handler)](
                                           Answer<std::optional<Experiment>> answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
-    auto& experiment = std::get<std::optional<Experiment>>(answer);
+    if (!answer) return handler(answer.error());
+    auto& experiment = *answer;
     if (experiment) return handler(usable(*std::move(experiment)));
     handler(experiment_failure(FailureClass::unknown,
                                "experiment " + name + " neither exists nor can be created", ""));
@@ -38,8 +38,8 @@ void get_existing(TrackingClient& client, const std::string& name,
 void create(TrackingClient& client, const std::string& name, AnswerHandler<Experiment> handler) {
   client.create_experiment(name, [&client, name, handler = std::move(handler)](
                                      Answer<std::optional<std::string>> answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
-    const auto& id = std::get<std::optional<std::string>>(answer);
+    if (!answer) return handler(answer.error());
+    const auto& id = *answer;
     if (id) return handler(Experiment{*id, name, false});
     get_existing(client, name, handler);
   });
@@ -51,15 +51,15 @@ void resolve_experiment(TrackingClient& client, const ExperimentRef& ref,
                         AnswerHandler<Experiment> handler) {
   if (!ref.id.empty()) {
     client.get_experiment(ref.id, [handler = std::move(handler)](Answer<Experiment> answer) {
-      if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
-      handler(usable(std::get<Experiment>(std::move(answer))));
+      if (!answer) return handler(answer.error());
+      handler(usable(*std::move(answer)));
     });
     return;
   }
   client.get_experiment_by_name(ref.name, [&client, name = ref.name, handler = std::move(handler)](
                                               Answer<std::optional<Experiment>> answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) return handler(*failure);
-    auto& experiment = std::get<std::optional<Experiment>>(answer);
+    if (!answer) return handler(answer.error());
+    auto& experiment = *answer;
     if (experiment) return handler(usable(*std::move(experiment)));
     create(client, name, handler);
   });

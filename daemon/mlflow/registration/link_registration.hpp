@@ -66,8 +66,7 @@ class LinkRegistration {
 
   bool has_fixed_id() const { return !status_.definition.id.empty(); }
   void warn_of_another_name();
-  std::vector<std::string> names_to_search() const;
-  CreateModel new_model() const;
+  CreateModel model_to_create() const;
   Result<void> remember_instance();
   void remember_result(const ResolvedModel& resolved);
 
@@ -77,7 +76,12 @@ class LinkRegistration {
   void changed();
   // Runs `next` with the value, or fails.
   template <class T>
-  AnswerHandler<T> then(std::function<void(T)> next);
+  AnswerHandler<T> then(std::function<void(T)> next) {
+    return [this, next = std::move(next)](Answer<T> answer) {
+      if (!answer) return fail(answer.error());
+      next(*std::move(answer));
+    };
+  }
 
   Environment& environment_;
   StoredRegistration stored_;

@@ -27,21 +27,19 @@ class Completion : public std::enable_shared_from_this<Completion> {
   void start(const LoggedModel& model) {
     difference_ = compare(model, link_);
     if (difference_.missing_params.empty()) return set_tags();
-    client_.log_model_params(model_id_, difference_.missing_params,
-                             [self = shared_from_this()](const Answer<std::monostate>& answer) {
-                               self->params_answered(answer);
-                             });
+    client_.log_model_params(
+        model_id_, difference_.missing_params,
+        [self = shared_from_this()](const Answer<void>& answer) { self->params_answered(answer); });
   }
 
  private:
   // Params are insert-only: a refusal may mean that another client was faster. Then the model is
   // read once more.
-  void params_answered(const Answer<std::monostate>& answer) {
-    const auto* failure = std::get_if<Failure>(&answer);
-    if (failure == nullptr) return set_tags();
-    if (!failure->is_permanent()) return handler_(*failure);
+  void params_answered(const Answer<void>& answer) {
+    if (answer) return set_tags();
+    if (!answer.error().is_permanent()) return handler_(answer.error());
     if (read_again_) {
-      difference_.warnings.push_back(refused("params", *failure));
+      difference_.warnings.push_back(refused("params", answer.error()));
       return set_tags();
     }
     read_again_ = true;
@@ -52,8 +50,8 @@ class Completion : public std::enable_shared_from_this<Completion> {
   }
 
   void model_read_again(const Answer<std::optional<LoggedModel>>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) return handler_(*failure);
-    const auto& model = std::get<std::optional<LoggedModel>>(answer);
+    if (!answer) return handler_(answer.error());
+    const auto& model = *answer;
     if (model) return start(*model);
     Failure gone;
     gone.message = "model " + model_id_ + " was deleted meanwhile";
@@ -62,16 +60,14 @@ class Completion : public std::enable_shared_from_this<Completion> {
 
   void set_tags() {
     if (difference_.tags_to_set.empty()) return handler_(std::move(difference_.warnings));
-    client_.set_model_tags(model_id_, difference_.tags_to_set,
-                           [self = shared_from_this()](const Answer<std::monostate>& answer) {
-                             self->tags_answered(answer);
-                           });
+    client_.set_model_tags(
+        model_id_, difference_.tags_to_set,
+        [self = shared_from_this()](const Answer<void>& answer) { self->tags_answered(answer); });
   }
 
-  void tags_answered(const Answer<std::monostate>& answer) {
-    const auto* failure = std::get_if<Failure>(&answer);
-    if (failure != nullptr && !failure->is_permanent()) return handler_(*failure);
-    if (failure != nullptr) difference_.warnings.push_back(refused("tags", *failure));
+  void tags_answered(const Answer<void>& answer) {
+    if (!answer && !answer.error().is_permanent()) return handler_(answer.error());
+    if (!answer) difference_.warnings.push_back(refused("tags", answer.error()));
     handler_(std::move(difference_.warnings));
   }
 
@@ -101,18 +97,16 @@ class Deletion : public std::enable_shared_from_this<Deletion> {
 
  private:
   void looked(const Answer<bool>& answer) {
-    if (const auto* failure = std::get_if<Failure>(&answer)) return refused_or_over(*failure);
-    if (std::get<bool>(answer)) return left("it has traces");
-    client_.delete_model(model_ids_.back(),
-                         [self = shared_from_this()](const Answer<std::monostate>& deleted) {
-                           self->deleted(deleted);
-                         });
+    if (!answer) return refused_or_over(answer.error());
+    if (*answer) return left("it has traces");
+    client_.delete_model(
+        model_ids_.back(),
+        [self = shared_from_this()](const Answer<void>& deleted) { self->deleted(deleted); });
   }
 
-  void deleted(const Answer<std::monostate>& answer) {
-    const auto* failure = std::get_if<Failure>(&answer);
-    const bool gone_already = failure != nullptr && failure->http_status == 404;
-    if (failure != nullptr && !gone_already) return refused_or_over(*failure);
+  void deleted(const Answer<void>& answer) {
+    const bool gone_already = !answer && answer.error().http_status == 404;
+    if (!answer && !gone_already) return refused_or_over(answer.error());
     model_ids_.pop_back();
     next();
   }
@@ -144,9 +138,8 @@ void search_next(TrackingClient& client, const std::string& experiment_id,
   client.search_models(experiment_id, std::move(name),
                        [&client, experiment_id, names = std::move(names), found = std::move(found),
                         handler = std::move(handler)](Answer<std::vector<LoggedModel>> answer) {
-                         if (const auto* failure = std::get_if<Failure>(&answer))
-                           return handler(*failure);
-                         auto all = std::get<std::vector<LoggedModel>>(std::move(answer));
+                         if (!answer) return handler(answer.error());
+                         auto all = *std::move(answer);
                          all.insert(all.end(), found.begin(), found.end());
                          search_next(client, experiment_id, names, std::move(all), handler);
                        });

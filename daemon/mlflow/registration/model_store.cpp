@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/text/hex.hpp"
 
 namespace tracelink {
 namespace {
@@ -12,25 +13,13 @@ constexpr int kFormat = 1;
 
 using Names = std::vector<std::string>;
 
-std::optional<int> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return std::nullopt;
-}
-
-// "<32 hex digits>.json"
+// "<32 lower-case hex digits>.json"
 std::optional<LinkHash> link_of(std::string_view file_name) {
   if (!file_name.ends_with(kSuffix)) return std::nullopt;
   file_name.remove_suffix(kSuffix.size());
-  LinkHash link;
-  if (file_name.size() != 2 * link.bytes.size()) return std::nullopt;
-  for (std::size_t i = 0; i < link.bytes.size(); ++i) {
-    const auto high = hex_digit(file_name[2 * i]);
-    const auto low = hex_digit(file_name[2 * i + 1]);
-    if (!high || !low) return std::nullopt;
-    link.bytes[i] = static_cast<std::uint8_t>(*high << 4 | *low);
-  }
-  return link;
+  const auto bytes = parse_hex(file_name);
+  const auto link = bytes ? LinkHash::from_bytes(*bytes) : std::nullopt;
+  return link && link->hex() == file_name ? link : std::nullopt;
 }
 
 }  // namespace

@@ -48,8 +48,9 @@ struct RegistrationStatus {
 // again from the beginning, so that a crash or a lost answer at any step ends with one READY model.
 // Transient failures are retried with capped jittered back-off for ever, permanent ones each
 // minute. A model that is ready changes only if it is gone from the server, or if an
-// older twin turns up before any trace has it. Links that traces
-// named are forgotten when nobody asked for them for `forget_named`.
+// older twin turns up before any trace has it. Links that traces named are forgotten when nobody
+// asked for them for `forget_named`.
+//
 // Threads: one (the HttpClient's owner). Lifetime: like TrackingClient's.
 class Registrar {
  public:

@@ -10,12 +10,12 @@
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/mlflow/rest/stored_trace.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 #include "daemon/text/hex.hpp"
 
 namespace tracelink {
 namespace {
 
-constexpr char kTokenUsage[] = "mlflow.trace.tokenUsage";
 constexpr std::string_view kTracePrefix = "tr-";
 
 Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
@@ -142,7 +142,7 @@ std::string experiment_of_client_info(std::string_view json) {
 }
 
 std::string model_of_client_info(std::string_view json) {
-  return text_at(member(parse_shallow(json), "trace_metadata"), "mlflow.modelId");
+  return text_at(member(parse_shallow(json), "trace_metadata"), kModelIdKey);
 }
 
 void tell_as_client(std::string_view json, TraceInfo& info) {
@@ -152,7 +152,7 @@ void tell_as_client(std::string_view json, TraceInfo& info) {
   tell_times(told, info);
   info.metadata = texts_of(member(told, "trace_metadata"));
   info.tags = texts_of(member(told, "tags"));
-  if (const auto usage = info.metadata.extract(kTokenUsage); usage && !info.token_usage) {
+  if (const auto usage = info.metadata.extract(kTokenUsageKey); usage && !info.token_usage) {
     info.token_usage = usage_of(parse_shallow(usage.mapped()));
   }
   info.request_preview = optional_text(told, "request_preview");

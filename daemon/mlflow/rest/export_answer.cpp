@@ -76,10 +76,10 @@ std::string said(const HttpResponse& response) {
 
 }  // namespace
 
-Answer<std::monostate> read_export_answer(const Result<HttpResponse>& answer) {
+Answer<void> read_export_answer(const Result<HttpResponse>& answer) {
   const bool accepted = answer && answer->status >= 200 && answer->status < 300;
   if (!accepted) return classify(Operation::otlp, answer);
-  if (answer->status == 200 && is_mlflows(*answer)) return std::monostate{};
+  if (answer->status == 200 && is_mlflows(*answer)) return {};
   return not_mlflow(*answer,
                     "POST /v1/traces is answered with " + std::to_string(answer->status) + ", " +
                         said(*answer) + ", which is not MLflow's",

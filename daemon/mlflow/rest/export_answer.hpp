@@ -1,7 +1,5 @@
 #pragma once
 
-#include <variant>
-
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/rest/answer.hpp"
 
@@ -11,6 +9,6 @@ namespace tracelink {
 // ExportTraceServiceResponse (3.6: the same as JSON); any other success is another program's, and a
 // configuration failure of the server. An OpenTelemetry Collector answers the same bytes, so
 // that a success says no more than that MLflow may have answered.
-Answer<std::monostate> read_export_answer(const Result<HttpResponse>& answer);
+Answer<void> read_export_answer(const Result<HttpResponse>& answer);
 
 }  // namespace tracelink

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -12,6 +13,22 @@ namespace tracelink {
 
 // The classes of answers: docs/design.md#classes-of-answers.
 enum class FailureClass { transient, configuration, poison, unknown };
+inline constexpr std::array kFailureClasses{FailureClass::transient, FailureClass::configuration,
+                                            FailureClass::poison, FailureClass::unknown};
+constexpr const char* to_string(FailureClass failure_class) {
+  switch (failure_class) {
+    case FailureClass::transient:
+      return "transient";
+    case FailureClass::configuration:
+      return "configuration";
+    case FailureClass::poison:
+      return "poison";
+    case FailureClass::unknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
 // What a configuration failure holds.
 enum class FailureScope { server, experiment, link };
 
@@ -24,7 +41,7 @@ struct Failure {
   std::string remedy;      // for people; empty when waiting is all there is to do
   std::optional<std::chrono::milliseconds> retry_after;
 
-  // Repeating alone does not help.
+  // Repeating it unchanged does not help.
   bool is_permanent() const {
     return failure_class == FailureClass::configuration || failure_class == FailureClass::poison;
   }

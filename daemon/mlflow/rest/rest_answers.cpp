@@ -25,10 +25,10 @@ Answer<Json> read_json(Operation operation, const Result<HttpResponse>& answer) 
   return json;
 }
 
-Answer<std::monostate> read_nothing(Operation operation, const Result<HttpResponse>& answer) {
+Answer<void> read_nothing(Operation operation, const Result<HttpResponse>& answer) {
   const auto json = read_json(operation, answer);
-  if (const auto* failure = std::get_if<Failure>(&json)) return *failure;
-  return std::monostate{};
+  if (!json) return json.error();
+  return {};
 }
 
 }  // namespace tracelink

@@ -25,22 +25,22 @@ Failure not_json(const HttpResponse& response);
 Answer<Json> read_json(Operation operation, const Result<HttpResponse>& answer);
 
 // Success of a request whose answer holds nothing of interest.
-Answer<std::monostate> read_nothing(Operation operation, const Result<HttpResponse>& answer);
+Answer<void> read_nothing(Operation operation, const Result<HttpResponse>& answer);
 
 // What `read` finds in the JSON of a success; if it finds nothing, it is not MLflow that answers.
 template <class T>
 Answer<T> read_answer(Operation operation, const Result<HttpResponse>& answer,
                       const std::function<std::optional<T>(const Json&)>& read) {
   const Answer<Json> json = read_json(operation, answer);
-  if (const auto* failure = std::get_if<Failure>(&json)) return *failure;
-  if (std::optional<T> value = read(std::get<Json>(json))) return *std::move(value);
+  if (!json) return json.error();
+  if (std::optional<T> value = read(*json)) return *std::move(value);
   return not_mlflow(*answer, "the server's answer lacks what was asked for");
 }
 
 template <class T>
 Answer<std::optional<T>> optional_of(Answer<T> answer) {
-  if (auto* failure = std::get_if<Failure>(&answer)) return std::move(*failure);
-  return std::optional<T>(std::get<T>(std::move(answer)));
+  if (!answer) return std::move(answer.error());
+  return std::optional<T>(*std::move(answer));
 }
 
 }  // namespace tracelink

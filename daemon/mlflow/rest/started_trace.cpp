@@ -4,6 +4,8 @@
 
 #include <simdjson.h>
 
+#include "daemon/mlflow/trace/trace_metadata.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -26,7 +28,7 @@ StartedTrace read_info(ondemand::object& info) {
   ondemand::object values;
   started.name = text_at(info, "trace_id");
   if (find_object(info, "trace_metadata", values)) {
-    started.model_id = text_at(values, "mlflow.modelId");
+    started.model_id = text_at(values, kModelIdKey);
   }
   if (find_object(info, "tags", values)) {
     started.has_spans = !text_at(values, "mlflow.trace.spansLocation").empty();

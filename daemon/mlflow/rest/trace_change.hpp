@@ -26,7 +26,7 @@ struct TraceChange {
   };
   Kind kind = Kind::set_tag;
   TraceId trace_id;
-  std::string assessment_id;  // of the three
+  std::string assessment_id;  // of the three kinds about assessments
   std::string body;           // of the request, a JSON object
 };
 
@@ -40,8 +40,8 @@ struct ChangeRequest {
 
 // `path`: without a query. Of a trace whose name is not tr- and 32 hex digits it is none.
 bool is_trace_change(std::string_view method, std::string_view path);
-// Precondition: is_trace_change(). A deletion may be of several traces; of one that names none,
-// but traces of a time, there is nothing. An assessment that lacks an id gets one that follows from
+// Precondition: is_trace_change(). A deletion may name several traces; one by time range gives
+// none. An assessment that lacks an id gets one that follows from
 // the trace and the assessment, so that a request that is sent again makes no second one. Error:
 // `invalid`, what of it cannot be kept.
 Result<std::vector<TraceChange>> read_trace_changes(std::string_view method, std::string_view path,

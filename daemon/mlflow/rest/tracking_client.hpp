@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "daemon/http/http_client.hpp"
@@ -92,13 +91,13 @@ class TrackingClient {
   void query_models(ModelQuery query, AnswerHandler<std::vector<LoggedModel>> handler);
   void finalize_model(const std::string& model_id, AnswerHandler<LoggedModel> handler);  // to READY
   void set_model_tags(const std::string& model_id, const std::map<std::string, std::string>& tags,
-                      AnswerHandler<std::monostate> handler);
+                      AnswerHandler<void> handler);
   void log_model_params(const std::string& model_id,
                         const std::map<std::string, std::string>& params,
-                        AnswerHandler<std::monostate> handler);
+                        AnswerHandler<void> handler);
   void delete_model_tag(const std::string& model_id, const std::string& key,
-                        AnswerHandler<std::monostate> handler);
-  void delete_model(const std::string& model_id, AnswerHandler<std::monostate> handler);
+                        AnswerHandler<void> handler);
+  void delete_model(const std::string& model_id, AnswerHandler<void> handler);
   void search_traces(const TraceQuery& query, AnswerHandler<TracePage> handler);
   // Why it failed, of a trace by its name ("tr-…"), from its spans; nothing: they do not say.
   void read_trace_error(const std::string& trace,
@@ -110,7 +109,7 @@ class TrackingClient {
   void create_run(const std::string& experiment_id, const std::string& name,
                   const std::map<std::string, std::string>& tags, std::int64_t now_ms,
                   AnswerHandler<std::string> handler);
-  void log_metrics(const ModelMetrics& metrics, AnswerHandler<std::monostate> handler);
+  void log_metrics(const ModelMetrics& metrics, AnswerHandler<void> handler);
   // Whether any trace of the experiment is linked to the model.
   void has_traces(const std::string& experiment_id, const std::string& model_id,
                   AnswerHandler<bool> handler);
@@ -125,22 +124,20 @@ class TrackingClient {
   // V2 EndTrace: additive and repeatable on every version (docs/mlflow-servers.md#endtrace). Sets
   // `metadata`, the tags, state, and the duration; not the metadata of `info`.
   void end_trace(const TraceInfo& info, std::map<std::string, std::string> metadata,
-                 AnswerHandler<std::monostate> handler);
+                 AnswerHandler<void> handler);
   // Nothing: no such trace.
   void get_trace(TraceId trace_id, AnswerHandler<std::optional<KnownTrace>> handler);
   // With its spans; nothing: no such trace, or not all of it is stored yet.
   void read_trace(TraceId trace_id, AnswerHandler<std::optional<StoredTrace>> handler);
   // As `x-mlflow-run-id` on /v1/traces does, and with an answer.
-  void link_to_run(TraceId trace_id, const std::string& run_id,
-                   AnswerHandler<std::monostate> handler);
+  void link_to_run(TraceId trace_id, const std::string& run_id, AnswerHandler<void> handler);
   // A tag that is to go and is not there is a success. Failures of a trace that the server does not
   // know look as any other (docs/mlflow-servers.md#changes-of-a-trace).
-  void change_trace(const TraceChange& change, AnswerHandler<std::monostate> handler);
+  void change_trace(const TraceChange& change, AnswerHandler<void> handler);
   void has_assessment(TraceId trace_id, const std::string& assessment_id,
                       AnswerHandler<bool> handler);
   // POST /v1/traces: below the static prefix or, as older servers have it, at the root.
-  void post_spans(std::string experiment_id, std::string otlp,
-                  AnswerHandler<std::monostate> handler);
+  void post_spans(std::string experiment_id, std::string otlp, AnswerHandler<void> handler);
 
   // How often a connection was made: behind each there may be another server.
   std::uint64_t connections() const { return connections_; }
@@ -157,7 +154,7 @@ class TrackingClient {
   void search_page(const std::shared_ptr<ModelSearch>& search);
   void send_spans(HttpRequest spans, Read read);
   void change_model(std::string method, const std::string& path, std::string body,
-                    AnswerHandler<std::monostate> handler);
+                    AnswerHandler<void> handler);
 
   TrackingOptions options_;
   HttpClient& http_;

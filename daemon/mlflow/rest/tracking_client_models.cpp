@@ -55,10 +55,9 @@ void TrackingClient::create_model(CreateModel asked, AnswerHandler<LoggedModel> 
       request("POST", kModels, std::move(body)),
       [asked = std::move(asked), handler = std::move(handler)](const Result<HttpResponse>& answer) {
         auto model = read_one_model(answer);
-        const auto* created = std::get_if<LoggedModel>(&model);
-        if (created != nullptr && !is_as_asked(*created, asked)) {
+        if (model && !is_as_asked(*model, asked)) {
           return handler(unexpected_answer(
-              *answer, "the server created model " + created->model_id + " unlike it was asked"));
+              *answer, "the server created model " + model->model_id + " unlike it was asked"));
         }
         handler(std::move(model));
       });
@@ -96,8 +95,8 @@ void TrackingClient::search_page(const std::shared_ptr<ModelSearch>& search) {
   send(request("POST", std::string(kModels) + "/search", std::move(body)),
        [this, search](const Result<HttpResponse>& answer) {
          const Answer<Json> page = read_json(Operation::logged_model, answer);
-         if (const auto* failure = std::get_if<Failure>(&page)) return search->handler(*failure);
-         const Json& json = std::get<Json>(page);
+         if (!page) return search->handler(page.error());
+         const Json& json = *page;
          for (const Json& item : member(json, "models")) {
            auto model = read_model(item);
            // Some databases compare names without regard to case.
@@ -120,8 +119,7 @@ void TrackingClient::finalize_model(const std::string& model_id,
   send(request("PATCH", model_path(model_id), to_text(body)),
        [handler = std::move(handler)](const Result<HttpResponse>& answer) {
          auto model = read_one_model(answer);
-         const auto* changed = std::get_if<LoggedModel>(&model);
-         if (changed != nullptr && changed->status != "READY") {
+         if (model && model->status != "READY") {
            return handler(unexpected_answer(*answer, "the model did not become READY"));
          }
          handler(std::move(model));
@@ -130,31 +128,30 @@ void TrackingClient::finalize_model(const std::string& model_id,
 
 void TrackingClient::set_model_tags(const std::string& model_id,
                                     const std::map<std::string, std::string>& tags,
-                                    AnswerHandler<std::monostate> handler) {
+                                    AnswerHandler<void> handler) {
   const Json body = {{"model_id", model_id}, {"tags", key_values(tags)}};
   change_model("PATCH", model_path(model_id) + "/tags", to_text(body), std::move(handler));
 }
 
 void TrackingClient::log_model_params(const std::string& model_id,
                                       const std::map<std::string, std::string>& params,
-                                      AnswerHandler<std::monostate> handler) {
+                                      AnswerHandler<void> handler) {
   const Json body = {{"model_id", model_id}, {"params", key_values(params)}};
   change_model("POST", model_path(model_id) + "/params", to_text(body), std::move(handler));
 }
 
 void TrackingClient::delete_model_tag(const std::string& model_id, const std::string& key,
-                                      AnswerHandler<std::monostate> handler) {
+                                      AnswerHandler<void> handler) {
   change_model("DELETE", model_path(model_id) + "/tags/" + percent_encode(key), "",
                std::move(handler));
 }
 
-void TrackingClient::delete_model(const std::string& model_id,
-                                  AnswerHandler<std::monostate> handler) {
+void TrackingClient::delete_model(const std::string& model_id, AnswerHandler<void> handler) {
   change_model("DELETE", model_path(model_id), "", std::move(handler));
 }
 
 void TrackingClient::change_model(std::string method, const std::string& path, std::string body,
-                                  AnswerHandler<std::monostate> handler) {
+                                  AnswerHandler<void> handler) {
   send(request(std::move(method), path, std::move(body)),
        [handler = std::move(handler)](const Result<HttpResponse>& answer) {
          handler(read_nothing(Operation::logged_model, answer));

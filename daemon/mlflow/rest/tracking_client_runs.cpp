@@ -47,21 +47,20 @@ void TrackingClient::create_run(const std::string& experiment_id, const std::str
   send(request("POST", std::string(kRuns) + "create", to_text(body)),
        [this, now_ms, handler = std::move(handler)](const Result<HttpResponse>& answer) {
          auto created = read_answer<std::string>(Operation::logged_model, answer, read_created_run);
-         if (const auto* failure = std::get_if<Failure>(&created)) return handler(*failure);
-         const std::string id = std::get<std::string>(created);
+         if (!created) return handler(created.error());
+         const std::string id = *created;
          const Json end = {{"run_id", id}, {"status", "FINISHED"}, {"end_time", now_ms}};
          change_model("POST", std::string(kRuns) + "update", to_text(end),
-                      [id, handler](const Answer<std::monostate>& ended) {
-                        if (const auto* failure = std::get_if<Failure>(&ended)) {
-                          return handler(*failure);
+                      [id, handler](const Answer<void>& ended) {
+                        if (!ended) {
+                          return handler(ended.error());
                         }
                         handler(id);
                       });
        });
 }
 
-void TrackingClient::log_metrics(const ModelMetrics& metrics,
-                                 AnswerHandler<std::monostate> handler) {
+void TrackingClient::log_metrics(const ModelMetrics& metrics, AnswerHandler<void> handler) {
   Json list = Json::array();
   for (const auto& [key, value] : metrics.values) {
     list.push_back({{"key", key},

@@ -7,14 +7,13 @@
 #include "daemon/mlflow/rest/started_trace.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 #include "daemon/mlflow/rest/uri.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 #include "daemon/text/percent.hpp"
 
 // TrackingClient's calls about traces and spans.
 namespace tracelink {
 namespace {
 
-constexpr char kModelId[] = "mlflow.modelId";
-constexpr char kTokenUsage[] = "mlflow.trace.tokenUsage";
 constexpr char kSpansLocation[] = "mlflow.trace.spansLocation";  // a tag that comes with the spans
 constexpr char kSpansPath[] = "/v1/traces";
 constexpr std::size_t kEchoCharacters = 250;  // answers show no more of a value
@@ -31,7 +30,7 @@ std::string_view first_characters(std::string_view text, std::size_t count) {
 }
 
 std::optional<std::string> link_in(const Metadata& metadata) {
-  const auto link = metadata.find(kModelId);
+  const auto link = metadata.find(kModelIdKey);
   return link == metadata.end() ? std::nullopt : std::optional(link->second);
 }
 
@@ -69,8 +68,8 @@ void TrackingClient::start_trace(const TraceInfo& info, const std::string& exper
   if (experiment_id.empty()) std::abort();
   Metadata metadata = info.metadata;
   metadata.insert(extra_metadata.begin(), extra_metadata.end());
-  if (!model_id.empty()) metadata[kModelId] = std::move(model_id);
-  if (with_token_usage && info.token_usage) metadata[kTokenUsage] = info.token_usage->to_json();
+  if (!model_id.empty()) metadata[kModelIdKey] = std::move(model_id);
+  if (with_token_usage && info.token_usage) metadata[kTokenUsageKey] = info.token_usage->to_json();
   std::string body = start_trace_body(info, experiment_id, metadata);
   send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
        [link = link_in(metadata), name = trace_name(info.trace_id),
@@ -85,18 +84,18 @@ void TrackingClient::start_trace(const TraceInfo& info, const std::string& exper
 }
 
 void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
-                               AnswerHandler<std::monostate> handler) {
+                               AnswerHandler<void> handler) {
   std::string body = end_trace_body(info, metadata);
   send(request("PATCH", "/api/2.0/mlflow/traces/" + trace_name(info.trace_id), std::move(body)),
        [asked = link_in(metadata), name = trace_name(info.trace_id),
         handler = std::move(handler)](const Result<HttpResponse>& answer) {
          const auto json = read_json(Operation::end_trace, answer);
-         if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
-         const Json& stored = member(std::get<Json>(json), "trace_info");
+         if (!json) return handler(json.error());
+         const Json& stored = member(*json, "trace_info");
          if (text_at(stored, "request_id") != name) return handler(about_another_trace(*answer));
-         const std::string link = read_key_values(member(stored, "request_metadata"))[kModelId];
+         const std::string link = read_key_values(member(stored, "request_metadata"))[kModelIdKey];
          if (auto failure = check_link(*answer, asked, link)) return handler(*failure);
-         handler(std::monostate{});
+         handler({});
        });
 }
 
@@ -134,7 +133,7 @@ void TrackingClient::read_trace_error(const std::string& trace,
 }
 
 void TrackingClient::link_to_run(TraceId trace_id, const std::string& run_id,
-                                 AnswerHandler<std::monostate> handler) {
+                                 AnswerHandler<void> handler) {
   const Json body = {{"trace_ids", Json::array({trace_name(trace_id)})}, {"run_id", run_id}};
   send(request("POST", "/api/2.0/mlflow/traces/link-to-run", to_text(body)),
        [handler = std::move(handler)](const Result<HttpResponse>& answer) {
@@ -142,13 +141,12 @@ void TrackingClient::link_to_run(TraceId trace_id, const std::string& run_id,
        });
 }
 
-void TrackingClient::change_trace(const TraceChange& change,
-                                  AnswerHandler<std::monostate> handler) {
+void TrackingClient::change_trace(const TraceChange& change, AnswerHandler<void> handler) {
   const bool is_deletion = change.kind == TraceChange::Kind::delete_tag;
   const ChangeRequest asked = request_of(change);
   send(request(asked.method, asked.path, asked.body),
        [is_deletion, handler = std::move(handler)](const Result<HttpResponse>& answer) {
-         if (is_deletion && is_unknown_resource(answer)) return handler(std::monostate{});
+         if (is_deletion && is_unknown_resource(answer)) return handler({});
          handler(read_nothing(Operation::end_trace, answer));
        });
 }
@@ -160,13 +158,13 @@ void TrackingClient::has_assessment(TraceId trace_id, const std::string& assessm
        [handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (is_unknown_resource(answer)) return handler(false);
          const auto json = read_json(Operation::get_trace, answer);
-         if (const auto* failure = std::get_if<Failure>(&json)) return handler(*failure);
-         handler(member(std::get<Json>(json), "assessment").is_object());
+         if (!json) return handler(json.error());
+         handler(member(*json, "assessment").is_object());
        });
 }
 
 void TrackingClient::post_spans(std::string experiment_id, std::string otlp,
-                                AnswerHandler<std::monostate> handler) {
+                                AnswerHandler<void> handler) {
   if (experiment_id.empty()) std::abort();
   HttpRequest spans = request("POST", kSpansPath);
   spans.headers.emplace_back("Content-Type", "application/x-protobuf");

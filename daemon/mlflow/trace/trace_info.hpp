@@ -67,8 +67,9 @@ struct PreparedTrace {
 // `slices`: TracesData messages of one trace, valid as after split_request(). A span id that occurs
 // twice counts once (last wins). Spans of MLflow SDKs get typed attributes, every span loses
 // mlflow.traceRequestId, other spans keep their bytes unless something is repaired. NUL stays in
-// `otlp`: only some databases refuse it. Pure. Errors:
-// `corrupt` if a slice does not parse.
+// `otlp`: only some databases refuse it. Pure.
+//
+// Errors: `corrupt` if a slice does not parse.
 Result<PreparedTrace> prepare_trace(TraceId trace_id, const std::vector<std::string_view>& slices);
 
 // The root of `otlp` alone and without attributes, events and links: a server that takes a trace's

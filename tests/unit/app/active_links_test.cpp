@@ -4,6 +4,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include "daemon/codec/link_codec.hpp"
+#include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
 
 namespace tracelink {
@@ -38,10 +39,11 @@ class ActiveLinksTest : public testing::Test {
  protected:
   Result<void> try_open() {
     links.reset();
-    auto opened = ActiveLinks::open(fs, kFile, configured, [this](const LinkDefinition& link) {
+    const auto remember = [this](const LinkDefinition& link) {
       remembered.push_back(hash_of(link));
       return Result<LinkHash>(remembered.back());
-    });
+    };
+    auto opened = ActiveLinks::open(fs, kFile, configured, remember, held);
     if (!opened) return std::move(opened).error();
     links = *std::move(opened);
     return {};
@@ -66,6 +68,7 @@ class ActiveLinksTest : public testing::Test {
   LinkDefinition configured = named("agent-v1");
   FakeFileSystem fs;
   std::vector<LinkHash> remembered;
+  HeldFiles* held = nullptr;
   std::unique_ptr<ActiveLinks> links;
 };
 
@@ -211,6 +214,21 @@ TEST_F(ActiveLinksTest, ADamagedFileIsSetAsideAndSaid) {
 }
 
 // One change on a disk that fails or loses power at every operation in turn.
+TEST_F(ActiveLinksTest, ADamagedFileThatCouldNotBeReadAtFirstIsSaidToo) {
+  FakeClock clock;
+  HeldFiles files(clock);
+  held = &files;
+  fs.set_content(kFile, "damaged");
+  fs.fail_reads(kFile, 0, 1);
+  open();
+  EXPECT_TRUE(links->notices().empty());
+  clock.advance(std::chrono::seconds(10));
+  files.retry_due();
+  EXPECT_TRUE(files.list().empty());
+  ASSERT_EQ(links->notices().size(), 1u);
+  EXPECT_NE(links->notices().front().find("damaged"), std::string::npos);
+}
+
 class ActiveLinksFault : public ActiveLinksTest {
  protected:
   void change_at_every_operation(bool power_cut, Crash how) {

@@ -31,7 +31,7 @@ TEST_F(HistoryTest, RatesAreOfTheTimeThatPassed) {
   queue.delivered = 50;
   queue.queued_spans = 7;
   queue.oldest_accepted_at = clock.wall();
-  forward.counters.transient = 20;
+  forward.counters.failures[FailureClass::transient] = 20;
   forward.counters.delivered_traces = 4;
   forward.counters.lag.add(6s);
   forward.counters.lag.add(2s);

@@ -69,10 +69,11 @@ TEST(Metrics, BucketsOfAHistogramAddUp) {
 TEST(Metrics, TellTheProtocolTheStepTheModelAndTheServer) {
   MetricInputs all = inputs();
   all.intake.http_results.partial = 2;
-  all.forward.server.steps[static_cast<std::size_t>(DeliveryStep::spans)].transient = 3;
+  all.forward.server.steps[static_cast<std::size_t>(DeliveryStep::spans)]
+      .failures[FailureClass::transient] = 3;
   all.forward.models = {{"agent\n\"1\"", 4, 5}};
-  all.forward.server.registrations = {
-      .attempts = 6, .transient = 0, .configuration = 1, .poison = 0, .unknown = 0};
+  all.forward.server.registrations.attempts = 6;
+  all.forward.server.registrations.failures[FailureClass::configuration] = 1;
   all.models = {.ready = 2, .unresolved = 1, .failed = 0};
   const std::string text = metrics_text(all);
   for (const char* line :

@@ -520,8 +520,8 @@ TEST_F(ForwarderRefusalsTest, AttemptsAreCountedByTheirEnd) {
   const ForwardCounters counters = forwarder->status().counters;
   EXPECT_EQ(counters.batches, 2u);
   EXPECT_EQ(counters.delivered_traces, 1u);
-  EXPECT_EQ(counters.configuration, 1u);
-  EXPECT_EQ(counters.transient + counters.poison + counters.unknown, 0u);
+  EXPECT_EQ(counters.failures[FailureClass::configuration], 1u);
+  EXPECT_EQ(counters.failures.total(), 1u);
 }
 
 TEST_F(ForwarderRefusalsTest, DeliveriesAreCountedByModelAndByLag) {

@@ -92,7 +92,7 @@ TEST_F(RelinksTest, DecisionsLastOverAPowerCut) {
   open();
   EXPECT_EQ(resolved('a', 5), 'c');
   EXPECT_EQ(relinks->all().size(), 2u);
-  EXPECT_TRUE(relinks->notices().empty());
+  EXPECT_TRUE(relinks->take_notices().empty());
 }
 
 TEST_F(RelinksTest, ADamagedFileIsSetAsideAndSaid) {
@@ -105,7 +105,7 @@ TEST_F(RelinksTest, ADamagedFileIsSetAsideAndSaid) {
     open();
     const bool harmless =
         relinks->all() == std::vector<Relink>{{link_of('a'), link_of('b'), at(10), 101}};
-    EXPECT_EQ(relinks->notices().size(), harmless ? 0u : 1u) << "byte " << byte;
+    EXPECT_EQ(relinks->take_notices().size(), harmless ? 0u : 1u) << "byte " << byte;
     EXPECT_TRUE(harmless || relinks->all().empty()) << "byte " << byte;
   }
 }

@@ -24,8 +24,8 @@ TEST_F(RegistrarTest, AttemptsAreCountedWithTheirFailures) {
   replica.run_until_ready();
   const RegistrationCounters counters = replica.registrar().counters();
   EXPECT_EQ(counters.attempts, 2u);
-  EXPECT_EQ(counters.transient, 1u);
-  EXPECT_EQ(counters.configuration + counters.poison + counters.unknown, 0u);
+  EXPECT_EQ(counters.failures[FailureClass::transient], 1u);
+  EXPECT_EQ(counters.failures.total(), 1u);
 }
 
 TEST_F(RegistrarTest, TheNewModelHasAllOfTheDefinition) {

@@ -144,22 +144,22 @@ TEST_F(ClientModelsTest, FinalizeCountsOnlyIfTheModelIsReady) {
 
 TEST_F(ClientModelsTest, TagsAndParamsNameTheModelInTheBodyToo) {
   http.will_answer(200, "{}");
-  value_of<std::monostate>(kSetTags, "m-1", Values{{"team", "ml"}});
+  value_of<void>(kSetTags, "m-1", Values{{"team", "ml"}});
   EXPECT_EQ(sent(), std::string("PATCH ") + kModels + "/m-1/tags");
   EXPECT_EQ(sent_body(), R"({"model_id":"m-1","tags":[{"key":"team","value":"ml"}]})");
   http.will_answer(200, "{}");
-  value_of<std::monostate>(kLogParams, "m-1", Values{{"llm", "gpt"}});
+  value_of<void>(kLogParams, "m-1", Values{{"llm", "gpt"}});
   EXPECT_EQ(sent(), std::string("POST ") + kModels + "/m-1/params");
   EXPECT_EQ(sent_body(), R"({"model_id":"m-1","params":[{"key":"llm","value":"gpt"}]})");
 }
 
 TEST_F(ClientModelsTest, DeleteHasNoBody) {
   http.will_answer(200, "{}");
-  value_of<std::monostate>(kDelete, "m-1");
+  value_of<void>(kDelete, "m-1");
   EXPECT_EQ(sent(), std::string("DELETE ") + kModels + "/m-1");
   EXPECT_EQ(sent_body(), "");
   http.will_answer(200, "<html>sign in</html>");
-  EXPECT_EQ(failure_of<std::monostate>(kDelete, "m-1").remedy, remedy::kRoute);
+  EXPECT_EQ(failure_of<void>(kDelete, "m-1").remedy, remedy::kRoute);
 }
 
 TEST_F(ClientModelsTest, AQueryIsPassedThrough) {
@@ -188,8 +188,7 @@ TEST_F(ClientModelsTest, AnOrderMayDoWithoutItsDirection) {
 
 TEST_F(ClientModelsTest, ATagIsRemovedByItsKey) {
   http.will_answer(200, "{}");
-  value_of<std::monostate>(&TrackingClient::delete_model_tag, std::string("m-1"),
-                           std::string("a b/c"));
+  value_of<void>(&TrackingClient::delete_model_tag, std::string("m-1"), std::string("a b/c"));
   EXPECT_EQ(sent(), std::string("DELETE ") + kModels + "/m-1/tags/a%20b%2Fc");
 }
 
@@ -257,8 +256,7 @@ TEST_F(ClientModelsTest, ARunIsFoundByItsTagOrCreatedAndFinished) {
 
 TEST_F(ClientModelsTest, MetricsNameTheirModel) {
   http.will_answer(200, "{}");
-  value_of<std::monostate>(&TrackingClient::log_metrics,
-                           ModelMetrics{"r1", "m-1", {{"accuracy", 0.5}}, 7});
+  value_of<void>(&TrackingClient::log_metrics, ModelMetrics{"r1", "m-1", {{"accuracy", 0.5}}, 7});
   const auto body = Json::parse(sent_body());
   EXPECT_EQ(body["run_id"], "r1");
   EXPECT_EQ(

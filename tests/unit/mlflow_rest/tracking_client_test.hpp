@@ -3,7 +3,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include <gtest/gtest.h>
 
@@ -47,16 +46,16 @@ struct TrackingClientTest : testing::Test {
   template <class T, class Method, class... Arguments>
   T value_of(Method method, Arguments... arguments) {
     const auto answer = answer_of<T>(method, std::move(arguments)...);
-    if (const auto* failure = std::get_if<Failure>(&answer)) {
-      ADD_FAILURE() << failure->message;
-      return {};
+    if (!answer) {
+      ADD_FAILURE() << answer.error().message;
+      return T();
     }
-    return std::get<T>(answer);
+    if constexpr (!std::is_void_v<T>) return *answer;
   }
   template <class T, class Method, class... Arguments>
   Failure failure_of(Method method, Arguments... arguments) {
     const auto answer = answer_of<T>(method, std::move(arguments)...);
-    if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+    if (!answer) return answer.error();
     ADD_FAILURE() << "no failure";
     return {};
   }

@@ -40,8 +40,8 @@ struct ClientTracesTest : TrackingClientTest {
   Answer<bool> start(const std::string& model_id) {
     return answer_of<bool>(kStart, info, "12", model_id, with_token_usage, extra);
   }
-  Answer<std::monostate> post_spans(const std::string& otlp = "spans") {
-    return answer_of<std::monostate>(kSpans, "12", otlp);
+  Answer<void> post_spans(const std::string& otlp = "spans") {
+    return answer_of<void>(kSpans, "12", otlp);
   }
   void set_gzip() {
     Capabilities capabilities;
@@ -50,22 +50,22 @@ struct ClientTracesTest : TrackingClientTest {
   }
   template <class T>
   static bool is_done(const Answer<T>& answer) {
-    return std::holds_alternative<T>(answer);
+    return answer.has_value();
   }
   template <class T>
   static FailureClass class_of(const Answer<T>& answer) {
-    return std::get<Failure>(answer).failure_class;
+    return answer.error().failure_class;
   }
 };
 
 TEST_F(ClientTracesTest, TellsWhetherSpansOfTheTraceAreStoredAlready) {
   will_echo("m-1");
-  EXPECT_FALSE(std::get<bool>(start("m-1")));
+  EXPECT_FALSE(*start("m-1"));
   http.will_answer(200, R"({"trace": {"trace_info": {
                "trace_id": "tr-30313233343536373839616263646566",
                "trace_metadata": {"mlflow.modelId": "m-1"},
                "tags": {"mlflow.trace.spansLocation": "TRACKING_STORE"}}}})");
-  EXPECT_TRUE(std::get<bool>(start("m-1")));
+  EXPECT_TRUE(*start("m-1"));
 }
 
 TEST_F(ClientTracesTest, StartTraceSendsTheLink) {
@@ -95,7 +95,7 @@ TEST_F(ClientTracesTest, TheEchoIsFoundAmongWhateverElseTheAnswerRepeats) {
                "request_preview": "{\"trace_id\": 5}",
                "trace_metadata": {"x": "y", "mlflow.modelId": "m-1"},
                "trace_id": "tr-30313233343536373839616263646566"}}, "z": null})");
-  EXPECT_TRUE(std::get<bool>(start("m-1")));
+  EXPECT_TRUE(*start("m-1"));
 }
 
 TEST_F(ClientTracesTest, AnEchoOfSomethingElseIsNotMlflows) {
@@ -108,7 +108,7 @@ TEST_F(ClientTracesTest, AnEchoOfSomethingElseIsNotMlflows) {
     http.will_answer(200, answer);
     EXPECT_EQ(class_of(start("")), FailureClass::configuration) << answer;
     http.will_answer(200, answer);
-    EXPECT_EQ(class_of(answer_of<std::monostate>(kEnd, info, Values{{"k", "v"}})),
+    EXPECT_EQ(class_of(answer_of<void>(kEnd, info, Values{{"k", "v"}})),
               FailureClass::configuration)
         << answer;
   }
@@ -132,24 +132,24 @@ TEST_F(ClientTracesTest, WithoutALinkNoEchoOfItIsWaitedFor) {
 TEST_F(ClientTracesTest, TokenUsageIsSentOnlyWhereAsked) {
   info.token_usage = TokenUsage{30, 10, 40, {}, {}, {}};
   will_echo("m-1");
-  start("m-1");
+  (void)start("m-1");
   EXPECT_EQ(sent_body().find("tokenUsage"), std::string::npos);
   with_token_usage = true;
   will_echo("m-1");
-  start("m-1");
+  (void)start("m-1");
   EXPECT_NE(sent_body().find(
                 R"("mlflow.trace.tokenUsage":"{\"input_tokens\": 30, \"output_tokens\": 10, )"),
             std::string::npos);
   info.token_usage.reset();
   will_echo("m-1");
-  start("m-1");
+  (void)start("m-1");
   EXPECT_EQ(sent_body().find("tokenUsage"), std::string::npos);
 }
 
 TEST_F(ClientTracesTest, ExtraMetadataGivesWayToTheTracesOwn) {
   extra = {{"mlflow.source.type", "LOCAL"}, {"mlflow.trace_schema.version", "9"}};
   will_echo("m-1");
-  start("m-1");
+  (void)start("m-1");
   EXPECT_EQ(sent_body(), start_trace_body(info, "12",
                                           {{"mlflow.modelId", "m-1"},
                                            {"mlflow.source.type", "LOCAL"},
@@ -160,18 +160,17 @@ TEST_F(ClientTracesTest, EndTraceCountsOnlyIfItsLinkIsEchoed) {
   http.will_answer(200, R"({"trace_info":{"request_id":"tr-30313233343536373839616263646566",
                             "request_metadata":[{"key":"mlflow.modelId","value":"m-1"}]}})");
   const Values link = {{"mlflow.modelId", "m-1"}};
-  EXPECT_TRUE(is_done(answer_of<std::monostate>(kEnd, info, link)));
+  EXPECT_TRUE(is_done(answer_of<void>(kEnd, info, link)));
   EXPECT_EQ(sent(), std::string("PATCH ") + kTraceUrl);
   EXPECT_EQ(sent_body(), end_trace_body(info, link));
   http.will_answer(200, R"({"trace_info":{"request_id":"tr-30313233343536373839616263646566",
                             "request_metadata":[]}})");
-  EXPECT_EQ(class_of(answer_of<std::monostate>(kEnd, info, link)), FailureClass::unknown);
+  EXPECT_EQ(class_of(answer_of<void>(kEnd, info, link)), FailureClass::unknown);
 }
 
 TEST_F(ClientTracesTest, EndTraceWithoutALinkWaitsForNoEchoOfIt) {
   http.will_answer(200, R"({"trace_info":{"request_id":"tr-30313233343536373839616263646566"}})");
-  EXPECT_TRUE(
-      is_done(answer_of<std::monostate>(kEnd, info, Values{{"mlflow.trace.tokenUsage", "{}"}})));
+  EXPECT_TRUE(is_done(answer_of<void>(kEnd, info, Values{{"mlflow.trace.tokenUsage", "{}"}})));
 }
 
 TEST_F(ClientTracesTest, GetTraceSaysWhereTheTraceLivesAndWhetherItHasSpans) {
@@ -251,19 +250,18 @@ TEST_F(ClientTracesTest, AnythingElseDidNotTakeTheSpans) {
   };
   for (const HttpResponse& other : others) {
     http.will_answer(other);
-    const auto failure = std::get<Failure>(post_spans());
+    const auto failure = post_spans().error();
     EXPECT_EQ(failure.failure_class, FailureClass::configuration) << other.body;
     EXPECT_EQ(failure.scope, FailureScope::server) << other.body;
     EXPECT_FALSE(failure.remedy.empty());
   }
   http.will_answer(others[7]);
-  EXPECT_NE(std::get<Failure>(post_spans()).message.find("rejected 1 spans: no"),
-            std::string::npos);
+  EXPECT_NE(post_spans().error().message.find("rejected 1 spans: no"), std::string::npos);
 }
 
 TEST_F(ClientTracesTest, AWebPageDidNotTakeTheSpans) {
   http.will_answer(200, "<html>sign in</html>");
-  EXPECT_EQ(std::get<Failure>(post_spans()).remedy, remedy::kRoute);
+  EXPECT_EQ(post_spans().error().remedy, remedy::kRoute);
 }
 
 struct StaticPrefixTest : ClientTracesTest {
@@ -300,19 +298,19 @@ TEST_F(StaticPrefixTest, WithoutARouteThereTheyGoToTheRootAndStayThere) {
 TEST_F(StaticPrefixTest, AnUpgradedServerIsFoundBelowThePrefixAgain) {
   http.will_answer(405, "");
   http.will_answer(kTaken);
-  post_spans();
+  (void)post_spans();
   http.will_answer(404, kNoRoute);
   http.will_answer(kTaken);
-  post_spans();
+  (void)post_spans();
   http.will_answer(kTaken);
-  post_spans();
+  (void)post_spans();
   EXPECT_EQ(urls(), (Urls{kBelow, kAtRoot, kAtRoot, kBelow, kBelow}));
 }
 
 TEST_F(StaticPrefixTest, ARefusalByTheRouteIsItsAnswer) {
   http.will_answer(404, R"({"error_code":"RESOURCE_DOES_NOT_EXIST",
                             "message":"No Experiment with id=9 exists"})");
-  EXPECT_EQ(std::get<Failure>(post_spans()).remedy, remedy::kUnknownExperiment);
+  EXPECT_EQ(post_spans().error().remedy, remedy::kUnknownExperiment);
   EXPECT_EQ(urls(), Urls{kBelow});
 }
 
@@ -320,7 +318,7 @@ TEST_F(StaticPrefixTest, WithoutARouteAnywhereTheServerIsHeld) {
   for (int i = 0; i < 2; ++i) {
     http.will_answer(404, kNoRoute);
     http.will_answer(404, "<html>proxy</html>");
-    const Failure failure = std::get<Failure>(post_spans());
+    const Failure failure = post_spans().error();
     EXPECT_EQ(failure.failure_class, FailureClass::configuration);
     EXPECT_EQ(failure.remedy, remedy::kRoute);
   }

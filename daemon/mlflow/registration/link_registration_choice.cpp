@@ -1,0 +1,88 @@
+#include <algorithm>
+
+#include "daemon/mlflow/registration/link_registration.hpp"
+#include "daemon/mlflow/registration/model_choice.hpp"
+#include "daemon/mlflow/registration/model_name.hpp"
+#include "daemon/mlflow/registration/registration_failure.hpp"
+#include "daemon/mlflow/rest/remedies.hpp"
+
+// Which of the models that a search shows is the link's, and what becomes of its twins.
+namespace tracelink {
+
+void LinkRegistration::choose(const std::vector<LoggedModel>& hits) {
+  const std::string asked = status_.definition.model_name();
+  const NamedModels named = models_named(asked, hits);
+  if (!named.others.empty()) {
+    return fail(link_failure(ambiguity(asked, named), remedy::kAmbiguousName));
+  }
+  portable_name_taken_ = std::ranges::any_of(hits, [&](const LoggedModel& model) {
+    return model.name == portable_name(asked) && asked_name(model) != asked;
+  });
+  const ModelChoice choice = choose_model(named.models, stored_.instance);
+  if (choice.only_failed) {
+    const LoggedModel& failed = named.models.front();
+    return fail(link_failure(
+        "model " + failed.model_id + " (" + failed.name + ") has status " + failed.status,
+        remedy::kModelFailed));
+  }
+  if (choice.winner == nullptr) return create();
+  if (choice.winner->status == "READY") {
+    for (const std::string& id : choice.own_ready_losers) {
+      warnings_.push_back("twin model " + id + " is READY too and was left in place");
+    }
+    if (!choice.other_ready_losers.empty()) {
+      warnings_.push_back("several models are named \"" + asked +
+                          "\": " + told_choice(choice.winner->model_id, choice.other_ready_losers));
+    }
+    return take_winner(*choice.winner, choice.own_pending_losers);
+  }
+  if (!was_quiet_) return await_quiet_period();
+  if (choice.winner->model_id == finalized_id_) {
+    return fail(passing_failure(FailureClass::unknown,
+                                "model " + finalized_id_ + " is not shown as READY"));
+  }
+  finalize(choice.winner->model_id);
+}
+
+void LinkRegistration::take_winner(LoggedModel winner,
+                                   const std::vector<std::string>& pending_twins) {
+  model_ = std::move(winner);
+  if (!environment_.options.delete_twins) return complete();
+  delete_unused_models(environment_.client, experiment_.id, pending_twins,
+                       then<Warnings>([this](const Warnings& warnings) {
+                         add_warnings(warnings);
+                         complete();
+                       }));
+}
+
+// Two twins are READY when a request of one replica lasted longer than the other one's quiet
+// period.
+void LinkRegistration::look_for_older_twin() {
+  search_models_by_names(environment_.client, experiment_.id, {model_.name},
+                         then<std::vector<LoggedModel>>(
+                             [this](std::vector<LoggedModel> hits) { compare_with(hits); }));
+}
+
+// The older one is everybody's. Ours is given up for it, unless a trace has it: a trace keeps its
+// link.
+void LinkRegistration::compare_with(const std::vector<LoggedModel>& hits) {
+  const auto older = older_twin(model_, hits);
+  if (!older) return complete();
+  environment_.client.has_traces(
+      experiment_.id, model_.model_id, then<bool>([this, older = *older](bool used) {
+        if (used) {
+          twin_check_due_ = true;  // so that it is told after each verification
+          warnings_.push_back("twin models " + older.model_id + " (older) and " + model_.model_id +
+                              " are both READY; the traces of this daemon have the younger: "
+                              "'tracelink models set-active " +
+                              older.model_id + "' gives those to come the older");
+        } else {
+          warnings_.push_back("model " + older.model_id + " is in place of its younger twin " +
+                              model_.model_id + ", which no trace has");
+          model_ = older;
+        }
+        complete();
+      }));
+}
+
+}  // namespace tracelink
