@@ -82,6 +82,7 @@ RequestId Intake::begin(std::weak_ptr<ReplyTarget> target, std::uint64_t token, 
 bool Intake::reserve(RequestId id, std::size_t bytes) {
   Request& request = requests_.at(id);
   request.wanted_bytes += bytes;
+  if (request.waits_for_memory) return false;  // received() asks for these
   return ask_for(id, request, request.held_bytes == 0 ? first_step(request, bytes) : bytes);
 }
 

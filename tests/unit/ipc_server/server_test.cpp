@@ -125,6 +125,26 @@ TEST_F(ServerDoor, ConnectionsThatOnlyKeepTheServerWaitingMakeRoom) {
   EXPECT_EQ(stats().connections_evicted, 4u);
 }
 
+// What it has waited for is not looked for when the memory is there.
+TEST_F(ServerDoor, AClientThatWaitsForMemoryCanMakeRoomForAnother) {
+  options.max_connections = 2;
+  options.memory_bytes = 256u << 10;
+  start(false);
+  RawClient stored = connect();
+  const std::string name(120u << 10, 'x');
+  std::string large = kOneSpanJson;
+  large.insert(large.find("\"name\":\"") + 8, name);
+  stored.send(large + "\n");
+  sink().wait_for(1);
+  RawClient waiting = connect();
+  waiting.send("{" + std::string(100u << 10, ' '));
+  EXPECT_NE(about(connect()).find("200 OK"), std::string::npos);
+  EXPECT_EQ(stats().connections_evicted, 1u);
+  sink().answer({});
+  EXPECT_EQ(stored.receive_until("\n"), "{}\n");
+  EXPECT_EQ(stats().in_flight_bytes, 0u);
+}
+
 TEST_F(ServerDoor, AnAnswerThatIsNotTakenDoesNotKeepItsConnection) {
   options.max_connections = 1;
   options.hold_time = 1h;
