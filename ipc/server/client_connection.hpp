@@ -59,6 +59,7 @@ class ClientConnection : public ReplyTarget {
   bool served() const { return served_; }  // it has stored something
   const Peer& peer() const { return peer_; }
 
+  SteadyTime came_at() const { return came_at_; }
   void on_admitted(std::uint64_t) override {}
   void on_reply(std::uint64_t, Reply) override {}
 
@@ -116,5 +117,6 @@ class ClientConnection : public ReplyTarget {
   bool served_ = false;
   bool late_ = false;
 };
+  const SteadyTime came_at_;
 
 }  // namespace tracelink
