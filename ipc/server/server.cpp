@@ -74,7 +74,8 @@ Server::Server(ServerOptions options, asio::io_context& io, RecordSink& sink, co
                options_.describe,
                options_.status,
                std::vector<char>(kReadBufferBytes),
-               options_.max_calls},
+               options_.max_calls,
+               [this] { return make_relay_room(); }},
       room_(io.get_executor()),
       stop_timer_(io.get_executor()) {}
 
@@ -330,6 +331,18 @@ bool Server::evict_one() {
   ++stats_.connections_evicted;
   leaving_.insert(first->second);
   connections_.at(first->second)->evict();
+  return true;
+}
+
+bool Server::make_relay_room() {
+  std::optional<std::pair<SteadyTime::duration, ConnectionId>> longest;
+  for (const auto& [id, connection] : connections_) {
+    const auto delay = connection->delays_relay_by();
+    if (delay && (!longest || *delay > longest->first)) longest = {*delay, id};
+  }
+  if (!longest) return false;
+  ++stats_.connections_evicted;
+  connections_.at(longest->second)->abort();
   return true;
 }
 
