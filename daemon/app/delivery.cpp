@@ -180,6 +180,10 @@ void Delivery::hurry(std::optional<TraceId> id) {
   if (forwarder_) forwarder_->hurry(id);
 }
 
+bool Delivery::has_delivered_all(SteadyTime since) const {
+  return !forwarder_ || forwarder_->has_delivered_all(since);
+}
+
 void Delivery::set_on_earlier(std::function<void(const TraceSlice&)> on_earlier) {
   if (forwarder_) forwarder_->set_on_earlier(std::move(on_earlier));
 }

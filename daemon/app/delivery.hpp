@@ -85,6 +85,8 @@ class Delivery {
   void post(std::function<void()> work);
   // Forwarder::hurry()
   void hurry(std::optional<TraceId> id);
+  // Forwarder::has_delivered_all(); true if nothing is forwarded.
+  bool has_delivered_all(SteadyTime since) const;
   // Forwarder::set_on_earlier(). Before start().
   void set_on_earlier(std::function<void(const TraceSlice&)> on_earlier);
   // Forwarder::await_delivery(); false if nothing is forwarded.

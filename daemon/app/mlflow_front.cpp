@@ -9,17 +9,6 @@
 #include "daemon/http/curl_relay.hpp"
 
 namespace tracelink {
-namespace {
-
-// Of what was stored before `since`, and could be sent.
-bool all_delivered(const ForwardStatus& status, SteadyTime since) {
-  if (status.server.state != ServerStatus::State::up) return true;  // nothing that waiting changes
-  const bool has_read_since = status.stepped_at > since;
-  return has_read_since && status.assembling_traces == status.waiting_for_root.traces &&
-         status.waiting_traces == 0 && status.in_flight_traces == 0;
-}
-
-}  // namespace
 
 MlflowFront::MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery,
                          const ActiveLinks& active)
@@ -56,8 +45,7 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
             delivery_.await_delivery(trace, deadline, std::move(done));
           },
       .hurry = [this](const std::optional<TraceId>& trace) { delivery_.hurry(trace); },
-      .all_delivered =
-          [this](SteadyTime since) { return all_delivered(delivery_.forward_status(), since); }});
+      .all_delivered = [this](SteadyTime since) { return delivery_.has_delivered_all(since); }});
 }
 
 // A failure costs an application that starts while the server is away, so it is worth a line, and

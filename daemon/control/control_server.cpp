@@ -88,7 +88,8 @@ class TurnHolder {
 struct Connection {
   explicit Connection(Protocol::socket socket) : stream(std::move(socket)) {}
   Stream stream;
-  std::uint64_t waiting_since = 0;  // the number of the wait for a request; 0: being answered
+  // The number of the wait for a request, or for an answer to be taken; 0: it is being made.
+  std::uint64_t waiting_since = 0;
 };
 
 // What connections need; outlives every coroutine that holds it.
@@ -101,7 +102,7 @@ struct Shared {
   ControlLimits limits;
   ControlStats stats;
   std::list<std::shared_ptr<Connection>> connections;
-  std::uint64_t waits = 0;  // for a request, ever
+  std::uint64_t waits = 0;  // for clients, ever
   Turn slow_turn;
   asio::thread_pool quick_worker{1};
   asio::thread_pool slow_worker{1};
@@ -125,8 +126,10 @@ asio::awaitable<bool> answer(std::shared_ptr<Shared> shared, std::shared_ptr<Con
   ControlReply reply = co_await run_work(shared, std::move(work));
   http::response<http::string_body> response = to_response(request, std::move(reply));
   stream.expires_after(shared->limits.timeout);
+  connection->waiting_since = ++shared->waits;
   const auto [error, bytes] =
       co_await http::async_write(stream, response, asio::as_tuple(asio::use_awaitable));
+  connection->waiting_since = 0;
   if (error == beast::error::timeout) ++shared->stats.timed_out;
   co_return !error && response.keep_alive();
 }
@@ -172,8 +175,8 @@ asio::awaitable<void> serve_listed(std::shared_ptr<Shared> shared,
   shared->connections.remove(connection);
 }
 
-// Closes the connection that has been waiting for a request for longest; false if all are being
-// answered.
+// Closes the connection whose client has kept us waiting for longest; false if an answer is being
+// made for each of them.
 bool make_room(Shared& shared) {
   Connection* longest = nullptr;
   for (const auto& connection : shared.connections) {
@@ -289,7 +292,7 @@ class ControlServerImpl final : public ControlServer {
     const bool is_full = open_connections(*shared_) >= shared_->limits.connections;
     if (is_full && !make_room(*shared_)) {
       ++shared_->stats.evicted;
-      return;  // closes this one: all others are being answered
+      return;  // closes this one: all others wait for their answers
     }
     auto connection = std::make_shared<Connection>(std::move(socket));
     connection->waiting_since = ++shared_->waits;

@@ -42,8 +42,7 @@ struct ControlLimits {
 
 struct ControlStats {
   std::size_t open = 0;         // connections
-  std::uint64_t evicted = 0;    // to make room: the one that waited longest for a request,
-                                // or the new one when all others are being answered
+  std::uint64_t evicted = 0;    // kept us waiting for longest when one more came
   std::uint64_t timed_out = 0;  // sent no request, or did not take the answer, in time
 };
 
@@ -51,9 +50,10 @@ struct ControlStats {
 // daemon's user, docs/control-api.md), or for metrics and probes on a TCP address
 // (docs/metrics.md).
 //
-// At the bound of connections the one that has been waiting for a request for longest makes room,
-// so that idle ones never keep a probe out. One answer of slow work is made, kept and sent at a
-// time, so that large answers do not add up; quick work never waits for it.
+// At the bound of connections the one whose client has kept us waiting for longest, for a request
+// or with an answer that it does not take, makes room, so that none of these keeps a probe out. One
+// answer of slow work is made, kept and sent at a time, so that large answers do not add up; quick
+// work never waits for it.
 //
 // Threads: lives on the io_context's thread. `handler` is called there and takes what it needs of
 // that thread's state; the work that it returns runs on one of two other threads, for quick and

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kReadsPerStep = 256;
 constexpr auto kReadRetry = std::chrono::seconds(1);
+constexpr auto kBetweenHurries = std::chrono::milliseconds(50);
 constexpr auto kLongestWait = std::chrono::seconds(1);
 // Those of a status; their number is told beside them.
 constexpr std::size_t kHeldScopesShown = 100;
@@ -56,7 +57,7 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
   run_posted();
   make_room();
   read();
-  for (const Waiting& waiting : waiting_) reader_.assembly().hurry(waiting.id);
+  hurry_waiting();
   admit_ready();
   dead_letter_writer_.retry_due();
   maintenance_.run_if_due();
@@ -95,7 +96,32 @@ bool Forwarder::post(std::function<void()> work) {
 }
 
 void Forwarder::hurry(std::optional<TraceId> id) {
-  (void)post([this, id] { reader_.assembly().hurry(id); });  // stopped: nothing is sent any more
+  // Stopped: nothing is sent any more.
+  if (id) return (void)post([this, id] { reader_.assembly().hurry(id); });
+  {
+    const MutexLock lock(mutex_);
+    if (std::exchange(all_hurried_, true)) return;
+  }
+  destination_.wakeup();
+}
+
+void Forwarder::hurry_waiting() {
+  for (const Waiting& waiting : waiting_) reader_.assembly().hurry(waiting.id);
+  if (clock_.steady() < hurry_again_) return;
+  {
+    const MutexLock lock(mutex_);
+    if (!std::exchange(all_hurried_, false)) return;
+  }
+  reader_.assembly().hurry(std::nullopt);
+  hurry_again_ = clock_.steady() + kBetweenHurries;
+}
+
+bool Forwarder::has_delivered_all(SteadyTime since) const {
+  const MutexLock lock(mutex_);
+  if (status_.server.state != ServerStatus::State::up) return true;
+  const bool has_read_since = status_.stepped_at > since;
+  return has_read_since && status_.assembling_traces == status_.waiting_for_root.traces &&
+         status_.waiting_traces == 0 && status_.in_flight_traces == 0;
 }
 
 void Forwarder::await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done) {
@@ -242,7 +268,14 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   consider(ledger_.sync_due());
   consider(drain_deadline());
   for (const Waiting& waiting : waiting_) consider(waiting.deadline);
+  consider(next_hurry());
   return std::chrono::ceil<std::chrono::milliseconds>(wake - now);
+}
+
+std::optional<SteadyTime> Forwarder::next_hurry() const {
+  const MutexLock lock(mutex_);
+  if (!all_hurried_) return std::nullopt;
+  return hurry_again_;
 }
 
 void Forwarder::drain(SteadyTime deadline) {

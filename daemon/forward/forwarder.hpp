@@ -69,8 +69,12 @@ class Forwarder {
   // `work` runs on the forwarder thread between two rounds. False: delivery has ended, it never
   // will. Any thread.
   bool post(std::function<void()> work);
-  // Somebody waits for the trace, or for all (Assembler::hurry()). Threads: any.
+  // Somebody waits for the trace, or for all (Assembler::hurry()). All are looked at once in
+  // kBetweenHurries, however many wait. Threads: any.
   void hurry(std::optional<TraceId> id);
+  // Whether everything stored before `since` is at the server, or waiting does not bring it there.
+  // Any thread; costs next to nothing.
+  bool has_delivered_all(SteadyTime since) const;
   // Somebody waits for the trace until nothing of it is left here: `done(true)`. It is false at the
   // deadline, and at once when the server cannot be reached. Called once, on the forwarder thread,
   // or on the caller's when delivery has ended. Threads: any.
@@ -102,6 +106,8 @@ class Forwarder {
     std::function<void(bool)> done;
   };
   void run_posted();
+  void hurry_waiting();
+  std::optional<SteadyTime> next_hurry() const;
   void tell_waiting();
   void read();
   std::size_t room() const;
@@ -145,9 +151,11 @@ class Forwarder {
   SteadyTime read_again_ = SteadyTime::min();
   SteadyTime next_spill_ = SteadyTime::min();
   std::vector<Waiting> waiting_;  // for deliveries
+  SteadyTime hurry_again_ = SteadyTime::min();
 
   mutable Mutex mutex_;  // what other threads see
   std::vector<std::function<void()>> posted_ GUARDED_BY(mutex_);
+  bool all_hurried_ GUARDED_BY(mutex_) = false;  // and not looked at yet
   bool stopped_ GUARDED_BY(mutex_) = false;
   std::optional<SteadyTime> drain_deadline_ GUARDED_BY(mutex_);
   bool drained_ GUARDED_BY(mutex_) = false;  // nothing was left after the last round

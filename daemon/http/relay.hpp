@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,8 @@ struct RelayRequest {
   std::string target;  // path and query, as the client wrote them
   HttpHeaders headers;
   std::optional<std::uint64_t> body_bytes;  // nothing: as many as come
+  // For all of it, the answer's body included; nothing: as long as something comes.
+  std::optional<std::chrono::milliseconds> timeout = {};
 };
 
 struct RelayAnswer {
@@ -32,7 +35,8 @@ class RelayTarget {
  public:
   virtual ~RelayTarget() = default;
   virtual void on_answer(RelayAnswer answer) = 0;
-  virtual void on_body(std::string bytes) = 0;
+  // So many of these bytes are gone at once; Relay::taken() tells of the others.
+  virtual std::size_t on_body(std::string bytes) = 0;
   // So much of the request's body has left.
   virtual void on_sent(std::size_t bytes) = 0;
   // The last call. Errors: `unavailable`, `timeout`, `invalid` for what cannot be sent.

@@ -11,6 +11,7 @@ namespace {
 
 constexpr long kConnectSeconds = 5;
 constexpr long kSilentSeconds = 300;
+constexpr std::size_t kMaxAnswerHeaderBytes = 128u << 10;
 
 }  // namespace
 
@@ -41,6 +42,9 @@ void RelayTransfer::set_connection_options() {
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
   curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_TIME, kSilentSeconds);
+  if (request_.timeout) {
+    curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout->count()));
+  }
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_.data());
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &on_write);
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
@@ -97,6 +101,10 @@ void RelayTransfer::taken(std::size_t bytes) {
 }
 
 Result<void> RelayTransfer::result_of(CURLcode code) const {
+  if (header_bytes_ > kMaxAnswerHeaderBytes) {
+    return Error{ErrorCode::unavailable, "the answer's header is longer than " +
+                                             std::to_string(kMaxAnswerHeaderBytes) + " bytes"};
+  }
   if (code == CURLE_OK && answered_) return {};
   const auto error = code == CURLE_OPERATION_TIMEDOUT ? ErrorCode::timeout : ErrorCode::unavailable;
   if (code == CURLE_OK) return Error{error, "the answer is no HTTP"};
@@ -124,14 +132,20 @@ std::size_t RelayTransfer::on_write(char* data, std::size_t size, std::size_t co
     return CURL_WRITEFUNC_PAUSE;
   }
   const std::size_t bytes = size * count;
-  transfer.untaken_ += bytes;
-  transfer.target_->on_body(std::string(data, bytes));
+  transfer.untaken_ += bytes - transfer.target_->on_body(std::string(data, bytes));
   return bytes;
 }
 
 std::size_t RelayTransfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
-  static_cast<RelayTransfer*>(self)->take_header_line({data, size * count});
+  auto& transfer = *static_cast<RelayTransfer*>(self);
+  if (!transfer.count_header(size * count)) return 0;
+  transfer.take_header_line({data, size * count});
   return size * count;
+}
+
+bool RelayTransfer::count_header(std::size_t bytes) {
+  header_bytes_ += bytes;
+  return header_bytes_ <= kMaxAnswerHeaderBytes;
 }
 
 // Blocks of headers of 1xx answers come before the one that counts, trailers behind it.

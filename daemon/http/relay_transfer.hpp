@@ -43,6 +43,7 @@ class RelayTransfer {
   void set_method_and_body();
   Result<void> set_headers();
   void add_header(const std::string& line);
+  bool count_header(std::size_t bytes);
   void take_header_line(std::string_view line);
 
   const CurlOptions& options_;
@@ -54,6 +55,7 @@ class RelayTransfer {
   bool sending_paused_ = false;
   std::size_t untaken_ = 0;  // of the answer's body
   bool receiving_paused_ = false;
+  std::size_t header_bytes_ = 0;  // of the answer, with those of 1xx answers and trailers
   RelayAnswer answer_;
   bool answered_ = false;
   CURL* easy_;

@@ -17,7 +17,8 @@ ClientConnection::ClientConnection(StreamSocket socket, Peer peer, ServerContext
       number_(++context.connections),
       watchdog_(socket_.get_executor()),
       wakeup_(socket_.get_executor()),
-      waits_since_(context.clock.steady()) {
+      came_at_(context.clock.steady()),
+      waits_since_(came_at_) {
   boost::system::error_code ignored;
   socket_.non_blocking(true, ignored);  // a socket that cannot be set is closed: reads will tell
 }

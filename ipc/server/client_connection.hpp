@@ -27,6 +27,8 @@ struct ServerContext {
   std::function<std::string()> status;    // body of `GET /status`
   std::vector<char> read_buffer;
   std::size_t max_calls;
+  // Gives up the relayed request that its client has kept waiting for longest; false: none does.
+  std::function<bool()> make_relay_room = [] { return false; };
   std::size_t calls_open = 0;     // on all gRPC connections
   std::uint64_t connections = 0;  // ever made; numbers them for the intake
 };
@@ -57,7 +59,12 @@ class ClientConnection : public ReplyTarget {
   std::optional<SteadyTime> waits_since() const { return waits_since_; }
   bool idle() const { return idle_; }      // no request is under way
   bool served() const { return served_; }  // it has stored something
+  SteadyTime came_at() const { return came_at_; }
   const Peer& peer() const { return peer_; }
+
+  // How long its client, slower than it may be while others wait for a place, or gone, has kept a
+  // relayed request waiting. Nothing: there is no such request, or it does not.
+  virtual std::optional<SteadyTime::duration> delays_relay_by() { return std::nullopt; }
 
   void on_admitted(std::uint64_t) override {}
   void on_reply(std::uint64_t, Reply) override {}
@@ -110,6 +117,7 @@ class ClientConnection : public ReplyTarget {
 
   IoTimer watchdog_;
   IoTimer wakeup_;
+  const SteadyTime came_at_;
   std::optional<SteadyTime> waits_since_;
   std::optional<Reply> refusal_;
   bool idle_ = true;

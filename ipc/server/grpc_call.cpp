@@ -21,6 +21,7 @@ bool is_grpc_protobuf(std::string_view content_type) {
 void GrpcCall::read_header(HeaderField field) {
   constexpr std::size_t kFieldCost = 32;
   header_bytes_ += field.name.size() + field.value.size() + kFieldCost;
+  if (has_large_header()) return;
   if (field.name == ":method") {
     post_ = field.value == "POST";
   } else if (field.name == ":path") {

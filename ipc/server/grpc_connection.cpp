@@ -140,13 +140,20 @@ void GrpcConnection::reset_untaken_answers() {
   flush();
 }
 
-void GrpcConnection::on_header(std::int32_t stream, HeaderField field) {
-  calls_.at(stream).read_header(field);
+bool GrpcConnection::on_header(std::int32_t stream, HeaderField field) {
+  const auto it = calls_.find(stream);
+  if (it == calls_.end()) return true;  // it was answered and closed meanwhile
+  it->second.read_header(field);
+  if (!it->second.has_excessive_header()) return true;
+  ++context_.stats.large_headers;
+  return false;
 }
 
 void GrpcConnection::on_headers_end(std::int32_t stream) {
-  GrpcCall& call = calls_.at(stream);
   header_open_ = false;
+  const auto it = calls_.find(stream);
+  if (it == calls_.end() || it->second.answered) return;
+  GrpcCall& call = it->second;
   ++context_.stats.grpc_requests;
   if (call.has_large_header()) ++context_.stats.large_headers;
   if (const auto refusal = call.http_refusal()) {

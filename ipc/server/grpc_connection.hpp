@@ -32,7 +32,7 @@ class GrpcConnection final : public ClientConnection, private Http2Events {
   using Calls = std::unordered_map<std::int32_t, GrpcCall>;
 
   void on_stream_opened(std::int32_t stream) override;
-  void on_header(std::int32_t stream, HeaderField field) override;
+  bool on_header(std::int32_t stream, HeaderField field) override;
   void on_headers_end(std::int32_t stream) override;
   void on_data(std::int32_t stream, std::string_view bytes) override;
   void on_stream_end(std::int32_t stream) override;

@@ -49,8 +49,7 @@ struct Http2Session::Callbacks {
                     std::uint8_t, void* self) {
     if (!is_request(frame)) return 0;  // trailers mean nothing to an export
     const HeaderField field{view(name, name_size), view(value, value_size)};
-    events(self).on_header(frame->hd.stream_id, field);
-    return 0;
+    return events(self).on_header(frame->hd.stream_id, field) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
   static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* self) {

@@ -24,7 +24,7 @@ class Http2Events {
  public:
   virtual ~Http2Events() = default;
   virtual void on_stream_opened(std::int32_t stream) = 0;
-  virtual void on_header(std::int32_t stream, HeaderField field) = 0;
+  virtual bool on_header(std::int32_t stream, HeaderField field) = 0;  // false: as broken protocol
   virtual void on_headers_end(std::int32_t stream) = 0;
   virtual void on_data(std::int32_t stream, std::string_view bytes) = 0;
   virtual void on_stream_end(std::int32_t stream) = 0;  // the client has sent everything

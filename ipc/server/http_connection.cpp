@@ -1,6 +1,7 @@
 #include "ipc/server/http_connection.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <boost/beast/core/string.hpp>
@@ -14,6 +15,8 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::size_t kMaxHeaderBytes = 16u << 10;
+// A field takes about a hundred bytes, and may have come as four.
+constexpr std::ptrdiff_t kMaxHeaderFields = 128;
 constexpr std::size_t kFirstReservation = 64u << 10;
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kProtobuf = "application/x-protobuf";
@@ -98,10 +101,14 @@ Task<std::optional<HttpReply>> OtlpHttpConnection::read_header(Parser& parser) {
     boost::system::error_code error;
     const std::size_t used = parser.put(boost::asio::buffer(input_), error);
     input_.erase(0, used);
-    if (!error && parser.is_header_done()) co_return std::nullopt;
-    if (error == http::error::header_limit) {
+    const bool is_done = !error && parser.is_header_done();
+    const bool has_many =
+        is_done && std::distance(parser.get().begin(), parser.get().end()) > kMaxHeaderFields;
+    if (is_done && !has_many) co_return std::nullopt;
+    if (has_many || error == http::error::header_limit) {
       ++context_.stats.large_headers;
-      co_return plain_error(431, RpcCode::invalid_argument, "request header over 16384 bytes");
+      co_return plain_error(431, RpcCode::invalid_argument,
+                            "request header over 16384 bytes or 128 fields");
     }
     if (error && error != http::error::need_more) {
       co_return plain_error(400, RpcCode::invalid_argument, "malformed HTTP request");
@@ -208,6 +215,7 @@ Task<Reply> OtlpHttpConnection::serve_export(Parser& parser, Export request) {
   begin_request();
   auto refusal = co_await read_body(parser);
   if (refusal || closed_by_client_) co_return refusal.value_or(Reply{});
+  parser.get().clear();  // of its fields, of which trailers may be many
   RequestBody body{request.format, request.encoding, std::move(parser.get().body())};
   co_return co_await exchange(std::move(body), std::move(request.experiment));
 }

@@ -82,6 +82,7 @@ RequestId Intake::begin(std::weak_ptr<ReplyTarget> target, std::uint64_t token, 
 bool Intake::reserve(RequestId id, std::size_t bytes) {
   Request& request = requests_.at(id);
   request.wanted_bytes += bytes;
+  if (request.waits_for_memory) return false;  // received() asks for these
   return ask_for(id, request, request.held_bytes == 0 ? first_step(request, bytes) : bytes);
 }
 
@@ -163,6 +164,13 @@ void Intake::submit(RequestId id, SplitRequest split, std::string experiment) {
   hold(request, kRequestCost);
   ++request.lane->downstream;
   store_or_wait(id, request, std::move(split));
+}
+
+void Intake::keep(RequestId id, std::size_t bytes) {
+  Request& request = requests_.at(id);
+  request.kept = true;
+  deadlines_.remove(request.deadline, id);
+  hold(request, bytes + kRequestCost);
 }
 
 void Intake::abandon(RequestId id) {
@@ -394,7 +402,7 @@ void Intake::expire() {
 void Intake::answer_by(SteadyTime latest) {
   latest_answer_ = latest;
   for (auto& [id, request] : requests_) {
-    if (request.deadline <= latest || request.answered) continue;
+    if (request.deadline <= latest || request.answered || request.kept) continue;
     deadlines_.remove(request.deadline, id);
     request.deadline = latest;
     deadlines_.add(request.deadline, id);
@@ -441,7 +449,7 @@ std::optional<RequestId> Intake::largest_slow(const Lane& lane) const {
 }
 
 bool Intake::comes_slowly(const Request& request, SteadyTime now) const {
-  if (request.state != State::arriving || request.waits_for_memory) return false;
+  if (request.state != State::arriving || request.waits_for_memory || request.kept) return false;
   const auto time = now - request.granted_at - kSlowBodyGrace;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
   const std::size_t came = request.received_bytes - request.received_when_granted;

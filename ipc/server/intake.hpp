@@ -73,6 +73,10 @@ class Intake {
   // The same for a body that its connection has decoded.
   void submit(RequestId id, SplitRequest split, std::string experiment);
 
+  // The body is complete, `bytes` long, and goes elsewhere: what it takes stays reserved until
+  // abandon(), and no deadline holds.
+  void keep(RequestId id, std::size_t bytes);
+
   // The connection answers itself, or is gone: no reply. What is already complete is still stored,
   // since an exporter that hung up will hardly send it again.
   void abandon(RequestId id);
@@ -108,6 +112,7 @@ class Intake {
     State state = State::arriving;
     bool answered = false;
     bool expired = false;
+    bool kept = false;
     std::weak_ptr<ReplyTarget> target;
     std::uint64_t token = 0;
     Peer peer;

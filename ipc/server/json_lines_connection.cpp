@@ -50,7 +50,8 @@ Task<bool> JsonLinesConnection::serve_input() {
       if (!co_await serve_line(*std::move(line))) co_return false;
       if (used < input_.size()) co_await let_others_go();
     } else if (lines_.buffered_bytes() > 0) {
-      (void)co_await grow();  // if it is not granted, run() finds the reply
+      const bool granted = co_await grow();
+      if (!granted && !socket_.is_open()) co_return false;  // else run() finds the reply
     } else if (!lines_.inside_line()) {
       end_request();  // it was an empty line
     }

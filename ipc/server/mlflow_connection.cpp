@@ -16,6 +16,7 @@ namespace http = boost::beast::http;
 // Its JSON is read on the io thread. MLflow's own values are of a few thousand characters.
 constexpr std::size_t kMaxInfoBytes = 1u << 20;
 constexpr std::size_t kLengthDigits = 7;  // of a body of less than a megabyte
+constexpr std::chrono::seconds kRefreshWithin{30};
 constexpr std::string_view kTextPlain = "text/plain; charset=utf-8";
 
 // Of which all has to be here, since the body may name traces.
@@ -33,8 +34,9 @@ class Refresh final : public RelayTarget {
   Refresh(ServerKnowledge& knowledge, ExperimentQuery query)
       : knowledge_(knowledge), query_(std::move(query)) {}
   void on_answer(RelayAnswer answer) override { status_ = answer.status; }
-  void on_body(std::string bytes) override {
+  std::size_t on_body(std::string bytes) override {
     if (body_.size() <= ServerKnowledge::kMaxAnswerBytes) body_ += bytes;
+    return bytes.size();
   }
   void on_sent(std::size_t) override {}
   void on_end(Result<void> result) override {
@@ -196,8 +198,9 @@ std::optional<HttpReply> MlflowConnection::known_experiment(const ExperimentQuer
 
 void MlflowConnection::refresh_experiment(const Parser& parser, const ExperimentQuery& query) {
   if (!door_.knowledge.is_refresh_due(query, context_.clock.steady())) return;
-  (void)door_.relay.begin(relayed(parser.get(), 0),
-                          std::make_shared<Refresh>(door_.knowledge, query));
+  RelayRequest asked = relayed(parser.get(), 0);
+  asked.timeout = kRefreshWithin;
+  (void)door_.relay.begin(std::move(asked), std::make_shared<Refresh>(door_.knowledge, query));
 }
 
 }  // namespace tracelink

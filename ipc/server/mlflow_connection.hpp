@@ -22,6 +22,8 @@ class MlflowConnection final : public OtlpHttpConnection {
   MlflowConnection(StreamSocket socket, Peer peer, ServerContext& context, MlflowDoor& door,
                    std::string first_bytes);
 
+  std::optional<SteadyTime::duration> delays_relay_by() override;
+
  private:
   Task<bool> serve(Parser& parser) override;
   HttpReply reply_to_refused_peer(const Parser& parser) const override;
@@ -56,6 +58,13 @@ class MlflowConnection final : public OtlpHttpConnection {
   Task<void> wait_for_spans(TraceId trace);
   Task<void> wait_for_delivery();
 
+  Task<std::optional<Relay::Id>> begin_relayed(RelayRequest request,
+                                               std::shared_ptr<RelayMailbox> mailbox);
+  void end_relayed(Relay::Id id);
+  bool client_is_gone();
+  void await_client();
+  void client_came(std::size_t bytes);
+  Task<bool> write_relayed(std::string text);
   Task<bool> pass_on(Parser& parser);
   Task<bool> pass_whole(Parser& parser);
   Task<bool> pass_when_delivered(Parser& parser);
@@ -67,6 +76,12 @@ class MlflowConnection final : public OtlpHttpConnection {
   std::shared_ptr<RelayMailbox> make_mailbox();
 
   MlflowDoor& door_;
+
+  // Of the request that is relayed now.
+  bool is_relaying_ = false;
+  std::optional<SteadyTime> awaits_client_since_;
+  SteadyTime::duration awaited_client_{};  // before that
+  std::size_t passed_bytes_ = 0;           // from and to the client
 };
 
 }  // namespace tracelink

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
+#include <sys/socket.h>
 
 #include "ipc/server/mlflow_connection.hpp"
 #include "ipc/server/mlflow_relaying.hpp"
@@ -15,6 +16,12 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::chrono::seconds kAskFor{3};
+constexpr std::chrono::milliseconds kLookForRoom{50};
+// A client that keeps a relayed request waiting is at least so fast while others wait for a place.
+constexpr std::chrono::milliseconds kSlowRelayGrace{100};
+constexpr std::size_t kSlowRelayBytesPerMs = 64;
+constexpr std::chrono::seconds kStillRelayClient{1};
+constexpr std::chrono::seconds kRoomWithin{2};
 
 }  // namespace
 
@@ -55,10 +62,9 @@ std::shared_ptr<RelayMailbox> MlflowConnection::make_mailbox() {
 
 // The application waits, but not for a server that hangs.
 Task<MlflowConnection::Fetched> MlflowConnection::fetch(RelayRequest request) {
-  set_serving();
   const auto mailbox = make_mailbox();
-  const auto id = door_.relay.begin(std::move(request), mailbox);
   const SteadyTime deadline = context_.clock.steady() + kAskFor;
+  const auto id = co_await begin_relayed(std::move(request), mailbox);
   Fetched fetched;
   while (id && !mailbox->ended() && socket_.is_open() && context_.clock.steady() < deadline) {
     co_await sleep_until(deadline);
@@ -66,10 +72,8 @@ Task<MlflowConnection::Fetched> MlflowConnection::fetch(RelayRequest request) {
     if (!more.empty()) door_.relay.taken(*id, more.size());
     if (fetched.body.size() <= ServerKnowledge::kMaxAnswerBytes) fetched.body += more;
   }
-  if (!mailbox->ended()) {
-    if (id) door_.relay.cancel(*id);
-    co_return fetched;
-  }
+  if (id) end_relayed(*id);
+  if (!mailbox->ended()) co_return fetched;
   const auto answer = mailbox->take_answer();
   const auto result = mailbox->result();
   if (!result) fetched.error = result.error();
@@ -77,16 +81,74 @@ Task<MlflowConnection::Fetched> MlflowConnection::fetch(RelayRequest request) {
   co_return fetched;
 }
 
+// Where all places are taken, a request whose client keeps it waiting makes room for this one.
+Task<std::optional<Relay::Id>> MlflowConnection::begin_relayed(
+    RelayRequest request, std::shared_ptr<RelayMailbox> mailbox) {
+  set_serving();
+  const SteadyTime give_up = context_.clock.steady() + kRoomWithin;
+  auto id = door_.relay.begin(request, mailbox);
+  while (!id && socket_.is_open() && context_.clock.steady() < give_up) {
+    (void)context_.make_relay_room();
+    co_await sleep_until(context_.clock.steady() + kLookForRoom);
+    id = door_.relay.begin(request, mailbox);
+  }
+  is_relaying_ = id.has_value();
+  co_return id;
+}
+
+void MlflowConnection::end_relayed(Relay::Id id) {
+  door_.relay.cancel(id);
+  is_relaying_ = false;
+  awaits_client_since_.reset();
+  awaited_client_ = {};
+  passed_bytes_ = 0;
+}
+
+void MlflowConnection::await_client() { awaits_client_since_ = context_.clock.steady(); }
+
+void MlflowConnection::client_came(std::size_t bytes) {
+  awaited_client_ += context_.clock.steady() - awaits_client_since_.value();
+  awaits_client_since_.reset();
+  passed_bytes_ += bytes;
+}
+
+std::optional<SteadyTime::duration> MlflowConnection::delays_relay_by() {
+  if (!is_relaying_) return std::nullopt;
+  if (client_is_gone()) return SteadyTime::duration::max();
+  SteadyTime::duration awaits{};
+  if (awaits_client_since_) awaits = context_.clock.steady() - *awaits_client_since_;
+  const auto waited = awaited_client_ + awaits;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(waited - kSlowRelayGrace);
+  const bool is_slow =
+      ms.count() > 0 && passed_bytes_ / kSlowRelayBytesPerMs < static_cast<std::size_t>(ms.count());
+  if (!is_slow && awaits < kStillRelayClient) return std::nullopt;
+  return waited;
+}
+
+// It has closed, and nobody has read so far as to see it.
+bool MlflowConnection::client_is_gone() {
+  char byte = 0;
+  return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+Task<bool> MlflowConnection::write_relayed(std::string text) {
+  const std::size_t bytes = text.size();
+  await_client();
+  const bool taken = co_await write(std::move(text));
+  client_came(bytes);
+  co_return taken;
+}
+
 // A request whose body was read.
 Task<bool> MlflowConnection::pass_whole(Parser& parser) {
   ++context_.stats.relayed_requests;
   const auto mailbox = make_mailbox();
-  const std::string& body = parser.get().body();
-  const auto id = door_.relay.begin(relayed(parser.get(), body.size()), mailbox);
+  RelayRequest request = relayed(parser.get(), parser.get().body().size());
+  const auto id = co_await begin_relayed(std::move(request), mailbox);
   if (!id) co_return co_await send_no_room(parser);
-  door_.relay.send(*id, body, true);
+  door_.relay.send(*id, std::exchange(parser.get().body(), {}), true);
   const bool more = co_await pass_answer(parser, *id, *mailbox);
-  door_.relay.cancel(*id);
+  end_relayed(*id);
   co_return more;
 }
 
@@ -102,13 +164,14 @@ Task<bool> MlflowConnection::pass_on(Parser& parser) {
   if (parser.chunked()) body_bytes.reset();
   if (const auto length = parser.content_length()) body_bytes = *length;
   const auto mailbox = make_mailbox();
-  const auto id = door_.relay.begin(relayed(parser.get(), body_bytes), mailbox);
+  RelayRequest request = relayed(parser.get(), body_bytes);
+  const auto id = co_await begin_relayed(std::move(request), mailbox);
   if (!id) co_return co_await send_no_room(parser);
   bool more = false;
   if (co_await send_body(parser, *id, *mailbox)) {
     more = co_await pass_answer(parser, *id, *mailbox);
   }
-  door_.relay.cancel(*id);
+  end_relayed(*id);
   co_return more;
 }
 
@@ -136,7 +199,9 @@ Task<bool> MlflowConnection::send_body(Parser& parser, Relay::Id id, const Relay
     if (parser.is_done() || mailbox.answered()) co_return socket_.is_open();
     set_waiting();
     arm_watchdog();
+    await_client();
     const auto more = co_await read_some();
+    client_came(more ? more->size() : 0);
     disarm_watchdog();
     if (!more) co_return false;
     bytes.assign(*more);
@@ -164,7 +229,7 @@ Task<bool> MlflowConnection::pass_answer(Parser& parser, Relay::Id id, RelayMail
   answer->headers = end_to_end_headers(answer->headers);
   if (has_length) answer->headers.emplace_back("Content-Length", bytes);
   const std::string head = format_relayed_head(*answer, chunked, keep_alive);
-  if (!co_await write(head)) co_return false;
+  if (!co_await write_relayed(head)) co_return false;
   set_served();
   if (!co_await pass_answer_body(id, mailbox, chunked)) co_return false;
   if (!keep_alive) co_await drain();
@@ -178,7 +243,7 @@ Task<bool> MlflowConnection::pass_answer_body(Relay::Id id, RelayMailbox& mailbo
     const std::string bytes = mailbox.take_body();
     if (!bytes.empty()) {
       std::string text = chunked ? format_chunk(bytes) : bytes;
-      if (!co_await write(std::move(text))) co_return false;
+      if (!co_await write_relayed(std::move(text))) co_return false;
       door_.relay.taken(id, bytes.size());
       set_serving();
     } else if (ended) {

@@ -40,7 +40,7 @@ Task<bool> MlflowConnection::store_change(Parser& parser) {
     co_return co_await send_text(parser, std::move(invalid));
   }
   if (changes->empty()) {  // a deletion of what is old: all that is here belongs to it
-    end_request();
+    keep_request(request.body().size());
     co_await wait_for_delivery();
     co_return co_await pass_whole(parser);
   }
@@ -89,9 +89,9 @@ Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
   if (!parser.is_done()) co_return co_await pass_on(parser);
   ++context_.stats.relayed_requests;
   const auto mailbox = make_mailbox();
-  const auto id = door_.relay.begin(relayed(parser.get(), 0), mailbox);
+  RelayRequest request = relayed(parser.get(), 0);
+  const auto id = co_await begin_relayed(std::move(request), mailbox);
   if (!id) co_return co_await send_no_room(parser);
-  set_serving();
   while (!mailbox->answered() && socket_.is_open()) co_await sleep();
   const int status = mailbox->status();
   if (status == 0 || server_is_away(status)) queued = queued_answer(read);
@@ -101,7 +101,7 @@ Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
   } else {
     more = co_await pass_answer(parser, *id, *mailbox);
   }
-  door_.relay.cancel(*id);
+  end_relayed(*id);
   co_return more;
 }
 
@@ -126,7 +126,7 @@ Task<bool> MlflowConnection::pass_when_delivered(Parser& parser) {
   const auto refusal = co_await read_body(parser);
   if (closed_by_client_) co_return false;
   if (refusal) co_return co_await send_text(parser, error_of(*refusal));
-  end_request();
+  keep_request(parser.get().body().size());
   auto traces = named_traces(view(parser.get().target()));
   if (traces.empty()) traces = named_traces(parser.get().body());
   co_await are_delivered(std::move(traces));

@@ -63,7 +63,7 @@ std::string_view query_of(std::string_view target) {
   return target.substr(std::min(path_of(target).size() + 1, target.size()));
 }
 
-// `name` may be there more than once.
+// `name` may be there more than once; a trace is told once, however often it is named.
 std::optional<std::vector<TraceId>> traces_in_query(std::string_view query, std::string_view name) {
   std::vector<TraceId> traces;
   while (!query.empty()) {
@@ -73,9 +73,10 @@ std::optional<std::vector<TraceId>> traces_in_query(std::string_view query, std:
     if (!value) continue;
     const auto trace = trace_of_name(*value);
     if (!trace) return std::nullopt;
-    traces.push_back(*trace);
+    if (std::ranges::find(traces, *trace) == traces.end()) traces.push_back(*trace);
+    if (traces.size() > kMaxNamedTraces) return std::nullopt;
   }
-  if (traces.empty() || traces.size() > kMaxNamedTraces) return std::nullopt;
+  if (traces.empty()) return std::nullopt;
   return traces;
 }
 

@@ -25,12 +25,13 @@ class RelayMailbox final : public RelayTarget {
     }
     wake_();
   }
-  void on_body(std::string bytes) override {
+  std::size_t on_body(std::string bytes) override {
     {
       const MutexLock lock(mutex_);
       body_ += bytes;
     }
     wake_();
+    return 0;
   }
   void on_sent(std::size_t bytes) override {
     {

@@ -23,6 +23,10 @@ void SequentialConnection::end_request() {
   set_idle();
 }
 
+void SequentialConnection::keep_request(std::size_t bytes) {
+  if (request_) context_.intake.keep(*request_, bytes);
+}
+
 Task<bool> SequentialConnection::reserve(std::size_t bytes) {
   if (replied()) co_return false;
   admitted_ = context_.intake.reserve(*request_, bytes);

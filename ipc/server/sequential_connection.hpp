@@ -23,6 +23,9 @@ class SequentialConnection : public ClientConnection {
  protected:
   void begin_request();
   void end_request();
+  // The body, `bytes` long, goes elsewhere: it counts as held until end_request(), and no deadline
+  // holds. Precondition: it is complete, and nothing is replied.
+  void keep_request(std::size_t bytes);
   bool request_open() const { return request_.has_value(); }
 
   // True once `bytes` more are granted. False: replied(), or the connection was aborted.

@@ -35,6 +35,8 @@ constexpr std::size_t kLeastClientBytes = 4u << 10;
 constexpr std::size_t kMostClientBytes = 64u << 10;
 // What a client is given to say something, and to send the rest of it, before it makes room.
 constexpr std::chrono::milliseconds kPatience{100};
+// Who has stored nothing for so long has no claim to that.
+constexpr std::chrono::seconds kLongInVain{1};
 
 // Connections that are leaving come on top of max_connections.
 std::size_t most_leaving(std::size_t max_connections) { return 4 + max_connections / 32; }
@@ -72,7 +74,8 @@ Server::Server(ServerOptions options, asio::io_context& io, RecordSink& sink, co
                options_.describe,
                options_.status,
                std::vector<char>(kReadBufferBytes),
-               options_.max_calls},
+               options_.max_calls,
+               [this] { return make_relay_room(); }},
       room_(io.get_executor()),
       stop_timer_(io.get_executor()) {}
 
@@ -290,7 +293,7 @@ namespace {
 
 // Which connection is given up first, the lowest first: of the user who has most of them, one that
 // never sent anything useful, then the one idle for longest, then the one that has kept us waiting
-// for longest.
+// for longest, then one that sends without pause and never anything useful.
 struct EvictionRank {
   std::size_t others = 0;  // how many connections fewer than the greatest number its user has
   int kind = 0;
@@ -314,8 +317,12 @@ bool Server::evict_one() {
   for (const auto& [id, connection] : connections_) {
     const auto since = connection->waits_since();
     if (!since || leaving_.contains(id)) continue;
-    const int kind = eviction_kind(*connection);
-    if (kind != 1 && now - *since < kPatience) continue;
+    int kind = eviction_kind(*connection);
+    if (kind != 1 && now - *since < kPatience) {
+      const bool in_vain = kind == 0 && now - connection->came_at() >= kLongInVain;
+      if (!in_vain) continue;
+      kind = 3;
+    }
     const std::size_t others = connections_.size() - of_user.at(connection->peer().uid);
     const std::pair<EvictionRank, ConnectionId> entry{{others, kind, *since}, id};
     if (!first || entry < *first) first = entry;
@@ -324,6 +331,18 @@ bool Server::evict_one() {
   ++stats_.connections_evicted;
   leaving_.insert(first->second);
   connections_.at(first->second)->evict();
+  return true;
+}
+
+bool Server::make_relay_room() {
+  std::optional<std::pair<SteadyTime::duration, ConnectionId>> longest;
+  for (const auto& [id, connection] : connections_) {
+    const auto delay = connection->delays_relay_by();
+    if (delay && (!longest || *delay > longest->first)) longest = {*delay, id};
+  }
+  if (!longest) return false;
+  ++stats_.connections_evicted;
+  connections_.at(longest->second)->abort();
   return true;
 }
 

@@ -116,6 +116,7 @@ class Server {
   std::shared_ptr<ClientConnection> connection_for(OpeningConnection& opening);
   std::shared_ptr<ClientConnection> make_connection(Protocol protocol, OpeningConnection& opening);
   bool evict_one();
+  bool make_relay_room();
   void close_leaving();
   void remove(ConnectionId id);
   void close_if_done();

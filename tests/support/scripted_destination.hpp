@@ -57,6 +57,7 @@ class ScriptedDestination final : public Destination {
   const std::vector<Batch>& batches() const { return batches_; }
   void forget_batches() { batches_.clear(); }
   std::size_t in_flight() const { return pending_.size(); }
+  std::size_t wakeups() const { return wakeups_; }
   std::size_t most_in_flight() const { return most_in_flight_; }
   std::chrono::milliseconds last_wait() const { return last_wait_; }
   // The ids of the spans of a trace that were answered with "delivered", repeated ones too.
@@ -96,7 +97,7 @@ class ScriptedDestination final : public Destination {
     if (pending_.empty() || holding_) return clock_.advance(timeout);
     answer_all(script_);
   }
-  void wakeup() override {}
+  void wakeup() override { ++wakeups_; }
   void cancel() override {
     answer_all(each([](const TraceDelivery&) {
       Outcome outcome;
@@ -135,6 +136,7 @@ class ScriptedDestination final : public Destination {
   std::set<TraceId> under_way_;
   std::vector<Batch> batches_;
   std::size_t most_in_flight_ = 0;
+  std::size_t wakeups_ = 0;
   std::chrono::milliseconds last_wait_{};
   std::map<TraceId, std::multiset<SpanId>> delivered_;
   std::map<TraceId, std::set<LinkHash>> links_;

@@ -20,6 +20,8 @@ constexpr std::string_view kAssessments = "assessments";
 constexpr std::string_view kLinkPrompts = "link-prompts";
 constexpr std::string_view kDeleteTraces = "delete-traces";
 constexpr std::string_view kTracePrefix = "tr-";
+// Each deletion of a request has a copy of it.
+constexpr std::size_t kMaxExperimentIdBytes = 256;
 
 using KindWord = std::pair<Kind, std::string_view>;
 constexpr std::array<KindWord, 7> kKinds = {{
@@ -134,6 +136,11 @@ Result<void> complete(TraceChange& change, const Json& body) {
 }
 
 Result<std::vector<TraceChange>> read_deletions(const Json& body) {
+  const std::string experiment = text_at(body, "experiment_id");
+  if (experiment.size() > kMaxExperimentIdBytes) {
+    return invalid("experiment_id has more than " + std::to_string(kMaxExperimentIdBytes) +
+                   " bytes");
+  }
   std::vector<TraceChange> changes;
   for (const Json& name : member(body, "request_ids")) {
     const auto trace = name.is_string() ? trace_of(name.get<std::string>()) : std::nullopt;
@@ -141,8 +148,7 @@ Result<std::vector<TraceChange>> read_deletions(const Json& body) {
     TraceChange change;
     change.kind = Kind::delete_trace;
     change.trace_id = *trace;
-    change.body = to_text(
-        {{"experiment_id", text_at(body, "experiment_id")}, {"request_ids", Json::array({name})}});
+    change.body = to_text({{"experiment_id", experiment}, {"request_ids", Json::array({name})}});
     changes.push_back(std::move(change));
   }
   return changes;

@@ -96,6 +96,9 @@ class RunningControlServerTest : public testing::Test {
 
  private:
   ControlWork work_of(ControlRequest request) {
+    if (request.target == "/large") {
+      return {[] { return ControlReply{200, std::string(32u << 20, 'x')}; }};
+    }
     if (request.target != "/slow") return {[] { return ControlReply{200, "{}", "", "/next"}; }};
     auto run = [this] {
       slow_began_.count_down();
@@ -130,6 +133,20 @@ TEST_F(RunningControlServerTest, AQuickRequestDoesNotWaitForASlowOne) {
   const auto reply = get("/quick");
   ASSERT_TRUE(reply) << reply.error().message;
   EXPECT_EQ(reply->status, 200);
+}
+
+// A prober beside them would be told by nobody that the daemon is well.
+TEST_F(RunningControlServerTest, AnswersThatAreNotTakenMakeRoom) {
+  std::vector<RawClient> silent;
+  for (int i = 0; i < 2; ++i) {
+    silent.push_back(RawClient::connect_unix(path()));
+    silent.back().send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+    silent.back().receive(1);  // the answer is under way
+  }
+  const auto reply = get("/quick");
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->status, 200);
+  EXPECT_EQ(stats().evicted, 1u);
 }
 
 TEST_F(RunningControlServerTest, AHeaderWithoutEndIsCutOff) {

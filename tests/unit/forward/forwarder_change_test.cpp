@@ -198,5 +198,24 @@ TEST_F(ForwarderChangeTest, WhoWaitsIsToldWhenNothingOfTheTraceIsLeft) {
   forwarder.reset();
 }
 
+// However many ask, and however often, the traces in assembly are looked at once in a while.
+TEST_F(ForwarderChangeTest, ThoseWhoWaitForAllTracesShareTheirLooks) {
+  start();
+  accept(1);
+  run_for(milliseconds(1));
+  const std::size_t before = destination.wakeups();
+  for (int n = 0; n < 1'000; ++n) forwarder->hurry(std::nullopt);
+  EXPECT_EQ(destination.wakeups(), before + 1);
+  run_for(milliseconds(1));
+  EXPECT_EQ(sent(), (Sent{"1"}));
+  accept(2);
+  run_for(milliseconds(1));
+  forwarder->hurry(std::nullopt);
+  run_for(milliseconds(1));
+  EXPECT_EQ(sent(), (Sent{"1"})) << "too soon after the last look";
+  run_for(milliseconds(60));
+  EXPECT_EQ(sent(), (Sent{"1", "2"}));
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -13,17 +13,17 @@ namespace {
 
 using testing::HttpImposter;
 
-// Takes what comes; with `greedy` off nothing of the body is taken until take().
 class Target final : public RelayTarget {
  public:
   void on_answer(RelayAnswer answer) override {
     const std::lock_guard lock(mutex_);
     answer_ = std::move(answer);
   }
-  void on_body(std::string bytes) override {
+  std::size_t on_body(std::string bytes) override {
     const std::lock_guard lock(mutex_);
     body_ += bytes;
     changed_.notify_all();
+    return takes_at_once ? bytes.size() : 0;
   }
   void on_sent(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
@@ -49,6 +49,8 @@ class Target final : public RelayTarget {
   const RelayAnswer& answer() const { return answer_; }  // these after wait()
   const std::string& body() const { return body_; }
   std::size_t sent() const { return sent_; }
+
+  bool takes_at_once = false;
 
  private:
   std::mutex mutex_;
@@ -118,6 +120,32 @@ TEST_F(CurlRelayTest, HoldsNoMoreOfAnAnswerThanItsTargetTakes) {
   EXPECT_EQ(target->body(), body);
 }
 
+TEST_F(CurlRelayTest, GoesOnAfterWhatItsTargetTakesAtOnce) {
+  const std::string body(1u << 20, 'y');
+  server.answer_with({.body = body});
+  target->takes_at_once = true;
+  CurlRelay relay(server.url(), {});
+  ASSERT_TRUE(
+      relay.begin({.method = "GET", .target = "/", .headers = {}, .body_bytes = 0}, target));
+  ASSERT_TRUE(target->wait());
+  EXPECT_EQ(target->body(), body);
+}
+
+// libcurl's own limit on silence does not count while nothing is taken.
+TEST_F(CurlRelayTest, EndsARequestThatHasATimeForAllOfIt) {
+  server.answer_with({.body = std::string(1u << 20, 'y')});
+  CurlRelay relay(server.url(), {});
+  ASSERT_TRUE(relay.begin({.method = "GET",
+                           .target = "/",
+                           .headers = {},
+                           .body_bytes = 0,
+                           .timeout = std::chrono::milliseconds(500)},
+                          target));
+  const auto ended = target->wait();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, ErrorCode::timeout);
+}
+
 TEST_F(CurlRelayTest, TellsAServerThatIsAway) {
   std::string nowhere;
   {
@@ -144,6 +172,20 @@ TEST_F(CurlRelayTest, RefusesAHeaderThatWouldBeTwo) {
       {.method = "GET", .target = "/", .headers = {{"A", "b\r\nC: d"}}, .body_bytes = 0}, target));
   EXPECT_EQ(target->wait().error().code, ErrorCode::invalid);
   EXPECT_TRUE(server.requests().empty());
+}
+
+TEST_F(CurlRelayTest, AnAnswersHeaderHasABound) {
+  server.answer_with({.headers = {{"X-A", std::string(60'000, 'a')},
+                                  {"X-B", std::string(60'000, 'b')},
+                                  {"X-C", std::string(60'000, 'c')}},
+                      .body = "never told"});
+  CurlRelay relay(server.url(), {});
+  ASSERT_TRUE(
+      relay.begin({.method = "GET", .target = "/", .headers = {}, .body_bytes = 0}, target));
+  const auto ended = target->wait();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().message, "the answer's header is longer than 131072 bytes");
+  EXPECT_EQ(target->answer().status, 0);
 }
 
 TEST_F(CurlRelayTest, TakesSoManyRequestsAtOnce) {

@@ -2,6 +2,7 @@
 
 #include "daemon/codec/compression.hpp"
 #include "daemon/text/base64.hpp"
+#include "ipc/server/grpc_call.hpp"
 #include "ipc/wire/rpc_status.hpp"
 #include "tests/unit/ipc_server/server_fixture.hpp"
 
@@ -239,6 +240,28 @@ TEST_F(GrpcServer, RefusesAHeaderOverTheLimit) {
   EXPECT_EQ(client.finish(large).status(), "8");
   EXPECT_EQ(client.finish(client.call(frame_grpc_message(one_span(1)))).status(), "0");
   EXPECT_EQ(stats().large_headers, 1u);
+}
+
+TEST_F(GrpcServer, AHeaderFarOverTheLimitEndsTheConnection) {
+  options.hold_time = 1h;
+  start();
+  RawClient client = connect();
+  const std::string field = std::string("\0\1x\x7f\x81\x7c", 6) + std::string(16'000, 'x');
+  std::string bytes = std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") +
+                      std::string("\0\0\0\4\0\0\0\0\0", 9) +             // SETTINGS
+                      std::string("\0\x3e\x86\1\0\0\0\0\1", 9) + field;  // HEADERS
+  for (int i = 0; i < 5; ++i) bytes += std::string("\0\x3e\x86\x9\0\0\0\0\1", 9) + field;
+  client.send(bytes);
+  (void)client.receive_all();
+  EXPECT_EQ(stats().large_headers, 1u);
+}
+
+TEST(GrpcCall, LooksAtNothingOfAHeaderThatIsTooLarge) {
+  GrpcCall call(1'000);
+  call.read_header({"x", std::string(20'000, 'x')});
+  call.read_header({"x-mlflow-experiment-id", "12"});
+  EXPECT_TRUE(call.has_large_header());
+  EXPECT_EQ(call.take_experiment(), "");
 }
 
 TEST_F(GrpcServer, AHeaderThatDoesNotEndInTimeEndsTheConnection) {

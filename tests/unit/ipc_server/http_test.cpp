@@ -202,6 +202,10 @@ TEST_F(HttpServer, RoutesEverythingElse) {
   EXPECT_TRUE(ask(post("Content-Type: text/plain\r\n", "x")).has("415"));
   EXPECT_TRUE(ask(post("", "x")).has("415"));
   EXPECT_TRUE(ask("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n").has("431"));
+  std::string fields;
+  for (int n = 0; n < 128; ++n) fields += "a:\r\n";
+  EXPECT_TRUE(ask("GET / HTTP/1.1\r\n" + fields + "\r\n").has("200"));
+  EXPECT_TRUE(ask("GET / HTTP/1.1\r\n" + fields + "a:\r\n\r\n").has("431"));
   EXPECT_TRUE(ask("GET / FTP/1.1\r\n\r\n").has("400"));
   EXPECT_TRUE(
       ask("POST /v1/traces?a=b HTTP/1.1\r\nContent-Length: 0\r\n" + std::string(kProtobuf) + "\r\n")

@@ -61,6 +61,10 @@ TEST(MlflowRequest, ReadsWhichTracesAreToBeShown) {
   EXPECT_EQ(batch->what, What::traces);
   ASSERT_EQ(batch->traces.size(), 2u);
   EXPECT_EQ("tr-" + batch->traces[1].hex(), b);
+  const auto twice =
+      trace_read(root + "batchGet?trace_ids=" + a + "&trace_ids=" + b + "&trace_ids=" + a);
+  ASSERT_TRUE(twice);
+  EXPECT_EQ(twice->traces, batch->traces) << "as servers answer it";
   const auto part = trace_read(root + a + "/assessments/a-1");
   ASSERT_TRUE(part);
   EXPECT_EQ(part->what, What::assessment);

@@ -46,7 +46,7 @@ class MlflowServerTest : public ServerTest {
 
   // `uri`: of the tracking server.
   void start_at(const std::string& uri) {
-    relay = std::make_unique<CurlRelay>(uri, CurlOptions{});
+    relay = std::make_unique<CurlRelay>(uri, CurlOptions{}, relayed);
     options.mlflow_address = "127.0.0.1:0";
     options.mlflow = std::make_shared<MlflowDoor>(
         MlflowDoor{.relay = *relay,
@@ -110,6 +110,7 @@ class MlflowServerTest : public ServerTest {
   }
   std::string stored_name() const { return "tr-" + stored_trace.hex(); }
 
+  std::size_t relayed = CurlRelay::kMaxRequests;
   TraceId stored_trace;
   HttpImposter tracking;
   FakeFileSystem fs;
@@ -389,6 +390,70 @@ TEST_F(MlflowServerTest, ASearchWaitsForWhatWasWrittenBefore) {
   start_in_front();
   EXPECT_EQ(ask(request("POST", "/api/3.0/mlflow/traces/search", "", "{}")).body, "found");
   EXPECT_EQ(on_io([this] { return hurried; }), 2);
+}
+
+TEST_F(MlflowServerTest, ABodyThatWaitsForTheServerCountsAsHeld) {
+  tracking.answer_with({.hold = true});
+  start_in_front();
+  RawClient client = connect_mlflow();
+  client.send(request("POST", "/api/3.0/mlflow/traces/calculate", "", std::string(500'000, ' ')));
+  wait_until([](const ServerStats& stats) { return stats.relayed_requests == 1; });
+  EXPECT_GE(stats().in_flight_bytes, 500'000u);
+  tracking.release();
+  EXPECT_TRUE(read_answer(client).has("200"));
+  wait_until([](const ServerStats& stats) { return stats.in_flight_bytes == 0; });
+}
+
+// What is asked for again beside an answer that was known is let go, however long it is.
+TEST_F(MlflowServerTest, ALongAnswerThatNobodyWaitsForKeepsNoPlace) {
+  relayed = 1;
+  tracking.answer_with({.body = kExperiment});
+  start_in_front();
+  const std::string asked = request("GET", "/api/2.0/mlflow/experiments/get?experiment_id=12");
+  EXPECT_EQ(ask(asked).body, kExperiment);
+  tracking.follow([](const HttpImposter::Request& again) {
+    const bool is_refresh = again.method == "GET";
+    return HttpImposter::Reply{.body = is_refresh ? std::string(1u << 20, 'x') : ""};
+  });
+  EXPECT_EQ(ask(asked).body, kExperiment);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  Answer next;
+  do {
+    next = ask(request("HEAD", "/api/2.0/mlflow/users/current"));
+  } while (!next.has("200") && std::chrono::steady_clock::now() < give_up);
+  EXPECT_TRUE(next.has("200")) << next.head;
+}
+
+// The only place is taken by a body that comes in drops, by an answer that is not read, and by a
+// client that has gone. Who comes gets it.
+TEST_F(MlflowServerTest, WhoKeepsARelayedRequestWaitingMakesRoom) {
+  relayed = 1;
+  tracking.follow([](const HttpImposter::Request& asked) {
+    const bool is_large = asked.target == "/large";
+    return HttpImposter::Reply{.body = is_large ? std::string(16u << 20, 'x') : "",
+                               .hold = asked.target == "/hangs"};
+  });
+  start_in_front();
+  const auto expect_room = [&](const char* whose) {
+    const Answer next = ask(request("HEAD", "/api/2.0/mlflow/users/current"));
+    EXPECT_TRUE(next.has("200")) << whose << ": " << next.head;
+  };
+  RawClient drops = connect_mlflow();
+  drops.send("PUT /drops HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n1");
+  wait_until([](const ServerStats& stats) { return stats.relayed_requests == 1; });
+  expect_room("a body in drops");
+  RawClient unread = connect_mlflow();
+  unread.send(request("GET", "/large"));
+  unread.receive(1);
+  expect_room("an answer that is not read");
+  {
+    RawClient gone = connect_mlflow();
+    gone.send(request("GET", "/hangs"));
+    wait_until([](const ServerStats& stats) { return stats.relayed_requests == 5; });
+  }
+  expect_room("a client that has gone");
+  EXPECT_EQ(stats().connections_evicted, 3u);
+  tracking.release();
 }
 
 TEST_F(MlflowServerTest, AFileOfSpansThatAreHereIsDropped) {

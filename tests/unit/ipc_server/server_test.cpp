@@ -1,3 +1,7 @@
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+
 #include "tests/unit/ipc_server/server_fixture.hpp"
 
 namespace tracelink {
@@ -123,6 +127,51 @@ TEST_F(ServerDoor, ConnectionsThatOnlyKeepTheServerWaitingMakeRoom) {
   EXPECT_TRUE(slow_body.receive_all().starts_with("HTTP/1.1 503"));
   (void)slow_header.receive_all();
   EXPECT_EQ(stats().connections_evicted, 4u);
+}
+
+// They ask for a page again and again, so that none of them is ever seen to wait for long.
+TEST_F(ServerDoor, ConnectionsThatAreNeverStillAndStoreNothingMakeRoom) {
+  options.max_connections = 2;
+  start();
+  std::atomic<bool> stop = false;
+  const auto be_noisy = [&](RawClient client) {
+    while (!stop && client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") &&
+           !client.receive_until("}").empty()) {
+    }
+  };
+  std::thread noise[] = {std::thread(be_noisy, connect()), std::thread(be_noisy, connect())};
+  wait_until([](const ServerStats& stats) { return stats.connections_open == 2; });
+  std::string answer;
+  try {
+    RawClient good = connect();
+    good.send(kOneSpanJson + "\n");
+    answer = good.receive_until("\n");
+  } catch (const std::runtime_error& error) {
+    answer = error.what();
+  }
+  EXPECT_EQ(answer, "{}\n");
+  stop = true;
+  for (std::thread& thread : noise) thread.join();
+}
+
+// What it has waited for is not looked for when the memory is there.
+TEST_F(ServerDoor, AClientThatWaitsForMemoryCanMakeRoomForAnother) {
+  options.max_connections = 2;
+  options.memory_bytes = 256u << 10;
+  start(false);
+  RawClient stored = connect();
+  const std::string name(120u << 10, 'x');
+  std::string large = kOneSpanJson;
+  large.insert(large.find("\"name\":\"") + 8, name);
+  stored.send(large + "\n");
+  sink().wait_for(1);
+  RawClient waiting = connect();
+  waiting.send("{" + std::string(100u << 10, ' '));
+  EXPECT_NE(about(connect()).find("200 OK"), std::string::npos);
+  EXPECT_EQ(stats().connections_evicted, 1u);
+  sink().answer({});
+  EXPECT_EQ(stored.receive_until("\n"), "{}\n");
+  EXPECT_EQ(stats().in_flight_bytes, 0u);
 }
 
 TEST_F(ServerDoor, AnAnswerThatIsNotTakenDoesNotKeepItsConnection) {

@@ -136,6 +136,19 @@ TEST(TraceChange, ADeletionIsOneForEachTrace) {
   EXPECT_TRUE(by_time->empty());
 }
 
+// Each deletion has a copy of it.
+TEST(TraceChange, ADeletionOfManyTracesNamesNoLongExperiment) {
+  const auto deletion = [](std::size_t bytes) {
+    return read_trace_changes("POST", kDelete,
+                              R"({"experiment_id":")" + std::string(bytes, '1') +
+                                  R"(","request_ids":[")" + std::string(kTrace) + "\"]}");
+  };
+  EXPECT_TRUE(deletion(256));
+  const auto refused = deletion(257);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "experiment_id has more than 256 bytes");
+}
+
 TEST(TraceChange, AnAssessmentGetsAnIdThatARepetitionHasToo) {
   const Asked asked{"POST", kV3 + "/assessments",
                     R"({"assessment":{"assessment_name":"good","feedback":{"value":1}}})"};
