@@ -6,6 +6,7 @@
 
 #include <boost/beast/core/string.hpp>
 
+#include "daemon/text/release.hpp"
 #include "ipc/server/experiment_header.hpp"
 #include "ipc/wire/export_response.hpp"
 
@@ -87,7 +88,7 @@ Task<void> OtlpHttpConnection::run() {
       more = co_await serve(parser);
     }
     end_request();
-    if (input_.empty()) input_ = std::string();  // an idle connection keeps no buffer
+    if (input_.empty()) release(input_);  // an idle connection keeps no buffer
     if (more && !input_.empty()) co_await let_others_go();
   }
   end_request();
@@ -233,9 +234,11 @@ Task<std::optional<Reply>> OtlpHttpConnection::read_body(Parser& parser) {
     closed_by_client_ = !co_await say_continue(parser);
   }
   parser.eager(true);
-  std::string bytes = std::exchange(input_, {});
+  std::string rest = std::exchange(input_, {});
+  std::string_view bytes = rest;
   while (!closed_by_client_ && !parser.is_done()) {
     if (auto refusal = feed(parser, bytes)) co_return refusal;
+    release(rest);  // what waits is the body alone
     if (parser.is_done()) break;
     if (parser.get().body().size() > reserved) {
       if (!co_await reserve(reserved)) co_return take_reply();
@@ -246,7 +249,7 @@ Task<std::optional<Reply>> OtlpHttpConnection::read_body(Parser& parser) {
     if (!replied()) more = co_await read_some();
     if (replied()) co_return take_reply();
     closed_by_client_ = !more;
-    if (more) bytes.assign(*more);
+    if (more) bytes = *more;
   }
   co_return std::nullopt;
 }
@@ -267,6 +270,7 @@ std::optional<Reply> OtlpHttpConnection::feed(Parser& parser, std::string_view b
   boost::system::error_code error;
   const std::size_t used = parser.put(boost::asio::buffer(input_), error);
   input_.erase(0, used);
+  if (input_.empty()) release(input_);
   if (parser.get().body().size() > max_request_bytes()) {
     ++context_.stats.too_large_requests;
     return refuse(RpcCode::resource_exhausted, too_large(max_request_bytes()));

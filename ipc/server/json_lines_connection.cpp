@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/text/release.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -45,6 +47,10 @@ Task<bool> JsonLinesConnection::serve_input() {
   std::size_t used = 0;
   while (used < input_.size()) {
     used += lines_.feed(std::string_view(input_).substr(used));
+    if (used == input_.size()) {  // a line that waits keeps no buffer beside it
+      release(input_);
+      used = 0;
+    }
     auto line = lines_.next();
     if (line) {
       if (!co_await serve_line(*std::move(line))) co_return false;
@@ -56,7 +62,6 @@ Task<bool> JsonLinesConnection::serve_input() {
       end_request();  // it was an empty line
     }
   }
-  input_ = std::string();  // an idle connection keeps no buffer
   co_return true;
 }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "daemon/text/release.hpp"
+
 namespace tracelink {
 
 std::size_t LineSplitter::feed(std::string_view bytes) {
@@ -11,7 +13,7 @@ std::size_t LineSplitter::feed(std::string_view bytes) {
   if (!skipping_ && !over_limit_) {
     if (part.size() > max_line_bytes_ - line_.size()) {
       over_limit_ = true;
-      line_ = std::string();
+      release(line_);
     } else {
       line_ += part;
     }
@@ -33,7 +35,7 @@ std::optional<Result<std::string>> LineSplitter::next() {
 }
 
 void LineSplitter::skip_line() {
-  line_ = std::string();
+  release(line_);
   over_limit_ = false;
   skipping_ = true;
 }

@@ -8,6 +8,7 @@
 
 #include "daemon/base/mutex.hpp"
 #include "daemon/codec/otlp_json.hpp"
+#include "daemon/text/release.hpp"
 #include "daemon/text/utc_time.hpp"
 
 namespace tracelink {
@@ -91,7 +92,7 @@ void FileDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   std::size_t written = 0;  // traces before it are in the file, or are poison
   for (std::size_t i = 0; i < batch.size() && !failure; ++i) {
     outcomes[i] = add_line(batch[i], lines);
-    batch[i].trace.otlp = {};
+    release(batch[i].trace.otlp);
     const bool is_last = i + 1 == batch.size();
     if (lines.empty() || (!is_last && lines.size() < kWriteBytes)) continue;
     if (auto done_so_far = write(lines)) {

@@ -12,6 +12,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::chrono::seconds kLongest{3'600};
+constexpr std::time_t kLatest = 4'102'444'800;  // the year 2100: a clock ends in 2262
 
 std::optional<std::chrono::seconds> parse_seconds(std::string_view text) {
   std::int64_t seconds = 0;
@@ -37,7 +38,7 @@ std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string
   stream.imbue(std::locale::classic());
   stream >> std::get_time(&parts, "%a, %d %b %Y %H:%M:%S GMT");
   if (stream.fail()) return std::nullopt;
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+  return std::chrono::system_clock::from_time_t(std::min(::timegm(&parts), kLatest));
 }
 
 std::optional<std::chrono::milliseconds> retry_after(const HttpResponse& response) {

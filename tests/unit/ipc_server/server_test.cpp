@@ -2,6 +2,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include <malloc.h>
+
 #include "tests/unit/ipc_server/server_fixture.hpp"
 
 namespace tracelink {
@@ -9,8 +11,33 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// By malloc, which counts nothing under a sanitizer.
+std::size_t heap_bytes() {
+  const auto heap = ::mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+}
+
 class ServerDoor : public ServerTest {
  protected:
+  // Of clients that begin so and wait for memory, which another one's request has.
+  void expect_held_once(const std::string& begin) {
+    constexpr std::size_t kClients = 100;
+    options.memory_bytes = 256u << 10;
+    start(false);
+    RawClient stored = connect();
+    std::string large = kOneSpanJson;
+    large.insert(large.find("\"name\":\"") + 8, std::string(120u << 10, 'x'));
+    stored.send(large + "\n");
+    sink().wait_for(1);
+    const std::size_t before = heap_bytes();
+    std::vector<RawClient> waiting;
+    for (std::size_t n = 0; n < kClients; ++n) {
+      waiting.push_back(connect());
+      waiting.back().send(begin + std::string(50'000, ' '));
+    }
+    for (int n = 0; n < 3; ++n) (void)about(connect());  // behind them
+    EXPECT_LE(heap_bytes() - before, kClients * 80'000);
+  }
   std::string about(RawClient client) {
     client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
     return client.receive_all();
@@ -172,6 +199,31 @@ TEST_F(ServerDoor, AClientThatWaitsForMemoryCanMakeRoomForAnother) {
   sink().answer({});
   EXPECT_EQ(stored.receive_until("\n"), "{}\n");
   EXPECT_EQ(stats().in_flight_bytes, 0u);
+}
+
+TEST_F(ServerDoor, ALineThatWaitsForMemoryIsHeldOnce) { expect_held_once("{"); }
+
+TEST_F(ServerDoor, ABodyThatWaitsForMemoryIsHeldOnce) {
+  expect_held_once(
+      "POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\n"
+      "Content-Length: 999999\r\n\r\n");
+}
+
+TEST_F(ServerDoor, AnIdleConnectionKeepsNothingOfWhatItHasSent) {
+  constexpr std::size_t kClients = 50;
+  options.max_request_bytes = 1u << 20;
+  start();
+  (void)about(connect());
+  const std::size_t before = heap_bytes();
+  std::vector<RawClient> idle;
+  for (std::size_t n = 0; n < kClients; ++n) {
+    idle.push_back(connect());
+    idle.back().send(kOneSpanJson + std::string(50'000, ' ') + "\n");
+    EXPECT_EQ(idle.back().receive_until("\n"), "{}\n");
+    idle.back().send("{" + std::string(1u << 20, ' ') + "\n");
+    EXPECT_TRUE(idle.back().receive_until("\n").starts_with("{\"error\""));
+  }
+  EXPECT_LE(heap_bytes() - before, kClients * 40'000);
 }
 
 TEST_F(ServerDoor, AnAnswerThatIsNotTakenDoesNotKeepItsConnection) {

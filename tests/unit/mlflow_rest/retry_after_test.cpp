@@ -22,6 +22,7 @@ TEST(RetryAfter, IsAtMostAnHour) {
   EXPECT_EQ(after("3601"), seconds(3'600));
   EXPECT_EQ(after("99999999999999999999"), seconds(3'600));
   EXPECT_EQ(after("Tue, 24 Nov 2026 12:00:00 GMT"), seconds(3'600));
+  EXPECT_EQ(after("Fri, 31 Dec 9999 23:59:59 GMT"), seconds(3'600)) << "what proxies say for never";
 }
 
 TEST(RetryAfter, IsNeverBeforeNow) {
