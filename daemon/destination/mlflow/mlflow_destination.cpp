@@ -40,7 +40,7 @@ MlflowDestination::~MlflowDestination() = default;
 
 std::optional<Failure> MlflowDestination::refusal(const LinkHash& link,
                                                   const std::string& experiment) {
-  probe_.check_after_pause();
+  probe_.check_server();
   if (!probe_.capabilities()) return probe_.failure();
   const auto resolved = find_target(registrar_, lookup_, link, experiment);
   const auto* failure = std::get_if<Failure>(&resolved);
