@@ -22,10 +22,13 @@ TEST(RetryAfter, IsAtMostAnHour) {
   EXPECT_EQ(after("3601"), seconds(3'600));
   EXPECT_EQ(after("99999999999999999999"), seconds(3'600));
   EXPECT_EQ(after("Tue, 24 Nov 2026 12:00:00 GMT"), seconds(3'600));
+  EXPECT_EQ(after("Fri, 31 Dec 9999 23:59:59 GMT"), seconds(3'600));
 }
 
 TEST(RetryAfter, IsNeverBeforeNow) {
   EXPECT_EQ(after("-5"), seconds(0));
+  EXPECT_EQ(after("-99999999999999999999"), seconds(0));
+  EXPECT_EQ(after("Sat, 01 Jan 0001 00:00:00 GMT"), seconds(0));
   EXPECT_EQ(after("Mon, 23 Nov 2026 11:59:00 GMT"), seconds(0));
 }
 
