@@ -12,6 +12,7 @@
 #include "config/tracking_uri.hpp"
 #include "config/value.hpp"
 #include "daemon/databricks/settings/profile_file.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {

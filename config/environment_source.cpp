@@ -5,6 +5,7 @@
 
 #include "config/key_table.hpp"
 #include "config/text.hpp"
+#include "daemon/text/blanks.hpp"
 #include "daemon/types/model_id.hpp"
 
 namespace tracelink {
@@ -104,11 +105,11 @@ Settings read_mlflow_variables(const std::map<std::string, std::string>& environ
     if (value.empty() || is_blank(variable, value, warnings)) continue;
     settings.push_back({std::string(key), value, {std::string(variable)}});
   }
-  const std::string model(without_blank_ends(value_of(environment, kActiveModel)));
-  if (!model.empty()) {
-    const std::string key = looks_like_model_id(model) ? "model.id" : "model.name";
-    settings.push_back({key, model, {std::string(kActiveModel)}});
-  }
+  const std::string model = value_of(environment, kActiveModel);
+  if (model.empty() || is_blank(kActiveModel, model, warnings)) return settings;
+  const std::string_view named = without_blank_ends(model);
+  const std::string key = looks_like_model_id(named) ? "model.id" : "model.name";
+  settings.push_back({key, std::string(named), {std::string(kActiveModel)}});
   return settings;
 }
 

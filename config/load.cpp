@@ -16,6 +16,7 @@
 #include "config/merge.hpp"
 #include "config/value.hpp"
 #include "config/yaml_source.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {
@@ -40,11 +41,17 @@ Settings read_flags(const LoadContext& context, std::vector<ConfigProblem>& erro
   return settings;
 }
 
+// What TRACELINK_CONFIG names; empty: nothing.
+std::string file_of_variable(const LoadContext& context) {
+  const auto variable = context.environment.find("TRACELINK_CONFIG");
+  if (variable == context.environment.end()) return "";
+  return std::string(without_blank_ends(variable->second));
+}
+
 // Empty: no file.
 std::string file_to_read(const LoadContext& context) {
   if (context.config_flag) return *context.config_flag;
-  const auto variable = context.environment.find("TRACELINK_CONFIG");
-  if (variable != context.environment.end() && !variable->second.empty()) return variable->second;
+  if (std::string named = file_of_variable(context); !named.empty()) return named;
   std::error_code unreadable;  // then it is there, and reading it tells why it cannot be used
   const bool there = std::filesystem::exists(context.default_file, unreadable);
   return there || unreadable ? context.default_file : "";
@@ -52,7 +59,8 @@ std::string file_to_read(const LoadContext& context) {
 
 // Nothing, after saying why: what the file sets is not known.
 std::optional<Settings> read_file(const std::string& file, const LoadContext& context,
-                                  std::vector<ConfigProblem>& errors) {
+                                  std::vector<ConfigProblem>& errors,
+                                  std::vector<ConfigProblem>& warnings) {
   if (file.empty()) return Settings{};
   const auto content = file_content(file, kMostFileBytes);
   if (!content) {
@@ -61,7 +69,7 @@ std::optional<Settings> read_file(const std::string& file, const LoadContext& co
          content.error().message + "; --config, then TRACELINK_CONFIG, name the file"});
     return std::nullopt;
   }
-  return read_yaml(*content, file, context.environment, errors);
+  return read_yaml(*content, file, context.environment, errors, warnings);
 }
 
 void cut_blanks_of(Settings& source) {
@@ -132,7 +140,7 @@ LoadResult load_config(const LoadContext& context) {
   sources.push_back(read_flags(context, draft.errors));
   sources.push_back(read_tracelink_variables(context.environment, draft.loaded.warnings));
   sources.push_back(read_mlflow_variables(context.environment, draft.loaded.warnings));
-  auto in_file = read_file(draft.loaded.file, context, draft.errors);
+  auto in_file = read_file(draft.loaded.file, context, draft.errors, draft.loaded.warnings);
   draft.file_unknown = !in_file;
   sources.push_back(std::move(in_file).value_or(Settings{}));
   for (Settings& source : sources) check(source, draft.errors);
@@ -163,9 +171,7 @@ std::vector<std::string> lines_of(const LoadResult& result) {
 }
 
 bool names_file(const LoadContext& context) {
-  const auto variable = context.environment.find("TRACELINK_CONFIG");
-  return context.config_flag ||
-         (variable != context.environment.end() && !variable->second.empty());
+  return context.config_flag || !file_of_variable(context).empty();
 }
 
 LoadContext context_of_process() {

@@ -128,14 +128,6 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-std::string_view without_blank_ends(std::string_view text) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  const auto first = text.find_first_not_of(" \t\r\n\v\f");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n\v\f") - first + 1);
-}
-
 std::string_view without_end_breaks(std::string_view text) {
   return text.substr(0, text.find_last_not_of("\r\n") + 1);
 }

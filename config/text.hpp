@@ -25,8 +25,6 @@ std::string quoted(std::string_view text);
 bool has_control_characters(std::string_view text);
 bool is_utf8(std::string_view text);
 
-// Without white space at both ends, line breaks and a byte order mark included.
-std::string_view without_blank_ends(std::string_view text);
 std::string_view without_end_breaks(std::string_view text);
 
 std::string_view trimmed(std::string_view text);

@@ -7,6 +7,7 @@
 #include "config/text.hpp"
 #include "config/tracking_uri.hpp"
 #include "daemon/codec/name_template.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {
@@ -45,6 +46,12 @@ bool is_mode(std::string_view text) {
   return text.size() == 3 && text.find_first_not_of("01234567") == std::string_view::npos;
 }
 
+// Not a name such as 127.example.com, which may be anywhere.
+bool is_loopback_number(std::string_view host) {
+  return host.starts_with("127.") &&
+         host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 bool is_address(std::string_view text, bool loopback_only) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return false;
@@ -53,7 +60,7 @@ bool is_address(std::string_view text, bool loopback_only) {
   if (!port || *port > 65535 || host.empty() || has_control_characters(text)) return false;
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
   if (!bracketed && host.find(':') != std::string_view::npos) return false;
-  return !loopback_only || host == "[::1]" || host == "localhost" || host.starts_with("127.");
+  return !loopback_only || host == "[::1]" || host == "localhost" || is_loopback_number(host);
 }
 
 bool is_in_range(const Key& key, std::uint64_t value) {
@@ -121,6 +128,18 @@ Message special_fault(const Key& key, const Setting& setting, const std::string&
   return setting.found("") + " is not a tracking URI, allowed: http:// or https://";
 }
 
+// Of a param or tag. Values may have several lines.
+Message fault_of_entry(const std::string& name, const std::string& value) {
+  if (!is_utf8(name)) return "a key is not UTF-8";
+  if (without_blank_ends(name).empty()) return "a key is empty";
+  if (has_control_characters(name)) {
+    return "the key " + quoted(name) + " holds a line break or another control character";
+  }
+  if (!is_utf8(value)) return "the value of " + quoted(name) + " is not UTF-8";
+  if (value.find('\0') == std::string::npos) return {};
+  return "the value of " + quoted(name) + " holds a NUL, which databases refuse";
+}
+
 // One overload for each kind of field.
 struct Assign {
   const Key& key;
@@ -175,7 +194,7 @@ struct Assign {
     const auto* map = std::get_if<std::map<std::string, std::string>>(&setting.value);
     if (!map) return wrong(key, setting, text);
     for (const auto& [name, value] : *map) {
-      if (!is_utf8(value)) return "the value of " + quoted(name) + " is not UTF-8";
+      if (auto fault = fault_of_entry(name, value)) return fault;
     }
     field = *map;
     return {};

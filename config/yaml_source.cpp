@@ -8,6 +8,7 @@
 #include "config/key_table.hpp"
 #include "config/text.hpp"
 #include "config/yaml_mistakes.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {
@@ -62,14 +63,15 @@ ConfigProblem problem_of(const YAML::Exception& error, const std::string& text,
 
 constexpr std::string_view kMerge = "<<";
 constexpr int kDeepestMerge = 8;
+constexpr int kMostMerged = 100;  // aliases of aliases would be any number
 // Top-level keys that begin so are the author's, to have anchors in.
 constexpr std::string_view kOwnKeys = "x-";
 
 class Reader {
  public:
   Reader(const std::string& file_name, const std::map<std::string, std::string>& environment,
-         std::vector<ConfigProblem>& errors)
-      : file_name_(file_name), environment_(environment), errors_(errors) {}
+         std::vector<ConfigProblem>& errors, std::vector<ConfigProblem>& warnings)
+      : file_name_(file_name), environment_(environment), errors_(errors), warnings_(warnings) {}
 
   void read_section(const YAML::Node& node, const std::string& path) {
     if (node.IsNull()) return;  // all its lines are comments
@@ -91,7 +93,7 @@ class Reader {
   template <class Visit>
   void for_each_entry(const YAML::Node& map, const std::string& path, Visit visit) {
     std::set<std::string> seen;
-    std::vector<YAML::Node> merged;
+    Merged merged;
     for (const auto& pair : map) {
       const YAML::Node& key = pair.first;
       if (!key.IsScalar()) {
@@ -109,7 +111,7 @@ class Reader {
       }
       visit(entry, key, pair.second);
     }
-    for (const YAML::Node& one : merged) {
+    for (const YAML::Node& one : merged.maps) {
       for (const auto& pair : one) {
         const YAML::Node& key = pair.first;
         const bool usable = key.IsScalar() && key.Scalar() != kMerge;
@@ -123,24 +125,32 @@ class Reader {
     return path.empty() ? key.Scalar() : path + "." + key.Scalar();
   }
 
-  // The maps that a `<<` names, the strongest first, with those that they merge themselves.
-  void add_merged(const YAML::Node& value, const std::string& path, int depth,
-                  std::vector<YAML::Node>& merged) {
-    if (depth > kDeepestMerge) return fail(value, path, "<< merges a map into itself");
+  struct Merged {
+    std::vector<YAML::Node> maps;  // the strongest first
+    int looked_at = 0;             // maps and lists
+  };
+
+  // The maps that a `<<` names, with those that they merge themselves. False after a fault.
+  bool add_merged(const YAML::Node& value, const std::string& path, int depth, Merged& merged) {
+    if (depth > kDeepestMerge) return refuse(value, path, "<< merges a map into itself");
+    if (++merged.looked_at > kMostMerged) {
+      return refuse(value, path,
+                    "<< merges more than " + std::to_string(kMostMerged) + " maps and lists");
+    }
     if (value.IsSequence()) {
-      for (const YAML::Node& one : value) add_merged(one, path, depth + 1, merged);
-      return;
+      for (const YAML::Node& one : value) {
+        if (!add_merged(one, path, depth + 1, merged)) return false;
+      }
+      return true;
     }
     if (!value.IsMap()) {
-      return fail(value, path,
-                  "<<: found " + std::string(shape(value)) +
-                      ", allowed: *NAME of a map, or a list "
-                      "of them");
+      return refuse(value, path,
+                    "<<: found " + std::string(shape(value)) +
+                        ", allowed: *NAME of a map, or a list of them");
     }
-    merged.push_back(value);
-    if (const YAML::Node deeper = value[std::string(kMerge)]) {
-      add_merged(deeper, path, depth + 1, merged);
-    }
+    merged.maps.push_back(value);
+    const YAML::Node deeper = value[std::string(kMerge)];
+    return !deeper || add_merged(deeper, path, depth + 1, merged);
   }
 
   void read_entry(const YAML::Node& key_node, const YAML::Node& value, const std::string& path) {
@@ -166,12 +176,23 @@ class Reader {
       setting.value = read_list(key, value, setting);
     } else if (value.IsScalar()) {
       setting.value = read_scalar(value, setting.key, setting);
+      note_no_value(setting);
     } else {
       errors_.push_back(setting.place.problem(setting.key, "found " + std::string(shape(value)) +
                                                                ", allowed: " + expected(key) +
                                                                std::string(hint(key, value))));
     }
     if (errors_.size() == errors_before) settings.push_back(std::move(setting));
+  }
+
+  // A variable or file without a value: its author meant to set one.
+  void note_no_value(const Setting& setting) {
+    const bool expanded = setting.from_file_expansion || !setting.variables.empty();
+    if (!expanded || !without_blank_ends(text_of(setting)).empty()) return;
+    const std::string what =
+        setting.from_file_expansion ? "the file that it names" : setting.variables;
+    warnings_.push_back(
+        setting.place.problem(setting.key, what + " holds only blanks: it counts as not set"));
   }
 
   std::string read_scalar(const YAML::Node& node, const std::string& path, Setting& setting) {
@@ -233,18 +254,24 @@ class Reader {
   void fail(const YAML::Node& node, const std::string& path, std::string message) {
     errors_.push_back(place(node).problem(path, std::move(message)));
   }
+  bool refuse(const YAML::Node& node, const std::string& path, std::string message) {
+    fail(node, path, std::move(message));
+    return false;
+  }
 
   const std::string& file_name_;
   const std::map<std::string, std::string>& environment_;
   std::vector<ConfigProblem>& errors_;
+  std::vector<ConfigProblem>& warnings_;
 };
 
 }  // namespace
 
 std::optional<Settings> read_yaml(const std::string& text, const std::string& file_name,
                                   const std::map<std::string, std::string>& environment,
-                                  std::vector<ConfigProblem>& errors) {
-  Reader reader(file_name, environment, errors);
+                                  std::vector<ConfigProblem>& errors,
+                                  std::vector<ConfigProblem>& warnings) {
+  Reader reader(file_name, environment, errors, warnings);
   if (const auto mistake = quote_never_closed(text)) {
     errors.push_back(problem_of(*mistake, file_name, ""));
     return std::nullopt;

@@ -117,7 +117,7 @@ std::optional<std::chrono::seconds> clock_ahead(HttpClient& http, const Config& 
   if (!*answer) return std::nullopt;
   const auto date = parse_http_date((*answer)->header("date").value_or(""));
   if (!date) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::seconds>(*date - SystemClock().wall());
+  return *date - std::chrono::floor<std::chrono::seconds>(SystemClock().wall());
 }
 
 Findings examine_experiment(TrackingSession& session, const Config& config) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "daemon/git/repository_url.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {
@@ -17,7 +18,8 @@ class Variables {
 
   std::string operator[](std::string_view name) const {
     const auto found = environment_.find(std::string(name));
-    return found == environment_.end() ? "" : found->second;
+    if (found == environment_.end()) return "";
+    return std::string(without_blank_ends(found->second));
   }
   // The first one that is set.
   std::string first_of(std::string_view first, std::string_view second) const {

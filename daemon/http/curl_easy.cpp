@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/http/no_proxy.hpp"
 #include "daemon/http/proxy_error.hpp"
 
 namespace tracelink {
@@ -49,6 +50,9 @@ void set_common_options(CURL* easy, const CurlOptions& options, const std::strin
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   if (!options.http_proxy.empty() && url.starts_with("http://")) {
     curl_easy_setopt(easy, CURLOPT_PROXY, options.http_proxy.c_str());  // NO_PROXY still counts
+  }
+  if (const auto excepted = no_proxy_variable()) {
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy_for(url, *excepted).c_str());
   }
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/http/curl_easy.hpp"
+#include "daemon/http/proxy_error.hpp"
 
 namespace tracelink {
 namespace {
@@ -123,10 +124,21 @@ Result<HttpResponse> CurlTransfer::finish(CURLcode code) {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
+  if (auto refusal = refusal_of_proxy()) return *std::move(refusal);
   long connections = 0;
   curl_easy_getinfo(easy_, CURLINFO_NUM_CONNECTS, &connections);
   response_.new_connection = connections > 0;
   return std::move(response_);
+}
+
+// Only a proxy answers so. Of https:// requests libcurl says it itself.
+std::optional<Error> CurlTransfer::refusal_of_proxy() const {
+  constexpr int kProxyAuthenticationRequired = 407;
+  if (response_.status != kProxyAuthenticationRequired) return std::nullopt;
+  const std::string variable = proxy_variable(request_.url, options_.http_proxy);
+  if (variable.empty()) return std::nullopt;
+  return Error{ErrorCode::unavailable,
+               std::string(kOfProxy) + variable + ": it wants a user name and a password (407)"};
 }
 
 Error CurlTransfer::not_http() const {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,7 @@ class CurlTransfer {
   Result<void> set_headers();
   bool add_header(const std::string& line);
   bool count_bytes(std::size_t count);
+  std::optional<Error> refusal_of_proxy() const;
   Error not_http() const;
   void take_header_line(std::string_view line);
 

@@ -27,7 +27,7 @@ def start_with(daemon, files: int) -> Process:
 
 def connect(path) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(30)
+    client.settimeout(300)
     client.connect(str(path))
     return client
 

@@ -121,7 +121,7 @@ def run_changes(version: str, halfway=lambda: None, **environment: str) -> dict:
 
 
 def trace_info(server: MlflowServer, trace_id: str) -> dict | None:
-    answer = requests.get(f"{server.uri}/api/3.0/mlflow/traces/{trace_id}", timeout=60)
+    answer = requests.get(f"{server.uri}/api/3.0/mlflow/traces/{trace_id}", timeout=300)
     assert answer.status_code in (200, 404), answer.text
     return answer.json()["trace"]["trace_info"] if answer.ok else None
 
@@ -208,7 +208,7 @@ def test_a_queued_trace_is_read_as_it_was_sent(make_server, front_of):
     server.kill()
     made = run_changes(NEWEST, **variables_of(daemon))
     sees_its_own_changes(made, direct)
-    deleted = requests.get(f"{daemon.front}/api/3.0/mlflow/traces/{made['deleted']}", timeout=60)
+    deleted = requests.get(f"{daemon.front}/api/3.0/mlflow/traces/{made['deleted']}", timeout=300)
     assert (deleted.status_code, deleted.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
@@ -219,7 +219,7 @@ def test_a_change_of_a_trace_that_the_server_does_not_know_is_a_dead_letter_that
     daemon.start()
     daemon.wait_for_model()
     tags = f"{daemon.front}/api/2.0/mlflow/traces/tr-{'7' * 32}/tags"
-    assert requests.patch(tags, json={"key": "team", "value": "ml"}, timeout=60).json() == {}
+    assert requests.patch(tags, json={"key": "team", "value": "ml"}, timeout=300).json() == {}
 
     def letters():
         return daemon.tracelink("dead-letters", "ls", "--json").json()
@@ -274,8 +274,8 @@ def test_without_the_server_an_application_starts_and_what_needs_it_is_told_so(f
     daemon.start()
     made = run_through(daemon, MLFLOW_EXPERIMENT_ID="0", **SYNC)
     daemon.wait_for_spans(accepted=spans_of(made), delivered=0)
-    assert requests.get(f"{daemon.front}/version", timeout=60).text == "3.6.0"
-    answer = requests.post(f"{daemon.front}/api/3.0/mlflow/traces/search", json={}, timeout=60)
+    assert requests.get(f"{daemon.front}/version", timeout=300).text == "3.6.0"
+    answer = requests.post(f"{daemon.front}/api/3.0/mlflow/traces/search", json={}, timeout=300)
     assert (answer.status_code, answer.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
     assert "cannot be reached" in answer.json()["message"]
 
@@ -286,8 +286,8 @@ def test_what_is_passed_on_has_the_applications_own_credentials(authenticating_s
     daemon.start()
     daemon.wait_for_model()
     path = f"{daemon.front}/api/2.0/mlflow/experiments/search?max_results=5"
-    assert requests.get(path, timeout=60).status_code == 401
-    assert requests.get(path, auth=ADMIN, timeout=60).status_code == 200
+    assert requests.get(path, timeout=300).status_code == 401
+    assert requests.get(path, auth=ADMIN, timeout=300).status_code == 200
 
 
 def test_a_large_artifact_passes_both_ways(make_server, front_of):

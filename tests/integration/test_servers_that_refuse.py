@@ -26,7 +26,7 @@ def wait_for_hold(daemon, remedy: str, scope: str = "server") -> dict:
     def held():
         status = daemon.status()
         return status if any(hold["scope"].startswith(scope) and remedy in hold["remedy"] for hold in status["held"]) else None
-    status = wait_until(f"a hold of {scope} with {remedy!r}", held, 60, lambda: f"{daemon.status()}\n{daemon.log_tail()}")
+    status = wait_until(f"a hold of {scope} with {remedy!r}", held, state=lambda: f"{daemon.status()}\n{daemon.log_tail()}")
     assert remedy in status["last_error"]["remedy"], status
     assert status["spans"] == status["spans"] | {"queued": SPANS_PER_TRACE, "delivered": 0, "dead_lettered": 0}
     return status
@@ -112,7 +112,7 @@ def test_a_permission_that_is_taken_away_holds_what_comes_then(locked_server, st
     daemon.wait_for_spans(delivered=SPANS_PER_TRACE)
     let_ada(locked_server, experiment, "EDIT", how="revoke")
     daemon.post(make_trace().request)
-    held = wait_until("a hold", lambda: daemon.status()["held"], 60, daemon.log_tail)
+    held = wait_until("a hold", lambda: daemon.status()["held"], state=daemon.log_tail)
     assert "EDIT permission on the experiment" in held[0]["remedy"]
     let_ada(locked_server, experiment, "EDIT")
     daemon.restart()

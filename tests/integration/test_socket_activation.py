@@ -17,7 +17,7 @@ def test_a_handed_over_socket_is_served_and_left_in_place(make_daemon):
     process = Process([ACTIVATE, f"--listen={daemon.socket}", BIN / "tracelinkd", "--config", daemon.config_file],
                       daemon.environment, daemon.folder / "activate.log")
     daemon.adopt(process)
-    wait_until("the socket is there", daemon.socket.exists, 30, process.log_tail)
+    wait_until("the socket is there", daemon.socket.exists, state=process.log_tail)
     daemon.post(make_trace().request)  # the first connection is what starts the daemon
     assert daemon.spans()["accepted"] == SPANS_PER_TRACE
     assert daemon.sigterm() == 0

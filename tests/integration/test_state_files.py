@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_read_is_held_and_the_rest_goes_on(daemon, pattern
     wait_until("what comes now is delivered", lambda: any((daemon.folder / "archive").glob("*")), state=daemon.log_tail)
     assert path.is_symlink(), "it stays where it is"
     make_readable(path, kept)
-    wait_until("it is read without help", lambda: not held(daemon, path), 30, daemon.log_tail)
+    wait_until("it is read without help", lambda: not held(daemon, path), state=daemon.log_tail)
     daemon.wait_for_spans(accepted=2 * SPANS_PER_TRACE, delivered=2 * SPANS_PER_TRACE, damaged=0)
 
 

@@ -105,7 +105,7 @@ def test_what_cannot_be_linked_is_held_with_its_remedy(newest_server, make_daemo
     def held():
         scopes = {held["scope"]: held for held in daemon.status()["held"]}
         return scopes if len(scopes) == 3 else None
-    scopes = wait_until("three reasons to hold", held, 30, daemon.log_tail)
+    scopes = wait_until("three reasons to hold", held, state=daemon.log_tail)
     assert "model.max_names" in scopes["link (too many models)"]["remedy"]
     assert "model.name" in scopes["link (no model named)"]["remedy"]
     assert "mlflow.modelId" in scopes["link (unusable name)"]["remedy"]
@@ -129,7 +129,7 @@ def test_an_id_that_does_not_exist_holds_its_traces_alone(newest_server, daemon_
     good = send(daemon)
     delivered(daemon, 1)
     expect_linked(newest_server, {"agent-v1": [good]})
-    [held] = wait_until("it is held", lambda: daemon.status()["held"], 30)
+    [held] = wait_until("it is held", lambda: daemon.status()["held"])
     assert held["scope"] == f"link {UNKNOWN_ID}" and "not found" in held["reason"] and held["remedy"]
     assert models(daemon)[UNKNOWN_ID]["state"] == "failed"
 

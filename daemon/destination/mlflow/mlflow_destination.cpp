@@ -39,7 +39,7 @@ MlflowDestination::~MlflowDestination() = default;
 
 std::optional<Failure> MlflowDestination::refusal(const LinkHash& link,
                                                   const std::string& experiment) {
-  probe_.check_after_pause();
+  probe_.check_server();
   if (!probe_.capabilities()) return probe_.failure();
   const auto resolved = find_target(registrar_, lookup_, link, experiment);
   if (resolved) return std::nullopt;

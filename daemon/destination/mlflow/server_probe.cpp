@@ -36,9 +36,12 @@ ServerStatus ServerProbe::status() const {
   return {capabilities_ || paused_ ? State::up : State::down, version_};
 }
 
-void ServerProbe::check_after_pause() {
+// Some servers take one request a connection, so that it is asked at most once in a while.
+void ServerProbe::check_server() {
   const SteadyTime now = clock_.steady();
-  if (!capabilities_ || now - heard_at_ < kPause) return;
+  const bool reconnected = client_.connections() != known_connections_ && now - known_at_ >= kPause;
+  const bool paused = now - heard_at_ >= kPause;
+  if (!capabilities_ || (!paused && !reconnected)) return;
   capabilities_.reset();
   paused_ = true;
   failure_ = not_asked_yet();
@@ -72,6 +75,8 @@ void ServerProbe::received(const Answer<ServerVersion>& answer) {
   capabilities_ = capabilities_of(version);
   client_.set_capabilities(*capabilities_);
   failures_ = 0;
+  known_at_ = clock_.steady();
+  known_connections_ = client_.connections();
   heard();
   if (std::exchange(paused_, false) && is_same) return registrar_.verify_when_asked();
   refusing_ = false;

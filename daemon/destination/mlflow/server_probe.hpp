@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -14,8 +15,9 @@
 namespace tracelink {
 
 // Knows what server is at the other side: asks its version at the start, after every loss of
-// connection, and after a pause, in which the server may have become another one unseen; reports
-// what it learns. Nothing is sent to a server that is not known.
+// connection, after a pause, in which the server may have become another one unseen, and behind a
+// new connection, which may lead to another one; reports what it learns. Nothing is sent to a
+// server that is not known.
 //
 // Threads: the HttpClient's owner. Lifetime: the references outlive this object, and it outlives
 // its request.
@@ -29,8 +31,9 @@ class ServerProbe {
   const Failure& failure() const { return failure_; }
   ServerStatus status() const;
 
-  // Before a delivery. After a pause the server is unknown until it has said its version again.
-  void check_after_pause();
+  // Before a delivery. After a pause, and once a connection was made since the version was said,
+  // the server is unknown until it has said it again.
+  void check_server();
 
   void advance();                                // asks if it is time to
   std::optional<SteadyTime> next_due() const;    // when advance() has something to do
@@ -55,8 +58,10 @@ class ServerProbe {
   bool was_connected_ = false;
   bool refusing_ = false;
   bool asking_ = false;
-  bool paused_ = false;  // unknown because of a pause only
+  bool paused_ = false;  // unknown because of a pause or a new connection only
   SteadyTime heard_at_ = SteadyTime::min();
+  SteadyTime known_at_ = SteadyTime::min();
+  std::uint64_t known_connections_ = 0;  // made until then
   int failures_ = 0;
   SteadyTime due_ = SteadyTime::min();
 };

@@ -12,14 +12,13 @@ namespace tracelink {
 namespace {
 
 constexpr std::chrono::seconds kLongest{3'600};
-constexpr std::time_t kLatest = 4'102'444'800;  // the year 2100: a clock ends in 2262
 
 std::optional<std::chrono::seconds> parse_seconds(std::string_view text) {
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (text.empty() || end != text.data() + text.size()) return std::nullopt;
-  if (error == std::errc::result_out_of_range) return kLongest;
-  return std::chrono::seconds(seconds);
+  if (error != std::errc::result_out_of_range) return std::chrono::seconds(seconds);
+  return text.front() == '-' ? std::chrono::seconds(0) : kLongest;
 }
 
 std::optional<std::chrono::seconds> until_date(const HttpResponse& response,
@@ -27,18 +26,18 @@ std::optional<std::chrono::seconds> until_date(const HttpResponse& response,
   const auto then = parse_http_date(text);
   const auto now = parse_http_date(response.header("date").value_or(""));
   if (!then || !now) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::seconds>(*then - *now);
+  return *then - *now;
 }
 
 }  // namespace
 
-std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string_view text) {
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
   std::tm parts{};
   std::istringstream stream{std::string(text)};
   stream.imbue(std::locale::classic());
   stream >> std::get_time(&parts, "%a, %d %b %Y %H:%M:%S GMT");
   if (stream.fail()) return std::nullopt;
-  return std::chrono::system_clock::from_time_t(std::min(::timegm(&parts), kLatest));
+  return std::chrono::sys_seconds(std::chrono::seconds(::timegm(&parts)));
 }
 
 std::optional<std::chrono::milliseconds> retry_after(const HttpResponse& response) {

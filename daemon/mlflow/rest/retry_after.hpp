@@ -12,7 +12,8 @@ namespace tracelink {
 // an hour; nothing if absent or unreadable.
 std::optional<std::chrono::milliseconds> retry_after(const HttpResponse& response);
 
-// A date of HTTP, as the headers Date and Retry-After have it ("Sun, 29 Nov 2026 04:00:00 GMT").
-std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string_view text);
+// A date of HTTP, as the headers Date and Retry-After have it ("Sun, 29 Nov 2026 04:00:00 GMT"). In
+// seconds, since a year of four digits is more than nanoseconds can count.
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text);
 
 }  // namespace tracelink

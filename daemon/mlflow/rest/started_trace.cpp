@@ -25,8 +25,12 @@ bool find_object(ondemand::object& parent, std::string_view key, ondemand::objec
 
 StartedTrace read_info(ondemand::object& info) {
   StartedTrace started;
-  ondemand::object values;
+  ondemand::object values, experiment;
   started.name = text_at(info, "trace_id");
+  if (find_object(info, "trace_location", values) &&
+      find_object(values, "mlflow_experiment", experiment)) {
+    started.experiment_id = text_at(experiment, "experiment_id");
+  }
   if (find_object(info, "trace_metadata", values)) {
     started.model_id = text_at(values, kModelIdKey);
   }

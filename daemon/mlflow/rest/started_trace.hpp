@@ -10,6 +10,7 @@ namespace tracelink {
 struct StartedTrace {
   std::string name;      // "tr-…"
   std::string model_id;  // its link
+  std::string experiment_id;
   bool has_spans = false;
 };
 

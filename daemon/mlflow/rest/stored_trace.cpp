@@ -76,15 +76,19 @@ std::uint64_t read_time_ms(const std::string& text) {
   if (rest == nullptr) return 0;
   const auto fraction =
       *rest == '.' ? parse_double("0" + std::string(rest, std::strspn(rest, ".0123456789"))) : 0.0;
-  const auto seconds = static_cast<std::uint64_t>(std::max<std::time_t>(::timegm(&parts), 0));
+  constexpr std::time_t kLatest = 9'223'372'036;  // what 63 bits of nanoseconds hold
+  const auto seconds =
+      static_cast<std::uint64_t>(std::clamp<std::time_t>(::timegm(&parts), 0, kLatest));
   return seconds * 1000 + static_cast<std::uint64_t>(std::llround(fraction.value_or(0) * 1000));
 }
 
 std::uint64_t read_duration_ms(std::string text) {
   if (!text.ends_with('s')) return 0;
   text.pop_back();
+  constexpr double kLongest = 1e9;  // 30 years; more would not fit in nanoseconds
   const auto seconds = parse_double(text);
-  return seconds && *seconds > 0 ? static_cast<std::uint64_t>(std::llround(*seconds * 1000)) : 0;
+  if (!seconds || !(*seconds > 0)) return 0;
+  return static_cast<std::uint64_t>(std::llround(std::min(*seconds, kLongest) * 1000));
 }
 
 TraceInfo StoredTrace::unchanged_info() const {

@@ -1,11 +1,24 @@
 #include "daemon/mlflow/rest/tracking_client.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 #include "daemon/mlflow/rest/answer_text.hpp"
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/text/base64.hpp"
 #include "daemon/text/percent.hpp"
 
 namespace tracelink {
+namespace {
+
+// Databases such as MySQL compare names without regard to case.
+bool is_same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](unsigned char left, unsigned char right) {
+    return std::tolower(left) == std::tolower(right);
+  });
+}
+
+}  // namespace
 
 TrackingClient::TrackingClient(TrackingOptions options, HttpClient& http)
     : options_(std::move(options)), http_(http) {}
@@ -117,10 +130,16 @@ void TrackingClient::get_experiment_by_name(const std::string& name,
                                             AnswerHandler<std::optional<Experiment>> handler) {
   const std::string path =
       "/api/2.0/mlflow/experiments/get-by-name?experiment_name=" + percent_encode(name);
-  send(request("GET", path), [handler = std::move(handler)](const Result<HttpResponse>& answer) {
-    if (is_unknown_resource(answer)) return handler(std::optional<Experiment>());
-    handler(optional_of(read_answer<Experiment>(Operation::experiment, answer, read_experiment)));
-  });
+  send(request("GET", path),
+       [name, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+         if (is_unknown_resource(answer)) return handler(std::optional<Experiment>());
+         const auto read = [&name](const Json& json) {
+           auto experiment = read_experiment(json);
+           if (experiment && !is_same_name(experiment->name, name)) experiment.reset();
+           return experiment;
+         };
+         handler(optional_of(read_answer<Experiment>(Operation::experiment, answer, read)));
+       });
 }
 
 void TrackingClient::create_experiment(const std::string& name,

@@ -8,6 +8,8 @@ namespace {
 
 constexpr char kModels[] = "/api/2.0/mlflow/logged-models";
 constexpr int kMaxSearchPages = 1'000;
+constexpr char kUnreadableModel[] =
+    "the server's answer to a search has a model without id, name or experiment";
 
 std::string model_path(const std::string& model_id) {
   return std::string(kModels) + "/" + percent_encode(model_id);
@@ -28,6 +30,12 @@ bool holds_all(const std::map<std::string, std::string>& stored,
     if (found == stored.end() || found->second != value) return false;
   }
   return true;
+}
+
+// A cache that looks at less than the whole address answers about another one.
+Failure about_another_model(const HttpResponse& response, const LoggedModel& model) {
+  return not_mlflow(response, "the server's answer is about model " + model.model_id +
+                                  " and not about the one that was asked for");
 }
 
 // The server may drop the rest of a body silently
@@ -66,9 +74,14 @@ void TrackingClient::create_model(CreateModel asked, AnswerHandler<LoggedModel> 
 void TrackingClient::get_model(const std::string& model_id,
                                AnswerHandler<std::optional<LoggedModel>> handler) {
   send(request("GET", model_path(model_id)),
-       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+       [model_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (is_unknown_resource(answer)) return handler(std::optional<LoggedModel>());
-         handler(optional_of(read_one_model(answer)));
+         auto model = read_one_model(answer);
+         const auto* found = std::get_if<LoggedModel>(&model);
+         if (found != nullptr && found->model_id != model_id) {
+           return handler(about_another_model(*answer, *found));
+         }
+         handler(optional_of(std::move(model)));
        });
 }
 
@@ -99,8 +112,11 @@ void TrackingClient::search_page(const std::shared_ptr<ModelSearch>& search) {
          const Json& json = *page;
          for (const Json& item : member(json, "models")) {
            auto model = read_model(item);
+           // What cannot be read may be the model, of which there would then be two.
+           if (!model) return search->handler(not_mlflow(*answer, kUnreadableModel));
+           if (model->experiment_id != search->query.experiment_id) continue;
            // Some databases compare names without regard to case.
-           if (model && (search->name.empty() || model->name == search->name)) {
+           if (search->name.empty() || model->name == search->name) {
              search->models.push_back(*std::move(model));
            }
          }
@@ -117,8 +133,11 @@ void TrackingClient::finalize_model(const std::string& model_id,
                                     AnswerHandler<LoggedModel> handler) {
   const Json body = {{"model_id", model_id}, {"status", "LOGGED_MODEL_READY"}};
   send(request("PATCH", model_path(model_id), to_text(body)),
-       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+       [model_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
          auto model = read_one_model(answer);
+         if (model && model->model_id != model_id) {
+           return handler(about_another_model(*answer, *model));
+         }
          if (model && model->status != "READY") {
            return handler(unexpected_answer(*answer, "the model did not become READY"));
          }

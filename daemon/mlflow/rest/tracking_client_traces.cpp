@@ -72,13 +72,18 @@ void TrackingClient::start_trace(const TraceInfo& info, const std::string& exper
   if (with_token_usage && info.token_usage) metadata[kTokenUsageKey] = info.token_usage->to_json();
   std::string body = start_trace_body(info, experiment_id, metadata);
   send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
-       [link = link_in(metadata), name = trace_name(info.trace_id),
+       [link = link_in(metadata), name = trace_name(info.trace_id), experiment_id,
         handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (!is_success(answer)) return handler(classify(Operation::start_trace, answer));
          const auto started = read_started_trace(answer->body);
          if (!started) return handler(not_json(*answer));
          if (started->name != name) return handler(about_another_trace(*answer));
          if (auto failure = check_link(*answer, link, started->model_id)) return handler(*failure);
+         if (!started->experiment_id.empty() && started->experiment_id != experiment_id) {
+           return handler(unexpected_answer(*answer, "the server stored the trace in experiment " +
+                                                         started->experiment_id + " and not in " +
+                                                         experiment_id));
+         }
          handler(started->has_spans);
        });
 }

@@ -67,9 +67,9 @@ bool may_be_endless(std::string_view text) {
 bool has_long_number(std::string_view text) { return has_digits_in_a_row(text, 19); }
 
 // Python looks these up in a table, and fails at a list or a map.
-constexpr std::array<std::string_view, 7> kKindKeys = {
+constexpr std::array<std::string_view, 8> kKindKeys = {
     "openinference.span.kind", "traceloop.span.kind",       "gen_ai.operation.name", "span.type",
-    "ai.operationId",          "langfuse.observation.type", "lmnr.span.type"};
+    "ai.operationId",          "langfuse.observation.type", "lmnr.span.type",        "entity.type"};
 constexpr std::string_view kCost = "mlflow.llm.cost";
 
 bool is_nested(const AnyValue& value) {
@@ -112,6 +112,26 @@ std::optional<std::string> number_in(const AnyValue& value) {
   return json && is_number(read_any_value(*json)) ? json : std::nullopt;
 }
 
+// A count that servers can add up over the spans of a trace, and whose sum they can then read; they
+// fail at an infinite one. Nothing if it is that already.
+std::optional<std::string> bounded_count(const AnyValue& count) {
+  constexpr std::int64_t kMost = 1'000'000'000'000'000;
+  constexpr auto kMostReal = static_cast<double>(kMost);
+  const bool integer = count.kind == ValueKind::integer, real = count.kind == ValueKind::real;
+  const bool above = integer ? count.integer > kMost : real && count.real > kMostReal;
+  const bool below = integer ? count.integer < -kMost : real && count.real < -kMostReal;
+  if (!above && !below) return std::nullopt;
+  return write_integer_value(above ? kMost : 0);
+}
+
+std::optional<std::string> bounded_count(const AnyValue& value, Repairs& repairs) {
+  std::optional<std::string> json;
+  if (value.kind == ValueKind::string) json = json_to_any_value(value.data, BigInteger::saturated);
+  auto count = bounded_count(json ? read_any_value(*json) : value);
+  if (count) ++repairs.range;
+  return count;
+}
+
 // A map with sums: what is no number in it fails the whole request, so it becomes one or goes.
 // Nothing if all are numbers.
 std::optional<std::string> map_of_numbers(const AnyValue& map, Repairs& repairs) {
@@ -120,9 +140,12 @@ std::optional<std::string> map_of_numbers(const AnyValue& map, Repairs& repairs)
   for (const KeyValue& pair : read_key_values(map.data)) {
     const AnyValue value = read_any_value(pair.value);
     const bool odd = is_summed(pair.key) && !is_number(value);
-    const auto number = odd ? number_in(value) : std::nullopt;
-    if (odd) ++repairs.form;
-    changed |= odd;
+    auto number = odd ? number_in(value) : std::nullopt;
+    const bool counts = pair.key.find("tokens") != std::string_view::npos;
+    auto bounded = counts ? bounded_count(value, repairs) : std::nullopt;
+    if (odd && !bounded) ++repairs.form;
+    changed |= odd || bounded;
+    if (bounded) number = std::move(bounded);
     if (odd && !number) continue;
     const std::string_view kept = number ? std::string_view(*number) : pair.value;
     protozero::pbf_writer(pairs).add_message(1, write_key_value(pair.key, kept));
@@ -191,12 +214,15 @@ std::optional<std::string> readable_value(std::string_view key, const AnyValue& 
   if (key == kMlflowTokenUsage) {
     if (auto map = map_of_tokens(value, repairs)) return map;
   }
+  const bool token = is_token_key(key);
+  if (token && key != kMlflowTokenUsage) {
+    if (auto count = bounded_count(value, repairs)) return count;
+  }
   if (std::ranges::find(kKindKeys, key) != kKindKeys.end()) {
     if (auto text = text_of_kind(value, repairs)) return text;
   }
   if (value.kind != ValueKind::string) return std::nullopt;
   const bool nested = value.data.find_first_of("{[") == value.data.find_first_not_of(" \t\r\n");
-  const bool token = is_token_key(key);
   if (nested || token) return readable_json(value.data, token, repairs);
   if (!may_be_endless(value.data)) return std::nullopt;
   return quoted_text(value.data, repairs);

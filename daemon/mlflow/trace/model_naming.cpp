@@ -6,6 +6,7 @@
 #include "daemon/mlflow/trace/any_value.hpp"
 #include "daemon/mlflow/trace/mlflow_attributes.hpp"
 #include "daemon/mlflow/trace/wire.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {
@@ -59,6 +60,12 @@ void visit_resource_spans(std::string_view traces_data,
   }
 }
 
+// As the value of a variable: an application that reads its version from a file means no other
+// model by the line break at the end.
+std::string name_in(const AnyValue& value) {
+  return std::string(without_blank_ends(plain_text(value)));
+}
+
 // The first attribute of that key, if it is a scalar; else empty.
 std::string scalar_attribute(std::string_view message, protozero::pbf_tag_type attributes,
                              std::string_view key, bool text_only) {
@@ -69,7 +76,7 @@ std::string scalar_attribute(std::string_view message, protozero::pbf_tag_type a
     const AnyValue value = read_any_value(pair.value);
     switch (value.kind) {
       case ValueKind::string:
-        return plain_text(value);
+        return name_in(value);
       case ValueKind::boolean:
       case ValueKind::integer:
       case ValueKind::real:

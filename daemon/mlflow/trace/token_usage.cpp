@@ -33,6 +33,10 @@ constexpr std::array<Convention, 3> kConventions = {{
      "", ""},
 }};
 
+// Left to the server to sum.
+constexpr std::array<std::string_view, 4> kOfClaudeCode = {
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens"};
+
 std::int64_t saturated(double value) {
   if (!(value > 0)) return 0;
   return value >= 0x1p63 ? kLargest : static_cast<std::int64_t>(value);
@@ -140,7 +144,7 @@ std::optional<SpanUsage> usage_of(const SpanView& span) {
 
 bool is_token_key(std::string_view key) {
   if (key.empty()) return false;
-  if (key == kMlflowTokenUsage) return true;
+  if (key == kMlflowTokenUsage || std::ranges::count(kOfClaudeCode, key) != 0) return true;
   return std::ranges::any_of(kConventions, [&](const Convention& c) {
     return key == c.input || key == c.output || key == c.total || key == c.cache_read ||
            key == c.cache_creation || key == c.older_cache_creation;

@@ -72,7 +72,7 @@ class Pod:
 
     def run(self, container: dict, command: list[str]) -> subprocess.CompletedProcess:
         return subprocess.run(self._arguments(container, command), env=clean_environment(HOME="/"), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+                              stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
 
     def end(self) -> None:
         subprocess.run(["umount", "--lazy", self._machine], check=True)

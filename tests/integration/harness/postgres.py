@@ -48,7 +48,7 @@ class Postgres:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._process = Process([PROGRAMS / "postgres", "-D", self._data, *options], {"LC_ALL": "C.UTF-8"},
                                 self.folder / "postgres.log", cwd=self.folder, **_account())
-        wait_until("PostgreSQL answers", self._answers, 30, self._process.log_tail)
+        wait_until("PostgreSQL answers", self._answers, state=self._process.log_tail)
 
     def _answers(self) -> bool:
         try:

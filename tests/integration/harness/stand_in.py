@@ -44,7 +44,8 @@ class StandIn(LoopbackServer):
         if path == "/v1/traces":
             return self._take_spans(headers.get("x-mlflow-experiment-id"), body)
         if path.startswith("/api/2.0/mlflow/experiments/get"):
-            return self._experiment(asked.get("experiment_id", "1" if asked.get("experiment_name") == "e" else "0"))
+            name = asked.get("experiment_name")
+            return self._experiment(asked.get("experiment_id", "1" if name == "e" else "0"), name)
         if path.startswith("/api/2.0/mlflow/logged-models"):
             return self._model(method, path.removeprefix("/api/2.0/mlflow/logged-models"), body)
         if path == "/api/3.0/mlflow/traces":
@@ -55,16 +56,18 @@ class StandIn(LoopbackServer):
             return 200, {"trace_info": json.loads(body)}
         return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not found"}
 
-    def _experiment(self, number: str) -> tuple[int, object]:
+    def _experiment(self, number: str, name: str | None = None) -> tuple[int, object]:
         if number not in ("0", "1"):
             return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": f"No Experiment with id={number} exists"}
-        return 200, {"experiment": {"experiment_id": number, "name": f"e{number}", "lifecycle_stage": "active"}}
+        return 200, {"experiment": {"experiment_id": number, "name": name or f"e{number}", "lifecycle_stage": "active"}}
 
     def _model(self, method: str, rest: str, body: bytes) -> tuple[int, object]:
         with self._lock:
             if rest == "/search":
-                named = re.search(r"name\s*=\s*['\"]([^'\"]*)", json.loads(body).get("filter", ""))
-                return 200, {"models": [model for model in self._models.values() if not named or model["info"]["name"] == named[1]]}
+                query = json.loads(body)
+                named = re.search(r"name\s*=\s*['\"]([^'\"]*)", query.get("filter", ""))
+                return 200, {"models": [model for model in self._models.values() if model["info"]["experiment_id"] in query["experiment_ids"]
+                                        and (not named or model["info"]["name"] == named[1])]}
             if rest == "":
                 model_id, given = "m-" + secrets.token_hex(16), json.loads(body)
                 self._models[model_id] = {"info": {

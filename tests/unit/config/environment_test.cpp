@@ -65,6 +65,22 @@ TEST_F(ConfigEnvironment, TellsThatBlanksAreNoValue) {
   EXPECT_EQ(warnings(), "MLFLOW_EXPERIMENT_NAME: holds only blanks: it counts as not set\n");
 }
 
+// An empty Secret would link every trace to the model of the file without a word.
+TEST_F(ConfigEnvironment, TellsThatBlanksAreNoModel) {
+  env("MLFLOW_ACTIVE_MODEL_ID", "\u00a0\n");
+  EXPECT_EQ(load().config.model.name, "agent");
+  EXPECT_EQ(warnings(), "MLFLOW_ACTIVE_MODEL_ID: holds only blanks: it counts as not set\n");
+}
+
+TEST_F(ConfigEnvironment, AnInvisibleEndMakesNoOtherModelOrExperiment) {
+  env("TRACELINK_MODEL__NAME", "");
+  env("MLFLOW_ACTIVE_MODEL_ID", std::string(kModelId) + "\u200b\n");
+  env("MLFLOW_EXPERIMENT_NAME", "\u00a0support\u00a0");
+  const Config config = load().config;
+  EXPECT_EQ(config.model.id, kModelId);
+  EXPECT_EQ(config.experiment.name, "support");
+}
+
 TEST_F(ConfigEnvironment, NamesTheVariableOfAWrongValue) {
   env("TRACELINK_QUEUE__ON_FULL", "never");
   env("MLFLOW_TRACKING_INSECURE_TLS", "perhaps");

@@ -38,6 +38,14 @@ TEST_F(LoadConfig, TakesTheFileOfTheFlagThenOfTheVariableThenTheDefault) {
   EXPECT_EQ(loaded.file, *context_.config_flag);
 }
 
+TEST_F(LoadConfig, TheNameOfTheFileMayEndWithALineBreak) {
+  env("TRACELINK_CONFIG", write("other.yaml", "model: {name: other}\n") + "\r\n");
+  EXPECT_EQ(load().config.model.name, "other");
+  EXPECT_TRUE(names_file(context_));
+  env("TRACELINK_CONFIG", " \n");
+  EXPECT_FALSE(names_file(context_));
+}
+
 TEST_F(LoadConfig, RefusesANamedFileThatCannotBeRead) {
   context_.config_flag = (directory_ / "none.yaml").string();
   const std::string remedy = "; --config, then TRACELINK_CONFIG, name the file\n";

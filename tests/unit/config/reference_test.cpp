@@ -62,10 +62,11 @@ TEST(ConfigReference, NamesAreUniqueAndReadable) {
 }
 
 TEST(ConfigSample, SetsEveryKey) {
-  std::vector<ConfigProblem> errors;
+  std::vector<ConfigProblem> errors, warnings;
   const auto sample =
-      read_yaml(content_of(TRACELINK_SAMPLE_FILE), TRACELINK_SAMPLE_FILE, {}, errors);
+      read_yaml(content_of(TRACELINK_SAMPLE_FILE), TRACELINK_SAMPLE_FILE, {}, errors, warnings);
   EXPECT_TRUE(errors.empty());
+  EXPECT_TRUE(warnings.empty());
   ASSERT_TRUE(sample);
   std::set<std::string> in_sample, in_table;
   for (const Setting& setting : *sample) in_sample.insert(setting.key);

@@ -97,6 +97,9 @@ TEST(ConfigValue, RefusesTheRestAndSaysWhatIsAllowed) {
        "wrong: found \"4294967296\", allowed: a list of numbers"},
       {"listen.tcp", "0.0.0.0:4318",
        "wrong: found \"0.0.0.0:4318\", allowed: host:port with 127.x.x.x, [::1] or localhost"},
+      {"listen.tcp", "127.example.com:4318",
+       "wrong: found \"127.example.com:4318\", allowed: host:port with 127.x.x.x, [::1] or "
+       "localhost"},
       {"control.http", "9464", "wrong: found \"9464\", allowed: host:port"},
       {"control.http", "::1:9464", "wrong: found \"::1:9464\", allowed: host:port"},
       {"control.http", "a:65536", "wrong: found \"a:65536\", allowed: host:port"},

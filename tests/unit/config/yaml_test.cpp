@@ -83,7 +83,43 @@ TEST_F(ConfigFile, ChecksWhatIsMerged) {
   EXPECT_EQ(errors_of("queue: {<<: wait}\n"),
             "FILE:1:13: queue: <<: found a single value, allowed: *NAME of a map, or a list of "
             "them\n");
-  EXPECT_EQ(errors_of("queue: &a {<<: *a}\n").substr(0, 9), "FILE:1:8:");
+  EXPECT_EQ(errors_of("queue: &a {<<: *a}\n"), "FILE:1:8: queue: << merges a map into itself\n");
+}
+
+TEST_F(ConfigFile, AliasesOfAliasesCostNoMoreThanTheFile) {
+  std::string yaml = "x-0: &a0 {name: agent}\n";
+  for (int level = 1; level < 9; ++level) {
+    const std::string below = "*a" + std::to_string(level - 1);
+    yaml += "x-" + std::to_string(level) + ": &a" + std::to_string(level) + " [" + below;
+    for (int more = 0; more < 8; ++more) yaml += ", " + below;
+    yaml += "]\n";
+  }
+  const std::string told = errors_of(yaml + "model: {<<: *a8}\n");
+  EXPECT_TRUE(told.ends_with(": model: << merges more than 100 maps and lists\n")) << told;
+  EXPECT_EQ(told.find('\n'), told.size() - 1) << told;
+}
+
+TEST_F(ConfigFile, RefusesParamsAndTagsThatNoServerKeeps) {
+  EXPECT_EQ(errors_of("model: {params: {\"\": a}}\n"), "FILE:1:17: model.params: a key is empty\n");
+  EXPECT_EQ(errors_of("model: {tags: {\"a\\nb\": c}}\n"),
+            "FILE:1:15: model.tags: the key \"a\\x0ab\" holds a line break or another control "
+            "character\n");
+  EXPECT_EQ(errors_of("model: {params: {a: \"b\\0c\"}}\n"),
+            "FILE:1:17: model.params: the value of \"a\" holds a NUL, which databases refuse\n");
+  EXPECT_EQ(errors_of("model: {params: {a: \"two\\nlines\"}}\n"), "");
+}
+
+TEST_F(ConfigFile, TellsWhatIsExpandedToNothing) {
+  env("EXPERIMENT", "");
+  file(
+      "model: {name: agent, type: \"${KIND:-}\"}\nexperiment: {name: "
+      "\"${EXPERIMENT}\"}\ntracking:\n"
+      "  uri: http://server\n  token: ${file:" +
+      write("token", "\n") + "}\n");
+  EXPECT_EQ(warnings(),
+            "FILE:2:20: experiment.name: ${EXPERIMENT} holds only blanks: it counts as not set\n"
+            "FILE:5:10: tracking.token: the file that it names holds only blanks: it counts as not "
+            "set\n");
 }
 
 TEST_F(ConfigFile, RefusesDuplicateKeys) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -71,7 +72,12 @@ class MlflowDestinationTest : public ::testing::Test {
   FakeRandomSource random;
   FakeFileSystem fs;
   MlflowServer server;
-  FakeHttpClient http{[this](const HttpRequest& request) { return server.answer(request); }};
+  bool reconnects = false;  // the next request
+  FakeHttpClient http{[this](const HttpRequest& request) {
+    HttpResponse answer = server.answer(request);
+    answer.new_connection = std::exchange(reconnects, false);
+    return answer;
+  }};
   TrackingClient client{tracking_options(), http};
   Registrar registrar{{.directory = "/models"}, client, fs, clock, random};
   Reporter reporter{clock};
@@ -216,6 +222,27 @@ TEST_F(MlflowDestinationTest, AfterAPauseServerAndModelAreAskedAgainFirst) {
     connect();
     EXPECT_EQ(destination.server().version, version);
     EXPECT_GT(server.model_requests, models_before) << "it may be another server";
+  }
+}
+
+// A balancer may lead to another server, with another database, while requests flow.
+TEST_F(MlflowDestinationTest, BehindANewConnectionServerAndModelAreAskedAgain) {
+  connect();
+  const std::size_t models = server.model_requests;
+  reconnects = true;
+  for (std::uint64_t trace = 1; trace <= 2; ++trace) {
+    deliver({delivery(trace)});
+    EXPECT_TRUE(accepts()) << "it has just been asked";
+    clock.advance(seconds(3));
+  }
+  EXPECT_FALSE(accepts());
+  EXPECT_EQ(destination.server().state, State::up);
+  connect();
+  EXPECT_EQ(server.model_requests, models + 1);
+  for (std::uint64_t trace = 3; trace <= 4; ++trace) {
+    deliver({delivery(trace)});
+    clock.advance(seconds(3));
+    EXPECT_TRUE(accepts()) << "the same connection";
   }
 }
 

@@ -64,9 +64,15 @@ TEST(CiVariables, AreThoseOfTheFirstSystemThatTellsACommit) {
   EXPECT_EQ(ci.facts, (GitFacts{kCommit, "", ""}));
 }
 
+TEST(CiVariables, MayEndWithALineBreak) {
+  const CiFacts ci =
+      ci_facts({{"GIT_COMMIT", std::string(kCommit) + "\r\n"}, {"GIT_BRANCH", "main\n"}});
+  EXPECT_EQ(ci.facts, (GitFacts{kCommit, "main", ""}));
+}
+
 TEST(CiVariables, TellNothingWithoutACommit) {
   for (const auto& no_commit : {std::string(), std::string("0123456"), std::string(65, 'a'),
-                                std::string("unknown!"), std::string("12345678 ")}) {
+                                std::string("unknown!"), std::string("1234 5678")}) {
     const CiFacts ci = ci_facts({{"GIT_COMMIT", no_commit}, {"GIT_BRANCH", "main"}});
     EXPECT_EQ(ci.variable, "");
     EXPECT_EQ(ci.facts, GitFacts{});

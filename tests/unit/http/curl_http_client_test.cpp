@@ -219,6 +219,25 @@ TEST_F(CurlHttpClientTest, AnErrorOfTheProxyNamesTheVariable) {
   }
 }
 
+TEST_F(CurlHttpClientTest, NoProxyMayEndWithALineBreak) {
+  ASSERT_EQ(::setenv("NO_PROXY", "127.0.0.1\n", 1), 0);
+  use(CurlOptions{.http_proxy = "http://127.0.0.1:1"});
+  const auto answer = exchange(get("/"));
+  ::unsetenv("NO_PROXY");
+  EXPECT_TRUE(answer) << answer.error().message;
+}
+
+TEST_F(CurlHttpClientTest, AProxyThatWantsAPasswordIsNamed) {
+  server_.answer_with({.status = 407, .body = "<html>who are you?</html>"});
+  use(CurlOptions{.http_proxy = server_.url()});
+  HttpRequest request;
+  request.url = "http://mlflow.example/version";
+  const auto answer = exchange(request);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().message,
+            "cannot use the proxy of HTTP_PROXY: it wants a user name and a password (407)");
+}
+
 TEST_F(CurlHttpClientTest, AnErrorOfTheServerIsNotTheProxys) {
   HttpRequest request;
   request.url = "http://127.0.0.1:1/";

@@ -27,6 +27,8 @@ TEST(RetryAfter, IsAtMostAnHour) {
 
 TEST(RetryAfter, IsNeverBeforeNow) {
   EXPECT_EQ(after("-5"), seconds(0));
+  EXPECT_EQ(after("-99999999999999999999"), seconds(0));
+  EXPECT_EQ(after("Sat, 01 Jan 0001 00:00:00 GMT"), seconds(0));
   EXPECT_EQ(after("Mon, 23 Nov 2026 11:59:00 GMT"), seconds(0));
 }
 

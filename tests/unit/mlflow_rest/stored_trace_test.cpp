@@ -47,6 +47,13 @@ TEST(StoredTrace, InfoAsTheServerShowsIt) {
   EXPECT_TRUE(info.tags.empty());
 }
 
+// What EndTrace is told is counted in nanoseconds.
+TEST(StoredTrace, TimesBeyondWhatIsCountedAreTheLastOnes) {
+  EXPECT_EQ(read_duration_ms("1e300s"), 1'000'000'000'000u);
+  EXPECT_EQ(read_duration_ms("-1s"), 0u);
+  EXPECT_EQ(read_time_ms("9999-12-31T23:59:59Z"), 9'223'372'036'000u);
+}
+
 TEST(StoredTrace, AnAnswerThatNestsWithoutEndIsNone) {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');

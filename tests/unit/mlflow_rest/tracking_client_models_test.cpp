@@ -82,11 +82,38 @@ TEST_F(ClientModelsTest, CreateSeesABodyThatTheServerDroppedInPart) {
 }
 
 TEST_F(ClientModelsTest, GetReadsAModelOrItsAbsence) {
-  will_answer_model(stored());
+  Json model = stored();
+  model["info"]["model_id"] = "m-1/x";
+  will_answer_model(model);
   EXPECT_EQ(value_of<std::optional<LoggedModel>>(kGet, "m-1/x")->name, "agent");
   EXPECT_EQ(sent(), std::string("GET ") + kModels + "/m-1%2Fx");
   http.will_answer(404, kMissing);
   EXPECT_FALSE(value_of<std::optional<LoggedModel>>(kGet, "m-1"));
+}
+
+TEST_F(ClientModelsTest, AnAnswerAboutAnotherModelIsNotMlflows) {
+  will_answer_model(stored());
+  const Failure other = failure_of<std::optional<LoggedModel>>(kGet, std::string("m-2"));
+  EXPECT_EQ(other.failure_class, FailureClass::configuration);
+  EXPECT_EQ(other.message,
+            "the server's answer is about model m-1 and not about the one that was asked for");
+  will_answer_model({{"info", info_of("m-1", "agent", "LOGGED_MODEL_READY")}});
+  EXPECT_EQ(failure_of<LoggedModel>(kFinalize, std::string("m-2")).message, other.message);
+}
+
+// Unknown is not empty: a second model of the name would be made.
+TEST_F(ClientModelsTest, ASearchWithAModelThatCannotBeReadFails) {
+  const auto answer_with = [this](const Json& info) {
+    http.will_answer(200, to_text(Json{{"models", Json::array({Json{{"info", info}}})}}));
+  };
+  Json info = info_of("m-1", "agent");
+  info["experiment_id"] = "13";
+  answer_with(info);
+  EXPECT_TRUE(value_of<Models>(kSearch, std::string("12"), std::string("agent")).empty());
+  info.erase("name");
+  answer_with(info);
+  const Failure failure = failure_of<Models>(kSearch, std::string("12"), std::string("agent"));
+  EXPECT_EQ(failure.failure_class, FailureClass::configuration);
 }
 
 TEST_F(ClientModelsTest, AWrongAddressDoesNotMeanThatTheModelIsGone) {

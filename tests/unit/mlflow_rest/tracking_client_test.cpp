@@ -140,6 +140,15 @@ TEST_F(TrackingClientTest, AnExperimentIsFoundByName) {
   EXPECT_TRUE(http.last_request().url.ends_with("?experiment_name=%2FShared%2Fa%20b"));
 }
 
+TEST_F(TrackingClientTest, AnExperimentOfAnotherNameIsNotMlflows) {
+  http.will_answer(200, R"({"experiment":{"experiment_id":"13","name":"other"}})");
+  const Failure failure = failure_of<std::optional<Experiment>>(kGetByName, "agents");
+  EXPECT_EQ(failure.failure_class, FailureClass::configuration);
+  http.will_answer(200, R"({"experiment":{"experiment_id":"12","name":"Agents"}})");
+  EXPECT_TRUE(value_of<std::optional<Experiment>>(kGetByName, "agents"))
+      << "the only one that the database lets be";
+}
+
 TEST_F(TrackingClientTest, NoExperimentIsNotNoRoute) {
   http.will_answer(404, kMissing);
   EXPECT_FALSE(value_of<std::optional<Experiment>>(kGetByName, "a"));

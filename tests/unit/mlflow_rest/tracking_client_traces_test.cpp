@@ -114,6 +114,24 @@ TEST_F(ClientTracesTest, AnEchoOfSomethingElseIsNotMlflows) {
   }
 }
 
+TEST_F(ClientTracesTest, StartTraceCountsOnlyInTheExperimentThatWasAskedFor) {
+  const auto echo_of = [&](const std::string& experiment) {
+    http.will_answer(
+        200, to_text(Json{
+                 {"trace",
+                  {{"trace_info",
+                    {{"trace_id", kName},
+                     {"trace_location", {{"mlflow_experiment", {{"experiment_id", experiment}}}}},
+                     {"trace_metadata", {{"mlflow.modelId", "m-1"}}}}}}}}));
+    return start("m-1");
+  };
+  EXPECT_TRUE(is_done(echo_of("12")));
+  const auto elsewhere = echo_of("0");
+  EXPECT_EQ(class_of(elsewhere), FailureClass::unknown);
+  EXPECT_EQ(std::get<Failure>(elsewhere).message,
+            "the server stored the trace in experiment 0 and not in 12");
+}
+
 TEST_F(ClientTracesTest, TheEchoIsComparedOn250Characters) {
   std::string shown;  // 250 characters, 500 bytes
   for (int i = 0; i < 250; ++i) shown += "é";

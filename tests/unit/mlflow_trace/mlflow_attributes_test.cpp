@@ -1,5 +1,7 @@
 #include "daemon/mlflow/trace/mlflow_attributes.hpp"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "tests/unit/mlflow_trace/span_builder.hpp"
@@ -116,9 +118,34 @@ TEST(MlflowAttributes, TokenCountsBeyondInt64AreClamped) {
                   .text("mlflow.chat.tokenUsage", "{\"input_tokens\": 9223372036854775808}")
                   .text("gen_ai.usage.input_tokens", "9223372036854775808"));
   EXPECT_EQ(json_text(read_any_value(result.value("mlflow.chat.tokenUsage"))),
-            "{\"input_tokens\": 9223372036854775807}");
-  EXPECT_EQ(result.value("gen_ai.usage.input_tokens"), int_value(INT64_MAX));
+            "{\"input_tokens\": 1000000000000000}");
+  EXPECT_EQ(result.value("gen_ai.usage.input_tokens"), int_value(1'000'000'000'000'000));
   EXPECT_EQ(result.repairs.total(), 2u);
+}
+
+// The server adds them up, cannot read a trace whose sum has more than 63 bits, and fails at an
+// infinite count of Claude Code's.
+TEST(MlflowAttributes, ACountOfTokensCanBeAddedUp) {
+  const std::string most = int_value(1'000'000'000'000'000);
+  const double infinite = std::numeric_limits<double>::infinity();
+  for (const char* key : {"gen_ai.usage.output_tokens", "llm.token_count.total", "input_tokens",
+                          "cache_read_tokens"}) {
+    for (const std::string& value : {int_value(INT64_MAX), double_value(infinite),
+                                     text_value("9223372036854775807"), text_value("1e999")}) {
+      const auto result = rewrite(SpanBuilder('a').attribute(key, value));
+      EXPECT_EQ(result.value(key), most) << key;
+      EXPECT_EQ(result.repairs.range, 1u);
+    }
+    EXPECT_EQ(rewrite(SpanBuilder('a').attribute(key, double_value(-infinite))).value(key),
+              int_value(0));
+    EXPECT_FALSE(rewrite(SpanBuilder('a').attribute(key, most)).changed);
+    EXPECT_FALSE(rewrite(SpanBuilder('a').text(key, "12")).changed);
+  }
+  const auto usage = rewrite(SpanBuilder('a').text(
+      "mlflow.chat.tokenUsage", "{\"input_tokens\": 5, \"total_tokens\": 9000000000000000000}"));
+  EXPECT_EQ(json_text(read_any_value(usage.value("mlflow.chat.tokenUsage"))),
+            "{\"input_tokens\": 5, \"total_tokens\": 1000000000000000}");
+  EXPECT_EQ(usage.repairs.range, 1u);
 }
 
 // Python's json reads no integer of more than 4300 digits, and the server meets each attribute.
@@ -154,7 +181,7 @@ TEST(MlflowAttributes, EndlessIntegersInJsonBecomeText) {
             "{\"a\": \"" + digits + "\"}");
   EXPECT_EQ(nested.repairs.range, 1u);
   const auto tokens = rewrite(SpanBuilder('a').text("gen_ai.usage.input_tokens", digits));
-  EXPECT_EQ(tokens.value("gen_ai.usage.input_tokens"), int_value(INT64_MAX));
+  EXPECT_EQ(tokens.value("gen_ai.usage.input_tokens"), int_value(1'000'000'000'000'000));
   EXPECT_EQ(tokens.repairs.range, 1u);
 }
 
@@ -184,8 +211,9 @@ TEST(MlflowAttributes, ATypeThatIsNoTextBecomesOne) {
 
 // The server looks it up in a table, and fails at what has no hash.
 TEST(MlflowAttributes, AKindThatIsAListOrAMapStaysText) {
-  for (const char* key : {"openinference.span.kind", "traceloop.span.kind", "gen_ai.operation.name",
-                          "span.type", "ai.operationId", "langfuse.observation.type"}) {
+  for (const char* key :
+       {"openinference.span.kind", "traceloop.span.kind", "gen_ai.operation.name", "span.type",
+        "ai.operationId", "langfuse.observation.type", "lmnr.span.type", "entity.type"}) {
     const auto result = rewrite(SpanBuilder('a').text(key, "[\"LLM\"]"));
     EXPECT_EQ(result.value(key), text_value(R"("[\"LLM\"]")")) << key;
     EXPECT_EQ(result.repairs.form, 1u) << key;

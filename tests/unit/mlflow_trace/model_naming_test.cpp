@@ -51,6 +51,15 @@ TEST(ModelNaming, ComesFromTheRootSpan) {
   expect_name(naming(spans), NamedAt::root_span, "cart-2");
 }
 
+TEST(ModelNaming, HasNoBlankEnds) {
+  expect_name(naming(spans_of({{"mlflow.modelName", name_of("cart-2\n")}}, {root()})),
+              NamedAt::root_resource, "cart-2");
+  const auto id = naming(spans_of({{"mlflow.modelId", name_of(" m-1\r\n")}}, {root()}));
+  EXPECT_EQ(id.id, "m-1");
+  EXPECT_EQ(naming(spans_of({{"mlflow.modelName", name_of(" \n")}}, {root()})).at,
+            NamedAt::nowhere);
+}
+
 TEST(ModelNaming, OfAnotherSpanSaysNothing) {
   const auto spans = spans_of({}, {child().text("mlflow.modelName", "cart-2"), root()});
   EXPECT_EQ(naming(spans).at, NamedAt::nowhere);
