@@ -77,9 +77,8 @@ void TrackingClient::get_model(const std::string& model_id,
        [model_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (is_unknown_resource(answer)) return handler(std::optional<LoggedModel>());
          auto model = read_one_model(answer);
-         const auto* found = std::get_if<LoggedModel>(&model);
-         if (found != nullptr && found->model_id != model_id) {
-           return handler(about_another_model(*answer, *found));
+         if (model && model->model_id != model_id) {
+           return handler(about_another_model(*answer, *model));
          }
          handler(optional_of(std::move(model)));
        });

@@ -119,7 +119,7 @@ class TrackingClientOfAWorkspace : public FakeWorkspace {
     std::optional<Answer<Experiment>> answer;
     client.get_experiment("1", [&](Answer<Experiment> given) { answer.emplace(std::move(given)); });
     for (int n = 0; !answer && n < 20; ++n) api_->poll(std::chrono::milliseconds(0));
-    return std::get<Failure>(*answer);
+    return answer->error();
   }
 };
 

@@ -128,7 +128,7 @@ TEST_F(ClientTracesTest, StartTraceCountsOnlyInTheExperimentThatWasAskedFor) {
   EXPECT_TRUE(is_done(echo_of("12")));
   const auto elsewhere = echo_of("0");
   EXPECT_EQ(class_of(elsewhere), FailureClass::unknown);
-  EXPECT_EQ(std::get<Failure>(elsewhere).message,
+  EXPECT_EQ(elsewhere.error().message,
             "the server stored the trace in experiment 0 and not in 12");
 }
 
