@@ -304,6 +304,7 @@ void Forwarder::sync_if_due() {
     reporter_.failure("delivery journal", synced.error().message, "");
   } else {
     reporter_.recovered("delivery journal");
+    destination_.deliveries_are_durable();
   }
 }
 

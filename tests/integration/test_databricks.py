@@ -178,7 +178,42 @@ def test_a_daemon_that_is_killed_between_the_steps_finishes_them(make_daemon, wo
         return
     again = SPANS_PER_TRACE if "otel" in step else 0
     assert len(workspace.spans_of(hex_id)) == SPANS_PER_TRACE + again
-    assert daemon.status()["server"]["possible_duplicate_spans"] == SPANS_PER_TRACE
+    assert daemon.status()["server"]["possible_duplicate_spans"] == again
+
+
+def test_pieces_that_were_acknowledged_are_not_sent_again_after_a_kill(make_daemon, workspace):
+    daemon = daemon_of(make_daemon, workspace, "2", forward={"max_batch_bytes": "4KiB"})
+    # The first piece is acknowledged, the second one is lost.
+    requests = iter([lambda: None, daemon.sigkill])
+    workspace.faults = [Fault("otel/v1/traces", hook=lambda: next(requests, lambda: None)(), times=2)]
+    daemon.start()
+    request, hex_id = large_trace(40)
+    daemon.post(request)
+    wait_until("the daemon is killed", lambda: not daemon.is_running())
+    first = sum(path == "/api/2.0/otel/v1/traces" for _, path in workspace.requests)
+    assert first == 2
+    daemon.start()
+    daemon.wait_for_spans(queued=0, delivered=40)
+    rows = [span["span_id"] for span in workspace.spans_of(hex_id)]
+    twice = {span for span in rows if rows.count(span) > 1}
+    assert len(set(rows)) == 40 and len(rows) == 40 + len(twice)
+    assert rows[0] not in twice
+    assert daemon.status()["server"]["possible_duplicate_spans"] == len(twice)
+
+
+def large_trace(count: int):
+    """A trace whose spans have half a kilobyte each, and its id."""
+    trace = make_trace()
+    request = ExportTraceServiceRequest()
+    request.CopyFrom(trace.request)
+    spans = request.resource_spans[0].scope_spans[0].spans
+    del spans[1:]
+    for number in range(1, count):
+        span = spans.add()
+        span.CopyFrom(spans[0])
+        span.span_id, span.parent_span_id = number.to_bytes(8, "big"), spans[0].span_id
+        span.name = "n" * 500
+    return request, trace.trace_id.removeprefix("tr-")
 
 
 def test_refusals_are_held_with_the_grant_and_end_when_it_is_given(make_daemon, workspace):
