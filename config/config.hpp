@@ -77,6 +77,7 @@ struct QueueConfig {
 };
 struct ForwardConfig {
   std::uint32_t connections = 2, max_traces_per_batch = 50;
+  std::uint32_t max_traces_per_second = 0;  // 0: no limit
   std::uint64_t max_batch_bytes = 8ull << 20;
   std::chrono::milliseconds trace_grace{2'000}, trace_idle{600'000};
   std::string version_tag = "tracelink.version";

@@ -123,6 +123,7 @@ ForwarderOptions forwarder_options_of(const Config& config) {
   return {.connections = config.forward.connections,
           .max_traces_per_batch = config.forward.max_traces_per_batch,
           .max_batch_bytes = config.forward.max_batch_bytes,
+          .max_traces_per_second = config.forward.max_traces_per_second,
           .trace_grace = config.forward.trace_grace,
           .trace_idle = config.forward.trace_idle,
           .links = {.from_traces = config.model.from_traces,
