@@ -52,6 +52,7 @@ struct TrackingConfig {
   bool insecure_tls = false;
   std::string ca_file, client_cert_file;
   std::string trace_location;  // of Databricks: catalog.schema.prefix
+  std::string warehouse_id;    // of Databricks: for what reads from Unity Catalog
 };
 struct ArchiveConfig {
   std::string dir;

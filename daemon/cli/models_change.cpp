@@ -89,8 +89,11 @@ int delete_model(const Context& context, const ExperimentOptions& experiment,
   return with_model(
       context, experiment, change.model, [&](TrackingSession& session, const LoggedModel& model) {
         const auto counted = count_traces(session, model);
-        if (const auto* failure = std::get_if<Failure>(&counted)) return fail(*failure);
-        const std::string traces = std::to_string(std::get<TraceCounts>(counted).traces);
+        const auto* failure = std::get_if<Failure>(&counted);
+        if (failure != nullptr && !change.yes) return fail(*failure);
+        const std::string traces = failure != nullptr
+                                       ? "an unknown number of"
+                                       : std::to_string(std::get<TraceCounts>(counted).traces);
         const std::string told =
             model.model_id + " (" + model.name + "), which " + traces + " traces have";
         if (!change.yes && ::isatty(STDIN_FILENO) == 0) {
@@ -100,7 +103,7 @@ int delete_model(const Context& context, const ExperimentOptions& experiment,
         const auto deleted = session.wait<Nothing>([&](auto answered) {
           session.client().delete_model(model.model_id, std::move(answered));
         });
-        if (const auto* failure = std::get_if<Failure>(&deleted)) return fail(*failure);
+        if (const auto* refused = std::get_if<Failure>(&deleted)) return fail(*refused);
         if (!context.json) print("{} traces keep its id\n", traces);
         return done(context, model, "deleted");
       });

@@ -298,3 +298,25 @@ def test_late_spans_become_a_dead_letter_that_explains(make_daemon, workspace):
     daemon.wait_for_spans(queued=0, dead_lettered=1)
     [letter] = daemon.tracelink("dead-letters", "ls", "--json").json()
     assert "one file for each trace" in json.dumps(letter), letter
+
+
+WAREHOUSE = {"MLFLOW_TRACING_SQL_WAREHOUSE_ID": "wh-1"}
+
+
+@STORAGES
+def test_commands_read_the_traces_of_a_version(make_daemon, workspace, experiment):
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    daemon.start()
+    trace = make_trace()
+    daemon.post(trace.request)
+    daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
+    daemon.tracelink("models", "create", "--name", "other", "--json").json()
+    if experiment == "2":
+        run = daemon.tracelink("models", "traces", "my-agent-v1.0")
+        assert run.code == 1 and "databricks.warehouse_id" in run.err, run.err
+    hex_id = trace.trace_id.removeprefix("tr-")
+    [found] = daemon.tracelink("models", "traces", "my-agent-v1.0", "--json", **WAREHOUSE).json()
+    assert found["trace_id"] == {"1": trace.trace_id, "2": f"trace:/{LOCATION}/{hex_id}"}[experiment]
+    assert daemon.tracelink("models", "traces", "other", "--json", **WAREHOUSE).json() == []
+    compared = daemon.tracelink("models", "compare", "my-agent-v1.0", "other", "--json", **WAREHOUSE).json()
+    assert [model["figures"]["traces"] for model in compared["models"]] == [1, 0]
