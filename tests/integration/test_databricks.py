@@ -320,3 +320,21 @@ def test_commands_read_the_traces_of_a_version(make_daemon, workspace, experimen
     assert daemon.tracelink("models", "traces", "other", "--json", **WAREHOUSE).json() == []
     compared = daemon.tracelink("models", "compare", "my-agent-v1.0", "other", "--json", **WAREHOUSE).json()
     assert [model["figures"]["traces"] for model in compared["models"]] == [1, 0]
+
+
+@STORAGES
+def test_doctor_stores_a_trace_and_reads_it_back(make_daemon, workspace, experiment):
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    run = daemon.tracelink("doctor", "--json", **WAREHOUSE)
+    findings = {finding["subject"]: finding for finding in json.loads(run.out)}
+    steps = {subject: findings[subject]["state"] for subject in ("workspace", "experiment", "storage", "model rights", "trace", "read back")}
+    assert steps == dict.fromkeys(steps, "ok"), findings
+    assert workspace.models == {}, "the model is deleted"
+    [rows] = [rows for rows in workspace.infos.values() if rows]
+    assert rows[0]["tags"]["mlflow.traceName"] == "tracelink doctor"
+    if experiment == "2":
+        findings = {finding["subject"]: finding for finding in json.loads(daemon.tracelink("doctor", "--json").out)}
+        assert findings["read back"]["state"] == "skipped" and "databricks.warehouse_id" in findings["read back"]["remedy"]
+    workspace.faults = [Fault("POST .*/logged-models$", Refusal(403, "PERMISSION_DENIED", "no CAN EDIT on the experiment"))]
+    findings = {finding["subject"]: finding for finding in json.loads(daemon.tracelink("doctor", "--json").out)}
+    assert findings["model rights"]["state"] == "failed" and findings["model rights"]["remedy"]
