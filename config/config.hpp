@@ -52,6 +52,7 @@ struct TrackingConfig {
   bool insecure_tls = false;
   std::string ca_file, client_cert_file;
   std::string trace_location;  // of Databricks: catalog.schema.prefix
+  std::string warehouse_id;    // of Databricks: for what reads from Unity Catalog
 };
 struct ArchiveConfig {
   std::string dir;
@@ -77,6 +78,7 @@ struct QueueConfig {
 };
 struct ForwardConfig {
   std::uint32_t connections = 2, max_traces_per_batch = 50;
+  std::uint32_t max_traces_per_second = 0;  // 0: no limit
   std::uint64_t max_batch_bytes = 8ull << 20;
   std::chrono::milliseconds trace_grace{2'000}, trace_idle{600'000};
   std::string version_tag = "tracelink.version";

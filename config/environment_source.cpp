@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kPrefix = "TRACELINK_";
 constexpr std::string_view kActiveModel = "MLFLOW_ACTIVE_MODEL_ID";
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kMlflowVariables{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kMlflowVariables{{
     {"MLFLOW_TRACKING_URI", "tracking.uri"},
     {"MLFLOW_EXPERIMENT_NAME", "experiment.name"},
     {"MLFLOW_EXPERIMENT_ID", "experiment.id"},
@@ -25,6 +25,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kMlflowV
     {"MLFLOW_TRACKING_SERVER_CERT_PATH", "tracking.ca_file"},
     {"MLFLOW_TRACKING_CLIENT_CERT_PATH", "tracking.client_cert_file"},
     {"MLFLOW_WORKSPACE", "tracking.workspace"},
+    {"MLFLOW_TRACING_SQL_WAREHOUSE_ID", "databricks.warehouse_id"},
 }};
 
 // Set by Kubernetes for a Service named tracelink, or no key but known.

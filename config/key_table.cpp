@@ -195,6 +195,8 @@ constexpr auto kKeys = std::to_array<Key>({
      "", false,
      "Unity Catalog tables, `catalog.schema.prefix` or `catalog.schema`, for the traces of "
      "experiments that are bound to none. Empty: such traces are stored beside their experiment."},
+    {"databricks.warehouse_id", Syntax::header_text, kTracking<&TrackingConfig::warehouse_id>, "",
+     false, "SQL warehouse by which commands read traces in Unity Catalog. The daemon needs none."},
     {"archive.dir", Syntax::absolute_path, &at<&Config::archive, &ArchiveConfig::dir>, "", false,
      "Directory of the files that `destination: file` writes."},
     {"archive.max_bytes",
@@ -274,6 +276,14 @@ constexpr auto kKeys = std::to_array<Key>({
      false,
      "Bytes sent in one request.",
      {4 * kKiB, kGiB}},
+    {"forward.max_traces_per_second",
+     Syntax::count,
+     kForward<&ForwardConfig::max_traces_per_second>,
+     "",
+     false,
+     "Traces sent in one second at most. 0: as many as the server takes. After an answer of 429 "
+     "fewer are sent, until the server takes more.",
+     {0, 100'000}},
     {"forward.trace_grace",
      Syntax::duration,
      kForward<&ForwardConfig::trace_grace>,

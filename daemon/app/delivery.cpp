@@ -316,9 +316,9 @@ void Delivery::open_workspace() {
   spdlog::info("Databricks is a preview: not yet run against a workspace (docs/databricks.md)");
   databricks_ = std::make_unique<DatabricksClient>(databricks_client_options_of(config_),
                                                    http_->api(), http_->plain());
-  destination_ = std::make_unique<DatabricksDestination>(databricks_destination_options_of(config_),
-                                                         http_->api(), *databricks_, *registrar_,
-                                                         link_lookup(), clock_, random_);
+  destination_ = std::make_unique<DatabricksDestination>(
+      databricks_destination_options_of(config_), http_->api(), *databricks_, *registrar_,
+      link_lookup(), fs_, reporter_, clock_, random_);
 }
 
 void Delivery::open_archive() {

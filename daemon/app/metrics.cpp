@@ -191,6 +191,8 @@ void add_delivery(MetricFamilies& families, const ForwardStatus& forward, bool m
                  model_ready ? 1 : 0);
   families.gauge("tracelink_server_up", "1 when the tracking server answers as it should.",
                  forward.server.state == ServerStatus::State::up ? 1 : 0);
+  families.gauge("tracelink_traces_per_second_limit", "Traces sent in one second at most.",
+                 forward.traces_per_second);
   families.gauge("tracelink_scopes_held", "Scopes whose traces are held back.",
                  number(forward.held_scopes));
   families.gauge("tracelink_traces_waiting_for_root", "Traces whose root span has not come.",

@@ -62,7 +62,9 @@ CurlOptions curl_options_of(const Config& config) {
                      .ca_file = config.tracking.ca_file,
                      .client_cert_file = config.tracking.client_cert_file,
                      .http_proxy = upper_case_http_proxy(),
-                     .connections_per_host = static_cast<long>(config.forward.connections)};
+                     .connections_per_host = static_cast<long>(config.forward.connections),
+                     // Tables in Unity Catalog keep what comes twice.
+                     .sends_again = !config.workspace};
 }
 
 CurlOptions relay_options_of(const Config& config) {
@@ -110,7 +112,8 @@ DatabricksDestination::Options databricks_destination_options_of(const Config& c
   return {.connections = config.forward.connections,
           .max_batch_bytes = config.forward.max_batch_bytes,
           .version_tag = config.forward.version_tag,
-          .trace_location = parse_trace_location(config.tracking.trace_location)};
+          .trace_location = parse_trace_location(config.tracking.trace_location),
+          .sent_spans = std::filesystem::path(config.state_dir) / "sent-spans"};
 }
 
 MlflowDestination::Options mlflow_destination_options_of(const Config& config) {
@@ -124,6 +127,7 @@ ForwarderOptions forwarder_options_of(const Config& config) {
   return {.connections = config.forward.connections,
           .max_traces_per_batch = config.forward.max_traces_per_batch,
           .max_batch_bytes = config.forward.max_batch_bytes,
+          .max_traces_per_second = config.forward.max_traces_per_second,
           .trace_grace = config.forward.trace_grace,
           .trace_idle = config.forward.trace_idle,
           .links = {.from_traces = config.model.from_traces,

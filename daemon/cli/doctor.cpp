@@ -88,9 +88,9 @@ void add_doctor(CLI::App& app, const Context& context, int& exit_code) {
   command->footer(
       "Looks at the configuration, the daemon and its socket, the SDK variables of this "
       "environment,\n"
-      "the disk, the tracking server, experiment and model. Changes nothing. Exit code 1 if "
-      "something\n"
-      "failed.\n"
+      "the disk, the tracking server, experiment and model. Changes nothing, except that with\n"
+      "Databricks it stores one small trace, which stays, and makes a model, which it deletes.\n"
+      "Exit code 1 if something failed.\n"
       "Example:\n  sudo -u tracelink tracelink doctor");
   command->callback([&context, &exit_code] { exit_code = consult(context); });
 }

@@ -15,6 +15,7 @@
 
 #include "daemon/app/options.hpp"
 #include "daemon/base/clock.hpp"
+#include "daemon/cli/databricks_delivery.hpp"
 #include "daemon/cli/databricks_examination.hpp"
 #include "daemon/cli/health.hpp"
 #include "daemon/cli/model_lookup.hpp"
@@ -163,6 +164,10 @@ Findings examine_databricks(TrackingSession& session, const Config& config) {
     findings.push_back(clock_finding(*ahead));
   }
   std::ranges::move(examine_experiment(session, config), std::back_inserter(findings));
+  const auto experiment = experiment_of(session, config, {}, false);
+  if (experiment) {
+    std::ranges::move(examine_delivery(session, experiment->id), std::back_inserter(findings));
+  }
   return findings;
 }
 

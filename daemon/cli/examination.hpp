@@ -10,8 +10,8 @@
 #include "daemon/cli/common.hpp"
 #include "daemon/cli/finding.hpp"
 
-// The parts of `tracelink doctor`. Each looks at one thing, changes nothing that stays, and says
-// what is wrong with it and what to do.
+// The parts of `tracelink doctor`. Each looks at one thing, changes nothing that stays (but for
+// a trace in a Databricks workspace), and says what is wrong with it and what to do.
 namespace tracelink::cli {
 
 using Findings = std::vector<Finding>;

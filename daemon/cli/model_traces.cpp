@@ -10,6 +10,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/output.hpp"
+#include "daemon/cli/trace_search.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
 
 namespace tracelink::cli {
@@ -25,8 +26,7 @@ struct TraceOptions {
 std::optional<Failure> for_each_trace(TrackingSession& session, TraceQuery query,
                                       const std::function<void(const TraceSummary&)>& visit) {
   do {
-    const auto page = session.wait<TracePage>(
-        [&](auto done) { session.client().search_traces(query, std::move(done)); });
+    const auto page = search_traces(session, query);
     if (!page) return page.error();
     for (const TraceSummary& trace : page->traces) visit(trace);
     query.page_token = page->next_page_token;

@@ -86,8 +86,9 @@ int delete_model(const Context& context, const ExperimentOptions& experiment,
   return with_model(
       context, experiment, change.model, [&](TrackingSession& session, const LoggedModel& model) {
         const auto counted = count_traces(session, model);
-        if (!counted) return fail(counted.error());
-        const std::string traces = std::to_string(counted->traces);
+        if (!counted && !change.yes) return fail(counted.error());
+        const std::string traces =
+            counted ? std::to_string(counted->traces) : "an unknown number of";
         const std::string told =
             model.model_id + " (" + model.name + "), which " + traces + " traces have";
         if (!change.yes && ::isatty(STDIN_FILENO) == 0) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "config/config.hpp"
@@ -11,6 +13,8 @@
 #include "daemon/base/posix_file_system.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/cli/common.hpp"
+#include "daemon/destination/databricks/databricks_client.hpp"
+#include "daemon/destination/databricks/trace_storage.hpp"
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 
@@ -24,6 +28,13 @@ class TrackingSession {
   TrackingClient& client() { return *client_; }
   HttpClient& http() { return http_->api(); }
   TokenSource* tokens() { return http_->tokens(); }  // nullptr: the server is not Databricks
+
+  // The traces of a workspace; nullptr: the server is not Databricks.
+  DatabricksClient* databricks() { return databricks_.get(); }
+  // Where it keeps those of an experiment, asked once. Precondition: databricks().
+  Answer<TraceStorage> storage_of(const std::string& experiment_id);
+  // By which it reads from Unity Catalog; empty: none is configured.
+  const std::string& warehouse_id() const { return warehouse_id_; }
 
   // Starts a call and runs it to its end: session.wait<LoggedModel>([&](auto done) {
   // client.get_model(id, done); }).
@@ -43,6 +54,10 @@ class TrackingSession {
   SystemRandomSource random_;
   std::unique_ptr<TrackingHttp> http_;
   std::unique_ptr<TrackingClient> client_;
+  std::unique_ptr<DatabricksClient> databricks_;
+  std::string warehouse_id_;
+  std::optional<TraceStorage> configured_storage_;
+  std::map<std::string, TraceStorage> storages_;  // by experiment
 };
 
 // Says what went wrong with its remedy: kUnreachable when no answer came, else kFailed.

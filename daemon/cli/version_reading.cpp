@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/cli/output.hpp"
+#include "daemon/cli/trace_search.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
 
 namespace tracelink::cli {
@@ -41,8 +42,7 @@ class TracePages {
   // The next page without what the one before had; nothing after the last.
   Answer<std::optional<std::vector<TraceSummary>>> next() {
     if (is_over_) return std::optional<std::vector<TraceSummary>>();
-    auto answer = session_.wait<TracePage>(
-        [&](auto done) { session_.client().search_traces(query_, std::move(done)); });
+    auto answer = search_traces(session_, query_);
     if (!answer) return std::move(answer.error());
     auto& page = *answer;
     query_.page_token = std::move(page.next_page_token);
@@ -105,8 +105,7 @@ Answer<compare::ErrorMessages> read_errors(TrackingSession& session, const Logge
   std::vector<std::string> messages;
   std::size_t unknown = 0;
   for (const std::string& trace : traces) {
-    const auto answer = session.wait<std::optional<std::string>>(
-        [&](auto done) { session.client().read_trace_error(trace, std::move(done)); });
+    const auto answer = read_trace_error(session, model.experiment_id, trace);
     if (!answer && is_gone(answer.error())) return answer.error();
     if (answer && *answer) {
       messages.push_back(**answer);

@@ -100,6 +100,8 @@ class Destination {
   // Does what is due and waits at most `timeout` for something to happen.
   virtual void poll(std::chrono::milliseconds timeout) = 0;
   virtual void wakeup() = 0;  // any thread
+  // What `done` has said to be delivered is so durably, and will not be given again.
+  virtual void deliveries_are_durable() {}
   virtual void cancel() = 0;  // every pending delivery ends at once as transient
   virtual ServerStatus server() const = 0;
 };

@@ -14,6 +14,10 @@ namespace {
 
 using Permit = Holds::Permit;
 
+constexpr int kTooManyRequests = 429;
+
+int http_status_of(const Outcome& outcome) { return outcome.failure.http_status; }
+
 // A round takes milliseconds, and a request has a deadline; a batch has many of them.
 constexpr auto kLongestPause = std::chrono::minutes(1);
 constexpr auto kLongestBatch = std::chrono::hours(1);
@@ -44,6 +48,7 @@ Dispatcher::Dispatcher(Options options, Parts parts, Finished finished)
       holds_({backlog_, parts.source, parts.reporter, parts.clock, parts.random}),
       turns_(parts.clock),
       batch_size_(options.max_traces_per_batch),
+      pace_(options.max_traces_per_second, parts.clock),
       outcome_handler_({parts.source, backlog_, holds_, parts.ledger, parts.dead_letter_writer,
                         batch_size_, parts.reporter, parts.clock, parts.random},
                        finished_),
@@ -54,7 +59,8 @@ void Dispatcher::dispatch() {
   holds_.wake(parts_.destination.take_changed_links());
   seat_groups();
   server_says_no_ = false;
-  while (flights_ < options_.connections && holds_.ask_server() != Permit::no) {
+  while (flights_ < options_.connections && holds_.ask_server() != Permit::no &&
+         pace_.allowance() > 0) {
     const auto group = turns_.next(inventions_in_flight_ == 0);
     if (!group) break;
     if (take_turn(*group) == Taken::server_says_no) {
@@ -107,7 +113,8 @@ Dispatcher::Taken Dispatcher::ask_and_send(const GroupKey& group) {
 
 std::vector<TraceWork> Dispatcher::take_works(const Turn& turn) {
   if (!turn.probe && turn.kind == Turns::Kind::known) {
-    return backlog_.take_batch(turn.group, {batch_size_.value(), options_.max_batch_bytes});
+    const std::size_t traces = std::min(batch_size_.value(), pace_.allowance());
+    return backlog_.take_batch(turn.group, {traces, options_.max_batch_bytes});
   }
   std::vector<TraceWork> works;
   if (auto work = backlog_.take_probe(turn.group)) works.push_back(*std::move(work));
@@ -138,6 +145,7 @@ void Dispatcher::launch(BatchInFlight flight, std::vector<TraceDelivery> deliver
   inventions_in_flight_ += flight.invention ? 1 : 0;
   in_flight_traces_ += flight.items.size();
   in_flight_records_ += flight.records();
+  pace_.sent(flight.items.size());
   progress_at_ = parts_.clock.steady();
   auto shared = std::make_shared<BatchInFlight>(std::move(flight));
   parts_.destination.deliver(std::move(deliveries),
@@ -199,6 +207,8 @@ void Dispatcher::handle(BatchInFlight flight, const std::vector<Outcome>& outcom
   in_flight_traces_ -= flight.items.size();
   in_flight_records_ -= flight.records();
   progress_at_ = parts_.clock.steady();
+  const auto refused = std::ranges::count(outcomes, kTooManyRequests, http_status_of);
+  pace_.answered(outcomes.size() - static_cast<std::size_t>(refused), refused > 0);
   const ScopeKey link{FailureScope::link, flight.group.link, {}};
   const bool relinked = relink_returned(flight, outcomes);
   outcome_handler_.handle(std::move(flight), outcomes);
@@ -230,7 +240,7 @@ std::optional<SteadyTime> Dispatcher::next_due() const {
   const auto probe = inventions_in_flight_ == 0 && flights_ < options_.connections
                          ? turns_.next_probe()
                          : std::nullopt;
-  for (const auto& at : {backlog_.next_due(), holds_.next_due(), probe}) {
+  for (const auto& at : {backlog_.next_due(), holds_.next_due(), pace_.next_due(), probe}) {
     if (at && (!next || *at < *next)) next = at;
   }
   return next;

@@ -17,6 +17,7 @@
 #include "daemon/forward/delivery_ledger.hpp"
 #include "daemon/forward/holds.hpp"
 #include "daemon/forward/outcome_handler.hpp"
+#include "daemon/forward/pace.hpp"
 #include "daemon/forward/turns.hpp"
 #include "daemon/queue/record_source.hpp"
 #include "daemon/report/reporter.hpp"
@@ -34,6 +35,7 @@ class Dispatcher {
     std::size_t connections = 2;  // batches in flight
     std::size_t max_traces_per_batch = 50;
     std::uint64_t max_batch_bytes = 8u << 20;
+    std::uint32_t max_traces_per_second = 0;  // 0: no limit
   };
   struct Parts {
     RecordSource& source;
@@ -64,6 +66,7 @@ class Dispatcher {
   // Its info is stored with its link; in part is enough.
   bool is_delivered(const TraceWork& work) const;
   const OutcomeHandler& outcome_handler() const { return outcome_handler_; }
+  const Pace& pace() const { return pace_; }
 
  private:
   struct Turn {
@@ -93,6 +96,7 @@ class Dispatcher {
   Holds holds_;
   Turns turns_;
   BatchSize batch_size_;
+  Pace pace_;
   OutcomeHandler outcome_handler_;
   std::size_t flights_ = 0;
   std::size_t inventions_in_flight_ = 0;

@@ -56,6 +56,7 @@ struct ForwardStatus {
   std::size_t waiting_traces = 0;
   std::size_t in_flight_traces = 0;
   std::size_t parked_traces = 0;  // refused for good, and no room for a dead letter
+  double traces_per_second = 0;   // at most; 0: no limit
   std::size_t dead_letters = 0;
   std::uint64_t dead_letter_bytes = 0;
   ForwardCounters counters;

@@ -36,7 +36,8 @@ Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination
       dead_letter_writer_(source, dead_letters, ledger_, reporter_, clock,
                           [this](const TraceId& id) { reader_.assembly().finished(id); }),
       spill_(source, clock, random),
-      dispatcher_({options.connections, options.max_traces_per_batch, options.max_batch_bytes},
+      dispatcher_({options.connections, options.max_traces_per_batch, options.max_batch_bytes,
+                   options.max_traces_per_second},
                   {source, destination, ledger_, dead_letter_writer_, reporter_, clock, random},
                   [this](const TraceId& id) { reader_.assembly().finished(id); }),
       reader_({{options.trace_grace, options.trace_idle, max_trace_bytes(options)}, options.links},
@@ -247,6 +248,7 @@ void Forwarder::sync_if_due() {
   if (auto synced = ledger_.sync(); !synced) {
     reporter_.failure("delivery journal", synced.error().message, "");
   } else {
+    destination_.deliveries_are_durable();
     reporter_.recovered("delivery journal");
   }
 }
@@ -327,6 +329,7 @@ void Forwarder::publish_status() {
       dispatcher_.backlog().traces() + holds.unlinked().traces() + spill_.records();
   status.in_flight_traces = dispatcher_.traces_in_flight();
   status.parked_traces = dead_letter_writer_.parked_traces();
+  status.traces_per_second = dispatcher_.pace().per_second();
   status.dead_letters = dead_letters_.count();
   status.dead_letter_bytes = dead_letters_.bytes();
   status.counters = dispatcher_.outcome_handler().counters();

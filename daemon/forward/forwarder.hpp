@@ -28,6 +28,7 @@ struct ForwarderOptions {
   std::size_t connections = 2;  // batches in flight
   std::size_t max_traces_per_batch = 50;
   std::uint64_t max_batch_bytes = 8u << 20;
+  std::uint32_t max_traces_per_second = 0;  // 0: no limit
   std::chrono::milliseconds trace_grace{2'000};
   std::chrono::milliseconds trace_idle{600'000};
   TraceLinks::Options links;

@@ -23,6 +23,9 @@ struct CurlOptions {
   std::string http_proxy{};        // of http:// URLs; empty: libcurl's own variables
   std::size_t max_response_bytes = std::size_t{16} << 20;  // headers and body
   long connections_per_host = 2;  // further requests wait, their timeout already running
+  // What a kept connection took before it ended without an answer is sent once more over a new one,
+  // though it may have been done.
+  bool sends_again = true;
 };
 
 // What HTTP_PROXY says, unless http_proxy is set (also to nothing: then there is no proxy).

@@ -71,6 +71,10 @@ void CurlTransfer::set_connection_options() {
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+  if (!options_.sends_again) {
+    curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, &CurlTransfer::on_request);
+    curl_easy_setopt(easy_, CURLOPT_PREREQDATA, this);
+  }
   if (!options_.client_cert_file.empty()) {
     curl_easy_setopt(easy_, CURLOPT_SSLCERT, options_.client_cert_file.c_str());
   }
@@ -118,6 +122,9 @@ Result<HttpResponse> CurlTransfer::finish(CURLcode code) {
                                            std::to_string(options_.max_response_bytes) + " bytes"};
   }
   if (!foreign_.empty()) return not_http();
+  if (code == CURLE_ABORTED_BY_CALLBACK) {
+    return Error{ErrorCode::unavailable, "the connection ended without an answer"};
+  }
   if (code != CURLE_OK) {
     return Error{error_code_of(code), error_text(easy_, options_, error_text_.data(), code)};
   }
@@ -165,6 +172,12 @@ std::size_t CurlTransfer::on_header(char* data, std::size_t size, std::size_t co
   if (!transfer.count_bytes(length)) return 0;
   transfer.take_header_line({data, length});
   return length;
+}
+
+int CurlTransfer::on_request(void* self, char* /*remote*/, char* /*local*/, int /*remote_port*/,
+                             int /*local_port*/) {
+  const bool again = std::exchange(static_cast<CurlTransfer*>(self)->requested_, true);
+  return again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 bool CurlTransfer::count_bytes(std::size_t count) {

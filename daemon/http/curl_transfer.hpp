@@ -36,6 +36,7 @@ class CurlTransfer {
  private:
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+  static int on_request(void* self, char* remote, char* local, int remote_port, int local_port);
 
   void set_connection_options();
   void set_method_and_body();
@@ -53,6 +54,7 @@ class CurlTransfer {
   HttpResponse response_;
   std::size_t received_bytes_ = 0;
   bool too_large_ = false;
+  bool requested_ = false;  // the connection was given the request
   bool status_line_seen_ = false;
   std::string foreign_;  // the first bytes of an answer that is no HTTP
   CURL* easy_;

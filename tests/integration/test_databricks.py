@@ -6,15 +6,14 @@ import subprocess
 
 import pytest
 
-from harness.databricks_workspace import LOCATION, TABLES, TOKEN, Fault, Refusal, Workspace
+from harness.databricks_workspace import CLIENT, LOCATION, TABLES, TOKEN, Fault, Refusal, Workspace
 from harness.loopback_server import LoopbackServer
 from harness.otlp import SPANS_PER_TRACE, make_trace
-from harness.places import APPS, ENVIRONMENTS, NEWEST, PATIENT, clean_environment
+from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, PATIENT, clean_environment
 from harness.waiting import wait_until
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 COUNT = 2
-PYTHON = ENVIRONMENTS[NEWEST] / "bin/python"
 
 # What differs between the trace that MLflow's client stores and the one that tracelinkd stores of the same application.
 ESTIMATES = ("mlflow.trace.sizeBytes", "mlflow.trace.sizeStats")
@@ -26,6 +25,10 @@ KNOWN = ({f"metadata.{key}": "the size of the whole trace is an estimate" for ke
          | {"tags.tracelink.version": "the daemon says the version where MLflow's list of traces shows it"})
 
 
+CLIENTS = [NEWEST, *(pytest.param(version, marks=pytest.mark.long) for version in (LATEST, "3.14.0", "3.11.1"))]
+OF_THE_SENDER = {"3.11.1": {f"span {name}.mlflow.spanLogLevel": "an attribute of later SDKs, one of which sends to the daemon"
+                            for name in ("answer", "plan", "retrieve", "chat")}}
+SENDER = {"3.11.1": NEWEST}  # whose environment has an OTLP exporter, where the client's has none
 STORAGES = pytest.mark.parametrize("experiment", ["2", "1"], ids=["unity-catalog", "experiment"])
 
 
@@ -36,8 +39,9 @@ def workspace():
     workspace.close()
 
 
-def run(program: str, *arguments, **environment: str) -> list:
-    done = subprocess.run([PYTHON, APPS / program, *map(str, arguments)], env=clean_environment() | environment,
+def run(version: str, program: str, *arguments, **environment: str) -> list:
+    """What the program writes, under that version of MLflow."""
+    done = subprocess.run([ENVIRONMENTS[version] / "bin/python", APPS / program, *map(str, arguments)], env=clean_environment() | environment,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -54,8 +58,13 @@ def daemon_of(make_daemon, workspace: Workspace, experiment: str, **more):
     return daemon
 
 
+@pytest.fixture(scope="module", params=CLIENTS)
+def client(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(client, tmp_path_factory):
     """One run of the application in OTLP mode: what it says of its traces, and the requests that it sent."""
     requests = []
 
@@ -72,7 +81,7 @@ def made(tmp_path_factory):
         def log_message(self, *_):
             pass
     server = LoopbackServer(Recorder)
-    traces = run("mlflow_agent.py", COUNT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{server.uri}/v1/traces",
+    traces = run(SENDER.get(client, client), "mlflow_agent.py", COUNT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{server.uri}/v1/traces",
                  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="http/protobuf", HOME=str(tmp_path_factory.mktemp("home")), **PATIENT)
     server.close()
     return traces, requests
@@ -125,29 +134,29 @@ def deliver(make_daemon, workspace: Workspace, experiment: str, requests) -> Non
 
 
 @STORAGES
-def test_the_workspace_holds_what_mlflows_client_stores(make_daemon, workspace, made, folder, experiment):
+def test_the_workspace_holds_what_mlflows_client_stores(make_daemon, workspace, client, made, folder, experiment):
     traces, requests = made
     deliver(make_daemon, workspace, experiment, requests)
     model = next(number for number, model in workspace.models.items()
                  if model["info"]["name"] == "my-agent-v1.0" and model["info"]["experiment_id"] == experiment)
     assert workspace.models[model]["info"]["status"] == "LOGGED_MODEL_READY"
     before = set(workspace.infos)
-    run("mlflow_agent.py", COUNT, **as_client(workspace, folder, MLFLOW_EXPERIMENT_ID=experiment, MLFLOW_ACTIVE_MODEL_ID=model))
+    run(client, "mlflow_agent.py", COUNT, **as_client(workspace, folder, MLFLOW_EXPERIMENT_ID=experiment, MLFLOW_ACTIVE_MODEL_ID=model))
     direct = [trace for trace in workspace.infos if trace not in before]
     assert len(direct) == COUNT
     for ours, theirs in zip(by_question(workspace, [trace["trace_id"] for trace in traces]), by_question(workspace, direct), strict=True):
         differing = {key: (theirs.get(key), ours.get(key)) for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
-        unknown = {key: pair for key, pair in differing.items() if key not in KNOWN}
+        unknown = {key: pair for key, pair in differing.items() if key not in KNOWN | OF_THE_SENDER.get(client, {})}
         assert unknown == {}, "(the client's, the daemon's)"
 
 
 @STORAGES
-def test_mlflows_client_reads_what_the_daemon_wrote(make_daemon, workspace, made, folder, experiment):
+def test_mlflows_client_reads_what_the_daemon_wrote(make_daemon, workspace, client, made, folder, experiment):
     traces, requests = made
     deliver(make_daemon, workspace, experiment, requests)
     first = traces[0]
     place, trace_id = {"1": ("1", first["trace_id"]), "2": (LOCATION, f"trace:/{LOCATION}/{hex_of(first)}")}[experiment]
-    trace, found = run("read_databricks.py", place, trace_id, **as_client(workspace, folder))
+    trace, found = run(client, "read_databricks.py", place, trace_id, **as_client(workspace, folder))
     assert trace["spans"]["answer"]["inputs"] == first["inputs"]
     assert trace["spans"]["answer"]["outputs"] == first["outputs"]
     assert trace["spans"]["retrieve"]["events"] == ["cache miss"]
@@ -178,7 +187,87 @@ def test_a_daemon_that_is_killed_between_the_steps_finishes_them(make_daemon, wo
         return
     again = SPANS_PER_TRACE if "otel" in step else 0
     assert len(workspace.spans_of(hex_id)) == SPANS_PER_TRACE + again
-    assert daemon.status()["server"]["possible_duplicate_spans"] == SPANS_PER_TRACE
+    assert daemon.status()["server"]["possible_duplicate_spans"] == again
+
+
+def test_pieces_that_were_acknowledged_are_not_sent_again_after_a_kill(make_daemon, workspace):
+    daemon = daemon_of(make_daemon, workspace, "2", forward={"max_batch_bytes": "4KiB"})
+    # The first piece is acknowledged, the second one is lost.
+    requests = iter([lambda: None, daemon.sigkill])
+    workspace.faults = [Fault("otel/v1/traces", hook=lambda: next(requests, lambda: None)(), times=2)]
+    daemon.start()
+    request, hex_id = large_trace(40)
+    daemon.post(request)
+    wait_until("the daemon is killed", lambda: not daemon.is_running())
+    first = sum(path == "/api/2.0/otel/v1/traces" for _, path in workspace.requests)
+    assert first == 2
+    daemon.start()
+    daemon.wait_for_spans(queued=0, delivered=40)
+    rows = [span["span_id"] for span in workspace.spans_of(hex_id)]
+    twice = {span for span in rows if rows.count(span) > 1}
+    assert len(set(rows)) == 40 and len(rows) == 40 + len(twice)
+    assert rows[0] not in twice
+    assert daemon.status()["server"]["possible_duplicate_spans"] == len(twice)
+
+
+def large_trace(count: int):
+    """A trace whose spans have half a kilobyte each, and its id."""
+    trace = make_trace()
+    request = ExportTraceServiceRequest()
+    request.CopyFrom(trace.request)
+    spans = request.resource_spans[0].scope_spans[0].spans
+    del spans[1:]
+    for number in range(1, count):
+        span = spans.add()
+        span.CopyFrom(spans[0])
+        span.span_id, span.parent_span_id = number.to_bytes(8, "big"), spans[0].span_id
+        span.name = "n" * 500
+    return request, trace.trace_id.removeprefix("tr-")
+
+
+@STORAGES
+def test_faults_on_the_way_end_with_each_trace_once(make_daemon, workspace, experiment):
+    """Each answer lost in turn, a token that ends in the middle, answers that ask for patience, a URL that has expired."""
+    daemon = make_daemon({"tracking": {"uri": "databricks"}, "experiment": {"id": experiment}, "model": {"name": "agent"}})
+    daemon.variables = {"DATABRICKS_HOST": workspace.host, "DATABRICKS_CLIENT_ID": CLIENT[0], "DATABRICKS_CLIENT_SECRET": CLIENT[1]}
+    daemon.start()
+    steps = {"2": ["/info", "otel/v1/traces"], "1": ["POST /api/3.0", "GET .*data-upload", "PUT /signed"]}[experiment]
+    last = steps[-1]
+    busy = Refusal(429, "REQUEST_LIMIT_EXCEEDED", "slow down", {"Retry-After": "1"})
+    faults = [Fault(step, lose=True) for step in steps]
+    faults += [Fault(steps[0], hook=workspace.tokens.clear), Fault(steps[0], busy), Fault(last, Refusal(503, "TEMPORARILY_UNAVAILABLE", "later"))]
+    if experiment == "1":
+        faults.append(Fault(last, Refusal(403, "", "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")))
+    for number, fault in enumerate(faults, 1):
+        workspace.faults = [fault]
+        trace = make_trace()
+        daemon.post(trace.request)
+        daemon.wait_for_spans(queued=0, delivered=number * SPANS_PER_TRACE)
+        assert fault.times == 0, fault.match
+        hex_id = trace.trace_id.removeprefix("tr-")
+        if experiment == "1":
+            assert [len(json.loads(file)["spans"]) for path, file in workspace.files.items() if hex_id in path] == [SPANS_PER_TRACE]
+            assert len(workspace.infos[hex_id]) == 1
+            continue
+        again = SPANS_PER_TRACE if fault.lose and "otel" in fault.match.pattern else 0
+        assert len(workspace.spans_of(hex_id)) == SPANS_PER_TRACE + again
+    assert daemon.status()["server"]["possible_duplicate_spans"] == (SPANS_PER_TRACE if experiment == "2" else 0)
+    assert len(workspace.issued) == 2, "one token, and one after the first had ended"
+
+
+def test_a_redirect_is_held_and_not_followed(make_daemon, workspace):
+    elsewhere = Workspace()
+    moved = Refusal(302, "", "", {"Location": f"{elsewhere.host}/login.html?error=private-link-validation-error"})
+    workspace.faults = [Fault("/info", moved, times=10**6)]
+    daemon = daemon_of(make_daemon, workspace, "2")
+    daemon.start()
+    daemon.post(make_trace().request)
+    wait_until("the redirect is told", lambda: "private-link-validation-error" in json.dumps(daemon.status()["held"]), state=daemon.log_tail)
+    assert elsewhere.requests == []
+    elsewhere.close()
+    workspace.faults = []
+    daemon.restart()
+    daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
 
 
 def test_refusals_are_held_with_the_grant_and_end_when_it_is_given(make_daemon, workspace):
@@ -209,3 +298,43 @@ def test_late_spans_become_a_dead_letter_that_explains(make_daemon, workspace):
     daemon.wait_for_spans(queued=0, dead_lettered=1)
     [letter] = daemon.tracelink("dead-letters", "ls", "--json").json()
     assert "one file for each trace" in json.dumps(letter), letter
+
+
+WAREHOUSE = {"MLFLOW_TRACING_SQL_WAREHOUSE_ID": "wh-1"}
+
+
+@STORAGES
+def test_commands_read_the_traces_of_a_version(make_daemon, workspace, experiment):
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    daemon.start()
+    trace = make_trace()
+    daemon.post(trace.request)
+    daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
+    daemon.tracelink("models", "create", "--name", "other", "--json").json()
+    if experiment == "2":
+        run = daemon.tracelink("models", "traces", "my-agent-v1.0")
+        assert run.code == 1 and "databricks.warehouse_id" in run.err, run.err
+    hex_id = trace.trace_id.removeprefix("tr-")
+    [found] = daemon.tracelink("models", "traces", "my-agent-v1.0", "--json", **WAREHOUSE).json()
+    assert found["trace_id"] == {"1": trace.trace_id, "2": f"trace:/{LOCATION}/{hex_id}"}[experiment]
+    assert daemon.tracelink("models", "traces", "other", "--json", **WAREHOUSE).json() == []
+    compared = daemon.tracelink("models", "compare", "my-agent-v1.0", "other", "--json", **WAREHOUSE).json()
+    assert [model["figures"]["traces"] for model in compared["models"]] == [1, 0]
+
+
+@STORAGES
+def test_doctor_stores_a_trace_and_reads_it_back(make_daemon, workspace, experiment):
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    run = daemon.tracelink("doctor", "--json", **WAREHOUSE)
+    findings = {finding["subject"]: finding for finding in json.loads(run.out)}
+    steps = {subject: findings[subject]["state"] for subject in ("workspace", "experiment", "storage", "model rights", "trace", "read back")}
+    assert steps == dict.fromkeys(steps, "ok"), findings
+    assert workspace.models == {}, "the model is deleted"
+    [rows] = [rows for rows in workspace.infos.values() if rows]
+    assert rows[0]["tags"]["mlflow.traceName"] == "tracelink doctor"
+    if experiment == "2":
+        findings = {finding["subject"]: finding for finding in json.loads(daemon.tracelink("doctor", "--json").out)}
+        assert findings["read back"]["state"] == "skipped" and "databricks.warehouse_id" in findings["read back"]["remedy"]
+    workspace.faults = [Fault("POST .*/logged-models$", Refusal(403, "PERMISSION_DENIED", "no CAN EDIT on the experiment"))]
+    findings = {finding["subject"]: finding for finding in json.loads(daemon.tracelink("doctor", "--json").out)}
+    assert findings["model rights"]["state"] == "failed" and findings["model rights"]["remedy"]

@@ -5,6 +5,7 @@
 
 #include <protozero/exception.hpp>
 
+#include "daemon/destination/databricks/trace_bodies.hpp"
 #include "daemon/mlflow/rest/answer_text.hpp"
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/mlflow/trace/wire.hpp"
@@ -71,6 +72,39 @@ Answer<void> read_export(const TraceStorage& storage, const Result<HttpResponse>
   } catch (const protozero::exception&) {  // no protobuf, whatever its type says
   }
   return not_databricks(*answer, "the answer to spans is neither OTLP's nor JSON");
+}
+
+// A trace in Unity Catalog has its place in its name.
+TracePage named_in(const TraceStorage& storage, TracePage page) {
+  const std::string prefix = "trace:/" + storage.location() + "/";
+  for (TraceSummary& trace : page.traces) {
+    if (!trace.trace_id.starts_with("trace:/")) trace.trace_id.insert(0, prefix);
+  }
+  return page;
+}
+
+// An operation that has not ended, or its page; one that failed has an error in place of that.
+Answer<TraceSearch> read_search(const TraceStorage& storage, const Result<HttpResponse>& answer) {
+  auto json = read_object({DatabricksCall::trace_info, storage}, answer);
+  if (!json) return std::move(json.error());
+  const Json& operation = *json;
+  TraceSearch search{.operation = text_at(operation, "name"),
+                     .is_done = member(operation, "done") == true,
+                     .page = {}};
+  const Json& error = member(operation, "error");
+  if (error.is_object()) {
+    Failure failure = rejected(*answer, "the search failed: " + text_at(error, "message"));
+    failure.error_code = text_at(error, "error_code");
+    return failure;
+  }
+  if (!search.is_done) return search;
+  const Json& found = member(operation, "response");
+  Json page = {{"traces", member(found, "trace_infos")},
+               {"next_page_token", text_at(found, "next_page_token")}};
+  auto read = read_trace_page(page);
+  if (!read) return not_databricks(*answer, "the answer to a search names no traces");
+  search.page = named_in(storage, *std::move(read));
+  return search;
 }
 
 }  // namespace
@@ -158,6 +192,66 @@ void DatabricksClient::get_upload_target(TraceId trace_id, AnswerHandler<UploadT
     if (auto target = read_upload_target(*json)) return handler(*std::move(target));
     handler(not_databricks(*answer, "the workspace offers a way to upload that is not known here"));
   });
+}
+
+void DatabricksClient::count_uploaded(TraceId trace_id, AnswerHandler<std::size_t> handler) {
+  const std::string path =
+      "/api/2.0/mlflow/traces/" + trace_name(trace_id) + "/credentials-for-data-download";
+  api_.send(request("GET", path),
+            [this, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              auto json = read_object({DatabricksCall::credentials, {}}, answer);
+              if (!json) return handler(std::move(json).error());
+              const auto target = read_upload_target(*json);
+              if (!target) {
+                return handler(not_databricks(*answer, "the workspace offers no known download"));
+              }
+              download(*target, handler);
+            });
+}
+
+void DatabricksClient::download(const UploadTarget& target, AnswerHandler<std::size_t> handler) {
+  HttpRequest get;
+  get.url = target.url;
+  get.headers = target.headers;
+  get.timeout = options_.timeout;
+  storage_.send(std::move(get), [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+    if (!answer || answer->status != 200) {
+      return handler(classify_databricks({DatabricksCall::upload, {}}, answer));
+    }
+    handler(member(parse_answer(answer->body), "spans").size());
+  });
+}
+
+void DatabricksClient::search_traces(const TraceStorage& storage, const TraceQuery& query,
+                                     const std::string& warehouse_id,
+                                     AnswerHandler<TraceSearch> handler) {
+  api_.send(request("POST", "/api/4.0/mlflow/traces/search-long-running",
+                    trace_search_body(storage, query, warehouse_id)),
+            [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              handler(read_search(storage, answer));
+            });
+}
+
+void DatabricksClient::get_search(const TraceStorage& storage, const std::string& operation,
+                                  AnswerHandler<TraceSearch> handler) {
+  api_.send(request("GET", "/api/4.0/mlflow/traces/search/operations/" + percent_encode(operation)),
+            [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              handler(read_search(storage, answer));
+            });
+}
+
+void DatabricksClient::get_spans(const TraceStorage& storage, const std::string& trace_hex,
+                                 const std::string& warehouse_id,
+                                 AnswerHandler<std::string> handler) {
+  const std::string path = "/api/4.0/mlflow/traces/" + percent_encode(storage.location()) +
+                           "/batchGet?trace_ids=" + percent_encode(trace_hex) +
+                           "&sql_warehouse_id=" + percent_encode(warehouse_id);
+  api_.send(request("GET", path),
+            [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              auto json = read_object({DatabricksCall::trace_info, storage}, answer);
+              if (!json) return handler(std::move(json).error());
+              handler(answer->body);
+            });
 }
 
 struct DatabricksClient::Upload {

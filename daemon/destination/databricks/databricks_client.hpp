@@ -10,6 +10,7 @@
 #include "daemon/destination/databricks/upload_target.hpp"
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/rest/answer.hpp"
+#include "daemon/mlflow/rest/queries.hpp"
 #include "daemon/types/ids.hpp"
 
 namespace tracelink {
@@ -18,6 +19,13 @@ namespace tracelink {
 struct StartedTrace {
   bool existed = false;        // an earlier request had stored the info
   bool takes_no_file = false;  // the server holds the spans of this trace itself
+};
+
+// A search that runs in a SQL warehouse.
+struct TraceSearch {
+  std::string operation;  // by which its end is asked for
+  bool is_done = false;
+  TracePage page;  // once it is
 };
 
 // Databricks' API for traces, typed: one method per call, no retries, no policy
@@ -46,10 +54,22 @@ class DatabricksClient {
   void start_trace(TraceId trace_id, std::string body, AnswerHandler<StartedTrace> handler);
   void get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler);
   void upload(const UploadTarget& target, std::string body, AnswerHandler<void> handler);
+  // The number of spans in the file of a trace.
+  void count_uploaded(TraceId trace_id, AnswerHandler<std::size_t> handler);
+
+  // Reading from Unity Catalog takes a SQL warehouse, and seconds.
+  void search_traces(const TraceStorage& storage, const TraceQuery& query,
+                     const std::string& warehouse_id, AnswerHandler<TraceSearch> handler);
+  void get_search(const TraceStorage& storage, const std::string& operation,
+                  AnswerHandler<TraceSearch> handler);
+  // The answer's text, as TrackingClient::read_trace_error() reads it.
+  void get_spans(const TraceStorage& storage, const std::string& trace_hex,
+                 const std::string& warehouse_id, AnswerHandler<std::string> handler);
 
  private:
   struct Upload;
   HttpRequest request(std::string method, const std::string& path, std::string body = {}) const;
+  void download(const UploadTarget& target, AnswerHandler<std::size_t> handler);
   void send_next(const std::shared_ptr<Upload>& upload);
 
   const Options options_;

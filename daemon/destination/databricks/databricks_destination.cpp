@@ -22,6 +22,16 @@ Failure stopping() {
   return failure;
 }
 
+// The trace of each delivery; zero of one that holds some of a trace's spans.
+std::vector<TraceId> whole_traces(const std::vector<TraceDelivery>& batch) {
+  std::vector<TraceId> traces;
+  traces.reserve(batch.size());
+  for (const TraceDelivery& delivery : batch) {
+    traces.push_back(delivery.searched ? TraceId{} : delivery.trace.info.trace_id);
+  }
+  return traces;
+}
+
 // They were kept while the destination was another one: listen.mlflow does not go with Databricks.
 Outcome refused_change() {
   Outcome outcome;
@@ -38,8 +48,8 @@ Outcome refused_change() {
 
 DatabricksDestination::DatabricksDestination(Options options, HttpClient& http,
                                              DatabricksClient& client, Registrar& registrar,
-                                             LinkLookup lookup, const Clock& clock,
-                                             RandomSource& random)
+                                             LinkLookup lookup, FileSystem& fs, Reporter& reporter,
+                                             const Clock& clock, RandomSource& random)
     : options_(std::move(options)),
       http_(http),
       client_(client),
@@ -48,7 +58,8 @@ DatabricksDestination::DatabricksDestination(Options options, HttpClient& http,
       clock_(clock),
       storages_(options_.trace_location, client, clock, random),
       request_slots_(std::max<std::size_t>(options_.connections, 1)),
-      steps_(clock) {}
+      steps_(clock),
+      sent_(SentJournal(fs, options_.sent_spans, clock), reporter) {}
 
 std::optional<Failure> DatabricksDestination::refusal(const LinkHash& link,
                                                       const std::string& experiment) {
@@ -96,7 +107,8 @@ void DatabricksDestination::deliver(std::vector<TraceDelivery> batch, Done done)
                        .experiment_id = to->experiment_id,
                        .metadata = {},
                        .tags = version_tags(options_.version_tag, *to)};
-  Done learned = learning({to->experiment_id, link, experiment}, std::move(done));
+  Done learned =
+      learning({to->experiment_id, link, experiment}, whole_traces(batch), std::move(done));
   const auto delivery =
       delivery_to(*storage, std::move(context), std::move(batch), std::move(learned));
   std::erase_if(deliveries_, [](const auto& known) { return known.expired(); });
@@ -128,10 +140,22 @@ std::shared_ptr<BatchDelivery> DatabricksDestination::delivery_to(const TraceSto
                                                 std::move(done));
 }
 
-Destination::Done DatabricksDestination::learning(Addressee to, Done done) {
-  return [this, to = std::move(to), done = std::move(done)](std::vector<Outcome> outcomes) {
+Destination::Done DatabricksDestination::learning(Addressee to, std::vector<TraceId> whole,
+                                                  Done done) {
+  return [this, to = std::move(to),
+          done = telling(std::move(whole), std::move(done))](std::vector<Outcome> outcomes) {
     for (const Outcome& outcome : outcomes) learn_from(to, outcome);
     finished_.add(done, std::move(outcomes));
+  };
+}
+
+// What the caller was told is what it makes durable.
+Destination::Done DatabricksDestination::telling(std::vector<TraceId> whole, Done done) {
+  return [this, whole = std::move(whole), done = std::move(done)](std::vector<Outcome> outcomes) {
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      if (outcomes[i].kind == OutcomeKind::delivered) sent_.delivered(whole[i]);
+    }
+    done(std::move(outcomes));
   };
 }
 

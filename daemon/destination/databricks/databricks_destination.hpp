@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/base/file_system.hpp"
 #include "daemon/destination/databricks/batch_delivery.hpp"
 #include "daemon/destination/databricks/databricks_client.hpp"
 #include "daemon/destination/databricks/experiment_storages.hpp"
@@ -33,18 +35,20 @@ class DatabricksDestination final : public Destination {
     std::uint64_t max_batch_bytes = 8u << 20;
     std::string version_tag{};                     // key of the tag on linked traces; empty: none
     std::optional<TraceStorage> trace_location{};  // of experiments that are bound to none
+    std::filesystem::path sent_spans{};            // the file of SentJournal
   };
 
   // `http` drives every request of `client`.
   DatabricksDestination(Options options, HttpClient& http, DatabricksClient& client,
-                        Registrar& registrar, LinkLookup lookup, const Clock& clock,
-                        RandomSource& random);
+                        Registrar& registrar, LinkLookup lookup, FileSystem& fs, Reporter& reporter,
+                        const Clock& clock, RandomSource& random);
 
   std::optional<Failure> refusal(const LinkHash& link, const std::string& experiment) override;
   std::vector<LinkHash> take_changed_links() override;
   void deliver(std::vector<TraceDelivery> batch, Done done) override;
   void poll(std::chrono::milliseconds timeout) override;
   void wakeup() override { http_.wakeup(); }
+  void deliveries_are_durable() override { sent_.deliveries_are_durable(); }
   void cancel() override;
   ServerStatus server() const override;
 
@@ -56,7 +60,8 @@ class DatabricksDestination final : public Destination {
   };
   std::shared_ptr<BatchDelivery> delivery_to(const TraceStorage& storage, TraceContext context,
                                              std::vector<TraceDelivery> batch, Done done);
-  Done learning(Addressee to, Done done);
+  Done learning(Addressee to, std::vector<TraceId> whole, Done done);
+  Done telling(std::vector<TraceId> whole, Done done);
   void note_refusal(const Failure& failure);
   void learn_from(const Addressee& to, const Outcome& outcome);
   std::optional<SteadyTime> next_due() const;

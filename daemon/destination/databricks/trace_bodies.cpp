@@ -90,4 +90,15 @@ std::string unity_catalog_info_body(const TraceInfo& info, const TraceStorage& s
                     .metadata = metadata_of(info, context, "4")});
 }
 
+std::string trace_search_body(const TraceStorage& storage, const TraceQuery& query,
+                              const std::string& warehouse_id) {
+  Json body = {{"locations", Json::array({unity_catalog_location(storage)})},
+               {"filter", query.filter},
+               {"max_results", query.page_size},
+               {"order_by", Json::array({"timestamp_ms DESC"})},
+               {"sql_warehouse_id", warehouse_id}};
+  if (!query.page_token.empty()) body["page_token"] = query.page_token;
+  return to_text(body);
+}
+
 }  // namespace tracelink

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "daemon/destination/databricks/trace_storage.hpp"
+#include "daemon/mlflow/rest/queries.hpp"
 #include "daemon/mlflow/trace/trace_info.hpp"
 
 namespace tracelink {
@@ -27,5 +28,9 @@ std::string experiment_info_body(const TraceInfo& info, const TraceContext& cont
 // The body of the V4 info: the TraceInfo itself.
 std::string unity_catalog_info_body(const TraceInfo& info, const TraceStorage& storage,
                                     const TraceContext& context);
+
+// The body of a search in Unity Catalog, newest first.
+std::string trace_search_body(const TraceStorage& storage, const TraceQuery& query,
+                              const std::string& warehouse_id);
 
 }  // namespace tracelink

@@ -39,7 +39,7 @@ UnityCatalogDelivery::Item UnityCatalogDelivery::item_of(TraceDelivery delivery)
   auto otlp = unity_catalog_spans(delivery.trace, context_.storage);
   if (!otlp) std::abort();  // prepare_trace() wrote these bytes
   item.spans = delivery.trace.span_count;
-  context_.sent.begin(trace, was_sent_before(delivery), item.spans);
+  context_.sent.begin(trace, was_sent_before(delivery), delivery.accepted_at, item.spans);
   item.otlp = context_.sent.remaining(trace, *std::move(otlp), item.spans);
   delivery.trace.otlp.clear();
   if (delivery.mode == DeliveryMode::final_info && !delivery.trace.info.is_of_client) {
@@ -153,8 +153,10 @@ void UnityCatalogDelivery::send_post(const std::shared_ptr<Post>& post) {
     for (const std::size_t i : post->items) fail(i, *aborted(), post->items.size() > 1);
     return;
   }
+  std::string body = next_body(*post);
+  context_.sent.sending(sending(*post));
   context_.client.post_spans(
-      context_.storage, next_body(*post),
+      context_.storage, std::move(body),
       context_.steps.counted<void>(
           DeliveryStep::spans,
           [this, self, post](const Answer<void>& answer) { post_answered(post, answer); }));
@@ -168,31 +170,42 @@ void UnityCatalogDelivery::post_answered(const std::shared_ptr<Post>& post,
     context_.request_slots.release();
     return post_failed(*post, answer.error());
   }
-  const Item& first = items_[post->items.front()];
-  if (in_pieces(*post)) {
-    context_.sent.acknowledged(first.delivery.trace.info.trace_id, post->piece);
-    if (post->next_span < first.spans) return send_post(post);
+  context_.sent.acknowledged(sent(*post));
+  if (in_pieces(*post) && post->next_span < items_[post->items.front()].spans) {
+    return send_post(post);
   }
   context_.request_slots.release();
   for (const std::size_t i : post->items) delivered(i);
 }
 
-void UnityCatalogDelivery::post_failed(const Post& post, const Failure& failure) {
+std::vector<SentSpans::Sending> UnityCatalogDelivery::sending(const Post& post) const {
+  std::vector<SentSpans::Sending> request;
   for (const std::size_t i : post.items) {
-    const Item& item = items_[i];
-    const std::uint32_t sent = in_pieces(post) ? post.piece_spans : item.spans;
-    if (may_be_stored(failure)) {
-      context_.sent.in_doubt(item.delivery.trace.info.trace_id, sent);
-    }
-    fail(i, failure, post.items.size() > 1);
+    const std::uint32_t spans = in_pieces(post) ? post.piece_spans : items_[i].spans;
+    request.push_back({items_[i].delivery.trace.info.trace_id, spans});
   }
+  return request;
 }
 
-void UnityCatalogDelivery::delivered(std::size_t index) {
-  const TraceDelivery& delivery = items_[index].delivery;
-  if (!delivery.searched) context_.sent.delivered(delivery.trace.info.trace_id);
-  finish(index, delivered_outcome());
+std::vector<SentSpans::Sent> UnityCatalogDelivery::sent(const Post& post) const {
+  std::vector<SentSpans::Sent> request;
+  for (const std::size_t i : post.items) {
+    const std::string& otlp = in_pieces(post) ? post.piece : items_[i].otlp;
+    request.push_back({items_[i].delivery.trace.info.trace_id, otlp});
+  }
+  return request;
 }
+
+void UnityCatalogDelivery::post_failed(const Post& post, const Failure& failure) {
+  if (may_be_stored(failure)) {
+    context_.sent.in_doubt(sending(post));
+  } else {
+    context_.sent.refused(sending(post));
+  }
+  for (const std::size_t i : post.items) fail(i, failure, post.items.size() > 1);
+}
+
+void UnityCatalogDelivery::delivered(std::size_t index) { finish(index, delivered_outcome()); }
 
 void UnityCatalogDelivery::fail(std::size_t index, const Failure& failure, bool batch) {
   finish(index, {.kind = outcome_kind(failure.failure_class),

@@ -64,6 +64,8 @@ class UnityCatalogDelivery final : public BatchDelivery {
   std::string next_body(Post& post) const;
   void send_post(const std::shared_ptr<Post>& post);
   void post_answered(const std::shared_ptr<Post>& post, const Answer<void>& answer);
+  std::vector<SentSpans::Sending> sending(const Post& post) const;
+  std::vector<SentSpans::Sent> sent(const Post& post) const;
   void post_failed(const Post& post, const Failure& failure);
   void delivered(std::size_t index);
   void fail(std::size_t index, const Failure& failure, bool batch);

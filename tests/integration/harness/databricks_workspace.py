@@ -57,6 +57,8 @@ class Workspace:
         self.rows: dict[str, list[dict]] = {table: [] for table in TABLES.values()}  # append-only: duplicates stay
         self.files: dict[str, bytes] = {}
         self.tokens: dict[str, float] = {}  # until when
+        self.issued: list[str] = []  # every token that was ever given
+        self.searches: list[list[dict]] = []  # what each found
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
         self.connections_dropped = 0
@@ -161,7 +163,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         expected = "Basic " + base64.b64encode(":".join(CLIENT).encode()).decode()
         if self.headers.get("Authorization") != expected:
             raise Refusal(401, "invalid_client", "Client authentication failed")  # [doc]
-        token = f"token-{len(self.workspace.tokens) + 1}"
+        token = f"token-{len(self.workspace.issued) + 1}"
+        self.workspace.issued.append(token)
         self.workspace.tokens[token] = self.workspace.now() + self.workspace.lifetime_s
         return 200, {"access_token": token, "token_type": "Bearer", "expires_in": int(self.workspace.lifetime_s), "scope": "all-apis"}, {}  # [client]
 
@@ -286,8 +289,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _search_traces(self, body, **_):
         wanted = {place["mlflow_experiment"]["experiment_id"] for place in json.loads(body)["locations"]}
-        return 200, {"traces": [rows[-1] for rows in self.workspace.infos.values()
-                                if rows and rows[-1]["trace_location"].get("mlflow_experiment", {}).get("experiment_id") in wanted]}, {}
+        return 200, {"traces": [info for info in self._linked(json.loads(body))
+                                if info["trace_location"].get("mlflow_experiment", {}).get("experiment_id") in wanted]}, {}
+
+    def _linked(self, asked: dict) -> list[dict]:
+        """The infos that a search is about: all, or those of the model that its filter names [client]."""
+        model = re.search(r"request_metadata\.`mlflow\.modelId` = '([^']*)'", asked.get("filter") or "")
+        return [rows[-1] for rows in self.workspace.infos.values()
+                if rows and (not model or rows[-1]["trace_metadata"].get("mlflow.modelId") == model[1])]
 
     # Traces in Unity Catalog.
 
@@ -315,13 +324,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.workspace.rows[table] += [MessageToDict(span, preserving_proto_field_name=True) for span in scope.spans]
         return 200, b"", {"Content-Type": "application/x-protobuf"}  # [client]
 
-    def _search_long(self, body, **_):
-        asked = json.loads(body)
+    def _found(self, asked: dict) -> list[dict]:
         if any("mlflow_experiment" in place for place in asked["locations"]):
             raise Refusal(400, "INVALID_PARAMETER_VALUE", "Experiment locations not yet supported.")  # [client]: it falls back
         self._needs_warehouse(asked)
-        found = [rows[-1] for rows in self.workspace.infos.values() if rows and "mlflow_experiment" not in rows[-1]["trace_location"]]
-        return 200, {"name": "operation-1", "done": True, "response": {"trace_infos": found}}, {}
+        return [info for info in self._linked(asked) if "mlflow_experiment" not in info["trace_location"]]
+
+    def _search_at_once(self, body, **_):
+        return 200, {"trace_infos": self._found(json.loads(body))}, {}  # [client]: 3.11's
+
+    def _search_long(self, body, **_):
+        self.workspace.searches.append(self._found(json.loads(body)))
+        return 200, {"name": f"operation-{len(self.workspace.searches)}", "done": False}, {}
+
+    def _search_operation(self, number: str, **_):
+        return 200, {"name": f"operation-{number}", "done": True, "response": {"trace_infos": self.workspace.searches[int(number) - 1]}}, {}  # [client]
 
     def _warehouse(self, number: str, **_):
         return 200, {"id": number, "state": "RUNNING"}, {}  # [client]
@@ -356,7 +373,9 @@ _ROUTES = {
     r"GET /api/3.0/mlflow/traces/(tr-[0-9a-f]{32})": _Handler._get_trace,
     r"POST /api/3.0/mlflow/traces/search": _Handler._search_traces,
     rf"GET {_MLFLOW}/traces/(tr-[0-9a-f]{{32}})/credentials-for-data-(?:up|down)load": _Handler._credentials,
+    r"POST /api/4.0/mlflow/traces/search": _Handler._search_at_once,
     r"POST /api/4.0/mlflow/traces/search-long-running": _Handler._search_long,
+    r"GET /api/4.0/mlflow/traces/search/operations/operation-(\d+)": _Handler._search_operation,
     r"GET /api/4.0/mlflow/traces/([\w.]+)/batchGet": _Handler._batch_get,
     r"POST /api/4.0/mlflow/traces/([\w.]+)/([0-9a-f]{32})/info": _Handler._put_info,
     r"POST /api/2.0/otel/v1/traces": _Handler._spans,

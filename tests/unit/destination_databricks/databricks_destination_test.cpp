@@ -34,6 +34,7 @@ class DatabricksDestinationTest : public ::testing::Test {
   ~DatabricksDestinationTest() override { destination->cancel(); }
 
   void start(DatabricksDestination::Options options) {
+    options.sent_spans = "/sent-spans";
     destination.emplace(
         std::move(options), http, client, registrar,
         [this](const LinkHash&) {
@@ -41,7 +42,17 @@ class DatabricksDestinationTest : public ::testing::Test {
           link.id = workspace.model_id;
           return Result<LinkDefinition>(link);
         },
-        clock, random);
+        fs, reporter, clock, random);
+  }
+  // The process is killed and begins again.
+  void restart(DatabricksDestination::Options options = {}) {
+    fs.crash(FakeFileSystem::Crash::keep_all);
+    start(std::move(options));
+  }
+  // The machine does.
+  void lose_power() {
+    fs.crash();
+    start({});
   }
   static TraceDelivery delivery(std::uint64_t trace, const std::vector<TestSpan>& spans = {{}},
                                 DeliveryMode mode = DeliveryMode::whole) {
@@ -82,6 +93,7 @@ class DatabricksDestinationTest : public ::testing::Test {
   FakeClock clock;
   FakeRandomSource random;
   FakeFileSystem fs;
+  Reporter reporter{clock};
   Workspace workspace;
   FakeHttpClient http{[this](const HttpRequest& request) { return workspace.answer(request); }};
   TrackingClient tracking{workspace_options(), http};
@@ -193,6 +205,89 @@ TEST_F(UnityCatalogTest, WhatAnEarlierProcessBeganMayBeThere) {
   begun.repeated = true;
   deliver({begun});
   EXPECT_EQ(possible_duplicates(), 1u);
+}
+
+class RestartTest : public UnityCatalogTest {
+ protected:
+  // As the queue gives what it has after a restart.
+  TraceDelivery again(std::uint64_t trace, const std::vector<TestSpan>& spans = {{}}) {
+    TraceDelivery delivery = RestartTest::delivery(trace, spans);
+    delivery.repeated = true;
+    delivery.accepted_at = clock.wall();
+    return delivery;
+  }
+};
+
+TEST_F(RestartTest, AcknowledgedPiecesAreNotSentAgainByTheNextProcess) {
+  start({.max_batch_bytes = 2'000});
+  std::vector<TestSpan> spans;
+  for (std::uint64_t id = 1; id <= 30; ++id) {
+    spans.push_back({.id = id, .parent = id == 1 ? 0u : 1u, .name = std::string(100, 'n')});
+  }
+  ASSERT_TRUE(connect());
+  http.fail_request(3, FakeHttpClient::Fault::not_done);  // info, two pieces, then this one
+  deliver({delivery(1, spans)});
+  EXPECT_GT(workspace.table.size(), 0u);
+  restart({.max_batch_bytes = 2'000});
+  deliver({again(1, spans)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered);
+  EXPECT_EQ(workspace.table.size(), 30u);
+  EXPECT_EQ(std::set(workspace.table.begin(), workspace.table.end()).size(), 30u);
+}
+
+TEST_F(RestartTest, WhatIsDeliveredButNotDurablyIsNotSentAgain) {
+  const TestSpan first{.id = 1}, second{.id = 2};
+  deliver({delivery(1, {first}), delivery(2, {second})});
+  lose_power();
+  deliver({again(1, {first}), again(2, {second})});
+  EXPECT_EQ(workspace.calls, (Calls{"info", "info"}));
+  EXPECT_EQ(outcomes[1].kind, OutcomeKind::delivered);
+  EXPECT_EQ(workspace.table.size(), 2u);
+  EXPECT_EQ(possible_duplicates(), 0u);
+}
+
+TEST_F(RestartTest, WhatIsDurableIsForgotten) {
+  for (std::uint64_t trace = 1; trace <= 3; ++trace) deliver({delivery(trace)});
+  destination->deliveries_are_durable();
+  restart();
+  EXPECT_EQ(fs.content("/sent-spans").size(), 32u) << "a header alone";
+}
+
+TEST_F(RestartTest, SpansWhoseAnswerTheProcessDidNotLiveToSeeArePossibleDuplicates) {
+  ASSERT_TRUE(connect());
+  http.fail_request(1, FakeHttpClient::Fault::answer_lost);
+  deliver({delivery(1, {{}, {.id = 2, .parent = 1}})});
+  restart();
+  deliver({again(1, {{}, {.id = 2, .parent = 1}})});
+  EXPECT_EQ(workspace.table.size(), 4u);
+  EXPECT_EQ(possible_duplicates(), 2u);
+}
+
+TEST_F(RestartTest, WhatWasNeverSentOrWasRefusedIsNoDuplicate) {
+  ASSERT_TRUE(connect());
+  http.fail_request(0, FakeHttpClient::Fault::answer_lost);  // of the info
+  const TestSpan first{.id = 1}, second{.id = 2};
+  deliver({delivery(1, {first})});
+  workspace.refuse("spans", Workspace::error(429, "REQUEST_LIMIT_EXCEEDED"), 1);
+  deliver({delivery(2, {second})});
+  restart();
+  deliver({again(1, {first}), again(2, {second})});
+  EXPECT_EQ(workspace.table.size(), 2u);
+  EXPECT_EQ(possible_duplicates(), 0u);
+}
+
+TEST_F(RestartTest, ADiskThatTakesNothingDoesNotStopDelivery) {
+  ASSERT_TRUE(connect());
+  fs.set_capacity(0);
+  deliver({delivery(1)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered);
+  ASSERT_TRUE(reporter.last_error());
+  EXPECT_NE(reporter.last_error()->message.find("sent-spans"), std::string::npos);
+  TraceDelivery begun = again(1);
+  clock.advance(seconds(1));
+  lose_power();
+  deliver({begun});
+  EXPECT_EQ(possible_duplicates(), 1u) << "nothing tells that it was sent";
 }
 
 TEST_F(UnityCatalogTest, ARefusedTableIsAskedForAgain) {

@@ -362,5 +362,39 @@ TEST_F(ForwarderTest, StatusAndDrainedMayBeAskedFromOtherThreads) {
   EXPECT_EQ(source.totals().delivered, 2000u);
 }
 
+TEST_F(ForwarderTest, NoMoreTracesGoInASecondThanAreConfigured) {
+  options.max_traces_per_second = 20;
+  for (std::uint64_t trace = 1; trace <= 100; ++trace) accept(trace);
+  run_for(milliseconds(4'500));  // of which 2 s are for more spans
+  const auto sent = [&] {
+    std::size_t traces = 0;
+    for (const auto& one : destination.batches()) traces += one.size();
+    return traces;
+  };
+  EXPECT_GE(sent(), 49u);
+  EXPECT_LE(sent(), 52u);
+  run_for(seconds(3));
+  EXPECT_EQ(sent(), 100u);
+  EXPECT_EQ(forwarder->status().traces_per_second, 20);
+}
+
+TEST_F(ForwarderTest, AServerThatIsAskedTooOftenIsAskedLess) {
+  options.max_traces_per_second = 64;
+  Outcome busy = transient();
+  busy.failure.http_status = 429;
+  busy.failure.retry_after = seconds(7);
+  destination.follow(ScriptedDestination::each([&](const TraceDelivery&) { return busy; }));
+  for (std::uint64_t trace = 1; trace <= 100; ++trace) accept(trace);
+  run();
+  EXPECT_EQ(forwarder->status().traces_per_second, 32);
+  const std::size_t batches = destination.batches().size();
+  run_for(seconds(5));
+  EXPECT_EQ(destination.batches().size(), batches) << "before the time that Retry-After names";
+  destination.follow(ScriptedDestination::each([](const TraceDelivery&) { return Outcome{}; }));
+  run_for(seconds(30));
+  EXPECT_EQ(source.totals().queued, 0u);
+  EXPECT_GT(forwarder->status().traces_per_second, 32);
+}
+
 }  // namespace
 }  // namespace tracelink

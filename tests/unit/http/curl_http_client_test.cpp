@@ -132,6 +132,20 @@ TEST_F(CurlHttpClientTest, KeepsTheConnection) {
   EXPECT_EQ(server_.connection_count(), 1u);
 }
 
+TEST_F(CurlHttpClientTest, WhatAKeptConnectionTookIsSentAgainUnlessThatMattersMore) {
+  for (const bool sends_again : {true, false}) {
+    use({.sends_again = sends_again});
+    server_.answer_with({});
+    ASSERT_TRUE(exchange(get("/"))) << "the connection is kept";
+    const std::size_t before = server_.requests().size();
+    server_.answer_with({.drop = true});
+    const auto lost = exchange(post("/spans", "body"));
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().code, ErrorCode::unavailable);
+    EXPECT_EQ(server_.requests().size() - before, sends_again ? 2u : 1u);
+  }
+}
+
 TEST_F(CurlHttpClientTest, TellsWhetherTheConnectionIsNew) {
   EXPECT_TRUE(exchange(get("/1"))->new_connection);
   EXPECT_FALSE(exchange(get("/2"))->new_connection);

@@ -1,0 +1,115 @@
+#include "daemon/destination/databricks/databricks_client.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/fake_http_client.hpp"
+#include "tests/support/trace_record.hpp"
+
+namespace tracelink {
+namespace {
+
+using Json = nlohmann::json;
+
+// What MLflow's client reads, by the requests that it sends.
+class DatabricksClientTest : public ::testing::Test {
+ protected:
+  template <class T>
+  Answer<T> ask(const std::function<void(AnswerHandler<T>)>& start) {
+    std::optional<Answer<T>> answer;
+    start([&answer](Answer<T> value) { answer = std::move(value); });
+    while (!answer) http.step();
+    return *std::move(answer);
+  }
+  Answer<TraceSearch> search(const TraceQuery& query) {
+    return ask<TraceSearch>(
+        [&](auto done) { client.search_traces(tables, query, "wh-1", std::move(done)); });
+  }
+  std::string asked() const {
+    const HttpRequest& request = http.last_request();
+    return request.method + " " + request.url;
+  }
+
+  FakeHttpClient http;
+  DatabricksClient client{{.host = "https://host"}, http, http};
+  const TraceStorage tables = *parse_trace_location("main.agents.app");
+};
+
+TEST_F(DatabricksClientTest, SearchesTablesByAWarehouse) {
+  http.will_answer(200, R"({"name": "op-1", "done": false})");
+  const auto begun = search({.experiment_id = "2", .filter = "f", .page_token = "p"});
+  ASSERT_TRUE(begun);
+  EXPECT_FALSE(begun->is_done);
+  EXPECT_EQ(asked(), "POST https://host/api/4.0/mlflow/traces/search-long-running");
+  const Json body = Json::parse(http.last_request().body);
+  EXPECT_EQ(body["locations"][0]["uc_table_prefix"]["table_prefix"], "app");
+  EXPECT_EQ(body["sql_warehouse_id"], "wh-1");
+  EXPECT_EQ(body["filter"], "f");
+  EXPECT_EQ(body["page_token"], "p");
+
+  http.will_answer(200, R"({"name": "op-1", "done": true, "response": {"next_page_token": "q",
+      "trace_infos": [{"trace_id": "0af7", "state": "OK", "tags": {"mlflow.traceName": "answer"}}]}})");
+  const auto ended = ask<TraceSearch>(
+      [&](auto done) { client.get_search(tables, begun->operation, std::move(done)); });
+  EXPECT_EQ(asked(), "GET https://host/api/4.0/mlflow/traces/search/operations/op-1");
+  const TracePage& page = ended->page;
+  ASSERT_EQ(page.traces.size(), 1u);
+  EXPECT_EQ(page.traces[0].trace_id, "trace:/main.agents.app/0af7");
+  EXPECT_EQ(page.traces[0].name, "answer");
+  EXPECT_EQ(page.next_page_token, "q");
+}
+
+TEST_F(DatabricksClientTest, ASearchWithoutResultsIsAnEmptyPage) {
+  http.will_answer(200, R"({"name": "op-1", "done": true, "response": {}})");
+  const auto found = search({});
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->page.traces.empty());
+}
+
+TEST_F(DatabricksClientTest, ASearchThatFailedSaysWhy) {
+  http.will_answer(200, R"({"name": "op-1", "done": true,
+      "error": {"error_code": "PERMISSION_DENIED", "message": "no SELECT on the table"}})");
+  const auto failed = search({});
+  ASSERT_TRUE(!failed);
+  EXPECT_NE(failed.error().message.find("no SELECT on the table"), std::string::npos);
+}
+
+TEST_F(DatabricksClientTest, ReadsTheSpansOfATraceInATable) {
+  http.will_answer(200, R"({"traces": []})");
+  const auto text = ask<std::string>(
+      [&](auto done) { client.get_spans(tables, "0af7", "wh-1", std::move(done)); });
+  EXPECT_EQ(*text, R"({"traces": []})");
+  EXPECT_EQ(asked(),
+            "GET https://host/api/4.0/mlflow/traces/main.agents.app/batchGet?trace_ids=0af7"
+            "&sql_warehouse_id=wh-1");
+}
+
+TEST_F(DatabricksClientTest, CountsTheSpansOfAFileAtItsSignedUrl) {
+  http.will_answer(200, R"({"credential_info": {"signed_uri": "https://store/file?sig=1",
+      "type": "AWS_PRESIGNED_URL", "headers": []}})");
+  http.will_answer(200, R"({"spans": [{}, {}]})");
+  const auto count =
+      ask<std::size_t>([&](auto done) { client.count_uploaded(trace_id(1), std::move(done)); });
+  EXPECT_EQ(*count, 2u);
+  EXPECT_EQ(http.requests()[0].url, "https://host/api/2.0/mlflow/traces/tr-" + trace_id(1).hex() +
+                                        "/credentials-for-data-download");
+  EXPECT_EQ(asked(), "GET https://store/file?sig=1");
+}
+
+TEST_F(DatabricksClientTest, AFileThatIsNotThereIsAFailureWithoutItsUrl) {
+  http.will_answer(200, R"({"credential_info": {"signed_uri": "https://store/file?sig=1",
+      "type": "AWS_PRESIGNED_URL", "headers": []}})");
+  http.will_answer(404, "<Error>NoSuchKey</Error>");
+  const auto missing =
+      ask<std::size_t>([&](auto done) { client.count_uploaded(trace_id(1), std::move(done)); });
+  ASSERT_TRUE(!missing);
+  EXPECT_EQ(missing.error().message.find("sig="), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tracelink
