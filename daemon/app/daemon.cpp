@@ -153,7 +153,8 @@ class DaemonImpl final : public Daemon {
     active_ = std::move(*active);
     auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_,
                                    {.server = [this] { return read_credentials(); },
-                                    .workspace = [this] { return read_workspace(); }});
+                                    .workspace = [this] { return read_workspace(); }},
+                                   delivered_tap_);
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();
@@ -271,7 +272,8 @@ class DaemonImpl final : public Daemon {
             .queue_watch = queue_watch_,
             .notices = notices_,
             .places = listeners_.places(),
-            .tap = tap_};
+            .tap = tap_,
+            .delivered_tap = delivered_tap_};
   }
 
   std::string senders_status() {
@@ -380,6 +382,7 @@ class DaemonImpl final : public Daemon {
 
   QueueWatch queue_watch_{clock_};
   Tap tap_{clock_};
+  Tap delivered_tap_{clock_};
   History history_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;

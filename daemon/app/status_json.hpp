@@ -40,7 +40,8 @@ struct StatusInputs {
   const QueueWatch& queue_watch;
   const std::vector<std::string>& notices;  // of the start
   const StatusPlaces& places;
-  Tap& tap;
+  Tap& tap;  // of what is accepted
+  Tap& delivered_tap;
 };
 
 // The status as the operator sees it (docs/control-api.md). Threads: any.
