@@ -163,7 +163,7 @@ class DaemonImpl final : public Daemon {
     if (!config().listen.mlflow.empty()) {
       mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
     }
-    sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_,
+    sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_, services_,
                   mlflow_front_ ? &mlflow_front_->stored() : nullptr);
     return {};
   }
@@ -273,7 +273,8 @@ class DaemonImpl final : public Daemon {
             .notices = notices_,
             .places = listeners_.places(),
             .tap = tap_,
-            .delivered_tap = delivered_tap_};
+            .delivered_tap = delivered_tap_,
+            .services = services_};
   }
 
   std::string senders_status() {
@@ -383,6 +384,7 @@ class DaemonImpl final : public Daemon {
   QueueWatch queue_watch_{clock_};
   Tap tap_{clock_};
   Tap delivered_tap_{clock_};
+  ServiceCounters services_;
   History history_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;

@@ -10,6 +10,7 @@
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/queue_watch.hpp"
+#include "daemon/app/service_counters.hpp"
 #include "daemon/app/tap.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/queue/queue.hpp"
@@ -42,6 +43,7 @@ struct StatusInputs {
   const StatusPlaces& places;
   Tap& tap;  // of what is accepted
   Tap& delivered_tap;
+  const ServiceCounters& services;
 };
 
 // The status as the operator sees it (docs/control-api.md). Threads: any.
