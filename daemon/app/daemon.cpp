@@ -34,6 +34,7 @@
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/queue_watch.hpp"
 #include "daemon/app/reload.hpp"
+#include "daemon/app/service_line.hpp"
 #include "daemon/app/shutdown.hpp"
 #include "daemon/app/state_directory.hpp"
 #include "daemon/app/status_json.hpp"
@@ -320,11 +321,24 @@ class DaemonImpl final : public Daemon {
     const QueueStats stats = queue_->stats();
     queue_watch_.look(stats);
     listeners_.watch(queue_->held_files());
-    if (history_.is_due()) history_.look(stats, delivery_->forward_status());
+    if (history_.is_due()) {
+      const ForwardStatus forward = delivery_->forward_status();
+      history_.look(stats, forward);
+      tell_service_manager(stats, forward);
+    }
     queue_timer_.expires_after(kQueueCheck);
     queue_timer_.async_wait([this](auto error) {
       if (!error) watch_queue();
     });
+  }
+
+  void tell_service_manager(const QueueStats& queue, const ForwardStatus& forward) {
+    const auto config = reload_->config();
+    std::string line = service_line(link_of(*config).display_name(),
+                                    delivery_->registration(active_->configured()), queue, forward);
+    if (line == service_line_) return;
+    tell_systemd(systemd::status(line));
+    service_line_ = std::move(line);
   }
 
   bool delivers() const {
@@ -378,6 +392,7 @@ class DaemonImpl final : public Daemon {
   asio::steady_timer queue_timer_{io_};
   bool serving_ = false;
   bool upgrading_ = false;
+  std::string service_line_;    // as systemd was told
   std::string senders_status_;  // as it was asked for last
   SteadyTime senders_status_at_{};
 

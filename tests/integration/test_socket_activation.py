@@ -1,11 +1,13 @@
-"""A socket that outlives the daemon: clients wait in it while the daemon restarts."""
+"""What systemd gives and is told: a socket that outlives the daemon, in which clients wait while it restarts, and its status."""
 
+import re
 import shutil
 import socket
 
 from harness.daemon import PROTOBUF
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import BIN
+from harness.ports import free_port
 from harness.processes import Process
 from harness.waiting import wait_until
 
@@ -50,3 +52,16 @@ def test_a_request_made_while_the_daemon_is_down_is_answered_by_the_next_one(mak
     waiting.close()
     listener.close()
     assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE
+
+
+def test_systemd_is_told_of_the_model_the_depth_and_what_fails(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent", "version": "v1"}, "tracking": {"uri": f"http://127.0.0.1:{free_port()}"}})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(300)
+        manager.bind(str(daemon.folder / "n"))
+        daemon.variables["NOTIFY_SOCKET"] = str(daemon.folder / "n")
+        daemon.start()
+        daemon.post(make_trace().request)
+        told = ""
+        while not re.match(rf"STATUS=model agent-v1 unresolved; {SPANS_PER_TRACE} spans queued; .*127\.0\.0\.1", told):
+            told = manager.recv(4096).decode()
