@@ -4,6 +4,8 @@ import re
 import shutil
 import socket
 
+import requests
+
 from harness.daemon import PROTOBUF
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import BIN
@@ -52,6 +54,30 @@ def test_a_request_made_while_the_daemon_is_down_is_answered_by_the_next_one(mak
     waiting.close()
     listener.close()
     assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE
+
+
+def test_a_second_socket_is_the_loopback_listener(make_daemon):
+    address = f"127.0.0.1:{free_port()}"
+    daemon = make_daemon({"model": {"name": "agent"}})
+    sockets = [f"--listen={daemon.socket}", f"--listen={address}"]
+    command = [ACTIVATE, *sockets, BIN / "tracelinkd", "--config", daemon.config_file]
+    body = make_trace().request.SerializeToString()
+
+    def activate() -> Process:
+        process = Process(command, daemon.environment, daemon.folder / "activate.log")
+        wait_until("the socket is there", daemon.socket.exists, 30, process.log_tail)
+        socket.create_connection(address.split(":")).close()
+        return process
+    refused = activate()
+    assert refused.wait() != 0
+    assert "a second one is for listen.tcp, which is not set; correct ListenStream=" in refused.log_tail()
+    daemon.socket.unlink()
+
+    daemon.configure({"listen": daemon.config["listen"] | {"tcp": address}})
+    daemon.adopt(activate())
+    sent = requests.post(f"http://{address}/v1/traces", body, headers={"Content-Type": PROTOBUF}, timeout=300)
+    assert sent.status_code == 200, sent.text
+    assert daemon.spans()["accepted"] == SPANS_PER_TRACE
 
 
 def test_systemd_is_told_of_the_model_the_depth_and_what_fails(make_daemon):
