@@ -113,7 +113,9 @@ StatusInputs Answers::status_inputs(const Config& config, const ServerStats& int
           .queue_watch = parts_.queue_watch,
           .notices = parts_.notices,
           .places = parts_.listeners.places(),
-          .tap = parts_.tap};
+          .tap = parts_.tap,
+          .delivered_tap = parts_.delivered_tap,
+          .services = parts_.services};
 }
 
 }  // namespace tracelink

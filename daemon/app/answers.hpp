@@ -12,6 +12,7 @@
 #include "daemon/app/log_writer.hpp"
 #include "daemon/app/queue_watch.hpp"
 #include "daemon/app/reload.hpp"
+#include "daemon/app/service_counters.hpp"
 #include "daemon/app/status_json.hpp"
 #include "daemon/app/tap.hpp"
 #include "daemon/base/clock.hpp"
@@ -36,6 +37,8 @@ class Answers {
     const QueueWatch& queue_watch;
     const History& history;
     Tap& tap;
+    Tap& delivered_tap;
+    const ServiceCounters& services;
     const Listeners& listeners;
     const std::vector<std::string>& notices;
     const LogWriter& log;

@@ -21,6 +21,7 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kDeadLetters = "/dead-letters";
 constexpr std::string_view kTap = "/tap";
+constexpr std::string_view kDeliveredTap = "/tap/delivered";
 constexpr std::string_view kAfter = "?after=";
 constexpr std::string_view kDeadLettersAfter = "/dead-letters?after=";
 
@@ -29,8 +30,11 @@ std::string text_of(const ordered_json& json) {
 }
 
 // `query`: what stands behind the path.
-ControlReply tap_reply(std::string_view query, const StatusInputs& inputs) {
-  if (query.empty()) return {200, tap_json(inputs.tap.after(std::nullopt), inputs.queue)};
+ControlReply tap_reply(Tap& tap, std::string_view query, const StatusInputs& inputs) {
+  const auto reply = [&inputs](const Tap::View& view) {
+    return ControlReply{200, tap_json(view, inputs.queue, inputs.delivery)};
+  };
+  if (query.empty()) return reply(tap.after(std::nullopt));
   if (!query.starts_with(kAfter))
     return error_reply(404, "no such resource; see docs/control-api.md");
   query.remove_prefix(kAfter.size());
@@ -38,7 +42,7 @@ ControlReply tap_reply(std::string_view query, const StatusInputs& inputs) {
   const char* const end = query.data() + query.size();
   const auto read = std::from_chars(query.data(), end, number);
   if (read.ec != std::errc{} || read.ptr != end) return error_reply(400, "after is no number");
-  return {200, tap_json(inputs.tap.after(number), inputs.queue)};
+  return reply(tap.after(number));
 }
 
 ControlReply list_dead_letters(const DeadLetterStore& store, std::string_view after) {
@@ -68,7 +72,10 @@ ControlReply handle_control(std::string_view target, const StatusInputs& inputs)
   if (target == "/status") {
     return {200, text_of(status_json(inputs))};
   }
-  if (target.starts_with(kTap)) return tap_reply(target.substr(kTap.size()), inputs);
+  if (target.starts_with(kDeliveredTap)) {
+    return tap_reply(inputs.delivered_tap, target.substr(kDeliveredTap.size()), inputs);
+  }
+  if (target.starts_with(kTap)) return tap_reply(inputs.tap, target.substr(kTap.size()), inputs);
   if (target == kDeadLetters) return list_dead_letters(inputs.delivery.dead_letters(), {});
   if (target.starts_with(kDeadLettersAfter)) {
     return list_dead_letters(inputs.delivery.dead_letters(),

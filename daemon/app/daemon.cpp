@@ -27,6 +27,7 @@
 #include "daemon/app/queue_sink.hpp"
 #include "daemon/app/queue_watch.hpp"
 #include "daemon/app/reload.hpp"
+#include "daemon/app/service_line.hpp"
 #include "daemon/app/shutdown.hpp"
 #include "daemon/app/state_directory.hpp"
 #include "daemon/app/storage_notice.hpp"
@@ -135,7 +136,8 @@ class DaemonImpl final : public Daemon {
     active_ = std::move(*active);
     auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_,
                                    {.server = [this] { return read_credentials(); },
-                                    .workspace = [this] { return read_workspace(); }});
+                                    .workspace = [this] { return read_workspace(); }},
+                                   delivered_tap_);
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();
@@ -144,7 +146,7 @@ class DaemonImpl final : public Daemon {
     if (!config().listen.mlflow.empty()) {
       mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
     }
-    sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_,
+    sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_, services_,
                   mlflow_front_ ? &mlflow_front_->stored() : nullptr);
     answers_.emplace(Answers::Parts{.config = config(),
                                     .reload = *reload_,
@@ -154,6 +156,8 @@ class DaemonImpl final : public Daemon {
                                     .queue_watch = queue_watch_,
                                     .history = history_,
                                     .tap = tap_,
+                                    .delivered_tap = delivered_tap_,
+                                    .services = services_,
                                     .listeners = listeners_,
                                     .notices = notices_,
                                     .log = *log_,
@@ -229,11 +233,24 @@ class DaemonImpl final : public Daemon {
     const QueueStats stats = queue_->stats();
     queue_watch_.look(stats);
     listeners_.watch(queue_->held_files());
-    if (history_.is_due()) history_.look(stats, delivery_->forward_status());
+    if (history_.is_due()) {
+      const ForwardStatus forward = delivery_->forward_status();
+      history_.look(stats, forward);
+      tell_service_manager(stats, forward);
+    }
     queue_timer_.expires_after(kQueueCheck);
     queue_timer_.async_wait([this](auto error) {
       if (!error) watch_queue();
     });
+  }
+
+  void tell_service_manager(const QueueStats& queue, const ForwardStatus& forward) {
+    const auto config = reload_->config();
+    std::string line = service_line(link_of(*config).display_name(),
+                                    delivery_->registration(active_->configured()), queue, forward);
+    if (line == service_line_) return;
+    tell_systemd(systemd::status(line));
+    service_line_ = std::move(line);
   }
 
   // From the io thread, and only while the forwarder thread makes progress: if either hangs,
@@ -284,9 +301,12 @@ class DaemonImpl final : public Daemon {
   asio::steady_timer queue_timer_{io_};
   bool serving_ = false;
   bool upgrading_ = false;
+  std::string service_line_;  // as systemd was told
 
   QueueWatch queue_watch_{clock_};
   Tap tap_{clock_};
+  Tap delivered_tap_{clock_};
+  ServiceCounters services_;
   History history_{clock_};
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<ActiveLinks> active_;

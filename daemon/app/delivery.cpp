@@ -25,20 +25,21 @@ constexpr std::chrono::seconds kCallTimeout{5};
 }  // namespace
 
 Delivery::Delivery(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
-                   RandomSource& random, CredentialReaders readers)
+                   RandomSource& random, CredentialReaders readers, Tap& tap)
     : config_(config),
       queue_(queue),
       fs_(fs),
       clock_(clock),
       random_(random),
       readers_(std::move(readers)),
+      tap_(tap),
       reporter_(clock) {}
 
 Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, Queue& queue, FileSystem& fs,
                                                  const Clock& clock, RandomSource& random,
-                                                 CredentialReaders readers) {
+                                                 CredentialReaders readers, Tap& tap) {
   std::unique_ptr<Delivery> delivery(
-      new Delivery(config, queue, fs, clock, random, std::move(readers)));
+      new Delivery(config, queue, fs, clock, random, std::move(readers), tap));
   if (auto opened = delivery->open(); !opened) return std::move(opened).error();
   return delivery;
 }
@@ -53,7 +54,8 @@ Result<void> Delivery::open() {
   }
   if (auto opened = open_destination(); !opened) return opened;
   if (!destination_) return {};
-  forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), queue_, *destination_,
+  tapped_.emplace(*destination_, tap_, clock_);
+  forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), queue_, *tapped_,
                                            *dead_letters_, *relinks_, reporter_, clock_, random_);
   queue_.set_on_durable([this] { destination_->wakeup(); });
   return {};

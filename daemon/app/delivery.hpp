@@ -11,6 +11,7 @@
 
 #include "config/config.hpp"
 #include "daemon/app/registration_log.hpp"
+#include "daemon/app/tapped_destination.hpp"
 #include "daemon/app/tracking_http.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
@@ -45,9 +46,10 @@ struct CredentialReaders {
 // Threads: start(), stop() from the io thread; call() from the control thread; the others from any.
 class Delivery {
  public:
+  // `tap` sees what is delivered, and outlives this object.
   static Result<std::unique_ptr<Delivery>> open(const Config& config, Queue& queue, FileSystem& fs,
                                                 const Clock& clock, RandomSource& random,
-                                                CredentialReaders readers);
+                                                CredentialReaders readers, Tap& tap);
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
@@ -99,7 +101,7 @@ class Delivery {
 
  private:
   Delivery(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
-           RandomSource& random, CredentialReaders readers);
+           RandomSource& random, CredentialReaders readers, Tap& tap);
   Result<void> open();
   void open_dead_letters(const std::filesystem::path& directory);
   void hold_unread_letters();
@@ -123,6 +125,7 @@ class Delivery {
   const Clock& clock_;
   RandomSource& random_;
   const CredentialReaders readers_;
+  Tap& tap_;
   Reporter reporter_;  // of the forwarder thread
   RegistrationLog registration_log_{reporter_};
 
@@ -135,6 +138,7 @@ class Delivery {
   std::unique_ptr<DatabricksClient> databricks_;
   std::unique_ptr<Destination> destination_;
   MlflowDestination* mlflow_ = nullptr;  // destination_, where it is that
+  std::optional<TappedDestination> tapped_;
   std::unique_ptr<Forwarder> forwarder_;
   std::jthread thread_;
 

@@ -35,6 +35,23 @@ void keep_found(const std::string& path, const Result<bool>& made_again, HeldFil
   LogEvent("the socket was removed and is made again").word("socket", path).warn();
 }
 
+// The first is the intake, and a second one the loopback listener. Whatever nobody served would let
+// its clients wait for ever.
+Result<void> take_activated(const std::vector<int>& descriptors, const std::string& tcp_address,
+                            ServerOptions& options) {
+  options.listening_fd = descriptors.front();
+  if (descriptors.size() == 1) return {};
+  if (descriptors.size() > 2 || tcp_address.empty()) {
+    return Error{ErrorCode::invalid,
+                 "systemd handed over " + std::to_string(descriptors.size()) +
+                     " sockets: the first is the intake, a second one is for listen.tcp" +
+                     (tcp_address.empty() ? ", which is not set" : "") +
+                     "; correct ListenStream= of the socket unit, or the configuration"};
+  }
+  options.kept.tcp = descriptors.back();
+  return {};
+}
+
 }  // namespace
 
 Result<DescriptorShares> Listeners::share(std::size_t clients) const {
@@ -79,7 +96,9 @@ Result<ServerOptions> Listeners::server_options() {
   options.max_connections = shares_.clients;
   options.kept = own_.sockets;
   if (!descriptors->empty()) {
-    options.listening_fd = descriptors->front();
+    if (auto taken = take_activated(*descriptors, config().listen.tcp, options); !taken) {
+      return std::move(taken).error();
+    }
   } else if (own_.socket_activated) {
     options.listening_fd = own_.sockets.local;
   } else if (auto made = make_socket_directory(options.socket.path); !made) {

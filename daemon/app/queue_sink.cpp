@@ -1,14 +1,34 @@
 #include "daemon/app/queue_sink.hpp"
 
+#include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <spdlog/spdlog.h>
 
 #include "daemon/codec/run_attribute.hpp"
+#include "daemon/codec/service_name.hpp"
 #include "ipc/server/experiment_header.hpp"
 
 namespace tracelink {
+namespace {
+
+// Of each service; slices of one service mostly come together.
+std::vector<std::pair<std::string, std::uint64_t>> spans_by_service(
+    const std::vector<Record>& records) {
+  std::vector<std::pair<std::string, std::uint64_t>> counts;
+  for (const Record& record : records) {
+    if (record.slice.span_count == 0) continue;
+    const std::string_view service = service_name(record.slice.otlp);
+    if (counts.empty() || counts.back().first != service) counts.emplace_back(service, 0);
+    counts.back().second += record.slice.span_count;
+  }
+  return counts;
+}
+
+}  // namespace
 
 void QueueSink::submit(AcceptedRequest request, Done done) {
   std::vector<Record> records;
@@ -26,12 +46,14 @@ void QueueSink::submit(AcceptedRequest request, Done done) {
   }
   const std::size_t traces = records.size();
   Tap::Batch seen = tap_.batch_of(records);
+  auto services = spans_by_service(records);
   queue_.append(std::move(records), request.deadline,
-                [this, traces, seen = std::move(seen), slices = std::move(slices),
-                 done = std::move(done)](Result<void> stored) mutable {
+                [this, traces, seen = std::move(seen), services = std::move(services),
+                 slices = std::move(slices), done = std::move(done)](Result<void> stored) mutable {
                   watch_.appended(stored);
                   if (stored) {
                     tap_.add(std::move(seen));
+                    for (const auto& [service, spans] : services) services_.add(service, spans);
                     for (TraceSlice& slice : slices) stored_->add(std::move(slice));
                     spdlog::debug("request accepted traces={}", traces);
                   }

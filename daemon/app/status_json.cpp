@@ -133,6 +133,14 @@ ordered_json delivery_json(const ForwardStatus& forward) {
           {"models", std::move(models)}};
 }
 
+ordered_json services_json(const ServiceCounters& counters) {
+  ordered_json services = ordered_json::array();
+  for (const auto& [service, spans] : counters.all()) {
+    services.push_back({{"service", service}, {"spans", spans}});
+  }
+  return services;
+}
+
 ordered_json relinks_json(const StatusInputs& inputs) {
   ordered_json relinks = ordered_json::array();
   const auto model_of = [&](const LinkHash& link) {
@@ -205,6 +213,7 @@ ordered_json status_json(const StatusInputs& inputs) {
         {"possible_duplicate_spans", forwarder.server.possible_duplicate_spans}}},
       {"queue", queue_json(queue, inputs.now)},
       {"spans", spans_json(queue)},
+      {"services", services_json(inputs.services)},
       {"delivery", delivery_json(forwarder)},
       {"mlflow_sdk",
        {{"address", inputs.config.listen.mlflow},

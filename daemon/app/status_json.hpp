@@ -10,6 +10,7 @@
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
 #include "daemon/app/queue_watch.hpp"
+#include "daemon/app/service_counters.hpp"
 #include "daemon/app/tap.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/queue/queue.hpp"
@@ -40,7 +41,9 @@ struct StatusInputs {
   const QueueWatch& queue_watch;
   const std::vector<std::string>& notices;  // of the start, beside those of the parts
   const StatusPlaces& places;
-  Tap& tap;
+  Tap& tap;  // of what is accepted
+  Tap& delivered_tap;
+  const ServiceCounters& services;
 };
 
 // The status as the operator sees it (docs/control-api.md). Threads: any.

@@ -15,23 +15,30 @@ constexpr std::size_t kBytesAtOnce = 1u << 20;
 
 }  // namespace
 
+bool Tap::is_watched() const { return clock_.steady().time_since_epoch().count() < watched_until_; }
+
+std::string Tap::kept_spans(const std::string& otlp) {
+  return otlp.size() <= kLargestEntry ? otlp : std::string();
+}
+
 Tap::Batch Tap::batch_of(const std::vector<Record>& records) const {
   Batch batch{.count = records.size(), .entries = {}};
-  if (clock_.steady().time_since_epoch().count() >= watched_until_) return batch;
+  if (!is_watched()) return batch;
   for (const Record& record : records) {
-    const bool fits = record.slice.otlp.size() <= kLargestEntry;
     batch.entries.push_back({.number = 0,
                              .at = record.accepted_at,
                              .link = record.link,
                              .trace_id = record.slice.trace_id,
                              .spans = record.slice.span_count,
                              .peer = record.peer,
-                             .otlp = fits ? record.slice.otlp : std::string()});
+                             .accepted_at = std::nullopt,
+                             .otlp = kept_spans(record.slice.otlp)});
   }
   return batch;
 }
 
 void Tap::add(Batch batch) {
+  if (batch.count == 0) return;
   const MutexLock lock(mutex_);
   if (batch.entries.empty()) {  // who watches again is told how many there were
     last_ += batch.count;

@@ -15,7 +15,7 @@
 
 namespace tracelink {
 
-// What was accepted lately, for those who watch it (`tracelink tap`).
+// What was accepted lately, or delivered, for those who watch it (`tracelink tap`).
 //
 // One bounded list for all of them, which ask for what is new: whoever asks too late is told how
 // much is gone, and nobody waits for anybody. While nobody has asked for ten seconds nothing is
@@ -29,8 +29,9 @@ class Tap {
     LinkHash link;
     TraceId trace_id;
     std::uint32_t spans = 0;
-    Peer peer;
-    std::string otlp;  // empty: too large
+    std::optional<Peer> peer;             // who sent it, if that is still known
+    std::optional<WallTime> accepted_at;  // of what is delivered
+    std::string otlp;                     // empty: too large
   };
   struct View {
     std::vector<std::shared_ptr<const Entry>> entries;  // at most 100, or about 1 MiB
@@ -44,8 +45,11 @@ class Tap {
     std::size_t count = 0;
     std::vector<Entry> entries;  // as many, or none while nobody watches
   };
-  // Takes no lock.
+  // These take no lock.
+  bool is_watched() const;
   Batch batch_of(const std::vector<Record>& records) const;
+  static std::string kept_spans(const std::string& otlp);
+
   void add(Batch batch);
 
   // What came after that number; nothing to begin with what comes from now on. Keeps the list

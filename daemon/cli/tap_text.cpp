@@ -83,6 +83,10 @@ std::string service_of(const json& entry) {
   return "";
 }
 
+std::string time_of_day(const std::string& iso) {
+  return printable_text(iso.size() > 12 ? iso.substr(11) : iso);
+}
+
 std::string duration_text(std::uint64_t nanoseconds) {
   const double ms = static_cast<double>(nanoseconds) / 1e6;
   return ms < 1000 ? fmt::format("{:.0f} ms", ms) : fmt::format("{:.1f} s", ms / 1000);
@@ -130,7 +134,9 @@ std::string tree_text(const std::vector<Span>& spans, bool colour) {
 }  // namespace
 
 bool is_shown(const json& entry, const TapFilter& filter) {
-  if (!filter.version.empty() && text(entry, "model") != filter.version) return false;
+  const bool is_version =
+      text(entry, "model") == filter.version || text(entry, "model_id") == filter.version;
+  if (!filter.version.empty() && !is_version) return false;
   if (!filter.service.empty() && service_of(entry) != filter.service) return false;
   if (!filter.errors) return true;
   return std::ranges::any_of(spans_of(entry), [](const Span& span) { return span.failed; });
@@ -138,14 +144,20 @@ bool is_shown(const json& entry, const TapFilter& filter) {
 
 std::string tap_text(const json& entry, bool colour) {
   const auto spans = entry.value("spans", std::uint64_t{0});
-  const std::string at = text(entry, "at");
-  std::string head = at.size() > 12 ? at.substr(11) : at;
+  std::string head = time_of_day(text(entry, "at"));
   for (const std::string& part : {service_of(entry), text(entry, "model")}) {
     if (!part.empty()) head += "  " + printable_text(part);
   }
-  head += fmt::format("  {} span{}  trace {}\n", spans, spans == 1 ? "" : "s",
+  head += fmt::format("  {} span{}  trace {}", spans, spans == 1 ? "" : "s",
                       printable_text(text(entry, "trace_id")));
-  if (entry.value("otlp", json()).is_null()) return head + "  too large to be shown\n";
+  if (const std::string accepted = text(entry, "accepted_at"); !accepted.empty()) {
+    head += "  accepted " + time_of_day(accepted);
+  }
+  head += "\n";
+  if (entry.value("otlp", json()).is_null()) {
+    return head +
+           (spans == 0 ? "  what MLflow's SDK tells of the trace\n" : "  too large to be shown\n");
+  }
   return head + tree_text(spans_of(entry), colour);
 }
 

@@ -6,7 +6,8 @@
 
 namespace tracelink::cli {
 
-// Which entries of `GET /tap` (docs/control-api.md) are shown; what is empty filters nothing.
+// Which entries of `GET /tap` and `/tap/delivered` (docs/control-api.md) are shown; what is empty
+// filters nothing.
 struct TapFilter {
   std::string service;
   std::string version;  // the model's name or id

@@ -86,7 +86,7 @@ int run_top(const Context& context) {
 
 void add_top(CLI::App& app, const Context& context, int& exit_code) {
   CLI::App* command = app.add_subcommand(
-      "top", "Live view: rates, queue, lag, what is held and its remedy, models");
+      "top", "Live view: rates, queue, lag, what is held and its remedy, versions, services");
   command->footer(
       "Keys: arrows (or k and j) choose among what is held, q quits.\n\n"
       "Examples:\n  tracelink top\n  ssh -t host tracelink top");

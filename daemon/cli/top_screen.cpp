@@ -1,7 +1,10 @@
 #include "daemon/cli/top_screen.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <utility>
 
 #include <spdlog/fmt/fmt.h>
@@ -128,10 +131,12 @@ std::string model_line(const json& model) {
   return fmt::format("model     {}  {}  {}", text(model, "state"), name, text(model, "id"));
 }
 
-std::string server_line(const json& server) {
+std::string server_line(const TopView& view) {
+  const json& server = view.now.at("server");
   const std::string version = text(server, "version");
-  return fmt::format("server    {}  {}{}", text(server, "state"), text(server, "uri"),
-                     version.empty() ? "" : "  MLflow " + version);
+  return fmt::format("server    {}  {} traces  {} failed  {}{}", text(server, "state"),
+                     rate(view, "/delivery/traces"), rate(view, "/delivery/failures"),
+                     text(server, "uri"), version.empty() ? "" : "  MLflow " + version);
 }
 
 std::string queue_line(const json& status) {
@@ -148,9 +153,8 @@ std::string rate_line(const TopView& view) {
 }
 
 std::string waiting_line(const TopView& view) {
-  return fmt::format("waiting   {} traces for their root, {} held  failed attempts {}",
-                     whole(number(view.now, "/waiting_for_root/traces")), held_count(view.now),
-                     rate(view, "/delivery/failures"));
+  return fmt::format("waiting   {} traces for their root, {} held",
+                     whole(number(view.now, "/waiting_for_root/traces")), held_count(view.now));
 }
 
 std::string runtime_line(const json& model, const std::string& scope) {
@@ -175,12 +179,9 @@ Lines runtime_lines(const json& status) {
 }
 
 Lines head_lines(const TopView& view, std::size_t columns) {
-  Lines lines{title(view, columns),
-              model_line(view.now.at("model")),
-              server_line(view.now.at("server")),
-              queue_line(view.now),
-              rate_line(view),
-              waiting_line(view)};
+  Lines lines{title(view, columns), model_line(view.now.at("model")),
+              server_line(view),    queue_line(view.now),
+              rate_line(view),      waiting_line(view)};
   for (std::string& line : runtime_lines(view.now)) lines.push_back(std::move(line));
   lines.emplace_back();
   return lines;
@@ -281,32 +282,95 @@ std::vector<ModelRow> model_rows(const TopView& view) {
   return rows;
 }
 
-// The busiest first, as many as there is room for.
-void add_models(TopScreen& screen, const TopView& view, ScreenSize size) {
+// What stands right of the name, in a table of versions or services.
+struct Cells {
+  std::string state, traces, failures_or_spans, all;
+};
+
+std::string table_line(const std::string& name, const Cells& cells, std::size_t columns) {
   constexpr std::size_t kColumnsBesideName = 46;
-  if (size.rows < screen.lines.size() + 2) return;
-  const std::size_t room = size.rows - screen.lines.size() - 1;
-  const std::size_t width =
-      std::max<std::size_t>(size.columns, kColumnsBesideName + 10) - kColumnsBesideName;
-  const auto line = [width](const std::string& name, const std::string& state,
-                            const std::string& traces, const std::string& failures,
-                            const std::string& all) {
-    return padded(name, width) +
-           fmt::format("  {:<10} {:>9} {:>9} {:>12}", state, traces, failures, all);
-  };
-  const std::vector<ModelRow> rows = model_rows(view);
-  screen.lines.push_back(line("MODELS", "state", "traces/s", "failed/s", "traces"));
-  for (std::size_t i = 0; i < rows.size() && i < room; ++i) {
-    const ModelRow& row = rows[i];
-    const std::size_t left = rows.size() - i;
-    if (i + 1 == room && left > 1) {
-      screen.lines.push_back(fmt::format("and {} more", left));
-      break;
-    }
-    screen.lines.push_back(line(row.name, row.state, rate_text(row.traces_grown, view.seconds),
-                                rate_text(row.failures_grown, view.seconds),
-                                std::to_string(row.traces)));
+  const std::size_t width = std::max(columns, kColumnsBesideName + 10) - kColumnsBesideName;
+  return padded(name, width) + fmt::format("  {:<10} {:>9} {:>9} {:>12}", cells.state, cells.traces,
+                                           cells.failures_or_spans, cells.all);
+}
+
+// Below a heading, as many as fit into `rows`; the last line counts the others.
+void add_table(TopScreen& screen, const std::string& heading, const Lines& table,
+               std::size_t rows) {
+  if (rows < 2) return;
+  screen.lines.push_back(heading);
+  const std::size_t room = rows - 1;
+  const std::size_t shown = table.size() <= room ? table.size() : room - 1;
+  screen.lines.insert(screen.lines.end(), table.begin(),
+                      table.begin() + static_cast<std::ptrdiff_t>(shown));
+  if (shown < table.size()) {
+    screen.lines.push_back(fmt::format("and {} more", table.size() - shown));
   }
+}
+
+// The busiest first.
+void add_models(TopScreen& screen, const TopView& view, std::size_t columns, std::size_t rows) {
+  const Cells titles{"state", "traces/s", "failed/s", "traces"};
+  Lines table;
+  for (const ModelRow& row : model_rows(view)) {
+    const Cells cells{row.state, rate_text(row.traces_grown, view.seconds),
+                      rate_text(row.failures_grown, view.seconds), std::to_string(row.traces)};
+    table.push_back(table_line(row.name, cells, columns));
+  }
+  add_table(screen, table_line("MODELS", titles, columns), table, rows);
+}
+
+struct ServiceRow {
+  std::string name;
+  double spans = 0;
+  std::optional<double> grown;
+};
+
+std::map<std::string, double> spans_by_service(const json& status) {
+  std::map<std::string, double> spans;
+  for (const json& count : status.value("services", json::array())) {
+    spans[count.value("service", "")] = count.value("spans", 0.0);
+  }
+  return spans;
+}
+
+// The busiest first.
+std::vector<ServiceRow> service_rows(const TopView& view) {
+  auto before = spans_by_service(view.before.value_or(json::object()));
+  std::vector<ServiceRow> rows;
+  for (const auto& [name, spans] : spans_by_service(view.now)) {
+    ServiceRow& row = rows.emplace_back();
+    row.name = printable_text(name);
+    row.spans = spans;
+    if (view.before) row.grown = std::max(0.0, spans - before[name]);
+  }
+  std::ranges::stable_sort(rows, std::greater(), [](const ServiceRow& row) {
+    return std::pair(row.grown.value_or(0), row.spans);
+  });
+  return rows;
+}
+
+void add_services(TopScreen& screen, const TopView& view, std::size_t columns, std::size_t rows) {
+  Lines table;
+  for (const ServiceRow& row : service_rows(view)) {
+    const Cells cells{"", "", rate_text(row.grown, view.seconds), fmt::format("{:.0f}", row.spans)};
+    table.push_back(table_line(row.name, cells, columns));
+  }
+  screen.lines.emplace_back();
+  add_table(screen, table_line("SERVICES", {"", "", "spans/s", "spans"}, columns), table, rows - 1);
+}
+
+// Versions come first; services have what they leave, or half of the room.
+void add_tables(TopScreen& screen, const TopView& view, ScreenSize size) {
+  constexpr std::size_t kLeast = 3;  // an empty line, the heading, one service
+  const std::size_t room = size.rows - std::min(size.rows, screen.lines.size());
+  const std::size_t services = view.now.value("services", json::array()).size();
+  const std::size_t wanted = services == 0 ? 0 : services + 2;
+  const std::size_t left = room - std::min(room, model_rows(view).size() + 1);
+  std::size_t for_services = std::min(wanted, std::max(left, room / 2));
+  if (for_services < kLeast) for_services = 0;
+  add_models(screen, view, size.columns, room - for_services);
+  if (for_services > 0) add_services(screen, view, size.columns, for_services);
 }
 
 }  // namespace
@@ -318,7 +382,7 @@ std::size_t held_count(const json& status) {
 TopScreen top_screen(const TopView& view, ScreenSize size) {
   TopScreen screen{.lines = head_lines(view, size.columns), .highlighted = std::nullopt};
   add_held(screen, view, size);
-  add_models(screen, view, size);
+  add_tables(screen, view, size);
   if (screen.lines.size() > size.rows) screen.lines.resize(size.rows);
   if (screen.highlighted && *screen.highlighted >= screen.lines.size()) screen.highlighted.reset();
   for (std::string& line : screen.lines) line = cut(line, size.columns);

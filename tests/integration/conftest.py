@@ -15,7 +15,7 @@ from harness.daemon import Daemon
 from harness.kubernetes import ENVIRONMENT as KUBERNETES
 from harness.mlflow_server import ADMIN, MlflowServer, make_template, running_server
 from harness.packages import make_packages
-from harness.places import (APPS, BIN, CACHE, CHROMEDRIVER, CHROMIUM, ENVIRONMENTS, LATEST, NEWEST, OLDER, OTHER_SERVERS, PATIENT,
+from harness.places import (APPS, BIN, CACHE, CHROMEDRIVER, CHROMIUM, CLIENTS, ENVIRONMENTS, LATEST, NEWEST, OLDER, OTHER_SERVERS, PATIENT,
                             clean_environment, versions)
 from harness.postgres import Postgres
 
@@ -48,7 +48,8 @@ def pytest_sessionstart(session):
     long = session.config.getoption("--long")
     versions = [version for version in ENVIRONMENTS if long or version == NEWEST or version not in OTHER_SERVERS]
     for needed in (BIN / "tracelinkd", BIN / "tracelink", CHROMIUM, CHROMEDRIVER, KUBERNETES / "kubectl",
-                   *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions)):
+                   *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions),
+                   *(CLIENTS / name / "sources.sha256" for name in ("node", "go", "java", "grafana") if long)):
         if not needed.exists():
             setup = "scripts/setup " + ("--all" if long else "--dev")
             raise pytest.UsageError(f"{needed} is missing: run {setup} and build the release preset")

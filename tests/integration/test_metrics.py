@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from harness.daemon import Daemon
 from harness.otlp import SPANS_PER_TRACE, make_trace
-from harness.places import ROOT
+from harness.places import CLIENTS, ROOT
 from harness.ports import free_port
 from harness.stand_in import StandIn
 
@@ -83,6 +84,24 @@ def test_the_dashboard_has_queries_that_prometheus_understands(tmp_path):
     file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
     ran = subprocess.run(["promtool", "check", "rules", file], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.long
+def test_the_dashboard_is_what_the_schema_of_grafana_asks_for(tmp_path):
+    """By the types that Grafana publishes, where an unknown key and a wrong value are errors."""
+    for name in ("dashboard_type.ts", "tsconfig.json"):
+        shutil.copy(CLIENTS / "grafana" / name, tmp_path)
+    (tmp_path / "node_modules").symlink_to(CLIENTS / "grafana/node_modules")
+
+    def errors(dashboard: dict) -> str:
+        (tmp_path / "dashboard.ts").write_text("import type { TracelinkDashboard } from './dashboard_type';\n"
+                                               f"export const dashboard: TracelinkDashboard = {json.dumps(dashboard)};\n")
+        return subprocess.run(["node", tmp_path / "node_modules/typescript/bin/tsc", "--project", tmp_path], stdout=subprocess.PIPE, text=True,
+                              check=False).stdout
+    assert errors(DASHBOARD) == ""
+    assert "\"colour\"' does not exist in type" in errors(DASHBOARD | {"colour": "red"})
+    [first, *others] = DASHBOARD["panels"]
+    assert "is not assignable to type" in errors(DASHBOARD | {"panels": [first | {"type": "rows"}, *others]})
 
 
 def test_the_panels_of_the_dashboard_do_not_overlap():

@@ -1,11 +1,15 @@
-"""A socket that outlives the daemon: clients wait in it while the daemon restarts."""
+"""What systemd gives and is told: a socket that outlives the daemon, in which clients wait while it restarts, and its status."""
 
+import re
 import shutil
 import socket
+
+import requests
 
 from harness.daemon import PROTOBUF
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import BIN
+from harness.ports import free_port
 from harness.processes import Process
 from harness.waiting import wait_until
 
@@ -50,3 +54,40 @@ def test_a_request_made_while_the_daemon_is_down_is_answered_by_the_next_one(mak
     waiting.close()
     listener.close()
     assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE
+
+
+def test_a_second_socket_is_the_loopback_listener(make_daemon):
+    address = f"127.0.0.1:{free_port()}"
+    daemon = make_daemon({"model": {"name": "agent"}})
+    sockets = [f"--listen={daemon.socket}", f"--listen={address}"]
+    command = [ACTIVATE, *sockets, BIN / "tracelinkd", "--config", daemon.config_file]
+    body = make_trace().request.SerializeToString()
+
+    def activate() -> Process:
+        process = Process(command, daemon.environment, daemon.folder / "activate.log")
+        wait_until("the socket is there", daemon.socket.exists, 30, process.log_tail)
+        socket.create_connection(address.split(":")).close()
+        return process
+    refused = activate()
+    assert refused.wait() != 0
+    assert "a second one is for listen.tcp, which is not set; correct ListenStream=" in refused.log_tail()
+    daemon.socket.unlink()
+
+    daemon.configure({"listen": daemon.config["listen"] | {"tcp": address}})
+    daemon.adopt(activate())
+    sent = requests.post(f"http://{address}/v1/traces", body, headers={"Content-Type": PROTOBUF}, timeout=300)
+    assert sent.status_code == 200, sent.text
+    assert daemon.spans()["accepted"] == SPANS_PER_TRACE
+
+
+def test_systemd_is_told_of_the_model_the_depth_and_what_fails(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent", "version": "v1"}, "tracking": {"uri": f"http://127.0.0.1:{free_port()}"}})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(300)
+        manager.bind(str(daemon.folder / "n"))
+        daemon.variables["NOTIFY_SOCKET"] = str(daemon.folder / "n")
+        daemon.start()
+        daemon.post(make_trace().request)
+        told = ""
+        while not re.match(rf"STATUS=model agent-v1 unresolved; {SPANS_PER_TRACE} spans queued; .*127\.0\.0\.1", told):
+            told = manager.recv(4096).decode()

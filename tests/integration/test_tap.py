@@ -1,4 +1,4 @@
-"""`tracelink tap`: what is accepted, seen by those who may look, and nobody waits for them."""
+"""`tracelink tap`: what is accepted or delivered, seen by those who may look, and nobody waits for them."""
 
 import contextlib
 import json
@@ -10,6 +10,7 @@ import pytest
 
 from harness.otlp import make_trace
 from harness.places import BIN
+from harness.stand_in import StandIn
 from harness.waiting import wait_until
 
 
@@ -91,3 +92,23 @@ def test_it_ends_with_the_daemon(daemon, watch):
     viewer = watch()
     daemon.sigkill()
     assert viewer.process.wait(timeout=300) == 3
+
+
+def test_what_is_delivered_is_shown_with_the_model_that_it_is_linked_to(make_daemon):
+    with contextlib.closing(StandIn()) as server:
+        daemon = make_daemon({"tracking": {"uri": server.uri}, "model": {"name": "agent", "version": "v1"}})
+        daemon.start()
+        viewer = Viewer(daemon, "--delivered", "--json", "--service", "checkout")
+
+        def sees():
+            daemon.post(make_trace(service="checkout").request)
+            return viewer.lines
+        try:
+            wait_until("a delivered trace is seen", sees, state=daemon.log_tail)
+        finally:
+            viewer.process.kill()
+            viewer.process.wait()
+        entry = json.loads(viewer.lines[0])
+        assert (entry["model"], entry["model_id"], entry["spans"]) == ("agent-v1", daemon.status()["model"]["id"], 3)
+        assert entry["accepted_at"] <= entry["at"] and "pid" not in entry
+        assert "tr-" + entry["trace_id"] in server.trace_ids

@@ -31,8 +31,8 @@ std::string one_line(std::string_view text) {
 }
 
 // Status: code = 1, message = 2.
-RpcStatus read(std::string_view body) {
-  RpcStatus status;
+AnsweredStatus read(std::string_view body) {
+  AnsweredStatus status;
   protozero::pbf_reader reader = reader_of(body);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
@@ -51,7 +51,7 @@ RpcStatus read(std::string_view body) {
 
 }  // namespace
 
-std::optional<RpcStatus> read_rpc_status(const HttpResponse& response) {
+std::optional<AnsweredStatus> read_rpc_status(const HttpResponse& response) {
   const auto type = response.header("content-type").value_or("");
   if (!type.starts_with("application/x-protobuf") || response.body.empty()) return std::nullopt;
   try {

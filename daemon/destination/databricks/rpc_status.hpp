@@ -8,12 +8,12 @@
 namespace tracelink {
 
 // google.rpc.Status, as OTLP endpoints answer refusals.
-struct RpcStatus {
+struct AnsweredStatus {
   std::string code;  // its name, "PERMISSION_DENIED"; empty for an unknown number
   std::string message;
 };
 
 // Nothing if the answer is of another type, or no such message.
-std::optional<RpcStatus> read_rpc_status(const HttpResponse& response);
+std::optional<AnsweredStatus> read_rpc_status(const HttpResponse& response);
 
 }  // namespace tracelink

@@ -8,6 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 APPS = ROOT / "tests/integration/apps"
 CACHE = ROOT / ".cache"
+CLIENTS = CACHE / "clients"  # with --long only
 NEWEST = "3.17.2"
 OLDER = "3.11.1"
 UNSUPPORTED = "3.4.0"

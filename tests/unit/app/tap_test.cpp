@@ -78,6 +78,13 @@ TEST_F(TapTest, SpansHaveABoundInBytes) {
   EXPECT_EQ(view.entries.size(), 4u) << "and four are one answer";
 }
 
+TEST_F(TapTest, WhatHoldsNothingTakesNothingAway) {
+  (void)tap.after(std::nullopt);
+  accept(2);
+  tap.add({});
+  EXPECT_EQ(numbers(tap.after(0)), (Numbers{1, 2}));
+}
+
 TEST_F(TapTest, ANumberOfAnEarlierProcessBeginsAnew) {
   (void)tap.after(std::nullopt);
   accept(2);

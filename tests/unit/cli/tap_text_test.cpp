@@ -62,10 +62,35 @@ TEST(TapText, SaysWhatIsTooLarge) {
             "03:04:05.678Z  agent-v1  1 span  trace 0102\n  too large to be shown\n");
 }
 
+TEST(TapText, SaysWhatHasNoSpans) {
+  json told = entry({});
+  told["otlp"] = nullptr;
+  EXPECT_EQ(
+      tap_text(told, false),
+      "03:04:05.678Z  agent-v1  0 spans  trace 0102\n  what MLflow's SDK tells of the trace\n");
+}
+
+TEST(TapText, SaysWhenADeliveredTraceWasAccepted) {
+  json delivered = entry({span("1", "", "ask", 0, 1)});
+  delivered["accepted_at"] = "2026-01-02T03:04:02.100Z";
+  EXPECT_EQ(tap_text(delivered, false),
+            "03:04:05.678Z  checkout  agent-v1  1 span  trace 0102  accepted 03:04:02.100Z\n"
+            "  ask  1 ms\n");
+}
+
 TEST(TapText, ColoursErrors) {
   EXPECT_NE(
       tap_text(entry({failed(span("1", "", "ask", 0, 1))}), true).find("\x1b[31mERROR\x1b[0m"),
       std::string::npos);
+}
+
+TEST(TapFilter, ChoosesAVersionByItsIdToo) {
+  json known = entry({span("1", "", "ask", 0, 1)});
+  known["model_id"] = "m-1";
+  const TapFilter filter{.service = "", .version = "m-1", .errors = false};
+  EXPECT_TRUE(is_shown(known, filter));
+  known["model_id"] = nullptr;
+  EXPECT_FALSE(is_shown(known, filter)) << "not known yet";
 }
 
 TEST(TapFilter, ChoosesByServiceVersionAndErrors) {

@@ -37,7 +37,8 @@ class TopScreenTest : public testing::Test {
          {{"spans", 1200}, {"disk_bytes", 3145728}, {"oldest_age_s", 3.25}, {"full", false}}},
         {"spans", {{"accepted", 1000}, {"delivered", 900}}},
         {"delivery",
-         {{"failures", 7},
+         {{"traces", 95},
+          {"failures", 7},
           {"lag_s", {{"sum", 50.0}, {"count", 20}}},
           {"models",
            {{{"model", "agent-v1"}, {"traces", 90}, {"failures", 7}},
@@ -49,6 +50,8 @@ class TopScreenTest : public testing::Test {
   void look_before(std::uint64_t accepted, std::uint64_t delivered) {
     view.before = view.now;
     (*view.before)["spans"] = {{"accepted", accepted}, {"delivered", delivered}};
+    (*view.before)["delivery"]["traces"] = 85;
+    (*view.before)["delivery"]["failures"] = 6;
     (*view.before)["delivery"]["lag_s"] = {{"sum", 40.0}, {"count", 16}};
     (*view.before)["delivery"]["models"][0]["traces"] = 80;
     view.seconds = 2;
@@ -62,10 +65,11 @@ TEST_F(TopScreenTest, ShowsTheNumbersOfOneLook) {
   EXPECT_EQ(
       lines(),
       (Lines{"tracelink 0.1.0  up 30.0 s  works                 up/down: what is held  q: quit",
-             "model     ready  agent-v1  m-1", "server    up  http://h:5000  MLflow 3.18.0",
+             "model     ready  agent-v1  m-1",
+             "server    up  -/s traces  -/s failed  http://h:5000  MLflow 3.18.0",
              "queue     1200 spans, 3.0 MiB on disk, oldest 3.2 s",
              "spans     accepted -/s  delivered -/s  lag -",
-             "waiting   4 traces for their root, 0 held  failed attempts -/s", "",
+             "waiting   4 traces for their root, 0 held", "",
              "MODELS                              state       traces/s  failed/s       traces",
              "agent-v1                            ready              -         -           90",
              "none                                -                  -         -            5",
@@ -75,6 +79,7 @@ TEST_F(TopScreenTest, ShowsTheNumbersOfOneLook) {
 TEST_F(TopScreenTest, RatesAndLagAreOfTheTimeBetweenTwoLooks) {
   look_before(800, 890);
   const Lines shown = lines();
+  EXPECT_EQ(shown[2], "server    up  5.0/s traces  0.5/s failed  http://h:5000  MLflow 3.18.0");
   EXPECT_EQ(shown[4], "spans     accepted 100.0/s  delivered 5.0/s  lag 2.5 s");
   EXPECT_EQ(shown[8],
             "agent-v1                            ready            5.0       0.0           90");
@@ -88,7 +93,7 @@ TEST_F(TopScreenTest, ADaemonThatBeganAgainHasNoRates) {
 TEST_F(TopScreenTest, AnOlderDaemonWithoutTheseNumbersIsShownToo) {
   view.now.erase("delivery");
   view.now.erase("models");
-  EXPECT_EQ(lines()[5], "waiting   4 traces for their root, 0 held  failed attempts -/s");
+  EXPECT_EQ(lines()[5], "waiting   4 traces for their root, 0 held");
 }
 
 TEST_F(TopScreenTest, TheSelectedScopeIsMarkedWithItsReasonAndRemedy) {
@@ -121,6 +126,7 @@ TEST_F(TopScreenTest, FitsEverySize) {
     view.now["held"].push_back(
         held("link v" + std::to_string(n), std::string(300, 'w') + "é", std::string(2000, 'r')));
     view.now["models"].push_back(model("ü" + std::string(200, 'x'), "ready"));
+    view.now["services"].push_back({{"service", std::string(100, 'y')}, {"spans", 1}});
   }
   for (const std::size_t rows : {1u, 5u, 10u, 24u, 200u}) {
     for (const std::size_t columns : {1u, 20u, 80u, 300u}) {
@@ -151,9 +157,38 @@ TEST_F(TopScreenTest, WhatDoesNotFitIsCounted) {
   EXPECT_EQ(lines().back(), "and 35 more");
 }
 
+TEST_F(TopScreenTest, ServicesStandBelowTheVersionsTheBusiestFirst) {
+  look_before(800, 890);
+  (*view.before)["services"] = {{{"service", "checkout"}, {"spans", 100}}};
+  view.now["services"] = {{{"service", "checkout"}, {"spans", 130}},
+                          {{"service", "new"}, {"spans", 200}}};
+  const Lines shown = lines();
+  const Lines part(shown.begin() + 11, shown.end());
+  EXPECT_EQ(
+      part,
+      (Lines{"", "SERVICES                                                   spans/s        spans",
+             "new                                                          100.0          200",
+             "checkout                                                      15.0          130"}));
+}
+
+TEST_F(TopScreenTest, VersionsAndServicesShareTheRoom) {
+  view.now["models"] = json::array();
+  view.now["delivery"]["models"] = json::array();
+  for (int n = 0; n < 50; ++n) {
+    const std::string name = std::to_string(n);
+    view.now["models"].push_back(model("v" + name, "ready"));
+    view.now["services"].push_back({{"service", "s" + name}, {"spans", 1}});
+  }
+  const Lines shown = lines();
+  EXPECT_EQ(shown.size(), 24u);
+  EXPECT_EQ(shown[15], "and 43 more");
+  EXPECT_EQ(shown.back(), "and 45 more");
+}
+
 TEST_F(TopScreenTest, TextsOfPeersCannotDriveTheTerminal) {
   view.now["models"][0]["requested_name"] = "a\x1b[2Jb\nc";
   view.now["active"]["services"]["s\x1b]0;x\a"] = model("v\x1b[H", "ready");
+  view.now["services"] = {{{"service", "s\x1b[2J\n"}, {"spans", 1}}};
   view.now["held"] = json::array({held("link \x1b[31m", "\r\n\x1b", "\x1b[0m")});
   for (const std::string& line : lines()) {
     EXPECT_TRUE(std::ranges::none_of(line, [](char byte) { return byte >= 0 && byte < ' '; }))
