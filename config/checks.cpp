@@ -7,6 +7,7 @@
 #include "config/databricks.hpp"
 #include "config/default_paths.hpp"
 #include "config/file_content.hpp"
+#include "config/key_table.hpp"
 #include "config/reserved_tags.hpp"
 #include "config/source_facts.hpp"
 #include "config/text.hpp"
@@ -94,9 +95,11 @@ void complete_source(Draft& draft, const LoadContext& context) {
   draft.loaded.origins["model.version"] += " with " + source->origin;
 }
 
+// Also by a key that is written wrongly and means one of them: what follows from it is no news.
 bool has_error_in(const Draft& draft, std::string_view section) {
-  return std::ranges::any_of(
-      draft.errors, [&](const ConfigProblem& error) { return error.key.starts_with(section); });
+  return std::ranges::any_of(draft.errors, [&](const ConfigProblem& error) {
+    return error.key.starts_with(section) || nearest_key(error.key).starts_with(section);
+  });
 }
 
 // Only where the operator says so: a model that was forgotten is an error, not a daemon that holds
@@ -158,7 +161,8 @@ void check_version_tag(Draft& draft) {
 void complete_uri(Draft& draft) {
   TrackingConfig& tracking = draft.loaded.config.tracking;
   if (tracking.uri.empty()) {
-    if (is_tracking_server(draft.loaded.config.destination)) {
+    const bool is_told = has_error_in(draft, "tracking") || has_error_in(draft, "destination");
+    if (!is_told && is_tracking_server(draft.loaded.config.destination)) {
       warn(draft, "tracking.uri",
            "no tracking server: traces are accepted and kept until tracking.uri or "
            "MLFLOW_TRACKING_URI is set");
@@ -209,7 +213,8 @@ void check_credentials(Draft& draft) {
     fail(draft, "tracking.insecure_tls",
          "set together with tracking.ca_file: either verify by that file, or not at all");
   }
-  if (tracking.username.empty() != tracking.password.empty()) {
+  const bool are_known = !has_error_in(draft, "tracking");
+  if (are_known && tracking.username.empty() != tracking.password.empty()) {
     warn(draft, tracking.username.empty() ? "tracking.password" : "tracking.username",
          "not used: Basic authentication needs a user name and a password");
     tracking.username.clear();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "config/load.hpp"
@@ -20,8 +21,28 @@ int report_errors(const LoadResult& result) {
   return kFailed;
 }
 
+// What systemd hands to a service is there for that service only, and while it runs.
+bool is_of_service(const ConfigProblem& problem) {
+  return problem.message.starts_with("${file:/run/credentials/");
+}
+
+int warn_of_credentials(const LoadResult& result, const std::string& file) {
+  for (const ConfigProblem& problem : result.errors) {
+    print_error("warning: " + problem.to_string() +
+                "; systemd hands it to the service alone, by LoadCredential=");
+  }
+  for (const ConfigProblem& problem : result.warnings) {
+    print_error("warning: " + problem.to_string());
+  }
+  print("{}: ok but for that\n", file);
+  return kDone;
+}
+
 int check(const Context& context, const std::string& file) {
   const LoadResult result = load(context, file);
+  if (std::ranges::all_of(result.errors, is_of_service) && !result.errors.empty()) {
+    return warn_of_credentials(result, result.errors.front().source);
+  }
   if (!result.loaded) return report_errors(result);
   for (const ConfigProblem& problem : result.loaded->warnings) {
     print_error("warning: " + problem.to_string());

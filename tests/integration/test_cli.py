@@ -136,6 +136,18 @@ def test_config_check_names_every_error_with_its_place(daemon):
     assert f"{broken}:2:" in result.err and "queue.max_bytes" in result.err
 
 
+def test_config_check_warns_of_credentials_that_only_the_service_has(daemon):
+    file = daemon.folder / "service.yaml"
+    secret = "${file:/run/credentials/none.service/token}"
+    file.write_text(f'model: {{name: agent}}\ntracking: {{uri: "http://127.0.0.1:9", token: "{secret}"}}\n')
+    result = daemon.tracelink("config", "check", file)
+    assert (result.code, result.out) == (DONE, f"{file}: ok but for that\n")
+    assert result.err.startswith(f"warning: {file}:2:") and f"tracking.token: {secret} is not there" in result.err
+    assert "systemd hands it to the service alone" in result.err
+    file.write_text(file.read_text() + "queue: {max_bytes: many}\n")
+    assert daemon.tracelink("config", "check", file).code == FAILED
+
+
 def test_config_show_has_origins_and_no_secrets(daemon):
     result = daemon.tracelink("config", "show", TRACELINK_QUEUE__MAX_BYTES="5GiB")
     assert result.code == DONE

@@ -98,6 +98,37 @@ TEST_F(ConfigTracking, WarnsIfThereIsNoServer) {
   EXPECT_EQ(warnings(), "");
 }
 
+class ConfigMistake : public LoadTest {
+ protected:
+  std::string warnings_beside_errors() const { return all(load_config(context_).warnings); }
+};
+
+TEST_F(ConfigMistake, OfTheServerIsNotSaidToBeNone) {
+  for (const char* tracking : {"{uri: ./mlruns}", "{url: \"http://h\"}"}) {
+    file("model: {name: a}\ntracking: " + std::string(tracking) + "\n");
+    EXPECT_NE(errors(), "");
+    EXPECT_EQ(warnings_beside_errors(), "") << tracking;
+  }
+}
+
+TEST_F(ConfigMistake, InTheNameOfASectionIsTheOnlyOne) {
+  file("modle: {name: a}\ntrackng: {uri: \"http://h\"}\n");
+  EXPECT_EQ(errors(),
+            "FILE:1:1: modle: unknown key; did you mean model?\n"
+            "FILE:2:1: trackng: unknown key; did you mean tracking?\n");
+  EXPECT_EQ(warnings_beside_errors(), "");
+}
+
+TEST_F(ConfigMistake, InAPasswordDoesNotMakeTheUserNameUnused) {
+  file(
+      "model: {name: a}\ntracking:\n  uri: http://h\n  username: u\n  password: "
+      "${file:/run/credentials/none.service/password}\n");
+  EXPECT_EQ(errors().find("FILE:5:13: tracking.password: ${file:/run/credentials/none.service/"),
+            0u)
+      << errors();
+  EXPECT_EQ(warnings_beside_errors(), "");
+}
+
 TEST_F(ConfigTracking, NamesTheSourceOfAWrongUri) {
   env("TRACELINK_TRACKING__URI", "databricks-uc");
   EXPECT_EQ(errors(),
