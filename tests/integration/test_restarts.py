@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from harness import unix_http
 from harness.daemon import PROTOBUF
 from harness.otlp import make_trace, otlp_json
-from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, PATIENT, clean_environment
+from harness.places import APPS, BIN, CLIENTS, ENVIRONMENTS, NEWEST, PATIENT, clean_environment
 from harness.processes import Process
 
 pytestmark = pytest.mark.long
@@ -25,25 +25,33 @@ UNKNOWN = (http.client.HTTPException, ConnectionError)
 
 
 class Activation:
-    """What systemd does: the listening socket is kept, and handed to each daemon as descriptor 3."""
+    """What systemd does: the listening sockets are kept, and handed to each daemon as descriptors 3 and 4."""
 
     def __init__(self, daemon):
         self._daemon = daemon
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(daemon.socket))
-        self._listener.listen(4096)
+        self._listeners = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_INET)
+        for listener, address in zip(self._listeners, (str(daemon.socket), ("127.0.0.1", 0)), strict=True):
+            listener.bind(address)
+            listener.listen(4096)
+
+    @property
+    def loopback(self) -> str:
+        """For those who dial no Unix socket."""
+        return f"127.0.0.1:{self._listeners[1].getsockname()[1]}"
 
     def start(self) -> None:
-        script = f'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@" 3<&{self._listener.fileno()}'
+        kept = [listener.fileno() for listener in self._listeners]
+        script = f'export LISTEN_FDS=2 LISTEN_PID=$$; exec "$@" 3<&{kept[0]} 4<&{kept[1]}'
         self._daemon.adopt(Process(["bash", "-c", script, "activate", BIN / "tracelinkd", "--config", self._daemon.config_file],
-                                   self._daemon.environment, self._daemon.log_file, pass_fds=[self._listener.fileno()]))
+                                   self._daemon.environment, self._daemon.log_file, pass_fds=kept))
 
     def restart(self) -> None:
         assert self._daemon.sigterm() == 0, self._daemon.log_tail()
         self.start()
 
     def close(self) -> None:
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
 
 
 class Client:
@@ -126,6 +134,45 @@ def send_by_sdk(daemon) -> list[str]:
     return [json.loads(line)["trace_id"] for line in run.stdout.splitlines()]
 
 
+def send_line(daemon) -> list[str]:
+    trace = make_trace()
+    while True:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(daemon.socket))
+            try:
+                connection.sendall(otlp_json(trace) + b"\n")
+                answer = connection.makefile("rb").readline()
+            except ConnectionError:
+                continue
+        if answer:
+            assert json.loads(answer) == {}, answer
+            return [trace.trace_id]
+
+
+class Program:
+    """One of tests/clients, which prints the id of each trace whose export succeeded, until its standard input ends."""
+
+    def __init__(self, endpoint: str, *command):
+        self._process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment(
+            OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_TRACES_INSECURE="true", OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="300000"))
+
+    def send(self) -> list[str]:
+        line = self._process.stdout.readline()
+        assert line, f"it ended by itself with {self._process.wait()}"
+        return [line.strip()]
+
+    def end(self) -> None:
+        self._process.communicate(timeout=300)
+        assert self._process.returncode == 0
+
+
+def programs(daemon, activation: Activation) -> dict[str, Program]:
+    unix = f"unix://{daemon.socket}"
+    java = CLIENTS / "java"
+    return {"Node.js": Program(unix, "node", CLIENTS / "node/client.js"), "Go": Program(unix, CLIENTS / "go/client"),
+            "Java": Program(f"http://{activation.loopback}", "java", "-cp", f"{java}:{java}/lib/*", "Client")}
+
+
 def delivered(archive) -> set[str]:
     lines = [json.loads(line) for file in archive.iterdir() for line in file.read_text().splitlines()]
     return {span["traceId"] for line in lines for resource in line["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"]}
@@ -134,11 +181,14 @@ def delivered(archive) -> set[str]:
 def test_a_hundred_restarts_lose_nothing(make_daemon):
     daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
     archive = daemon.folder / "archive"
-    daemon.configure({"archive": {"dir": str(archive)}})
     activation = Activation(daemon)
+    daemon.configure({"archive": {"dir": str(archive)}, "listen": daemon.config["listen"] | {"tcp": activation.loopback}})
     activation.start()
+    others = programs(daemon, activation)
     senders = {"HTTP, protobuf": lambda: send_protobuf(daemon), "HTTP, JSON": lambda: send_json(daemon), "gRPC": grpc_sender(daemon),
-               "tracelink send": lambda: send_by_command_line(daemon), "OpenTelemetry's SDK": lambda: send_by_sdk(daemon)}
+               "JSON lines": lambda: send_line(daemon), "tracelink send": lambda: send_by_command_line(daemon), "Python": lambda: send_by_sdk(daemon)}
+    senders |= {name: program.send for name, program in others.items()}
+    assert len(senders) == 9
     clients = [Client(name, send) for name, send in senders.items()]
     try:
         for _ in range(RESTARTS):
@@ -149,6 +199,8 @@ def test_a_hundred_restarts_lose_nothing(make_daemon):
     finally:
         for client in clients:
             client.stop()
+        for program in others.values():
+            program.end()
     assert {client.name: client.failure for client in clients} == {client.name: None for client in clients}
     daemon.wait_for_spans(queued=0)
     kept = delivered(archive)
