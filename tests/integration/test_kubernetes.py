@@ -173,6 +173,16 @@ def test_an_application_as_it_is_gets_the_sidecar(folder):
     assert application["env"] == [*ours["env"], {"name": "A", "value": "b"}] and application["volumeMounts"] == ours["volumeMounts"]
 
 
+def test_the_api_takes_the_policy_and_its_image_is_this_version():
+    made = kustomize(FOLDER / "admission")
+    assert refusals(made, VERSIONS[-1]) == []
+    policy = of_kind(made, "MutatingAdmissionPolicy")
+    assert of_kind(made, "MutatingAdmissionPolicyBinding")["spec"]["policyName"] == policy["metadata"]["name"]
+    version = subprocess.run([BIN / "tracelinkd", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[1]
+    [mutation] = policy["spec"]["mutations"]
+    assert f'"tracelink:{version}"' in mutation["jsonPatch"]["expression"]
+
+
 @pytest.fixture
 def running_pod(folder):
     image = folder / "image.tar"
