@@ -120,8 +120,9 @@ TEST_F(ConfigMistake, InTheNameOfASectionIsTheOnlyOne) {
 }
 
 TEST_F(ConfigMistake, InAPasswordDoesNotMakeTheUserNameUnused) {
-  file("model: {name: a}\ntracking:\n  uri: http://h\n  username: u\n  password: "
-       "${file:/run/credentials/none.service/password}\n");
+  file(
+      "model: {name: a}\ntracking:\n  uri: http://h\n  username: u\n  password: "
+      "${file:/run/credentials/none.service/password}\n");
   EXPECT_EQ(errors().find("FILE:5:13: tracking.password: ${file:/run/credentials/none.service/"),
             0u)
       << errors();
