@@ -352,3 +352,42 @@ def test_the_variables_point_mlflows_sdk_at_the_listener_and_others_at_the_socke
     assert (printed["MLFLOW_TRACKING_URI"], printed["MLFLOW_ENABLE_OTLP_EXPORTER"]) == (daemon.front, "false")
     assert printed["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == f"unix://{daemon.socket}"
     assert daemon.front.removeprefix("http://") in daemon.tracelink("status").out
+
+
+def run_evaluation(uri: str, experiment: str, name: str) -> str:
+    """The id of the model whose traces `mlflow.genai.evaluate` has judged with scorers that are plain Python."""
+    finished = subprocess.run(
+        [ENVIRONMENTS[NEWEST] / "bin/python", APPS / "evaluate_versions.py", experiment, name],
+        env=clean_environment(GIT_PYTHON_REFRESH="quiet", MLFLOW_TRACKING_URI=uri, MLFLOW_ENABLE_OTLP_EXPORTER="false"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return json.loads(finished.stdout.splitlines()[-1])[0]
+
+
+def judged(server: MlflowServer, experiment: str, model_id: str) -> list:
+    """What the server has of the traces of a model, without what differs by run."""
+    found = requests.post(f"{server.uri}/api/3.0/mlflow/traces/search", timeout=60, json={
+        "locations": [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}],
+        "filter": f"request_metadata.`mlflow.modelId` = '{model_id}'", "max_results": 100})
+    assert found.ok, found.text
+    return sorted([info["request_preview"], info["response_preview"], info["state"], sorted(info["trace_metadata"]),
+                   sorted(key for key in info["tags"] if key not in OWN_TAGS),
+                   sorted([item["assessment_name"], item["source"]["source_type"], item["feedback"]["value"], sorted(item.get("metadata", {}))]
+                          for item in info.get("assessments", []))]
+                  for info in found.json()["traces"])
+
+
+@pytest.mark.long
+def test_an_evaluation_ends_as_a_direct_one(make_server, front_of):
+    server = make_server(NEWEST)
+    server.start()
+    experiment = server.create_experiment("support")
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    through = run_evaluation(daemon.front, experiment, "through")
+    direct = run_evaluation(server.uri, experiment, "direct")
+    daemon.wait_for_spans(queued=0)
+    expected = judged(server, experiment, direct)
+    assert len(expected) == 6
+    assert judged(server, experiment, through) == expected
