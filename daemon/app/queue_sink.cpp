@@ -34,7 +34,8 @@ void QueueSink::submit(AcceptedRequest request, Done done) {
   std::vector<Record> records;
   records.reserve(request.slices.size());
   const WallTime now = clock_.wall();
-  auto slices = stored_ == nullptr ? std::vector<TraceSlice>() : request.slices;
+  auto slices =
+      stored_ == nullptr ? std::vector<TraceSlice>() : StoredTraces::worth_holding(request.slices);
   const auto [experiment, run] = split_experiment(request.experiment);
   for (TraceSlice& slice : request.slices) {
     if (!run.empty() && slice.info.empty()) slice.otlp = with_run(slice.otlp, run);

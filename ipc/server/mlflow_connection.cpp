@@ -19,10 +19,14 @@ constexpr std::size_t kLengthDigits = 7;  // of a body of less than a megabyte
 constexpr std::chrono::seconds kRefreshWithin{30};
 constexpr std::string_view kTextPlain = "text/plain; charset=utf-8";
 
-// Of which all has to be here, since the body may name traces.
+// Of which all has to be here, since the body may name traces. An artifact may be read that is on
+// its way.
 bool concerns_a_trace(const MlflowRequest& request) {
   const auto target = view(request.target());
-  if (target.find("/mlflow/traces") == std::string_view::npos) return false;
+  const bool reads_artifact =
+      request.method() == http::verb::get &&
+      target.find("/mlflow-artifacts/artifacts") != std::string_view::npos && named_trace(target);
+  if (!reads_artifact && target.find("/mlflow/traces") == std::string_view::npos) return false;
   const auto length = request.find(http::field::content_length);
   const bool is_chunked = request.find(http::field::transfer_encoding) != request.end();
   return !is_chunked && (length == request.end() || length->value().size() < kLengthDigits);
@@ -81,8 +85,8 @@ Task<bool> MlflowConnection::serve(Parser& parser) {
     }
     case MlflowCall::experiment:
       co_return co_await tell_experiment(parser, *experiment_query(view(request.target())));
-    case MlflowCall::spans_file:
-      co_return co_await drop_spans_file(parser);
+    case MlflowCall::artifact:
+      co_return co_await take_artifact(parser);
     case MlflowCall::change:
       co_return co_await store_change(parser);
     case MlflowCall::read:

@@ -48,13 +48,18 @@ class MlflowConnection final : public OtlpHttpConnection {
 
   Task<bool> store_change(Parser& parser);
   Task<HttpReply> store_changes(const Parser& parser, std::vector<TraceChange> changes);
+  Task<bool> delete_by_time(Parser& parser);
+  Task<HttpReply> keep_deletion(const Parser& parser, DeletionByTime deletion);
   Task<std::string> known_assessment(const Parser& parser, TraceChange change);
   Task<bool> tell_traces(Parser& parser, TraceRead read);
   std::optional<HttpReply> queued_answer(const TraceRead& read) const;
   Task<bool> are_delivered(std::vector<TraceId> traces);
   Task<bool> is_delivered(TraceId trace, SteadyTime deadline);
 
-  Task<bool> drop_spans_file(Parser& parser);
+  Task<bool> take_artifact(Parser& parser);
+  Task<bool> store_artifact(Parser& parser);
+  Task<bool> drop_body(Parser& parser);
+  bool can_be_stored(const Parser& parser) const;
   Task<void> wait_for_spans(TraceId trace);
   Task<void> wait_for_delivery();
 

@@ -74,6 +74,8 @@ Task<MlflowConnection::Fetched> MlflowConnection::fetch(RelayRequest request) {
   }
   if (id) end_relayed(*id);
   if (!mailbox->ended()) co_return fetched;
+  // It may have ended behind the last look at its body.
+  if (fetched.body.size() <= ServerKnowledge::kMaxAnswerBytes) fetched.body += mailbox->take_body();
   const auto answer = mailbox->take_answer();
   const auto result = mailbox->result();
   if (!result) fetched.error = result.error();

@@ -22,8 +22,23 @@ constexpr std::chrono::seconds kSearchWaits{3};
 constexpr std::chrono::seconds kSpansWithin{3};
 constexpr std::chrono::seconds kDeliveredWithin{5};
 constexpr std::chrono::milliseconds kLookAgain{50};
+constexpr std::size_t kMaxArtifactBytes = 16u << 20;
 // Of a change of a trace that is not known here: where it goes is not asked, only that it is known.
 constexpr const char* kSomeExperiment = "0";
+
+// One for each of the traces that is so old; nothing if of one that cannot be said.
+std::optional<std::vector<TraceChange>> deletions_of(
+    const std::vector<std::vector<TraceSlice>>& stored, const DeletionByTime& deletion) {
+  std::vector<TraceChange> changes;
+  for (const auto& slices : stored) {
+    const auto trace = queued_trace(slices, {}, false);
+    const bool has_spans = std::ranges::any_of(slices, &TraceSlice::span_count);
+    if (!trace && has_spans) return std::nullopt;
+    if (!trace || trace->is_deleted || !deletes(deletion, trace->info)) continue;
+    changes.push_back(deletion_of(slices.front().trace_id, deletion.experiment_id));
+  }
+  return changes;
+}
 
 }  // namespace
 
@@ -39,13 +54,53 @@ Task<bool> MlflowConnection::store_change(Parser& parser) {
     HttpReply invalid = invalid_request(changes.error().message);
     co_return co_await send_text(parser, std::move(invalid));
   }
-  if (changes->empty()) {  // a deletion of what is old: all that is here belongs to it
-    keep_request(request.body().size());
-    co_await wait_for_delivery();
-    co_return co_await pass_whole(parser);
-  }
+  if (changes->empty()) co_return co_await delete_by_time(parser);
   HttpReply reply = co_await store_changes(parser, *std::move(changes));
   co_return co_await send_text(parser, std::move(reply));
+}
+
+// A deletion of what is old: all that is here belongs to it, and is delivered first.
+Task<bool> MlflowConnection::delete_by_time(Parser& parser) {
+  const std::string body = parser.get().body();
+  keep_request(body.size());
+  co_await wait_for_delivery();
+  ++context_.stats.relayed_requests;
+  const auto mailbox = make_mailbox();
+  RelayRequest request = relayed(parser.get(), body.size());
+  const auto id = co_await begin_relayed(std::move(request), mailbox);
+  if (!id) co_return co_await send_no_room(parser);
+  door_.relay.send(*id, body, true);
+  while (!mailbox->answered() && socket_.is_open()) co_await sleep();
+  const int status = mailbox->status();
+  const bool is_away = status == 0 || server_is_away(status);
+  auto deletion = is_away ? deletion_by_time(body) : std::nullopt;
+  bool more = false;
+  if (deletion && !deletion->is_limited) {
+    HttpReply reply = co_await keep_deletion(parser, *std::move(deletion));
+    more = co_await send_text(parser, std::move(reply));
+  } else {
+    more = co_await pass_answer(parser, *id, *mailbox);
+  }
+  end_relayed(*id);
+  co_return more;
+}
+
+// The server deletes what it has when it is back; what it will get meanwhile is deleted behind it,
+// trace by trace.
+Task<HttpReply> MlflowConnection::keep_deletion(const Parser& parser, DeletionByTime deletion) {
+  const auto stored = door_.stored.undelivered();
+  auto changes = stored ? deletions_of(*stored, deletion) : std::nullopt;
+  if (!changes) {
+    co_return mlflow_error(503, "TEMPORARILY_UNAVAILABLE",
+                           "the tracking server cannot be reached, and how old the traces are that "
+                           "tracelink keeps meanwhile is not known of all: delete them by their "
+                           "ids, or when the server is back");
+  }
+  changes->push_back(delete_until_change(deletion, context_.clock.wall()));
+  end_request();
+  begin_request();
+  if (!co_await reserve(parser.get().body().size())) co_return error_of(take_reply());
+  co_return co_await store_changes(parser, *std::move(changes));
 }
 
 Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
@@ -166,10 +221,40 @@ Task<bool> MlflowConnection::is_delivered(TraceId trace, SteadyTime deadline) {
 // The SDK uploads its spans as a file when it was told that they are not here; they may have been
 // on their way. If they never come, by an SDK that asked the version when nobody answered, the file
 // is all there is.
-Task<bool> MlflowConnection::drop_spans_file(Parser& parser) {
-  const TraceId trace = *named_trace(view(parser.get().target()));
-  co_await wait_for_spans(trace);
-  if (door_.stored.spans(trace) == 0) co_return co_await pass_on(parser);
+Task<bool> MlflowConnection::take_artifact(Parser& parser) {
+  const auto target = view(parser.get().target());
+  if (is_spans_file(target)) {
+    const TraceId trace = *artifact_trace(target);
+    co_await wait_for_spans(trace);
+    if (door_.stored.spans(trace) > 0) co_return co_await drop_body(parser);
+  }
+  if (!can_be_stored(parser)) co_return co_await pass_on(parser);
+  co_return co_await store_artifact(parser);
+}
+
+// What is larger is streamed to the server, if that is there.
+bool MlflowConnection::can_be_stored(const Parser& parser) const {
+  const std::size_t most = std::min(kMaxArtifactBytes, max_request_bytes());
+  const auto length = parser.content_length();
+  const bool is_plain =
+      parser.get().find(boost::beast::http::field::content_encoding) == parser.get().end();
+  return is_plain && length && *length <= most;
+}
+
+Task<bool> MlflowConnection::store_artifact(Parser& parser) {
+  ++context_.stats.http_requests;
+  begin_request();
+  const auto refusal = co_await read_body(parser);
+  if (closed_by_client_) co_return false;
+  if (refusal) co_return co_await send_text(parser, error_of(*refusal));
+  const std::string bytes = std::exchange(parser.get().body(), {});
+  std::vector<TraceChange> changes;
+  changes.push_back(artifact_change(view(parser.get().target()), bytes));
+  HttpReply reply = co_await store_changes(parser, std::move(changes));
+  co_return co_await send_text(parser, std::move(reply));
+}
+
+Task<bool> MlflowConnection::drop_body(Parser& parser) {
   begin_request();
   const auto refusal = co_await read_body(parser);
   if (closed_by_client_) co_return false;

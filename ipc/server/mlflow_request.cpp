@@ -88,10 +88,7 @@ MlflowCall mlflow_call(std::string_view method, std::string_view target) {
   const std::string_view path = path_of(target);
   if (method == "POST" && path == "/v1/traces") return MlflowCall::spans;
   if (method == "POST" && path == "/api/3.0/mlflow/traces") return MlflowCall::start_trace;
-  const bool is_artifact = path.starts_with("/api/2.0/mlflow-artifacts/artifacts/");
-  if (method == "PUT" && is_artifact && path.ends_with("/artifacts/traces.json")) {
-    return named_trace(path) ? MlflowCall::spans_file : MlflowCall::other;
-  }
+  if (method == "PUT" && artifact_trace(target)) return MlflowCall::artifact;
   if (method == "POST" && path == "/api/3.0/mlflow/traces/search") return MlflowCall::search;
   if (is_trace_change(method, path)) return MlflowCall::change;
   if (method != "GET") return MlflowCall::other;

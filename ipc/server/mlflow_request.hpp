@@ -16,10 +16,10 @@ namespace tracelink {
 enum class MlflowCall {
   spans,
   start_trace,
-  spans_file,
   version,
   experiment,
-  change,  // mlflow/rest/trace_change.hpp
+  change,    // mlflow/rest/trace_change.hpp
+  artifact,  // the same: one that is uploaded
   read,
   search,
   other

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "daemon/mlflow/rest/trace_change.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -11,9 +13,25 @@ std::size_t bytes_of(const TraceSlice& slice) {
   return slice.otlp.size() + slice.info.size() + slice.change.size() + kSliceCost;
 }
 
+TraceSlice name_of(const TraceSlice& slice) {
+  TraceSlice name;
+  name.trace_id = slice.trace_id;
+  return name;
+}
+
 }  // namespace
 
+std::vector<TraceSlice> StoredTraces::worth_holding(const std::vector<TraceSlice>& slices) {
+  std::vector<TraceSlice> worth;
+  worth.reserve(slices.size());
+  for (const TraceSlice& slice : slices) {
+    worth.push_back(is_artifact(slice) ? name_of(slice) : slice);
+  }
+  return worth;
+}
+
 void StoredTraces::add(TraceSlice slice) {
+  if (is_artifact(slice)) slice = name_of(slice);
   const MutexLock lock(mutex_);
   const TraceId id = slice.trace_id;
   const auto [at, is_new] = traces_.try_emplace(id);
@@ -83,6 +101,16 @@ std::vector<TraceSlice> StoredTraces::content(const TraceId& id) const {
   const MutexLock lock(mutex_);
   const auto found = traces_.find(id);
   return found == traces_.end() ? std::vector<TraceSlice>() : found->second.slices;
+}
+
+std::optional<std::vector<std::vector<TraceSlice>>> StoredTraces::undelivered() const {
+  const MutexLock lock(mutex_);
+  std::vector<std::vector<TraceSlice>> all;
+  for (const auto& [id, stored] : traces_) {
+    if (stored.is_partial) return std::nullopt;
+    if (!stored.slices.empty()) all.push_back(stored.slices);
+  }
+  return all;
 }
 
 }  // namespace tracelink

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -33,6 +34,8 @@ class StoredTraces {
   explicit StoredTraces(Limits limits) : limits_(limits) {}
 
   void add(TraceSlice slice);
+  // What is worth keeping of what is to be added: all but the bytes of artifacts.
+  static std::vector<TraceSlice> worth_holding(const std::vector<TraceSlice>& slices);
   // The server has all of it: it can tell the trace itself.
   void delivered(const TraceId& id);
 
@@ -41,6 +44,9 @@ class StoredTraces {
   // All that came of the trace since it was delivered, or ever; empty if some of that is not held
   // any more.
   std::vector<TraceSlice> content(const TraceId& id) const;
+  // What came of each trace that was told and is not delivered yet; nothing if some of that is not
+  // held any more.
+  std::optional<std::vector<std::vector<TraceSlice>>> undelivered() const;
 
  private:
   struct Stored {

@@ -103,7 +103,7 @@ def test_what_was_traced_while_the_server_was_away_is_all_there(make_server, fro
     assert not (found := unexplained(read(server, made, names), read(server, direct, names))), "\n".join(found)
 
 
-CHANGES = 13  # that mlflow_changes.py asks for
+CHANGES = 13  # that mlflow_changes.py asks for, attachments not counted
 OWN_TAGS = ("tracelink.version", "mlflow.artifactLocation")
 
 
@@ -149,10 +149,21 @@ def sees_its_own_changes(made: dict, direct: dict) -> None:
     assert made["tags"]["changed"] == "new" and "gone" not in made["tags"]
 
 
-def wait_for_changes(daemon: Daemon) -> None:
+def attached(server: MlflowServer, made: dict) -> dict[str, bytes]:
+    """What the server has of the attachments of the trace that changes."""
+    location = trace_info(server, made["trace_id"])["tags"]["mlflow.artifactLocation"]
+    folder = f"{location.removeprefix('mlflow-artifacts:/')}/attachments"
+    listed = requests.get(f"{server.uri}/api/2.0/mlflow-artifacts/artifacts", params={"path": folder}, timeout=60)
+    return {file["path"]: requests.get(f"{server.uri}/api/2.0/mlflow-artifacts/artifacts/{folder}/{file['path']}", timeout=60).content
+            for file in listed.json().get("files", [])}
+
+
+def wait_for_changes(daemon: Daemon, made: dict) -> None:
+    expected = CHANGES + made["attachments"]
+
     def reached():
         sdk = daemon.status()["mlflow_sdk"]
-        return sdk if sdk["delivered_changes"] + sdk["dead_lettered_changes"] >= CHANGES else None
+        return sdk if sdk["delivered_changes"] + sdk["dead_lettered_changes"] >= expected else None
     assert wait_until("the changes are delivered", reached, state=daemon.log_tail)["dead_lettered_changes"] == 0
     daemon.wait_for_spans(queued=0)
 
@@ -170,8 +181,8 @@ def test_changes_end_as_those_that_the_sdk_makes_directly(make_server, front_of,
     daemon.wait_for_model()
     made = run_changes(version, **variables_of(daemon))
     direct = run_changes(version, MLFLOW_TRACKING_URI=server.uri)
-    wait_for_changes(daemon)
-    assert daemon.status()["mlflow_sdk"]["accepted_changes"] == CHANGES
+    wait_for_changes(daemon, made)
+    assert daemon.status()["mlflow_sdk"]["accepted_changes"] == CHANGES + made["attachments"]
     assert changed(server, made) == changed(server, direct)
     sees_its_own_changes(made, direct)
 
@@ -194,8 +205,41 @@ def test_changes_made_while_the_server_is_away_are_all_made(make_server, front_o
     daemon.sigkill()
     daemon.start()
     server.start()
-    wait_for_changes(daemon)
+    wait_for_changes(daemon, made)
     assert changed(server, made) == changed(server, direct)
+    assert list(attached(server, made).values()) == made["attachments"] // 2 * [bytes(range(256))]
+
+
+def tell(daemon: Daemon, number: int, second: int) -> str:
+    """The name of a trace that begins at that second and has no spans."""
+    name = f"tr-{number:032x}"
+    answer = requests.post(f"{daemon.front}/api/3.0/mlflow/traces", timeout=60, json={"trace": {"trace_info": {
+        "trace_id": name, "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}},
+        "request_time": f"2026-01-01T00:00:{second:02}Z", "state": "OK", "trace_metadata": {}, "tags": {}}}})
+    assert answer.status_code == 200, answer.text
+    return name
+
+
+def test_a_deletion_by_time_that_waits_takes_what_is_here_and_what_is_there(make_server, front_of):
+    """The server is away, and the daemon is killed before it is back."""
+    server = make_server(NEWEST)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    there = tell(daemon, 1, second=10)
+    wait_until("the first trace is delivered", lambda: trace_info(server, there), state=daemon.log_tail)
+    server.kill()
+    here, later = tell(daemon, 2, second=20), tell(daemon, 3, second=21)
+    answer = requests.post(f"{daemon.front}/api/2.0/mlflow/traces/delete-traces", timeout=60,
+                           json={"experiment_id": "0", "max_timestamp_millis": 1767225620000})
+    assert answer.json() == {"traces_deleted": 2}  # the daemon remembers the first one, too
+    daemon.sigkill()
+    daemon.start()
+    server.start()
+    wait_until("the deletions are made", lambda: daemon.status()["mlflow_sdk"]["delivered_changes"] == 3, state=daemon.log_tail)
+    wait_until("the last trace is delivered", lambda: trace_info(server, later), state=daemon.log_tail)
+    assert [trace_info(server, name) for name in (there, here)] == [None, None]
 
 
 def test_a_queued_trace_is_read_as_it_was_sent(make_server, front_of):
@@ -308,3 +352,42 @@ def test_the_variables_point_mlflows_sdk_at_the_listener_and_others_at_the_socke
     assert (printed["MLFLOW_TRACKING_URI"], printed["MLFLOW_ENABLE_OTLP_EXPORTER"]) == (daemon.front, "false")
     assert printed["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == f"unix://{daemon.socket}"
     assert daemon.front.removeprefix("http://") in daemon.tracelink("status").out
+
+
+def run_evaluation(uri: str, experiment: str, name: str) -> str:
+    """The id of the model whose traces `mlflow.genai.evaluate` has judged with scorers that are plain Python."""
+    finished = subprocess.run(
+        [ENVIRONMENTS[NEWEST] / "bin/python", APPS / "evaluate_versions.py", experiment, name],
+        env=clean_environment(GIT_PYTHON_REFRESH="quiet", MLFLOW_TRACKING_URI=uri, MLFLOW_ENABLE_OTLP_EXPORTER="false"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return json.loads(finished.stdout.splitlines()[-1])[0]
+
+
+def judged(server: MlflowServer, experiment: str, model_id: str) -> list:
+    """What the server has of the traces of a model, without what differs by run."""
+    found = requests.post(f"{server.uri}/api/3.0/mlflow/traces/search", timeout=60, json={
+        "locations": [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}],
+        "filter": f"request_metadata.`mlflow.modelId` = '{model_id}'", "max_results": 100})
+    assert found.ok, found.text
+    return sorted([info["request_preview"], info["response_preview"], info["state"], sorted(info["trace_metadata"]),
+                   sorted(key for key in info["tags"] if key not in OWN_TAGS),
+                   sorted([item["assessment_name"], item["source"]["source_type"], item["feedback"]["value"], sorted(item.get("metadata", {}))]
+                          for item in info.get("assessments", []))]
+                  for info in found.json()["traces"])
+
+
+@pytest.mark.long
+def test_an_evaluation_ends_as_a_direct_one(make_server, front_of):
+    server = make_server(NEWEST)
+    server.start()
+    experiment = server.create_experiment("support")
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    through = run_evaluation(daemon.front, experiment, "through")
+    direct = run_evaluation(server.uri, experiment, "direct")
+    daemon.wait_for_spans(queued=0)
+    expected = judged(server, experiment, direct)
+    assert len(expected) == 6
+    assert judged(server, experiment, through) == expected

@@ -54,6 +54,7 @@ void MlflowDelivery::change_refused(std::size_t index, const Failure& failure) {
   if (change->kind == TraceChange::Kind::create_assessment) {
     return look_for_assessment(index, failure);
   }
+  if (change->kind == TraceChange::Kind::delete_until) return info_failed(index, judged(failure));
   look_for_trace(index, failure);
 }
 

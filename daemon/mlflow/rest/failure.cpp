@@ -58,6 +58,9 @@ constexpr MessageRule kMessages[] = {
     {"Cannot convert OpenTelemetry span", kPoison},
     {"*codec can't encode character*surrogates not allowed", kPoison},
     {"Cannot update traces that are no longer DB-backed", kPoison},
+    // To an upload, from a server without a store of its own for artifacts.
+    {"Endpoint: * disabled due to the mlflow server running", kPoison},
+    {"Artifact serving is", kPoison},  // 3.17
 };
 
 bool says_busy_database(std::string_view message) {

@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <charconv>
+#include <chrono>
 #include <utility>
 
 #include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/text/base64.hpp"
 #include "daemon/text/hex.hpp"
+#include "daemon/text/json_text.hpp"
 #include "daemon/text/percent.hpp"
+#include "daemon/text/utc_time.hpp"
 
 namespace tracelink {
 namespace {
@@ -22,9 +26,14 @@ constexpr std::string_view kDeleteTraces = "delete-traces";
 constexpr std::string_view kTracePrefix = "tr-";
 // Each deletion of a request has a copy of it.
 constexpr std::size_t kMaxExperimentIdBytes = 256;
+constexpr std::string_view kArtifacts = "/api/2.0/mlflow-artifacts/artifacts/";
+constexpr std::string_view kOfTraces = "/traces/";
+constexpr std::string_view kAttachments = "artifacts/attachments/";
+constexpr std::string_view kSpansFile = "artifacts/traces.json";
+constexpr std::string_view kArtifactSlice = "{\"kind\":\"put_artifact\"";
 
 using KindWord = std::pair<Kind, std::string_view>;
-constexpr std::array<KindWord, 7> kKinds = {{
+constexpr std::array<KindWord, 9> kKinds = {{
     {Kind::set_tag, "set_tag"},
     {Kind::delete_tag, "delete_tag"},
     {Kind::create_assessment, "create_assessment"},
@@ -32,6 +41,8 @@ constexpr std::array<KindWord, 7> kKinds = {{
     {Kind::delete_assessment, "delete_assessment"},
     {Kind::link_prompts, "link_prompts"},
     {Kind::delete_trace, "delete_trace"},
+    {Kind::put_artifact, "put_artifact"},
+    {Kind::delete_until, "delete_until"},
 }};
 
 Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
@@ -130,6 +141,8 @@ Result<void> complete(TraceChange& change, const Json& body) {
     case Kind::link_prompts:
       return complete_prompts(change, body);
     case Kind::delete_trace:
+    case Kind::put_artifact:
+    case Kind::delete_until:
       break;
   }
   return {};
@@ -145,13 +158,37 @@ Result<std::vector<TraceChange>> read_deletions(const Json& body) {
   for (const Json& name : member(body, "request_ids")) {
     const auto trace = name.is_string() ? trace_of(name.get<std::string>()) : std::nullopt;
     if (!trace) return invalid("one of request_ids is not tr- and 32 hex digits");
-    TraceChange change;
-    change.kind = Kind::delete_trace;
-    change.trace_id = *trace;
-    change.body = to_text({{"experiment_id", experiment}, {"request_ids", Json::array({name})}});
-    changes.push_back(std::move(change));
+    changes.push_back(deletion_of(*trace, experiment));
   }
   return changes;
+}
+
+// Characters that a server, or something on the way to it, could read as another path.
+bool is_plain(std::string_view path) {
+  return path.find('%') == std::string_view::npos && path.find('\\') == std::string_view::npos &&
+         path.find("..") == std::string_view::npos && path.find("//") == std::string_view::npos;
+}
+
+ChangeRequest upload_of(const TraceChange& change) {
+  const Json body = parse_shallow(change.body);
+  return {.method = "PUT",
+          .path = text_at(body, "path"),
+          .body = parse_base64(text_at(body, "content")).value_or(std::string()),
+          .content_type = "application/octet-stream"};
+}
+
+// int64 is a number or text in protobuf's JSON; 0 if it is neither.
+std::int64_t whole_number(const Json& value) {
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  std::int64_t number = 0;
+  if (!value.is_string()) return number;
+  const auto text = value.get<std::string>();
+  const auto* const end = text.data() + text.size();
+  return std::from_chars(text.data(), end, number).ptr == end ? number : 0;
+}
+
+std::int64_t unix_ms(WallTime at) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
 }
 
 std::string assessments_path(const TraceChange& change) {
@@ -235,15 +272,82 @@ ChangeRequest request_of(const TraceChange& change) {
       return {.method = "PATCH", .path = assessment_path(change), .body = change.body};
     case Kind::delete_assessment:
       return {.method = "DELETE", .path = assessment_path(change), .body = change.body};
+    case Kind::put_artifact:
+      return upload_of(change);
     case Kind::link_prompts:
     case Kind::delete_trace:
+    case Kind::delete_until:
       break;
   }
-  const bool is_deletion = change.kind == Kind::delete_trace;
+  const bool is_deletion = change.kind != Kind::link_prompts;
   return {.method = "POST",
           .path = std::string(kTraces[1]) + std::string(is_deletion ? kDeleteTraces : kLinkPrompts),
           .body = change.body};
 }
+
+std::optional<TraceId> artifact_trace(std::string_view path) {
+  const auto at = path.rfind(kOfTraces);
+  if (!path.starts_with(kArtifacts) || at == std::string_view::npos || !is_plain(path)) {
+    return std::nullopt;
+  }
+  std::string_view rest = path.substr(at + kOfTraces.size());
+  const auto trace = trace_of(take_segment(rest));
+  const bool is_attachment = rest.starts_with(kAttachments) && rest.size() > kAttachments.size() &&
+                             rest.find('/', kAttachments.size()) == std::string_view::npos;
+  return is_attachment || rest == kSpansFile ? trace : std::nullopt;
+}
+
+bool is_spans_file(std::string_view path) { return path.ends_with(kSpansFile); }
+
+TraceChange artifact_change(std::string_view path, std::string_view bytes) {
+  TraceChange change;
+  change.kind = Kind::put_artifact;
+  change.trace_id = *artifact_trace(path);
+  change.body = "{\"path\":";
+  append_json_string(change.body, path);
+  change.body += ",\"content\":\"";
+  append_base64(change.body, bytes);
+  change.body += "\"}";
+  return change;
+}
+
+std::optional<DeletionByTime> deletion_by_time(std::string_view body) {
+  const Json json = parse_shallow(body);
+  DeletionByTime deletion;
+  deletion.experiment_id = text_at(json, "experiment_id");
+  deletion.until_ms = whole_number(member(json, "max_timestamp_millis"));
+  deletion.is_limited = !member(json, "max_traces").is_null();
+  if (deletion.experiment_id.empty() || deletion.until_ms <= 0) return std::nullopt;
+  return deletion;
+}
+
+bool deletes(const DeletionByTime& deletion, std::string_view info) {
+  const Json json = parse_shallow(info);
+  const auto began = parse_utc_iso(text_at(json, "request_time"));
+  return began && experiment_of_client_info(info) == deletion.experiment_id &&
+         unix_ms(*began) <= deletion.until_ms;
+}
+
+TraceChange deletion_of(TraceId trace_id, const std::string& experiment_id) {
+  TraceChange change;
+  change.kind = Kind::delete_trace;
+  change.trace_id = trace_id;
+  change.body = to_text(
+      {{"experiment_id", experiment_id}, {"request_ids", Json::array({trace_name(trace_id)})}});
+  return change;
+}
+
+TraceChange delete_until_change(const DeletionByTime& deletion, WallTime now) {
+  TraceChange change;
+  change.kind = Kind::delete_until;
+  change.body = to_text({{"experiment_id", deletion.experiment_id},
+                         {"max_timestamp_millis", std::min(deletion.until_ms, unix_ms(now))}});
+  // The digits of an id that follows from the text, as those of an assessment's do.
+  change.trace_id = *TraceId::from_bytes(*parse_hex(derived_assessment_id(change.body).substr(2)));
+  return change;
+}
+
+bool is_artifact(const TraceSlice& slice) { return slice.change.starts_with(kArtifactSlice); }
 
 TraceSlice trace_change_slice(const TraceChange& change) {
   const auto* const kind = std::ranges::find(kKinds, change.kind, &KindWord::first);
@@ -263,6 +367,10 @@ Result<TraceChange> stored_trace_change(TraceId trace_id, std::string_view json)
   const auto* const kind = std::ranges::find(kKinds, std::string_view(word), &KindWord::second);
   if (kind == kKinds.end() || !member(stored, "body").is_object()) {
     return invalid("it is no change of a trace: kind or body is wrong");
+  }
+  if (kind->first == Kind::put_artifact &&
+      artifact_trace(text_at(member(stored, "body"), "path")) != trace_id) {
+    return invalid("its path is of no artifact of the trace");
   }
   return TraceChange{.kind = kind->first,
                      .trace_id = trace_id,
@@ -290,14 +398,17 @@ void apply_change(const TraceChange& change, Json& info) {
       return remove(info, change.assessment_id);
     case Kind::link_prompts:
     case Kind::delete_trace:
+    case Kind::put_artifact:
+    case Kind::delete_until:
       return;
   }
 }
 
 std::string change_answer(const std::vector<TraceChange>& changes, std::string_view assessment) {
   const TraceChange& change = changes.front();
-  if (change.kind == Kind::delete_trace) {
-    return "{\"traces_deleted\":" + std::to_string(changes.size()) + "}";
+  if (change.kind == Kind::delete_trace || change.kind == Kind::delete_until) {
+    const auto named = std::ranges::count(changes, Kind::delete_trace, &TraceChange::kind);
+    return "{\"traces_deleted\":" + std::to_string(named) + "}";
   }
   const bool is_told =
       change.kind == Kind::create_assessment || change.kind == Kind::update_assessment;

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "daemon/base/clock.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/types/ids.hpp"
 #include "daemon/types/record.hpp"
@@ -22,7 +25,9 @@ struct TraceChange {
     update_assessment,
     delete_assessment,
     link_prompts,
-    delete_trace
+    delete_trace,
+    put_artifact,
+    delete_until  // all traces of an experiment up to a time; `trace_id` only names the change
   };
   Kind kind = Kind::set_tag;
   TraceId trace_id;
@@ -35,6 +40,7 @@ struct ChangeRequest {
   std::string method;
   std::string path;
   std::string body;
+  std::string content_type = "application/json";
   bool operator==(const ChangeRequest&) const = default;
 };
 
@@ -48,9 +54,34 @@ Result<std::vector<TraceChange>> read_trace_changes(std::string_view method, std
                                                     std::string_view body);
 ChangeRequest request_of(const TraceChange& change);
 
+// The trace whose artifact an upload to the path is: one of its attachments, or the file of its
+// spans. Nothing for any other path, and for one that could name another file than it seems to.
+std::optional<TraceId> artifact_trace(std::string_view path);
+// Whether it is the file of a trace's spans, of an SDK that does not send them by OTLP.
+bool is_spans_file(std::string_view path);
+// Precondition: artifact_trace(path).
+TraceChange artifact_change(std::string_view path, std::string_view bytes);
+// Whether trace_change_slice() made it of an artifact: it may be large, and an SDK reads it by
+// itself.
+bool is_artifact(const TraceSlice& slice);
+
 // As a record has it (docs/queue-format.md#change-of-a-trace), and back. Error: `invalid`.
 TraceSlice trace_change_slice(const TraceChange& change);
 Result<TraceChange> stored_trace_change(TraceId trace_id, std::string_view json);
+
+// A deletion of traces that names none, but a time.
+struct DeletionByTime {
+  std::string experiment_id;
+  std::int64_t until_ms = 0;
+  bool is_limited = false;  // to a number of traces, which only the server can count
+};
+// `body`: of the request. Nothing unless it says experiment and time.
+std::optional<DeletionByTime> deletion_by_time(std::string_view body);
+// Whether it is about the trace that the info tells.
+bool deletes(const DeletionByTime& deletion, std::string_view info);
+TraceChange deletion_of(TraceId trace_id, const std::string& experiment_id);
+// It may be made at any time: traces that begin after `now` are not deleted by it.
+TraceChange delete_until_change(const DeletionByTime& deletion, WallTime now);
 
 // Does to a trace info what the server will do to it, as far as an info shows it.
 void apply_change(const TraceChange& change, nlohmann::ordered_json& info);

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 #include "daemon/codec/compression.hpp"
@@ -16,7 +18,8 @@ namespace {
 
 constexpr char kSpansLocation[] = "mlflow.trace.spansLocation";  // a tag that comes with the spans
 constexpr char kSpansPath[] = "/v1/traces";
-constexpr std::size_t kEchoCharacters = 250;  // answers show no more of a value
+constexpr std::chrono::milliseconds kUploadWithin{120'000};  // of an artifact
+constexpr std::size_t kEchoCharacters = 250;                 // answers show no more of a value
 
 using Metadata = std::map<std::string, std::string>;
 
@@ -27,6 +30,11 @@ std::string_view first_characters(std::string_view text, std::size_t count) {
     if (starts && seen++ == count) return text.substr(0, at);
   }
   return text;
+}
+
+// 3.17 answers an upload so.
+bool says_nothing(const Result<HttpResponse>& answer) {
+  return answer && answer->status == 200 && answer->body.empty();
 }
 
 std::optional<std::string> link_in(const Metadata& metadata) {
@@ -148,10 +156,16 @@ void TrackingClient::link_to_run(TraceId trace_id, const std::string& run_id,
 
 void TrackingClient::change_trace(const TraceChange& change, AnswerHandler<void> handler) {
   const bool is_deletion = change.kind == TraceChange::Kind::delete_tag;
-  const ChangeRequest asked = request_of(change);
-  send(request(asked.method, asked.path, asked.body),
-       [is_deletion, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+  const bool is_upload = change.kind == TraceChange::Kind::put_artifact;
+  ChangeRequest asked = request_of(change);
+  HttpRequest sent = request(asked.method, asked.path);
+  sent.headers.emplace_back("Content-Type", std::move(asked.content_type));
+  sent.body = std::move(asked.body);
+  if (is_upload) sent.timeout = std::max(sent.timeout, kUploadWithin);
+  send(std::move(sent),
+       [is_deletion, is_upload, handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (is_deletion && is_unknown_resource(answer)) return handler({});
+         if (is_upload && says_nothing(answer)) return handler({});
          handler(read_nothing(Operation::end_trace, answer));
        });
 }

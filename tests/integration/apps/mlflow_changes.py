@@ -9,6 +9,11 @@ import sys
 import mlflow
 from mlflow.entities import AssessmentSource, Expectation, Feedback
 
+try:
+    from mlflow.tracing.attachments import Attachment
+except ImportError:  # before 3.11
+    Attachment = None
+
 JUDGE = AssessmentSource(source_type="CODE", source_id="judge")
 ADA = AssessmentSource(source_type="HUMAN", source_id="ada")
 
@@ -16,6 +21,8 @@ ADA = AssessmentSource(source_type="HUMAN", source_id="ada")
 def traced(name: str) -> str:
     with mlflow.start_span(name) as span:
         span.set_inputs({"question": "why?"})
+        if Attachment is not None:
+            span.set_outputs({"picture": Attachment(content_type="image/png", content_bytes=bytes(range(256)))})
         mlflow.update_current_trace(tags={"team": "ml"})
         mlflow.log_feedback(trace_id=mlflow.get_active_trace_id(), name="inside", value="fluent", source=JUDGE)
     mlflow.flush_trace_async_logging()
@@ -44,7 +51,7 @@ experiment = mlflow.get_experiment_by_name("support").experiment_id
 gone = mlflow.MlflowClient().delete_traces(experiment_id=experiment, trace_ids=[deleted])
 read = mlflow.get_trace(trace_id)
 print(json.dumps({
-    "trace_id": trace_id, "deleted": deleted, "deletions": gone, "ids": [good.assessment_id, expected.assessment_id, last.assessment_id],
+    "trace_id": trace_id, "attachments": 0 if Attachment is None else 2, "deleted": deleted, "deletions": gone, "ids": [good.assessment_id, expected.assessment_id, last.assessment_id],
     "updated": [updated.name, updated.value, updated.rationale],
     "spans": [span.name for span in read.data.spans], "tags": read.info.tags,
     "assessments": sorted([item.name, json.dumps(item.value)] for item in read.info.assessments)}))

@@ -14,7 +14,7 @@ TEST(MlflowRequest, TellsWhatTheDaemonAnswersItself) {
   EXPECT_EQ(mlflow_call("POST", "/api/3.0/mlflow/traces/search"), MlflowCall::search);
   const std::string file = "/api/2.0/mlflow-artifacts/artifacts/1/traces/tr-" +
                            std::string(32, '1') + "/artifacts/traces.json";
-  EXPECT_EQ(mlflow_call("PUT", file), MlflowCall::spans_file);
+  EXPECT_EQ(mlflow_call("PUT", file), MlflowCall::artifact);
   EXPECT_EQ(mlflow_call("GET", file), MlflowCall::other);
   for (const char* target :
        {"/api/3.0/mlflow/traces/", "/api/2.0/mlflow/traces", "/v1/traces/", "/version/x",

@@ -3,6 +3,7 @@
 #include "daemon/codec/split_request.hpp"
 #include "daemon/http/curl_relay.hpp"
 #include "daemon/mlflow/rest/client_trace_info.hpp"
+#include "daemon/mlflow/rest/trace_change.hpp"
 #include "daemon/text/hex.hpp"
 #include "tests/support/fake_file_system.hpp"
 #include "tests/support/http_imposter.hpp"
@@ -87,7 +88,8 @@ class MlflowServerTest : public ServerTest {
     return std::string(R"({"trace":{"trace_info":{"trace_id":"tr-)") + kTrace +
            R"(","trace_location":{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":)" +
            R"({"experiment_id":"12"}},"trace_metadata":{"mlflow.trace.sizeStats":)" +
-           R"("{\"num_spans\": )" + std::to_string(spans) + R"(}"})" + more + "}}}";
+           R"("{\"num_spans\": )" + std::to_string(spans) + R"(}"},)" +
+           R"("request_time":"1970-01-01T00:00:05Z")" + more + "}}}";
   }
 
   void store_spans(std::uint32_t count) {
@@ -296,6 +298,33 @@ TEST_F(MlflowServerTest, StoresAChangeAndAnswersAsMlflowDoes) {
   EXPECT_TRUE(wrong.says("the body has no assessment")) << wrong.body;
 }
 
+TEST_F(MlflowServerTest, StoresAnArtifactOfATrace) {
+  start_alone();
+  const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") +
+                           kTrace + "/artifacts/attachments/a";
+  const Answer answer = ask(request("PUT", path, "", "png"));
+  EXPECT_TRUE(answer.has("200 OK")) << answer.head << answer.body;
+  EXPECT_EQ(answer.body, "{}");
+  EXPECT_EQ(sink().wait_for(1)[0].slices.at(0).change,
+            R"({"kind":"put_artifact","body":{"path":")" + path + R"(","content":"cG5n"}})");
+  EXPECT_EQ(stats().accepted_changes, 1u);
+  EXPECT_EQ(stats().relayed_requests, 0u);
+}
+
+TEST_F(MlflowServerTest, PassesOnAnArtifactThatIsTooLargeToBeStored) {
+  start_in_front();
+  const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") +
+                           kTrace + "/artifacts/attachments/a";
+  const std::string large((16u << 20) + 1, 'z');
+  RawClient client = connect_mlflow();
+  std::thread sender([&] { client.send(request("PUT", path, "", large)); });
+  const Answer answer = read_answer(client);
+  sender.join();
+  EXPECT_TRUE(answer.has("200 OK")) << answer.head;
+  EXPECT_EQ(tracking.requests().at(0).body.size(), large.size());
+  EXPECT_TRUE(sink().requests().empty());
+}
+
 TEST_F(MlflowServerTest, StoresOneDeletionForEachTrace) {
   start_alone();
   const std::string a = "tr-" + std::string(32, 'a');
@@ -314,6 +343,49 @@ TEST_F(MlflowServerTest, PassesADeletionByTimeBehindWhatWasStored) {
   EXPECT_EQ(tracking.requests().at(0).body, body);
   EXPECT_EQ(on_io([this] { return hurried; }), 2);
   EXPECT_TRUE(sink().requests().empty());
+}
+
+TEST_F(MlflowServerTest, KeepsADeletionByTimeWhileTheServerIsAway) {
+  hurried = 2;
+  start_alone();
+  store_trace();
+  const std::string path = "/api/2.0/mlflow/traces/delete-traces";
+  const Answer answer =
+      ask(request("POST", path, "", R"({"experiment_id":"12","max_timestamp_millis":5000})"));
+  EXPECT_EQ(answer.body, R"({"traces_deleted":1})") << answer.head;
+  const auto slices = sink().wait_for(1)[0].slices;
+  ASSERT_EQ(slices.size(), 2u);
+  EXPECT_EQ(slices[0].trace_id, stored_trace) << "it is on its way, and goes first";
+  EXPECT_EQ(slices[1].change, R"({"kind":"delete_until","body":{"experiment_id":"12",)"
+                              R"("max_timestamp_millis":5000}})");
+  const Answer limited = ask(request(
+      "POST", path, "", R"({"experiment_id":"12","max_timestamp_millis":5000,"max_traces":1})"));
+  EXPECT_TRUE(limited.has("503")) << "only the server can count them";
+  const Answer earlier =
+      ask(request("POST", path, "", R"({"experiment_id":"12","max_timestamp_millis":"4999"})"));
+  EXPECT_EQ(earlier.body, R"({"traces_deleted":0})");
+}
+
+TEST_F(MlflowServerTest, RefusesADeletionByTimeIfNotAllThatIsStoredIsKnown) {
+  hurried = 2;
+  start_alone();
+  TraceSlice large;
+  large.trace_id = *TraceId::from_bytes(*parse_hex(kTrace));
+  large.otlp.assign(StoredTraces::kMaxTraceBytes, 'x');
+  stored.add(std::move(large));
+  const Answer answer = ask(request("POST", "/api/2.0/mlflow/traces/delete-traces", "",
+                                    R"({"experiment_id":"12","max_timestamp_millis":5000})"));
+  EXPECT_TRUE(answer.has("503"));
+  EXPECT_TRUE(answer.says("delete them by their ids")) << answer.body;
+}
+
+TEST_F(MlflowServerTest, RefusesADeletionByTimeIfSpansAreStoredWithoutTheirInfo) {
+  hurried = 2;
+  start_alone();
+  store_spans(1);
+  EXPECT_TRUE(ask(request("POST", "/api/2.0/mlflow/traces/delete-traces", "",
+                          R"({"experiment_id":"12","max_timestamp_millis":5000})"))
+                  .has("503"));
 }
 
 TEST_F(MlflowServerTest, AnUpdatedAssessmentIsToldWholeIfTheServerKnowsIt) {
@@ -464,10 +536,10 @@ TEST_F(MlflowServerTest, AFileOfSpansThatAreHereIsDropped) {
       ask(request("PUT", path + kTrace + "/artifacts/traces.json", "", R"({"spans":[]})"));
   EXPECT_TRUE(dropped.has("200 OK"));
   EXPECT_TRUE(tracking.requests().empty());
-  const Answer passed = ask(
+  const Answer stored = ask(
       request("PUT", path + std::string(32, 'a') + "/artifacts/traces.json", "", "{\"spans\":1}"));
-  EXPECT_TRUE(passed.has("200"));
-  EXPECT_EQ(tracking.requests().at(0).body, "{\"spans\":1}") << "nobody else has them";
+  EXPECT_TRUE(stored.has("200"));
+  EXPECT_TRUE(is_artifact(sink().wait_for(1)[0].slices.at(0))) << "nobody else has them";
 }
 
 TEST_F(MlflowServerTest, SaysAtOnceThatTheServerIsAway) {

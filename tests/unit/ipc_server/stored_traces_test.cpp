@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/mlflow/rest/trace_change.hpp"
 #include "tests/support/trace_record.hpp"
 
 namespace tracelink {
@@ -54,6 +55,19 @@ TEST(StoredTraces, HoldNothingOfOneThatIsTooLarge) {
   stored.add(slice(1, 10));
   EXPECT_TRUE(stored.content(trace_id(1)).empty());
   EXPECT_EQ(stored.spans(trace_id(1)), 3u);
+}
+
+TEST(StoredTraces, DoNotHoldTheBytesOfArtifacts) {
+  StoredTraces stored;
+  const TraceSlice artifact =
+      trace_change_slice(artifact_change("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-" +
+                                             std::string(32, 'a') + "/artifacts/traces.json",
+                                         std::string(StoredTraces::kMaxTraceBytes, 'x')));
+  stored.add(artifact);
+  stored.add(StoredTraces::worth_holding({artifact}).front());
+  EXPECT_TRUE(stored.knows(artifact.trace_id));
+  ASSERT_EQ(stored.content(artifact.trace_id).size(), 2u);
+  EXPECT_TRUE(stored.content(artifact.trace_id).front().change.empty());
 }
 
 }  // namespace

@@ -254,6 +254,17 @@ TEST(Failure, UnreadableProtobufOnOldServersIsUnknown) {
                {{kOtlp, otlp_error(400, "Invalid OpenTelemetry protobuf format")}});
 }
 
+TEST(Failure, AServerWithoutAPlaceForArtifactsRefusesTheOneThatIsUploaded) {
+  expect_class(
+      FailureClass::poison,
+      {{kEnd, text_answer(503,
+                          "Endpoint: /api/2.0/mlflow-artifacts/artifacts/<path:path> disabled due "
+                          "to the mlflow server running with `--no-serve-artifacts`.")},
+       {kEnd, otlp_error(503,
+                         "Artifact serving is disabled. Run `mlflow server` with "
+                         "`--serve-artifacts` to enable.")}});
+}
+
 TEST(Failure, AMissingTraceIsUnknown) {
   const HttpResponse missing = mlflow_error(404, kMissing, "Trace with ID tr-1 is not found.");
   expect_class(FailureClass::unknown, {{kEnd, missing}, {kGet, missing}});

@@ -13,6 +13,8 @@ constexpr const char* kTrace = "tr-0102030405060708090a0b0c0d0e0f10";
 const std::string kV3 = std::string("/api/3.0/mlflow/traces/") + kTrace;
 const std::string kV2 = std::string("/api/2.0/mlflow/traces/") + kTrace;
 const std::string kPrompts = "/api/2.0/mlflow/traces/link-prompts";
+const std::string kArtifacts =
+    std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/") + kTrace + "/artifacts/";
 const std::string kDelete = "/api/2.0/mlflow/traces/delete-traces";
 
 struct Asked {
@@ -120,6 +122,40 @@ TEST(TraceChange, WhatItLacksIsSaid) {
   EXPECT_FALSE(stored_trace_change({}, R"({"kind":"set_tag"})"));
 }
 
+TEST(TraceChange, AnArtifactIsOneOfATraceOnly) {
+  for (const std::string& path : {kArtifacts + "attachments/a-b.c", kArtifacts + "traces.json"}) {
+    const auto trace = artifact_trace(path);
+    ASSERT_TRUE(trace) << path;
+    EXPECT_EQ("tr-" + trace->hex(), kTrace);
+  }
+  EXPECT_TRUE(is_spans_file(kArtifacts + "traces.json"));
+  EXPECT_FALSE(is_spans_file(kArtifacts + "attachments/traces.json"));
+  for (const std::string& path :
+       {kArtifacts + "attachments/", kArtifacts + "attachments/a/b", kArtifacts + "other",
+        kArtifacts + "attachments/..", kArtifacts + "attachments/%2e%2e", "/x" + kArtifacts,
+        std::string("/api/2.0/mlflow-artifacts/artifacts/../traces/") + kTrace +
+            "/artifacts/traces.json",
+        std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-1/artifacts/traces.json"),
+        kArtifacts + "traces.json?a=b"}) {
+    EXPECT_FALSE(artifact_trace(path)) << path;
+  }
+}
+
+TEST(TraceChange, AnArtifactIsUploadedWithItsBytes) {
+  const std::string bytes("\x89PNG\0\xff\"\\", 8);
+  const std::string path = kArtifacts + "attachments/a";
+  const TraceSlice slice = trace_change_slice(artifact_change(path, bytes));
+  EXPECT_TRUE(is_artifact(slice));
+  EXPECT_FALSE(is_artifact(trace_change_slice(read(kAsked[0]))));
+  EXPECT_EQ(slice.change, R"({"kind":"put_artifact","body":{"path":")" + path +
+                              R"(","content":"iVBORwD/Ilw="}})");
+  const auto again = stored_trace_change(slice.trace_id, slice.change);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(request_of(*again), (ChangeRequest{"PUT", path, bytes, "application/octet-stream"}));
+  EXPECT_EQ(change_answer({*again}, {}), "{}");
+  EXPECT_FALSE(stored_trace_change({}, slice.change)) << "of another trace than it says";
+}
+
 TEST(TraceChange, ADeletionIsOneForEachTrace) {
   const std::string other = "tr-" + std::string(32, 'a');
   const auto changes = read_trace_changes(
@@ -147,6 +183,34 @@ TEST(TraceChange, ADeletionOfManyTracesNamesNoLongExperiment) {
   const auto refused = deletion(257);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().message, "experiment_id has more than 256 bytes");
+}
+
+TEST(TraceChange, ADeletionByTimeIsOfTheExperimentsTracesUpToIt) {
+  const auto deletion = deletion_by_time(R"({"experiment_id":"12","max_timestamp_millis":"1500"})");
+  ASSERT_TRUE(deletion);
+  EXPECT_EQ(deletion->until_ms, 1500);
+  EXPECT_FALSE(deletion->is_limited);
+  EXPECT_TRUE(
+      deletion_by_time(R"({"experiment_id":"12","max_timestamp_millis":1500,"max_traces":3})")
+          ->is_limited);
+  EXPECT_FALSE(deletion_by_time(R"({"experiment_id":"12"})"));
+  EXPECT_FALSE(deletion_by_time(R"({"max_timestamp_millis":1500})"));
+  const auto info = [](const std::string& experiment, const std::string& time) {
+    return R"({"trace_location":{"mlflow_experiment":{"experiment_id":")" + experiment +
+           R"("}},"request_time":")" + time + "\"}";
+  };
+  EXPECT_TRUE(deletes(*deletion, info("12", "1970-01-01T00:00:01.500Z")));
+  EXPECT_FALSE(deletes(*deletion, info("12", "1970-01-01T00:00:01.501Z")));
+  EXPECT_FALSE(deletes(*deletion, info("7", "1970-01-01T00:00:01Z")));
+}
+
+TEST(TraceChange, ADeletionByTimeThatWaitsTakesNothingThatBeganAfterIt) {
+  const DeletionByTime deletion{.experiment_id = "12", .until_ms = 9'000, .is_limited = false};
+  const auto change = delete_until_change(deletion, WallTime(std::chrono::milliseconds(700)));
+  EXPECT_EQ(
+      request_of(change),
+      (ChangeRequest{"POST", kDelete, R"({"experiment_id":"12","max_timestamp_millis":700})"}));
+  EXPECT_TRUE(stored_trace_change(change.trace_id, trace_change_slice(change).change));
 }
 
 TEST(TraceChange, AnAssessmentGetsAnIdThatARepetitionHasToo) {

@@ -68,6 +68,21 @@ TEST_F(ClientTracesTest, TellsWhetherSpansOfTheTraceAreStoredAlready) {
   EXPECT_TRUE(*start("m-1"));
 }
 
+TEST_F(ClientTracesTest, AnArtifactIsUploadedAsItIsAndMayBeAnsweredWithNothing) {
+  const std::string path = "/api/2.0/mlflow-artifacts/artifacts/1/traces/tr-" +
+                           std::string(32, 'a') + "/artifacts/attachments/x";
+  const TraceChange change = artifact_change(path, "png");
+  for (const char* answer : {"", "{}"}) {
+    http.will_answer(200, answer);
+    value_of<void>(&TrackingClient::change_trace, change);
+    EXPECT_EQ(sent(), "PUT http://host:5000" + path);
+    EXPECT_EQ(sent_body(), "png");
+    EXPECT_EQ(header("Content-Type"), "application/octet-stream");
+  }
+  http.will_answer(200, "<html>proxy</html>");
+  failure_of<void>(&TrackingClient::change_trace, change);
+}
+
 TEST_F(ClientTracesTest, StartTraceSendsTheLink) {
   will_echo("m-1");
   EXPECT_TRUE(is_done(start("m-1")));
@@ -128,8 +143,7 @@ TEST_F(ClientTracesTest, StartTraceCountsOnlyInTheExperimentThatWasAskedFor) {
   EXPECT_TRUE(is_done(echo_of("12")));
   const auto elsewhere = echo_of("0");
   EXPECT_EQ(class_of(elsewhere), FailureClass::unknown);
-  EXPECT_EQ(elsewhere.error().message,
-            "the server stored the trace in experiment 0 and not in 12");
+  EXPECT_EQ(elsewhere.error().message, "the server stored the trace in experiment 0 and not in 12");
 }
 
 TEST_F(ClientTracesTest, TheEchoIsComparedOn250Characters) {
