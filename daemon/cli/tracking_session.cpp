@@ -41,7 +41,8 @@ Answer<TraceStorage> TrackingSession::storage_of(const std::string& experiment_i
 int fail(const Failure& failure) {
   std::string message = failure.message;
   if (!failure.remedy.empty()) message += "\n  " + failure.remedy;
-  return fail(failure.http_status == 0 ? kUnreachable : kFailed, message);
+  const bool unreachable = failure.http_status == 0 && failure.scope == FailureScope::server;
+  return fail(unreachable ? kUnreachable : kFailed, message);
 }
 
 }  // namespace tracelink::cli

@@ -42,7 +42,7 @@ Result<void> DeliveryLedger::fix_links(const std::vector<const TraceWork*>& work
     if (known && known->noted && known->link == work->group.link) continue;
     notes.push_back(note(work->trace_id, work->group.link, TraceNote::Step::linked));
     if (!known || !known->delivered) continue;
-    notes.back().step = TraceNote::Step::delivered;
+    notes.back().step = known->deleted ? TraceNote::Step::deleted : TraceNote::Step::delivered;
     notes.back().root_delivered = known->root_delivered;
     changes_delivered = true;
   }
@@ -88,6 +88,20 @@ void DeliveryLedger::mark_delivered(const TraceWork& work, bool root_delivered,
   remember(delivered);
   delivered_.push_back(delivered);
   want_sync();
+}
+
+Result<void> DeliveryLedger::mark_deleted(const TraceWork& work) {
+  const auto known = recent(work.trace_id);
+  TraceNote deleted =
+      note(work.trace_id, known ? known->link : work.group.link, TraceNote::Step::deleted);
+  deleted.root_delivered = known && known->root_delivered;
+  // Behind an older note that is not durable yet, which would be the newer one then.
+  std::erase_if(delivered_,
+                [&](const TraceNote& noted) { return noted.trace_id == work.trace_id; });
+  remember(deleted);
+  auto saved = source_.note({deleted});
+  if (!saved) delivered_.push_back(deleted);
+  return saved;
 }
 
 void DeliveryLedger::want_sync() {

@@ -39,6 +39,10 @@ class DeliveryLedger {
   // Trace info and the spans so far are stored at the destination.
   void mark_delivered(const TraceWork& work, bool root_delivered, std::uint64_t start_ns);
 
+  // The trace is deleted at the destination. Durable when it returns success, so that what comes
+  // for it later, or again, does not bring it back.
+  Result<void> mark_deleted(const TraceWork& work);
+
   // Nothing when there is nothing to sync.
   std::optional<SteadyTime> sync_due() const { return sync_due_; }
   Result<void> sync();

@@ -7,6 +7,7 @@
 
 #include "daemon/forward/span_accounting.hpp"
 #include "daemon/forward/trace_loader.hpp"
+#include "daemon/mlflow/rest/trace_change.hpp"
 
 namespace tracelink {
 
@@ -28,6 +29,14 @@ DeliveryMode mode_of(const TraceInfo& info, const std::optional<RecentTrace>& kn
   if (root_delivered && !info.is_of_client) return DeliveryMode::spans_only;
   if (!info.has_root) return DeliveryMode::without_root;
   return known && known->delivered ? DeliveryMode::final_info : DeliveryMode::whole;
+}
+
+// The trace was deleted, and this is no change that says what to do with it. An operator who
+// replays a dead letter wants it back.
+bool comes_too_late(const TraceWork& work, const Payloads& payloads,
+                    const std::optional<RecentTrace>& known) {
+  const bool is_content = !work.is_change() || is_artifact(payloads.change);
+  return known && known->deleted && is_content && !work.replayed;
 }
 
 // The spans that the search is about now.
@@ -172,6 +181,12 @@ std::optional<BatchInFlight::Item> Dispatcher::load(TraceWork work, TraceDeliver
   const auto known = parts_.ledger.recent(work.trace_id);
   BatchInFlight::Item item;
   item.completions = account_spans(work.parts, loaded->payloads.slices, {});
+  item.deletes_trace = is_trace_deletion(loaded->payloads.change);
+  if (comes_too_late(work, loaded->payloads, known)) {
+    parts_.ledger.complete(item.completions);
+    finished_(work.trace_id);
+    return std::nullopt;
+  }
   item.start_ns = loaded->prepared.info.start_ns;
   item.mode = work.is_change() ? DeliveryMode::change : mode_of(loaded->prepared.info, known);
   if (work.bisection) loaded->prepared = searched_part(*work.bisection, loaded->prepared);

@@ -27,6 +27,7 @@ struct BatchInFlight {
     std::vector<Completion> completions;  // if every span of it is delivered
     std::uint32_t span_count = 0;
     std::uint64_t start_ns = 0;
+    bool deletes_trace = false;  // it is a change that does
   };
   GroupKey group;
   bool invention = false;  // of a peer, and not known to work

@@ -11,7 +11,8 @@ constexpr auto kKeep = std::chrono::hours(1);
 void RecentTraces::remember(const TraceNote& note, SteadyTime at, SteadyTime now) {
   RecentTrace& trace = traces_[note.trace_id];
   trace.link = note.link;
-  trace.delivered |= note.step == TraceNote::Step::delivered;
+  trace.delivered |= note.step != TraceNote::Step::linked;
+  trace.deleted |= note.step == TraceNote::Step::deleted;
   trace.root_delivered |= note.root_delivered;
   trace.noted = true;
   trace.at = at;

@@ -19,7 +19,8 @@ struct RecentTrace {
   LinkHash link;
   bool delivered = false;
   bool root_delivered = false;
-  bool noted = true;  // durably, as it is here
+  bool deleted = false;  // at the destination, because its application asked for it
+  bool noted = true;     // durably, as it is here
   SteadyTime at{};
 };
 

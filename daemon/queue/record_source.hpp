@@ -44,6 +44,7 @@ struct TraceNote {
   enum class Step : std::uint8_t {
     linked = 1,     // the link is fixed; nothing was sent before this note was durable
     delivered = 2,  // trace info and the spans so far are stored at the destination
+    deleted = 3,    // delivered, and then deleted there because its application asked for it
   };
   TraceId trace_id;
   Step step = Step::linked;

@@ -44,8 +44,9 @@ std::optional<TraceNote> decode(std::string_view bytes) {
   note.at = from_unix_ns(in.take<std::uint64_t>());
   note.step = static_cast<TraceNote::Step>(in.take<std::uint8_t>());
   note.root_delivered = in.take<std::uint8_t>() != 0;
-  const bool known =
-      note.step == TraceNote::Step::linked || note.step == TraceNote::Step::delivered;
+  const bool known = note.step == TraceNote::Step::linked ||
+                     note.step == TraceNote::Step::delivered ||
+                     note.step == TraceNote::Step::deleted;
   return known ? std::optional(note) : std::nullopt;
 }
 

@@ -25,13 +25,13 @@ std::vector<TraceSlice> StoredTraces::worth_holding(const std::vector<TraceSlice
   std::vector<TraceSlice> worth;
   worth.reserve(slices.size());
   for (const TraceSlice& slice : slices) {
-    worth.push_back(is_artifact(slice) ? name_of(slice) : slice);
+    worth.push_back(is_artifact(slice.change) ? name_of(slice) : slice);
   }
   return worth;
 }
 
 void StoredTraces::add(TraceSlice slice) {
-  if (is_artifact(slice)) slice = name_of(slice);
+  if (is_artifact(slice.change)) slice = name_of(slice);
   const MutexLock lock(mutex_);
   const TraceId id = slice.trace_id;
   const auto [at, is_new] = traces_.try_emplace(id);

@@ -31,6 +31,7 @@ constexpr std::string_view kOfTraces = "/traces/";
 constexpr std::string_view kAttachments = "artifacts/attachments/";
 constexpr std::string_view kSpansFile = "artifacts/traces.json";
 constexpr std::string_view kArtifactSlice = "{\"kind\":\"put_artifact\"";
+constexpr std::string_view kDeletionSlice = "{\"kind\":\"delete_trace\"";
 
 using KindWord = std::pair<Kind, std::string_view>;
 constexpr std::array<KindWord, 9> kKinds = {{
@@ -347,7 +348,9 @@ TraceChange delete_until_change(const DeletionByTime& deletion, WallTime now) {
   return change;
 }
 
-bool is_artifact(const TraceSlice& slice) { return slice.change.starts_with(kArtifactSlice); }
+bool is_artifact(std::string_view change) { return change.starts_with(kArtifactSlice); }
+
+bool is_trace_deletion(std::string_view change) { return change.starts_with(kDeletionSlice); }
 
 TraceSlice trace_change_slice(const TraceChange& change) {
   const auto* const kind = std::ranges::find(kKinds, change.kind, &KindWord::first);

@@ -61,13 +61,13 @@ std::optional<TraceId> artifact_trace(std::string_view path);
 bool is_spans_file(std::string_view path);
 // Precondition: artifact_trace(path).
 TraceChange artifact_change(std::string_view path, std::string_view bytes);
-// Whether trace_change_slice() made it of an artifact: it may be large, and an SDK reads it by
-// itself.
-bool is_artifact(const TraceSlice& slice);
-
 // As a record has it (docs/queue-format.md#change-of-a-trace), and back. Error: `invalid`.
 TraceSlice trace_change_slice(const TraceChange& change);
 Result<TraceChange> stored_trace_change(TraceId trace_id, std::string_view json);
+// What trace_change_slice() made `change` of: an artifact, which may be large and which an SDK
+// reads by itself; the deletion of its trace.
+bool is_artifact(std::string_view change);
+bool is_trace_deletion(std::string_view change);
 
 // A deletion of traces that names none, but a time.
 struct DeletionByTime {

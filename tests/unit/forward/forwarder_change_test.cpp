@@ -19,6 +19,14 @@ class ForwarderChangeTest : public ForwarderFixture {
     record.slice.change = R"({"kind":"set_tag","body":{"key":")" + key + R"(","value":"x"}})";
     return source.append(std::move(record));
   }
+  void deletion(std::uint64_t trace) {
+    Record record;
+    record.accepted_at = clock.wall();
+    record.link = link_of('a');
+    record.slice.trace_id = trace_id(trace);
+    record.slice.change = R"({"kind":"delete_trace","body":{"key":"deletion"}})";
+    source.append(std::move(record));
+  }
   // The batches in short: "1" for the trace, "1 key" for a change of it.
   std::vector<std::string> sent() {
     std::vector<std::string> all;
@@ -36,6 +44,44 @@ class ForwarderChangeTest : public ForwarderFixture {
   }
   using Sent = std::vector<std::string>;
 };
+
+TEST_F(ForwarderChangeTest, WhatComesForADeletedTraceDoesNotBringItBack) {
+  accept(1);
+  deletion(1);
+  run();
+  ASSERT_EQ(sent(), (Sent{"1", "1 deletion"}));
+  const Position late = accept(1, 7, 7);
+  crash();
+  run();
+  EXPECT_EQ(sent(), (Sent{"1", "1 deletion"}));
+  EXPECT_EQ(source.completion(late)->delivered, 1u);
+  EXPECT_EQ(source.totals().queued, 0u);
+}
+
+TEST_F(ForwarderChangeTest, WhatIsReadAgainAfterACrashDoesNotBringADeletedTraceBack) {
+  accept(1);
+  deletion(1);
+  run_for(milliseconds(2'100));
+  ASSERT_EQ(sent(), (Sent{"1", "1 deletion"}));
+  ASSERT_EQ(source.unsynced(), 2u);
+  crash();
+  run();
+  EXPECT_EQ(sent(), (Sent{"1", "1 deletion", "1 deletion"}));
+  EXPECT_EQ(source.totals().queued, 0u);
+}
+
+TEST_F(ForwarderChangeTest, WhatComesWhileItsTraceIsDeletedIsDeletedToo) {
+  bool once = false;
+  destination.follow(ScriptedDestination::each([&](const TraceDelivery& delivery) {
+    if (delivery.mode == Mode::change && !std::exchange(once, true)) accept(1, 7, 7);
+    return Outcome{};
+  }));
+  accept(1);
+  deletion(1);
+  run();
+  EXPECT_EQ(sent(), (Sent{"1", "1 deletion"}));
+  EXPECT_EQ(source.totals().queued, 0u);
+}
 
 TEST_F(ForwarderChangeTest, GoesBehindItsTraceInTheOrderOfArrival) {
   accept(1, 2, 2, {.experiment = "7"});

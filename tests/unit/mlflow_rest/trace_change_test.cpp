@@ -145,8 +145,8 @@ TEST(TraceChange, AnArtifactIsUploadedWithItsBytes) {
   const std::string bytes("\x89PNG\0\xff\"\\", 8);
   const std::string path = kArtifacts + "attachments/a";
   const TraceSlice slice = trace_change_slice(artifact_change(path, bytes));
-  EXPECT_TRUE(is_artifact(slice));
-  EXPECT_FALSE(is_artifact(trace_change_slice(read(kAsked[0]))));
+  EXPECT_TRUE(is_artifact(slice.change));
+  EXPECT_FALSE(is_artifact(trace_change_slice(read(kAsked[0])).change));
   EXPECT_EQ(slice.change, R"({"kind":"put_artifact","body":{"path":")" + path +
                               R"(","content":"iVBORwD/Ilw="}})");
   const auto again = stored_trace_change(slice.trace_id, slice.change);
