@@ -94,7 +94,7 @@ std::optional<Failure> put_beside_experiment(TrackingSession& session, const Pre
   DatabricksClient& client = *session.databricks();
   TraceContext context;
   context.experiment_id = experiment_id;
-  const auto started = session.wait<StartedTrace>([&](auto done) {
+  const auto started = session.wait<StoredInfo>([&](auto done) {
     client.start_trace(trace.info.trace_id, experiment_info_body(trace.info, context),
                        std::move(done));
   });

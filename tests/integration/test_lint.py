@@ -76,6 +76,18 @@ def test_anchors_are_those_of_the_headings():
     assert lint.anchors(page) == {"the-x-of-y", "whats-_in_-a-name", "twice", "twice-1", "the-place-of-v1traces"}
 
 
+@pytest.mark.parametrize("other, is_found", [
+    ("namespace tracelink {\n\nstruct Answer {\n", True),
+    ("namespace tracelink {\n\nclass Answer final : public Base {\n", True),
+    ("namespace tracelink {\n\nclass Answer;\n", False),
+    ("namespace tracelink::cli {\n\nstruct Answer {\n", False),
+])
+def test_a_type_is_defined_in_one_header(other, is_found):
+    headers = [("daemon/a.hpp", "namespace tracelink {\n\nstruct Answer {\n"), ("daemon/b.hpp", other)]
+    found = list(lint.check_one_definition(headers))
+    assert found == ([("daemon/b.hpp", 3, "tracelink::Answer is defined in daemon/a.hpp too")] if is_found else [])
+
+
 @pytest.mark.parametrize("place, include, finding", [
     ("daemon/queue/x.cpp", "daemon/codec/x.hpp", None),
     ("daemon/queue/x.cpp", "daemon/http/x.hpp", "daemon/queue may not include daemon/http"),

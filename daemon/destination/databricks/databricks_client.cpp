@@ -164,13 +164,13 @@ void DatabricksClient::post_spans(const TraceStorage& storage, std::string otlp,
 }
 
 void DatabricksClient::start_trace(TraceId trace_id, std::string body,
-                                   AnswerHandler<StartedTrace> handler) {
+                                   AnswerHandler<StoredInfo> handler) {
   api_.send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
             [name = trace_name(trace_id),
              handler = std::move(handler)](const Result<HttpResponse>& answer) {
               auto json = read_object({DatabricksCall::start_trace, {}}, answer);
               if (!json) {
-                if (says_info_exists(json.error())) return handler(StartedTrace{.existed = true});
+                if (says_info_exists(json.error())) return handler(StoredInfo{.existed = true});
                 return handler(std::move(json).error());
               }
               const Json& stored = member(member(*json, "trace"), "trace_info");
@@ -178,7 +178,7 @@ void DatabricksClient::start_trace(TraceId trace_id, std::string body,
                 return handler(not_databricks(*answer, "the answer is not about the trace"));
               }
               const std::string place = text_at(member(stored, "tags"), kSpansLocation);
-              handler(StartedTrace{.existed = false, .takes_no_file = place == "TRACKING_STORE"});
+              handler(StoredInfo{.existed = false, .takes_no_file = place == "TRACKING_STORE"});
             });
 }
 

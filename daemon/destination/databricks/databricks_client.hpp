@@ -16,7 +16,7 @@
 namespace tracelink {
 
 // What an answer to StartTraceV3 says.
-struct StartedTrace {
+struct StoredInfo {
   bool existed = false;        // an earlier request had stored the info
   bool takes_no_file = false;  // the server holds the spans of this trace itself
 };
@@ -51,7 +51,7 @@ class DatabricksClient {
   void post_spans(const TraceStorage& storage, std::string otlp, AnswerHandler<void> handler);
 
   // Experiment storage.
-  void start_trace(TraceId trace_id, std::string body, AnswerHandler<StartedTrace> handler);
+  void start_trace(TraceId trace_id, std::string body, AnswerHandler<StoredInfo> handler);
   void get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler);
   void upload(const UploadTarget& target, std::string body, AnswerHandler<void> handler);
   // The number of spans in the file of a trace.

@@ -50,14 +50,14 @@ void ExperimentDelivery::send(std::size_t index) {
   if (aborted()) return fail(index, *aborted(), true);
   if (auto reason = refusal_of(item.delivery)) return refuse(index, *std::move(reason));
   const TraceInfo& info = item.delivery.trace.info;
-  const auto answered = [this, self, index](const Answer<StartedTrace>& answer) {
+  const auto answered = [this, self, index](const Answer<StoredInfo>& answer) {
     started(index, answer);
   };
   context_.client.start_trace(info.trace_id, experiment_info_body(info, context_.trace),
-                              counted<StartedTrace>(DeliveryStep::info, answered));
+                              counted<StoredInfo>(DeliveryStep::info, answered));
 }
 
-void ExperimentDelivery::started(std::size_t index, const Answer<StartedTrace>& answer) {
+void ExperimentDelivery::started(std::size_t index, const Answer<StoredInfo>& answer) {
   if (!answer) {
     stop_others(answer.error());
     return fail(index, answer.error());

@@ -46,7 +46,7 @@ class ExperimentDelivery final : public BatchDelivery {
     return context_.steps.counted<T>(step, std::move(handler));
   }
   void send(std::size_t index);
-  void started(std::size_t index, const Answer<StartedTrace>& answer);
+  void started(std::size_t index, const Answer<StoredInfo>& answer);
   void get_target(std::size_t index);
   void upload(std::size_t index, const UploadTarget& target);
   void uploaded(std::size_t index, const Answer<void>& answer);
