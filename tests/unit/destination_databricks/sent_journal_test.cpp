@@ -108,7 +108,9 @@ TEST_F(SentJournalTest, AFailedOperationLosesNothingThatWasPromised) {
     fs.crash();
     SentJournal next = journal();
     const Entries entries = next.open();
-    if (kept || next.complete_since() == begun) EXPECT_EQ(entries, Entries{acknowledged(1)});
+    if (kept || next.complete_since() == begun) {
+      EXPECT_EQ(entries, Entries{acknowledged(1)});
+    }
   }
 }
 

@@ -179,7 +179,7 @@ TEST_F(MlflowDeliveryTest, RequestsAreCountedByStepAndClass) {
     return steps.counts()[static_cast<std::size_t>(step)];
   };
   EXPECT_EQ(count(DeliveryStep::info).ok, 1u);
-  EXPECT_EQ(count(DeliveryStep::info).configuration, 1u);
+  EXPECT_EQ(count(DeliveryStep::info).failures[FailureClass::configuration], 1u);
   EXPECT_EQ(count(DeliveryStep::info).time.counts().front(), 2u);
   EXPECT_EQ(count(DeliveryStep::spans).ok, 1u);
   EXPECT_EQ(count(DeliveryStep::read_back).ok, 1u);
