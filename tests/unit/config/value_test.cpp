@@ -141,7 +141,8 @@ TEST(ConfigValue, EveryDefaultIsInItsRange) {
 TEST(ConfigValue, EveryBoundOfSizeAndCountHasALeast) {
   for (const Key& key : key_table()) {
     const bool is_bound = key.syntax == Syntax::count || key.syntax == Syntax::size;
-    if (!is_bound) continue;
+    const bool may_be_none = key.path == std::string_view("forward.max_traces_per_second");
+    if (!is_bound || may_be_none) continue;
     EXPECT_GT(key.range.least, 0u) << key.path;
   }
 }

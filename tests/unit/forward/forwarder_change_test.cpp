@@ -48,11 +48,11 @@ class ForwarderChangeTest : public ForwarderFixture {
 TEST_F(ForwarderChangeTest, WhatComesForADeletedTraceDoesNotBringItBack) {
   accept(1);
   deletion(1);
-  run();
+  run_for(std::chrono::seconds(6));  // until its end is durable
   ASSERT_EQ(sent(), (Sent{"1", "1 deletion"}));
   const Position late = accept(1, 7, 7);
   crash();
-  run();
+  run_for(std::chrono::seconds(6));
   EXPECT_EQ(sent(), (Sent{"1", "1 deletion"}));
   EXPECT_EQ(source.completion(late)->delivered, 1u);
   EXPECT_EQ(source.totals().queued, 0u);
@@ -78,7 +78,7 @@ TEST_F(ForwarderChangeTest, WhatComesWhileItsTraceIsDeletedIsDeletedToo) {
   }));
   accept(1);
   deletion(1);
-  run();
+  run_for(std::chrono::seconds(6));
   EXPECT_EQ(sent(), (Sent{"1", "1 deletion"}));
   EXPECT_EQ(source.totals().queued, 0u);
 }
