@@ -222,7 +222,9 @@ def test_a_check_of_the_status_is_a_line_and_an_exit_code(make_daemon):
 
 def test_the_status_is_watched_until_it_is_interrupted(daemon):
     watching = subprocess.Popen([BIN / "tracelink", "--config", daemon.config_file, "status", "--watch"], env=daemon.environment,
-                                stdout=subprocess.PIPE, text=True)
+                                stdout=subprocess.PIPE, text=True,
+                                # A shell's background job, and what it starts, ignores the signal.
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     headers = (line for line in watching.stdout if line.startswith("tracelinkd "))
     assert len(list(itertools.islice(headers, 2))) == 2
     watching.send_signal(signal.SIGINT)
