@@ -23,6 +23,7 @@ class TappedDestination final : public Destination {
   void deliver(std::vector<TraceDelivery> batch, Done done) override;
   void poll(std::chrono::milliseconds timeout) override { destination_.poll(timeout); }
   void wakeup() override { destination_.wakeup(); }
+  void deliveries_are_durable() override { destination_.deliveries_are_durable(); }
   void cancel() override { destination_.cancel(); }
   ServerStatus server() const override { return destination_.server(); }
 

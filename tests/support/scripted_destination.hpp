@@ -22,7 +22,7 @@ namespace tracelink {
 // answer lets the clock run to its end, so that a loop around it lives through hours at once.
 // Fails the test when a batch mixes links or experiments, or holds a trace that is on its way
 // already. Threads: one.
-class ScriptedDestination final : public Destination {
+class ScriptedDestination : public Destination {
  public:
   using Batch = std::vector<TraceDelivery>;
   using Script = std::function<std::vector<Outcome>(const Batch&)>;

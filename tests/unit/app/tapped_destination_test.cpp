@@ -10,6 +10,13 @@ namespace {
 
 constexpr std::uint8_t kRefused = 9;
 
+class DurableDestination final : public ScriptedDestination {
+ public:
+  using ScriptedDestination::ScriptedDestination;
+  void deliveries_are_durable() override { ++told; }
+  int told = 0;
+};
+
 class TappedDestinationTest : public testing::Test {
  protected:
   TappedDestinationTest() {
@@ -39,7 +46,7 @@ class TappedDestinationTest : public testing::Test {
   }
 
   FakeClock clock;
-  ScriptedDestination destination{clock};
+  DurableDestination destination{clock};
   Tap tap{clock};
   TappedDestination tapped{destination, tap, clock};
 };
@@ -57,6 +64,11 @@ TEST_F(TappedDestinationTest, ShowsWhatIsDeliveredWithItsLinkAndTimes) {
   EXPECT_EQ(entry.at, clock.wall());
   EXPECT_EQ(entry.accepted_at, WallTime(std::chrono::seconds(5)));
   EXPECT_FALSE(entry.peer);
+}
+
+TEST_F(TappedDestinationTest, TellsTheDestinationThatItsDeliveriesAreDurable) {
+  tapped.deliveries_are_durable();
+  EXPECT_EQ(destination.told, 1);
 }
 
 TEST_F(TappedDestinationTest, AChangeOfATraceHasNoSpansToShow) {
