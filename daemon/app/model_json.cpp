@@ -16,7 +16,15 @@ std::string text_of(const Failure& failure) {
   return failure.remedy.empty() ? failure.message : failure.message + "; " + failure.remedy;
 }
 
-const char* word(RegistrationState state) {
+ordered_json traces_json(const LinkDeliveries::Entry& delivered) {
+  return {{"delivered", delivered.traces},
+          {"last_at", delivered.traces > 0 ? ordered_json(utc_iso(delivered.last_at))
+                                           : ordered_json(nullptr)}};
+}
+
+}  // namespace
+
+const char* to_string(RegistrationState state) {
   switch (state) {
     case RegistrationState::unresolved:
       return "unresolved";
@@ -27,14 +35,6 @@ const char* word(RegistrationState state) {
   }
   return "unresolved";
 }
-
-ordered_json traces_json(const LinkDeliveries::Entry& delivered) {
-  return {{"delivered", delivered.traces},
-          {"last_at", delivered.traces > 0 ? ordered_json(utc_iso(delivered.last_at))
-                                           : ordered_json(nullptr)}};
-}
-
-}  // namespace
 
 ordered_json model_json(const LinkDefinition& link,
                         const std::optional<RegistrationStatus>& status) {
@@ -47,7 +47,7 @@ ordered_json model_json(const LinkDefinition& link,
                     {"remedy", nullptr},
                     {"warnings", ordered_json::array()}};
   if (!status) return json;
-  json["state"] = word(status->state);
+  json["state"] = to_string(status->state);
   if (status->model) {
     json["id"] = status->model->model_id;
     json["name"] = status->model->name;

@@ -14,6 +14,8 @@
 
 namespace tracelink {
 
+// The word for it in answers and in the line that systemd shows.
+const char* to_string(RegistrationState state);
 // How models look in the answers of the control socket (docs/control-api.md).
 nlohmann::ordered_json model_json(const LinkDefinition& link,
                                   const std::optional<RegistrationStatus>& status);

@@ -1,5 +1,6 @@
 #include "daemon/app/service_line.hpp"
 
+#include "daemon/app/model_json.hpp"
 #include "daemon/text/visible_text.hpp"
 
 namespace tracelink {
@@ -8,16 +9,7 @@ namespace {
 constexpr std::size_t kLongest = 300;
 
 const char* state_of(const std::optional<RegistrationStatus>& registration) {
-  if (!registration) return "not asked for yet";
-  switch (registration->state) {
-    case RegistrationState::unresolved:
-      return "unresolved";
-    case RegistrationState::ready:
-      return "ready";
-    case RegistrationState::failed:
-      return "failed";
-  }
-  return "";
+  return registration ? to_string(registration->state) : "not asked for yet";
 }
 
 std::string queued(const QueueStats& queue) {
