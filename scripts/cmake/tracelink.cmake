@@ -31,12 +31,15 @@ function(tracelink_library)
   target_compile_features(${target} PUBLIC cxx_std_20)
 endfunction()
 
-# tracelink_test(NAME name SOURCES … DEPS …): one GoogleTest binary, run by ctest as one test per case.
+# tracelink_test(NAME name SOURCES … DEPS … [SECONDS n]): one GoogleTest binary, and one test of ctest: a process for
+# each of thousands of cases would take ten times as long. SECONDS lets ctest begin with those that take longest.
 function(tracelink_test)
-  cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;SECONDS" "SOURCES;DEPS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} tracelink_flags GTest::gtest_main)
   target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
-  include(GoogleTest)
-  gtest_discover_tests(${ARG_NAME} TEST_PREFIX ${ARG_NAME}. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60)
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} --gtest_brief=1)
+  if(ARG_SECONDS)
+    set_tests_properties(${ARG_NAME} PROPERTIES COST ${ARG_SECONDS})
+  endif()
 endfunction()
