@@ -3,92 +3,25 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "daemon/cli/health.hpp"
 #include "daemon/cli/output.hpp"
+#include "daemon/cli/status_text.hpp"
+#include "daemon/cli/top_tables.hpp"
+#include "daemon/cli/top_text.hpp"
 
 namespace tracelink::cli {
 namespace {
 
 using nlohmann::json;
-using Lines = std::vector<std::string>;
 
 constexpr std::size_t kLongestRemedy = 6;  // lines
 constexpr std::size_t kRuntimeModels = 3;  // lines of models set at runtime
-
-bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xc0u) != 0x80u; }
-
-std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, begins_character));
-}
-
-std::string cut(const std::string& text, std::size_t columns) {
-  if (columns_of(text) <= columns) return text;
-  std::size_t at = 0;
-  for (std::size_t shown = 0; at < text.size(); ++at) {
-    if (begins_character(text[at]) && shown++ == columns) break;
-  }
-  return text.substr(0, at);
-}
-
-std::string padded(const std::string& text, std::size_t columns) {
-  const std::string shown = cut(text, columns);
-  return shown + std::string(columns - columns_of(shown), ' ');
-}
-
-// By words, after a label; words that are longer than a line are broken.
-Lines wrapped(const std::string& label, std::string text, std::size_t columns) {
-  const std::size_t width = std::max<std::size_t>(columns, label.size() + 8) - label.size();
-  Lines lines;
-  while (!text.empty()) {
-    std::string line = cut(text, width);
-    if (line.size() < text.size() && text[line.size()] != ' ') {
-      const std::size_t space = line.rfind(' ');
-      if (space != std::string::npos && space > 0) line.resize(space);
-    }
-    text.erase(0, line.size());
-    text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
-    lines.push_back((lines.empty() ? label : std::string(label.size(), ' ')) + line);
-  }
-  return lines;
-}
-
-std::string text(const json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_string()) return "";
-  return printable_text(found->get<std::string>());
-}
-
-std::optional<double> number(const json& status, const char* pointer) {
-  const json::json_pointer at(pointer);
-  if (!status.contains(at) || !status.at(at).is_number()) return std::nullopt;
-  return status.at(at).get<double>();
-}
-
-std::string whole(std::optional<double> value) {
-  return value ? fmt::format("{:.0f}", *value) : "unknown";
-}
-
-std::string bytes_text(std::optional<double> value) {
-  if (!value) return "unknown bytes";
-  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  std::size_t unit = 0;
-  for (; *value >= 1024 && unit + 1 < std::size(units); ++unit) *value /= 1024;
-  return fmt::format("{:.{}f} {}", *value, unit == 0 ? 0 : 1, units[unit]);
-}
-
-std::string duration_text(std::optional<double> value) {
-  if (!value) return "unknown";
-  if (*value < 120) return fmt::format("{:.1f} s", *value);
-  if (*value < 7200) return fmt::format("{:.0f} min", *value / 60);
-  if (*value < 172800) return fmt::format("{:.0f} h", *value / 3600);
-  return fmt::format("{:.0f} d", *value / 86400);
-}
 
 // What a counter grew by; nothing without an earlier look, or at a new life of the daemon.
 std::optional<double> growth(const TopView& view, const char* pointer) {
@@ -97,11 +30,6 @@ std::optional<double> growth(const TopView& view, const char* pointer) {
   const auto now = number(view.now, pointer);
   if (!before || !now || *now < *before) return std::nullopt;
   return *now - *before;
-}
-
-std::string rate_text(std::optional<double> grown, double seconds) {
-  if (!grown || seconds <= 0) return "-";
-  return fmt::format("{:.1f}", *grown / seconds);
 }
 
 std::string rate(const TopView& view, const char* pointer) {
@@ -117,7 +45,7 @@ std::string lag(const TopView& view) {
 std::string title(const TopView& view, std::size_t columns) {
   const std::size_t troubles = troubles_of(view.now).size();
   const std::string left =
-      fmt::format("tracelink {}  up {}  {}", text(view.now, "version"),
+      fmt::format("tracelink {}  up {}  {}", text_of(view.now, "version"),
                   duration_text(number(view.now, "/uptime_s")),
                   troubles == 0 ? "works" : fmt::format("NEEDS ATTENTION ({})", troubles));
   const std::string keys = "up/down: what is held  q: quit";
@@ -127,24 +55,28 @@ std::string title(const TopView& view, std::size_t columns) {
 
 std::string model_line(const json& model) {
   const std::string name =
-      text(model, "name").empty() ? text(model, "requested_name") : text(model, "name");
-  return fmt::format("model     {}  {}  {}", text(model, "state"), name, text(model, "id"));
+      text_of(model, "name").empty() ? text_of(model, "requested_name") : text_of(model, "name");
+  return fmt::format("model     {}  {}  {}", text_of(model, "state"), name, text_of(model, "id"));
 }
 
 std::string server_line(const TopView& view) {
   const json& server = view.now.at("server");
-  const std::string version = text(server, "version");
-  return fmt::format("server    {}  {} traces  {} failed  {}{}", text(server, "state"),
+  const std::string version = text_of(server, "version");
+  return fmt::format("server    {}  {} traces  {} failed  {}{}", text_of(server, "state"),
                      rate(view, "/delivery/traces"), rate(view, "/delivery/failures"),
-                     text(server, "uri"), version.empty() ? "" : "  MLflow " + version);
+                     text_of(server, "uri"), version.empty() ? "" : "  MLflow " + version);
+}
+
+std::string disk_text(const json& status) {
+  const auto bytes = number(status, "/queue/disk_bytes");
+  return bytes ? bytes_text(static_cast<std::uint64_t>(*bytes)) : "unknown bytes";
 }
 
 std::string queue_line(const json& status) {
   const bool full = status.at("queue").value("full", false);
   return fmt::format("queue     {} spans, {} on disk{}, oldest {}",
-                     whole(number(status, "/queue/spans")),
-                     bytes_text(number(status, "/queue/disk_bytes")), full ? " (FULL)" : "",
-                     duration_text(number(status, "/queue/oldest_age_s")));
+                     whole(number(status, "/queue/spans")), disk_text(status),
+                     full ? " (FULL)" : "", duration_text(number(status, "/queue/oldest_age_s")));
 }
 
 std::string rate_line(const TopView& view) {
@@ -158,10 +90,10 @@ std::string waiting_line(const TopView& view) {
 }
 
 std::string runtime_line(const json& model, const std::string& scope) {
-  return fmt::format(
-      "set       {}  {} for {}", text(model, "state"),
-      text(model, "requested_name").empty() ? text(model, "id") : text(model, "requested_name"),
-      scope);
+  return fmt::format("set       {}  {} for {}", text_of(model, "state"),
+                     text_of(model, "requested_name").empty() ? text_of(model, "id")
+                                                              : text_of(model, "requested_name"),
+                     scope);
 }
 
 Lines runtime_lines(const json& status) {
@@ -190,12 +122,12 @@ Lines head_lines(const TopView& view, std::size_t columns) {
 std::string held_row(const json& held, bool is_selected) {
   const auto traces = number(held, "/traces");
   return fmt::format("{} {:>7}  {}", is_selected ? '>' : ' ', traces ? whole(traces) : "-",
-                     text(held, "scope"));
+                     text_of(held, "scope"));
 }
 
 Lines remedy_lines(const json& held, std::size_t columns) {
-  Lines lines = wrapped("  why     ", text(held, "reason"), columns);
-  const std::string remedy = text(held, "remedy");
+  Lines lines = wrapped("  why     ", text_of(held, "reason"), columns);
+  const std::string remedy = text_of(held, "remedy");
   for (std::string& line :
        wrapped("  remedy  ", remedy.empty() ? "waiting is all there is to do" : remedy, columns)) {
     lines.push_back(std::move(line));
@@ -204,7 +136,7 @@ Lines remedy_lines(const json& held, std::size_t columns) {
     lines.resize(kLongestRemedy);
     lines.back() = "          ... tracelink status has all of it";
   }
-  lines.push_back("  since   " + text(held, "since"));
+  lines.push_back("  since   " + text_of(held, "since"));
   return lines;
 }
 
@@ -227,80 +159,10 @@ void add_held(TopScreen& screen, const TopView& view, ScreenSize size) {
   screen.lines.emplace_back();
 }
 
-struct ModelRow {
-  std::string name, state;
-  std::uint64_t traces = 0;
-  std::optional<double> traces_grown, failures_grown;
-};
-
-const json* count_of(const json& status, const std::string& model) {
-  const json::json_pointer at("/delivery/models");
-  if (!status.contains(at)) return nullptr;
-  for (const json& count : status.at(at)) {
-    if (count.value("model", "") == model) return &count;
-  }
-  return nullptr;
-}
-
-void fill_counts(ModelRow& row, const TopView& view, const std::string& model) {
-  const json* now = count_of(view.now, model);
-  if (now == nullptr) return;
-  row.traces = now->value("traces", std::uint64_t{0});
-  if (!view.before) return;
-  const json* before = count_of(*view.before, model);
-  const auto grown = [&](const char* key) {
-    const double earlier = before == nullptr ? 0 : before->value(key, 0.0);
-    return std::max(0.0, now->value(key, 0.0) - earlier);
-  };
-  row.traces_grown = grown("traces");
-  row.failures_grown = grown("failures");
-}
-
-std::vector<ModelRow> model_rows(const TopView& view) {
-  std::vector<std::pair<std::string, std::string>> names;  // with their states
-  for (const json& model : view.now.value("models", json::array())) {
-    const std::string name = model.value("requested_name", "");
-    names.emplace_back(name.empty() ? model.value("id", "") : name, text(model, "state"));
-  }
-  const json::json_pointer counted("/delivery/models");
-  for (const json& count : view.now.contains(counted) ? view.now.at(counted) : json::array()) {
-    const std::string name = count.value("model", "");
-    if (std::ranges::find(names, name, &decltype(names)::value_type::first) == names.end()) {
-      names.emplace_back(name, "-");
-    }
-  }
-  std::vector<ModelRow> rows;
-  for (const auto& [name, state] : names) {
-    ModelRow& row = rows.emplace_back();
-    row.name = printable_text(name);
-    row.state = state;
-    fill_counts(row, view, name);
-  }
-  std::ranges::stable_sort(rows, std::greater(), [](const ModelRow& row) {
-    return std::pair(row.traces_grown.value_or(0) + row.failures_grown.value_or(0), row.traces);
-  });
-  return rows;
-}
-
-// What stands right of the name, in a table of versions or services.
-struct Cells {
-  std::string state, traces, failures_or_spans, all;
-};
-
-std::string table_line(const std::string& name, const Cells& cells, std::size_t columns) {
-  constexpr std::size_t kColumnsBesideName = 46;
-  const std::size_t width = std::max(columns, kColumnsBesideName + 10) - kColumnsBesideName;
-  return padded(name, width) + fmt::format("  {:<10} {:>9} {:>9} {:>12}", cells.state, cells.traces,
-                                           cells.failures_or_spans, cells.all);
-}
-
-// Below a heading, as many as fit into `rows`; the last line counts the others.
-void add_table(TopScreen& screen, const std::string& heading, const Lines& table,
-               std::size_t rows) {
+// As many rows as fit below the heading; the last line counts the others.
+void add_table(TopScreen& screen, const Lines& table, std::size_t rows) {
   if (rows < 2) return;
-  screen.lines.push_back(heading);
-  const std::size_t room = rows - 1;
-  const std::size_t shown = table.size() <= room ? table.size() : room - 1;
+  const std::size_t shown = table.size() <= rows ? table.size() : rows - 1;
   screen.lines.insert(screen.lines.end(), table.begin(),
                       table.begin() + static_cast<std::ptrdiff_t>(shown));
   if (shown < table.size()) {
@@ -308,69 +170,20 @@ void add_table(TopScreen& screen, const std::string& heading, const Lines& table
   }
 }
 
-// The busiest first.
-void add_models(TopScreen& screen, const TopView& view, std::size_t columns, std::size_t rows) {
-  const Cells titles{"state", "traces/s", "failed/s", "traces"};
-  Lines table;
-  for (const ModelRow& row : model_rows(view)) {
-    const Cells cells{row.state, rate_text(row.traces_grown, view.seconds),
-                      rate_text(row.failures_grown, view.seconds), std::to_string(row.traces)};
-    table.push_back(table_line(row.name, cells, columns));
-  }
-  add_table(screen, table_line("MODELS", titles, columns), table, rows);
-}
-
-struct ServiceRow {
-  std::string name;
-  double spans = 0;
-  std::optional<double> grown;
-};
-
-std::map<std::string, double> spans_by_service(const json& status) {
-  std::map<std::string, double> spans;
-  for (const json& count : status.value("services", json::array())) {
-    spans[count.value("service", "")] = count.value("spans", 0.0);
-  }
-  return spans;
-}
-
-// The busiest first.
-std::vector<ServiceRow> service_rows(const TopView& view) {
-  auto before = spans_by_service(view.before.value_or(json::object()));
-  std::vector<ServiceRow> rows;
-  for (const auto& [name, spans] : spans_by_service(view.now)) {
-    ServiceRow& row = rows.emplace_back();
-    row.name = printable_text(name);
-    row.spans = spans;
-    if (view.before) row.grown = std::max(0.0, spans - before[name]);
-  }
-  std::ranges::stable_sort(rows, std::greater(), [](const ServiceRow& row) {
-    return std::pair(row.grown.value_or(0), row.spans);
-  });
-  return rows;
-}
-
-void add_services(TopScreen& screen, const TopView& view, std::size_t columns, std::size_t rows) {
-  Lines table;
-  for (const ServiceRow& row : service_rows(view)) {
-    const Cells cells{"", "", rate_text(row.grown, view.seconds), fmt::format("{:.0f}", row.spans)};
-    table.push_back(table_line(row.name, cells, columns));
-  }
-  screen.lines.emplace_back();
-  add_table(screen, table_line("SERVICES", {"", "", "spans/s", "spans"}, columns), table, rows - 1);
-}
-
 // Versions come first; services have what they leave, or half of the room.
 void add_tables(TopScreen& screen, const TopView& view, ScreenSize size) {
   constexpr std::size_t kLeast = 3;  // an empty line, the heading, one service
+  const Lines models = model_table(view, size.columns);
+  const Lines services = service_table(view, size.columns);
   const std::size_t room = size.rows - std::min(size.rows, screen.lines.size());
-  const std::size_t services = view.now.value("services", json::array()).size();
-  const std::size_t wanted = services == 0 ? 0 : services + 2;
-  const std::size_t left = room - std::min(room, model_rows(view).size() + 1);
+  const std::size_t wanted = services.empty() ? 0 : services.size() + 1;
+  const std::size_t left = room - std::min(room, models.size());
   std::size_t for_services = std::min(wanted, std::max(left, room / 2));
   if (for_services < kLeast) for_services = 0;
-  add_models(screen, view, size.columns, room - for_services);
-  if (for_services > 0) add_services(screen, view, size.columns, for_services);
+  add_table(screen, models, room - for_services);
+  if (for_services == 0) return;
+  screen.lines.emplace_back();
+  add_table(screen, services, for_services - 1);
 }
 
 }  // namespace

@@ -7,18 +7,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/cli/top_view.hpp"
+
 namespace tracelink::cli {
 
 struct ScreenSize {
   std::size_t columns = 80, rows = 24;
-};
-
-// Two looks at a daemon's status (docs/control-api.md), and where the cursor is.
-struct TopView {
-  nlohmann::json now;
-  std::optional<nlohmann::json> before;  // nothing: no rates yet
-  double seconds = 0;                    // between the two
-  std::size_t selected = 0;              // of what is held
 };
 
 struct TopScreen {
