@@ -10,11 +10,8 @@
 namespace tracelink {
 namespace {
 
-constexpr std::size_t kLargeBytes = 1u << 20;
 // A compressed body up to this size is decompressed at once, if it then is no large one.
 constexpr std::size_t kSmallCompressedBytes = 64u << 10;
-// What a request costs beside its bytes.
-constexpr std::size_t kRequestCost = 1024;
 // Of one client with the sink; one request may be larger.
 constexpr std::size_t kClientStoringBytes = 8u << 20;
 // A reply shortly before the client gives up still reaches it.
@@ -25,10 +22,10 @@ std::chrono::nanoseconds wait_allowed(std::chrono::nanoseconds hold_time,
   return std::min(hold_time, std::max(*client_timeout - kMargin, *client_timeout / 2));
 }
 
-// Leaves the body plain if it is then no large one; false if it would be.
-bool unpacks_small(RequestBody& body, std::size_t max_bytes) {
+// Leaves the body plain if it is then no larger than that; false if it would be.
+bool unpacks_within(RequestBody& body, std::size_t max_bytes) {
   if (body.encoding == ContentEncoding::identity) return true;
-  auto plain = decompress(body.encoding, body.bytes, std::min(kLargeBytes, max_bytes));
+  auto plain = decompress(body.encoding, body.bytes, max_bytes);
   if (!plain) return plain.error().code != ErrorCode::too_large;
   body.bytes = *std::move(plain);
   body.encoding = ContentEncoding::identity;
@@ -74,70 +71,6 @@ RequestId Intake::begin(std::weak_ptr<ReplyTarget> target, std::uint64_t token, 
   return id;
 }
 
-bool Intake::reserve(RequestId id, std::size_t bytes) {
-  Request& request = requests_.at(id);
-  request.wanted_bytes += bytes;
-  if (request.waits_for_memory) return false;  // received() asks for these
-  return ask_for(id, request, request.held_bytes == 0 ? first_step(request, bytes) : bytes);
-}
-
-// Further calls of a client that uses its own part already begin with next to nothing.
-std::size_t Intake::first_step(const Request& request, std::size_t bytes) const {
-  const std::size_t own = std::min(bytes, options_.client_bytes);
-  return small_.budget.within_floor(request.client, own) ? own : std::min(bytes, kRequestCost);
-}
-
-// An announcement alone reserves no more than its client's own part: the rest is asked for when
-// half of that has come. What has come already takes its memory without waiting: it is there.
-bool Intake::received(RequestId id, std::size_t bytes) {
-  const auto it = requests_.find(id);
-  if (it == requests_.end()) return false;  // answered meanwhile
-  Request& request = it->second;
-  request.received_bytes = bytes;
-  if (bytes >= request.wanted_bytes) {
-    hold(request, bytes);
-    note_grant(request, 0);
-    return true;
-  }
-  if (request.waits_for_memory) return false;
-  const bool enough = request.held_bytes >= request.wanted_bytes;
-  if (enough || bytes < request.held_bytes / 2) return true;
-  return ask_for(id, request, request.wanted_bytes - request.held_bytes);
-}
-
-bool Intake::ask_for(RequestId id, Request& request, std::size_t bytes) {
-  move_to(request.held_bytes + bytes > kLargeBytes ? large_ : small_, request);
-  if (request.lane->budget.reserve(request.client, id, bytes)) {
-    note_grant(request, bytes);
-    return true;
-  }
-  request.waits_for_memory = true;
-  watch_slow_bodies();
-  return false;
-}
-
-void Intake::note_grant(Request& request, std::size_t bytes) {
-  request.held_bytes += bytes;
-  request.waits_for_memory = false;
-  request.granted_at = clock_.steady();
-  request.received_when_granted = request.received_bytes;
-}
-
-// Makes the memory that is held exactly `bytes`, without waiting.
-void Intake::hold(Request& request, std::size_t bytes) {
-  if (request.lane == nullptr) request.lane = &small_;
-  if (std::exchange(request.waits_for_memory, false)) request.lane->budget.cancel(request.id);
-  request.lane->budget.resize(request.client, request.held_bytes, bytes);
-  request.held_bytes = bytes;
-}
-
-void Intake::move_to(Lane& lane, Request& request) {
-  if (request.lane == &lane) return;
-  if (request.lane != nullptr) request.lane->budget.release(request.client, request.held_bytes);
-  lane.budget.resize(request.client, 0, request.held_bytes);
-  request.lane = &lane;
-}
-
 void Intake::submit(RequestId id, RequestBody body, std::string experiment) {
   Request& request = requests_.at(id);
   request.state = State::complete;
@@ -181,15 +114,6 @@ void Intake::abandon(RequestId id) {
 
 // A grant may complete a request and so end up here again: the outer call goes on with what the
 // inner one has queued.
-void Intake::set_limits(const IntakeOptions& options) {
-  options_.max_request_bytes = options.max_request_bytes;
-  options_.memory_bytes = options.memory_bytes;
-  options_.client_bytes = options.client_bytes;
-  small_.budget.set_limits(options.memory_bytes / 2, options.client_bytes);
-  large_.budget.set_limits(options.memory_bytes / 2, 0);
-  pump();
-}
-
 void Intake::pump() {
   if (std::exchange(pumping_, true)) return;
   bool progress = true;
@@ -200,15 +124,6 @@ void Intake::pump() {
     progress |= decode_next_large();
   }
   pumping_ = false;
-}
-
-bool Intake::grant(Lane& lane) {
-  const auto granted = lane.budget.next_granted();
-  if (!granted) return false;
-  Request& request = requests_.at(granted->id);
-  note_grant(request, granted->bytes);
-  if (const auto target = request.target.lock()) target->on_admitted(request.token);
-  return true;
 }
 
 // Something has to be decoded even when the bodies themselves fill the memory.
@@ -227,7 +142,7 @@ bool Intake::decode_next_small() {
   if (small_.to_decode.empty() || !may_decode(small_)) return false;
   const RequestId id = small_.to_decode.front();
   Request& request = take_for_decoding(small_);
-  if (unpacks_small(request.body, options_.max_request_bytes)) {
+  if (unpacks_within(request.body, std::min(kLargeBytes, options_.max_request_bytes))) {
     on_decoded(id, decode_body(std::move(request.body), options_.max_request_bytes));
     return true;
   }
@@ -365,10 +280,6 @@ void Intake::forget(Requests::iterator it) {
     if (request.state >= State::decoding) --request.lane->downstream;
   }
   requests_.erase(it);
-}
-
-std::size_t Intake::in_flight_bytes() const {
-  return small_.budget.used_bytes() + large_.budget.used_bytes();
 }
 
 }  // namespace tracelink

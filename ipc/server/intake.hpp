@@ -93,6 +93,9 @@ class Intake {
   std::size_t max_request_bytes() const { return options_.max_request_bytes; }
 
  private:
+  static constexpr std::size_t kLargeBytes = 1u << 20;
+  static constexpr std::size_t kRequestCost = 1024;  // of a request beside its bytes
+
   enum class State { arriving, complete, decoding, decoded, storing };
   // One half of the memory, and the requests that use it.
   struct Lane {
