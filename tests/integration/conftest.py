@@ -49,7 +49,7 @@ def pytest_sessionstart(session):
     versions = [version for version in ENVIRONMENTS if long or version == NEWEST or version not in OTHER_SERVERS]
     for needed in (BIN / "tracelinkd", BIN / "tracelink", CHROMIUM, CHROMEDRIVER, KUBERNETES / "kubectl",
                    *(ENVIRONMENTS[version] / "bin/mlflow" for version in versions),
-                   *(CLIENTS / name / "sources.sha256" for name in ("node", "go", "java", "grafana") if long)):
+                   *(CLIENTS / name / "sources.sha256" for name in ("node", "go", "java", "grafana", "kubernetes") if long)):
         if not needed.exists():
             setup = "scripts/setup " + ("--all" if long else "--dev")
             raise pytest.UsageError(f"{needed} is missing: run {setup} and build the release preset")
