@@ -67,7 +67,7 @@ def test_a_killed_daemon_delivers_what_it_acknowledged(server, daemon_for):
     complete(server, status["experiment"]["id"], status["model"]["id"])
 
 
-@pytest.mark.parametrize("server", versions(NEWEST, OLDER), indirect=True)
+@pytest.mark.parametrize("server", versions(NEWEST), indirect=True)
 def test_a_daemon_killed_while_delivering_sends_nothing_twice(server, daemon_for):
     server.start()
     daemon = daemon_for(server)
@@ -84,7 +84,7 @@ def test_a_daemon_killed_while_delivering_sends_nothing_twice(server, daemon_for
     complete(server, status["experiment"]["id"], status["model"]["id"])
 
 
-@pytest.mark.parametrize("server", versions(NEWEST, OLDER), indirect=True)
+@pytest.mark.parametrize("server", versions(NEWEST), indirect=True)
 def test_a_server_killed_while_it_stores_gets_every_trace_once(server, daemon_for):
     server.start()
     daemon = daemon_for(server)

@@ -15,7 +15,7 @@ UNSUPPORTED = "3.4.0"
 LATEST = "3.18.0"
 # Where there is an environment; those of OTHER_SERVERS are used with --long only.
 SERVERS = ("3.6.0", "3.7.0", "3.9.0", "3.10.1", OLDER, "3.12.0", "3.13.0", "3.14.0", "3.15.2", "3.16.1", NEWEST, LATEST)
-OTHER_SERVERS = tuple(version for version in SERVERS if version not in ("3.6.0", OLDER, "3.14.0", LATEST))
+OTHER_SERVERS = tuple(version for version in SERVERS if version not in ("3.6.0", OLDER, LATEST))
 ENVIRONMENTS = {version: ROOT / f".venv/mlflow-{version}" for version in (UNSUPPORTED, *SERVERS)} | {NEWEST: ROOT / ".venv/main"}
 CLIENT = ROOT / ".venv/client"
 CHROMIUM = pathlib.Path("/usr/bin/chromium")
@@ -26,6 +26,9 @@ def versions(*usual: str) -> list:
     """Parameters of a test that runs on every version with --long, and on the usual ones always."""
     return [version if version in usual else pytest.param(version, marks=pytest.mark.long) for version in SERVERS]
 
+
+# For tests that start a server each and do not depend much on its version.
+NEWEST_ALWAYS = [NEWEST, pytest.param(OLDER, marks=pytest.mark.long)]
 
 # What is tested: TRACELINK_TEST_BIN, the bin folder of another build, else the release preset.
 BIN = pathlib.Path(os.environ.get("TRACELINK_TEST_BIN", ROOT / "build/release/bin"))
