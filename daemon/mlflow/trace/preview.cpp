@@ -100,9 +100,19 @@ std::string text_of(const Json& message) {
 // Each costs dozens of bytes once it is parsed, and two in the text: no conversation has so many.
 constexpr std::size_t kMaxPreviewValues = 100'000;
 
+// Whether a key that leads to messages may occur. Most inputs and outputs are no conversation, and
+// a tree of each would be a tenth of what its delivery costs.
+bool may_hold_messages(std::string_view json) {
+  constexpr std::array<std::string_view, 5> kLeading = {
+      R"("messages")", R"("choices")", R"("input")", R"("output")", R"("request")"};
+  const auto occurs = [json](std::string_view key) { return json.find(key) != json.npos; };
+  return occurs("\\u") || std::ranges::any_of(kLeading, occurs);  // a key may be escaped
+}
+
 std::string message_text(std::string_view json, std::string_view role) {
   const std::size_t first = json.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos || json[first] != '{') return {};
+  if (!may_hold_messages(json)) return {};
   if (json_extent(json).values > kMaxPreviewValues) return {};
   Json parsed = parse_known_keys(json);
   if (parsed.is_discarded())

@@ -1,5 +1,8 @@
 #include "daemon/mlflow/trace/json_to_any_value.hpp"
 
+#include <array>
+#include <random>
+
 #include <gtest/gtest.h>
 
 #include "daemon/mlflow/trace/any_value.hpp"
@@ -114,6 +117,64 @@ TEST(JsonToString, OnlyOfStrings) {
   EXPECT_FALSE(json_to_string("5"));
   EXPECT_FALSE(json_to_string("\"open"));
   EXPECT_FALSE(json_to_string(""));
+}
+
+// convert() compares the two, which do not use the same parser.
+TEST(JsonToAnyValue, WhetherThereIsAValueIsSaidOfAnyTextAsItIsFound) {
+  constexpr std::array<std::string_view, 42> kPieces = {"{",
+                                                        "}",
+                                                        "[",
+                                                        "]",
+                                                        ",",
+                                                        ":",
+                                                        "\"",
+                                                        "\\",
+                                                        " ",
+                                                        "\t",
+                                                        "\n",
+                                                        "\"a\"",
+                                                        "\"a\":1",
+                                                        "[1,2]",
+                                                        "{}",
+                                                        "[]",
+                                                        "true",
+                                                        "false",
+                                                        "null",
+                                                        "nul",
+                                                        "NaN",
+                                                        "-",
+                                                        "Infinity",
+                                                        "1",
+                                                        "-0",
+                                                        "01",
+                                                        "1.5",
+                                                        "1.",
+                                                        "1e5",
+                                                        "1e999",
+                                                        "-1e999",
+                                                        "1E+2",
+                                                        "\x01",
+                                                        "\xEF\xBB\xBF",
+                                                        "\xC3\xA9",
+                                                        "\xC3",
+                                                        "\"\\ud83d\"",
+                                                        "\"\\ud83d\\ude00\"",
+                                                        "18446744073709551616",
+                                                        "-9223372036854775809",
+                                                        "\"\\udc00\"",
+                                                        "\"\\ud83d\\u0041\""};
+  const auto seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  int values = 0;
+  for (int n = 0; n < 100'000; ++n) {
+    std::string text;
+    for (auto pieces = 1 + random() % 7; pieces > 0; --pieces) {
+      text += kPieces.at(random() % kPieces.size());
+    }
+    values += convert(text) ? 1 : 0;
+  }
+  EXPECT_GT(values, 1000);
 }
 
 }  // namespace

@@ -18,6 +18,10 @@ TEST(Preview, IsWhatTheSdkComputes) {
   }
 }
 
+TEST(Preview, AKeyMayBeWrittenWithEscapes) {
+  EXPECT_EQ(preview(R"({"\u006dessages": [{"role": "user", "content": "hi"}]})", "user"), "hi");
+}
+
 TEST(Preview, NulInAMessageIsReplaced) {
   EXPECT_EQ(preview(R"({"messages": [{"role": "user", "content": "a\u0000b"}]})", "user"),
             "a\xEF\xBF\xBD"
