@@ -114,6 +114,19 @@ def test_an_upgrade_from_the_previous_package_restarts_each_daemon_and_loses_not
     assert seen["kept configuration"] == ["0o640", "root", "tracelink"]
 
 
+def test_a_new_token_is_taken_up_as_the_page_says_and_refuses_nobody(seen):
+    assert seen["tokens"] == ["the token", "the next token"]
+    assert seen["rotation"]["bad"] == []
+
+
+def test_going_back_to_the_previous_package_loses_nothing(seen):
+    assert seen["dpkg back"][0] == 0, seen["dpkg back"][1]
+    assert seen["version after it"] == PREVIOUS
+    assert seen["accepted in it"] == seen["downgrade"]["sent"]
+    assert seen["downgrade"]["bad"] == []
+    assert seen["dpkg again"][0] == 0, seen["dpkg again"][1]
+
+
 def test_it_stops_cleanly_and_logs_to_the_journal(seen):
     assert seen["stop"] == [0, ""]
     assert seen["result"] == ["success", "0"]

@@ -3,6 +3,7 @@
 import glob
 import grp
 import http.client
+import http.server
 import json
 import os
 import pwd
@@ -185,6 +186,36 @@ def version():
     return run("dpkg-query", "--show", "--showformat", "${Version}", "tracelink")[1]
 
 
+class TokenReader(http.server.BaseHTTPRequestHandler):
+    """A tracking server that is always busy and notes who asks."""
+
+    def do_GET(self):
+        self.server.tokens.add(self.headers.get("Authorization", ""))
+        self.send_error(503)
+
+    do_POST = do_GET
+
+    def log_message(self, *arguments):
+        pass
+
+
+def rotation(seen):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 5000), TokenReader)  # as the page's configuration says
+    server.tokens = set()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    seen["tokens"] = []
+    for token in ("the token", "the next token"):
+        with open("/etc/tracelink/token", "w", encoding="utf-8") as file:
+            file.write(token + "\n")
+        seen["rotation"] = send_while(lambda: run("systemctl", "restart", UNIT), 18_000)
+        while f"Bearer {token}" not in server.tokens:
+            time.sleep(0.1)
+        seen["tokens"].append(token)
+        server.tokens.clear()
+    server.shutdown()
+    server.server_close()
+
+
 def upgrade(seen):
     before = show("MainPID"), show("MainPID", "tracelinkd@billing.service")
     seen["previous version"], previously = version(), accepted()
@@ -196,6 +227,13 @@ def upgrade(seen):
     seen["new processes"] = [old != new != "0" for old, new in zip(before, after)]
     with open(CONFIGURATION, encoding="utf-8") as file:
         seen["kept configuration"] = file.read() == text and owner(CONFIGURATION)
+
+
+def downgrade(seen):
+    previously = accepted()
+    seen["downgrade"] = send_while(lambda: seen.update({"dpkg back": run_as_written("dpkg --install tracelink_*.deb")}), 30_000)
+    seen["version after it"], seen["accepted in it"] = version(), accepted() - previously
+    seen["dpkg again"] = run_as_written("dpkg --install new/tracelink_*.deb")
 
 
 def wrong_configuration(seen):
@@ -224,7 +262,9 @@ seen["verify"] = run("systemd-analyze", "verify", *(f"/usr/lib/systemd/system/{n
 who_may_send(seen)
 restarts(seen)
 watchdog(seen)
+rotation(seen)
 upgrade(seen)
+downgrade(seen)
 seen["stop"] = run("systemctl", "stop", "tracelinkd.socket", UNIT)
 seen["result"] = show("Result"), show("ExecMainStatus")
 seen["failing"] = fields_of("failing")
