@@ -55,8 +55,15 @@ void ServerProbe::answered() {
   refusing_ = false;
 }
 
+// A server that was away has answered another request, a registration's for example.
+bool ServerProbe::is_reached_meanwhile() const {
+  const bool was_away = failures_ > 0 && failure_.http_status == 0;
+  return was_away && client_.connections() != known_connections_;
+}
+
 void ServerProbe::advance() {
-  if (capabilities_ || asking_ || clock_.steady() < due_) return;
+  if (capabilities_ || asking_) return;
+  if (clock_.steady() < due_ && !is_reached_meanwhile()) return;
   asking_ = true;
   client_.get_version([this](const Answer<ServerVersion>& answer) { received(answer); });
 }
@@ -74,19 +81,19 @@ void ServerProbe::received(const Answer<ServerVersion>& answer) {
   if (const auto unsupported = unsupported_server(version)) return failed(*unsupported);
   capabilities_ = capabilities_of(version);
   client_.set_capabilities(*capabilities_);
-  failures_ = 0;
+  const bool was_away = std::exchange(failures_, 0) > 0;
   known_at_ = clock_.steady();
   known_connections_ = client_.connections();
   heard();
   if (std::exchange(paused_, false) && is_same) return registrar_.verify_when_asked();
   refusing_ = false;
   reporter_.recovered(kServerSubject);
-  if (was_connected_) registrar_.server_changed();
-  was_connected_ = true;
+  if (std::exchange(was_connected_, true) || was_away) registrar_.server_changed();
 }
 
 void ServerProbe::failed(const Failure& failure) {
   paused_ = false;
+  known_connections_ = client_.connections();
   failure_ = failure;
   failure_.scope = FailureScope::server;
   reporter_.failure(kServerSubject, failure.message, failure.remedy);

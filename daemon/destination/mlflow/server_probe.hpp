@@ -17,7 +17,8 @@ namespace tracelink {
 // Knows what server is at the other side: asks its version at the start, after every loss of
 // connection, after a pause, in which the server may have become another one unseen, and behind a
 // new connection, which may lead to another one; reports what it learns. Nothing is sent to a
-// server that is not known.
+// server that is not known. A server that was away is asked at once when it has answered somebody
+// else, and registrations are tried at once when it has answered here: neither waits for the other.
 //
 // Threads: the HttpClient's owner. Lifetime: the references outlive this object, and it outlives
 // its request.
@@ -44,6 +45,7 @@ class ServerProbe {
   void answered();                               // a request went through
 
  private:
+  bool is_reached_meanwhile() const;
   void received(const Answer<ServerVersion>& answer);
   void failed(const Failure& failure);
 
@@ -61,7 +63,7 @@ class ServerProbe {
   bool paused_ = false;  // unknown because of a pause or a new connection only
   SteadyTime heard_at_ = SteadyTime::min();
   SteadyTime known_at_ = SteadyTime::min();
-  std::uint64_t known_connections_ = 0;  // made until then
+  std::uint64_t known_connections_ = 0;  // made until then, or until it failed last
   int failures_ = 0;
   SteadyTime due_ = SteadyTime::min();
 };

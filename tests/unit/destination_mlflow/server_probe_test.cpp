@@ -130,6 +130,47 @@ TEST_F(ServerProbeTest, AnUnreachableServerIsToldAtOnceThenEachMinuteAndWhenItIs
   EXPECT_EQ(log.take(), Lines{"info works again subject=\"server\""});
 }
 
+TEST_F(ServerProbeTest, AServerThatAnsweredSomebodyElseIsAskedAtOnce) {
+  for (int n = 0; n < 8; ++n) {
+    be_unreachable();
+    clock.advance(seconds(60));
+  }
+  be_unreachable();
+  probe.advance();
+  EXPECT_EQ(http.requests().size(), 9u);
+  http.will_answer(HttpResponse{.status = 404, .headers = {}, .body = "", .new_connection = true});
+  client.get_experiment("1", [](const Answer<Experiment>&) {});
+  http.poll(milliseconds(0));
+  answer_version("3.18.0");
+  EXPECT_EQ(http.requests().back().url, "http://mlflow/version");
+  EXPECT_TRUE(probe.capabilities());
+}
+
+TEST_F(ServerProbeTest, WhatAServerThatIsThereRefusesIsNotAskedSoonerForANewConnection) {
+  ask(HttpResponse{503, {{"retry-after", "30"}}, "busy"});
+  http.will_answer(HttpResponse{.status = 404, .headers = {}, .body = "", .new_connection = true});
+  client.get_experiment("1", [](const Answer<Experiment>&) {});
+  http.poll(milliseconds(0));
+  probe.advance();
+  EXPECT_EQ(http.requests().size(), 2u);
+}
+
+TEST_F(ServerProbeTest, RegistrationsAreTriedAtOnceWhenAServerThatWasAwayIsThere) {
+  LinkDefinition link;
+  link.name = "agent";
+  registrar.want({}, link);
+  be_unreachable();
+  for (int n = 0; n < 2; ++n) {
+    clock.advance(milliseconds(500));
+    http.will_answer(Error{ErrorCode::unavailable, "connection refused"});
+    registrar.advance();
+    http.poll(milliseconds(0));
+  }
+  ASSERT_GT(*registrar.next_due(), clock.steady());
+  answer_version("3.18.0");
+  EXPECT_LE(*registrar.next_due(), clock.steady());
+}
+
 TEST_F(ServerProbeTest, ARefusalIsOverWhenARequestGoesThrough) {
   answer_version("3.18.0");
   probe.refused({});
