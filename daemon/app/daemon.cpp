@@ -121,7 +121,7 @@ class DaemonImpl final : public Daemon {
     auto state = StateDirectory::open(config().state_dir);
     if (!state) return std::move(state).error().within("state_dir");
     state_ = std::move(*state);
-    fs_.set_guard([this] { return state_->intact(); });
+    fs_.set_guard([this](const auto& path) { return state_->intact(path); });
     auto queue = Queue::open(queue_options_of(config()), fs_, clock_, random_);
     if (!queue) return std::move(queue).error().within("queue");
     queue_ = std::move(*queue);
@@ -205,8 +205,10 @@ class DaemonImpl final : public Daemon {
   void log_summary() {
     for (const ConfigProblem& warning : loaded_.warnings) notices_.push_back(warning.to_string());
     std::error_code unknown;
-    const auto real = std::filesystem::canonical(config().state_dir, unknown);
-    if (std::string notice = storage_notice(real, mounts()); !notice.empty()) {
+    const std::filesystem::path state_dir = config().state_dir;
+    for (const auto& path : {state_dir, state_dir / "queue"}) {  // which may be a mount of its own
+      auto notice = storage_notice(std::filesystem::canonical(path, unknown), mounts());
+      if (notice.empty()) continue;
       notices_.push_back(std::move(notice));
     }
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);

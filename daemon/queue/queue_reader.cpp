@@ -255,9 +255,7 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
       continue;
     }
     order_.advance(raw->header);
-    if (raw->header.type == RecordType::link && !core_.links.learn(raw->body)) {
-      core_.count_failure();
-    }
+    if (raw->header.type == RecordType::link) core_.links.learn(raw->body);
     if (!is_accepted(raw->header.type)) {
       move_to(raw->next_offset);
       continue;
