@@ -210,6 +210,7 @@ class DaemonImpl final : public Daemon {
       auto notice = storage_notice(std::filesystem::canonical(path, unknown), mounts());
       if (notice.empty()) continue;
       notices_.push_back(std::move(notice));
+      break;
     }
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());

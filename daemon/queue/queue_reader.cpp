@@ -215,6 +215,7 @@ std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record r
                       .again = again,
                       .replayed = (raw.header.flags & kFlagReplayed) != 0};
   const auto state = core_.state.lock();
+  state->cursor_sequence = stored.sequence;
   state->cursor_accepted_at = stored.record.accepted_at;
   const auto segment = current(*state);
   if (!segment || segment->dropped) return std::nullopt;
