@@ -89,6 +89,7 @@ class DaemonImpl final : public Daemon {
     feed_watchdog();
     io_.run();
     delivery_->stop();
+    if (mlflow_front_) mlflow_front_->save_rest();
     state_->stop_watching();
     queue_->stop();
     LogEvent("stopped").number("queued_spans", queue_->stats().queued_spans).info();
@@ -144,7 +145,7 @@ class DaemonImpl final : public Daemon {
     reload_.emplace(loaded_, load_, *active_, *delivery_,
                     [this](const Config& changed) { listeners_.take_limits(changed); });
     if (!config().listen.mlflow.empty()) {
-      mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
+      mlflow_front_.emplace(config(), fs_, *delivery_, *active_, clock_);
     }
     sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_, services_,
                   mlflow_front_ ? &mlflow_front_->stored() : nullptr);
@@ -236,6 +237,7 @@ class DaemonImpl final : public Daemon {
     const QueueStats stats = queue_->stats();
     queue_watch_.look(stats);
     listeners_.watch(queue_->held_files());
+    if (mlflow_front_) mlflow_front_->save_if_due();
     if (history_.is_due()) {
       const ForwardStatus forward = delivery_->forward_status();
       history_.look(stats, forward);
