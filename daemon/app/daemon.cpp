@@ -89,6 +89,7 @@ class DaemonImpl final : public Daemon {
     feed_watchdog();
     io_.run();
     delivery_->stop();
+    if (mlflow_front_) mlflow_front_->save_rest();
     state_->stop_watching();
     queue_->stop();
     LogEvent("stopped").number("queued_spans", queue_->stats().queued_spans).info();
@@ -121,7 +122,7 @@ class DaemonImpl final : public Daemon {
     auto state = StateDirectory::open(config().state_dir);
     if (!state) return std::move(state).error().within("state_dir");
     state_ = std::move(*state);
-    fs_.set_guard([this] { return state_->intact(); });
+    fs_.set_guard([this](const auto& path) { return state_->intact(path); });
     auto queue = Queue::open(queue_options_of(config()), fs_, clock_, random_);
     if (!queue) return std::move(queue).error().within("queue");
     queue_ = std::move(*queue);
@@ -144,7 +145,7 @@ class DaemonImpl final : public Daemon {
     reload_.emplace(loaded_, load_, *active_, *delivery_,
                     [this](const Config& changed) { listeners_.take_limits(changed); });
     if (!config().listen.mlflow.empty()) {
-      mlflow_front_.emplace(config(), fs_, *delivery_, *active_);
+      mlflow_front_.emplace(config(), fs_, *delivery_, *active_, clock_);
     }
     sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_, services_,
                   mlflow_front_ ? &mlflow_front_->stored() : nullptr);
@@ -205,9 +206,12 @@ class DaemonImpl final : public Daemon {
   void log_summary() {
     for (const ConfigProblem& warning : loaded_.warnings) notices_.push_back(warning.to_string());
     std::error_code unknown;
-    const auto real = std::filesystem::canonical(config().state_dir, unknown);
-    if (std::string notice = storage_notice(real, mounts()); !notice.empty()) {
+    const std::filesystem::path state_dir = config().state_dir;
+    for (const auto& path : {state_dir, state_dir / "queue"}) {  // which may be a mount of its own
+      auto notice = storage_notice(std::filesystem::canonical(path, unknown), mounts());
+      if (notice.empty()) continue;
       notices_.push_back(std::move(notice));
+      break;
     }
     for (const std::string& notice : notices_) spdlog::warn("{}", notice);
     const LinkDefinition link = link_of(config());
@@ -233,6 +237,7 @@ class DaemonImpl final : public Daemon {
     const QueueStats stats = queue_->stats();
     queue_watch_.look(stats);
     listeners_.watch(queue_->held_files());
+    if (mlflow_front_) mlflow_front_->save_if_due();
     if (history_.is_due()) {
       const ForwardStatus forward = delivery_->forward_status();
       history_.look(stats, forward);

@@ -50,8 +50,9 @@ void add_spans(MetricFamilies& families, const QueueStats& queue) {
 void add_queue(MetricFamilies& families, const QueueStats& queue, WallTime now) {
   families.gauge("tracelink_queue_disk_bytes", "What counts against queue.max_bytes.",
                  number(queue.disk_bytes));
-  families.gauge("tracelink_queue_oldest_age_seconds", "Age of the oldest record.",
-                 queue.oldest_accepted_at ? seconds(now - *queue.oldest_accepted_at) : 0);
+  families.gauge(
+      "tracelink_queue_oldest_age_seconds", "Age of the oldest record.",
+      queue.oldest_accepted_at ? std::max(0.0, seconds(now - *queue.oldest_accepted_at)) : 0);
   families.gauge("tracelink_queue_full", "1 while requests wait or are refused for room.",
                  queue.full ? 1 : 0);
   families.counter("tracelink_queue_syncs_total", "Groups made durable.", queue.syncs);

@@ -11,12 +11,13 @@
 namespace tracelink {
 
 MlflowFront::MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery,
-                         const ActiveLinks& active)
+                         const ActiveLinks& active, const Clock& clock)
     : config_(config),
       delivery_(delivery),
       active_(active),
+      clock_(clock),
       knowledge_(fs, std::filesystem::path(config.state_dir) / "models/server.json",
-                 config.tracking.uri, [this] { save(); }) {
+                 config.tracking.uri, [this] { unsaved_ = true; }) {
   // What an earlier process has stored can be asked for, too.
   delivery_.set_on_earlier([this](const TraceSlice& slice) { stored_.add(slice); });
 }
@@ -48,15 +49,22 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
       .all_delivered = [this](SteadyTime since) { return delivery_.has_delivered_all(since); }});
 }
 
-// A failure costs an application that starts while the server is away, so it is worth a line, and
-// nothing more: the next thing that is learned is saved with all the rest.
+void MlflowFront::save_if_due() {
+  if (clock_.steady() < save_from_ || !unsaved_.exchange(false)) return;
+  save_from_ = clock_.steady() + kSaveEach;
+  delivery_.post([this] { save(); });
+}
+
+void MlflowFront::save_rest() {
+  if (unsaved_.exchange(false)) save();
+}
+
+// A failure costs an application that starts while the server is away, so it is worth a line.
 void MlflowFront::save() {
-  delivery_.post([this] {
-    if (const auto saved = knowledge_.save(); !saved) {
-      spdlog::warn("what was learned of the tracking server is not saved: {}",
-                   saved.error().message);
-    }
-  });
+  const auto saved = knowledge_.save();
+  if (!saved) unsaved_ = true;
+  if (std::exchange(save_fails_, !saved) || saved) return;
+  spdlog::warn("what was learned of the tracking server is not saved: {}", saved.error().message);
 }
 
 }  // namespace tracelink

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -9,6 +11,7 @@
 #include "config/config.hpp"
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
+#include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
 #include "daemon/http/relay.hpp"
 #include "daemon/mlflow/knowledge/server_knowledge.hpp"
@@ -18,11 +21,16 @@
 namespace tracelink {
 
 // What the listener for MLflow's SDK stands on: the relay to the tracking server, what is known of
-// that, and what is stored of the last traces. What is learned is saved on the forwarder thread.
-// Lifetime: the references outlive this object, and it outlives the server.
+// that, and what is stored of the last traces.
+//
+// What is learned is saved as a whole, at most every kSaveEach whatever the clients ask for, on the
+// forwarder thread. Lifetime: the references outlive this object, and it outlives the server.
 class MlflowFront {
  public:
-  MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery, const ActiveLinks& active);
+  static constexpr std::chrono::seconds kSaveEach{10};
+
+  MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery, const ActiveLinks& active,
+              const Clock& clock);
 
   // `relayed`: how many requests are passed on at a time. `on_notice` gets what an operator should
   // know.
@@ -30,12 +38,21 @@ class MlflowFront {
                                    const std::function<void(std::string)>& on_notice);
   StoredTraces& stored() { return stored_; }
 
+  // To be called once in a while, by one thread.
+  void save_if_due();
+  // At the end, when nothing learns any more.
+  void save_rest();
+
  private:
   void save();
 
   const Config& config_;
   Delivery& delivery_;
   const ActiveLinks& active_;
+  const Clock& clock_;
+  std::atomic<bool> unsaved_ = false;
+  bool save_fails_ = false;  // of the forwarder thread
+  SteadyTime save_from_{};
   StoredTraces stored_;
   ServerKnowledge knowledge_;
   std::unique_ptr<Relay> relay_;

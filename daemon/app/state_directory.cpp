@@ -26,13 +26,15 @@ Result<std::unique_ptr<StateDirectory>> StateDirectory::open(const std::filesyst
   return std::unique_ptr<StateDirectory>(new StateDirectory(path, *std::move(lock)));
 }
 
-Result<void> StateDirectory::intact() {
+Result<void> StateDirectory::intact(const std::filesystem::path& path) {
   auto intact = lock_.check();
-  if (!intact) intact.error().code = ErrorCode::io;
+  if (intact) return parts_.check(path);
+  intact.error().code = ErrorCode::io;
   return intact;
 }
 
 void StateDirectory::watch(HeldFiles& held) {
+  parts_.note();
   thread_ = std::jthread([this, &held](const std::stop_token& stop) {
     std::mutex mutex;
     std::condition_variable_any stopped;
@@ -47,11 +49,13 @@ void StateDirectory::watch(HeldFiles& held) {
 void StateDirectory::stop_watching() { thread_ = {}; }
 
 void StateDirectory::look(HeldFiles& held) {
-  if (const auto still = intact(); !still) {
+  if (const auto still = intact(path_); !still) {
     held.hold(StateFile::directory, path_.string(), still.error());
     return;
   }
   held.release(path_.string());
+  parts_.note();
+  parts_.tell(held);
   held.retry_due();
 }
 

@@ -58,7 +58,7 @@ class FileSystem {
   virtual Result<bool> exists(const std::filesystem::path& path) const = 0;
   virtual Result<void> create_directories(const std::filesystem::path& path) = 0;  // mode 0700
   virtual Result<void> sync_directory(const std::filesystem::path& path) = 0;
-  // Names (not paths) of the regular files, sorted.
+  // Names (not paths), sorted, of all that is there: what is in a file's place is not absent.
   virtual Result<std::vector<std::string>> list(const std::filesystem::path& directory) const = 0;
   virtual Result<std::uint64_t> free_bytes(const std::filesystem::path& directory) const = 0;
 };

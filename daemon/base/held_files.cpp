@@ -49,7 +49,7 @@ std::chrono::milliseconds held_retry_delay(std::uint64_t failures) {
 
 std::string remedy_for(const HeldFile& file) {
   if (file.kind == StateFile::directory) {
-    return "nothing is acknowledged without it: put it back, and all goes on by itself; or restart "
+    return "what needs it is refused meanwhile: put it back, and all goes on by itself; or restart "
            "tracelinkd to begin a new one";
   }
   return "check the disk, and that the daemon's user may read " + file.path +

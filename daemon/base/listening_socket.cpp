@@ -71,6 +71,16 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
   return {};
 }
 
+// What another user left at `path` is no obstacle: daemons of this user lock `own` instead, and
+// those of others are kept away by the socket itself, which is asked whether somebody answers.
+Result<FileLock> acquire_either(const std::string& path, const std::string& own) {
+  auto lock = FileLock::acquire(path);
+  if (lock || lock.error().code != ErrorCode::io) return lock;
+  auto instead = FileLock::acquire(own);
+  const bool is_telling = instead || instead.error().code != ErrorCode::io;
+  return is_telling ? std::move(instead) : std::move(lock);
+}
+
 Result<uid_t> user_id(const std::string& owner) {
   if (owner.empty()) return static_cast<uid_t>(-1);
   if (const auto number = parse_number<uid_t>(owner)) return *number;
@@ -162,8 +172,9 @@ Result<ListeningSocket> ListeningSocket::open_unix(const UnixSocketOptions& opti
 
 Result<void> ListeningSocket::lock() {
   const std::string path = options_.path + ".lock";
-  if (lock_ && lock_->is_at(path)) return {};
-  auto lock = FileLock::acquire(path);
+  const std::string own = path + "." + std::to_string(::geteuid());
+  if (lock_ && (lock_->is_at(path) || lock_->is_at(own))) return {};
+  auto lock = acquire_either(path, own);
   if (!lock) return std::move(lock).error();
   lock_.emplace(*std::move(lock));
   return {};

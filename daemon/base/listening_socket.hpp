@@ -15,7 +15,7 @@ struct UnixSocketOptions {
   std::string owner, group;   // names or numbers; empty: the process's
 };
 
-// An open listening socket and, for a Unix path, the lock file beside it (`<path>.lock`).
+// An open listening socket and, for a Unix path, the lock file beside it (`<path>.lock[.<uid>]`).
 //
 // A socket file is replaced only when nobody answers on it and the lock is ours. The lock file is
 // never removed: another process may hold it open. Close removes the socket file that we made.

@@ -71,7 +71,7 @@ class PosixFile final : public File {
     if (!is_in_its_place()) {
       return Error{ErrorCode::io, path_.string() + " was removed or replaced while it was written"};
     }
-    return guard_ ? guard_() : Result<void>();
+    return guard_ ? guard_(path_) : Result<void>();
   }
 
   Result<std::string> read_at(std::uint64_t offset, std::size_t size) const override {
@@ -138,7 +138,7 @@ class PosixFile final : public File {
 
 Result<std::unique_ptr<File>> PosixFileSystem::open_file(const std::filesystem::path& path,
                                                          int flags) const {
-  if (auto allowed = ask_guard(); !allowed) return std::move(allowed).error();
+  if (auto allowed = ask_guard(path); !allowed) return std::move(allowed).error();
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
   if (fd < 0) return os_error("open", path);
   return std::unique_ptr<File>(std::make_unique<PosixFile>(Descriptor(fd), path, guard_));
@@ -165,26 +165,32 @@ Result<std::unique_ptr<File>> PosixFileSystem::open_read_only(
 
 Result<void> PosixFileSystem::rename(const std::filesystem::path& from,
                                      const std::filesystem::path& to) {
-  if (auto allowed = ask_guard(); !allowed) return allowed;
+  if (auto allowed = ask_guard(to); !allowed) return allowed;
   if (::rename(from.c_str(), to.c_str()) != 0) return os_error("rename", from);
   return {};
 }
 
 Result<void> PosixFileSystem::remove(const std::filesystem::path& path) {
-  if (auto allowed = ask_guard(); !allowed) return allowed;
+  if (auto allowed = ask_guard(path); !allowed) return allowed;
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return os_error("remove", path);
   return {};
 }
 
 Result<bool> PosixFileSystem::exists(const std::filesystem::path& path) const {
-  if (auto allowed = ask_guard(); !allowed) return std::move(allowed).error();
-  if (::access(path.c_str(), F_OK) == 0) return true;
-  if (errno == ENOENT || errno == ENOTDIR) return false;
-  return os_error("access", path);
+  if (auto allowed = ask_guard(path); !allowed) return std::move(allowed).error();
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0) return true;
+  if (errno != ENOENT) return os_error("stat", path);
+  const auto parent = path.parent_path();
+  if (parent.empty() || ::stat(parent.c_str(), &status) == 0) return false;
+  const auto error = os_error("stat", parent);
+  const auto has_parent = exists(parent);
+  if (has_parent && *has_parent) return error;  // a link to a directory that is away
+  return has_parent;
 }
 
 Result<void> PosixFileSystem::create_directories(const std::filesystem::path& path) {
-  if (auto allowed = ask_guard(); !allowed) return allowed;
+  if (auto allowed = ask_guard(path); !allowed) return allowed;
   if (path.empty()) return {};
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
   if (errno != ENOENT) return os_error("mkdir", path);
@@ -194,7 +200,7 @@ Result<void> PosixFileSystem::create_directories(const std::filesystem::path& pa
 }
 
 Result<void> PosixFileSystem::sync_directory(const std::filesystem::path& path) {
-  if (auto allowed = ask_guard(); !allowed) return allowed;
+  if (auto allowed = ask_guard(path); !allowed) return allowed;
   const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) return os_error("open", path);
   if (::fsync(directory.get()) != 0) return os_error("fsync", path);
@@ -204,14 +210,11 @@ Result<void> PosixFileSystem::sync_directory(const std::filesystem::path& path) 
 Result<std::vector<std::string>> PosixFileSystem::list(
     const std::filesystem::path& directory) const {
   std::vector<std::string> names;
-  if (auto allowed = ask_guard(); !allowed) return std::move(allowed).error();
+  if (auto allowed = ask_guard(directory); !allowed) return std::move(allowed).error();
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
-    std::error_code unknown;  // it is listed: nothing says that it is no file
-    if (entry->is_regular_file(unknown) || unknown) {
-      names.push_back(entry->path().filename().string());
-    }
+    names.push_back(entry->path().filename().string());
   }
   if (error) return os_error("list", directory, error.value());
   std::ranges::sort(names);

@@ -12,9 +12,9 @@ namespace tracelink {
 // Threads: any; a File follows its interface.
 class PosixFileSystem final : public FileSystem {
  public:
-  // Asked before each operation on a path, and after each sync(): its error is the operation's.
-  // Set before other threads use this object.
-  using Guard = std::function<Result<void>()>;
+  // Asked before each operation on a path, and after each sync() of the file there: its error is
+  // the operation's. Set before other threads use this object.
+  using Guard = std::function<Result<void>(const std::filesystem::path&)>;
   void set_guard(Guard guard) { guard_ = std::move(guard); }
 
   Result<std::unique_ptr<File>> create(const std::filesystem::path& path) override;
@@ -29,7 +29,9 @@ class PosixFileSystem final : public FileSystem {
   Result<std::uint64_t> free_bytes(const std::filesystem::path& directory) const override;
 
  private:
-  Result<void> ask_guard() const { return guard_ ? guard_() : Result<void>(); }
+  Result<void> ask_guard(const std::filesystem::path& path) const {
+    return guard_ ? guard_(path) : Result<void>();
+  }
   Result<std::unique_ptr<File>> open_file(const std::filesystem::path& path, int flags) const;
 
   Guard guard_;

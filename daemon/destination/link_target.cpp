@@ -26,17 +26,26 @@ Failure registration_hold(const std::optional<RegistrationStatus>& status,
 
 }  // namespace
 
+Failure missing_definition(const LinkHash& link, const Error& error) {
+  const std::string file = "state_dir/models/links/" + link.hex();
+  if (error.code == ErrorCode::invalid) {
+    return configuration_failure(
+        FailureScope::link, "the link's definition is lost: " + error.message, "restore " + file);
+  }
+  Failure failure;
+  failure.scope = FailureScope::link;
+  failure.message = error.message;
+  failure.remedy = "check the disk, and that the daemon's user may read " + file;
+  return failure;
+}
+
 Answer<LinkTarget> find_target(Registrar& registrar, const LinkLookup& lookup, const LinkHash& link,
                                const std::string& experiment) {
   LinkTarget target{.model_id = {}, .experiment_id = experiment, .version = {}};
   if (!link.is_zero()) {
     if (!registrar.status(link)) {
       const auto definition = lookup(link);
-      if (!definition) {
-        return configuration_failure(FailureScope::link,
-                                     "the link's definition is lost: " + definition.error().message,
-                                     "restore state_dir/models/links/" + link.hex());
-      }
+      if (!definition) return missing_definition(link, definition.error());
       registrar.want(link, *definition);
     }
     const ResolvedModel* model = registrar.ready(link);

@@ -22,6 +22,10 @@ struct LinkTarget {
 Answer<LinkTarget> find_target(Registrar& registrar, const LinkLookup& lookup, const LinkHash& link,
                                const std::string& experiment);
 
+// The definition of the link of a trace cannot be had: it cannot be read now (transient), or it is
+// lost.
+Failure missing_definition(const LinkHash& link, const Error& error);
+
 // The tag that names the version of a linked trace; none without a `key` or a version.
 std::map<std::string, std::string> version_tags(const std::string& key, const LinkTarget& target);
 

@@ -15,6 +15,14 @@ constexpr auto kConfigurationProbe = std::chrono::minutes(1);
 constexpr int kHoldProbes = 3;
 constexpr auto kHoldConfirmed = std::chrono::minutes(3);
 constexpr std::size_t kMaxProven = 4'096;
+// A server that was not needed for a while is asked for its version before anything is sent.
+constexpr auto kMomentary = std::chrono::seconds(1);
+
+// A wait for the server that passes by itself, and has just begun, tells an operator nothing.
+bool tells(const Failure& failure, SteadyTime::duration waited) {
+  const bool passes = failure.scope == FailureScope::server && failure.remedy.empty();
+  return !passes || waited >= kMomentary;
+}
 
 }  // namespace
 
@@ -194,8 +202,11 @@ std::vector<Holds::GivenUp> Holds::peers_that_stay_refused() const {
 }
 
 std::size_t Holds::scopes() const {
-  const auto only_waits = std::ranges::count_if(
-      waits_, [this](const auto& wait) { return breakers_.find(wait.first) == nullptr; });
+  const auto only_waits =
+      std::ranges::count_if(waits_, [this, now = parts_.clock.steady()](const auto& wait) {
+        return breakers_.find(wait.first) == nullptr &&
+               tells(wait.second.failure, now - wait.second.since);
+      });
   return breakers_.closed().size() + static_cast<std::size_t>(only_waits) + unlinked_.reasons();
 }
 
@@ -221,6 +232,7 @@ std::vector<HeldScope> Holds::list(std::size_t max, const Elsewhere& elsewhere) 
   add(closed.begin(), experiments);
   for (const auto& [key, wait] : waits_) {
     if (scopes.size() >= max || closed.contains(key)) continue;
+    if (!tells(wait.failure, parts_.clock.steady() - wait.since)) continue;
     scopes.push_back(describe(key, wait.failure, wait.since, elsewhere));
   }
   add(links, closed.end());

@@ -63,7 +63,7 @@ Result<LinkHash> LinkStore::remember(const LinkDefinition& link) {
   const Room room = link.named_by_trace ? Room::spare : Room::any;
   const auto stored = store(hash, bytes, room);
   if (stored) return hash;
-  if (room == Room::any || stored.error().code != ErrorCode::no_space) return stored.error();
+  if (room == Room::any) return stored.error();
   use_without_file(hash, bytes, stored.error(), room);
   return hash;
 }
@@ -76,13 +76,11 @@ LinkHash LinkStore::adopt(const LinkDefinition& link) {
   return hash;
 }
 
-Result<void> LinkStore::learn(std::string_view encoded) {
-  if (!decode_link(encoded)) return {};
+void LinkStore::learn(std::string_view encoded) {
+  if (!decode_link(encoded)) return;
   const auto hash = hash_link(encoded);
-  auto stored = store(hash, std::string(encoded), Room::spare);
-  if (stored || stored.error().code != ErrorCode::no_space) return stored;
-  use_without_file(hash, std::string(encoded), stored.error(), Room::spare);
-  return {};
+  const auto stored = store(hash, std::string(encoded), Room::spare);
+  if (!stored) use_without_file(hash, std::string(encoded), stored.error(), Room::spare);
 }
 
 Result<void> LinkStore::store(const LinkHash& hash, const std::string& encoded, Room room) {

@@ -34,15 +34,15 @@ class LinkStore {
   Result<void> open();
 
   // Durable when it returns success; the reserve's room may be used. A definition that traces
-  // named leaves that room alone: while the disk is full it is used without its file, which is
+  // named leaves that room alone: while it cannot be written it is used without its file, which is
   // tried again, since the traces name it after a restart as well.
   Result<LinkHash> remember(const LinkDefinition& link);
   // The same for a definition that its owner knows after a restart as well: what cannot be stored
   // now is used all the same, and tried again. Every segment that refers to it holds a copy.
   LinkHash adopt(const LinkDefinition& link);
-  // For a stored form found in a segment, if it is one. Where the disk is full it is used without
-  // its file.
-  Result<void> learn(std::string_view encoded);
+  // For a stored form found in a segment, if it is one. Known from now on; a file that cannot be
+  // written now is tried again.
+  void learn(std::string_view encoded);
 
   // `invalid` if unknown, `io` if it could be in a file that cannot be read.
   Result<LinkDefinition> find(const LinkHash& hash) const;

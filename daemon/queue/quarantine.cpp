@@ -25,6 +25,24 @@ Result<void> copy_bytes(FileSystem& fs, const std::filesystem::path& path, const
   return (*file)->sync();
 }
 
+// As copy_bytes(), all or nothing.
+Result<void> copy_whole(FileSystem& fs, const std::filesystem::path& path, const File& source,
+                        std::uint64_t offset, std::uint64_t size) {
+  const auto unfinished = path.string() + ".tmp";
+  auto done = fs.remove(unfinished);
+  if (done) done = copy_bytes(fs, unfinished, source, offset, size);
+  if (done) done = fs.rename(unfinished, path);
+  if (!done) (void)fs.remove(unfinished).has_value();  // the next copy does
+  return done;
+}
+
+Result<void> move_by_copy(FileSystem& fs, const std::filesystem::path& from, const File& source,
+                          std::uint64_t size, const std::filesystem::path& to) {
+  if (auto copied = copy_whole(fs, to, source, 0, size); !copied) return copied;
+  if (auto synced = fs.sync_directory(to.parent_path()); !synced) return synced;
+  return fs.remove(from);
+}
+
 }  // namespace
 
 Quarantine::Quarantine(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
@@ -69,14 +87,7 @@ Result<void> Quarantine::copy(std::string_view name, const File& source, std::ui
   const auto path = directory_ / name;
   const auto place = has_place_lock_held(path, size);
   if (!place || !*place) return place ? Result<void>() : Result<void>(place.error());
-  const auto unfinished = path.string() + ".tmp";
-  auto done = fs_.remove(unfinished);
-  if (done) done = copy_bytes(fs_, unfinished, source, offset, size);
-  if (done) done = fs_.rename(unfinished, path);
-  if (!done) {
-    (void)fs_.remove(unfinished).has_value();  // the next copy() does
-    return done;
-  }
+  if (auto copied = copy_whole(fs_, path, source, offset, size); !copied) return copied;
   ++files_;
   bytes_ += size;
   return fs_.sync_directory(directory_);
@@ -86,7 +97,11 @@ Result<void> Quarantine::set_aside(const std::filesystem::path& path) {
   const MutexLock lock(mutex_);
   const auto file = fs_.open_read_only(path);
   const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
-  if (auto moved = fs_.rename(path, directory_ / path.filename()); !moved) return moved;
+  const auto place = directory_ / path.filename();
+  auto moved = fs_.rename(path, place);
+  // The folder may be on another file system.
+  if (!moved && size) moved = move_by_copy(fs_, path, **file, *size, place);
+  if (!moved) return moved;
   ++files_;
   bytes_ += size ? *size : 0;
   return fs_.sync_directory(directory_);

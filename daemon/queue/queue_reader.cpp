@@ -215,6 +215,7 @@ std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record r
                       .again = again,
                       .replayed = (raw.header.flags & kFlagReplayed) != 0};
   const auto state = core_.state.lock();
+  state->cursor_sequence = stored.sequence;
   state->cursor_accepted_at = stored.record.accepted_at;
   const auto segment = current(*state);
   if (!segment || segment->dropped) return std::nullopt;
@@ -255,9 +256,7 @@ Result<std::optional<StoredRecord>> QueueReader::next() {
       continue;
     }
     order_.advance(raw->header);
-    if (raw->header.type == RecordType::link && !core_.links.learn(raw->body)) {
-      core_.count_failure();
-    }
+    if (raw->header.type == RecordType::link) core_.links.learn(raw->body);
     if (!is_accepted(raw->header.type)) {
       move_to(raw->next_offset);
       continue;

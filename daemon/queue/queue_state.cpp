@@ -264,6 +264,29 @@ std::uint64_t QueueState::segments_bytes() const {
   return bytes;
 }
 
+// A lower bound, known without reading on.
+std::optional<WallTime> QueueState::oldest_unread() const {
+  for (const auto& [place, segment] : segments) {
+    if (segment->counts.records == segment->done_records) continue;
+    const bool behind = segment->left_behind();
+    if (place == cursor.segment_id && !behind) {
+      if (cursor.offset >= segment->end) continue;
+      return clock_steps_.as_of_now(cursor_sequence, cursor_accepted_at);
+    }
+    if (!behind && place < cursor.segment_id) continue;
+    return clock_steps_.as_of_now(segment->first_sequence, segment->counts.first_accepted_at);
+  }
+  return std::nullopt;
+}
+
+std::optional<WallTime> QueueState::oldest_accepted_at() const {
+  const auto unread = oldest_unread();
+  if (in_flight.empty()) return unread;
+  const InFlight& first = in_flight.begin()->second;
+  const WallTime in_memory = clock_steps_.as_of_now(first.sequence, first.accepted_at);
+  return std::min(unread.value_or(in_memory), in_memory);
+}
+
 QueueStats QueueState::stats() const {
   Totals totals = saved.retired;
   QueueStats stats;
@@ -271,20 +294,8 @@ QueueStats QueueState::stats() const {
     totals += segment->totals;
     stats.queued_records += segment->counts.records - segment->done_records;
     stats.queued_bytes += segment->counts.record_bytes - segment->done_bytes;
-    const bool unread = segment->left_behind() || id > cursor.segment_id ||
-                        (id == cursor.segment_id && cursor.offset < segment->end);
-    if (!unread || stats.oldest_accepted_at || segment->counts.records == segment->done_records) {
-      continue;
-    }
-    // A lower bound, known without reading on.
-    stats.oldest_accepted_at = id == cursor.segment_id && !segment->left_behind()
-                                   ? cursor_accepted_at
-                                   : segment->counts.first_accepted_at;
   }
-  if (!in_flight.empty()) {
-    const WallTime in_memory = in_flight.begin()->second.accepted_at;
-    stats.oldest_accepted_at = std::min(stats.oldest_accepted_at.value_or(in_memory), in_memory);
-  }
+  stats.oldest_accepted_at = oldest_accepted_at();
   stats.accepted = totals.accepted;
   stats.delivered = totals.delivered;
   stats.dead_lettered = totals.dead_lettered;

@@ -16,6 +16,7 @@
 #include "daemon/queue/queue.hpp"
 #include "daemon/queue/segment.hpp"
 #include "daemon/queue/segment_writer.hpp"
+#include "daemon/queue/wall_clock_steps.hpp"
 #include "daemon/queue/writer_signal.hpp"
 
 namespace tracelink {
@@ -34,7 +35,7 @@ struct InFlight {
 class QueueState {
  public:
   QueueState(HeldFiles& held, const Clock& clock, WriterSignal& signal)
-      : held_(held), clock_(clock), signal_(signal) {}
+      : held_(held), clock_(clock), signal_(signal), clock_steps_(clock) {}
 
   // Nothing: there is none, or another file has taken the place of `id`.
   std::shared_ptr<Segment> find(std::uint64_t place) const;
@@ -49,6 +50,8 @@ class QueueState {
   using InFlightAt = std::map<Position, InFlight>::iterator;
   std::pair<InFlightAt, InFlightAt> in_flight_of(const Segment& segment);
 
+  // A group is about to be written.
+  void note_clock() { clock_steps_.note(saved.next_sequence); }
   // The writer's segment.
   void publish(const SegmentWriter& writer, std::uint64_t failed_attempts,
                std::chrono::steady_clock::duration commit_time);
@@ -98,9 +101,11 @@ class QueueState {
   // Retired, and their files are there.
   std::vector<std::shared_ptr<Segment>> undeleted;
   std::uint64_t unsaved_entries = 0;
-  Position cursor;              // of the reader: place, and offset in the file
-  Position read_up_to;          // the farthest that it has been
-  WallTime cursor_accepted_at;  // of the record before it
+  Position cursor;      // of the reader: place, and offset in the file
+  Position read_up_to;  // the farthest that it has been
+  // Of the record before it.
+  std::uint64_t cursor_sequence = 0;
+  WallTime cursor_accepted_at;
   std::uint64_t next_span = 0;  // spans ever stored
   std::uint64_t external_bytes = 0;
   std::uint64_t move_bytes = 0;  // of a move's target, until it is a segment
@@ -118,10 +123,13 @@ class QueueState {
  private:
   void finish(Segment& segment, const JournalEntry& entry);
   void release_hold(Segment& segment);
+  std::optional<WallTime> oldest_unread() const;
+  std::optional<WallTime> oldest_accepted_at() const;
 
   HeldFiles& held_;
   const Clock& clock_;
   WriterSignal& signal_;
+  WallClockSteps clock_steps_;
   int earlier_holds_ = 0;
   std::uint64_t syncs_ = 0;
   DurationHistogram commit_time_{kOperationBounds};

@@ -168,6 +168,7 @@ QueueWriter::Group QueueWriter::take_group() {
 
 void QueueWriter::commit(const Group& group) {
   const SteadyTime begun = core_.clock.steady();
+  core_.state.lock()->note_clock();
   std::uint64_t failures = 0;
   auto written = write(group, false);
   while (!written && ++failures < kAttempts) written = write(group, true);

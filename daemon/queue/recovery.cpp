@@ -308,9 +308,7 @@ std::optional<std::uint64_t> Recovery::sealed_end(std::uint64_t id) const {
 
 SegmentContent Recovery::scan(SegmentReader& reader, const SegmentOrigin& origin,
                               std::uint64_t end) {
-  const auto on_link = [&](std::string_view encoded) {
-    if (!core_.links.learn(encoded)) core_.count_failure();
-  };
+  const auto on_link = [&](std::string_view encoded) { core_.links.learn(encoded); };
   return scan_segment(reader, origin, end, on_link);
 }
 

@@ -13,9 +13,11 @@ struct Replaced {
   std::size_t surrogates = 0;
 };
 
-// Texts that a parser would refuse the whole document for.
+// What a parser would refuse the whole document for.
 Replaced repair_json(std::string& json, std::size_t max_bytes) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   Replaced replaced;
+  if (json.starts_with(kByteOrderMark)) json.erase(0, kByteOrderMark.size());
   if (!is_valid_utf8(json)) json = with_valid_utf8(json, max_bytes, replaced.utf8);
   replaced.surrogates = replace_lone_surrogates(json);
   return replaced;

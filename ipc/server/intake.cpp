@@ -101,6 +101,10 @@ void Intake::keep(RequestId id, std::size_t bytes) {
   hold(request, bytes + kRequestCost);
 }
 
+void Intake::post_to_worker(std::function<void()> work) {
+  boost::asio::post(worker_, std::move(work));
+}
+
 void Intake::abandon(RequestId id) {
   const auto it = requests_.find(id);
   if (it == requests_.end()) return;

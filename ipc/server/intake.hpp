@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -76,6 +77,9 @@ class Intake {
   // The body is complete, `bytes` long, and goes elsewhere: what it takes stays reserved until
   // abandon(), and no deadline holds.
   void keep(RequestId id, std::size_t bytes);
+
+  // On the worker thread, behind the bodies that wait for it. What is left at the end is not run.
+  void post_to_worker(std::function<void()> work);
 
   // The connection answers itself, or is gone: no reply. What is already complete is still stored,
   // since an exporter that hung up will hardly send it again.

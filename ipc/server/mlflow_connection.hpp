@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,7 +54,8 @@ class MlflowConnection final : public OtlpHttpConnection {
   Task<HttpReply> keep_deletion(const Parser& parser, DeletionByTime deletion);
   Task<std::string> known_assessment(const Parser& parser, TraceChange change);
   Task<bool> tell_traces(Parser& parser, TraceRead read);
-  std::optional<HttpReply> queued_answer(const TraceRead& read) const;
+  Task<std::optional<HttpReply>> queued_answer(const TraceRead& read);
+  Task<bool> read_stored(std::size_t bytes, std::function<void()> read);
   Task<bool> are_delivered(std::vector<TraceId> traces);
   Task<bool> is_delivered(TraceId trace, SteadyTime deadline);
 

@@ -162,6 +162,8 @@ Task<bool> MlflowConnection::send_no_room(Parser& parser) {
 
 Task<bool> MlflowConnection::pass_on(Parser& parser) {
   ++context_.stats.relayed_requests;
+  begin_request();
+  keep_request(2 * kRelayWindow);
   std::optional<std::uint64_t> body_bytes = 0;
   if (parser.chunked()) body_bytes.reset();
   if (const auto length = parser.content_length()) body_bytes = *length;

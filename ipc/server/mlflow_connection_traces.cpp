@@ -10,6 +10,11 @@
 #include "ipc/server/mlflow_connection.hpp"
 #include "ipc/server/mlflow_relaying.hpp"
 #include "ipc/server/mlflow_request.hpp"
+#include "ipc/server/stored_content.hpp"
+
+// GCC 12 takes the operators new and delete of Asio's coroutines for a mismatch where it sees
+// through one of them alone.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 
 // What MlflowConnection does with traces that the SDK has told: changes are stored, and what is
 // asked of a trace waits until the server has it, or is answered from what is stored here.
@@ -26,21 +31,30 @@ constexpr std::size_t kMaxArtifactBytes = 16u << 20;
 // Of a change of a trace that is not known here: where it goes is not asked, only that it is known.
 constexpr const char* kSomeExperiment = "0";
 
-// One for each of the traces that is so old; nothing if of one that cannot be said.
-std::optional<std::vector<TraceChange>> deletions_of(
-    const std::vector<std::vector<TraceSlice>>& stored, const DeletionByTime& deletion) {
-  std::vector<TraceChange> changes;
-  for (const auto& slices : stored) {
-    const auto trace = queued_trace(slices, {}, false);
-    const bool has_spans = std::ranges::any_of(slices, &TraceSlice::span_count);
-    if (!trace && has_spans) return std::nullopt;
-    if (!trace || trace->is_deleted || !deletes(deletion, trace->info)) continue;
-    changes.push_back(deletion_of(slices.front().trace_id, deletion.experiment_id));
-  }
-  return changes;
-}
+// JSON of more bytes is read on the worker thread.
+constexpr std::size_t kReadHere = 128u << 10;
 
 }  // namespace
+
+// Calls `read`, which has so many bytes to read, on the worker thread if they are many. False: it
+// may be running still, since the client has gone.
+Task<bool> MlflowConnection::read_stored(std::size_t bytes, std::function<void()> read) {
+  if (bytes <= kReadHere) {
+    read();
+    co_return true;
+  }
+  const auto done = std::make_shared<bool>(false);  // of the io thread
+  context_.intake.post_to_worker(
+      [done, read = std::move(read), weak = weak_from_this(), executor = socket_.get_executor()] {
+        read();
+        boost::asio::post(executor, [done, weak] {
+          *done = true;
+          if (const auto self = weak.lock()) static_cast<MlflowConnection&>(*self).wake();
+        });
+      });
+  while (!*done && socket_.is_open()) co_await sleep();
+  co_return *done;
+}
 
 Task<bool> MlflowConnection::store_change(Parser& parser) {
   ++context_.stats.http_requests;
@@ -62,7 +76,7 @@ Task<bool> MlflowConnection::store_change(Parser& parser) {
 // A deletion of what is old: all that is here belongs to it, and is delivered first.
 Task<bool> MlflowConnection::delete_by_time(Parser& parser) {
   const std::string body = parser.get().body();
-  keep_request(body.size());
+  keep_request(body.size() + kRelayWindow);
   co_await wait_for_delivery();
   ++context_.stats.relayed_requests;
   const auto mailbox = make_mailbox();
@@ -88,8 +102,16 @@ Task<bool> MlflowConnection::delete_by_time(Parser& parser) {
 // The server deletes what it has when it is back; what it will get meanwhile is deleted behind it,
 // trace by trace.
 Task<HttpReply> MlflowConnection::keep_deletion(const Parser& parser, DeletionByTime deletion) {
-  const auto stored = door_.stored.undelivered();
-  auto changes = stored ? deletions_of(*stored, deletion) : std::nullopt;
+  const auto found = std::make_shared<std::optional<std::vector<TraceChange>>>();
+  bool is_read = true;
+  if (auto stored = door_.stored.undelivered()) {
+    const std::size_t bytes = bytes_of(*stored);
+    std::function<void()> read = [found, stored = *std::move(stored), deletion] {
+      *found = deletions_of(stored, deletion);
+    };
+    is_read = co_await read_stored(bytes, std::move(read));
+  }
+  auto changes = is_read ? std::exchange(*found, std::nullopt) : std::nullopt;
   if (!changes) {
     co_return mlflow_error(503, "TEMPORARILY_UNAVAILABLE",
                            "the tracking server cannot be reached, and how old the traces are that "
@@ -107,9 +129,14 @@ Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
                                                 std::vector<TraceChange> changes) {
   SplitRequest split;
   for (const TraceChange& change : changes) split.slices.push_back(trace_change_slice(change));
-  const auto content = door_.stored.content(changes.front().trace_id);
-  std::string experiment = experiment_of(content);
-  if (experiment.empty()) experiment = kSomeExperiment;
+  Contents contents{door_.stored.content(changes.front().trace_id)};
+  const std::size_t bytes = bytes_of(contents);
+  const auto found = std::make_shared<std::string>();
+  std::function<void()> read = [found, contents = std::move(contents)] {
+    *found = experiment_of(contents.front());
+  };
+  const bool is_read = co_await read_stored(bytes, std::move(read));
+  std::string experiment = is_read && !found->empty() ? *found : kSomeExperiment;
   const Reply stored = co_await exchange(std::move(split), std::move(experiment));
   if (!stored.ok()) co_return error_of(stored);
   context_.stats.accepted_changes += changes.size();
@@ -124,11 +151,14 @@ Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
 
 // As it is here, else as the server has it; empty: neither can say.
 Task<std::string> MlflowConnection::known_assessment(const Parser& parser, TraceChange change) {
-  const auto content = door_.stored.content(change.trace_id);
-  if (const auto trace = queued_trace(content, {}, false)) {
-    std::string known = assessment_in(trace->info, change.assessment_id);
-    if (!known.empty()) co_return known;
-  }
+  Contents contents{door_.stored.content(change.trace_id)};
+  const std::size_t bytes = bytes_of(contents);
+  const auto found = std::make_shared<std::string>();
+  std::function<void()> read = [found, contents = std::move(contents), id = change.assessment_id] {
+    *found = assessment_of(contents.front(), id);
+  };
+  const bool is_read = co_await read_stored(bytes, std::move(read));
+  if (!is_read || !found->empty()) co_return is_read ? *found : std::string();
   RelayRequest asked = relayed(parser.get(), 0);
   asked.method = "GET";
   asked.target = request_of(change).path;
@@ -139,17 +169,20 @@ Task<std::string> MlflowConnection::known_assessment(const Parser& parser, Trace
 
 Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
   const bool delivered = co_await are_delivered(read.traces);
-  auto queued = delivered ? std::nullopt : queued_answer(read);
+  std::optional<HttpReply> queued;
+  if (!delivered) queued = co_await queued_answer(read);
   if (queued) co_return co_await send_text(parser, *std::move(queued));
   if (!parser.is_done()) co_return co_await pass_on(parser);
   ++context_.stats.relayed_requests;
+  begin_request();
+  keep_request(kRelayWindow);
   const auto mailbox = make_mailbox();
   RelayRequest request = relayed(parser.get(), 0);
   const auto id = co_await begin_relayed(std::move(request), mailbox);
   if (!id) co_return co_await send_no_room(parser);
   while (!mailbox->answered() && socket_.is_open()) co_await sleep();
   const int status = mailbox->status();
-  if (status == 0 || server_is_away(status)) queued = queued_answer(read);
+  if (status == 0 || server_is_away(status)) queued = co_await queued_answer(read);
   bool more = false;
   if (queued) {
     more = co_await send_text(parser, *std::move(queued));
@@ -161,19 +194,17 @@ Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
 }
 
 // Nothing: not all of it is here.
-std::optional<HttpReply> MlflowConnection::queued_answer(const TraceRead& read) const {
-  std::string found;
-  for (const TraceId& id : read.traces) {
-    const auto content = door_.stored.content(id);
-    const std::string root = door_.knowledge.artifact_root(experiment_of(content));
-    const auto trace = queued_trace(content, root, read.with_spans());
-    if (!trace) return std::nullopt;
-    if (trace->is_deleted) continue;
-    found += found.empty() ? "" : ",";
-    found +=
-        read.assessment_id.empty() ? trace->json() : assessment_in(trace->info, read.assessment_id);
-  }
-  return answer_to(read, found);
+Task<std::optional<HttpReply>> MlflowConnection::queued_answer(const TraceRead& read) {
+  Contents contents;
+  for (const TraceId& id : read.traces) contents.push_back(door_.stored.content(id));
+  const std::size_t bytes = bytes_of(contents);
+  const auto found = std::make_shared<std::optional<HttpReply>>();
+  std::function<void()> look = [found, contents = std::move(contents), read,
+                                &knowledge = door_.knowledge] {
+    *found = answer_from(contents, read, knowledge);
+  };
+  const bool is_read = co_await read_stored(bytes, std::move(look));
+  co_return is_read ? std::exchange(*found, std::nullopt) : std::nullopt;
 }
 
 Task<bool> MlflowConnection::pass_when_delivered(Parser& parser) {
@@ -181,7 +212,7 @@ Task<bool> MlflowConnection::pass_when_delivered(Parser& parser) {
   const auto refusal = co_await read_body(parser);
   if (closed_by_client_) co_return false;
   if (refusal) co_return co_await send_text(parser, error_of(*refusal));
-  keep_request(parser.get().body().size());
+  keep_request(parser.get().body().size() + kRelayWindow);
   auto traces = named_traces(view(parser.get().target()));
   if (traces.empty()) traces = named_traces(parser.get().body());
   co_await are_delivered(std::move(traces));

@@ -95,6 +95,57 @@ def test_the_spans_of_a_segment_that_is_gone_are_damaged(daemon):
     daemon.wait_for_spans(accepted=3 * SPANS_PER_TRACE, delivered=2 * SPANS_PER_TRACE, damaged=SPANS_PER_TRACE)
 
 
+def directory(path: pathlib.Path) -> None:
+    path.mkdir()
+
+
+def link_to_what_is_away(path: pathlib.Path) -> None:
+    path.symlink_to("/no/such/volume/file")
+
+
+@pytest.mark.parametrize("put", [directory, os.mkfifo, link_to_what_is_away])
+@pytest.mark.parametrize("which", ["oldest", "newest"])
+def test_what_lies_in_the_place_of_a_segment_does_not_make_it_absent(daemon, put, which):
+    for _ in range(2):
+        daemon.start()
+        daemon.post(make_trace().request)
+        assert daemon.sigterm() == 0
+    segment = sorted((state(daemon) / "queue").glob("*.segment"))[0 if which == "oldest" else -1]
+    kept = state(daemon) / "kept"
+    segment.rename(kept)
+    put(segment)
+    deliver(daemon)
+    daemon.start()
+    daemon.post(make_trace().request)
+    wait_until("what comes now is delivered", lambda: any((daemon.folder / "archive").glob("*")), state=daemon.log_tail)
+    assert held(daemon, segment)
+    assert daemon.status()["spans"]["damaged"] is None, "how many spans there are is not known yet"
+    segment.rmdir() if segment.is_dir() else segment.unlink()
+    kept.rename(segment)
+    wait_until("it is read without help", lambda: not held(daemon, segment), state=daemon.log_tail)
+    daemon.wait_for_spans(accepted=3 * SPANS_PER_TRACE, delivered=3 * SPANS_PER_TRACE, damaged=0)
+
+
+@pytest.mark.parametrize("part", ["queue", "models", "dead-letters"])
+def test_a_directory_that_was_replaced_says_nothing_about_its_files(daemon, part):
+    daemon.start()
+    assert answer(daemon) == 200
+    path, away = state(daemon) / part, daemon.folder / "away"
+    path.rename(away)
+    path.mkdir()  # as a mount that hides it
+    wait_until("it is named", lambda: held(daemon, path), state=daemon.log_tail)
+    assert answer(daemon) == (503 if part == "queue" else 200)
+    path.rmdir()
+    away.rename(path)
+    wait_until("it is back", lambda: not held(daemon, path), state=daemon.log_tail)
+    assert answer(daemon) == 200
+    assert daemon.sigterm() == 0
+    deliver(daemon)
+    daemon.start()
+    traces = 2 if part == "queue" else 3
+    daemon.wait_for_spans(accepted=traces * SPANS_PER_TRACE, delivered=traces * SPANS_PER_TRACE, damaged=0)
+
+
 @pytest.mark.parametrize("removed", [True, False], ids=["removed", "moved away"])
 def test_without_its_state_directory_nothing_is_acknowledged(daemon, removed):
     daemon.start()

@@ -15,10 +15,19 @@ namespace {
 constexpr std::chrono::milliseconds kShortestWait{10};
 // What the endpoint takes at once is not documented; MLflow's client sends less.
 constexpr std::uint64_t kMaxPostBytes = 4u << 20;
+constexpr std::chrono::seconds kReadAgain{5};
 
 Failure stopping() {
   Failure failure;
   failure.message = "stopping";
+  return failure;
+}
+
+Failure unread(const Error& error, const std::filesystem::path& file) {
+  Failure failure;
+  failure.message = "which spans are stored already is not known: " + error.message;
+  failure.remedy = "check the disk, and that the daemon's user may read " + file.string() +
+                   "; it is tried again by itself";
   return failure;
 }
 
@@ -59,10 +68,23 @@ DatabricksDestination::DatabricksDestination(Options options, HttpClient& http,
       storages_(options_.trace_location, client, clock, random),
       request_slots_(std::max<std::size_t>(options_.connections, 1)),
       steps_(clock),
-      sent_(SentJournal(fs, options_.sent_spans, clock), reporter) {}
+      sent_(SentJournal(fs, options_.sent_spans, clock), reporter) {
+  (void)is_sent_known();  // else refusal() tells why, and asks again
+}
+
+// Without it, what a table has would be sent once more.
+bool DatabricksDestination::is_sent_known() {
+  if (!sent_unread_) return true;
+  if (clock_.steady() < sent_due_) return false;
+  const auto loaded = sent_.load();
+  sent_unread_ = loaded ? std::nullopt : std::optional(loaded.error());
+  sent_due_ = clock_.steady() + kReadAgain;
+  return loaded.has_value();
+}
 
 std::optional<Failure> DatabricksDestination::refusal(const LinkHash& link,
                                                       const std::string& experiment) {
+  if (!is_sent_known()) return unread(*sent_unread_, options_.sent_spans);
   const auto target = find_target(registrar_, lookup_, link, experiment);
   if (!target) {
     note_refusal(target.error());
@@ -189,8 +211,12 @@ ServerStatus DatabricksDestination::server() const {
 std::optional<SteadyTime> DatabricksDestination::next_due() const {
   const auto registration = registrar_.next_due();
   const auto storage = storages_.next_due();
-  if (!registration || !storage) return registration ? registration : storage;
-  return std::min(*registration, *storage);
+  const auto sent = sent_unread_ ? std::optional(sent_due_) : std::nullopt;
+  std::optional<SteadyTime> first;
+  for (const auto& due : {registration, storage, sent}) {
+    if (due && (!first || *due < *first)) first = due;
+  }
+  return first;
 }
 
 void DatabricksDestination::poll(std::chrono::milliseconds timeout) {

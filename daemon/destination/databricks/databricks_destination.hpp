@@ -65,6 +65,7 @@ class DatabricksDestination final : public Destination {
   void note_refusal(const Failure& failure);
   void learn_from(const Addressee& to, const Outcome& outcome);
   std::optional<SteadyTime> next_due() const;
+  bool is_sent_known();
 
   const Options options_;
   HttpClient& http_;
@@ -76,6 +77,8 @@ class DatabricksDestination final : public Destination {
   RequestSlots request_slots_;
   StepRecorder steps_;
   SentSpans sent_;
+  std::optional<Error> sent_unread_{Error{ErrorCode::io, ""}};  // nothing once it was read
+  SteadyTime sent_due_{};
   Repairs repairs_;
   ServerStatus::State state_ = ServerStatus::State::none;
   std::vector<std::weak_ptr<BatchDelivery>> deliveries_;

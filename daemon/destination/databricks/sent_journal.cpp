@@ -72,10 +72,13 @@ std::optional<SentEntry> take_entry(std::string_view& bytes) {
 SentJournal::SentJournal(FileSystem& fs, std::filesystem::path path, const Clock& clock)
     : fs_(fs), path_(std::move(path)), clock_(clock), complete_since_(clock.wall()) {}
 
-std::vector<SentEntry> SentJournal::open() {
+Result<std::vector<SentEntry>> SentJournal::open() {
   std::vector<SentEntry> entries;
-  const auto content = read_file(fs_, path_);
-  const auto since = content ? decode_header(*content) : std::nullopt;
+  const auto there = fs_.exists(path_);
+  if (there && !*there) return entries;
+  const auto content = there ? read_file(fs_, path_) : Result<std::string>(there.error());
+  if (!content) return content.error();
+  const auto since = decode_header(*content);
   if (!since) return entries;
   std::string_view rest = std::string_view(*content).substr(kHeaderBytes);
   while (auto entry = take_entry(rest)) entries.push_back(*std::move(entry));

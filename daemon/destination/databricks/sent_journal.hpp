@@ -40,8 +40,9 @@ class SentJournal {
  public:
   SentJournal(FileSystem& fs, std::filesystem::path path, const Clock& clock);
 
-  // Every entry that can be read, the oldest first. Before the other calls, once.
-  std::vector<SentEntry> open();
+  // Every entry that is whole, the oldest first. Before the other calls, until it succeeds; `io`:
+  // what the file has is not known yet.
+  Result<std::vector<SentEntry>> open();
   // Of what was accepted later, everything is known.
   WallTime complete_since() const { return complete_since_; }
 

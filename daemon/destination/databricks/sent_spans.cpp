@@ -29,12 +29,12 @@ std::vector<SentEntry> entries_of(const std::vector<SentSpans::Sending>& request
 }  // namespace
 
 SentSpans::SentSpans(SentJournal journal, Reporter& reporter)
-    : journal_(std::move(journal)), reporter_(reporter) {
-  load();
-}
+    : journal_(std::move(journal)), reporter_(reporter) {}
 
-void SentSpans::load() {
-  for (SentEntry& read : journal_.open()) {
+Result<void> SentSpans::load() {
+  auto entries = journal_.open();
+  if (!entries) return std::move(entries).error();
+  for (const SentEntry& read : *entries) {
     if (read.kind == Kind::forgotten) {
       traces_.erase(read.trace);
       continue;
@@ -44,6 +44,7 @@ void SentSpans::load() {
     known.acknowledged.insert(read.ids.begin(), read.ids.end());
   }
   keep({}, true);
+  return {};
 }
 
 SentSpans::Entry& SentSpans::entry(const TraceId& trace) {

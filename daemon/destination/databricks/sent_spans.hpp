@@ -25,8 +25,11 @@ class SentSpans {
  public:
   static constexpr std::size_t kMaxTraces = 100'000;
 
-  // What an earlier process has left is known from now on.
   SentSpans(SentJournal journal, Reporter& reporter);
+
+  // What an earlier process has left is known from then on. While it cannot be read nothing else
+  // may be called but this, again, and the reading functions.
+  Result<void> load();
 
   // A delivery begins. `sent_before`: an earlier process may have sent its spans, unless the
   // journal knows better.
@@ -66,7 +69,6 @@ class SentSpans {
     std::uint32_t sending = 0;  // now; after load(): by the process before
   };
   Entry& entry(const TraceId& trace);
-  void load();
   void doubt(const TraceId& trace, std::uint32_t spans);
   void keep(const std::vector<SentEntry>& entries, bool durably);
   Result<void> rewrite();

@@ -8,6 +8,7 @@
 
 #include "daemon/base/mutex.hpp"
 #include "daemon/codec/otlp_json.hpp"
+#include "daemon/destination/link_target.hpp"
 #include "daemon/text/release.hpp"
 #include "daemon/text/utc_time.hpp"
 
@@ -34,6 +35,14 @@ nlohmann::ordered_json link_json(const LinkDefinition& link) {
   if (!link.tags.empty()) json["tags"] = link.tags;
   if (!link.source_tags.empty()) json["source_tags"] = link.source_tags;
   return json;
+}
+
+// A line without its link would be a trace without its version.
+Answer<nlohmann::ordered_json> link_json(const LinkLookup& lookup, const LinkHash& hash) {
+  if (hash.is_zero()) return nlohmann::ordered_json(nullptr);
+  const auto link = lookup(hash);
+  if (!link) return missing_definition(hash, link.error());
+  return link->empty() ? nlohmann::ordered_json(nullptr) : link_json(*link);
 }
 
 Failure failure_of(const Error& error, const std::string& directory) {
@@ -122,6 +131,12 @@ Failure FileDestination::failed(const Error& error) {
 
 Outcome FileDestination::add_line(const TraceDelivery& delivery, std::string& lines) const {
   Outcome outcome;
+  auto link = link_json(lookup_, delivery.link);
+  if (!link) {
+    outcome.failure = std::move(link).error();
+    outcome.kind = outcome_kind(outcome.failure.failure_class);
+    return outcome;
+  }
   const auto json = otlp_protobuf_to_json(delivery.trace.otlp);
   if (!json) {
     outcome.kind = OutcomeKind::poison;
@@ -129,10 +144,8 @@ Outcome FileDestination::add_line(const TraceDelivery& delivery, std::string& li
     outcome.failure.message = json.error().message;
     return outcome;
   }
-  const auto link = lookup_(delivery.link);
-  nlohmann::ordered_json ours = {
-      {"link", link && !link->empty() ? link_json(*link) : nlohmann::ordered_json(nullptr)},
-      {"accepted_at", utc_iso(delivery.accepted_at)}};
+  nlohmann::ordered_json ours = {{"link", *std::move(link)},
+                                 {"accepted_at", utc_iso(delivery.accepted_at)}};
   if (delivery.mode == DeliveryMode::change) {
     ours["trace_id"] = delivery.trace.info.trace_id.hex();
     ours["change"] = nlohmann::ordered_json::parse(delivery.change, nullptr, false);

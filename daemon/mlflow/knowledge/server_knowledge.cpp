@@ -117,13 +117,14 @@ bool ServerKnowledge::learn(std::string_view experiment) {
       old != id_of_name_.end() && old->second == id) {
     id_of_name_.erase(old);
   }
+  bytes_ += experiment.size() - entry.json.size();
   entry = {.name = text_at(json, "name"),
            .artifact_location = text_at(json, "artifact_location"),
            .json = std::string(experiment),
            .age = next_age_++,
            .asked_at = entry.asked_at};
   if (!entry.name.empty()) id_of_name_[entry.name] = id;
-  if (by_id_.size() > kMaxExperiments) forget_oldest();
+  while (by_id_.size() > kMaxExperiments || bytes_ > kMaxBytes) forget_oldest();
   return true;
 }
 
@@ -142,6 +143,7 @@ void ServerKnowledge::forget_oldest() {
   const auto oldest =
       std::ranges::min_element(by_id_, {}, [](const auto& known) { return known.second.age; });
   std::erase_if(id_of_name_, [&](const auto& named) { return named.second == oldest->first; });
+  bytes_ -= oldest->second.json.size();
   by_id_.erase(oldest);
 }
 
@@ -151,7 +153,10 @@ void ServerKnowledge::forget_experiment(const ExperimentQuery& query) {
     const auto named = query.by_name ? id_of_name_.find(query.value) : id_of_name_.end();
     if (query.by_name && named == id_of_name_.end()) return;
     const std::string id = query.by_name ? named->second : query.value;
-    if (by_id_.erase(id) == 0) return;
+    const auto entry = by_id_.find(id);
+    if (entry == by_id_.end()) return;
+    bytes_ -= entry->second.json.size();
+    by_id_.erase(entry);
     std::erase_if(id_of_name_, [&](const auto& known) { return known.second == id; });
   }
   on_change_();

@@ -26,16 +26,17 @@ struct ExperimentQuery {
 // experiments, as the JSON of its own answers. Kept in one file, so that they are known while the
 // server is away.
 //
-// Bounded: kMaxExperiments, the ones learned first are forgotten first. Threads: any; load() before
-// the others, save() where a disk may be waited for.
+// Bounded: kMaxExperiments of kMaxBytes in all, the ones learned first are forgotten first.
+// Threads: any; load() before the others, save() where a disk may be waited for.
 class ServerKnowledge {
  public:
   static constexpr std::size_t kMaxExperiments = 1'000;
   static constexpr std::size_t kMaxAnswerBytes = 64u << 10;
+  static constexpr std::size_t kMaxBytes = 4u << 20;
   static constexpr std::chrono::seconds kRefreshEach{30};
 
-  // `uri`: the server that it is about. `on_change`: something is to be saved; on the thread of
-  // whoever learned it.
+  // `uri`: the server that it is about. `on_change`: something is to be saved, all of it at once,
+  // so not for each change; on the thread of whoever learned it.
   ServerKnowledge(FileSystem& fs, std::filesystem::path file, std::string uri,
                   std::function<void()> on_change);
 
@@ -79,6 +80,7 @@ class ServerKnowledge {
   std::string version_ GUARDED_BY(mutex_);
   std::map<std::string, Entry> by_id_ GUARDED_BY(mutex_);
   std::map<std::string, std::string> id_of_name_ GUARDED_BY(mutex_);
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;  // of the objects
   std::uint64_t next_age_ GUARDED_BY(mutex_) = 0;
 };
 

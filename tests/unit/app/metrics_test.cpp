@@ -50,6 +50,12 @@ TEST(Metrics, HaveTheTermsOfTheBalance) {
   }
 }
 
+TEST(Metrics, NothingIsYoungerThanNow) {
+  MetricInputs early = inputs();
+  early.now = WallTime(std::chrono::seconds(30));
+  EXPECT_TRUE(has_line(metrics_text(early), "tracelink_queue_oldest_age_seconds 0"));
+}
+
 TEST(Metrics, BucketsOfAHistogramAddUp) {
   MetricInputs all = inputs();
   all.queue.commit_time.add(std::chrono::milliseconds(1));

@@ -59,7 +59,7 @@ TEST_F(StateLockTest, ALockFileThatAnotherProcessHoldsIsTold) {
 TEST_F(StateLockTest, NothingIsStoredInADirectoryThatIsNotTheOneThatWasLocked) {
   auto lock = acquire();
   PosixFileSystem files;
-  files.set_guard([&] { return lock.check(); });
+  files.set_guard([&](const auto&) { return lock.check(); });
   auto file = files.create(directory_ / "f");
   ASSERT_TRUE(file);
   ASSERT_TRUE((*file)->sync());

@@ -86,10 +86,31 @@ TEST_F(PosixFileSystemTest, RemoveOfNothingSucceedsAndListIsSorted) {
   ASSERT_TRUE(fs_.remove(dir_ / "nothing"));
   ASSERT_TRUE(fs_.create(dir_ / "b"));
   ASSERT_TRUE(fs_.create(dir_ / "a"));
-  ASSERT_TRUE(fs_.create_directories(dir_ / "directory"));
   EXPECT_EQ(*fs_.list(dir_), (std::vector<std::string>{"a", "b"}));
   EXPECT_FALSE(fs_.list(dir_ / "nothing"));
   EXPECT_GT(*fs_.free_bytes(dir_), 0u);
+}
+
+TEST_F(PosixFileSystemTest, WhatLiesInThePlaceOfAFileIsListedAndCannotBeRead) {
+  ASSERT_TRUE(fs_.create_directories(dir_ / "directory"));
+  std::filesystem::create_symlink(dir_ / "away", dir_ / "link");
+  ASSERT_EQ(::mkfifo((dir_ / "pipe").c_str(), 0600), 0);
+  const std::vector<std::string> names = {"directory", "link", "pipe"};
+  EXPECT_EQ(*fs_.list(dir_), names);
+  for (const std::string& name : names) {
+    EXPECT_TRUE(*fs_.exists(dir_ / name)) << name;
+    EXPECT_FALSE(read_file(fs_, dir_ / name)) << name;
+  }
+}
+
+TEST_F(PosixFileSystemTest, OnlyWhatIsNotInItsDirectoryIsAbsent) {
+  EXPECT_FALSE(*fs_.exists(dir_ / "nothing"));
+  EXPECT_FALSE(*fs_.exists(dir_ / "no" / "such" / "place"));
+  ASSERT_TRUE(fs_.create(dir_ / "file"));
+  EXPECT_FALSE(fs_.exists(dir_ / "file" / "inside"));
+  std::filesystem::create_symlink(dir_ / "volume", dir_ / "models");
+  EXPECT_FALSE(fs_.exists(dir_ / "models" / "file")) << "the volume may hold it";
+  EXPECT_FALSE(fs_.exists(dir_ / "models" / "links" / "file"));
 }
 
 TEST_F(PosixFileSystemTest, WhatCannotReserveBlocksIsUsedWithout) {

@@ -112,6 +112,19 @@ class ExperimentStorageTest : public DatabricksDestinationTest {
   ExperimentStorageTest() { workspace.destination.clear(); }
 };
 
+TEST_F(UnityCatalogTest, NothingIsSentWhileItIsUnknownWhatTheTableHas) {
+  deliver({delivery(1)});
+  fs.fail_reads("/sent-spans");
+  restart();
+  EXPECT_FALSE(accepts());
+  EXPECT_NE(hold.message.find("which spans are stored"), std::string::npos) << hold.message;
+  EXPECT_NE(hold.remedy.find("/sent-spans"), std::string::npos) << hold.remedy;
+  destination->poll(milliseconds(0));
+  fs.heal();
+  clock.advance(seconds(5));
+  EXPECT_TRUE(connect()) << hold.message;
+}
+
 TEST_F(UnityCatalogTest, TheInfoGoesBeforeTheSpansOfItsTable) {
   deliver({delivery(1)});
   EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;

@@ -33,14 +33,14 @@ SentEntry acknowledged(std::uint64_t trace) {
 class SentJournalTest : public ::testing::Test {
  protected:
   SentJournal journal() { return {fs, kPath, clock}; }
-  Entries read() { return journal().open(); }
+  Entries read() { return *journal().open(); }
   FakeFileSystem fs;
   FakeClock clock;
 };
 
 TEST_F(SentJournalTest, WithoutAFileNothingIsKnownOfWhatWasAccepted) {
   SentJournal written = journal();
-  EXPECT_EQ(written.open(), Entries{});
+  EXPECT_EQ(*written.open(), Entries{});
   EXPECT_EQ(written.complete_since(), clock.wall());
   EXPECT_FALSE(written.append(Entries{sending(1)}));
 }
@@ -71,8 +71,20 @@ TEST_F(SentJournalTest, BehindDamageNothingIsKnown) {
   fs.set_content(kPath, content);
   clock.advance(std::chrono::hours(1));
   SentJournal next = journal();
-  EXPECT_EQ(next.open(), Entries{acknowledged(1)});
+  EXPECT_EQ(*next.open(), Entries{acknowledged(1)});
   EXPECT_EQ(next.complete_since(), clock.wall());
+}
+
+TEST_F(SentJournalTest, AFileThatCannotBeReadIsNotAnEmptyOne) {
+  SentJournal written = journal();
+  ASSERT_TRUE(written.rewrite(Entries{acknowledged(1)}));
+  fs.fail_reads(kPath);
+  SentJournal next = journal();
+  const auto unread = next.open();
+  ASSERT_FALSE(unread);
+  EXPECT_EQ(unread.error().code, ErrorCode::io);
+  fs.heal();
+  EXPECT_EQ(*next.open(), Entries{acknowledged(1)});
 }
 
 TEST_F(SentJournalTest, NoByteOfAFileMakesItReadWhatIsNotThere) {
@@ -107,7 +119,7 @@ TEST_F(SentJournalTest, AFailedOperationLosesNothingThatWasPromised) {
     fired = fs.fired();
     fs.crash();
     SentJournal next = journal();
-    const Entries entries = next.open();
+    const Entries entries = *next.open();
     if (kept || next.complete_since() == begun) {
       EXPECT_EQ(entries, Entries{acknowledged(1)});
     }

@@ -34,6 +34,7 @@ class FileDestinationTest : public ::testing::Test {
   }
   Result<LinkDefinition> definition(const LinkHash& hash) const {
     if (hash.is_zero()) return Error{ErrorCode::invalid, "unknown"};
+    if (hash == link_of('u')) return Error{lookup_error, "its file"};
     if (hash == link_of('f')) return full_definition();
     LinkDefinition link;
     link.name = "agent";
@@ -102,6 +103,7 @@ class FileDestinationTest : public ::testing::Test {
   std::unique_ptr<FakeFileSystem> fs = std::make_unique<FakeFileSystem>();
   std::unique_ptr<FileDestination> destination;
   Failure hold;
+  ErrorCode lookup_error = ErrorCode::io;  // of the link 'u'
 };
 
 TEST_F(FileDestinationTest, WritesOneLineATraceWithLinkAndTime) {
@@ -132,6 +134,20 @@ TEST_F(FileDestinationTest, ATraceWithoutALinkSaysSo) {
   unlinked.link = {};
   deliver({unlinked});
   EXPECT_TRUE(files().begin()->second[0]["tracelink"]["link"].is_null());
+}
+
+TEST_F(FileDestinationTest, ATraceWhoseLinkIsNotKnownNowIsNotWrittenWithoutOne) {
+  TraceDelivery unread = delivery(1);
+  unread.link = link_of('u');
+  const auto later = deliver({unread, delivery(2)});
+  EXPECT_EQ(later[0].kind, OutcomeKind::transient);
+  EXPECT_EQ(later[0].failure.scope, FailureScope::link);
+  EXPECT_EQ(later[1].kind, OutcomeKind::delivered);
+  lookup_error = ErrorCode::invalid;
+  const auto lost = deliver({unread});
+  EXPECT_EQ(lost[0].kind, OutcomeKind::configuration);
+  EXPECT_NE(lost[0].failure.remedy.find("models/links"), std::string::npos);
+  EXPECT_EQ(traces(), (std::map<std::string, int>{{"2", 1}}));
 }
 
 TEST_F(FileDestinationTest, DeliveredSurvivesACrash) {

@@ -380,6 +380,19 @@ TEST_F(ForwarderRefusalsTest, ATransientFailureIsRetriedForEver) {
   EXPECT_EQ(source.totals().delivered, 1u);
 }
 
+TEST_F(ForwarderRefusalsTest, AMomentOfAskingTheServerIsNoHold) {
+  destination.refuse([](const LinkHash&, const std::string&) { return true; }, Failure{});
+  accept(1);
+  run_for(milliseconds(2'900));  // the trace's grace, and what a question takes
+  EXPECT_TRUE(forwarder->status().held.empty());
+  EXPECT_EQ(forwarder->status().held_scopes, 0u);
+  run_for(seconds(1));
+  run_for(seconds(1));  // a round tells what there was at its begin
+  ASSERT_EQ(forwarder->status().held.size(), 1u);
+  EXPECT_EQ(forwarder->status().held.at(0).scope, "server");
+  EXPECT_EQ(forwarder->status().held_scopes, 1u);
+}
+
 TEST_F(ForwarderRefusalsTest, ADeadServerIsProbedWithOneTrace) {
   for (std::uint64_t trace = 1; trace <= 50; ++trace) accept(trace);
   all_fails(transient());

@@ -74,6 +74,12 @@ TEST_F(HttpServer, SpeaksJson) {
   EXPECT_EQ(sink().requests()[0].slices[0].trace_id.hex(), "0102030405060708090a0b0c0d0e0f10");
 }
 
+TEST_F(HttpServer, JsonMayBeginWithAByteOrderMark) {
+  start();
+  EXPECT_EQ(ask(post(kJson, "\xef\xbb\xbf" + kOneSpanJson)).body, "{}");
+  EXPECT_EQ(sink().requests().size(), 1u);
+}
+
 TEST_F(HttpServer, TakesChunkedBodiesCutAnywhere) {
   start();
   const std::string span = one_span(1);

@@ -72,6 +72,15 @@ TEST_F(ListeningSocketTest, LeavesASocketThatSomebodyServes) {
   RawClient::connect_unix(path());
 }
 
+TEST_F(ListeningSocketTest, WhatLiesInThePlaceOfTheLockFileIsNoObstacle) {
+  std::filesystem::create_directory(path() + ".lock");  // as one that another user owns
+  auto socket = open();
+  ASSERT_TRUE(socket) << socket.error().message;
+  EXPECT_EQ(open().error().code, ErrorCode::rejected) << "this user's daemons keep each other away";
+  std::filesystem::remove(path());
+  EXPECT_TRUE(socket->open_again()) << "with the same lock";
+}
+
 TEST_F(ListeningSocketTest, RefusesWhatIsNotASocket) {
   std::ofstream(path()) << "precious";
   const auto socket = open();
@@ -214,15 +223,24 @@ TEST_F(ListeningSocketTest, OnlySystemdMakesItsSocketAgain) {
   EXPECT_EQ(again.error().code, ErrorCode::invalid);
 }
 
-TEST_F(ListeningSocketTest, ALockFileOfAnotherUserIsNamedWithWhatToDo) {
+TEST_F(ListeningSocketTest, ALockFileOfAnotherUserIsNoObstacleOrIsNamedWithWhatToDo) {
   if (::geteuid() != 0) return;  // only root can make one
-  std::filesystem::permissions(std::filesystem::path(path()).parent_path(),
-                               std::filesystem::perms::all);
+  using std::filesystem::perms;
+  const auto folder = std::filesystem::path(path()).parent_path();
   ASSERT_TRUE(open());  // leaves the lock file
-  ASSERT_EQ(::seteuid(65534), 0);
-  const auto refused = open();
-  ASSERT_EQ(::seteuid(0), 0);
-  ASSERT_FALSE(refused);
+  const auto open_as_another_user = [&](perms of_folder) {
+    std::filesystem::permissions(folder, of_folder);
+    EXPECT_EQ(::seteuid(65534), 0);
+    auto socket = open();
+    EXPECT_EQ(::seteuid(0), 0);
+    return socket;
+  };
+  const auto opened = open_as_another_user(perms::all);
+  EXPECT_TRUE(opened) << opened.error().message;
+  std::filesystem::remove(path() + ".lock.65534");
+  const auto refused =
+      open_as_another_user(perms::owner_all | perms::group_exec | perms::others_exec);
+  ASSERT_FALSE(refused) << "it can make none of its own";
   EXPECT_EQ(refused.error().message,
             path() +
                 ".lock: Permission denied; the file belongs to uid 0: remove it, or run "

@@ -99,11 +99,11 @@ class MlflowServerTest : public ServerTest {
     stored.add(std::move(slice));
   }
   // What the SDK has told of the trace: an info, and one span.
-  void store_trace() {
+  void store_trace(const std::string& more = "") {
     auto split = split_request(one_span(1), SplitLimits{});
     ASSERT_TRUE(split);
     TraceSlice spans = std::move(split->slices.front());
-    auto info = read_start_trace(trace_info(1));
+    auto info = read_start_trace(trace_info(1, more));
     ASSERT_TRUE(info);
     info->trace_id = spans.trace_id;
     stored_trace = spans.trace_id;
@@ -449,6 +449,20 @@ TEST_F(MlflowServerTest, ATraceThatTheServerDoesNotHaveIsToldFromHere) {
   EXPECT_TRUE(gone.says("RESOURCE_DOES_NOT_EXIST"));
 }
 
+// The io thread, which serves the others, leaves reading it to another one.
+TEST_F(MlflowServerTest, ALargeTraceIsToldAndChangedAsASmallOne) {
+  start_in_front();
+  store_trace(R"(,"tags":{"large":")" + std::string(500'000, 'x') + "\"}");
+  const std::string path = "/api/3.0/mlflow/traces/" + stored_name();
+  const Answer info = ask(request("GET", path));
+  EXPECT_TRUE(info.says(R"("large":"xxx)")) << info.head;
+  EXPECT_GT(info.body.size(), 500'000u);
+  const Answer tag = ask(request("PATCH", "/api/2.0/mlflow/traces/" + stored_name() + "/tags", "",
+                                 R"({"key":"team","value":"ml"})"));
+  EXPECT_TRUE(tag.has("200 OK")) << tag.head << tag.body;
+  EXPECT_EQ(sink().wait_for(1)[0].experiment, "12");
+}
+
 TEST_F(MlflowServerTest, ATraceOfWhichOnlySpansAreHereIsAskedOfTheServer) {
   tracking.answer_with({.body = "there"});
   start_in_front();
@@ -471,6 +485,18 @@ TEST_F(MlflowServerTest, ABodyThatWaitsForTheServerCountsAsHeld) {
   client.send(request("POST", "/api/3.0/mlflow/traces/calculate", "", std::string(500'000, ' ')));
   wait_until([](const ServerStats& stats) { return stats.relayed_requests == 1; });
   EXPECT_GE(stats().in_flight_bytes, 500'000u);
+  tracking.release();
+  EXPECT_TRUE(read_answer(client).has("200"));
+  wait_until([](const ServerStats& stats) { return stats.in_flight_bytes == 0; });
+}
+
+TEST_F(MlflowServerTest, WhatARequestThatIsPassedOnMayKeepWaitingCountsAsHeld) {
+  tracking.answer_with({.hold = true});
+  start_in_front();
+  RawClient client = connect_mlflow();
+  client.send(request("POST", "/api/2.0/mlflow/runs/create", "", "{}"));
+  wait_until([](const ServerStats& stats) { return stats.relayed_requests == 1; });
+  EXPECT_GE(stats().in_flight_bytes, 2 * kRelayWindow);
   tracking.release();
   EXPECT_TRUE(read_answer(client).has("200"));
   wait_until([](const ServerStats& stats) { return stats.in_flight_bytes == 0; });

@@ -113,6 +113,18 @@ TEST_F(ServerKnowledgeTest, ForgetsWhatItLearnedFirst) {
   EXPECT_TRUE(knowledge.experiment(name("e1")));
 }
 
+TEST_F(ServerKnowledgeTest, IsBoundedInBytesToo) {
+  ServerKnowledge knowledge = make();
+  const std::string tags(ServerKnowledge::kMaxAnswerBytes / 2, 'x');
+  for (std::size_t n = 0; n < ServerKnowledge::kMaxBytes / tags.size() + 1; ++n) {
+    knowledge.learn_experiment(answer(std::to_string(n), "e", tags));
+  }
+  EXPECT_FALSE(knowledge.experiment(id("0")));
+  EXPECT_TRUE(knowledge.experiment(id("2")));
+  ASSERT_TRUE(knowledge.save());
+  EXPECT_LE(fs.content(kFile).size(), ServerKnowledge::kMaxBytes + 1000);
+}
+
 TEST_F(ServerKnowledgeTest, IsRefreshedNowAndThen) {
   ServerKnowledge knowledge = make();
   const SteadyTime now{std::chrono::hours(1)};

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/codec/link_codec.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
 
@@ -108,6 +109,29 @@ TEST(LinkStore, WhatTracesNameLeavesTheReserveOfAFullDiskAlone) {
   held.retry_due();
   EXPECT_TRUE(held.list().empty());
   EXPECT_TRUE(*fs.exists("/links/" + hash->hex()));
+}
+
+TEST(LinkStore, WhatASegmentTellsIsKnownThoughItsFileCannotBeWritten) {
+  FakeFileSystem fs;
+  FakeClock clock;
+  Quarantine quarantine(fs, "/quarantine", 1000);
+  HeldFiles held(clock);
+  DiskReserve reserve(fs, "/reserve", 0);
+  LinkStore links(fs, "/links", quarantine, held, reserve);
+  LinkDefinition named = link("named");
+  named.named_by_trace = true;
+  const std::string encoded = encode_link(link("of a segment"));
+  fs.fail_names(hash_link(encoded).hex());
+  links.learn(encoded);
+  EXPECT_EQ(links.find(hash_link(encoded))->name, "of a segment");
+  fs.fail_names(hash_link(encode_link(named)).hex());
+  EXPECT_TRUE(links.remember(named)) << "the traces name it again after a restart";
+  EXPECT_EQ(held.list().size(), 2u);
+  fs.fail_names("");
+  clock.advance(std::chrono::seconds(1));
+  held.retry_due();
+  EXPECT_TRUE(held.list().empty());
+  EXPECT_TRUE(*fs.exists("/links/" + hash_link(encoded).hex()));
 }
 
 TEST(LinkStore, WhatIsForgottenIsNotWrittenLater) {

@@ -40,6 +40,19 @@ TEST_F(QuarantineTest, ReadsNothingOfWhatHasNoPlace) {
   EXPECT_EQ(fs.read_bytes(), 600'000u);
 }
 
+// A rename to another file system fails.
+TEST_F(QuarantineTest, WhatCannotBeRenamedIsMovedByACopy) {
+  fs.set_content("/links/a", "damaged");
+  fs.fail_operation(2);
+  ASSERT_TRUE(quarantine.set_aside("/links/a"));
+  EXPECT_TRUE(fs.fired());
+  EXPECT_EQ(fs.content("/quarantine/a"), "damaged");
+  EXPECT_FALSE(*fs.exists("/links/a"));
+  EXPECT_EQ(quarantine.bytes(), 7u);
+  fs.crash();
+  EXPECT_EQ(fs.content("/quarantine/a"), "damaged");
+}
+
 TEST_F(QuarantineTest, AFailureAtAnyStepLeavesNothingButTheNextTry) {
   for (std::uint64_t n = 0;; ++n) {
     ASSERT_LT(n, 20u);

@@ -274,6 +274,35 @@ TEST_F(QueueTest, ReportsTheAgeOfTheOldestRecordThatIsNotDone) {
   EXPECT_EQ(queue->stats().oldest_accepted_at, record(1).accepted_at);
 }
 
+class AgeTest : public QueueTest {
+ protected:
+  void accept(std::uint32_t number) {
+    Record now = record(number);
+    now.accepted_at = clock.wall();
+    ASSERT_TRUE(append(std::move(now)));
+  }
+  WallTime::duration age() const { return clock.wall() - *queue->stats().oldest_accepted_at; }
+  void expect_ages_without(std::chrono::hours step) {
+    accept(0);
+    clock.advance(std::chrono::minutes(1));
+    clock.set_wall_by(step);
+    EXPECT_EQ(age(), std::chrono::minutes(1)) << "unread";
+    accept(1);
+    clock.advance(std::chrono::minutes(1));
+    const auto all = drain();
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(age(), std::chrono::minutes(2)) << "in flight";
+    deliver(all[0]);
+    EXPECT_EQ(age(), std::chrono::minutes(1)) << "accepted since the clock was set";
+  }
+};
+
+TEST_F(AgeTest, DoesNotFollowAClockThatIsSetForward) {
+  expect_ages_without(std::chrono::hours(24));
+}
+
+TEST_F(AgeTest, DoesNotFollowAClockThatIsSetBack) { expect_ages_without(std::chrono::hours(-24)); }
+
 TEST_F(QueueTest, ReadingStaysBelowTheWriter) {
   for (std::uint32_t n = 0; n < 100; ++n) {
     must_append(n, n + 1, 300);
