@@ -9,8 +9,11 @@
 #include "config/config.hpp"
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/delivery.hpp"
+#include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/held_files.hpp"
 #include "daemon/http/relay.hpp"
+#include "daemon/mlflow/knowledge/provisional_ids.hpp"
 #include "daemon/mlflow/knowledge/server_knowledge.hpp"
 #include "ipc/server/mlflow_door.hpp"
 #include "ipc/server/stored_traces.hpp"
@@ -22,22 +25,29 @@ namespace tracelink {
 // Lifetime: the references outlive this object, and it outlives the server.
 class MlflowFront {
  public:
-  MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery, const ActiveLinks& active);
+  MlflowFront(const Config& config, FileSystem& fs, const Clock& clock, HeldFiles& held,
+              Delivery& delivery, const ActiveLinks& active);
 
   // `relayed`: how many requests are passed on at a time. `on_notice` gets what an operator should
   // know.
   std::shared_ptr<MlflowDoor> open(std::size_t relayed,
                                    const std::function<void(std::string)>& on_notice);
   StoredTraces& stored() { return stored_; }
+  const ProvisionalIds& provisional() const { return provisional_; }
 
  private:
   void save();
+  void load_names(const std::function<void(std::string)>& on_notice);
+  std::optional<Experiment> own_experiment() const;
+  std::optional<std::string> real_id(const LinkDefinition& named) const;
 
   const Config& config_;
+  HeldFiles& held_;
   Delivery& delivery_;
   const ActiveLinks& active_;
   StoredTraces stored_;
   ServerKnowledge knowledge_;
+  ProvisionalIds provisional_;
   std::unique_ptr<Relay> relay_;
 };
 

@@ -103,13 +103,19 @@ Task<HttpReply> MlflowConnection::keep_deletion(const Parser& parser, DeletionBy
   co_return co_await store_changes(parser, *std::move(changes));
 }
 
+// The one that the change names, if only this daemon knows it by that id.
+std::string MlflowConnection::named_experiment_of(const TraceChange& change) const {
+  const std::string id = experiment_of_change(change);
+  return provisional_experiment(id) ? id : kSomeExperiment;
+}
+
 Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
                                                 std::vector<TraceChange> changes) {
   SplitRequest split;
   for (const TraceChange& change : changes) split.slices.push_back(trace_change_slice(change));
   const auto content = door_.stored.content(changes.front().trace_id);
   std::string experiment = experiment_of(content);
-  if (experiment.empty()) experiment = kSomeExperiment;
+  if (experiment.empty()) experiment = named_experiment_of(changes.front());
   const Reply stored = co_await exchange(std::move(split), std::move(experiment));
   if (!stored.ok()) co_return error_of(stored);
   context_.stats.accepted_changes += changes.size();
