@@ -145,10 +145,11 @@ class DaemonImpl final : public Daemon {
     reload_.emplace(loaded_, load_, *active_, *delivery_,
                     [this](const Config& changed) { listeners_.take_limits(changed); });
     if (!config().listen.mlflow.empty()) {
-      mlflow_front_.emplace(config(), fs_, *delivery_, *active_, clock_);
+      mlflow_front_.emplace(config(), fs_, clock_, queue_->held_files(), *delivery_, *active_);
     }
     sink_.emplace(*queue_, clock_, *active_, queue_watch_, tap_, services_,
-                  mlflow_front_ ? &mlflow_front_->stored() : nullptr);
+                  mlflow_front_ ? &mlflow_front_->stored() : nullptr,
+                  mlflow_front_ ? &mlflow_front_->provisional() : nullptr);
     answers_.emplace(Answers::Parts{.config = config(),
                                     .reload = *reload_,
                                     .queue = *queue_,

@@ -9,10 +9,12 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/app/options.hpp"
+#include "daemon/codec/link_codec.hpp"
 #include "daemon/codec/name_template.hpp"
 #include "daemon/destination/databricks/databricks_destination.hpp"
 #include "daemon/destination/file/file_destination.hpp"
 #include "daemon/destination/mlflow/mlflow_destination.hpp"
+#include "daemon/types/named_experiment.hpp"
 
 namespace tracelink {
 
@@ -145,8 +147,16 @@ std::vector<RegistrationStatus> Delivery::registrations() const {
   std::vector<RegistrationStatus> all;
   const MutexLock lock(mutex_);
   all.reserve(registrations_.size());
-  for (const auto& [link, status] : registrations_) all.push_back(status);
+  for (const auto& [link, status] : registrations_) {
+    if (!is_named_experiment(status.definition)) all.push_back(status);
+  }
   return all;
+}
+
+std::optional<std::string> Delivery::experiment_id(const std::string& name) const {
+  const auto known = registration(hash_link(encode_link(named_experiment(name))));
+  if (!known || !known->model) return std::nullopt;
+  return known->model->experiment_id;
 }
 
 LinkDeliveries::Entry Delivery::delivered(const LinkHash& link) const {

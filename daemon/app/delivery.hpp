@@ -74,6 +74,8 @@ class Delivery {
   void move_server(const Config& config);
   // Nothing if the link is not wanted, or with destination `file`.
   std::optional<RegistrationStatus> registration(const LinkHash& link) const;
+  // The id of an experiment that a client named; nothing: it was not asked for, or is not there.
+  std::optional<std::string> experiment_id(const std::string& name) const;
   // Of every link in use: configured, set at runtime, named by traces.
   std::vector<RegistrationStatus> registrations() const;
   // Traces delivered under the link since the start.

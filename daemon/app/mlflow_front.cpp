@@ -7,17 +7,20 @@
 
 #include "daemon/app/options.hpp"
 #include "daemon/http/curl_relay.hpp"
+#include "daemon/types/named_experiment.hpp"
 
 namespace tracelink {
 
-MlflowFront::MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery,
-                         const ActiveLinks& active, const Clock& clock)
+MlflowFront::MlflowFront(const Config& config, FileSystem& fs, const Clock& clock, HeldFiles& held,
+                         Delivery& delivery, const ActiveLinks& active)
     : config_(config),
+      held_(held),
       delivery_(delivery),
       active_(active),
       clock_(clock),
       knowledge_(fs, std::filesystem::path(config.state_dir) / "models/server.json",
-                 config.tracking.uri, [this] { unsaved_ = true; }) {
+                 config.tracking.uri, [this] { unsaved_ = true; }),
+      provisional_(fs, std::filesystem::path(config.state_dir) / "models/names.json", clock) {
   // What an earlier process has stored can be asked for, too.
   delivery_.set_on_earlier([this](const TraceSlice& slice) { stored_.add(slice); });
 }
@@ -28,19 +31,24 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
     on_notice("what is known of the tracking server cannot be read (" + loaded.error().message +
               "): it is asked again");
   }
+  load_names(on_notice);
   relay_ = std::make_unique<CurlRelay>(config_.tracking.uri, relay_options_of(config_), relayed);
   const bool has_server = !config_.tracking.uri.empty();
   return std::make_shared<MlflowDoor>(MlflowDoor{
       .relay = *relay_,
       .knowledge = knowledge_,
       .stored = stored_,
+      .provisional = provisional_,
       .server = has_server ? config_.tracking.uri : "(tracking.uri is not set)",
       .current_version = [this] { return delivery_.forward_status().server.version; },
-      .own_experiment = [this]() -> std::optional<Experiment> {
-        const auto known = delivery_.registration(active_.configured());
-        if (!known || !known->model || known->model->experiment_id.empty()) return std::nullopt;
-        return Experiment{.id = known->model->experiment_id, .name = known->model->experiment_name};
-      },
+      .own_experiment = [this] { return own_experiment(); },
+      .obeys_names = config_.model.from_traces == FromTraces::names,
+      .give_id =
+          [this](const LinkDefinition& named, std::function<void(Result<std::string>)> done) {
+            delivery_.post(
+                [this, named, done = std::move(done)] { done(provisional_.give(named)); });
+          },
+      .real_id = [this](const LinkDefinition& named) { return real_id(named); },
       .await_delivery =
           [this](const TraceId& trace, SteadyTime deadline, std::function<void(bool)> done) {
             delivery_.await_delivery(trace, deadline, std::move(done));
@@ -57,6 +65,44 @@ void MlflowFront::save_if_due() {
 
 void MlflowFront::save_rest() {
   if (unsaved_.exchange(false)) save();
+}
+
+// Unread, no id of it can be told, and none is given.
+void MlflowFront::load_names(const std::function<void(std::string)>& on_notice) {
+  const auto loaded = provisional_.load();
+  if (loaded) return;
+  if (loaded.error().code == ErrorCode::corrupt) {
+    on_notice(loaded.error().message +
+              " and set aside: what applications named while the tracking server was away is lost; "
+              "restart those that still run");
+    return;
+  }
+  held_.hold(StateFile::registration,
+             (std::filesystem::path(config_.state_dir) / "models/names.json").string(),
+             loaded.error(), [this] { return provisional_.load(); });
+}
+
+std::optional<Experiment> MlflowFront::own_experiment() const {
+  const auto known = delivery_.registration(active_.configured());
+  if (!known || !known->model || known->model->experiment_id.empty()) return std::nullopt;
+  return Experiment{.id = known->model->experiment_id, .name = known->model->experiment_name};
+}
+
+// What an application named is registered with the first trace that needs it.
+std::optional<std::string> MlflowFront::real_id(const LinkDefinition& named) const {
+  if (is_named_experiment(named)) return delivery_.experiment_id(named.experiment.name);
+  const auto own = own_experiment();
+  const ExperimentRef& experiment = named.experiment;
+  for (const RegistrationStatus& known : delivery_.registrations()) {
+    if (!known.model || known.model->model_id.empty()) continue;
+    if (known.requested_name != named.name) continue;
+    const bool is_there = !experiment.id.empty() ? known.model->experiment_id == experiment.id
+                          : !experiment.name.empty()
+                              ? known.model->experiment_name == experiment.name
+                              : own && known.model->experiment_id == own->id;
+    if (is_there) return known.model->model_id;
+  }
+  return std::nullopt;
 }
 
 // A failure costs an application that starts while the server is away, so it is worth a line.

@@ -13,7 +13,9 @@
 #include "daemon/app/delivery.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
+#include "daemon/base/held_files.hpp"
 #include "daemon/http/relay.hpp"
+#include "daemon/mlflow/knowledge/provisional_ids.hpp"
 #include "daemon/mlflow/knowledge/server_knowledge.hpp"
 #include "ipc/server/mlflow_door.hpp"
 #include "ipc/server/stored_traces.hpp"
@@ -29,14 +31,15 @@ class MlflowFront {
  public:
   static constexpr std::chrono::seconds kSaveEach{10};
 
-  MlflowFront(const Config& config, FileSystem& fs, Delivery& delivery, const ActiveLinks& active,
-              const Clock& clock);
+  MlflowFront(const Config& config, FileSystem& fs, const Clock& clock, HeldFiles& held,
+              Delivery& delivery, const ActiveLinks& active);
 
   // `relayed`: how many requests are passed on at a time. `on_notice` gets what an operator should
   // know.
   std::shared_ptr<MlflowDoor> open(std::size_t relayed,
                                    const std::function<void(std::string)>& on_notice);
   StoredTraces& stored() { return stored_; }
+  const ProvisionalIds& provisional() const { return provisional_; }
 
   // To be called once in a while, by one thread.
   void save_if_due();
@@ -45,8 +48,12 @@ class MlflowFront {
 
  private:
   void save();
+  void load_names(const std::function<void(std::string)>& on_notice);
+  std::optional<Experiment> own_experiment() const;
+  std::optional<std::string> real_id(const LinkDefinition& named) const;
 
   const Config& config_;
+  HeldFiles& held_;
   Delivery& delivery_;
   const ActiveLinks& active_;
   const Clock& clock_;
@@ -55,6 +62,7 @@ class MlflowFront {
   SteadyTime save_from_{};
   StoredTraces stored_;
   ServerKnowledge knowledge_;
+  ProvisionalIds provisional_;
   std::unique_ptr<Relay> relay_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "daemon/codec/run_attribute.hpp"
 #include "daemon/codec/service_name.hpp"
+#include "daemon/types/named_experiment.hpp"
 #include "ipc/server/experiment_header.hpp"
 
 namespace tracelink {
@@ -30,19 +31,30 @@ std::vector<std::pair<std::string, std::uint64_t>> spans_by_service(
 
 }  // namespace
 
+// A record outlives the table of provisional ids, so it has the name that one stands for.
+Result<std::string> QueueSink::lasting(std::string_view experiment) const {
+  if (provisional_ == nullptr) return std::string(experiment);
+  const auto named = provisional_->find(experiment);
+  if (!named) return named.error();
+  if (!*named || !is_named_experiment(**named)) return std::string(experiment);
+  return experiment_by_name((*named)->experiment.name);
+}
+
 void QueueSink::submit(AcceptedRequest request, Done done) {
   std::vector<Record> records;
   records.reserve(request.slices.size());
   const WallTime now = clock_.wall();
   auto slices =
       stored_ == nullptr ? std::vector<TraceSlice>() : StoredTraces::worth_holding(request.slices);
-  const auto [experiment, run] = split_experiment(request.experiment);
+  const auto [named, run] = split_experiment(request.experiment);
+  auto experiment = lasting(named);
+  if (!experiment) return done(std::move(experiment).error());
   for (TraceSlice& slice : request.slices) {
     if (!run.empty() && slice.info.empty()) slice.otlp = with_run(slice.otlp, run);
     records.push_back(Record{.accepted_at = now,
                              .peer = request.peer,
                              .link = active_.link_for(slice.otlp),
-                             .experiment = std::string(experiment),
+                             .experiment = *experiment,
                              .slice = std::move(slice)});
   }
   const std::size_t traces = records.size();

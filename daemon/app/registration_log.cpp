@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/report/log_event.hpp"
+#include "daemon/types/named_experiment.hpp"
 
 namespace tracelink {
 
@@ -11,6 +12,7 @@ namespace {
 // As the forwarder calls what is held for the same reason, so that one failure is told once.
 std::string subject_of(const RegistrationStatus& status) {
   if (status.failure->scope == FailureScope::server) return kServerSubject;
+  if (is_named_experiment(status.definition)) return kNamedExperiments;
   const std::string& id = status.definition.id;
   return "link " + (id.empty() ? status.requested_name : id);
 }

@@ -3,7 +3,9 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/codec/link_codec.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
+#include "daemon/types/named_experiment.hpp"
 
 namespace tracelink {
 namespace {
@@ -21,6 +23,23 @@ Failure registration_hold(const std::optional<RegistrationStatus>& status,
   if (failure.scope == FailureScope::experiment && !requested_experiment.empty()) {
     failure.scope = FailureScope::link;
   }
+  return failure;
+}
+
+LinkHash experiment_link(std::string_view name) {
+  return hash_link(encode_link(named_experiment(std::string(name))));
+}
+
+// Of an experiment that a client named while its id was not known; created when missing.
+Answer<std::string> find_experiment(Registrar& registrar, std::string_view name) {
+  const LinkHash link = experiment_link(name);
+  registrar.want(link, named_experiment(std::string(name)));
+  if (const ResolvedModel* found = registrar.ready(link)) return found->experiment_id;
+  const auto status = registrar.status(link);
+  Failure failure;
+  failure.message = "the experiment " + std::string(name) + " is looked for";
+  if (status->failure) failure = *status->failure;
+  if (failure.scope != FailureScope::server) failure.scope = FailureScope::experiment;
   return failure;
 }
 
@@ -42,6 +61,11 @@ Failure missing_definition(const LinkHash& link, const Error& error) {
 Answer<LinkTarget> find_target(Registrar& registrar, const LinkLookup& lookup, const LinkHash& link,
                                const std::string& experiment) {
   LinkTarget target{.model_id = {}, .experiment_id = experiment, .version = {}};
+  if (const auto name = experiment_name_in(experiment)) {
+    auto found = find_experiment(registrar, *name);
+    if (!found) return found.error();
+    target.experiment_id = *std::move(found);
+  }
   if (!link.is_zero()) {
     if (!registrar.status(link)) {
       const auto definition = lookup(link);
@@ -72,6 +96,10 @@ void verify_after(Registrar& registrar, const LinkHash& link, const std::string&
   const bool of_link = refusal.scope == FailureScope::link ||
                        (refusal.scope == FailureScope::experiment && experiment.empty());
   if (of_link) registrar.verify_again(link);
+  const auto name = experiment_name_in(experiment);
+  if (name && refusal.scope == FailureScope::experiment) {
+    registrar.verify_again(experiment_link(*name));
+  }
 }
 
 }  // namespace tracelink

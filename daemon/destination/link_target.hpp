@@ -17,8 +17,9 @@ struct LinkTarget {
 };
 
 // The target of a link, or why it has none now: its model is being registered (transient, of the
-// link), was refused, or nothing names an experiment. `experiment`: the id that the client asked
-// for; empty: the link's. Makes the registrar want the link.
+// link), was refused, or nothing names an experiment. `experiment`: what the client asked for, as
+// Record::experiment; empty: the link's. Makes the registrar want the link, and an experiment that
+// is named.
 Answer<LinkTarget> find_target(Registrar& registrar, const LinkLookup& lookup, const LinkHash& link,
                                const std::string& experiment);
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/codec/link_codec.hpp"
 #include "daemon/forward/scope_name.hpp"
+#include "daemon/types/named_experiment.hpp"
 
 namespace tracelink {
 
@@ -52,7 +54,7 @@ std::optional<ScopeKey> Holds::held_alone_by(const GroupKey& group) const {
   const ScopeKey link = scope_key(FailureScope::link, group);
   if (waits_.contains(link) || breakers_.find(link) != nullptr) return link;
   ScopeKey experiment = scope_key(FailureScope::experiment, group);
-  if (breakers_.find(experiment) != nullptr) return experiment;
+  if (waits_.contains(experiment) || breakers_.find(experiment) != nullptr) return experiment;
   return std::nullopt;
 }
 
@@ -63,6 +65,9 @@ void Holds::refused(const GroupKey& group, Failure failure) {
   if (is_new) at->second.since = parts_.clock.steady();
   const bool changed = is_new || at->second.failure.message != failure.message;
   at->second.failure = std::move(failure);
+  if (const auto name = experiment_name_in(key.experiment); name && is_new) {
+    named_experiments_[hash_link(encode_link(named_experiment(std::string(*name))))] = key;
+  }
   const Failure& now = at->second.failure;
   if (changed && !now.remedy.empty()) {
     parts_.reporter.failure(report_subject(key, parts_.source), now.message, now.remedy);
@@ -79,10 +84,18 @@ void Holds::accepted(const GroupKey& group) {
   if (!group.link.is_zero() || group.experiment.empty()) {
     end_wait(scope_key(FailureScope::link, group));
   }
+  if (!group.experiment.empty()) end_wait(scope_key(FailureScope::experiment, group));
+}
+
+bool Holds::forget_wait(const ScopeKey& key) {
+  if (experiment_name_in(key.experiment)) {
+    std::erase_if(named_experiments_, [&](const auto& entry) { return entry.second == key; });
+  }
+  return waits_.erase(key) > 0;
 }
 
 void Holds::end_wait(const ScopeKey& key) {
-  if (waits_.erase(key) == 0) return;
+  if (!forget_wait(key)) return;
   opened_ = true;
   parts_.reporter.recovered(report_subject(key, parts_.source));
   release_all(behind_destination_, key);
@@ -137,7 +150,7 @@ bool Holds::forget_if_unused(const ScopeKey& key) {
   const bool is_probed = breaker != nullptr && breaker->probing;
   if (is_probed || parts_.backlog.traces_in(key) > 0) return false;
   if (breakers_.forget(key)) release_all(behind_breaker_, key);
-  if (waits_.erase(key) > 0) release_all(behind_destination_, key);
+  if (forget_wait(key)) release_all(behind_destination_, key);
   return true;
 }
 
@@ -146,6 +159,8 @@ void Holds::wake(const std::vector<LinkHash>& changed_links) {
   while (const auto due = breakers_.take_due()) release_one(behind_breaker_, *due);
   for (const LinkHash& link : changed_links) {
     release_one(behind_destination_, {FailureScope::link, link, {}});
+    const auto named = named_experiments_.find(link);
+    if (named != named_experiments_.end()) release_one(behind_destination_, named->second);
   }
 }
 
@@ -193,8 +208,8 @@ std::vector<Holds::GivenUp> Holds::peers_that_stay_refused() const {
     given_up.push_back({key, breaker.failure});
   }
   for (const auto& [key, wait] : waits_) {
-    // A failure of the experiment is about one that the operator chose.
-    if (wait.failure.scope != FailureScope::link || !wait.failure.is_permanent()) continue;
+    // A link whose experiment fails: the operator chose that.
+    if (wait.failure.scope != key.scope || !wait.failure.is_permanent()) continue;
     if (parts_.clock.steady() - wait.since < kHoldConfirmed) continue;
     if (is_peer_chosen(key, parts_.source)) given_up.push_back({key, wait.failure});
   }

@@ -104,6 +104,7 @@ class Holds {
   void release_all(Blocked& from, const ScopeKey& key);
   void opened(const std::vector<ScopeKey>& keys);
   void end_wait(const ScopeKey& key);
+  bool forget_wait(const ScopeKey& key);
   HeldScope describe(const ScopeKey& key, const Failure& failure, SteadyTime since,
                      const Elsewhere& elsewhere) const;
 
@@ -111,6 +112,7 @@ class Holds {
   CircuitBreakers breakers_;
   UnlinkedTraces unlinked_;
   std::map<ScopeKey, Wait> waits_;
+  std::map<LinkHash, ScopeKey> named_experiments_;  // of the waits, by what is registered for them
   Blocked behind_breaker_, behind_destination_;
   std::set<GroupKey> blocked_;
   std::vector<GroupKey> released_;

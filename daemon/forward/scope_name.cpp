@@ -2,6 +2,7 @@
 
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/report/reporter.hpp"
+#include "daemon/types/named_experiment.hpp"
 
 namespace tracelink {
 
@@ -30,7 +31,7 @@ Failure told_of(const ScopeKey& key, Failure failure) {
 }
 
 std::string report_subject(const ScopeKey& key, const RecordSource& source) {
-  if (key.scope == FailureScope::experiment) return "experiments that clients name";
+  if (key.scope == FailureScope::experiment) return kNamedExperiments;
   return scope_name(key, source);
 }
 
@@ -39,7 +40,8 @@ std::string scope_name(const ScopeKey& key, const RecordSource& source) {
     case FailureScope::server:
       return kServerSubject;
     case FailureScope::experiment:
-      return "experiment " + key.experiment;
+      return "experiment " +
+             std::string(experiment_name_in(key.experiment).value_or(key.experiment));
     case FailureScope::link:
       break;
   }

@@ -51,10 +51,23 @@ TraceLinks::TraceLinks(Options options, RecordSource& source, Reporter& reporter
 
 // The application's own choice of its model is the strongest thing that a trace can say.
 ModelNaming TraceLinks::naming_of(std::string_view traces_data, std::string_view info) const {
-  const bool obeyed = !info.empty() && options_.from_traces != FromTraces::off;
-  std::string model = obeyed ? model_of_client_info(info) : std::string();
-  if (!model.empty()) return {.at = NamedAt::root_span, .id = std::move(model), .name = {}};
+  ModelNaming chosen = info.empty() ? ModelNaming{} : chosen_by_client(info);
+  if (chosen.at != NamedAt::nowhere) return chosen;
   return read_model_naming(traces_data, options_.from_traces);
+}
+
+ModelNaming TraceLinks::chosen_by_client(std::string_view info) const {
+  if (options_.from_traces == FromTraces::off) return {};
+  ClientModel model = model_of_client_info(info);
+  if (model.name.empty()) {
+    if (model.id.empty()) return {};
+    return {.at = NamedAt::root_span, .id = std::move(model.id), .name = {}};
+  }
+  if (options_.from_traces != FromTraces::names) return {};
+  return {.at = NamedAt::root_span,
+          .id = {},
+          .name = std::move(model.name),
+          .experiment = std::move(model.experiment)};
 }
 
 LinkChoice TraceLinks::choose(std::string_view traces_data, std::string_view info,
@@ -106,8 +119,12 @@ LinkChoice TraceLinks::named(ModelNaming naming, const Base& base) {
   definition.id = std::move(naming.id);
   definition.name = std::move(naming.name);
   if (definition.id.empty()) definition.name_policy = base.definition.name_policy;
-  definition.experiment =
-      definition.id.empty() ? experiment_of_names(base.definition) : base.definition.experiment;
+  if (!naming.experiment.empty()) {
+    definition.experiment = std::move(naming.experiment);
+  } else {
+    definition.experiment =
+        definition.id.empty() ? experiment_of_names(base.definition) : base.definition.experiment;
+  }
   definition.named_by_trace = true;
   return admit(definition, rank);
 }
@@ -133,7 +150,8 @@ void TraceLinks::touch(const LinkHash& link) {
 bool TraceLinks::is_named(const ModelNaming& naming, const Base& base) {
   const LinkDefinition& link = base.definition;
   if (!naming.id.empty() || !link.id.empty()) return naming.id == link.id;
-  return !base.names && naming.name == link.model_name();
+  const bool is_there = naming.experiment.empty() || naming.experiment == link.experiment;
+  return !base.names && naming.name == link.model_name() && is_there;
 }
 
 LinkChoice TraceLinks::expanded(std::string_view traces_data, const Base& base) {

@@ -59,6 +59,7 @@ class TraceLinks {
   std::optional<Base> read_base(const LinkHash& hash) const;
   const Base* base_of(const LinkHash& hash);
   ModelNaming naming_of(std::string_view traces_data, std::string_view info) const;
+  ModelNaming chosen_by_client(std::string_view info) const;
   LinkChoice named(ModelNaming naming, const Base& base);
   // What an operator chose, if that is what the trace names.
   const Base* chosen_by_operator(const ModelNaming& naming, const Base& base) const;

@@ -15,7 +15,6 @@ namespace http = boost::beast::http;
 
 // Its JSON is read on the io thread. MLflow's own values are of a few thousand characters.
 constexpr std::size_t kMaxInfoBytes = 1u << 20;
-constexpr std::size_t kLengthDigits = 7;  // of a body of less than a megabyte
 constexpr std::chrono::seconds kRefreshWithin{30};
 constexpr std::string_view kTextPlain = "text/plain; charset=utf-8";
 
@@ -27,9 +26,7 @@ bool concerns_a_trace(const MlflowRequest& request) {
       request.method() == http::verb::get &&
       target.find("/mlflow-artifacts/artifacts") != std::string_view::npos && named_trace(target);
   if (!reads_artifact && target.find("/mlflow/traces") == std::string_view::npos) return false;
-  const auto length = request.find(http::field::content_length);
-  const bool is_chunked = request.find(http::field::transfer_encoding) != request.end();
-  return !is_chunked && (length == request.end() || length->value().size() < kLengthDigits);
+  return has_small_body(request);
 }
 
 // What a refresh brought is learned; nobody waits for it.
@@ -64,40 +61,56 @@ MlflowConnection::MlflowConnection(StreamSocket socket, Peer peer, ServerContext
                                    MlflowDoor& door, std::string first_bytes)
     : OtlpHttpConnection(std::move(socket), peer, context, std::move(first_bytes)), door_(door) {}
 
+// No coroutine: its frame would have room for each of these calls.
 Task<bool> MlflowConnection::serve(Parser& parser) {
   const MlflowRequest& request = parser.get();
-  if (!names_this_host(view(request[http::field::host]))) {
-    co_return co_await send_text(
-        parser, mlflow_error(403, "PERMISSION_DENIED",
-                             "the Host header does not name this host: use 127.0.0.1"));
-  }
+  if (!names_this_host(view(request[http::field::host]))) return refuse_host(parser);
   switch (mlflow_call(view(request.method_string()), view(request.target()))) {
     case MlflowCall::spans:
-      co_return co_await OtlpHttpConnection::serve(parser);
+      return OtlpHttpConnection::serve(parser);
     case MlflowCall::start_trace:
-      co_return co_await store_info(parser);
-    case MlflowCall::version: {
-      door_.knowledge.learn_version(door_.current_version());
-      HttpReply reply;
-      reply.content_type = kTextPlain;
-      reply.body = door_.knowledge.version();
-      co_return co_await send_text(parser, std::move(reply));
-    }
+      return store_info(parser);
+    case MlflowCall::version:
+      return tell_version(parser);
     case MlflowCall::experiment:
-      co_return co_await tell_experiment(parser, *experiment_query(view(request.target())));
+      return tell_experiment(parser, *experiment_query(view(request.target())));
     case MlflowCall::artifact:
-      co_return co_await take_artifact(parser);
+      return take_artifact(parser);
     case MlflowCall::change:
-      co_return co_await store_change(parser);
+      return store_change(parser);
     case MlflowCall::read:
-      co_return co_await tell_traces(parser, *trace_read(view(request.target())));
+      return tell_traces(parser, *trace_read(view(request.target())));
+    case MlflowCall::find_models:
+      return has_small_body(request) ? find_model(parser) : pass_on(parser);
+    case MlflowCall::model:
+      return tell_model(parser);
     case MlflowCall::search:
-      co_await wait_for_delivery();
-      break;
+      return search(parser);
     case MlflowCall::other:
-      if (concerns_a_trace(request)) co_return co_await pass_when_delivered(parser);
+      break;
   }
-  co_return co_await pass_on(parser);
+  if (lacks_model(request)) return send_lacking_model(parser);
+  if (concerns_a_trace(request)) return pass_when_delivered(parser);
+  return pass_with_real_ids(parser);
+}
+
+Task<bool> MlflowConnection::refuse_host(Parser& parser) {
+  co_return co_await send_text(
+      parser, mlflow_error(403, "PERMISSION_DENIED",
+                           "the Host header does not name this host: use 127.0.0.1"));
+}
+
+Task<bool> MlflowConnection::tell_version(Parser& parser) {
+  door_.knowledge.learn_version(door_.current_version());
+  HttpReply reply;
+  reply.content_type = kTextPlain;
+  reply.body = door_.knowledge.version();
+  co_return co_await send_text(parser, std::move(reply));
+}
+
+Task<bool> MlflowConnection::search(Parser& parser) {
+  co_await wait_for_delivery();
+  co_return co_await pass_with_real_ids(parser);
 }
 
 Task<bool> MlflowConnection::send_text(Parser& parser, HttpReply reply) {
@@ -148,6 +161,8 @@ Task<HttpReply> MlflowConnection::read_and_store_info(Parser& parser) {
   if (refusal || closed_by_client_) co_return refusal.value_or(HttpReply{});
   auto info = read_start_trace(parser.get().body());
   if (!info) co_return invalid_request(info.error().message);
+  const auto explained = explain(*info);
+  if (!explained) co_return unreadable_names(explained.error());
   SplitRequest split;
   split.slices.push_back(client_info_slice(*info));
   const Reply reply = co_await exchange(std::move(split), info->experiment_id);
@@ -162,8 +177,10 @@ Task<HttpReply> MlflowConnection::read_and_store_info(Parser& parser) {
 }
 
 Task<bool> MlflowConnection::tell_experiment(Parser& parser, ExperimentQuery query) {
-  if (auto known = door_.knowledge.experiment(query)) {
-    refresh_experiment(parser, query);
+  auto known = door_.knowledge.experiment(query);
+  if (known) refresh_experiment(parser, query);
+  if (!known && !query.by_name) known = provisional_experiment(query.value);
+  if (known) {
     HttpReply reply;
     reply.body = *std::move(known);
     co_return co_await send_text(parser, std::move(reply));
@@ -183,7 +200,7 @@ Task<HttpReply> MlflowConnection::ask_for_experiment(const Parser& parser, Exper
     co_return reply;
   }
   if (auto known = known_experiment(query)) co_return *std::move(known);
-  co_return unreachable(door_.server, fetched.error);
+  co_return co_await give_experiment(std::move(query.value), fetched.error.message);
 }
 
 // An id says what is needed to trace, and so does the name of the experiment that is the daemon's.

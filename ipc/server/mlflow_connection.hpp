@@ -7,9 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "daemon/mlflow/knowledge/model_by_name.hpp"
+#include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/mlflow/rest/trace_change.hpp"
+#include "daemon/types/link_definition.hpp"
 #include "ipc/server/http_connection.hpp"
 #include "ipc/server/mlflow_door.hpp"
+#include "ipc/server/mlflow_relaying.hpp"
 #include "ipc/server/mlflow_request.hpp"
 #include "ipc/server/relay_mailbox.hpp"
 
@@ -38,6 +42,9 @@ class MlflowConnection final : public OtlpHttpConnection {
     Error error{ErrorCode::timeout, "no answer within 3 s"};
   };
 
+  Task<bool> refuse_host(Parser& parser);
+  Task<bool> tell_version(Parser& parser);
+  Task<bool> search(Parser& parser);
   Task<bool> send_text(Parser& parser, HttpReply reply);
   Task<std::optional<HttpReply>> read_small_body(Parser& parser);
   HttpReply invalid_request(const std::string& message);
@@ -48,8 +55,29 @@ class MlflowConnection final : public OtlpHttpConnection {
   std::optional<HttpReply> known_experiment(const ExperimentQuery& query) const;
   void refresh_experiment(const Parser& parser, const ExperimentQuery& query);
 
+  Task<HttpReply> give_experiment(std::string name, std::string away);
+  std::optional<std::string> provisional_experiment(const std::string& id) const;
+  Task<bool> find_model(Parser& parser);
+  Task<bool> ask_for_model(Parser& parser);
+  Task<bool> send_model(Parser& parser, std::string away);
+  HttpReply not_noted(const std::string& away, const Error& why) const;
+  using Named = std::shared_ptr<const LinkDefinition>;
+  Named named_by(const ModelByName& asked) const;
+  Task<Result<std::string>> give_id(Named named);
+  Task<bool> tell_model(Parser& parser);
+  std::string known_model(const std::string& id) const;
+  Result<void> explain(ClientTraceInfo& info) const;
+  ModelByName told_as(const LinkDefinition& named) const;
+  ExperimentRef experiment_of_id(const std::string& id) const;
+  std::optional<std::string> real_id(std::string_view id) const;
+  void use_real_ids(Parser& parser) const;
+  Task<bool> pass_with_real_ids(Parser& parser);
+  bool lacks_model(const MlflowRequest& request) const;
+  Task<bool> send_lacking_model(Parser& parser);
+
   Task<bool> store_change(Parser& parser);
   Task<HttpReply> store_changes(const Parser& parser, std::vector<TraceChange> changes);
+  std::string named_experiment_of(const TraceChange& change) const;
   Task<bool> delete_by_time(Parser& parser);
   Task<HttpReply> keep_deletion(const Parser& parser, DeletionByTime deletion);
   Task<std::string> known_assessment(const Parser& parser, TraceChange change);
@@ -75,6 +103,7 @@ class MlflowConnection final : public OtlpHttpConnection {
   Task<bool> write_relayed(std::string text);
   Task<bool> pass_on(Parser& parser);
   Task<bool> pass_whole(Parser& parser);
+  Task<bool> pass_when_read(Parser& parser);
   Task<bool> pass_when_delivered(Parser& parser);
   Task<Fetched> fetch(RelayRequest request);
   Task<bool> send_no_room(Parser& parser);

@@ -15,6 +15,7 @@ namespace {
 
 namespace http = boost::beast::http;
 
+constexpr std::size_t kLengthDigits = 7;  // of a body of less than a megabyte
 constexpr std::chrono::seconds kAskFor{3};
 constexpr std::chrono::milliseconds kLookForRoom{50};
 // A client that keeps a relayed request waiting is at least so fast while others wait for a place.
@@ -34,6 +35,12 @@ RelayRequest relayed(const MlflowRequest& request, std::optional<std::uint64_t> 
           .target = std::string(view(request.target())),
           .headers = end_to_end_headers(headers),
           .body_bytes = body_bytes};
+}
+
+bool has_small_body(const MlflowRequest& request) {
+  const auto length = request.find(http::field::content_length);
+  const bool is_chunked = request.find(http::field::transfer_encoding) != request.end();
+  return !is_chunked && (length == request.end() || length->value().size() < kLengthDigits);
 }
 
 HttpReply error_of(const Reply& reply) {
@@ -141,9 +148,19 @@ Task<bool> MlflowConnection::write_relayed(std::string text) {
   co_return taken;
 }
 
+Task<bool> MlflowConnection::pass_when_read(Parser& parser) {
+  begin_request();
+  const auto refusal = co_await read_body(parser);
+  if (closed_by_client_) co_return false;
+  if (refusal) co_return co_await send_text(parser, error_of(*refusal));
+  keep_request(parser.get().body().size());
+  co_return co_await pass_whole(parser);
+}
+
 // A request whose body was read.
 Task<bool> MlflowConnection::pass_whole(Parser& parser) {
   ++context_.stats.relayed_requests;
+  use_real_ids(parser);
   const auto mailbox = make_mailbox();
   RelayRequest request = relayed(parser.get(), parser.get().body().size());
   const auto id = co_await begin_relayed(std::move(request), mailbox);

@@ -125,6 +125,12 @@ Task<HttpReply> MlflowConnection::keep_deletion(const Parser& parser, DeletionBy
   co_return co_await store_changes(parser, *std::move(changes));
 }
 
+// The one that the change names, if only this daemon knows it by that id.
+std::string MlflowConnection::named_experiment_of(const TraceChange& change) const {
+  const std::string id = experiment_of_change(change);
+  return provisional_experiment(id) ? id : kSomeExperiment;
+}
+
 Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
                                                 std::vector<TraceChange> changes) {
   SplitRequest split;
@@ -136,7 +142,8 @@ Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
     *found = experiment_of(contents.front());
   };
   const bool is_read = co_await read_stored(bytes, std::move(read));
-  std::string experiment = is_read && !found->empty() ? *found : kSomeExperiment;
+  std::string experiment = is_read ? *found : std::string();
+  if (experiment.empty()) experiment = named_experiment_of(changes.front());
   const Reply stored = co_await exchange(std::move(split), std::move(experiment));
   if (!stored.ok()) co_return error_of(stored);
   context_.stats.accepted_changes += changes.size();

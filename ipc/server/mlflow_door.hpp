@@ -5,10 +5,13 @@
 #include <string>
 
 #include "daemon/base/clock.hpp"
+#include "daemon/base/result.hpp"
 #include "daemon/http/relay.hpp"
+#include "daemon/mlflow/knowledge/provisional_ids.hpp"
 #include "daemon/mlflow/knowledge/server_knowledge.hpp"
 #include "daemon/mlflow/rest/experiment.hpp"
 #include "daemon/types/ids.hpp"
+#include "daemon/types/link_definition.hpp"
 #include "ipc/server/stored_traces.hpp"
 
 namespace tracelink {
@@ -19,11 +22,18 @@ struct MlflowDoor {
   Relay& relay;
   ServerKnowledge& knowledge;
   StoredTraces& stored;
+  const ProvisionalIds& provisional;
   std::string server;  // its address, for messages
   // The version that the server said last to the daemon; empty: none yet.
   std::function<std::string()> current_version;
   // The experiment that the daemon is configured with, once its id is known.
   std::function<std::optional<Experiment>()> own_experiment;
+  // Whether a model that an application names is made for it (model.from_traces).
+  bool obeys_names = false;
+  // ProvisionalIds::give(). `done` is called once, on any thread; never if the daemon stops before.
+  std::function<void(const LinkDefinition&, std::function<void(Result<std::string>)> done)> give_id;
+  // The server's own id of it; nothing: the server does not have it yet.
+  std::function<std::optional<std::string>(const LinkDefinition&)> real_id;
   // Waits until nothing of the trace is left here; false: later than that, or the server cannot be
   // reached. `done` is called once, on any thread.
   std::function<void(const TraceId&, SteadyTime deadline, std::function<void(bool)> done)>

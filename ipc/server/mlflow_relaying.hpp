@@ -24,7 +24,12 @@ using MlflowRequest = boost::beast::http::request<GrowingBody>;
 // `body_bytes`: nothing if the length is not known.
 RelayRequest relayed(const MlflowRequest& request, std::optional<std::uint64_t> body_bytes);
 
+// Its body is less than a megabyte, and its length is known.
+bool has_small_body(const MlflowRequest& request);
+
 HttpReply error_of(const Reply& reply);
+// What provisional ids stand for cannot be told now.
+HttpReply unreadable_names(const Error& error);
 // `server`: its address.
 HttpReply unreachable(const std::string& server, const Error& error);
 // What a proxy says when there is no server behind it.

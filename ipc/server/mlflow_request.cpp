@@ -11,12 +11,14 @@
 #include "daemon/text/hex.hpp"
 #include "daemon/text/json_text.hpp"
 #include "daemon/text/percent.hpp"
+#include "daemon/types/model_id.hpp"
 
 namespace tracelink {
 namespace {
 
 constexpr std::string_view kExperimentById = "/api/2.0/mlflow/experiments/get";
 constexpr std::string_view kTraces = "/api/3.0/mlflow/traces/";
+constexpr std::string_view kModels = "/api/2.0/mlflow/logged-models/";
 constexpr std::string_view kAssessments = "/assessments/";
 constexpr std::string_view kTracePrefix = "tr-";
 constexpr std::size_t kTraceDigits = 32;
@@ -91,7 +93,12 @@ MlflowCall mlflow_call(std::string_view method, std::string_view target) {
   if (method == "PUT" && artifact_trace(target)) return MlflowCall::artifact;
   if (method == "POST" && path == "/api/3.0/mlflow/traces/search") return MlflowCall::search;
   if (is_trace_change(method, path)) return MlflowCall::change;
+  if (method == "POST" && path == "/api/2.0/mlflow/logged-models/search") {
+    return MlflowCall::find_models;
+  }
   if (method != "GET") return MlflowCall::other;
+  const auto model = model_in_path(path);
+  if (!model.empty() && path.ends_with(model)) return MlflowCall::model;
   if (trace_read(target)) return MlflowCall::read;
   if (path == "/version") return MlflowCall::version;
   const bool is_experiment = path == kExperimentById || path == kExperimentByName;
@@ -103,6 +110,31 @@ std::optional<ExperimentQuery> experiment_query(std::string_view target) {
   auto value = query_parameter(query_of(target), by_name ? "experiment_name" : "experiment_id");
   if (!value || value->empty()) return std::nullopt;
   return ExperimentQuery{by_name, *std::move(value)};
+}
+
+std::string_view model_in_path(std::string_view target) {
+  std::string_view path = path_of(target);
+  if (!path.starts_with(kModels)) return {};
+  path.remove_prefix(kModels.size());
+  const std::string_view id = path.substr(0, path.find('/'));
+  return is_model_id(id) ? id : std::string_view();
+}
+
+std::string with_real_ids(
+    std::string_view text,
+    const std::function<std::optional<std::string>(std::string_view id)>& real) {
+  constexpr std::string_view kOfIds =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+  std::string changed;
+  while (!text.empty()) {
+    const auto id = text.substr(0, text.find_first_not_of(kOfIds));
+    changed += real(id).value_or(std::string(id));
+    text.remove_prefix(id.size());
+    const auto between = text.substr(0, text.find_first_of(kOfIds));
+    changed += between;
+    text.remove_prefix(between.size());
+  }
+  return changed;
 }
 
 std::optional<TraceRead> trace_read(std::string_view target) {

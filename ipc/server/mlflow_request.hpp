@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,12 +23,23 @@ enum class MlflowCall {
   artifact,  // the same: one that is uploaded
   read,
   search,
+  find_models,
+  model,  // one, by its id
   other
 };
 
 MlflowCall mlflow_call(std::string_view method, std::string_view target);
 // Of MlflowCall::experiment; nothing without the parameter.
 std::optional<ExperimentQuery> experiment_query(std::string_view target);
+
+// Of MlflowCall::model, and of every other request about one; empty: it names none.
+std::string_view model_in_path(std::string_view target);
+
+// `text` with another id in place of each that `real` knows one for. An id is as long as letters,
+// digits and dashes go.
+std::string with_real_ids(
+    std::string_view text,
+    const std::function<std::optional<std::string>(std::string_view id)>& real);
 
 // Traces, or one assessment of a trace, that an SDK wants to see.
 struct TraceRead {

@@ -12,8 +12,10 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/codec/link_codec.hpp"
 #include "daemon/codec/span_ids.hpp"
 #include "daemon/destination/destination.hpp"
+#include "daemon/types/named_experiment.hpp"
 #include "tests/support/fake_clock.hpp"
 
 namespace tracelink {
@@ -71,6 +73,9 @@ class ScriptedDestination : public Destination {
   std::optional<Failure> refusal(const LinkHash& link, const std::string& experiment) override {
     ++questions_;
     asked_.insert(link);
+    if (const auto name = experiment_name_in(experiment)) {
+      asked_.insert(hash_link(encode_link(named_experiment(std::string(*name)))));
+    }
     if (!refused_ || !refused_(link, experiment)) return std::nullopt;
     return refusal_;
   }

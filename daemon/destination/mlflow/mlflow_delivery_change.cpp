@@ -1,8 +1,10 @@
 #include <utility>
 
 #include "daemon/destination/mlflow/mlflow_delivery.hpp"
+#include "daemon/mlflow/knowledge/provisional_ids.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/types/named_experiment.hpp"
 
 // How MlflowDelivery makes a change of a trace. Servers word a change that is made already, and one
 // of a trace that is not there, in ways that differ by version and database
@@ -17,6 +19,16 @@ bool is_of_the_way(const Failure& failure) {
          failure.failure_class == FailureClass::configuration || failure.http_status == 0;
 }
 
+// An application knows an experiment that it named by another id than the server's.
+void use_experiment(TraceChange& change, std::string_view name, const std::string& id) {
+  const bool says_one = change.kind == TraceChange::Kind::put_artifact ||
+                        change.kind == TraceChange::Kind::delete_trace ||
+                        change.kind == TraceChange::Kind::delete_until;
+  const std::string told = provisional_id(named_experiment(std::string(name)));
+  const auto at = says_one ? change.body.find(told) : std::string::npos;
+  if (at != std::string::npos) change.body.replace(at, told.size(), id);
+}
+
 // The server has the trace, and will not make the change. A 5xx may be any trouble of its own.
 Failure judged(Failure failure) {
   if (failure.http_status < 500) failure.failure_class = FailureClass::poison;
@@ -28,12 +40,15 @@ Failure judged(Failure failure) {
 void MlflowDelivery::send_change(std::size_t index) {
   const auto self = shared_from_this();
   const TraceDelivery& delivery = items_[index].delivery;
-  const auto change = stored_trace_change(delivery.trace.info.trace_id, delivery.change);
+  auto change = stored_trace_change(delivery.trace.info.trace_id, delivery.change);
   if (!change) {
     Failure failure;
     failure.failure_class = FailureClass::poison;
     failure.message = change.error().message;
     return info_failed(index, failure);
+  }
+  if (const auto name = experiment_name_in(delivery.experiment)) {
+    use_experiment(*change, *name, context_.experiment_id);
   }
   const auto answered = [self, index](const Answer<void>& answer) {
     answer ? self->change_made(index) : self->change_refused(index, answer.error());

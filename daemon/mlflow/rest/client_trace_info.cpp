@@ -17,6 +17,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kTracePrefix = "tr-";
+constexpr char kExplanation[] = "tracelink.model";
 
 Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
 
@@ -98,9 +99,11 @@ Result<ClientTraceInfo> read_start_trace(std::string_view body) {
     return invalid("trace.trace_info.trace_location names no MLflow experiment");
   }
   name_assessments(info);
+  leave_out_explanation(info);
   return ClientTraceInfo{.trace_id = *trace_id,
                          .experiment_id = experiment_of(info),
                          .announced_spans = announced_spans(info),
+                         .model_id = text_at(member(info, "trace_metadata"), kModelIdKey),
                          .json = to_text(info)};
 }
 
@@ -141,9 +144,24 @@ std::string experiment_of_client_info(std::string_view json) {
   return experiment_of(parse_shallow(json));
 }
 
-std::string model_of_client_info(std::string_view json) {
-  return text_at(member(parse_shallow(json), "trace_metadata"), kModelIdKey);
+ClientModel model_of_client_info(std::string_view json) {
+  const Json info = parse_shallow(json);
+  const Json& named = member(info, kExplanation);
+  return {.id = text_at(member(info, "trace_metadata"), kModelIdKey),
+          .name = text_at(named, "name"),
+          .experiment = {.id = text_at(named, "experiment_id"),
+                         .name = text_at(named, "experiment_name")}};
 }
+
+void explain_model(ClientTraceInfo& info, const LinkDefinition& named) {
+  Json json = parse_shallow(info.json);
+  json[kExplanation] = {{"name", named.name},
+                        {"experiment_id", named.experiment.id},
+                        {"experiment_name", named.experiment.name}};
+  info.json = to_text(json);
+}
+
+void leave_out_explanation(Json& info) { info.erase(kExplanation); }
 
 void tell_as_client(std::string_view json, TraceInfo& info) {
   const Json told = parse_shallow(json);

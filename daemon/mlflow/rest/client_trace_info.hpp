@@ -9,6 +9,7 @@
 #include "daemon/base/result.hpp"
 #include "daemon/mlflow/trace/trace_info.hpp"
 #include "daemon/types/ids.hpp"
+#include "daemon/types/link_definition.hpp"
 #include "daemon/types/record.hpp"
 
 namespace tracelink {
@@ -19,6 +20,7 @@ struct ClientTraceInfo {
   TraceId trace_id;
   std::string experiment_id;
   std::uint64_t announced_spans = 0;  // of sizeStats; 0: it says nothing
+  std::string model_id;               // that the application chose; empty: none
   // The object `trace_info`, each assessment with an id. An id that was missing follows from the
   // trace and the assessment, so that a repeated request makes no second one.
   std::string json;
@@ -43,9 +45,19 @@ void tell_location(nlohmann::ordered_json& info, const std::string& artifact_roo
 // `json`: ClientTraceInfo::json.
 std::string experiment_of_client_info(std::string_view json);
 
-// The model that the application chose by set_active_model() or its variable; empty: none.
+// The model that the application chose by set_active_model() or its variable.
+struct ClientModel {
+  std::string id;            // empty: none
+  std::string name;          // the id stands for the model of that name; empty: for itself
+  ExperimentRef experiment;  // where that is; empty: where the daemon's own model is
+};
 // `json`: ClientTraceInfo::json.
-std::string model_of_client_info(std::string_view json);
+ClientModel model_of_client_info(std::string_view json);
+
+// Notes in `info` what the id of its model stands for, so that the record alone tells it.
+void explain_model(ClientTraceInfo& info, const LinkDefinition& named);
+// Takes that out of an info that is told to others.
+void leave_out_explanation(nlohmann::ordered_json& info);
 
 // Makes `info`, computed from the spans that are here, what the client told. The sum of tokens
 // stays that of the spans if they have one: older SDKs count less.

@@ -69,6 +69,7 @@ std::optional<QueuedTrace> queued_trace(const std::vector<TraceSlice>& slices,
   const TraceSlice* const told = last_info(slices);
   if (told == nullptr) return std::nullopt;
   Json info = parse_shallow(told->info);
+  leave_out_explanation(info);
   tell_location(info, artifact_root, true);
   QueuedTrace trace;
   for (const TraceSlice& slice : slices) {

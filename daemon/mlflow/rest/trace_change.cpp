@@ -271,6 +271,17 @@ TraceChange artifact_change(std::string_view path, std::string_view bytes) {
   return change;
 }
 
+std::string experiment_of_change(const TraceChange& change) {
+  if (change.kind == Kind::delete_trace || change.kind == Kind::delete_until) {
+    return text_at(parse_shallow(change.body), "experiment_id");
+  }
+  if (change.kind != Kind::put_artifact) return {};
+  std::string_view path = change.body;  // {"path":"/api/…/artifacts/<id>/traces/…
+  path.remove_prefix(std::min(path.find(kArtifacts), path.size()));
+  path.remove_prefix(std::min(kArtifacts.size(), path.size()));
+  return std::string(take_segment(path));
+}
+
 std::optional<DeletionByTime> deletion_by_time(std::string_view body) {
   const Json json = parse_shallow(body);
   DeletionByTime deletion;

@@ -69,6 +69,9 @@ Result<TraceChange> stored_trace_change(TraceId trace_id, std::string_view json)
 bool is_artifact(std::string_view change);
 bool is_trace_deletion(std::string_view change);
 
+// The id of the experiment that a deletion or the path of an artifact names; empty: none.
+std::string experiment_of_change(const TraceChange& change);
+
 // A deletion of traces that names none, but a time.
 struct DeletionByTime {
   std::string experiment_id;

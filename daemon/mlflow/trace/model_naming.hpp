@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/types/link_definition.hpp"
 #include "daemon/types/policies.hpp"
 
 namespace tracelink {
@@ -17,7 +18,8 @@ enum class NamedAt { nowhere, resource, root_resource, root_span };
 
 struct ModelNaming {
   NamedAt at = NamedAt::nowhere;
-  std::string id, name;  // one of the two, unless nowhere
+  std::string id, name;           // one of the two, unless nowhere
+  ExperimentRef experiment = {};  // of the name; empty: where the daemon's own model is
 };
 
 // The strongest naming in a TracesData: of the root span, else of its resource, else of the first

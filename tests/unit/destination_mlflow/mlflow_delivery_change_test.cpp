@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/destination/mlflow/mlflow_delivery.hpp"
+#include "daemon/mlflow/knowledge/provisional_ids.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
+#include "daemon/types/named_experiment.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_http_client.hpp"
 #include "tests/support/trace_record.hpp"
@@ -42,8 +44,9 @@ class MlflowDeliveryChangeTest : public ::testing::Test {
   void does_not_know_the_trace() {
     will_say("GET ", 404, "RESOURCE_DOES_NOT_EXIST", "Trace with ID 'tr-' not found.");
   }
-  Outcome deliver(const std::string& change) {
+  Outcome deliver(const std::string& change, const std::string& experiment = {}) {
     TraceDelivery delivery;
+    delivery.experiment = experiment;
     delivery.trace.info.trace_id = trace_id(1);
     delivery.mode = DeliveryMode::change;
     delivery.change = change;
@@ -93,6 +96,22 @@ TEST_F(MlflowDeliveryChangeTest, IsOneRequest) {
   EXPECT_EQ(calls, Calls{"PATCH /tags"});
   EXPECT_EQ(http.last_request().body, R"({"key":"team","value":"ml"})");
   EXPECT_EQ(steps.counts()[static_cast<std::size_t>(DeliveryStep::change)].ok, 1u);
+}
+
+TEST_F(MlflowDeliveryChangeTest, NamesAnExperimentAsTheServerDoes) {
+  const std::string told = provisional_id(named_experiment("new"));
+  const std::string name = "tr-" + trace_id(1).hex();
+  const std::string deletion = R"({"experiment_id":")" + told + R"(","request_ids":[")" + name;
+  deliver(R"({"kind":"delete_trace","body":)" + deletion + "\"]}}", experiment_by_name("new"));
+  EXPECT_EQ(http.last_request().body, R"({"experiment_id":"5","request_ids":[")" + name + "\"]}");
+  const std::string artifacts = "/api/2.0/mlflow-artifacts/artifacts/";
+  const std::string file = "/traces/" + name + "/artifacts/traces.json";
+  const std::string upload = R"({"path":")" + artifacts + told + file + R"(","content":"cG5n"})";
+  deliver(R"({"kind":"put_artifact","body":)" + upload + "}", experiment_by_name("new"));
+  EXPECT_TRUE(http.last_request().url.ends_with(artifacts + "5" + file));
+  const std::string tag = R"({"key":"team","value":")" + told + "\"}";
+  deliver(R"({"kind":"set_tag","body":)" + tag + "}", experiment_by_name("new"));
+  EXPECT_EQ(http.last_request().body, tag) << "what a user says stays";
 }
 
 TEST_F(MlflowDeliveryChangeTest, ATagThatIsGoneAlreadyIsGone) {

@@ -1,5 +1,6 @@
 #include "daemon/destination/mlflow/mlflow_destination.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -8,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/codec/link_codec.hpp"
+#include "daemon/types/named_experiment.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
 #include "tests/support/fake_http_client.hpp"
@@ -105,6 +108,27 @@ TEST_F(MlflowDestinationTest, SendsToTheModelAndExperimentOfTheLink) {
   EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
   EXPECT_EQ(server.traces["1"].metadata["mlflow.modelId"], server.model_id);
   EXPECT_EQ(server.traces["1"].experiment, "5");
+}
+
+TEST_F(MlflowDestinationTest, SendsToAnExperimentThatIsKnownByItsName) {
+  connect();
+  const std::string named = experiment_by_name("e");
+  EXPECT_FALSE(accepts(link_of('a'), named));
+  EXPECT_EQ(hold.scope, FailureScope::experiment);
+  EXPECT_EQ(hold.failure_class, FailureClass::transient);
+  for (int n = 0; n < 10; ++n) destination.poll(milliseconds(0));
+  const auto changed = destination.take_changed_links();
+  EXPECT_NE(std::ranges::find(changed, hash_link(encode_link(named_experiment("e")))),
+            changed.end());
+  ASSERT_TRUE(accepts(link_of('a'), named)) << hold.message;
+  TraceDelivery trace = delivery(1);
+  trace.experiment = named;
+  std::vector<TraceDelivery> batch;
+  batch.push_back(std::move(trace));
+  deliver(std::move(batch));
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
+  EXPECT_EQ(server.traces["1"].metadata["mlflow.modelId"], server.model_id);
+  EXPECT_EQ(server.traces["1"].experiment, "6");
 }
 
 TEST_F(MlflowDestinationTest, NamesTheVersionInATag) {

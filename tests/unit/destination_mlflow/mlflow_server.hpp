@@ -69,7 +69,8 @@ class MlflowServer {
     const std::string path = request.url.substr(request.url.find('/', 8));
     if (path == "/version") return special("version", {200, {}, version});
     if (path.starts_with("/api/2.0/mlflow/logged-models/")) return model(path);
-    if (path.starts_with("/api/2.0/mlflow/experiments/get")) return experiment();
+    if (path.starts_with("/api/2.0/mlflow/experiments/get-by-name")) return experiment("6");
+    if (path.starts_with("/api/2.0/mlflow/experiments/get")) return experiment("5");
     if (path == "/v1/traces") return post(request);
     if (path.find("/batchGet?") != std::string::npos)
       return read(number(path.substr(path.find("tr-"))));
@@ -107,8 +108,8 @@ class MlflowServer {
     if (!path.ends_with(model_id)) return error(404, "RESOURCE_DOES_NOT_EXIST", "no such model");
     return special("model", {200, {}, Json{{"model", {{"info", info}}}}.dump()});
   }
-  HttpResponse experiment() {
-    const Json experiment = {{"experiment_id", "5"}, {"name", "e"}, {"lifecycle_stage", "active"}};
+  HttpResponse experiment(const std::string& id) {
+    const Json experiment = {{"experiment_id", id}, {"name", "e"}, {"lifecycle_stage", "active"}};
     return special("experiment", {200, {}, Json{{"experiment", experiment}}.dump()});
   }
   HttpResponse start(const Json& body) {

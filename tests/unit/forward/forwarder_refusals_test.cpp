@@ -60,6 +60,36 @@ TEST_F(ForwarderRefusalsTest, ABadSpanInABatchOfAHundredDiesAlone) {
   EXPECT_LE(destination.batches().size(), 2u * 7 + 2 * 2 + 2) << "halves, not one by one";
 }
 
+TEST_F(ForwarderRefusalsTest, ATraceOfANamedExperimentGoesWhenThatIsThere) {
+  destination.refuse(
+      [](const LinkHash&, const std::string& experiment) { return experiment == "\nnew"; },
+      transient(FailureScope::experiment).failure);
+  accept(1, {.experiment = "\nnew"});
+  accept(2);
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 2, .delivered = 1, .queued = 1}));
+  destination.refuse({}, {});
+  run();
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 2, .delivered = 2}));
+  EXPECT_EQ(batch(1)[0].experiment, "\nnew");
+  EXPECT_EQ(forwarder->status().held_scopes, 0u);
+}
+
+TEST_F(ForwarderRefusalsTest, TracesOfANamedExperimentThatCannotBeAreDeadLettersAfterADay) {
+  destination.refuse(
+      [](const LinkHash&, const std::string& experiment) { return experiment == "\ndeleted"; },
+      misconfigured(FailureScope::experiment).failure);
+  accept(1, {.experiment = "\ndeleted"});
+  run_beside_others(minutes(5));
+  const auto held = forwarder->status().held;
+  ASSERT_EQ(held.size(), 1u);
+  EXPECT_EQ(held[0].scope, "experiment deleted");
+  EXPECT_TRUE(letters().empty());
+  run_for(hours(24));
+  ASSERT_EQ(letters().size(), 1u);
+  EXPECT_EQ(letters()[0]["trace_id"], trace_id(1).hex());
+}
+
 // MLflow shows no trace with fewer spans than its info says.
 TEST_F(ForwarderRefusalsTest, TheInfoOfATraceWithABadSpanIsCorrected) {
   accept(1, 1, 3);

@@ -36,6 +36,30 @@ TEST(MlflowRequest, ReadsTheExperimentThatIsAskedFor) {
   EXPECT_EQ(by_id->value, "12");
 }
 
+TEST(MlflowRequest, TellsWhatIsAskedOfModels) {
+  const std::string models = "/api/2.0/mlflow/logged-models/";
+  const std::string id = "m-" + std::string(32, 'a');
+  EXPECT_EQ(mlflow_call("POST", models + "search"), MlflowCall::find_models);
+  EXPECT_EQ(mlflow_call("GET", models + id + "?x=y"), MlflowCall::model);
+  EXPECT_EQ(mlflow_call("PATCH", models + id), MlflowCall::other);
+  EXPECT_EQ(mlflow_call("GET", models + id + "/artifacts"), MlflowCall::other);
+  EXPECT_EQ(mlflow_call("GET", models + id + "a"), MlflowCall::other);
+  EXPECT_EQ(model_in_path(models + id + "/tags"), id);
+  EXPECT_EQ(model_in_path(models + "search"), "");
+  EXPECT_EQ(model_in_path("/api/2.0/mlflow/runs/" + id), "");
+}
+
+TEST(MlflowRequest, PutsOneIdInThePlaceOfAnother) {
+  const auto real = [](std::string_view id) -> std::optional<std::string> {
+    if (id == "900") return "7";
+    return std::nullopt;
+  };
+  EXPECT_EQ(with_real_ids(R"({"ids":["900","9001","a-900"],"x":"é = 900"})", real),
+            R"({"ids":["7","9001","a-900"],"x":"é = 7"})");
+  EXPECT_EQ(with_real_ids("/a/900/b?id=900&x", real), "/a/7/b?id=7&x");
+  EXPECT_EQ(with_real_ids("", real), "");
+}
+
 TEST(MlflowRequest, FindsTheTraceThatIsMeant) {
   const std::string id(32, 'a');
   EXPECT_EQ(named_trace("/traces/tr-" + id + "/tags")->hex(), id);

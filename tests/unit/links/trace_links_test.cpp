@@ -39,6 +39,17 @@ class TraceLinksTest : public ::testing::Test {
     EXPECT_EQ(choice.obstacle, LinkObstacle::none);
     return *source.link(choice.link);
   }
+  // By what an MLflow SDK tells.
+  LinkChoice choose_by_info(const std::string& info) {
+    const LinkHash from = base();
+    if (!links) links.emplace(options, source, reporter, clock);
+    return links->choose({}, info, from);
+  }
+  static std::string info_of(const std::string& name, const std::string& experiment_id) {
+    return std::string(R"({"trace_metadata":{"mlflow.modelId":")") + kId +
+           R"("},"tracelink.model":{"name":")" + name + R"(","experiment_id":")" + experiment_id +
+           R"("}})";
+  }
   void forget_unused() { links->forget_unused({in_use}); }
 
   LinkDefinition configured{.id = {},
@@ -82,6 +93,31 @@ TEST_F(TraceLinksTest, AModelMayBeNamedById) {
   expected.experiment.name = "support";
   expected.named_by_trace = true;
   EXPECT_EQ(chosen({{"mlflow.modelId", kId}}), expected);
+}
+
+TEST_F(TraceLinksTest, AnIdThatStandsForANameIsTheModelOfThatNameInItsExperiment) {
+  LinkDefinition expected;
+  expected.name = "cart";
+  expected.name_policy = NamePolicy::exact;
+  expected.experiment.id = "12";
+  expected.named_by_trace = true;
+  const LinkChoice choice = choose_by_info(info_of("cart", "12"));
+  EXPECT_EQ(choice.rank, LinkRank::root_span);
+  EXPECT_EQ(*source.link(choice.link), expected);
+  expected.experiment = {.id = {}, .name = "support"};
+  EXPECT_EQ(*source.link(choose_by_info(info_of("cart", "")).link), expected);
+}
+
+TEST_F(TraceLinksTest, SuchANameIsTheConfiguredModelWhereThatIs) {
+  EXPECT_EQ(choose_by_info(info_of("agent-1", "")).link, base());
+  EXPECT_NE(choose_by_info(info_of("agent-1", "12")).link, base());
+  configured.experiment = {.id = "12", .name = {}};
+  EXPECT_EQ(choose_by_info(info_of("agent-1", "12")).link, base());
+}
+
+TEST_F(TraceLinksTest, SuchANameIsNotTakenWhereNamesAreNot) {
+  options.from_traces = FromTraces::ids;
+  EXPECT_EQ(choose_by_info(info_of("cart", "12")).link, base());
 }
 
 // Else the model could be created without the type, params and facts of its deployment.

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/mlflow/rest/queued_trace.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -139,9 +141,28 @@ TEST(ClientTraceInfo, FitsTheColumnsOfTheDatabase) {
 
 TEST(ClientTraceInfo, NamesTheModelThatTheApplicationChose) {
   Json info = sent();
-  EXPECT_EQ(model_of_client_info(read_start_trace(body(info))->json), "");
+  EXPECT_EQ(model_of_client_info(read_start_trace(body(info))->json).id, "");
   info["trace_metadata"]["mlflow.modelId"] = "m-1";
-  EXPECT_EQ(model_of_client_info(read_start_trace(body(info))->json), "m-1");
+  EXPECT_EQ(read_start_trace(body(info))->model_id, "m-1");
+  EXPECT_EQ(model_of_client_info(read_start_trace(body(info))->json).id, "m-1");
+}
+
+TEST(ClientTraceInfo, TellsWhatTheIdOfItsModelStandsForAndNobodyElseDoes) {
+  Json info = sent();
+  info["trace_metadata"]["mlflow.modelId"] = "m-1";
+  info["tracelink.model"] = {{"name", "forged"}};
+  auto read = read_start_trace(body(info));
+  EXPECT_EQ(model_of_client_info(read->json).name, "");
+  LinkDefinition named;
+  named.name = "agent";
+  named.experiment.id = "12";
+  explain_model(*read, named);
+  const ClientModel model = model_of_client_info(read->json);
+  EXPECT_EQ(model.id, "m-1");
+  EXPECT_EQ(model.name, "agent");
+  EXPECT_EQ(model.experiment, named.experiment);
+  const auto told = queued_trace({client_info_slice(*read)}, "root", false);
+  EXPECT_EQ(told->info.find("tracelink.model"), std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/base/clock.hpp"
+#include "daemon/base/file_system.hpp"
+#include "daemon/base/mutex.hpp"
+#include "daemon/types/link_definition.hpp"
+
+namespace tracelink {
+
+// The model of that name in an experiment, as an application names it. An empty `experiment` is
+// that of the daemon's own model.
+LinkDefinition named_model(std::string name, ExperimentRef experiment);
+
+// The id that stands for one of these, or for a named_experiment(), until the server has given its
+// own: it follows from the definition, and looks like an id of MLflow's ("m-" and 32 hex digits; 18
+// digits).
+std::string provisional_id(const LinkDefinition& named);
+// Whether an id has the form of one of these.
+bool may_be_provisional(std::string_view id);
+
+// The models and experiments that applications named while the tracking server could not be
+// reached. Each was answered with a provisional id, which its application goes on using; this table
+// tells what the id stands for.
+//
+// Durability: an id is on stable storage when give() returns it.
+// Bounded: kMaxNames. A full table forgets the name that was unused for longest, if that is
+// kUnused or more, and gives no further id otherwise.
+// Threads: any; load() before the others, give() where a disk may be waited for, on one thread.
+class ProvisionalIds {
+ public:
+  static constexpr std::size_t kMaxNames = 1'000;
+  static constexpr std::size_t kMaxNameBytes = 2'000;
+  static constexpr std::chrono::hours kUnused{7 * 24};
+
+  ProvisionalIds(FileSystem& fs, std::filesystem::path file, const Clock& clock);
+
+  // Errors: `io`, then nothing is known or given until it succeeds; `corrupt`, the file was set
+  // aside, and no name is known.
+  Result<void> load();
+
+  // Errors: `io`, `no_space`; `rejected` where the table is full; `invalid` for a name that no
+  // model and no experiment can have.
+  Result<std::string> give(const LinkDefinition& named);
+  // What the id stands for; nothing if it is none of these. Error: `unavailable`, the table could
+  // not be read.
+  Result<std::optional<LinkDefinition>> find(std::string_view id) const;
+  bool empty() const;
+
+ private:
+  struct Entry {
+    LinkDefinition named;
+    SteadyTime used_at{};
+  };
+  using Entries = std::map<std::string, Entry, std::less<>>;
+
+  Result<void> write(const Entries& entries) const;
+  std::optional<std::string> unused_for_long() const;
+
+  FileSystem& fs_;
+  const std::filesystem::path file_;
+  const Clock& clock_;
+  mutable Mutex mutex_;
+  mutable Entries entries_ GUARDED_BY(mutex_);
+  bool known_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace tracelink
