@@ -38,7 +38,9 @@ Answer<std::string> find_experiment(Registrar& registrar, std::string_view name)
   const auto status = registrar.status(link);
   Failure failure;
   failure.message = "the experiment " + std::string(name) + " is looked for";
-  if (status->failure) failure = *status->failure;
+  failure.scope = FailureScope::experiment;
+  if (!status->failure) return failure;
+  failure = *status->failure;
   if (failure.scope != FailureScope::server) failure.scope = FailureScope::experiment;
   return failure;
 }
