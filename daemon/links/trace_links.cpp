@@ -27,6 +27,8 @@ LinkRank rank_of(NamedAt at) {
       return LinkRank::root_resource;
     case NamedAt::root_span:
       return LinkRank::root_span;
+    case NamedAt::trace_info:
+      return LinkRank::trace_info;
   }
   return LinkRank::accepted;
 }
@@ -53,7 +55,7 @@ TraceLinks::TraceLinks(Options options, RecordSource& source, Reporter& reporter
 ModelNaming TraceLinks::naming_of(std::string_view traces_data, std::string_view info) const {
   const bool obeyed = !info.empty() && options_.from_traces != FromTraces::off;
   std::string model = obeyed ? model_of_client_info(info) : std::string();
-  if (!model.empty()) return {.at = NamedAt::root_span, .id = std::move(model), .name = {}};
+  if (!model.empty()) return {.at = NamedAt::trace_info, .id = std::move(model), .name = {}};
   return read_model_naming(traces_data, options_.from_traces);
 }
 
