@@ -26,7 +26,9 @@ bool concerns_a_trace(const MlflowRequest& request) {
   const bool reads_artifact =
       request.method() == http::verb::get &&
       target.find("/mlflow-artifacts/artifacts") != std::string_view::npos && named_trace(target);
-  if (!reads_artifact && target.find("/mlflow/traces") == std::string_view::npos) return false;
+  const bool names_traces = target.find("/mlflow/traces") != std::string_view::npos ||
+                            target.find("/mlflow/get-trace-artifact") != std::string_view::npos;
+  if (!reads_artifact && !names_traces) return false;
   const auto length = request.find(http::field::content_length);
   const bool is_chunked = request.find(http::field::transfer_encoding) != request.end();
   return !is_chunked && (length == request.end() || length->value().size() < kLengthDigits);

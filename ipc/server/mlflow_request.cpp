@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::string_view kExperimentById = "/api/2.0/mlflow/experiments/get";
 constexpr std::string_view kTraces = "/api/3.0/mlflow/traces/";
+// What is found, and what is counted, among all traces.
+constexpr std::array<std::string_view, 3> kSearches = {
+    "/api/3.0/mlflow/traces/search", "/api/3.0/mlflow/traces/calculate-filter-correlation",
+    "/api/3.0/mlflow/traces/metrics"};
 constexpr std::string_view kAssessments = "/assessments/";
 constexpr std::string_view kTracePrefix = "tr-";
 constexpr std::size_t kTraceDigits = 32;
@@ -89,7 +93,9 @@ MlflowCall mlflow_call(std::string_view method, std::string_view target) {
   if (method == "POST" && path == "/v1/traces") return MlflowCall::spans;
   if (method == "POST" && path == "/api/3.0/mlflow/traces") return MlflowCall::start_trace;
   if (method == "PUT" && artifact_trace(target)) return MlflowCall::artifact;
-  if (method == "POST" && path == "/api/3.0/mlflow/traces/search") return MlflowCall::search;
+  if (method == "POST" && std::ranges::find(kSearches, path) != kSearches.end()) {
+    return MlflowCall::search;
+  }
   if (is_trace_change(method, path)) return MlflowCall::change;
   if (method != "GET") return MlflowCall::other;
   if (trace_read(target)) return MlflowCall::read;
