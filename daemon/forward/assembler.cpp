@@ -95,7 +95,10 @@ void join(TraceWork& work, TraceWork later) {
 
 }  // namespace
 
+// The trace info of an application that named its model may come when the spans have gone by
+// another road, which could not say it.
 void fix_link(TraceWork& work, const RecentTrace& known) {
+  if (work.link_rank == LinkRank::trace_info) return;
   if (!known.root_delivered && work.link_rank >= LinkRank::root_resource) return;
   work.group.link = known.link;
   work.link_obstacle = LinkObstacle::none;

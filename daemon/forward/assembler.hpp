@@ -18,7 +18,7 @@
 namespace tracelink {
 
 // A trace that was sent, or began to be, keeps its link, unless its root comes late and names
-// another.
+// another, or its trace info names one.
 void fix_link(TraceWork& work, const RecentTrace& known);
 
 // Groups records by trace until a trace is ready: its root is there and `trace_grace` passed since,

@@ -15,6 +15,7 @@ enum class LinkRank : std::uint8_t {
   resource,       // named by a resource
   root_resource,  // named by the resource of the root
   root_span,      // named by the root span
+  trace_info,     // named by the trace info of an MLflow SDK
 };
 
 // Why a trace cannot be sent with its link.

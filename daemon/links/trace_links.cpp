@@ -27,6 +27,8 @@ LinkRank rank_of(NamedAt at) {
       return LinkRank::root_resource;
     case NamedAt::root_span:
       return LinkRank::root_span;
+    case NamedAt::trace_info:
+      return LinkRank::trace_info;
   }
   return LinkRank::accepted;
 }
@@ -61,10 +63,10 @@ ModelNaming TraceLinks::chosen_by_client(std::string_view info) const {
   ClientModel model = model_of_client_info(info);
   if (model.name.empty()) {
     if (model.id.empty()) return {};
-    return {.at = NamedAt::root_span, .id = std::move(model.id), .name = {}};
+    return {.at = NamedAt::trace_info, .id = std::move(model.id), .name = {}};
   }
   if (options_.from_traces != FromTraces::names) return {};
-  return {.at = NamedAt::root_span,
+  return {.at = NamedAt::trace_info,
           .id = {},
           .name = std::move(model.name),
           .experiment = std::move(model.experiment)};

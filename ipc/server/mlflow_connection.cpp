@@ -25,7 +25,9 @@ bool concerns_a_trace(const MlflowRequest& request) {
   const bool reads_artifact =
       request.method() == http::verb::get &&
       target.find("/mlflow-artifacts/artifacts") != std::string_view::npos && named_trace(target);
-  if (!reads_artifact && target.find("/mlflow/traces") == std::string_view::npos) return false;
+  const bool names_traces = target.find("/mlflow/traces") != std::string_view::npos ||
+                            target.find("/mlflow/get-trace-artifact") != std::string_view::npos;
+  if (!reads_artifact && !names_traces) return false;
   return has_small_body(request);
 }
 

@@ -19,6 +19,10 @@ namespace {
 constexpr std::string_view kExperimentById = "/api/2.0/mlflow/experiments/get";
 constexpr std::string_view kTraces = "/api/3.0/mlflow/traces/";
 constexpr std::string_view kModels = "/api/2.0/mlflow/logged-models/";
+// What is found, and what is counted, among all traces.
+constexpr std::array<std::string_view, 3> kSearches = {
+    "/api/3.0/mlflow/traces/search", "/api/3.0/mlflow/traces/calculate-filter-correlation",
+    "/api/3.0/mlflow/traces/metrics"};
 constexpr std::string_view kAssessments = "/assessments/";
 constexpr std::string_view kTracePrefix = "tr-";
 constexpr std::size_t kTraceDigits = 32;
@@ -91,7 +95,9 @@ MlflowCall mlflow_call(std::string_view method, std::string_view target) {
   if (method == "POST" && path == "/v1/traces") return MlflowCall::spans;
   if (method == "POST" && path == "/api/3.0/mlflow/traces") return MlflowCall::start_trace;
   if (method == "PUT" && artifact_trace(target)) return MlflowCall::artifact;
-  if (method == "POST" && path == "/api/3.0/mlflow/traces/search") return MlflowCall::search;
+  if (method == "POST" && std::ranges::find(kSearches, path) != kSearches.end()) {
+    return MlflowCall::search;
+  }
   if (is_trace_change(method, path)) return MlflowCall::change;
   if (method == "POST" && path == "/api/2.0/mlflow/logged-models/search") {
     return MlflowCall::find_models;

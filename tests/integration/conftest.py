@@ -17,6 +17,7 @@ from harness.mlflow_server import ADMIN, MlflowServer, make_template, running_se
 from harness.packages import make_packages
 from harness.places import (APPS, BIN, CACHE, CHROMEDRIVER, CHROMIUM, CLIENTS, ENVIRONMENTS, LATEST, NEWEST, NEWEST_ALWAYS, OLDER,
                             OTHER_SERVERS, PATIENT, clean_environment, versions)
+from harness.ports import free_port
 from harness.postgres import Postgres
 
 log = logging.getLogger("test")
@@ -179,6 +180,18 @@ def daemon_for(make_daemon):
     def make(server: MlflowServer, version: str = "v1") -> Daemon:
         return make_daemon({"model": {"name": "agent", "version": version},
                             "experiment": {"name": "support"}, "tracking": {"uri": server.uri}})
+    return make
+
+
+@pytest.fixture
+def front_of(make_daemon):
+    """front_of(server): a daemon that is a tracking server in front of that one; .front is its address."""
+    def make(server: MlflowServer) -> Daemon:
+        address = f"127.0.0.1:{free_port()}"
+        daemon = make_daemon({"model": {"name": "agent"}, "experiment": {"name": "support"}, "tracking": {"uri": server.uri}})
+        daemon.configure({"listen": {"socket": {"path": str(daemon.socket)}, "mlflow": address}})
+        daemon.front = f"http://{address}"
+        return daemon
     return make
 
 

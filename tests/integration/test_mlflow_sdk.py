@@ -10,7 +10,6 @@ import requests
 from harness.daemon import Daemon
 from harness.mlflow_server import ADMIN, MlflowServer
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment, versions
-from harness.ports import free_port
 from harness.stored_trace import differences
 from harness.waiting import wait_until
 from test_differential import METADATA, SIZES, Trace, read, run_cases, run_directly
@@ -26,18 +25,6 @@ KNOWN = {
     r"info\.execution_duration_ms": "the server widens a trace to its spans when they come after the trace info",
     SIZES + r"(Bytes|Stats\.total_size_bytes)": "the SDK counts what it knows: the link that the daemon adds is not among it",
 }
-
-
-@pytest.fixture
-def front_of(make_daemon):
-    """front_of(server): a daemon that is a tracking server in front of that one; .front is its address."""
-    def make(server: MlflowServer) -> Daemon:
-        address = f"127.0.0.1:{free_port()}"
-        daemon = make_daemon({"model": {"name": "agent"}, "experiment": {"name": "support"}, "tracking": {"uri": server.uri}})
-        daemon.configure({"listen": {"socket": {"path": str(daemon.socket)}, "mlflow": address}})
-        daemon.front = f"http://{address}"
-        return daemon
-    return make
 
 
 SUPPORT = {"MLFLOW_EXPERIMENT_NAME": "support"}
@@ -103,7 +90,6 @@ def test_what_was_traced_while_the_server_was_away_is_all_there(make_server, fro
     assert not (found := unexplained(read(server, made, names), read(server, direct, names))), "\n".join(found)
 
 
-CHANGES = 13  # that mlflow_changes.py asks for, attachments not counted
 OWN_TAGS = ("tracelink.version", "mlflow.artifactLocation")
 
 
@@ -158,9 +144,7 @@ def attached(server: MlflowServer, made: dict) -> dict[str, bytes]:
             for file in listed.json().get("files", [])}
 
 
-def wait_for_changes(daemon: Daemon, made: dict) -> None:
-    expected = CHANGES + made["attachments"]
-
+def wait_for_changes(daemon: Daemon, expected: int) -> None:
     def reached():
         sdk = daemon.status()["mlflow_sdk"]
         return sdk if sdk["delivered_changes"] + sdk["dead_lettered_changes"] >= expected else None
@@ -181,8 +165,8 @@ def test_changes_end_as_those_that_the_sdk_makes_directly(make_server, front_of,
     daemon.wait_for_model()
     made = run_changes(version, **variables_of(daemon))
     direct = run_changes(version, MLFLOW_TRACKING_URI=server.uri)
-    wait_for_changes(daemon, made)
-    assert daemon.status()["mlflow_sdk"]["accepted_changes"] == CHANGES + made["attachments"]
+    wait_for_changes(daemon, made["changes"] + made["attachments"])
+    assert daemon.status()["mlflow_sdk"]["accepted_changes"] == made["changes"] + made["attachments"]
     assert changed(server, made) == changed(server, direct)
     sees_its_own_changes(made, direct)
 
@@ -205,7 +189,7 @@ def test_changes_made_while_the_server_is_away_are_all_made(make_server, front_o
     daemon.sigkill()
     daemon.start()
     server.start()
-    wait_for_changes(daemon, made)
+    wait_for_changes(daemon, made["changes"] + made["attachments"])
     assert changed(server, made) == changed(server, direct)
     assert list(attached(server, made).values()) == made["attachments"] // 2 * [bytes(range(256))]
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "daemon/codec/otlp_json.hpp"
@@ -44,6 +45,19 @@ void add_spans(const Json& otlp, Json& spans) {
   }
 }
 
+// A decimal number without leading zeros is later than a shorter one.
+std::tuple<std::size_t, std::string, bool> place_of(const Json& span) {
+  std::string start = text_at(span, "startTimeUnixNano");
+  const std::size_t digits = start.size();
+  return {digits, std::move(start), !text_at(span, "parentSpanId").empty()};
+}
+
+// As servers show them: an application takes the first one for the root.
+void order_by_start(Json& spans) {
+  const auto is_before = [](const Json& a, const Json& b) { return place_of(a) < place_of(b); };
+  std::stable_sort(spans.begin(), spans.end(), is_before);
+}
+
 std::optional<std::string> spans_of(const TraceId& id, const std::vector<TraceSlice>& slices) {
   std::vector<std::string_view> stored;
   for (const TraceSlice& slice : slices) stored.push_back(slice.otlp);
@@ -53,6 +67,7 @@ std::optional<std::string> spans_of(const TraceId& id, const std::vector<TraceSl
   if (!json) return std::nullopt;
   Json spans = Json::array();
   add_spans(parse_answer(*json), spans);
+  order_by_start(spans);
   return to_text(spans);
 }
 

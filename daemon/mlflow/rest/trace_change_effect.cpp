@@ -22,6 +22,11 @@ void merge(Json& assessment, const Json& update) {
   }
 }
 
+// Servers say so of each assessment until another one overrides it.
+void tell_validity(Json& assessment) {
+  if (!assessment.contains("valid")) assessment["valid"] = true;
+}
+
 Json* find_assessment(Json& info, const std::string& id) {
   Json& all = info["assessments"];
   if (!all.is_array()) all = Json::array();
@@ -40,6 +45,7 @@ void create(Json& info, const Json& assessment) {
   if (find_assessment(info, text_at(assessment, "assessment_id")) != nullptr) return;
   set_valid(info, text_at(assessment, "overrides"), false);
   info["assessments"].push_back(assessment);
+  tell_validity(info["assessments"].back());
 }
 
 void remove(Json& info, const std::string& id) {
@@ -91,6 +97,7 @@ std::string change_answer(const std::vector<TraceChange>& changes, std::string_v
   Json told = assessment.empty() ? Json::object() : parse_shallow(assessment);
   if (!told.is_object()) told = Json::object();
   merge(told, member(parse_shallow(change.body), "assessment"));
+  tell_validity(told);
   Json answer;
   answer["assessment"] = std::move(told);
   return to_text(answer);

@@ -13,8 +13,9 @@ namespace tracelink {
 inline constexpr char kModelIdAttribute[] = "mlflow.modelId";
 inline constexpr char kModelNameAttribute[] = "mlflow.modelName";
 
-// Where they say it: a later enumerator is stronger.
-enum class NamedAt { nowhere, resource, root_resource, root_span };
+// Where they say it: a later enumerator is stronger. The last is what an MLflow SDK tells beside
+// the spans.
+enum class NamedAt { nowhere, resource, root_resource, root_span, trace_info };
 
 struct ModelNaming {
   NamedAt at = NamedAt::nowhere;

@@ -18,10 +18,14 @@ class Fault(enum.Enum):
 
 
 class FaultProxy(LoopbackServer):
-    """Forwards to `target_port`; after spoil(n, fault) the n-th request from then on, counted from 0, meets the fault."""
+    """Forwards to `target_port`; after spoil(n, fault) the n-th request from then on, counted from 0, meets the fault.
 
-    def __init__(self, target_port: int):
+    With `agent` only requests whose User-Agent starts so are counted and meet it.
+    """
+
+    def __init__(self, target_port: int, agent: str = ""):
         self._target_port = target_port
+        self._agent = agent
         self._lock = threading.Lock()
         self._left: int | None = None
         self._fault: Fault | None = None
@@ -49,7 +53,8 @@ class FaultProxy(LoopbackServer):
 
             def do(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                fault = proxy._fault_for(f"{self.command} {self.path}")
+                is_meant = self.headers.get("User-Agent", "").startswith(proxy._agent)
+                fault = proxy._fault_for(f"{self.command} {self.path}") if is_meant else None
                 if fault is Fault.NOT_SENT:
                     self.close_connection = True
                 elif fault in (None, Fault.ANSWER_LOST):

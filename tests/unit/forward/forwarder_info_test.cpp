@@ -124,5 +124,19 @@ TEST_F(ForwarderInfoTest, ObeysTheModelThatTheApplicationChose) {
   EXPECT_EQ(source.link(batch(0)[0].link)->id, model);
 }
 
+TEST_F(ForwarderInfoTest, ObeysTheModelThatTheApplicationChoseAlsoWhereTheSpansHaveGone) {
+  const std::string model = "m-0123456789abcdef0123456789abcdef";
+  accept(1, 1, 2);
+  run();
+  accept_info(1, "s-1", model);
+  run();
+  accept(1, 1, 2);
+  run();
+  ASSERT_EQ(destination.batches().size(), 3u);
+  EXPECT_EQ(batch(1)[0].mode, Mode::final_info);
+  EXPECT_EQ(source.link(batch(1)[0].link)->id, model);
+  EXPECT_EQ(batch(2)[0].link, batch(1)[0].link) << "what follows goes where the trace is now";
+}
+
 }  // namespace
 }  // namespace tracelink

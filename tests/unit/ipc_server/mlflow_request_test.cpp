@@ -11,7 +11,10 @@ TEST(MlflowRequest, TellsWhatTheDaemonAnswersItself) {
   EXPECT_EQ(mlflow_call("GET", "/version?x"), MlflowCall::version);
   EXPECT_EQ(mlflow_call("GET", "/api/2.0/mlflow/experiments/get?experiment_id=1"),
             MlflowCall::experiment);
-  EXPECT_EQ(mlflow_call("POST", "/api/3.0/mlflow/traces/search"), MlflowCall::search);
+  for (const char* among_all : {"search", "calculate-filter-correlation", "metrics"}) {
+    EXPECT_EQ(mlflow_call("POST", std::string("/api/3.0/mlflow/traces/") + among_all),
+              MlflowCall::search);
+  }
   const std::string file = "/api/2.0/mlflow-artifacts/artifacts/1/traces/tr-" +
                            std::string(32, '1') + "/artifacts/traces.json";
   EXPECT_EQ(mlflow_call("PUT", file), MlflowCall::artifact);

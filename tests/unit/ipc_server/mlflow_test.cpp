@@ -312,7 +312,7 @@ TEST_F(MlflowServerTest, ATraceThatTheServerDoesNotHaveIsToldFromHere) {
   stored.add(std::move(feedback));
   const std::string assessments = root + stored_name() + "/assessments/";
   EXPECT_EQ(ask(request("GET", assessments + "a-1")).body,
-            R"({"assessment":{"assessment_id":"a-1"}})");
+            R"({"assessment":{"assessment_id":"a-1","valid":true}})");
   EXPECT_TRUE(ask(request("GET", assessments + "a-2")).has("404"));
   EXPECT_TRUE(tracking.requests().empty());
   TraceSlice deletion;

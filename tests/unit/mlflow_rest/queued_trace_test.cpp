@@ -66,6 +66,19 @@ TEST(QueuedTrace, HasItsSpansOnceWithIdsAsProtobufReadsThem) {
   }
 }
 
+TEST(QueuedTrace, HasItsSpansInTheOrderInWhichTheyBegan) {
+  const auto trace =
+      queued_trace({spans({{.id = 3, .parent = 1, .name = "later", .start_ns = 1'000'000'001}}),
+                    spans({{.id = 2, .parent = 1, .name = "child", .start_ns = 999}}),
+                    spans({{.id = 1, .name = "root", .start_ns = 999}}), info()},
+                   "", true);
+  ASSERT_TRUE(trace);
+  const Json told = Json::parse(trace->json())["spans"];
+  std::vector<std::string> names;
+  for (const Json& span : told) names.push_back(span["name"]);
+  EXPECT_EQ(names, (std::vector<std::string>{"root", "child", "later"}));
+}
+
 TEST(QueuedTrace, KnowsThatItIsDeleted) {
   EXPECT_TRUE(queued_trace({info(), change(R"({"kind":"delete_trace","body":{}})")}, "", false)
                   ->is_deleted);

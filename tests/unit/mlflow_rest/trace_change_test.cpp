@@ -234,6 +234,7 @@ TEST(TraceChange, IsAnsweredAsMlflowDoes) {
   EXPECT_EQ(answer_to(kAsked[6]), R"({"traces_deleted":1})");
   const Json created = Json::parse(answer_to(kAsked[2]));
   EXPECT_EQ(created["assessment"]["assessment_id"], "a-1");
+  EXPECT_EQ(created["assessment"]["valid"], true);
   const char* known = R"({"assessment_name":"good","feedback":{"value":true}})";
   const Json updated = Json::parse(answer_to(kAsked[3], known))["assessment"];
   EXPECT_EQ(updated["assessment_name"], "good");
@@ -246,6 +247,8 @@ TEST(TraceChange, ShowsInTheInfo) {
   ASSERT_EQ(info["assessments"].size(), 1u) << "the same one twice is one";
   EXPECT_EQ(info["assessments"][0]["feedback"]["value"], false);
   EXPECT_EQ(info["assessments"][0]["assessment_name"], "good");
+  EXPECT_EQ(info["assessments"][0]["valid"], true)
+      << "servers say so until another one overrides it";
   const Json less = info_after({kAsked[0], kAsked[1], kAsked[2], kAsked[4]});
   EXPECT_EQ(less["tags"].size(), 1u);
   EXPECT_TRUE(less["assessments"].empty());

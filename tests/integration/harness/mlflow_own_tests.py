@@ -1,0 +1,88 @@
+"""A plugin of pytest for MLflow's own tests (scripts/mlflow-tests): their tracking servers have tracelinkd in front of them.
+
+What those tests keep in a local database goes to a server of their own, too. With FRONT_OF_MLFLOW=no they meet the servers
+themselves, so that two runs differ by tracelinkd alone.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+from .daemon import Daemon
+from .ports import free_port
+
+SQLITE = "sqlite:///"
+_fronts: dict[object, contextlib.ExitStack] = {}  # by the server
+_of_test = contextlib.ExitStack()  # what the test under way has instead of a local database
+
+
+@contextlib.contextmanager
+def front_of(uri: str):
+    """The address that a test is to use in place of the server's."""
+    if os.environ.get("FRONT_OF_MLFLOW") == "no":
+        yield uri
+        return
+    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+        address = f"127.0.0.1:{free_port()}"
+        daemon = Daemon(pathlib.Path(folder), {"model": {"name": "agent"}, "tracking": {"uri": uri}})
+        daemon.configure({"listen": {"socket": {"path": str(daemon.socket)}, "mlflow": address}})
+        daemon.start()
+        daemon.wait_for_model()
+        try:
+            yield f"http://{address}"
+        finally:
+            daemon.end()
+
+
+def pytest_collection() -> None:
+    import mlflow
+    from tests.tracking.integration_test_utils import ServerThread  # MLflow's
+
+    enter, leave, set_tracking_uri = ServerThread.__enter__, ServerThread.__exit__, mlflow.set_tracking_uri
+
+    def enter_with_front(server) -> str:
+        url = enter(server)
+        _fronts[server] = contextlib.ExitStack()
+        return _fronts[server].enter_context(front_of(url))
+
+    def leave_with_front(server, *raised):
+        _fronts.pop(server).close()
+        return leave(server, *raised)
+
+    def set_uri_of_server(uri) -> None:
+        set_tracking_uri(serve(uri.removeprefix(SQLITE)) if str(uri).startswith(SQLITE) else uri)
+    ServerThread.__enter__, ServerThread.__exit__ = enter_with_front, leave_with_front
+    sys.modules["tests.conftest"].path_to_local_sqlite_uri = serve
+    mlflow.set_tracking_uri = set_uri_of_server
+
+
+def serve(file: os.PathLike | str) -> str:
+    """The address of a server that keeps what the test would have kept in the SQLite file."""
+    from mlflow.server import handlers
+    from mlflow.server.fastapi_app import app
+    from tests.helper_functions import get_safe_port
+    from tests.tracking.integration_test_utils import ServerThread
+
+    path = pathlib.Path(file)
+    shutil.copy(_migrated(), path)
+    handlers._tracking_store = handlers._model_registry_store = None
+    handlers.initialize_backend_stores(f"sqlite:///{path}", default_artifact_root=path.parent.as_uri())
+    return _of_test.enter_context(ServerThread(app, get_safe_port()))
+
+
+def _migrated() -> pathlib.Path:
+    """An empty database: to make one takes seconds, to copy it none."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    made = pathlib.Path(os.environ["MIGRATED_DATABASE"])
+    if not made.exists():
+        SqlAlchemyStore(f"sqlite:///{made}", made.parent.as_uri()).engine.dispose()
+    return made
+
+
+def pytest_fixture_post_finalizer(fixturedef) -> None:
+    if fixturedef.argname in ("tracking_uri_mock", "tracking_uri"):
+        _of_test.close()
