@@ -146,8 +146,8 @@ void DatabricksClient::put_info(const TraceStorage& storage, TraceId trace_id, s
   api_.send(request("POST", path, std::move(body)),
             [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
               auto json = read_object({DatabricksCall::trace_info, storage}, answer);
-              if (!json) return handler(std::move(json).error());
-              handler({});
+              if (json || says_info_exists(json.error())) return handler({});
+              handler(std::move(json).error());
             });
 }
 

@@ -76,6 +76,7 @@ class DatabricksDestination final : public Destination {
   RequestSlots request_slots_;
   StepRecorder steps_;
   SentSpans sent_;
+  std::uint64_t infos_in_doubt_ = 0;
   Repairs repairs_;
   ServerStatus::State state_ = ServerStatus::State::none;
   std::vector<std::weak_ptr<BatchDelivery>> deliveries_;

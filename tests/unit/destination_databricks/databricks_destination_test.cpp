@@ -198,6 +198,15 @@ TEST_F(UnityCatalogTest, ALostInfoIsRepeatedWithoutDuplicates) {
   deliver({again});
   EXPECT_EQ(workspace.table.size(), 1u);
   EXPECT_EQ(possible_duplicates(), 0u);
+  EXPECT_EQ(destination->server().possible_duplicate_infos, 1u) << "rows that readers pass over";
+}
+
+TEST_F(UnityCatalogTest, AnInfoThatIsThereAlreadyIsStored) {
+  ASSERT_TRUE(connect());
+  workspace.refuse("info", Workspace::error(409, "ALREADY_EXISTS"));
+  deliver({delivery(1)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
+  EXPECT_EQ(workspace.table.size(), 1u);
 }
 
 TEST_F(UnityCatalogTest, WhatAnEarlierProcessBeganMayBeThere) {

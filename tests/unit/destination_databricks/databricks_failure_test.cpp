@@ -145,6 +145,7 @@ TEST(DatabricksFailure, AnInfoThatExistsIsRecognised) {
       judged(Call::start_trace, answer(400, "INVALID_PARAMETER_VALUE",
                                        "A trace with ID 'tr-1' already exists in experiment."))));
   EXPECT_TRUE(says_info_exists(judged(Call::start_trace, answer(409, "ALREADY_EXISTS"))));
+  EXPECT_TRUE(says_info_exists(judged(Call::trace_info, answer(400, "RESOURCE_ALREADY_EXISTS"))));
   EXPECT_FALSE(says_info_exists(judged(Call::start_trace, answer(400, "INVALID_PARAMETER_VALUE"))));
 }
 
