@@ -64,6 +64,16 @@ TEST_F(ConfigFile, NamesATabAndAnOpenQuote) {
       << errors();
 }
 
+TEST_F(ConfigFile, NamesAnOpenBracket) {
+  EXPECT_TRUE(
+      errors_of("model:\n  tags: {a: b\n  name: agent\n")
+          .starts_with("FILE:2:9: not valid YAML: the { is not closed by a }; the parser: "))
+      << errors();
+  EXPECT_TRUE(errors_of("listen: {socket: {allow_uids: [1, 2}}\n")
+                  .starts_with("FILE:1:31: not valid YAML: the [ is not closed by a ]; "))
+      << errors();
+}
+
 TEST_F(ConfigFile, HasPlacesForAnchorsAndMergesThem) {
   file(
       "x-common: &common {type: chat, description: shared}\n"
@@ -130,7 +140,7 @@ TEST_F(ConfigFile, RefusesDuplicateKeys) {
 }
 
 TEST_F(ConfigFile, RefusesWhatIsNotOneYamlDocument) {
-  EXPECT_EQ(errors_of("log:\n  level: [info\n").substr(0, 8), "FILE:3:1");
+  EXPECT_EQ(errors_of("log:\n  level: [info\n").substr(0, 9), "FILE:2:10");
   EXPECT_NE(errors_of("log: {level: info\n").find("not valid YAML"), std::string::npos);
   EXPECT_EQ(errors_of("log: {}\n---\nlog: {}\n"),
             "FILE: found several YAML documents, allowed: one\n");
