@@ -41,10 +41,11 @@ TEST_F(ConfigFile, PointsAtWrongShapes) {
             "FILE:1:1: state_dir: found nothing (null), allowed: an absolute path; write \"\" for "
             "an empty text\n");
   EXPECT_EQ(errors_of("listen: {socket: {allow_uids: {a: b}}}\n"),
-            "FILE:1:31: listen.socket.allow_uids: found a map, allowed: a list of numbers\n");
+            "FILE:1:31: listen.socket.allow_uids: found a map, allowed: a list of numbers from 0 "
+            "to 4294967294\n");
   EXPECT_EQ(errors_of("listen: {socket: {allow_uids: [[1]]}}\n"),
             "FILE:1:32: listen.socket.allow_uids: found a list in the list, allowed: a list of "
-            "numbers\n");
+            "numbers from 0 to 4294967294\n");
   EXPECT_EQ(errors_of("model: {tags: a}\n"),
             "FILE:1:15: model.tags: found a single value, allowed: a map of texts\n");
   EXPECT_EQ(errors_of("? [a]\n: b\n"), "FILE:1:3: found a list as a key, allowed: text\n");
