@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <string_view>
 
 #include "config/databricks.hpp"
 #include "config/default_paths.hpp"
 #include "config/file_content.hpp"
 #include "config/key_table.hpp"
+#include "config/listener_address.hpp"
 #include "config/reserved_tags.hpp"
 #include "config/source_facts.hpp"
 #include "config/text.hpp"
@@ -64,6 +66,23 @@ void check_paths(Draft& draft) {
   }
   if (config.listen.socket.path == config.control.socket) {
     fail(draft, "control.socket", "the same path as listen.socket.path; two sockets need two");
+  }
+}
+
+void check_addresses(Draft& draft) {
+  const Config& config = draft.loaded.config;
+  const std::pair<const char*, const std::string&> listeners[] = {
+      {"listen.tcp", config.listen.tcp},
+      {"listen.mlflow", config.listen.mlflow},
+      {"control.http", config.control.http}};
+  for (auto one = std::begin(listeners); one != std::end(listeners); ++one) {
+    for (auto before = std::begin(listeners); before != one; ++before) {
+      if (one->second.empty() || before->second.empty()) continue;
+      if (!meet(one->second, before->second)) continue;
+      fail(draft, one->first,
+           "the same address as " + std::string(before->first) + "; two listeners need two");
+      break;
+    }
   }
 }
 
@@ -247,6 +266,7 @@ void complete(Draft& draft, const LoadContext& context) {
   fill_paths(draft, context);
   if (draft.file_unknown) return;
   check_paths(draft);
+  check_addresses(draft);
   complete_source(draft, context);
   check_model(draft, context.model_required);
   check_version_tag(draft);

@@ -395,7 +395,7 @@ std::string expected(const Key& key) {
     case Syntax::loopback_address:
       return "host:port with 127.x.x.x, [::1] or localhost";
     case Syntax::number_list:
-      return "a list of numbers";
+      return "a list of numbers from 0 to 4294967294";
     case Syntax::map:
       return "a map of texts";
   }

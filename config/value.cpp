@@ -14,6 +14,9 @@ namespace {
 
 using Message = std::optional<std::string>;
 
+// -1 as a uid or gid, which no process has.
+constexpr std::uint64_t kNobody = std::numeric_limits<std::uint32_t>::max();
+
 // Its blanks may be meant.
 bool is_password(const Key& key) {
   return key.path == "tracking.password" || key.path == "databricks.password";
@@ -182,7 +185,7 @@ struct Assign {
     std::string refused;
     for (const std::string& item : items()) {
       const auto value = parse_number(item);
-      if (value && *value <= std::numeric_limits<std::uint32_t>::max()) {
+      if (value && *value < kNobody) {
         field.push_back(static_cast<std::uint32_t>(*value));
       } else {
         refused += (refused.empty() ? "" : ", ") + quoted(item);

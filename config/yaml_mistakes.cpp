@@ -1,6 +1,7 @@
 #include "config/yaml_mistakes.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace tracelink {
 namespace {
@@ -70,6 +71,58 @@ bool begins_block(std::string_view line) {
   return last != std::string_view::npos && (line[last] == '|' || line[last] == '>');
 }
 
+// The brackets of flows ("[a]", "{a: b}") that are open, in the order of a text.
+class OpenBrackets {
+ public:
+  // False: the rest is not understood (a text of several lines), or a bracket is closed by the
+  // other kind.
+  bool take_line(std::string_view line, std::size_t number) {
+    for (std::size_t at = 0; at < line.size(); ++at) {
+      if (begins_comment(line, at)) break;
+      const char c = line[at];
+      const bool begins = begins_scalar(line.substr(0, at));
+      if ((c == '"' || c == '\'') && begins) {
+        at = behind_close(line, at + 1, c);
+        if (at == std::string_view::npos) return false;
+        --at;
+      } else if ((c == '[' || c == '{') && (begins || !open_.empty())) {
+        open_.push_back({number, at + 1, c});
+      } else if ((c == ']' || c == '}') && !open_.empty()) {
+        if (closer() != c) return false;
+        open_.pop_back();
+      }
+    }
+    return true;
+  }
+  std::optional<YamlMistake> innermost() const {
+    if (open_.empty()) return std::nullopt;
+    const Bracket& last = open_.back();
+    return YamlMistake{last.line, last.column,
+                       std::string("the ") + last.kind + " is not closed by a " + closer()};
+  }
+
+ private:
+  struct Bracket {
+    std::size_t line, column;
+    char kind;
+  };
+  char closer() const { return open_.back().kind == '[' ? ']' : '}'; }
+
+  std::vector<Bracket> open_;
+};
+
+std::optional<YamlMistake> open_bracket(std::string_view text) {
+  OpenBrackets brackets;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    if (begins_block(line)) return std::nullopt;
+    if (!brackets.take_line(line, number)) break;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return brackets.innermost();
+}
+
 }  // namespace
 
 std::optional<YamlMistake> quote_never_closed(std::string_view text) {
@@ -92,12 +145,13 @@ std::optional<YamlMistake> quote_never_closed(std::string_view text) {
 }
 
 std::optional<YamlMistake> usual_mistake(std::string_view text) {
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    if (auto mistake = mistake_of_line(text.substr(0, end), number)) return mistake;
-    text.remove_prefix(std::min(end + 1, text.size()));
+  std::string_view rest = text;
+  for (std::size_t number = 1; !rest.empty(); ++number) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    if (auto mistake = mistake_of_line(rest.substr(0, end), number)) return mistake;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  return std::nullopt;
+  return open_bracket(text);
 }
 
 }  // namespace tracelink

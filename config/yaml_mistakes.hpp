@@ -14,8 +14,8 @@ struct YamlMistake {
 };
 
 // Why a text that a YAML parser refuses is none, where that is one of the mistakes whose messages
-// say nothing to a person: a tab in the indentation, and a quote that is not closed where its line
-// ends. Nothing if neither is in the text. Pure.
+// say nothing to a person: a tab in the indentation, a quote that is not closed where its line
+// ends, and a bracket that is not closed. Nothing if none is in the text. Pure.
 std::optional<YamlMistake> usual_mistake(std::string_view text);
 
 // Where a quote opens that nothing closes, which yaml-cpp takes for a text that ends with the file.

@@ -219,6 +219,9 @@ void add_delivery(MetricFamilies& families, const ForwardStatus& forward, bool m
   families.counter("tracelink_possible_duplicate_spans_total",
                    "Spans sent again that may be stored, where the server keeps both.",
                    forward.server.possible_duplicate_spans);
+  families.counter("tracelink_possible_duplicate_infos_total",
+                   "Trace infos sent again that may be stored, where the server keeps both.",
+                   forward.server.possible_duplicate_infos);
   const Repairs& repairs = forward.server.repairs;
   families.counters("tracelink_values_repaired_total",
                     "Values changed because a server or its database refuses them.", "reason",

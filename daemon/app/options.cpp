@@ -87,7 +87,10 @@ TrackingOptions tracking_options_of(const Config& config) {
                           .read_credentials = {},
                           .workspace = config.workspace ? "" : config.tracking.workspace,
                           .user_agent = std::string("tracelinkd/") + kVersion};
-  if (config.workspace) options.known_version = kDatabricks;
+  if (!config.workspace) return options;
+  options.known_version = kDatabricks;
+  options.traces_in_tables =
+      config.tracking.trace_location.empty() ? TracesInTables::as_tags_say : TracesInTables::of_all;
   return options;
 }
 

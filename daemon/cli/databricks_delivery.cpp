@@ -89,6 +89,13 @@ std::optional<Failure> put_into_tables(TrackingSession& session, const PreparedT
   return std::nullopt;
 }
 
+Answer<UploadTarget> upload_target_of(TrackingSession& session, TraceId trace_id,
+                                      const std::string& volume) {
+  if (!volume.empty()) return volume_target(volume);
+  return session.wait<UploadTarget>(
+      [&](auto done) { session.databricks()->get_upload_target(trace_id, std::move(done)); });
+}
+
 std::optional<Failure> put_beside_experiment(TrackingSession& session, const PreparedTrace& trace,
                                              const std::string& experiment_id) {
   DatabricksClient& client = *session.databricks();
@@ -99,8 +106,7 @@ std::optional<Failure> put_beside_experiment(TrackingSession& session, const Pre
                        std::move(done));
   });
   if (!started) return started.error();
-  const auto target = session.wait<UploadTarget>(
-      [&](auto done) { client.get_upload_target(trace.info.trace_id, std::move(done)); });
+  const auto target = upload_target_of(session, trace.info.trace_id, started->volume);
   if (!target) return target.error();
   auto file = traces_json(trace);
   if (!file) std::abort();  // small_trace() wrote these bytes

@@ -8,6 +8,7 @@
 
 #include "config/load.hpp"
 #include "config/source_facts.hpp"
+#include "config/text.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/key_values.hpp"
@@ -20,6 +21,7 @@
 #include "daemon/mlflow/registration/model_name.hpp"
 #include "daemon/mlflow/registration/source_tags.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink::cli {
 
@@ -34,6 +36,19 @@ struct CreateOptions {
   std::vector<std::string> params, tags;  // K=V
   bool if_missing = false, id_only = false;
 };
+
+// What comes from a variable or a command may end with a line break.
+std::string name_of(const CreateOptions& options) {
+  const std::string name = options.name.value_or("");
+  return std::string(without_blank_ends(name));
+}
+
+std::string run_of(const CreateOptions& options) {
+  const char* variable = std::getenv("MLFLOW_RUN_ID");
+  std::string run = options.source_run_id;
+  if (run.empty() && variable != nullptr) run = variable;
+  return std::string(without_blank_ends(run));
+}
 
 std::string usage_of(const Result<std::map<std::string, std::string>>& parsed) {
   return parsed ? std::string() : parsed.error().message;
@@ -87,14 +102,11 @@ Result<CreateModel> request_of(const CreateOptions& options, const Config& confi
   const auto source = source_of(options.git, config);
   if (!source) return source.error();
   CreateModel request{.experiment_id = {},
-                      .name = options.name.value_or(""),
+                      .name = name_of(options),
                       .model_type = options.model_type,
-                      .source_run_id = options.source_run_id,
+                      .source_run_id = run_of(options),
                       .params = *std::move(params),
                       .tags = *std::move(tags)};
-  if (const char* run = std::getenv("MLFLOW_RUN_ID"); request.source_run_id.empty() && run) {
-    request.source_run_id = run;
-  }
   request.tags.merge(description_tags(config.model.description, config.model.source_name));
   request.tags.merge(source_tags(*source));
   request.tags.merge(origin_tags(config.model.origin));
@@ -189,6 +201,11 @@ Answer<LoggedModel> create_if_missing(TrackingSession& session, CreateModel requ
   return await_quiet_period(session, request);
 }
 
+std::optional<std::string> fault_of_text(const std::string& what, std::string_view text) {
+  if (!has_control_characters(text)) return std::nullopt;
+  return what + " holds a line break or another control character: " + quoted(text);
+}
+
 // What is wrong with the options together; empty: nothing.
 std::string fault_of(const CreateOptions& options) {
   if (options.if_missing && !options.name) return "--if-missing needs --name";
@@ -196,7 +213,9 @@ std::string fault_of(const CreateOptions& options) {
     return "--param " + params.error().message;
   }
   const auto tags = parse_tags(options.tags);
-  return tags ? std::string() : "--tag " + tags.error().message;
+  if (!tags) return "--tag " + tags.error().message;
+  if (auto fault = fault_of_text("--name", name_of(options))) return *std::move(fault);
+  return fault_of_text("the run (--source-run-id, MLFLOW_RUN_ID)", run_of(options)).value_or("");
 }
 
 int create_model(const Context& context, const ExperimentOptions& experiment,
@@ -223,7 +242,9 @@ void add_create_model(CLI::App& models, const Context& context, int& exit_code) 
   CLI::App* command = models.add_subcommand(
       "create", "Create a LoggedModel and make it READY (MLflow's create_external_model)");
   command->add_option("--name", options->name, "Default: a random name by the server")
-      ->check([](const std::string& name) { return name.empty() ? "an empty name" : ""; });
+      ->check([](const std::string& name) {
+        return without_blank_ends(name).empty() ? "an empty name" : "";
+      });
   command->add_flag("--if-missing", options->if_missing,
                     "Take the model of the name if there is one");
   command->add_flag("--id-only", options->id_only, "Print the model's id and nothing else");

@@ -6,6 +6,7 @@
 
 #include "daemon/mlflow/rest/error_message.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/text/hex.hpp"
 
 namespace tracelink::cli {
 
@@ -54,6 +55,19 @@ Answer<std::string> spans_of(TrackingSession& session, const TraceStorage& table
   });
 }
 
+// The file with the spans of a trace beside its experiment; empty: there is none.
+Answer<std::string> file_of(TrackingSession& session, TraceId trace_id) {
+  DatabricksClient& client = *session.databricks();
+  const auto info = session.wait<std::optional<StoredInfo>>(
+      [&](auto done) { client.get_info(trace_id, std::move(done)); });
+  if (!info) return info.error();
+  if (!*info) return std::string();
+  auto file = session.wait<DatabricksClient::File>(
+      [&](auto done) { client.read_file(trace_id, (*info)->volume, std::move(done)); });
+  if (!file) return std::move(file.error());
+  return std::move(*file).value_or("");
+}
+
 }  // namespace
 
 Answer<TracePage> search_traces(TrackingSession& session, const TraceQuery& query) {
@@ -74,6 +88,13 @@ Answer<std::optional<std::string>> read_trace_error(TrackingSession& session,
     if (!spans) return spans.error();
     return read_error_message(*spans);
   }
+  const auto bytes = parse_hex(trace.substr(trace.find('-') + 1));
+  const auto id = TraceId::from_bytes(bytes.value_or(""));
+  if (id && session.databricks() != nullptr) {
+    const auto file = file_of(session, *id);
+    if (!file) return file.error();
+    return read_error_message(R"({"traces":[)" + *file + "]}");
+  }
   return session.wait<std::optional<std::string>>(
       [&](auto done) { session.client().read_trace_error(trace, std::move(done)); });
 }
@@ -81,8 +102,9 @@ Answer<std::optional<std::string>> read_trace_error(TrackingSession& session,
 Answer<std::size_t> count_spans(TrackingSession& session, const TraceStorage& storage,
                                 TraceId trace_id) {
   if (!storage.in_unity_catalog()) {
-    return session.wait<std::size_t>(
-        [&](auto done) { session.databricks()->count_uploaded(trace_id, std::move(done)); });
+    const auto file = file_of(session, trace_id);
+    if (!file) return file.error();
+    return member(parse_answer(*file), "spans").size();
   }
   if (session.warehouse_id().empty()) return no_warehouse();
   const auto spans = spans_of(session, storage, trace_id.hex());

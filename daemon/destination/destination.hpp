@@ -75,6 +75,7 @@ struct ServerStatus {
   std::uint64_t run_links_refused = 0;  // traces delivered without the run that was asked for
   std::uint64_t possible_duplicate_spans = 0;  // sent again though they may be stored, where the
                                                // server keeps both
+  std::uint64_t possible_duplicate_infos = 0;  // the same of trace infos
   StepCounts steps{};
   RegistrationCounters registrations{};
 };

@@ -96,7 +96,7 @@ def test_the_server_keeps_what_kustomize_makes(api_server, make_namespace, varia
 
 
 def test_the_server_keeps_what_the_chart_makes(api_server, make_namespace):
-    values = {}, {"queue": {"claim": True, "storageClass": "fast"}}, {"mode": "daemonset"}, {"mode": "library"}
+    values = {}, {"queue": {"claim": True, "storageClass": "fast"}}, {"mode": "daemonset"}, {"mode": "library"}, {"mode": "admission"}
     for manifests in render(FOLDER / "chart", *values):
         for manifest, kept in zip(manifests, api_server.apply(manifests, make_namespace()), strict=True):
             assert is_within(manifest, kept)

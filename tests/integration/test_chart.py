@@ -21,7 +21,12 @@ CASES = {
               "application": {"podAnnotations": {"example.org/commit": "1f2e3d"}, "env": [{"name": "A", "value": "b"}], "command": ["python", "app.py"]}},
     "daemonset": {"mode": "daemonset"},
     "library": {"mode": "library"},
+    "admission": {"mode": "admission"},
+    "admitted": {"mode": "admission", "token": {"secret": ""}, "user": 4711, "model": {"name": {"value": "support"}, "version": {"annotation": "example.org/commit"}}},
+    "unversioned": {"mode": "admission", "model": {"version": {"label": ""}}},
 }
+# A kind that older versions of the API do not have.
+NEWEST_ONLY = ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +58,16 @@ def test_its_version_is_the_programs():
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_api_takes_whatever_it_renders(rendered, version):
-    assert refusals([manifest for manifests in rendered.values() for manifest in manifests], version) == []
+    known = [manifest for manifests in rendered.values() for manifest in manifests if version == VERSIONS[-1] or manifest["kind"] not in NEWEST_ONLY]
+    assert refusals(known, version) == []
 
 
 def test_each_case_makes_what_it_says(rendered):
     kinds = {name: sorted(manifest["kind"] for manifest in manifests) for name, manifests in rendered.items()}
     assert kinds == {"sidecar": ["ConfigMap", "Deployment"], "claim": ["ConfigMap", "StatefulSet"], "facts": ["ConfigMap", "Deployment"],
-                     "daemonset": ["ConfigMap", "DaemonSet"], "library": ["ConfigMap"]}
+                     "daemonset": ["ConfigMap", "DaemonSet"], "library": ["ConfigMap"],
+                     "admission": ["ConfigMap", *NEWEST_ONLY], "admitted": ["ConfigMap", *NEWEST_ONLY],
+                     "unversioned": ["ConfigMap", *NEWEST_ONLY]}
 
 
 def test_values_that_mean_nothing_are_refused():
@@ -90,6 +98,38 @@ def test_the_sidecar_is_that_of_the_kustomize_base(rendered):
     assert mine == other
     assert ours["securityContext"] == base["securityContext"]
     assert yaml.safe_load(configuration(rendered["sidecar"])) == yaml.safe_load(configuration(kustomized))
+
+
+def expression(policy: dict) -> str:
+    """The patch that the policy makes, without what means nothing in CEL."""
+    [mutation] = policy["spec"]["mutations"]
+    return re.sub(r"\s+", "", mutation["jsonPatch"]["expression"])
+
+
+def test_the_policy_is_that_of_the_kustomize_base_for_one_namespace(rendered):
+    ours, base = (of_kind(manifests, "MutatingAdmissionPolicy") for manifests in (rendered["admission"], kustomize(FOLDER / "admission")))
+    configured = of_kind(rendered["admission"], "ConfigMap")["metadata"]
+    theirs = expression(base).replace('configMap{name:"tracelink"}', f'configMap{{name:"{configured["name"]}"}}')
+    theirs = theirs.replace(",defaultMode:288}", ',defaultMode:288,items:[Object.spec.volumes.secret.items{key:"token",path:"token"}]}')
+    theirs = theirs.replace('restartPolicy:"Always"', 'imagePullPolicy:"IfNotPresent",restartPolicy:"Always"')
+    token = 'Object.spec.initContainers.volumeMounts{name:"tracelink-token",mountPath:"/run/secrets/tracelink",readOnly:true}'
+    configuration = 'Object.spec.initContainers.volumeMounts{name:"tracelink-configuration",mountPath:"/etc/tracelink",readOnly:true}'
+    assert expression(ours) == theirs.replace(f"{configuration},{token}", f"{token},{configuration}")
+    for key in ("matchConditions", "variables", "failurePolicy", "reinvocationPolicy"):
+        assert ours["spec"][key] == base["spec"][key]
+    assert ours["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "agents"}
+    assert ours["spec"]["matchConstraints"]["objectSelector"] == base["spec"]["matchConstraints"]["objectSelector"]
+    assert of_kind(rendered["admission"], "MutatingAdmissionPolicyBinding")["spec"]["policyName"] == ours["metadata"]["name"]
+
+
+def test_the_policy_has_what_the_values_say(rendered):
+    patch = expression(of_kind(rendered["admitted"], "MutatingAdmissionPolicy"))
+    assert 'name:"TRACELINK_MODEL__NAME",value:"support"}' in patch and "metadata.annotations['example.org/commit']" in patch
+    assert "runAsUser:4711" in patch and "fsGroup\",value:4711" in patch
+    assert "tracelink-token" not in patch and "10001" not in patch
+    assert "TRACELINK_MODEL__VERSION" not in expression(of_kind(rendered["unversioned"], "MutatingAdmissionPolicy"))
+    refused = helm(CHART, {"mode": "admission", "queue": {"claim": True}})
+    assert refused.returncode == 1 and "queue.claim" in refused.stderr
 
 
 def test_name_and_version_come_from_where_the_values_say(rendered):

@@ -3,10 +3,11 @@
 import http.server
 import json
 import subprocess
+import threading
 
 import pytest
 
-from harness.databricks_workspace import CLIENT, LOCATION, TABLES, TOKEN, Fault, Refusal, Workspace
+from harness.databricks_workspace import CLIENT, LOCATION, SCHEMA, TABLES, TOKEN, Fault, Refusal, Workspace
 from harness.loopback_server import LoopbackServer
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, PATIENT, clean_environment
@@ -30,6 +31,8 @@ OF_THE_SENDER = {"3.11.1": {f"span {name}.mlflow.spanLogLevel": "an attribute of
                             for name in ("answer", "plan", "retrieve", "chat")}}
 SENDER = {"3.11.1": NEWEST}  # whose environment has an OTLP exporter, where the client's has none
 STORAGES = pytest.mark.parametrize("experiment", ["2", "1"], ids=["unity-catalog", "experiment"])
+ALL_STORAGES = pytest.mark.parametrize("experiment", ["2", "3", "1", "4"], ids=["unity-catalog", "schema", "experiment", "volume"])
+PLACES = {"2": LOCATION, "3": SCHEMA}  # in Unity Catalog
 
 
 @pytest.fixture
@@ -125,15 +128,15 @@ def by_question(workspace: Workspace, trace_ids: list[str]) -> list[dict[str, ob
     return sorted((stored(workspace, trace_id) for trace_id in trace_ids), key=lambda fields: fields["request_preview"])
 
 
-def deliver(make_daemon, workspace: Workspace, experiment: str, requests) -> None:
+def deliver(make_daemon, workspace: Workspace, experiment: str, requests, spans: int = 4 * COUNT) -> None:
     daemon = daemon_of(make_daemon, workspace, experiment)
     daemon.start()
     for request in requests:
         daemon.post(request)
-    daemon.wait_for_spans(queued=0, delivered=4 * COUNT)
+    daemon.wait_for_spans(queued=0, delivered=spans)
 
 
-@STORAGES
+@ALL_STORAGES
 def test_the_workspace_holds_what_mlflows_client_stores(make_daemon, workspace, client, made, folder, experiment):
     traces, requests = made
     deliver(make_daemon, workspace, experiment, requests)
@@ -141,7 +144,9 @@ def test_the_workspace_holds_what_mlflows_client_stores(make_daemon, workspace, 
                  if model["info"]["name"] == "my-agent-v1.0" and model["info"]["experiment_id"] == experiment)
     assert workspace.models[model]["info"]["status"] == "LOGGED_MODEL_READY"
     before = set(workspace.infos)
-    run(client, "mlflow_agent.py", COUNT, **as_client(workspace, folder, MLFLOW_EXPERIMENT_ID=experiment, MLFLOW_ACTIVE_MODEL_ID=model))
+    # An older binding is not in the tags that the client reads.
+    place = {"MLFLOW_TRACING_DESTINATION": SCHEMA} if experiment == "3" else {}
+    run(client, "mlflow_agent.py", COUNT, **as_client(workspace, folder, MLFLOW_EXPERIMENT_ID=experiment, MLFLOW_ACTIVE_MODEL_ID=model, **place))
     direct = [trace for trace in workspace.infos if trace not in before]
     assert len(direct) == COUNT
     for ours, theirs in zip(by_question(workspace, [trace["trace_id"] for trace in traces]), by_question(workspace, direct), strict=True):
@@ -150,23 +155,35 @@ def test_the_workspace_holds_what_mlflows_client_stores(make_daemon, workspace, 
         assert unknown == {}, "(the client's, the daemon's)"
 
 
-@STORAGES
+@ALL_STORAGES
 def test_mlflows_client_reads_what_the_daemon_wrote(make_daemon, workspace, client, made, folder, experiment):
     traces, requests = made
     deliver(make_daemon, workspace, experiment, requests)
     first = traces[0]
-    place, trace_id = {"1": ("1", first["trace_id"]), "2": (LOCATION, f"trace:/{LOCATION}/{hex_of(first)}")}[experiment]
-    trace, found = run(client, "read_databricks.py", place, trace_id, **as_client(workspace, folder))
+    place = PLACES.get(experiment, experiment)
+    trace_id = f"trace:/{place}/{hex_of(first)}" if experiment in PLACES else first["trace_id"]
+    trace, found, model = run(client, "read_databricks.py", place, trace_id, **as_client(workspace, folder))
     assert trace["spans"]["answer"]["inputs"] == first["inputs"]
     assert trace["spans"]["answer"]["outputs"] == first["outputs"]
     assert trace["spans"]["retrieve"]["events"] == ["cache miss"]
     assert trace["spans"]["chat"]["attributes"]["temperature"] == 0.2
     assert trace["spans"]["chat"]["type"] == "CHAT_MODEL"
     assert trace_id in found
+    assert (model["name"], model["status"]) == ("my-agent-v1.0", "READY")
 
 
-def hex_of(trace: dict) -> str:
-    return trace["trace_id"].removeprefix("tr-")
+@pytest.mark.parametrize("kind", ["GCP_SIGNED_URL", "AZURE_SAS_URI", "AZURE_ADLS_GEN2_SAS_URI"])
+def test_mlflows_client_reads_the_file_in_each_cloud(make_daemon, folder, kind):
+    workspace = Workspace(upload_type=kind)
+    trace = make_trace()
+    deliver(make_daemon, workspace, "1", [trace.request], SPANS_PER_TRACE)
+    read, _, _ = run(NEWEST, "read_databricks.py", "1", trace.trace_id, **as_client(workspace, folder))
+    assert len(read["spans"]) == SPANS_PER_TRACE
+    workspace.close()
+
+
+def hex_of(trace) -> str:
+    return (trace["trace_id"] if isinstance(trace, dict) else trace.trace_id).removeprefix("tr-")
 
 
 @pytest.mark.parametrize("experiment, step", [("2", "/info"), ("2", "otel/v1/traces"), ("1", "POST /api/3.0"), ("1", "data-upload"), ("1", "PUT /signed")])
@@ -223,6 +240,66 @@ def large_trace(count: int):
         span.span_id, span.parent_span_id = number.to_bytes(8, "big"), spans[0].span_id
         span.name = "n" * 500
     return request, trace.trace_id.removeprefix("tr-")
+
+
+# Every request of a daemon that begins: who it is, its model, its trace.
+BEGINNING = ["GET /.well-known", "GET /oidc/.well-known", "POST /oidc/v1/token", "GET .*/experiments/get", "POST .*/logged-models/search",
+             "POST .*/logged-models$", "PATCH .*/logged-models/m-"]
+STEPS = {"2": ["/info", "otel/v1/traces"], "1": ["POST /api/3.0", "GET .*data-upload", "PUT /signed"], "4": ["POST /api/3.0", "PUT .*/fs/files/Volumes"]}
+EACH_STEP = pytest.mark.parametrize("experiment", list(STEPS), ids=["unity-catalog", "experiment", "volume"])
+
+
+def daemon_with_a_trace(make_daemon, workspace: Workspace, experiment: str):
+    """As a service principal, with a trace that is accepted while the workspace is away; and the trace."""
+    daemon = make_daemon({"tracking": {"uri": "databricks"}, "experiment": {"id": experiment}, "model": {"name": "my-agent-v1.0"}})
+    daemon.variables = {"DATABRICKS_HOST": workspace.host, "DATABRICKS_CLIENT_ID": CLIENT[0], "DATABRICKS_CLIENT_SECRET": CLIENT[1]}
+    workspace.faults = [Fault("", Refusal(503, "TEMPORARILY_UNAVAILABLE", "not yet"), times=10**6)]
+    daemon.start()
+    trace = make_trace()
+    daemon.post(trace.request)
+    daemon.sigkill()
+    workspace.faults = []
+    return daemon, trace
+
+
+def check_one_trace_of_one_model(daemon, workspace: Workspace, trace, experiment: str) -> None:
+    daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
+    [model] = [number for number, model in workspace.models.items() if model["info"]["status"] == "LOGGED_MODEL_READY"]
+    assert {workspace.models[number]["info"]["name"] for number in workspace.models} == {"my-agent-v1.0"}
+    infos = workspace.infos[hex_of(trace)]
+    assert infos[-1]["trace_metadata"]["mlflow.modelId"] == model
+    if experiment == "2":
+        twice = daemon.status()["server"]["possible_duplicate_spans"]
+        assert SPANS_PER_TRACE <= len(workspace.spans_of(hex_of(trace))) <= SPANS_PER_TRACE + twice
+        return
+    assert len(infos) == 1
+    assert [len(json.loads(file)["spans"]) for path, file in workspace.files.items() if hex_of(trace) in path] == [SPANS_PER_TRACE]
+
+
+@EACH_STEP
+def test_each_answer_lost_in_turn_ends_with_one_model_and_one_trace(make_daemon, workspace, experiment):
+    daemon, trace = daemon_with_a_trace(make_daemon, workspace, experiment)
+    # Without the first the daemon does not ask the second: it knows where tokens are given, if nobody tells.
+    workspace.faults = faults = [Fault(request, lose=True) for request in BEGINNING[1:] + STEPS[experiment]]
+    daemon.start()
+    wait_until("each answer is lost", lambda: not any(fault.times for fault in faults),
+               state=lambda: [fault.match.pattern for fault in faults if fault.times])
+    check_one_trace_of_one_model(daemon, workspace, trace, experiment)
+
+
+@EACH_STEP
+def test_a_kill_at_each_request_ends_with_one_model_and_one_trace(make_daemon, workspace, experiment):
+    daemon, trace = daemon_with_a_trace(make_daemon, workspace, experiment)
+    for request in BEGINNING + STEPS[experiment]:
+        asked, killed = threading.Event(), threading.Event()
+        # What was asked is done, and the daemon does not live to see the answer.
+        workspace.faults = [Fault(request, lose=True, hook=lambda asked=asked, killed=killed: (asked.set(), killed.wait()))]
+        daemon.start()
+        wait_until(f"it asks {request}", asked.is_set, 120, state=daemon.log_tail)
+        daemon.sigkill()
+        killed.set()
+    daemon.start()
+    check_one_trace_of_one_model(daemon, workspace, trace, experiment)
 
 
 @STORAGES
@@ -283,18 +360,57 @@ def test_refusals_are_held_with_the_grant_and_end_when_it_is_given(make_daemon, 
     assert len(workspace.rows[TABLES[LOCATION]]) == SPANS_PER_TRACE
 
 
-def test_late_spans_become_a_dead_letter_that_explains(make_daemon, workspace):
-    daemon = daemon_of(make_daemon, workspace, "1")
+IS_REMOTE = 0x300  # a span's flags: its parent is in another process
+
+
+def with_one_span(request, span_id: bytes, **more) -> ExportTraceServiceRequest:
+    """The first span of the request, under another id."""
+    part = ExportTraceServiceRequest()
+    part.CopyFrom(request)
+    spans = part.resource_spans[0].scope_spans[0].spans
+    del spans[1:]
+    spans[0].span_id, spans[0].parent_span_id = span_id, more.pop("parent", b"")
+    for key, value in more.items():
+        setattr(spans[0], key, value)
+    return part
+
+
+@pytest.mark.parametrize("experiment", ["2", "1", "4"], ids=["unity-catalog", "experiment", "volume"])
+def test_late_spans_join_their_trace(make_daemon, workspace, folder, experiment):
+    daemon = daemon_of(make_daemon, workspace, experiment)
     daemon.start()
     trace = make_trace()
     daemon.post(trace.request)
     daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
-    late = ExportTraceServiceRequest()
-    late.CopyFrom(trace.request)
-    spans = late.resource_spans[0].scope_spans[0].spans
-    del spans[1:]
-    spans[0].span_id = b"latespan"
-    daemon.post(late)
+    root = trace.request.resource_spans[0].scope_spans[0].spans[0].span_id
+    daemon.post(with_one_span(trace.request, b"latespan", parent=root, name="late"))
+    daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE + 1)
+    place = PLACES.get(experiment, experiment)
+    trace_id = f"trace:/{place}/{hex_of(trace)}" if experiment in PLACES else trace.trace_id
+    read, _, _ = run(NEWEST, "read_databricks.py", place, trace_id, **as_client(workspace, folder))
+    assert "late" in read["spans"] and len(read["spans"]) == SPANS_PER_TRACE + 1
+
+
+def test_a_trace_of_two_hosts_is_whole_in_unity_catalog(make_daemon, workspace, folder):
+    trace = make_trace()
+    root = trace.request.resource_spans[0].scope_spans[0].spans[0].span_id
+    first, second = (daemon_of(make_daemon, workspace, "2") for _ in range(2))
+    for daemon in (first, second):
+        daemon.start()
+    second.post(with_one_span(trace.request, b"elsewher", parent=root, name="there", flags=IS_REMOTE))
+    first.post(trace.request)
+    first.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
+    second.wait_for_spans(queued=0, delivered=1)
+    [info] = workspace.infos[hex_of(trace)]
+    read, _, model = run(NEWEST, "read_databricks.py", LOCATION, f"trace:/{LOCATION}/{hex_of(trace)}", **as_client(workspace, folder))
+    assert "there" in read["spans"] and len(read["spans"]) == SPANS_PER_TRACE + 1
+    assert (model["name"], info["state"]) == ("my-agent-v1.0", "OK")
+
+
+def test_a_part_whose_root_is_elsewhere_becomes_a_dead_letter_that_explains(make_daemon, workspace):
+    daemon = daemon_of(make_daemon, workspace, "1")
+    daemon.start()
+    daemon.post(with_one_span(make_trace().request, b"elsewher", parent=b"far away", flags=IS_REMOTE))
     daemon.wait_for_spans(queued=0, dead_lettered=1)
     [letter] = daemon.tracelink("dead-letters", "ls", "--json").json()
     assert "one file for each trace" in json.dumps(letter), letter

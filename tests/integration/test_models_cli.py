@@ -59,6 +59,10 @@ def test_create_if_missing_makes_one_model_and_prints_its_id_alone(server, exper
     assert models("create", "--if-missing").code == USAGE
 
 
+def test_what_a_variable_brings_along_at_its_ends_is_not_of_the_name(models):
+    assert models("create", "--name", " agent-v1\n", "--json").json()["name"] == "agent-v1"
+
+
 def test_jobs_that_create_at_once_end_with_one_model(server, job, models):
     command = [BIN / "tracelink", "--config", job.config_file, "models", "create", "--name", "agent-v1.0", "--if-missing", "--id-only"]
     jobs = [subprocess.Popen(command, env=job.environment, stdout=subprocess.PIPE, text=True) for _ in range(6)]
@@ -70,6 +74,11 @@ def test_jobs_that_create_at_once_end_with_one_model(server, job, models):
 def test_what_makes_no_sense_is_refused_before_anything_is_created(models):
     assert models("create", "--param", "a=1", "--param", "a=2").code == USAGE
     assert models("create", "--name", "").code == USAGE
+    assert models("create", "--name", " \n").code == USAGE
+    broken = models("create", "--name", "agent\nv1")
+    assert broken.code == USAGE and "line break" in broken.err, broken.err
+    broken = models("create", "--name", "agent", MLFLOW_RUN_ID="1\n2")
+    assert broken.code == USAGE and "MLFLOW_RUN_ID" in broken.err, broken.err
     refused = models("create", "--name", "x", "--tag", "tracelink.instance=1")
     assert refused.code == USAGE and "set by tracelink itself" in refused.err
     assert models("list", "--json").json() == []

@@ -1,9 +1,12 @@
 """The configuration is read again while the daemon runs: all of it is checked, then taken up as far as that goes."""
 
 import contextlib
+import json
 import os
 import signal
 import time
+
+import pytest
 
 from harness import unix_http
 from harness.daemon import PROTOBUF
@@ -150,23 +153,34 @@ def test_without_a_daemon_it_says_so(newest_server, daemon_for):
     assert daemon_for(newest_server, "v1").tracelink("reload").code == UNREACHABLE
 
 
-def test_many_reloads_under_load_lose_nothing_and_leave_nothing(newest_server, daemon_for):
+def memory_of(pid: int) -> int:
+    """In bytes, without what files and libraries share."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        [line] = [line for line in status if line.startswith("RssAnon:")]
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.long)])
+def test_many_reloads_under_load_lose_nothing_and_leave_nothing(newest_server, daemon_for, count):
     newest_server.start()
     daemon = daemon_for(newest_server, "v1")
     daemon.start()
     daemon.wait_for_model()
     with Stream(daemon) as stream:
-        for n in range(100):
+        for n in range(count):
             daemon.configure({"model": (V2, V1)[n % 2], "log": {"level": ("debug", "info")[n % 2]}})
-            os.kill(daemon.pid, signal.SIGHUP)
+            answer = unix_http.request(daemon.control, "POST", "/reload")
+            assert answer.status == 200 and json.loads(answer.body)["errors"] == []
             if n % 10 == 9:
-                report = daemon.tracelink("reload", "--json").json()
-                assert report["errors"] == []
-            if n == 9:
-                descriptors = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+                os.kill(daemon.pid, signal.SIGHUP)
+            if n == count // 10:
+                descriptors, memory = len(os.listdir(f"/proc/{daemon.pid}/fd")), memory_of(daemon.pid)
+        grown = memory_of(daemon.pid) - memory
         daemon.configure({"model": V2})
         assert daemon.tracelink("reload", "--json").json()["errors"] == []
         last = send(daemon, 2)
+        stream.wait_for(1)  # no request has failed: that would have ended it
+    assert grown < 16 << 20, f"{grown} bytes by {count} reloads"
     daemon.wait_for_spans(delivered=(len(stream.traces) + 2) * SPANS_PER_TRACE, queued=0)
     # A connection of the stream may be open now, or not.
     assert abs(len(os.listdir(f"/proc/{daemon.pid}/fd")) - descriptors) <= 4

@@ -148,7 +148,7 @@ def test_everything_is_stored_by_the_daemon(server, deploy):
 
 def test_a_run_is_the_source(server, deploy, command):
     run = server.request("POST", "/api/2.0/mlflow/runs/create", json={"experiment_id": "0"})["run"]["info"]["run_id"]
-    by_variable = command("models", "create", "--name", "in-run-1", "--json", MLFLOW_RUN_ID=run).json()
+    by_variable = command("models", "create", "--name", "in-run-1", "--json", MLFLOW_RUN_ID=f" {run}\n").json()
     by_option = command("models", "create", "--name", "in-run-2", "--source-run-id", run, "--json").json()
     by_file = server.model(deploy({"name": "in-run-3", "source_run_id": run}).wait_for_model()["id"])
     assert [model["source_run_id"] for model in (by_variable, by_option, by_file)] == [run] * 3

@@ -5,25 +5,14 @@
 
 #include <protozero/exception.hpp>
 
+#include "daemon/destination/databricks/databricks_answer.hpp"
 #include "daemon/destination/databricks/trace_bodies.hpp"
-#include "daemon/mlflow/rest/answer_text.hpp"
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/mlflow/trace/wire.hpp"
 #include "daemon/text/percent.hpp"
 
 namespace tracelink {
 namespace {
-
-constexpr char kSpansLocation[] = "mlflow.trace.spansLocation";
-
-// The JSON object of a success, else the Failure. An empty body is an empty object.
-Answer<Json> read_object(const DatabricksRequest& request, const Result<HttpResponse>& answer) {
-  if (!answer || answer->status != 200) return classify_databricks(request, answer);
-  if (answer->body.empty()) return Json(Json::object());
-  Json json = parse_answer(answer->body);
-  if (json.is_object()) return json;
-  return not_databricks(*answer, "the answer is " + read_answer_text(*answer).message);
-}
 
 // ExportTraceServiceResponse: partial_success = 1, in it rejected_spans = 1, error_message = 2.
 // Nothing: none was rejected.
@@ -146,8 +135,8 @@ void DatabricksClient::put_info(const TraceStorage& storage, TraceId trace_id, s
   api_.send(request("POST", path, std::move(body)),
             [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
               auto json = read_object({DatabricksCall::trace_info, storage}, answer);
-              if (!json) return handler(std::move(json).error());
-              handler({});
+              if (json || says_info_exists(json.error())) return handler({});
+              handler(std::move(json).error());
             });
 }
 
@@ -161,65 +150,6 @@ void DatabricksClient::post_spans(const TraceStorage& storage, std::string otlp,
             [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
               handler(read_export(storage, answer));
             });
-}
-
-void DatabricksClient::start_trace(TraceId trace_id, std::string body,
-                                   AnswerHandler<StoredInfo> handler) {
-  api_.send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
-            [name = trace_name(trace_id),
-             handler = std::move(handler)](const Result<HttpResponse>& answer) {
-              auto json = read_object({DatabricksCall::start_trace, {}}, answer);
-              if (!json) {
-                if (says_info_exists(json.error())) return handler(StoredInfo{.existed = true});
-                return handler(std::move(json).error());
-              }
-              const Json& stored = member(member(*json, "trace"), "trace_info");
-              if (text_at(stored, "trace_id") != name) {
-                return handler(not_databricks(*answer, "the answer is not about the trace"));
-              }
-              const std::string place = text_at(member(stored, "tags"), kSpansLocation);
-              handler(StoredInfo{.existed = false, .takes_no_file = place == "TRACKING_STORE"});
-            });
-}
-
-void DatabricksClient::get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler) {
-  const std::string path =
-      "/api/2.0/mlflow/traces/" + trace_name(trace_id) + "/credentials-for-data-upload";
-  api_.send(request("GET", path), [handler =
-                                       std::move(handler)](const Result<HttpResponse>& answer) {
-    auto json = read_object({DatabricksCall::credentials, {}}, answer);
-    if (!json) return handler(std::move(json).error());
-    if (auto target = read_upload_target(*json)) return handler(*std::move(target));
-    handler(not_databricks(*answer, "the workspace offers a way to upload that is not known here"));
-  });
-}
-
-void DatabricksClient::count_uploaded(TraceId trace_id, AnswerHandler<std::size_t> handler) {
-  const std::string path =
-      "/api/2.0/mlflow/traces/" + trace_name(trace_id) + "/credentials-for-data-download";
-  api_.send(request("GET", path),
-            [this, handler = std::move(handler)](const Result<HttpResponse>& answer) {
-              auto json = read_object({DatabricksCall::credentials, {}}, answer);
-              if (!json) return handler(std::move(json).error());
-              const auto target = read_upload_target(*json);
-              if (!target) {
-                return handler(not_databricks(*answer, "the workspace offers no known download"));
-              }
-              download(*target, handler);
-            });
-}
-
-void DatabricksClient::download(const UploadTarget& target, AnswerHandler<std::size_t> handler) {
-  HttpRequest get;
-  get.url = target.url;
-  get.headers = target.headers;
-  get.timeout = options_.timeout;
-  storage_.send(std::move(get), [handler = std::move(handler)](const Result<HttpResponse>& answer) {
-    if (!answer || answer->status != 200) {
-      return handler(classify_databricks({DatabricksCall::upload, {}}, answer));
-    }
-    handler(member(parse_answer(answer->body), "spans").size());
-  });
 }
 
 void DatabricksClient::search_traces(const TraceStorage& storage, const TraceQuery& query,
@@ -252,33 +182,6 @@ void DatabricksClient::get_spans(const TraceStorage& storage, const std::string&
               if (!json) return handler(std::move(json).error());
               handler(answer->body);
             });
-}
-
-struct DatabricksClient::Upload {
-  std::deque<HttpRequest> requests;
-  AnswerHandler<void> handler;
-};
-
-void DatabricksClient::upload(const UploadTarget& target, std::string body,
-                              AnswerHandler<void> handler) {
-  auto upload = std::make_shared<Upload>();
-  for (HttpRequest& part : upload_requests(target, std::move(body))) {
-    part.timeout = options_.timeout;
-    upload->requests.push_back(std::move(part));
-  }
-  upload->handler = std::move(handler);
-  send_next(upload);
-}
-
-void DatabricksClient::send_next(const std::shared_ptr<Upload>& upload) {
-  HttpRequest next = std::move(upload->requests.front());
-  upload->requests.pop_front();
-  storage_.send(std::move(next), [this, upload](const Result<HttpResponse>& answer) {
-    const bool stored = answer && answer->status >= 200 && answer->status < 300;
-    if (!stored) return upload->handler(classify_databricks({DatabricksCall::upload, {}}, answer));
-    if (!upload->requests.empty()) return send_next(upload);
-    upload->handler({});
-  });
 }
 
 }  // namespace tracelink

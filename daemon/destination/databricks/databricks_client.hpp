@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/destination/databricks/databricks_failure.hpp"
@@ -15,10 +16,11 @@
 
 namespace tracelink {
 
-// What an answer to StartTraceV3 says.
+// What the workspace says of the info of a trace beside an experiment.
 struct StoredInfo {
-  bool existed = false;        // an earlier request had stored the info
+  bool existed = false;  // StartTraceV3: an earlier request had stored it. Nothing else is known
   bool takes_no_file = false;  // the server holds the spans of this trace itself
+  std::string volume = {};     // the folder of its file, in a volume; empty: behind signed URLs
 };
 
 // A search that runs in a SQL warehouse.
@@ -50,12 +52,15 @@ class DatabricksClient {
                 AnswerHandler<void> handler);
   void post_spans(const TraceStorage& storage, std::string otlp, AnswerHandler<void> handler);
 
-  // Experiment storage.
+  // Experiment storage. A file is written whole, in the place of one that is there.
   void start_trace(TraceId trace_id, std::string body, AnswerHandler<StoredInfo> handler);
+  void get_info(TraceId trace_id, AnswerHandler<std::optional<StoredInfo>> handler);
+  // Without a volume.
   void get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler);
   void upload(const UploadTarget& target, std::string body, AnswerHandler<void> handler);
-  // The number of spans in the file of a trace.
-  void count_uploaded(TraceId trace_id, AnswerHandler<std::size_t> handler);
+  // Nothing: there is no file.
+  using File = std::optional<std::string>;
+  void read_file(TraceId trace_id, const std::string& volume, AnswerHandler<File> handler);
 
   // Reading from Unity Catalog takes a SQL warehouse, and seconds.
   void search_traces(const TraceStorage& storage, const TraceQuery& query,
@@ -69,7 +74,9 @@ class DatabricksClient {
  private:
   struct Upload;
   HttpRequest request(std::string method, const std::string& path, std::string body = {}) const;
-  void download(const UploadTarget& target, AnswerHandler<std::size_t> handler);
+  void download(const UploadTarget& target, AnswerHandler<File> handler);
+  // What asks for the file: with our credentials only where the workspace serves it.
+  HttpClient& client_of(const UploadTarget& target);
   void send_next(const std::shared_ptr<Upload>& upload);
 
   const Options options_;

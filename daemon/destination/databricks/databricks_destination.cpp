@@ -155,6 +155,7 @@ std::shared_ptr<BatchDelivery> DatabricksDestination::delivery_to(const TraceSto
       .request_slots = request_slots_,
       .steps = steps_,
       .sent = sent_,
+      .infos_in_doubt = infos_in_doubt_,
       .storage = storage,
       .trace = std::move(context),
       .max_post_bytes = std::min(options_.max_batch_bytes, kMaxPostBytes)};
@@ -203,6 +204,7 @@ ServerStatus DatabricksDestination::server() const {
   status.version = "Databricks";
   status.repairs = repairs_;
   status.possible_duplicate_spans = sent_.possible_duplicates();
+  status.possible_duplicate_infos = infos_in_doubt_;
   status.steps = steps_.counts();
   status.registrations = registrar_.counters();
   return status;

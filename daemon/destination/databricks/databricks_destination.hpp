@@ -79,6 +79,7 @@ class DatabricksDestination final : public Destination {
   SentSpans sent_;
   std::optional<Error> sent_unread_{Error{ErrorCode::io, ""}};  // nothing once it was read
   SteadyTime sent_due_{};
+  std::uint64_t infos_in_doubt_ = 0;
   Repairs repairs_;
   ServerStatus::State state_ = ServerStatus::State::none;
   std::vector<std::weak_ptr<BatchDelivery>> deliveries_;

@@ -56,13 +56,13 @@ bool says_full(const AnswerText& text) {
 }
 
 Judgement judge_missing(const DatabricksRequest& request, const AnswerText& text) {
-  if (text.error_code != "ENDPOINT_NOT_FOUND" && !text.error_code.empty()) {
-    return hold(FailureScope::experiment, remedy::missing(request.call, request.storage));
+  const bool is_api = text.error_code != "ENDPOINT_NOT_FOUND" && !text.error_code.empty();
+  if (is_api || request.call == Call::volume) {
+    return hold(FailureScope::experiment, remedy::missing(request));
   }
   if (is_of_unity_catalog(request.call)) {
     return hold(FailureScope::experiment, std::string(remedy::kUnityCatalogSwitch));
   }
-  if (request.call == Call::upload) return hold(FailureScope::experiment, remedy::upload_refused());
   return hold(FailureScope::server, std::string(remedy::kNotDatabricks));
 }
 
@@ -71,7 +71,7 @@ Judgement judge_refused(const DatabricksRequest& request, const AnswerText& text
     return hold(FailureScope::experiment, std::string(remedy::kExperimentFull));
   }
   if (request.call == Call::experiment) {
-    return hold(FailureScope::link, remedy::missing(request.call, request.storage));
+    return hold(FailureScope::link, remedy::missing(request));
   }
   return poison();
 }
@@ -101,7 +101,7 @@ Judgement judge(const DatabricksRequest& request, int status, const AnswerText& 
     case 401:
       return hold(FailureScope::server, std::string(remedy::kDatabricksCredentials));
     case 403:
-      return hold(FailureScope::experiment, remedy::permission(request.call, request.storage));
+      return hold(FailureScope::experiment, remedy::permission(request));
     case 404:
       return judge_missing(request, text);
     case 405:

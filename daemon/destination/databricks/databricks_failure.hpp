@@ -7,12 +7,21 @@
 
 namespace tracelink {
 
-enum class DatabricksCall { experiment, trace_info, spans, start_trace, credentials, upload };
+enum class DatabricksCall {
+  experiment,
+  trace_info,   // of a trace in Unity Catalog
+  spans,        // the same
+  start_trace,  // and what is asked about a trace beside an experiment
+  credentials,
+  upload,  // and a download: object storage answers
+  volume,  // the same of a volume: the workspace answers
+};
 
 // What a request was about, for the words of its remedy.
 struct DatabricksRequest {
   DatabricksCall call = DatabricksCall::experiment;
   TraceStorage storage{};
+  std::string volume = {};  // a path in it
 };
 
 // Classifies an answer of Databricks that is not a success (docs/databricks.md#what-answers-mean).

@@ -1,28 +1,33 @@
 #include "daemon/destination/databricks/experiment_delivery.hpp"
 
-#include <cstdlib>
-#include <optional>
+#include <utility>
 
 #include "daemon/destination/databricks/span_forms.hpp"
 
 namespace tracelink {
 namespace {
 
-constexpr char kWithoutItsFile[] =
-    "the experiment's storage keeps one file for each trace, which cannot be added to. Bind an "
-    "experiment to Unity Catalog for traces whose spans come late or from several hosts, or raise "
-    "forward.trace_grace";
+constexpr char kRootElsewhere[] =
+    "the root of their trace is with another sender, and the experiment's storage keeps one file "
+    "for each trace, which two senders cannot write. Bind an experiment to Unity Catalog for "
+    "traces of several hosts";
+constexpr char kNoFile[] =
+    "the workspace says that it keeps the spans of the trace itself (mlflow.trace.spansLocation), "
+    "and takes no file";
 
-// Why these spans cannot be stored; nothing: they can.
-std::optional<std::string> refusal_of(const TraceDelivery& delivery) {
+bool root_is_elsewhere(const TraceDelivery& delivery) {
   const TraceInfo& info = delivery.trace.info;
-  const bool late =
-      delivery.mode == DeliveryMode::spans_only || delivery.mode == DeliveryMode::final_info;
-  if (late) return std::string("they came after their trace was stored, and ") + kWithoutItsFile;
-  if (!info.has_root && !info.name.empty()) {
-    return std::string("the root of their trace is with another sender, and ") + kWithoutItsFile;
-  }
-  return std::nullopt;
+  return !info.has_root && !info.name.empty();
+}
+
+// Its info is stored, and stays as it is.
+bool is_late(const TraceDelivery& delivery) {
+  return delivery.mode == DeliveryMode::spans_only || delivery.mode == DeliveryMode::final_info;
+}
+
+// The answer came, and is over CurlOptions::max_response_bytes.
+bool is_too_long(const Failure& failure) {
+  return failure.failure_class == FailureClass::unknown && failure.http_status == 0;
 }
 
 }  // namespace
@@ -48,7 +53,8 @@ void ExperimentDelivery::send(std::size_t index) {
   const auto self = shared_from_this();
   Item& item = items_[index];
   if (aborted()) return fail(index, *aborted(), true);
-  if (auto reason = refusal_of(item.delivery)) return refuse(index, *std::move(reason));
+  if (is_late(item.delivery)) return look_up(index);
+  if (root_is_elsewhere(item.delivery)) return refuse(index, kRootElsewhere);
   const TraceInfo& info = item.delivery.trace.info;
   const auto answered = [this, self, index](const Answer<StoredInfo>& answer) {
     started(index, answer);
@@ -62,19 +68,68 @@ void ExperimentDelivery::started(std::size_t index, const Answer<StoredInfo>& an
     stop_others(answer.error());
     return fail(index, answer.error());
   }
-  items_[index].info_stored = true;
-  if (answer->takes_no_file) {
-    return refuse(index,
-                  "the workspace says that it keeps the spans of the trace itself "
-                  "(mlflow.trace.spansLocation), and takes no file");
+  Item& item = items_[index];
+  item.info_stored = true;
+  if (answer->takes_no_file) return refuse(index, kNoFile);
+  if (item.delivery.trace.span_count == 0) return end(index, delivered_outcome());
+  if (answer->existed) return look_up(index);
+  item.volume = answer->volume;
+  get_target(index);
+}
+
+void ExperimentDelivery::look_up(std::size_t index) {
+  const auto self = shared_from_this();
+  if (aborted()) return fail(index, *aborted());
+  const auto answered = [this, self, index](const Answer<std::optional<StoredInfo>>& answer) {
+    if (!answer) return fail(index, answer.error());
+    found(index, *answer);
+  };
+  context_.client.get_info(items_[index].delivery.trace.info.trace_id,
+                           counted<std::optional<StoredInfo>>(DeliveryStep::look_up, answered));
+}
+
+void ExperimentDelivery::found(std::size_t index, const std::optional<StoredInfo>& info) {
+  if (!info) return refuse(index, "their trace was deleted in the workspace");
+  Item& item = items_[index];
+  item.info_stored = true;
+  if (info->takes_no_file) return refuse(index, kNoFile);
+  item.volume = info->volume;
+  read_file(index);
+}
+
+void ExperimentDelivery::read_file(std::size_t index) {
+  const auto self = shared_from_this();
+  if (aborted()) return fail(index, *aborted());
+  const auto answered = [this, self, index](const Answer<DatabricksClient::File>& answer) {
+    if (!answer) return file_refused(index, answer.error());
+    items_[index].earlier = answer->value_or("");
+    items_[index].asked_again = false;
+    get_target(index);
+  };
+  context_.client.read_file(items_[index].delivery.trace.info.trace_id, items_[index].volume,
+                            counted<DatabricksClient::File>(DeliveryStep::read_back, answered));
+}
+
+// Where an earlier attempt of ours may have ended, the file is ours or there is none: some stores
+// refuse to say so.
+void ExperimentDelivery::file_refused(std::size_t index, const Failure& failure) {
+  Item& item = items_[index];
+  const bool by_signature = item.volume.empty() && refuses_signature(failure);
+  if (by_signature && !std::exchange(item.asked_again, true)) return read_file(index);
+  if (!by_signature && !is_too_long(failure)) return fail(index, failure);
+  if (is_late(item.delivery) || !item.delivery.repeated) {
+    return refuse(
+        index, "the file with the earlier spans of their trace cannot be read: " + failure.message);
   }
-  if (items_[index].delivery.trace.span_count > 0) return get_target(index);
-  uploaded(index, {});
+  item.asked_again = false;
+  get_target(index);
 }
 
 void ExperimentDelivery::get_target(std::size_t index) {
   const auto self = shared_from_this();
   if (aborted()) return fail(index, *aborted());
+  const std::string& volume = items_[index].volume;
+  if (!volume.empty()) return upload(index, volume_target(volume));
   const auto answered = [this, self, index](const Answer<UploadTarget>& answer) {
     if (!answer) return fail(index, answer.error());
     upload(index, *answer);
@@ -86,8 +141,11 @@ void ExperimentDelivery::get_target(std::size_t index) {
 void ExperimentDelivery::upload(std::size_t index, const UploadTarget& target) {
   const auto self = shared_from_this();
   if (aborted()) return fail(index, *aborted());
-  auto file = traces_json(items_[index].delivery.trace);
-  if (!file) std::abort();  // prepare_trace() wrote these bytes
+  auto file = traces_json(items_[index].delivery.trace, items_[index].earlier);
+  if (!file) {
+    return refuse(index, "the file with the earlier spans of their trace is not one of MLflow: " +
+                             file.error().message);
+  }
   const auto answered = [this, self, index](const Answer<void>& answer) {
     uploaded(index, answer);
   };
@@ -95,13 +153,13 @@ void ExperimentDelivery::upload(std::size_t index, const UploadTarget& target) {
 }
 
 void ExperimentDelivery::uploaded(std::size_t index, const Answer<void>& answer) {
-  if (!answer) {
-    const bool again = refuses_signature(answer.error()) && !items_[index].asked_again;
-    if (!again) return fail(index, answer.error());
-    items_[index].asked_again = true;
-    return get_target(index);
-  }
-  end(index, delivered_outcome());
+  if (answer) return end(index, delivered_outcome());
+  Item& item = items_[index];
+  const bool by_url = item.volume.empty();
+  const bool again = by_url && refuses_signature(answer.error()) && !item.asked_again;
+  if (!again) return fail(index, answer.error());
+  item.asked_again = true;
+  get_target(index);
 }
 
 void ExperimentDelivery::refuse(std::size_t index, std::string reason) {

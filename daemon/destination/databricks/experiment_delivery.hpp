@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,12 +15,13 @@
 
 namespace tracelink {
 
-// One batch on its way into the storage of an experiment: for each trace its info, once, then a
-// signed URL, then one file with all its spans. Every step but the first may be repeated, and the
-// first says that it was done.
+// One batch on its way into the storage of an experiment: for each trace its info, once, then one
+// file with all its spans, at a signed URL or in a volume. Every step but the first may be
+// repeated, and the first says that it was done.
 //
-// The file of a trace cannot be added to, so that spans which come after it are refused here, with
-// what to do.
+// A file is written whole. Where the trace was there before, what its file holds is read first and
+// stays in it: it may be another sender's. Two senders that do so at the same time would lose
+// spans, so that those whose root is known to be elsewhere are refused, with what to do.
 // Threads: the HttpClient's owner. Lifetime: kept alive by its requests; the references outlive
 // them.
 class ExperimentDelivery final : public BatchDelivery {
@@ -37,6 +39,8 @@ class ExperimentDelivery final : public BatchDelivery {
  private:
   struct Item {
     TraceDelivery delivery;
+    std::string volume;   // of its file; empty: behind signed URLs
+    std::string earlier;  // what its file holds
     bool info_stored = false;
     bool asked_again = false;  // for a URL, after one was refused
   };
@@ -47,6 +51,10 @@ class ExperimentDelivery final : public BatchDelivery {
   }
   void send(std::size_t index);
   void started(std::size_t index, const Answer<StoredInfo>& answer);
+  void look_up(std::size_t index);
+  void found(std::size_t index, const std::optional<StoredInfo>& info);
+  void read_file(std::size_t index);
+  void file_refused(std::size_t index, const Failure& failure);
   void get_target(std::size_t index);
   void upload(std::size_t index, const UploadTarget& target);
   void uploaded(std::size_t index, const Answer<void>& answer);

@@ -1,5 +1,7 @@
 #include "daemon/destination/databricks/remedies.hpp"
 
+#include <vector>
+
 namespace tracelink::remedy {
 namespace {
 
@@ -18,11 +20,35 @@ std::string tables_of(const TraceStorage& storage) {
   return spans + ", and on " + table(storage, storage.prefix + "_otel_annotations");
 }
 
+bool is_of_tables(const DatabricksRequest& request) {
+  const bool of_tables =
+      request.call == DatabricksCall::trace_info || request.call == DatabricksCall::spans;
+  return of_tables && request.storage.in_unity_catalog();
+}
+
+// "/Volumes/catalog/schema/volume/…"
+std::string volume_permission(const std::string& path) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at != std::string::npos && parts.size() < 5;) {
+    const std::size_t end = path.find('/', at);
+    parts.push_back(path.substr(at, end - at));
+    at = end == std::string::npos ? end : end + 1;
+  }
+  parts.resize(5);
+  const std::string schema = quoted(parts[2]) + "." + quoted(parts[3]);
+  return "The experiment's artifacts lie in a volume. Grant the daemon's principal: GRANT USE "
+         "CATALOG ON CATALOG " +
+         quoted(parts[2]) + " TO `principal`; GRANT USE SCHEMA ON SCHEMA " + schema +
+         " TO `principal`; GRANT READ VOLUME, WRITE VOLUME ON VOLUME " + schema + "." +
+         quoted(parts[4]) + " TO `principal`.";
+}
+
 }  // namespace
 
-std::string permission(DatabricksCall call, const TraceStorage& storage) {
-  const bool of_tables = call == DatabricksCall::trace_info || call == DatabricksCall::spans;
-  if (!of_tables || !storage.in_unity_catalog()) {
+std::string permission(const DatabricksRequest& request) {
+  const TraceStorage& storage = request.storage;
+  if (request.call == DatabricksCall::volume) return volume_permission(request.volume);
+  if (!is_of_tables(request)) {
     return "The daemon's principal may not do this: give it CAN EDIT on the experiment.";
   }
   return "Grant the daemon's principal, by name (ALL PRIVILEGES does not do): GRANT USE CATALOG ON "
@@ -33,10 +59,13 @@ std::string permission(DatabricksCall call, const TraceStorage& storage) {
          " TO `principal`.";
 }
 
-std::string missing(DatabricksCall call, const TraceStorage& storage) {
-  const bool of_tables = call == DatabricksCall::trace_info || call == DatabricksCall::spans;
-  if (of_tables && storage.in_unity_catalog()) {
-    return "There are no trace tables at " + storage.location() +
+std::string missing(const DatabricksRequest& request) {
+  if (request.call == DatabricksCall::volume) {
+    return "There is no " + request.volume +
+           ": the volume that holds the experiment's artifacts is gone, or was renamed.";
+  }
+  if (is_of_tables(request)) {
+    return "There are no trace tables at " + request.storage.location() +
            ": bind the experiment to a Unity Catalog location that exists, or correct "
            "databricks.trace_location.";
   }

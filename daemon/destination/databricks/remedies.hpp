@@ -30,9 +30,9 @@ inline constexpr std::string_view kExperimentFull =
     "limit.";
 
 // The right that the daemon's principal lacks.
-std::string permission(DatabricksCall call, const TraceStorage& storage);
+std::string permission(const DatabricksRequest& request);
 // What is not there.
-std::string missing(DatabricksCall call, const TraceStorage& storage);
+std::string missing(const DatabricksRequest& request);
 std::string upload_refused();
 
 }  // namespace tracelink::remedy

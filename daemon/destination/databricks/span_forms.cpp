@@ -3,7 +3,9 @@
 #include <array>
 #include <deque>
 #include <optional>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include <protozero/exception.hpp>
 #include <protozero/pbf_writer.hpp>
@@ -65,9 +67,13 @@ class TracesJson {
  public:
   explicit TracesJson(TraceId trace_id) : trace_id_(trace_id) {}
 
+  // A span of another file, as it is there.
+  void add(const Json& span) {
+    next();
+    out_ += to_text(span);
+  }
   void add(const SpanView& span) {
-    out_ += first_ ? "" : ", ";
-    first_ = false;
+    next();
     out_ += "{\"trace_id\": \"" + base64(trace_id_.view()) + "\", \"span_id\": \"" +
             base64(span.id.view()) + "\", \"parent_span_id\": ";
     out_ += span.parent ? "\"" + base64(span.parent->view()) + "\"" : "null";
@@ -88,6 +94,10 @@ class TracesJson {
   std::string finish() && { return std::move(out_) + "]}"; }
 
  private:
+  void next() {
+    out_ += first_ ? "" : ", ";
+    first_ = false;
+  }
   void text(std::string_view key, std::string_view value) {
     out_.append(", \"").append(key).append("\": ");
     append_json_string(out_, value, NonAscii::escaped);
@@ -147,6 +157,22 @@ class TracesJson {
   std::string out_ = "{\"spans\": [";
 };
 
+// Those spans of a file that are not among `later`.
+Result<std::vector<Json>> earlier_spans(std::string_view file, const std::set<SpanId>& later) {
+  std::set<std::string> replaced;
+  for (const SpanId& id : later) replaced.insert(base64(id.view()));
+  const Json json = parse_answer(file);
+  const Json& spans = member(json, "spans");
+  if (!spans.is_array()) return Error{ErrorCode::corrupt, "not a traces.json"};
+  std::vector<Json> kept;
+  for (const Json& span : spans) {
+    const std::string id = text_at(span, "span_id");
+    if (id.empty()) return Error{ErrorCode::corrupt, "a span of the traces.json has no id"};
+    if (!replaced.contains(id)) kept.push_back(span);
+  }
+  return kept;
+}
+
 Error not_otlp(const protozero::exception& error) {
   return {ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
 }
@@ -171,11 +197,18 @@ Result<std::string> unity_catalog_spans(const PreparedTrace& trace, const TraceS
   }
 }
 
-Result<std::string> traces_json(const PreparedTrace& trace) {
+Result<std::string> traces_json(const PreparedTrace& trace, std::string_view stored) {
   try {
+    TracesJson json(trace.info.trace_id);
+    if (!stored.empty()) {
+      const auto later = span_ids_of(trace.otlp);
+      if (!later) return later.error();
+      const auto earlier = earlier_spans(stored, *later);
+      if (!earlier) return earlier.error();
+      for (const Json& span : *earlier) json.add(span);
+    }
     SpanSet set;
     read_traces_data(trace.otlp, set);
-    TracesJson json(trace.info.trace_id);
     for (const LocatedSpan& located : set.spans) {
       if (const auto view = read_span(located.encoded)) json.add(*view);
     }

@@ -17,8 +17,9 @@ namespace tracelink {
 // session of the trace. Attributes stay typed.
 Result<std::string> unity_catalog_spans(const PreparedTrace& trace, const TraceStorage& storage);
 
-// For experiment storage: traces.json, as MLflow's client writes and reads it.
-Result<std::string> traces_json(const PreparedTrace& trace);
+// For experiment storage: traces.json, as MLflow's client writes and reads it, with the spans of
+// the trace behind those that the file `stored` has beside them. `corrupt` also if that is none.
+Result<std::string> traces_json(const PreparedTrace& trace, std::string_view stored = {});
 
 // The ids of the spans.
 Result<std::set<SpanId>> span_ids_of(std::string_view otlp);

@@ -52,7 +52,9 @@ Texts tags_of(const TraceInfo& info, const TraceContext& context) {
 Json unity_catalog_location(const TraceStorage& storage) {
   Json place = {{"catalog_name", storage.catalog}, {"schema_name", storage.schema}};
   if (storage.kind == TraceStorage::Kind::schema) {
-    place["otel_spans_table_name"] = storage.spans_table;
+    // Of its tables the client gives the names without their schema.
+    place["otel_spans_table_name"] = storage.spans_table.substr(storage.spans_table.rfind('.') + 1);
+    place["otel_logs_table_name"] = "mlflow_experiment_trace_otel_logs";
     return {{"type", "UC_SCHEMA"}, {"uc_schema", place}};
   }
   place["table_prefix"] = storage.prefix;

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "daemon/mlflow/rest/experiment.hpp"
+
 namespace tracelink {
 namespace {
 
-constexpr char kPathTag[] = "mlflow.experiment.databricksTraceDestinationPath";
 constexpr char kSpansTableTag[] = "mlflow.experiment.databricksTraceSpanStorageTable";
 
 std::vector<std::string> parts_of(std::string_view text) {
@@ -48,7 +49,7 @@ std::optional<TraceStorage> parse_trace_location(std::string_view text) {
 
 TraceStorage storage_of(const std::map<std::string, std::string>& experiment_tags,
                         const std::optional<TraceStorage>& configured) {
-  const auto path = experiment_tags.find(kPathTag);
+  const auto path = experiment_tags.find(kTraceTablesTag);
   auto storage = path == experiment_tags.end() ? std::nullopt : parse_trace_location(path->second);
   if (!storage) return configured.value_or(TraceStorage{});
   const auto table = experiment_tags.find(kSpansTableTag);

@@ -77,6 +77,7 @@ void UnityCatalogDelivery::send_info(std::size_t index) {
 
 void UnityCatalogDelivery::info_answered(std::size_t index, const Answer<void>& answer) {
   if (!answer) {
+    if (may_be_stored(answer.error())) ++context_.infos_in_doubt;
     stop_others(answer.error());
     fail(index, answer.error(), false);
   } else {

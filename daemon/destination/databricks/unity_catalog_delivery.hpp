@@ -31,6 +31,7 @@ class UnityCatalogDelivery final : public BatchDelivery {
     RequestSlots& request_slots;
     StepRecorder& steps;
     SentSpans& sent;
+    std::uint64_t& infos_in_doubt;
     TraceStorage storage;
     TraceContext trace;
     std::uint64_t max_post_bytes = 0;

@@ -1,5 +1,7 @@
 #include "daemon/destination/databricks/upload_target.hpp"
 
+#include <utility>
+
 #include "daemon/text/base64.hpp"
 #include "daemon/text/percent.hpp"
 
@@ -52,6 +54,15 @@ std::vector<HttpRequest> azure_file_requests(const UploadTarget& target, std::st
   return requests;
 }
 
+HttpRequest volume_request(const UploadTarget& target, std::string body) {
+  HttpRequest put = request(target, "PUT", {}, std::move(body));
+  put.url = files_api_path(target.url) + "?overwrite=true";
+  put.headers.emplace_back("Content-Type", "application/octet-stream");
+  return put;
+}
+
+constexpr std::string_view kVolumes = "/Volumes/";
+
 }  // namespace
 
 std::optional<UploadTarget> read_upload_target(const Json& answer) {
@@ -66,6 +77,29 @@ std::optional<UploadTarget> read_upload_target(const Json& answer) {
   return target;
 }
 
+std::string volume_of(std::string_view artifact_location) {
+  constexpr std::string_view kScheme = "dbfs:";
+  if (!artifact_location.starts_with(kScheme)) return {};
+  std::string_view folder = artifact_location.substr(kScheme.size());
+  while (folder.ends_with('/')) folder.remove_suffix(1);
+  return folder.starts_with(kVolumes) ? std::string(folder) : std::string();
+}
+
+UploadTarget volume_target(std::string_view folder) {
+  return {.kind = Kind::volume, .url = std::string(folder) + "/traces.json", .headers = {}};
+}
+
+std::string files_api_path(std::string_view file) {
+  std::string path = "/api/2.0/fs/files";
+  while (!file.empty()) {
+    file.remove_prefix(1);  // the slash
+    const std::string_view name = file.substr(0, file.find('/'));
+    path += "/" + percent_encode(name);
+    file.remove_prefix(name.size());
+  }
+  return path;
+}
+
 std::vector<HttpRequest> upload_requests(const UploadTarget& target, std::string body) {
   switch (target.kind) {
     case Kind::signed_url:
@@ -74,6 +108,8 @@ std::vector<HttpRequest> upload_requests(const UploadTarget& target, std::string
       return azure_block_requests(target, std::move(body));
     case Kind::azure_file:
       return azure_file_requests(target, std::move(body));
+    case Kind::volume:
+      return {volume_request(target, std::move(body))};
   }
   return {};
 }

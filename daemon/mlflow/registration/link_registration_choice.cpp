@@ -69,8 +69,10 @@ void LinkRegistration::compare_with(const std::vector<LoggedModel>& hits) {
   const auto older = older_twin(model_, hits);
   if (!older) return complete();
   environment_.client.has_traces(
-      experiment_.id, model_.model_id, then<bool>([this, older = *older](bool used) {
-        if (used) {
+      experiment_.id, model_.model_id,
+      then<std::optional<bool>>([this, older = *older](std::optional<bool> used) {
+        // What cannot be seen may be there.
+        if (used.value_or(true)) {
           twin_check_due_ = true;  // so that it is told after each verification
           warnings_.push_back("twin models " + older.model_id + " (older) and " + model_.model_id +
                               " are both READY; the traces of this daemon have the younger: "

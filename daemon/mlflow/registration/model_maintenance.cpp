@@ -90,15 +90,18 @@ class Deletion : public std::enable_shared_from_this<Deletion> {
 
   void next() {
     if (model_ids_.empty()) return handler_(std::move(warnings_));
-    client_.has_traces(
-        experiment_id_, model_ids_.back(),
-        [self = shared_from_this()](const Answer<bool>& answer) { self->looked(answer); });
+    client_.has_traces(experiment_id_, model_ids_.back(),
+                       [self = shared_from_this()](const Answer<std::optional<bool>>& answer) {
+                         self->looked(answer);
+                       });
   }
 
  private:
-  void looked(const Answer<bool>& answer) {
+  void looked(const Answer<std::optional<bool>>& answer) {
     if (!answer) return refused_or_over(answer.error());
-    if (*answer) return left("it has traces");
+    const std::optional<bool>& used = *answer;
+    if (!used) return left("its traces would be in Unity Catalog, where they are not looked for");
+    if (*used) return left("it has traces");
     client_.delete_model(
         model_ids_.back(),
         [self = shared_from_this()](const Answer<void>& deleted) { self->deleted(deleted); });

@@ -12,9 +12,12 @@ std::string status_message(const Json& span) {
   return text_at(status, "code") == "STATUS_CODE_ERROR" ? text_at(status, "message") : "";
 }
 
+// Attributes are OTLP's list of pairs, or, in files of traces, an object.
 std::string exception_message(const Json& span) {
   for (const Json& event : member(span, "events")) {
-    for (const Json& attribute : member(event, "attributes")) {
+    const Json& attributes = member(event, "attributes");
+    if (auto text = text_at(attributes, "exception.message"); !text.empty()) return text;
+    for (const Json& attribute : attributes) {
       if (text_at(attribute, "key") != "exception.message") continue;
       return text_at(member(attribute, "value"), "string_value");
     }

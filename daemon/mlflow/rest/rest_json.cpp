@@ -171,7 +171,8 @@ std::optional<TracePage> read_trace_page(const Json& answer) {
 std::optional<Experiment> read_experiment(const Json& answer) {
   const Json& experiment = member(answer, "experiment");
   Experiment result{text_at(experiment, "experiment_id"), text_at(experiment, "name"),
-                    text_at(experiment, "lifecycle_stage") == "deleted"};
+                    text_at(experiment, "lifecycle_stage") == "deleted",
+                    read_key_values(member(experiment, "tags")).contains(kTraceTablesTag)};
   if (result.id.empty()) return std::nullopt;
   return result;
 }

@@ -30,6 +30,10 @@ struct Credentials {
 // Reads them again, from wherever they came; nothing while that is not possible.
 using CredentialsReader = std::function<std::optional<Credentials>()>;
 
+// Which experiments keep their traces in tables of Databricks' Unity Catalog, where the search for
+// traces does not see them.
+enum class TracesInTables { of_no_experiment, as_tags_say, of_all };
+
 struct TrackingOptions {
   std::string uri;  // http(s)://host[:port][/static-prefix], no trailing slash
   std::chrono::milliseconds timeout{30'000};
@@ -39,6 +43,7 @@ struct TrackingOptions {
   std::string user_agent;              // tracelinkd/<version>
   // Where there is no GET /version: the one whose requests the server takes. It is not asked then.
   std::optional<ServerVersion> known_version = {};
+  TracesInTables traces_in_tables = TracesInTables::of_no_experiment;
 };
 
 // What a server knows of a trace beside its spans.
@@ -110,9 +115,9 @@ class TrackingClient {
                   const std::map<std::string, std::string>& tags, std::int64_t now_ms,
                   AnswerHandler<std::string> handler);
   void log_metrics(const ModelMetrics& metrics, AnswerHandler<void> handler);
-  // Whether any trace of the experiment is linked to the model.
+  // Whether any trace of the experiment is linked to the model; nothing: its traces are in tables.
   void has_traces(const std::string& experiment_id, const std::string& model_id,
-                  AnswerHandler<bool> handler);
+                  AnswerHandler<std::optional<bool>> handler);
 
   // StartTraceV3. The answer: whether spans of the trace are stored already (3.6 cannot tell, and
   // says yes). Success only if the answer echoes `model_id` (else Failure unknown); model_id
@@ -143,6 +148,8 @@ class TrackingClient {
   std::uint64_t connections() const { return connections_; }
 
  private:
+  void search_linked_traces(const std::string& experiment_id, const std::string& model_id,
+                            AnswerHandler<std::optional<bool>> handler);
   using Read = std::function<void(const Result<HttpResponse>&)>;
   struct ModelSearch;
 

@@ -184,14 +184,30 @@ void TrackingClient::search_traces(const TraceQuery& query, AnswerHandler<TraceP
 }
 
 void TrackingClient::has_traces(const std::string& experiment_id, const std::string& model_id,
-                                AnswerHandler<bool> handler) {
+                                AnswerHandler<std::optional<bool>> handler) {
+  if (options_.traces_in_tables == TracesInTables::of_no_experiment) {
+    return search_linked_traces(experiment_id, model_id, std::move(handler));
+  }
+  get_experiment(experiment_id, [this, experiment_id, model_id, handler = std::move(handler)](
+                                    const Answer<Experiment>& experiment) {
+    if (!experiment) return handler(experiment.error());
+    const bool in_tables =
+        experiment->traces_in_tables || options_.traces_in_tables == TracesInTables::of_all;
+    if (in_tables) return handler(std::optional<bool>());
+    search_linked_traces(experiment_id, model_id, handler);
+  });
+}
+
+void TrackingClient::search_linked_traces(const std::string& experiment_id,
+                                          const std::string& model_id,
+                                          AnswerHandler<std::optional<bool>> handler) {
   send(
       request("POST", "/api/3.0/mlflow/traces/search", linked_traces_body(experiment_id, model_id)),
       [handler = std::move(handler)](const Result<HttpResponse>& answer) {
         const auto read = [](const Json& json) -> std::optional<bool> {
           return !member(json, "traces").empty();
         };
-        handler(read_answer<bool>(Operation::logged_model, answer, read));
+        handler(optional_of(read_answer<bool>(Operation::logged_model, answer, read)));
       });
 }
 

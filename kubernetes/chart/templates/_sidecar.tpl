@@ -125,3 +125,24 @@ env: {{- include "tracelink.fact" (dict "variable" "TRACELINK_MODEL__NAME" "fact
 # Connecting needs no right to write here.
 - {name: tracelink-sockets, mountPath: /run/tracelink, readOnly: true}
 {{- end }}
+
+{{/* With mode admission: unlike the release, a policy is in no namespace. */}}
+{{- define "tracelink.policy" -}}
+{{ .Release.Namespace }}-{{ .Release.Name }}-tracelink
+{{- end }}
+
+{{/* The variables of tracelink.fact as expressions of the policy. */}}
+{{- define "tracelink.celFacts" -}}
+{{- $variables := list -}}
+{{- $source := "Object.spec.initContainers.env.valueFrom" -}}
+{{- range $variable, $fact := dict "TRACELINK_MODEL__NAME" .Values.model.name "TRACELINK_MODEL__VERSION" .Values.model.version -}}
+{{- $path := printf "metadata.labels['%s']" $fact.label -}}
+{{- if $fact.annotation -}}{{- $path = printf "metadata.annotations['%s']" $fact.annotation -}}{{- end -}}
+{{- if $fact.value -}}
+{{- $variables = append $variables (printf "Object.spec.initContainers.env{name: %q, value: %q}" $variable $fact.value) -}}
+{{- else if or $fact.annotation $fact.label -}}
+{{- $variables = append $variables (printf "Object.spec.initContainers.env{name: %q, valueFrom: %s{fieldRef: %s.fieldRef{fieldPath: %q}}}" $variable $source $source $path) -}}
+{{- end -}}
+{{- end -}}
+{{- join ", " $variables -}}
+{{- end }}

@@ -1,4 +1,5 @@
-"""usage: read_databricks.py PLACE TRACE_ID: what MLflow's client loads of the trace, then the ids that it finds there, as JSON lines."""
+"""usage: read_databricks.py PLACE TRACE_ID: what MLflow's client loads of the trace, the ids that it finds there, and the model that the trace
+is linked to, as JSON lines."""
 
 import json
 import sys
@@ -16,5 +17,8 @@ def shown(trace: Trace) -> dict:
 
 
 place, trace_id = sys.argv[1:]
-print(json.dumps(shown(mlflow.get_trace(trace_id))))
+trace = mlflow.get_trace(trace_id)
+print(json.dumps(shown(trace)))
 print(json.dumps([trace.info.trace_id for trace in mlflow.search_traces(locations=[place], return_type="list", include_spans=False)]))
+model = mlflow.get_logged_model(trace.info.trace_metadata["mlflow.modelId"])
+print(json.dumps({"name": model.name, "status": str(model.status), "params": model.params, "tags": model.tags}))

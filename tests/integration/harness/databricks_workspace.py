@@ -6,7 +6,8 @@ So each answer has the mark of where it comes from:
   [doc]     Databricks documents it
   [issue]   somebody reported that the service does this
   [guess]   it follows from the others
-Experiment "1" keeps its traces beside itself, "2" is bound to Unity Catalog by table prefix, "3" by schema.
+Experiment "1" keeps its traces beside itself, "2" is bound to Unity Catalog by table prefix, "3" by schema; "4" is as "1", with its
+artifacts in a volume.
 """
 
 import collections
@@ -51,7 +52,7 @@ class Workspace:
         self.upload_type, self.lifetime_s, self.now = upload_type, lifetime_s, now
         self.lock = threading.RLock()
         self.experiments = {number: self._experiment(number, tags) for number, tags in (
-            ("1", {}), ("2", {PATH_TAG: LOCATION, TABLE_TAG: TABLES[LOCATION]}), ("3", {PATH_TAG: SCHEMA}))}
+            ("1", {}), ("2", {PATH_TAG: LOCATION, TABLE_TAG: TABLES[LOCATION]}), ("3", {PATH_TAG: SCHEMA}), ("4", {}))}
         self.models: dict[str, dict] = {}
         self.infos: dict[str, list[dict]] = collections.defaultdict(list)  # by 32 hex digits; the newest row counts
         self.rows: dict[str, list[dict]] = {table: [] for table in TABLES.values()}  # append-only: duplicates stay
@@ -248,8 +249,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             model["info"]["status"] = json.loads(body)["status"]
         return 200, {"model": model}, {}
 
-    def _file(self, **_):
-        return 204, b"", {}
+    def _file(self, path: str, body=b"", **_):
+        """The Files API: what lies in volumes, and the small files of models [client]."""
+        files = self.workspace.files
+        if self.command == "PUT":
+            files[path] = body
+            return 204, b"", {}
+        if path not in files:
+            raise Refusal(404, "NOT_FOUND", f"The file {path} does not exist.")  # [doc]
+        return 200, files[path], {"Content-Type": "application/octet-stream"}
 
     # Traces beside the experiment.
 
@@ -270,7 +278,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.workspace.infos[hex_id]:
             raise Refusal(400, "INVALID_PARAMETER_VALUE", f"A trace with ID '{info['trace_id']}' already exists in experiment.")  # [issue]
         experiment = info["trace_location"]["mlflow_experiment"]["experiment_id"]
-        info.setdefault("tags", {})["mlflow.artifactLocation"] = f"dbfs:/databricks/mlflow-tracking/{experiment}/{info['trace_id']}/artifacts"  # [client]
+        place = "Volumes/main/agents/files" if experiment == "4" else "databricks/mlflow-tracking"  # [doc]
+        info.setdefault("tags", {})["mlflow.artifactLocation"] = f"dbfs:/{place}/{experiment}/{info['trace_id']}/artifacts"  # [client]
         self.workspace.infos[hex_id].append(info)
         return 200, {"trace": {"trace_info": info}}, {}
 
@@ -367,7 +376,7 @@ _ROUTES = {
     rf"POST {_MLFLOW}/logged-models": _Handler._create_model,
     rf"POST {_MLFLOW}/logged-models/search": _Handler._search_models,
     rf"\w+ {_MLFLOW}/logged-models/(m-[0-9a-f]+)(/tags|/params|)": _Handler._model,
-    r"PUT /api/2.0/fs/files/.*": _Handler._file,
+    r"(?:PUT|GET|HEAD) /api/2.0/fs/files(/.*)": _Handler._file,
     r"GET /api/2.0/sql/warehouses/([\w-]+)": _Handler._warehouse,
     r"POST /api/3.0/mlflow/traces": _Handler._start_trace,
     r"GET /api/3.0/mlflow/traces/(tr-[0-9a-f]{32})": _Handler._get_trace,

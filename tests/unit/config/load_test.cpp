@@ -98,6 +98,28 @@ TEST_F(LoadConfig, RefusesOnePathForTwoSockets) {
             "sockets need two\n");
 }
 
+TEST_F(LoadConfig, RefusesOneAddressForTwoListeners) {
+  env("TRACELINK_MODEL__NAME", "agent");
+  env("TRACELINK_TRACKING__URI", "http://127.0.0.1:5000");
+  env("TRACELINK_LISTEN__TCP", "127.0.0.1:4318");
+  env("TRACELINK_LISTEN__MLFLOW", "localhost:4318");
+  env("TRACELINK_CONTROL__HTTP", "0.0.0.0:4318");
+  EXPECT_EQ(errors(),
+            "TRACELINK_CONTROL__HTTP: control.http: the same address as listen.tcp; two listeners "
+            "need two\n"
+            "TRACELINK_LISTEN__MLFLOW: listen.mlflow: the same address as listen.tcp; two "
+            "listeners need two\n");
+}
+
+TEST_F(LoadConfig, LetsTwoListenersHaveAnyPortOrTwoHosts) {
+  env("TRACELINK_MODEL__NAME", "agent");
+  env("TRACELINK_TRACKING__URI", "http://127.0.0.1:5000");
+  env("TRACELINK_LISTEN__TCP", "127.0.0.1:0");
+  env("TRACELINK_LISTEN__MLFLOW", "127.0.0.1:0");
+  env("TRACELINK_CONTROL__HTTP", "127.0.0.2:4318");
+  EXPECT_EQ(errors(), "");
+}
+
 TEST_F(LoadConfig, ShowsValuesWithOriginsAndWithoutSecrets) {
   const std::string secret = write("secret", "s3cret\n");
   file("model:\n  name: agent\n  params: {key: \"${file:" + secret +

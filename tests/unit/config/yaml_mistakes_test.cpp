@@ -25,6 +25,18 @@ TEST(UsualMistake, IsAQuoteThatIsNotClosedOnItsLine) {
   EXPECT_EQ(found("a: \"x\\\"\n"), "1:4 the quote \" is not closed on its line");
 }
 
+TEST(UsualMistake, IsABracketThatIsNotClosed) {
+  EXPECT_EQ(found("model:\n  tags: {a: b\nqueue: {}\n"), "2:9 the { is not closed by a }");
+  EXPECT_EQ(found("a: [1,\n  2\n"), "1:4 the [ is not closed by a ]");
+  EXPECT_EQ(found("a: {b: [1, 2}\n"), "1:8 the [ is not closed by a ]");
+  EXPECT_EQ(found("a: [']', \"]\" # ]\n"), "1:4 the [ is not closed by a ]");
+  for (const char* text :
+       {"a: [1,\n  2]\n", "a: {b: [1], c: {}}\n", "a: x[0\n", "a: ${NAME\n", "a: ]\n", "# [\n",
+        "a: '['\n", "a: |\n  [ in a block\n", "- [a, {b: c}]\n"}) {
+    EXPECT_EQ(found(text), "") << text;
+  }
+}
+
 TEST(UsualMistake, IsNotWhatMayBeInAText) {
   for (const char* text : {"a: it's\n", "a: 5\" disk\n", "# don't\n", "a: b # it's\n",
                            "a: 'it''s'\n", "a: \"x\\\"y\"\n", "- \"a\"\n- 'b'\n", "\"a\": b", ""}) {

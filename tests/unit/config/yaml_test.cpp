@@ -41,10 +41,11 @@ TEST_F(ConfigFile, PointsAtWrongShapes) {
             "FILE:1:1: state_dir: found nothing (null), allowed: an absolute path; write \"\" for "
             "an empty text\n");
   EXPECT_EQ(errors_of("listen: {socket: {allow_uids: {a: b}}}\n"),
-            "FILE:1:31: listen.socket.allow_uids: found a map, allowed: a list of numbers\n");
+            "FILE:1:31: listen.socket.allow_uids: found a map, allowed: a list of numbers from 0 "
+            "to 4294967294\n");
   EXPECT_EQ(errors_of("listen: {socket: {allow_uids: [[1]]}}\n"),
             "FILE:1:32: listen.socket.allow_uids: found a list in the list, allowed: a list of "
-            "numbers\n");
+            "numbers from 0 to 4294967294\n");
   EXPECT_EQ(errors_of("model: {tags: a}\n"),
             "FILE:1:15: model.tags: found a single value, allowed: a map of texts\n");
   EXPECT_EQ(errors_of("? [a]\n: b\n"), "FILE:1:3: found a list as a key, allowed: text\n");
@@ -61,6 +62,16 @@ TEST_F(ConfigFile, NamesATabAndAnOpenQuote) {
   EXPECT_TRUE(
       errors_of("log:\n  level: \"info\n  format: \"text\"\n")
           .starts_with("FILE:2:10: not valid YAML: the quote \" is not closed on its line; "))
+      << errors();
+}
+
+TEST_F(ConfigFile, NamesAnOpenBracket) {
+  EXPECT_TRUE(
+      errors_of("model:\n  tags: {a: b\n  name: agent\n")
+          .starts_with("FILE:2:9: not valid YAML: the { is not closed by a }; the parser: "))
+      << errors();
+  EXPECT_TRUE(errors_of("listen: {socket: {allow_uids: [1, 2}}\n")
+                  .starts_with("FILE:1:31: not valid YAML: the [ is not closed by a ]; "))
       << errors();
 }
 
@@ -130,7 +141,7 @@ TEST_F(ConfigFile, RefusesDuplicateKeys) {
 }
 
 TEST_F(ConfigFile, RefusesWhatIsNotOneYamlDocument) {
-  EXPECT_EQ(errors_of("log:\n  level: [info\n").substr(0, 8), "FILE:3:1");
+  EXPECT_EQ(errors_of("log:\n  level: [info\n").substr(0, 9), "FILE:2:10");
   EXPECT_NE(errors_of("log: {level: info\n").find("not valid YAML"), std::string::npos);
   EXPECT_EQ(errors_of("log: {}\n---\nlog: {}\n"),
             "FILE: found several YAML documents, allowed: one\n");

@@ -89,26 +89,47 @@ TEST_F(DatabricksClientTest, ReadsTheSpansOfATraceInATable) {
             "&sql_warehouse_id=wh-1");
 }
 
-TEST_F(DatabricksClientTest, CountsTheSpansOfAFileAtItsSignedUrl) {
-  http.will_answer(200, R"({"credential_info": {"signed_uri": "https://store/file?sig=1",
-      "type": "AWS_PRESIGNED_URL", "headers": []}})");
-  http.will_answer(200, R"({"spans": [{}, {}]})");
-  const auto count =
-      ask<std::size_t>([&](auto done) { client.count_uploaded(trace_id(1), std::move(done)); });
-  EXPECT_EQ(*count, 2u);
+using File = DatabricksClient::File;
+
+constexpr char kSigned[] = R"({"credential_info": {"signed_uri": "https://store/file?sig=1",
+    "type": "AWS_PRESIGNED_URL", "headers": []}})";
+
+TEST_F(DatabricksClientTest, ReadsAFileAtItsSignedUrl) {
+  http.will_answer(200, kSigned);
+  http.will_answer(200, R"({"spans": []})");
+  const auto file = ask<File>([&](auto done) { client.read_file(trace_id(1), "", done); });
+  EXPECT_EQ(*file, R"({"spans": []})");
   EXPECT_EQ(http.requests()[0].url, "https://host/api/2.0/mlflow/traces/tr-" + trace_id(1).hex() +
                                         "/credentials-for-data-download");
   EXPECT_EQ(asked(), "GET https://store/file?sig=1");
 }
 
-TEST_F(DatabricksClientTest, AFileThatIsNotThereIsAFailureWithoutItsUrl) {
-  http.will_answer(200, R"({"credential_info": {"signed_uri": "https://store/file?sig=1",
-      "type": "AWS_PRESIGNED_URL", "headers": []}})");
+TEST_F(DatabricksClientTest, ReadsAFileInAVolume) {
+  http.will_answer(200, "{}");
+  const auto file =
+      ask<File>([&](auto done) { client.read_file(trace_id(1), "/Volumes/c/s/v/tr", done); });
+  EXPECT_EQ(*file, "{}");
+  EXPECT_EQ(asked(), "GET https://host/api/2.0/fs/files/Volumes/c/s/v/tr/traces.json");
+}
+
+TEST_F(DatabricksClientTest, AFileThatIsNotThereIsNone) {
+  http.will_answer(200, kSigned);
   http.will_answer(404, "<Error>NoSuchKey</Error>");
-  const auto missing =
-      ask<std::size_t>([&](auto done) { client.count_uploaded(trace_id(1), std::move(done)); });
-  ASSERT_TRUE(!missing);
-  EXPECT_EQ(missing.error().message.find("sig="), std::string::npos);
+  const auto missing = ask<File>([&](auto done) { client.read_file(trace_id(1), "", done); });
+  ASSERT_TRUE(missing);
+  EXPECT_EQ(*missing, std::nullopt);
+  http.will_answer(404, R"({"error_code": "RESOURCE_DOES_NOT_EXIST"})");
+  EXPECT_EQ(*ask<File>([&](auto done) { client.read_file(trace_id(1), "", done); }), std::nullopt);
+  http.will_answer(404, R"({"error_code": "ENDPOINT_NOT_FOUND"})");
+  EXPECT_FALSE(ask<File>([&](auto done) { client.read_file(trace_id(1), "", done); }));
+}
+
+TEST_F(DatabricksClientTest, AFileThatIsRefusedIsAFailureWithoutItsUrl) {
+  http.will_answer(200, kSigned);
+  http.will_answer(403, "<Error>AccessDenied</Error>");
+  const auto refused = ask<File>([&](auto done) { client.read_file(trace_id(1), "", done); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message.find("sig="), std::string::npos);
 }
 
 }  // namespace

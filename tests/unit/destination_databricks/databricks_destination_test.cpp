@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "daemon/text/base64.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
 #include "tests/support/fake_http_client.hpp"
@@ -109,7 +111,22 @@ using Calls = std::vector<std::string>;
 class UnityCatalogTest : public DatabricksDestinationTest {};
 class ExperimentStorageTest : public DatabricksDestinationTest {
  protected:
+  using Ids = std::multiset<std::uint64_t>;
+
   ExperimentStorageTest() { workspace.destination.clear(); }
+  // The ids in the one file that there is.
+  Ids spans_of_file() const {
+    Ids ids;
+    if (workspace.files.size() != 1) return ids;
+    const auto file = Workspace::Json::parse(workspace.files.begin()->second);
+    for (const auto& span : file.at("spans")) {
+      const std::string text = span.at("span_id");
+      for (std::uint64_t id = 1; id < 10; ++id) {
+        if (text == base64(span_id(id).view())) ids.insert(id);
+      }
+    }
+    return ids;
+  }
 };
 
 TEST_F(UnityCatalogTest, NothingIsSentWhileItIsUnknownWhatTheTableHas) {
@@ -211,6 +228,15 @@ TEST_F(UnityCatalogTest, ALostInfoIsRepeatedWithoutDuplicates) {
   deliver({again});
   EXPECT_EQ(workspace.table.size(), 1u);
   EXPECT_EQ(possible_duplicates(), 0u);
+  EXPECT_EQ(destination->server().possible_duplicate_infos, 1u) << "rows that readers pass over";
+}
+
+TEST_F(UnityCatalogTest, AnInfoThatIsThereAlreadyIsStored) {
+  ASSERT_TRUE(connect());
+  workspace.refuse("info", Workspace::error(409, "ALREADY_EXISTS"));
+  deliver({delivery(1)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
+  EXPECT_EQ(workspace.table.size(), 1u);
 }
 
 TEST_F(UnityCatalogTest, WhatAnEarlierProcessBeganMayBeThere) {
@@ -387,13 +413,13 @@ TEST_F(ExperimentStorageTest, EachLostAnswerEndsWithOneInfoAndItsFile) {
     http.fail_request(step, FakeHttpClient::Fault::answer_lost);
     deliver({delivery(step + 1)});
     EXPECT_EQ(outcomes[0].kind, OutcomeKind::transient);
-    workspace.files.clear();
     TraceDelivery again = delivery(step + 1);
     again.repeated = true;
     deliver({again});
     EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
     EXPECT_EQ(workspace.infos.at("tr-" + trace_id(step + 1).hex()).size(), 1u);
-    EXPECT_EQ(workspace.files.size(), 1u);
+    EXPECT_EQ(spans_of_file(), Ids{1});
+    workspace.files.clear();
   }
   EXPECT_EQ(possible_duplicates(), 0u);
 }
@@ -424,16 +450,127 @@ TEST_F(ExperimentStorageTest, SpansThatTheWorkspaceKeepsItselfAreNotUploaded) {
   EXPECT_TRUE(outcomes[0].indivisible);
 }
 
-TEST_F(ExperimentStorageTest, LateSpansAreRefusedWithWhatToDo) {
-  const TestSpan late{.id = 2, .parent = 1};
-  deliver(
-      {delivery(1, {late}, DeliveryMode::spans_only), delivery(2, {{}}, DeliveryMode::final_info)});
-  EXPECT_EQ(workspace.calls, Calls{});
-  for (const Outcome& outcome : outcomes) {
-    EXPECT_EQ(outcome.kind, OutcomeKind::poison);
-    EXPECT_TRUE(outcome.indivisible);
-    EXPECT_NE(outcome.failure.message.find("Unity Catalog"), std::string::npos);
+TEST_F(ExperimentStorageTest, LateSpansJoinThoseOfTheFile) {
+  deliver({delivery(1, {{}, {.id = 2, .parent = 1}})});
+  deliver({delivery(1, {{.id = 3, .parent = 1}}, DeliveryMode::spans_only)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
+  EXPECT_EQ(workspace.calls, (Calls{"get", "credentials", "download", "credentials", "upload"}));
+  EXPECT_EQ(spans_of_file(), (Ids{1, 2, 3}));
+}
+
+TEST_F(ExperimentStorageTest, ALateRootJoinsTheFileAndTheInfoStays) {
+  deliver({delivery(1, {{.id = 2, .parent = 1}}, DeliveryMode::without_root)});
+  deliver({delivery(1, {{}}, DeliveryMode::final_info)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
+  EXPECT_EQ(spans_of_file(), (Ids{1, 2}));
+  EXPECT_EQ(info(1, "tr-")["state"], "IN_PROGRESS");
+}
+
+TEST_F(ExperimentStorageTest, WhatAnotherSenderStoredStays) {
+  deliver({delivery(1, {{}, {.id = 2, .parent = 1}})});
+  deliver({delivery(1, {{.id = 3, .parent = 2}}, DeliveryMode::without_root)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
+  EXPECT_EQ(spans_of_file(), (Ids{1, 2, 3}));
+  EXPECT_EQ(workspace.infos.at("tr-" + trace_id(1).hex()).size(), 1u);
+}
+
+TEST_F(ExperimentStorageTest, ASpanThatComesAgainReplacesTheOneOfTheFile) {
+  deliver({delivery(1, {{.name = "first"}})});
+  deliver({delivery(1, {{.name = "second"}}, DeliveryMode::spans_only)});
+  EXPECT_EQ(spans_of_file(), Ids{1});
+  EXPECT_EQ(workspace.files.at("/signed/file").find("first"), std::string::npos);
+}
+
+TEST_F(ExperimentStorageTest, AFileThatCannotBeReadIsNotOverwritten) {
+  ASSERT_TRUE(connect());
+  deliver({delivery(1)});
+  const auto refused = [this](DeliveryMode mode) {
+    deliver({delivery(1, {{.id = 2, .parent = 1}}, mode)});
+    EXPECT_EQ(outcomes[0].kind, OutcomeKind::poison);
+    EXPECT_TRUE(outcomes[0].indivisible);
+    EXPECT_NE(outcomes[0].failure.message.find("earlier spans"), std::string::npos);
+  };
+  workspace.refuse("download", {403, {}, "<Error>denied</Error>"});
+  refused(DeliveryMode::spans_only);
+  EXPECT_EQ(std::ranges::count(workspace.calls, "download"), 2) << "a fresh URL may be accepted";
+  refused(DeliveryMode::without_root);
+  EXPECT_EQ(spans_of_file(), Ids{1});
+  workspace.forgive();
+  workspace.files.at("/signed/file") = "<html>";
+  refused(DeliveryMode::spans_only);
+  EXPECT_EQ(workspace.files.at("/signed/file"), "<html>");
+}
+
+// Some stores refuse to tell that there is no file.
+TEST_F(ExperimentStorageTest, AFileThatAnEarlierAttemptDidNotWriteIsWritten) {
+  ASSERT_TRUE(connect());
+  http.fail_request(0, FakeHttpClient::Fault::answer_lost);
+  deliver({delivery(1)});
+  workspace.refuse("download", {403, {}, "<Error>AccessDenied</Error>"});
+  TraceDelivery again = delivery(1);
+  again.repeated = true;
+  deliver({again});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
+  EXPECT_EQ(spans_of_file(), Ids{1});
+}
+
+TEST_F(ExperimentStorageTest, AFileThatIsTooLongToReadIsWrittenAgainIfItMayBeOurs) {
+  const std::string url =
+      R"({"credential_info":{"signed_uri":"https://store/signed/file","type":"AWS_PRESIGNED_URL"}})";
+  const std::string info =
+      R"({"trace":{"trace_info":{"trace_id":"tr-)" + trace_id(1).hex() + R"("}}})";
+  for (const bool may_be_ours : {true, false}) {
+    ASSERT_TRUE(connect());
+    http.will_answer(Workspace::error(400, "INVALID_PARAMETER_VALUE", "it already exists"));
+    http.will_answer(200, info);
+    http.will_answer(200, url);
+    http.will_answer(Error{ErrorCode::too_large, "the answer is longer than 16 MiB"});
+    TraceDelivery again = delivery(1);
+    again.repeated = may_be_ours;
+    deliver({again});
+    EXPECT_EQ(outcomes[0].kind, may_be_ours ? OutcomeKind::delivered : OutcomeKind::poison);
+    EXPECT_EQ(spans_of_file(), may_be_ours ? Ids{1} : Ids{});
+    workspace.files.clear();
   }
+}
+
+TEST_F(ExperimentStorageTest, LateSpansOfADeletedTraceDoNotBringItBack) {
+  deliver({delivery(1)});
+  workspace.infos.clear();
+  deliver({delivery(1, {{.id = 2, .parent = 1}}, DeliveryMode::spans_only)});
+  EXPECT_EQ(workspace.calls, Calls{"get"});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::poison);
+  EXPECT_NE(outcomes[0].failure.message.find("deleted"), std::string::npos);
+}
+
+TEST_F(ExperimentStorageTest, AFileInAVolumeIsWrittenByTheWorkspace) {
+  workspace.artifact_location = "dbfs:/Volumes/main/agents/files/tr 1";
+  deliver({delivery(1)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
+  EXPECT_EQ(workspace.calls, (Calls{"start", "upload"}));
+  const HttpRequest& put = http.last_request();
+  EXPECT_EQ(put.method + " " + put.url,
+            "PUT https://host/api/2.0/fs/files/Volumes/main/agents/files/tr%201/traces.json"
+            "?overwrite=true");
+  deliver({delivery(1, {{.id = 2, .parent = 1}}, DeliveryMode::spans_only)});
+  EXPECT_EQ(workspace.calls, (Calls{"get", "download", "upload"}));
+  EXPECT_EQ(spans_of_file(), (Ids{1, 2}));
+}
+
+TEST_F(ExperimentStorageTest, AVolumeThatRefusesHoldsTheExperimentWithTheGrant) {
+  workspace.artifact_location = "dbfs:/Volumes/main/agents/files/tr-1";
+  ASSERT_TRUE(connect());
+  workspace.refuse("upload", Workspace::error(403, "PERMISSION_DENIED"));
+  deliver({delivery(1)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::configuration);
+  EXPECT_EQ(outcomes[0].failure.scope, FailureScope::experiment);
+  EXPECT_NE(outcomes[0].failure.remedy.find(
+                "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `main`.`agents`.`files`"),
+            std::string::npos)
+      << outcomes[0].failure.remedy;
+  workspace.refuse("upload", Workspace::error(404, "NOT_FOUND"));
+  deliver({delivery(1)});
+  EXPECT_NE(outcomes[0].failure.remedy.find("volume"), std::string::npos);
 }
 
 TEST_F(ExperimentStorageTest, ATraceWhoseRootIsWithAnotherSenderIsLeftToIt) {

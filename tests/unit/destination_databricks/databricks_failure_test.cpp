@@ -85,6 +85,15 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"race", Call::trace_info, 409, "ALREADY_EXISTS", Class::transient, Scope::server},
         Row{"resource race", Call::trace_info, 409, "RESOURCE_ALREADY_EXISTS", Class::transient,
             Scope::server},
+        Row{"no code", Call::spans, 500, "", Class::unknown, Scope::server},
+        Row{"throttled without a code", Call::spans, 429, "", Class::transient, Scope::server},
+        Row{"denied without a code", Call::spans, 403, "", Class::configuration, Scope::experiment},
+        Row{"throttled, by the code", Call::trace_info, 400, "REQUEST_LIMIT_EXCEEDED",
+            Class::transient, Scope::server},
+        Row{"no volume", Call::volume, 404, "NOT_FOUND", Class::configuration, Scope::experiment},
+        Row{"volume", Call::volume, 403, "PERMISSION_DENIED", Class::configuration,
+            Scope::experiment},
+        Row{"busy volume", Call::volume, 503, "", Class::transient, Scope::server},
         Row{"aborted", Call::trace_info, 409, "ABORTED", Class::transient, Scope::server},
         Row{"conflict", Call::trace_info, 409, "RESOURCE_CONFLICT", Class::transient,
             Scope::server},
@@ -119,6 +128,9 @@ TEST(DatabricksFailure, AThrottledRequestWaitsAsLongAsItIsTold) {
   EXPECT_EQ(judged(Call::spans, throttled).retry_after, std::chrono::seconds(1)) << "not told";
   throttled.headers = {{"retry-after", "7"}};
   EXPECT_EQ(judged(Call::spans, throttled).retry_after, std::chrono::seconds(7));
+  HttpResponse busy = answer(503, "TEMPORARILY_UNAVAILABLE");
+  busy.headers = {{"retry-after", "3"}};
+  EXPECT_EQ(judged(Call::spans, busy).retry_after, std::chrono::seconds(3));
 }
 
 TEST(DatabricksFailure, ReadsTheStatusOfOtlp) {
@@ -140,11 +152,25 @@ TEST(DatabricksFailure, ReadsACodeThatIsInTheText) {
   EXPECT_EQ(failure.failure_class, Class::transient);
 }
 
+TEST(DatabricksFailure, ReadsEachFormOfARefusal) {
+  const HttpResponse named{403, {}, R"({"error": "PERMISSION_DENIED", "message": "no"})"};
+  EXPECT_EQ(judged(Call::spans, named).failure_class, Class::configuration);
+  const HttpResponse page{503, {{"content-type", "text/html"}}, "<html><pre>later</pre></html>"};
+  EXPECT_EQ(judged(Call::spans, page).failure_class, Class::transient);
+  const Failure silent = judged(Call::spans, {502, {}, ""});
+  EXPECT_EQ(silent.failure_class, Class::transient);
+  EXPECT_EQ(silent.message, "answered with 502 and no text");
+  const Failure lost = classify_databricks(
+      {Call::spans, tables()}, Result<HttpResponse>(Error{ErrorCode::unavailable, "refused"}));
+  EXPECT_EQ(lost.failure_class, Class::transient);
+}
+
 TEST(DatabricksFailure, AnInfoThatExistsIsRecognised) {
   EXPECT_TRUE(says_info_exists(
       judged(Call::start_trace, answer(400, "INVALID_PARAMETER_VALUE",
                                        "A trace with ID 'tr-1' already exists in experiment."))));
   EXPECT_TRUE(says_info_exists(judged(Call::start_trace, answer(409, "ALREADY_EXISTS"))));
+  EXPECT_TRUE(says_info_exists(judged(Call::trace_info, answer(400, "RESOURCE_ALREADY_EXISTS"))));
   EXPECT_FALSE(says_info_exists(judged(Call::start_trace, answer(400, "INVALID_PARAMETER_VALUE"))));
 }
 

@@ -88,6 +88,25 @@ TEST(TracesJson, IsWhatMlflowsClientWrites) {
   EXPECT_EQ(Json::parse(*text), expected) << *text;
 }
 
+TEST(TracesJson, KeepsTheSpansOfTheFileThatIsThere) {
+  const std::string earlier = *traces_json(trace_of({{.name = "agent"}, {.id = 2, .parent = 1}}));
+  const auto text = traces_json(
+      trace_of({{.id = 2, .parent = 1, .name = "again"}, {.id = 3, .parent = 1, .name = "late"}}),
+      earlier);
+  ASSERT_TRUE(text);
+  const Json spans = Json::parse(*text).at("spans");
+  ASSERT_EQ(spans.size(), 3u);
+  EXPECT_EQ(spans[0], Json::parse(earlier).at("spans")[0]);
+  EXPECT_EQ(spans[1].at("name"), "again");
+  EXPECT_EQ(spans[2].at("name"), "late");
+}
+
+TEST(TracesJson, TakesNoOtherFileForOne) {
+  for (const char* file : {"<html>", "{}", R"({"spans": {}})", R"({"spans": [{"name": "x"}]})"}) {
+    EXPECT_FALSE(traces_json(trace_of({{}}), file)) << file;
+  }
+}
+
 TEST(SpanForms, WhatIsNoOtlpIsAnError) {
   PreparedTrace trace;
   trace.otlp = "\x0a\xff";

@@ -61,13 +61,13 @@ TEST(TraceBodies, TheInfoOfUnityCatalogNamesItsTables) {
 TEST(TraceBodies, TheInfoOfASchemaNamesItsTable) {
   const auto storage = *parse_trace_location("main.agents");
   const Json body = parse_answer(unity_catalog_info_body(info(), storage, context()));
-  EXPECT_EQ(
-      body["trace_location"],
-      (Json{{"type", "UC_SCHEMA"},
-            {"uc_schema",
-             {{"catalog_name", "main"},
-              {"schema_name", "agents"},
-              {"otel_spans_table_name", "main.agents.mlflow_experiment_trace_otel_spans"}}}}));
+  EXPECT_EQ(body["trace_location"],
+            (Json{{"type", "UC_SCHEMA"},
+                  {"uc_schema",
+                   {{"catalog_name", "main"},
+                    {"schema_name", "agents"},
+                    {"otel_spans_table_name", "mlflow_experiment_trace_otel_spans"},
+                    {"otel_logs_table_name", "mlflow_experiment_trace_otel_logs"}}}}));
 }
 
 TEST(TraceBodies, TheInfoOfAnExperimentIsStartTraceV3) {

@@ -54,6 +54,22 @@ TEST(UploadTarget, AzureDataLakeFilesAreCreatedThenFilled) {
   EXPECT_EQ(requests[1].body, "spans");
 }
 
+TEST(UploadTarget, AVolumeIsKnownByTheArtifactLocation) {
+  EXPECT_EQ(volume_of("dbfs:/Volumes/main/agents/files/tr-1/"), "/Volumes/main/agents/files/tr-1");
+  EXPECT_EQ(volume_of("dbfs:/databricks/mlflow-tracking/1/tr-1/artifacts"), "");
+  EXPECT_EQ(volume_of("s3://bucket/Volumes/x"), "");
+  EXPECT_EQ(volume_of(""), "");
+}
+
+TEST(UploadTarget, AVolumesFileIsPutInThePlaceOfTheOneBefore) {
+  const auto requests = upload_requests(volume_target("/Volumes/c/s/my v/tr-1"), "{}");
+  ASSERT_EQ(requests.size(), 1u);
+  EXPECT_EQ(requests[0].method, "PUT");
+  EXPECT_EQ(requests[0].url,
+            "/api/2.0/fs/files/Volumes/c/s/my%20v/tr-1/traces.json?overwrite=true");
+  EXPECT_EQ(requests[0].body, "{}");
+}
+
 TEST(UploadTarget, WhatIsNotKnownIsNoTarget) {
   EXPECT_FALSE(read_upload_target(Json::object()));
   EXPECT_FALSE(read_upload_target({{"credential_info", {{"signed_uri", "u"}, {"type", "FTP"}}}}));

@@ -28,7 +28,8 @@ class Workspace {
   std::multiset<SpanId> table;
   std::vector<std::string> tables;  // the header of each request with spans
   std::map<std::string, std::string> files;
-  std::string spans_location;  // the tag in the answer to StartTraceV3
+  std::string spans_location;     // the tag in the answer to StartTraceV3
+  std::string artifact_location;  // the same
   std::vector<std::size_t> post_sizes;
 
   void refuse(const std::string& call, HttpResponse answer, int times = 1'000) {
@@ -42,12 +43,16 @@ class Workspace {
 
   HttpResponse answer(const HttpRequest& request) {
     const std::string path = request.url.substr(request.url.find('/', 8));
-    if (path.starts_with("/signed/")) return upload(request, path);
+    if (path.starts_with("/signed/")) return file(request, path.substr(0, path.find('?')), path);
+    if (path.starts_with("/api/2.0/fs/files/")) {
+      return file(request, path.substr(0, path.find('?')), path);
+    }
     if (path.find("/logged-models/") != std::string::npos) return model();
     if (path.find("/experiments/get?") != std::string::npos) return experiment(path);
-    if (path.ends_with("/credentials-for-data-upload")) return credentials();
+    if (path.find("/credentials-for-data-") != std::string::npos) return credentials();
     if (path == "/api/2.0/otel/v1/traces") return spans(request);
     if (path == "/api/3.0/mlflow/traces") return start(Json::parse(request.body));
+    if (path.starts_with("/api/3.0/mlflow/traces/")) return known(path.substr(path.rfind('/') + 1));
     return info(path, Json::parse(request.body));
   }
 
@@ -109,8 +114,17 @@ class Workspace {
       return error(400, "INVALID_PARAMETER_VALUE", "A trace with this ID already exists");
     }
     known.push_back(told);
-    if (!spans_location.empty()) told["tags"]["mlflow.trace.spansLocation"] = spans_location;
-    return ok({{"trace", {{"trace_info", told}}}});
+    return ok({{"trace", {{"trace_info", with_places(std::move(told))}}}});
+  }
+  HttpResponse known(const std::string& trace) {
+    if (auto no = refusal("get")) return *std::move(no);
+    if (infos[trace].empty()) return error(404, "RESOURCE_DOES_NOT_EXIST");
+    return ok({{"trace", {{"trace_info", with_places(infos[trace].back())}}}});
+  }
+  Json with_places(Json info) const {
+    if (!spans_location.empty()) info["tags"]["mlflow.trace.spansLocation"] = spans_location;
+    if (!artifact_location.empty()) info["tags"]["mlflow.artifactLocation"] = artifact_location;
+    return info;
   }
   HttpResponse credentials() {
     if (auto no = refusal("credentials")) return *std::move(no);
@@ -119,9 +133,13 @@ class Workspace {
                  {"type", upload_type},
                  {"headers", Json::array()}}}});
   }
-  HttpResponse upload(const HttpRequest& request, const std::string& path) {
-    if (auto no = refusal("upload")) return *std::move(no);
-    files[path.substr(0, path.find('?'))] += request.body;
+  HttpResponse file(const HttpRequest& request, const std::string& name, const std::string& url) {
+    const bool is_read = request.method == "GET";
+    if (auto no = refusal(is_read ? "download" : "upload")) return *std::move(no);
+    if (is_read)
+      return files.contains(name) ? HttpResponse{200, {}, files[name]} : error(404, "NoSuchKey");
+    const bool is_part = url.find("comp=") != std::string::npos;
+    files[name] = is_part ? files[name] + request.body : request.body;
     return {200, {}, ""};
   }
 

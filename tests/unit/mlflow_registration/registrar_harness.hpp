@@ -40,6 +40,7 @@ class Replica {
                       .tags = {},
                       .experiment = {}};
   Registrar::Options options{.directory = "/state/models"};
+  TracesInTables traces_in_tables = TracesInTables::of_no_experiment;
   FakeFileSystem fs;
 
   // Reads the disk, as a new process does.
@@ -110,7 +111,8 @@ class Replica {
                   .credentials = {},
                   .read_credentials = {},
                   .workspace = "",
-                  .user_agent = "test"},
+                  .user_agent = "test",
+                  .traces_in_tables = replica.traces_in_tables},
                  http),
           registrar(replica.options, client, replica.fs, replica.clock_, replica.random_) {}
     FakeHttpClient http;

@@ -100,6 +100,16 @@ TEST_F(RegistrarTwinsTest, ATwinWithTracesIsLeft) {
             Ids{"twin model m-00000000000000000000000000000001 was left in place: it has traces"});
 }
 
+TEST_F(RegistrarTwinsTest, ATwinWhoseTracesCannotBeSeenIsLeft) {
+  replica.traces_in_tables = TracesInTables::of_all;
+  replica.start();
+  lose_the_race();
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), older_twin);
+  EXPECT_FALSE(ours_is_deleted());
+  EXPECT_EQ(replica.status().warnings.size(), 1u);
+}
+
 TEST_F(RegistrarTwinsTest, NoTwinIsDeletedIfTheOperatorSaysSo) {
   replica.options.delete_twins = false;
   replica.start();
@@ -121,6 +131,17 @@ TEST_F(RegistrarTwinsTest, AnOwnReadyTwinIsLeftAndReported) {
   EXPECT_EQ(replica.status().warnings,
             Ids{"twin model " + mlflow.models[0].id + " is READY too and was left in place"});
   EXPECT_FALSE(mlflow.models[0].deleted);
+}
+
+TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWhoseTracesCannotBeSeenIsKept) {
+  replica.traces_in_tables = TracesInTables::of_all;
+  replica.start();
+  replica.run();
+  const std::string ours = replica.ready_id();
+  older_twin = mlflow.add("agent-v1", "READY");
+  mlflow.model(older_twin).created_ms = 0;
+  replica.run_until([this] { return !replica.status().warnings.empty(); });
+  EXPECT_EQ(replica.ready_id(), ours);
 }
 
 // Another replica's request lasted longer than our quiet period.

@@ -30,7 +30,12 @@ TEST(ErrorMessage, ElseThatOfAnotherSpan) {
             "in child");
 }
 
-TEST(ErrorMessage, ElseARecordedException) { EXPECT_EQ(read(kException), "recorded"); }
+TEST(ErrorMessage, ElseARecordedException) {
+  EXPECT_EQ(read(kException), "recorded");
+  EXPECT_EQ(read(R"({"status": {"code": "STATUS_CODE_ERROR"}, "events": [
+      {"name": "exception", "attributes": {"exception.message": "in a file"}}]})"),
+            "in a file");
+}
 
 TEST(ErrorMessage, NothingWhereTheSpansDoNotSay) {
   EXPECT_EQ(read(""), std::nullopt);

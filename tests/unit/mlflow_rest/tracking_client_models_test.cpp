@@ -293,13 +293,28 @@ TEST_F(ClientModelsTest, MetricsNameTheirModel) {
 
 TEST_F(ClientModelsTest, LinkedTracesAreLookedForByTheLink) {
   http.will_answer(200, R"({"traces":[{"trace_id":"tr-1"}]})");
-  EXPECT_TRUE(value_of<bool>(kHasTraces, "12", "m-1"));
+  EXPECT_EQ(value_of<std::optional<bool>>(kHasTraces, "12", "m-1"), true);
   EXPECT_EQ(sent(), "POST http://host:5000/api/3.0/mlflow/traces/search");
   EXPECT_EQ(sent_body(), linked_traces_body("12", "m-1"));
   for (const char* none : {"{}", R"({"traces":[]})"}) {
     http.will_answer(200, none);
-    EXPECT_FALSE(value_of<bool>(kHasTraces, "12", "m-1"));
+    EXPECT_EQ(value_of<std::optional<bool>>(kHasTraces, "12", "m-1"), false);
   }
+}
+
+TEST_F(ClientModelsTest, TracesInTablesAreNotLookedFor) {
+  options.traces_in_tables = TracesInTables::as_tags_say;
+  http.will_answer(200, R"({"experiment":{"experiment_id":"12","tags":[
+      {"key":"mlflow.experiment.databricksTraceDestinationPath","value":"main.agents.app"}]}})");
+  EXPECT_EQ(value_of<std::optional<bool>>(kHasTraces, "12", "m-1"), std::nullopt);
+  EXPECT_EQ(sent(), "GET http://host:5000/api/2.0/mlflow/experiments/get?experiment_id=12");
+  http.will_answer(200, R"({"experiment":{"experiment_id":"12"}})");
+  http.will_answer(200, R"({"traces":[{"trace_id":"tr-1"}]})");
+  EXPECT_EQ(value_of<std::optional<bool>>(kHasTraces, "12", "m-1"), true);
+  options.traces_in_tables = TracesInTables::of_all;
+  made.reset();
+  http.will_answer(200, R"({"experiment":{"experiment_id":"12"}})");
+  EXPECT_EQ(value_of<std::optional<bool>>(kHasTraces, "12", "m-1"), std::nullopt);
 }
 
 }  // namespace

@@ -1,0 +1,147 @@
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "daemon/destination/databricks/databricks_answer.hpp"
+#include "daemon/destination/databricks/databricks_client.hpp"
+
+// Traces beside an experiment: their infos, and the files with their spans.
+namespace tracelink {
+namespace {
+
+constexpr char kUnknownWay[] = "the workspace offers a way to its files that is not known here";
+
+StoredInfo stored_info(const Json& info) {
+  const Json& tags = member(info, "tags");
+  return {.existed = false,
+          .takes_no_file = text_at(tags, "mlflow.trace.spansLocation") == "TRACKING_STORE",
+          .volume = volume_of(text_at(tags, "mlflow.artifactLocation"))};
+}
+
+// The workspace knows the address, and not what is asked for.
+bool is_missing(const Failure& failure) {
+  return failure.http_status == 404 && failure.error_code != "ENDPOINT_NOT_FOUND";
+}
+
+std::string credentials_path(TraceId trace_id, const char* way) {
+  return "/api/2.0/mlflow/traces/" + trace_name(trace_id) + "/credentials-for-data-" + way;
+}
+
+DatabricksRequest about(const UploadTarget& target) {
+  if (target.kind != UploadTarget::Kind::volume) return {DatabricksCall::upload, {}};
+  return {DatabricksCall::volume, {}, target.url};
+}
+
+Answer<UploadTarget> read_target(const Result<HttpResponse>& answer) {
+  auto json = read_object({DatabricksCall::credentials, {}}, answer);
+  if (!json) return std::move(json).error();
+  if (auto target = read_upload_target(*json)) return *std::move(target);
+  return not_databricks(*answer, kUnknownWay);
+}
+
+}  // namespace
+
+void DatabricksClient::start_trace(TraceId trace_id, std::string body,
+                                   AnswerHandler<StoredInfo> handler) {
+  api_.send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
+            [name = trace_name(trace_id),
+             handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              auto json = read_object({DatabricksCall::start_trace, {}}, answer);
+              if (!json) {
+                if (says_info_exists(json.error())) return handler(StoredInfo{.existed = true});
+                return handler(std::move(json).error());
+              }
+              const Json& stored = member(member(*json, "trace"), "trace_info");
+              if (text_at(stored, "trace_id") != name) {
+                return handler(not_databricks(*answer, "the answer is not about the trace"));
+              }
+              handler(stored_info(stored));
+            });
+}
+
+void DatabricksClient::get_info(TraceId trace_id,
+                                AnswerHandler<std::optional<StoredInfo>> handler) {
+  const std::string name = trace_name(trace_id);
+  api_.send(request("GET", "/api/3.0/mlflow/traces/" + name),
+            [name, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              auto json = read_object({DatabricksCall::start_trace, {}}, answer);
+              if (!json) {
+                if (is_missing(json.error())) return handler(std::optional<StoredInfo>());
+                return handler(std::move(json).error());
+              }
+              const Json& stored = member(member(*json, "trace"), "trace_info");
+              if (text_at(stored, "trace_id") != name) {
+                return handler(not_databricks(*answer, "the answer is not about the trace"));
+              }
+              handler(std::optional(stored_info(stored)));
+            });
+}
+
+void DatabricksClient::get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler) {
+  api_.send(request("GET", credentials_path(trace_id, "upload")),
+            [handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              handler(read_target(answer));
+            });
+}
+
+void DatabricksClient::read_file(TraceId trace_id, const std::string& volume,
+                                 AnswerHandler<File> handler) {
+  if (!volume.empty()) return download(volume_target(volume), std::move(handler));
+  api_.send(request("GET", credentials_path(trace_id, "download")),
+            [this, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              const auto target = read_target(answer);
+              if (target) return download(*target, handler);
+              if (is_missing(target.error())) return handler(File());
+              handler(target.error());
+            });
+}
+
+HttpClient& DatabricksClient::client_of(const UploadTarget& target) {
+  return target.kind == UploadTarget::Kind::volume ? api_ : storage_;
+}
+
+void DatabricksClient::download(const UploadTarget& target, AnswerHandler<File> handler) {
+  const bool in_volume = target.kind == UploadTarget::Kind::volume;
+  HttpRequest get = request("GET", files_api_path(target.url));
+  if (!in_volume) get.url = target.url;
+  get.headers = target.headers;
+  client_of(target).send(std::move(get), [asked = about(target), handler = std::move(handler)](
+                                             const Result<HttpResponse>& answer) {
+    if (answer && answer->status == 200) return handler(File(answer->body));
+    if (answer && answer->status == 404) return handler(File());
+    handler(classify_databricks(asked, answer));
+  });
+}
+
+struct DatabricksClient::Upload {
+  UploadTarget target;
+  std::deque<HttpRequest> requests;
+  AnswerHandler<void> handler;
+};
+
+void DatabricksClient::upload(const UploadTarget& target, std::string body,
+                              AnswerHandler<void> handler) {
+  auto upload = std::make_shared<Upload>();
+  upload->target = target;
+  for (HttpRequest& part : upload_requests(target, std::move(body))) {
+    part.timeout = options_.timeout;
+    if (target.kind == UploadTarget::Kind::volume) part.url.insert(0, options_.host);
+    upload->requests.push_back(std::move(part));
+  }
+  upload->handler = std::move(handler);
+  send_next(upload);
+}
+
+void DatabricksClient::send_next(const std::shared_ptr<Upload>& upload) {
+  HttpRequest next = std::move(upload->requests.front());
+  upload->requests.pop_front();
+  client_of(upload->target)
+      .send(std::move(next), [this, upload](const Result<HttpResponse>& answer) {
+        const bool stored = answer && answer->status >= 200 && answer->status < 300;
+        if (!stored) return upload->handler(classify_databricks(about(upload->target), answer));
+        if (!upload->requests.empty()) return send_next(upload);
+        upload->handler({});
+      });
+}
+
+}  // namespace tracelink
