@@ -18,6 +18,7 @@ SERVERS = ("3.6.0", "3.7.0", "3.9.0", "3.10.1", OLDER, "3.12.0", "3.13.0", "3.14
 OTHER_SERVERS = tuple(version for version in SERVERS if version not in ("3.6.0", OLDER, LATEST))
 ENVIRONMENTS = {version: ROOT / f".venv/mlflow-{version}" for version in (UNSUPPORTED, *SERVERS)} | {NEWEST: ROOT / ".venv/main"}
 CLIENT = ROOT / ".venv/client"
+AUTOLOG = ROOT / ".venv/autolog"  # with --long only
 CHROMIUM = pathlib.Path("/usr/bin/chromium")
 CHROMEDRIVER = pathlib.Path("/usr/bin/chromedriver")
 
