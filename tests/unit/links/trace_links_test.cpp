@@ -102,7 +102,7 @@ TEST_F(TraceLinksTest, AnIdThatStandsForANameIsTheModelOfThatNameInItsExperiment
   expected.experiment.id = "12";
   expected.named_by_trace = true;
   const LinkChoice choice = choose_by_info(info_of("cart", "12"));
-  EXPECT_EQ(choice.rank, LinkRank::root_span);
+  EXPECT_EQ(choice.rank, LinkRank::trace_info);
   EXPECT_EQ(*source.link(choice.link), expected);
   expected.experiment = {.id = {}, .name = "support"};
   EXPECT_EQ(*source.link(choose_by_info(info_of("cart", "")).link), expected);
