@@ -83,6 +83,7 @@ class MlflowConnection final : public OtlpHttpConnection {
   Task<std::string> known_assessment(const Parser& parser, TraceChange change);
   Task<bool> tell_traces(Parser& parser, TraceRead read);
   Task<std::optional<HttpReply>> queued_answer(const TraceRead& read);
+  Task<std::optional<HttpReply>> queued_artifact(const Parser& parser);
   Task<bool> read_stored(std::size_t bytes, std::function<void()> read);
   Task<bool> are_delivered(std::vector<TraceId> traces);
   Task<bool> is_delivered(TraceId trace, SteadyTime deadline);

@@ -222,8 +222,30 @@ Task<bool> MlflowConnection::pass_when_delivered(Parser& parser) {
   keep_request(parser.get().body().size() + kRelayWindow);
   auto traces = named_traces(view(parser.get().target()));
   if (traces.empty()) traces = named_traces(parser.get().body());
-  co_await are_delivered(std::move(traces));
+  const bool delivered = co_await are_delivered(std::move(traces));
+  std::optional<HttpReply> queued;
+  if (!delivered) queued = co_await queued_artifact(parser);
+  if (queued) co_return co_await send_text(parser, *std::move(queued));
   co_return co_await pass_whole(parser);
+}
+
+// Nothing: no artifact is asked for, or it is not here.
+Task<std::optional<HttpReply>> MlflowConnection::queued_artifact(const Parser& parser) {
+  const std::string path(path_of(view(parser.get().target())));
+  const auto trace = artifact_trace(path);
+  if (!trace || parser.get().method() != boost::beast::http::verb::get) co_return std::nullopt;
+  Contents contents{door_.stored.content(*trace)};
+  const std::size_t bytes = bytes_of(contents);
+  const auto found = std::make_shared<std::optional<std::string>>();
+  std::function<void()> look = [found, contents = std::move(contents), path] {
+    *found = artifact_in(contents.front(), path);
+  };
+  const bool is_read = co_await read_stored(bytes, std::move(look));
+  if (!is_read || !*found) co_return std::nullopt;
+  HttpReply reply;
+  reply.content_type = "application/octet-stream";
+  reply.body = *std::exchange(*found, std::nullopt);
+  co_return reply;
 }
 
 // Those that nothing is known of are not here.

@@ -1,6 +1,8 @@
 #include "ipc/server/stored_content.hpp"
 
 #include <algorithm>
+#include <ranges>
+#include <utility>
 
 #include "daemon/mlflow/rest/queued_trace.hpp"
 
@@ -34,6 +36,19 @@ std::optional<HttpReply> answer_from(const Contents& contents, const TraceRead& 
 std::string assessment_of(const std::vector<TraceSlice>& content, const std::string& id) {
   const auto trace = queued_trace(content, {}, false);
   return trace ? assessment_in(trace->info, id) : std::string();
+}
+
+std::optional<std::string> artifact_in(const std::vector<TraceSlice>& content,
+                                       std::string_view path) {
+  for (const TraceSlice& slice : content | std::views::reverse) {
+    if (is_trace_deletion(slice.change)) break;
+    if (!is_artifact(slice.change)) continue;
+    const auto change = stored_trace_change(slice.trace_id, slice.change);
+    if (!change) continue;
+    ChangeRequest upload = request_of(*change);
+    if (upload.path == path) return std::move(upload.body);
+  }
+  return std::nullopt;
 }
 
 std::optional<std::vector<TraceChange>> deletions_of(const Contents& contents,

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/mlflow/knowledge/server_knowledge.hpp"
@@ -23,6 +24,10 @@ std::optional<HttpReply> answer_from(const Contents& contents, const TraceRead& 
 
 // An assessment of the trace, as JSON; empty: it is not here.
 std::string assessment_of(const std::vector<TraceSlice>& content, const std::string& id);
+
+// The bytes that were uploaded to the path; nothing if they are not here.
+std::optional<std::string> artifact_in(const std::vector<TraceSlice>& content,
+                                       std::string_view path);
 
 // A deletion for each of the traces that is so old; nothing if of one that cannot be said.
 std::optional<std::vector<TraceChange>> deletions_of(const Contents& contents,

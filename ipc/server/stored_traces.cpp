@@ -25,13 +25,13 @@ std::vector<TraceSlice> StoredTraces::worth_holding(const std::vector<TraceSlice
   std::vector<TraceSlice> worth;
   worth.reserve(slices.size());
   for (const TraceSlice& slice : slices) {
-    worth.push_back(is_artifact(slice.change) ? name_of(slice) : slice);
+    const bool is_large = is_artifact(slice.change) && bytes_of(slice) > kMaxTraceBytes;
+    worth.push_back(is_large ? name_of(slice) : slice);
   }
   return worth;
 }
 
 void StoredTraces::add(TraceSlice slice) {
-  if (is_artifact(slice.change)) slice = name_of(slice);
   const MutexLock lock(mutex_);
   const TraceId id = slice.trace_id;
   const auto [at, is_new] = traces_.try_emplace(id);
@@ -42,9 +42,11 @@ void StoredTraces::add(TraceSlice slice) {
 }
 
 void StoredTraces::hold(Stored& stored, TraceSlice slice) {
-  const std::size_t bytes = bytes_of(slice);
   if (stored.is_partial) return;
-  if (stored.bytes + bytes > limits_.trace_bytes) {
+  const auto fits = [&] { return stored.bytes + bytes_of(slice) <= limits_.trace_bytes; };
+  if (is_artifact(slice.change) && !fits()) slice = name_of(slice);  // the trace reads without it
+  const std::size_t bytes = bytes_of(slice);
+  if (!fits()) {
     let_go(stored);
     stored.is_partial = true;
     return;

@@ -34,7 +34,7 @@ class StoredTraces {
   explicit StoredTraces(Limits limits) : limits_(limits) {}
 
   void add(TraceSlice slice);
-  // What is worth keeping of what is to be added: all but the bytes of artifacts.
+  // What is worth keeping of what is to be added: all but the bytes of large artifacts.
   static std::vector<TraceSlice> worth_holding(const std::vector<TraceSlice>& slices);
   // The server has all of it: it can tell the trace itself.
   void delivered(const TraceId& id);
@@ -42,7 +42,7 @@ class StoredTraces {
   std::uint64_t spans(const TraceId& id) const;
   bool knows(const TraceId& id) const;
   // All that came of the trace since it was delivered, or ever; empty if some of that is not held
-  // any more.
+  // any more. An artifact that did not fit is there without its bytes.
   std::vector<TraceSlice> content(const TraceId& id) const;
   // What came of each trace that was told and is not delivered yet; nothing if some of that is not
   // held any more.

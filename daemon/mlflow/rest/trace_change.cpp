@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <chrono>
 #include <utility>
 
 #include "daemon/mlflow/rest/client_trace_info.hpp"
@@ -12,7 +10,6 @@
 #include "daemon/text/hex.hpp"
 #include "daemon/text/json_text.hpp"
 #include "daemon/text/percent.hpp"
-#include "daemon/text/utc_time.hpp"
 
 namespace tracelink {
 namespace {
@@ -178,20 +175,6 @@ ChangeRequest upload_of(const TraceChange& change) {
           .content_type = "application/octet-stream"};
 }
 
-// int64 is a number or text in protobuf's JSON; 0 if it is neither.
-std::int64_t whole_number(const Json& value) {
-  if (value.is_number_integer()) return value.get<std::int64_t>();
-  std::int64_t number = 0;
-  if (!value.is_string()) return number;
-  const auto text = value.get<std::string>();
-  const auto* const end = text.data() + text.size();
-  return std::from_chars(text.data(), end, number).ptr == end ? number : 0;
-}
-
-std::int64_t unix_ms(WallTime at) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
-}
-
 std::string assessments_path(const TraceChange& change) {
   return std::string(kTraces[0]) + trace_name(change.trace_id) + "/" + std::string(kAssessments);
 }
@@ -280,42 +263,6 @@ std::string experiment_of_change(const TraceChange& change) {
   path.remove_prefix(std::min(path.find(kArtifacts), path.size()));
   path.remove_prefix(std::min(kArtifacts.size(), path.size()));
   return std::string(take_segment(path));
-}
-
-std::optional<DeletionByTime> deletion_by_time(std::string_view body) {
-  const Json json = parse_shallow(body);
-  DeletionByTime deletion;
-  deletion.experiment_id = text_at(json, "experiment_id");
-  deletion.until_ms = whole_number(member(json, "max_timestamp_millis"));
-  deletion.is_limited = !member(json, "max_traces").is_null();
-  if (deletion.experiment_id.empty() || deletion.until_ms <= 0) return std::nullopt;
-  return deletion;
-}
-
-bool deletes(const DeletionByTime& deletion, std::string_view info) {
-  const Json json = parse_shallow(info);
-  const auto began = parse_utc_iso(text_at(json, "request_time"));
-  return began && experiment_of_client_info(info) == deletion.experiment_id &&
-         unix_ms(*began) <= deletion.until_ms;
-}
-
-TraceChange deletion_of(TraceId trace_id, const std::string& experiment_id) {
-  TraceChange change;
-  change.kind = Kind::delete_trace;
-  change.trace_id = trace_id;
-  change.body = to_text(
-      {{"experiment_id", experiment_id}, {"request_ids", Json::array({trace_name(trace_id)})}});
-  return change;
-}
-
-TraceChange delete_until_change(const DeletionByTime& deletion, WallTime now) {
-  TraceChange change;
-  change.kind = Kind::delete_until;
-  change.body = to_text({{"experiment_id", deletion.experiment_id},
-                         {"max_timestamp_millis", std::min(deletion.until_ms, unix_ms(now))}});
-  // The digits of an id that follows from the text, as those of an assessment's do.
-  change.trace_id = *TraceId::from_bytes(*parse_hex(derived_assessment_id(change.body).substr(2)));
-  return change;
 }
 
 bool is_artifact(std::string_view change) { return change.starts_with(kArtifactSlice); }

@@ -338,6 +338,22 @@ TEST_F(MlflowServerTest, ALargeTraceIsToldAndChangedAsASmallOne) {
   EXPECT_EQ(sink().wait_for(1)[0].experiment, "12");
 }
 
+TEST_F(MlflowServerTest, AnArtifactThatTheServerDoesNotHaveIsReadBack) {
+  start_alone();
+  const std::string folder =
+      std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") + kTrace + "/artifacts/";
+  const std::string picture = folder + "attachments/picture";
+  const std::string bytes("\x89PNG\0\r\n", 7);
+  stored.add(trace_change_slice(artifact_change(picture, "an older one")));
+  stored.add(trace_change_slice(artifact_change(picture, bytes)));
+  const Answer answer = ask(request("GET", picture));
+  EXPECT_TRUE(answer.has("200 OK") && answer.has("application/octet-stream")) << answer.head;
+  EXPECT_EQ(answer.body, bytes);
+  EXPECT_TRUE(ask(request("GET", folder + "attachments/other")).has("503"));
+  stored.add(trace_change_slice(deletion_of(*TraceId::from_bytes(*parse_hex(kTrace)), "12")));
+  EXPECT_TRUE(ask(request("GET", picture)).has("503")) << "it is deleted";
+}
+
 TEST_F(MlflowServerTest, ATraceOfWhichOnlySpansAreHereIsAskedOfTheServer) {
   tracking.answer_with({.body = "there"});
   start_in_front();

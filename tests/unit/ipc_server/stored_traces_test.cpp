@@ -57,12 +57,26 @@ TEST(StoredTraces, HoldNothingOfOneThatIsTooLarge) {
   EXPECT_EQ(stored.spans(trace_id(1)), 3u);
 }
 
-TEST(StoredTraces, DoNotHoldTheBytesOfArtifacts) {
+TraceSlice artifact_of(std::size_t bytes) {
+  return trace_change_slice(artifact_change("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-" +
+                                                std::string(32, 'a') + "/artifacts/traces.json",
+                                            std::string(bytes, 'x')));
+}
+
+TEST(StoredTraces, HoldArtifactsBesideWhatElseTheTraceHas) {
+  StoredTraces stored({.trace_bytes = 4'000});
+  const TraceSlice small = artifact_of(1'000), large = artifact_of(3'000);
+  stored.add(small);
+  stored.add(large);
+  const auto content = stored.content(small.trace_id);
+  ASSERT_EQ(content.size(), 2u);
+  EXPECT_EQ(content[0].change, small.change);
+  EXPECT_TRUE(content[1].change.empty()) << "there is no room for it";
+}
+
+TEST(StoredTraces, DoNotHoldTheBytesOfLargeArtifacts) {
   StoredTraces stored;
-  const TraceSlice artifact =
-      trace_change_slice(artifact_change("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-" +
-                                             std::string(32, 'a') + "/artifacts/traces.json",
-                                         std::string(StoredTraces::kMaxTraceBytes, 'x')));
+  const TraceSlice artifact = artifact_of(StoredTraces::kMaxTraceBytes);
   stored.add(artifact);
   stored.add(StoredTraces::worth_holding({artifact}).front());
   EXPECT_TRUE(stored.knows(artifact.trace_id));
