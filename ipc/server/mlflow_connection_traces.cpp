@@ -24,10 +24,8 @@ namespace {
 using Kind = TraceChange::Kind;
 
 constexpr std::chrono::seconds kSearchWaits{3};
-constexpr std::chrono::seconds kSpansWithin{3};
 constexpr std::chrono::seconds kDeliveredWithin{5};
 constexpr std::chrono::milliseconds kLookAgain{50};
-constexpr std::size_t kMaxArtifactBytes = 16u << 20;
 // Of a change of a trace that is not known here: where it goes is not asked, only that it is known.
 constexpr const char* kSomeExperiment = "0";
 
@@ -133,8 +131,14 @@ std::string MlflowConnection::named_experiment_of(const TraceChange& change) con
 
 Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
                                                 std::vector<TraceChange> changes) {
+  const std::string named = named_experiment_of(changes.front());
   SplitRequest split;
-  for (const TraceChange& change : changes) split.slices.push_back(trace_change_slice(change));
+  for (TraceChange& change : changes) {
+    split.slices.push_back(trace_change_slice(change));
+    if (change.kind != Kind::put_artifact) continue;
+    change.body.clear();  // large, and told to nobody
+    change.body.shrink_to_fit();
+  }
   Contents contents{door_.stored.content(changes.front().trace_id)};
   const std::size_t bytes = bytes_of(contents);
   const auto found = std::make_shared<std::string>();
@@ -143,7 +147,7 @@ Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
   };
   const bool is_read = co_await read_stored(bytes, std::move(read));
   std::string experiment = is_read ? *found : std::string();
-  if (experiment.empty()) experiment = named_experiment_of(changes.front());
+  if (experiment.empty()) experiment = named;
   const Reply stored = co_await exchange(std::move(split), std::move(experiment));
   if (!stored.ok()) co_return error_of(stored);
   context_.stats.accepted_changes += changes.size();
@@ -229,25 +233,6 @@ Task<bool> MlflowConnection::pass_when_delivered(Parser& parser) {
   co_return co_await pass_whole(parser);
 }
 
-// Nothing: no artifact is asked for, or it is not here.
-Task<std::optional<HttpReply>> MlflowConnection::queued_artifact(const Parser& parser) {
-  const std::string path(path_of(view(parser.get().target())));
-  const auto trace = artifact_trace(path);
-  if (!trace || parser.get().method() != boost::beast::http::verb::get) co_return std::nullopt;
-  Contents contents{door_.stored.content(*trace)};
-  const std::size_t bytes = bytes_of(contents);
-  const auto found = std::make_shared<std::optional<std::string>>();
-  std::function<void()> look = [found, contents = std::move(contents), path] {
-    *found = artifact_in(contents.front(), path);
-  };
-  const bool is_read = co_await read_stored(bytes, std::move(look));
-  if (!is_read || !*found) co_return std::nullopt;
-  HttpReply reply;
-  reply.content_type = "application/octet-stream";
-  reply.body = *std::exchange(*found, std::nullopt);
-  co_return reply;
-}
-
 // Those that nothing is known of are not here.
 Task<bool> MlflowConnection::are_delivered(std::vector<TraceId> traces) {
   const SteadyTime deadline = context_.clock.steady() + kDeliveredWithin;
@@ -276,62 +261,6 @@ Task<bool> MlflowConnection::is_delivered(TraceId trace, SteadyTime deadline) {
   const bool delivered = told->value_or(false);
   if (delivered) door_.stored.delivered(trace);
   co_return delivered;
-}
-
-// The SDK uploads its spans as a file when it was told that they are not here; they may have been
-// on their way. If they never come, by an SDK that asked the version when nobody answered, the file
-// is all there is.
-Task<bool> MlflowConnection::take_artifact(Parser& parser) {
-  const auto target = view(parser.get().target());
-  if (is_spans_file(target)) {
-    const TraceId trace = *artifact_trace(target);
-    co_await wait_for_spans(trace);
-    if (door_.stored.spans(trace) > 0) co_return co_await drop_body(parser);
-  }
-  if (!can_be_stored(parser)) co_return co_await pass_on(parser);
-  co_return co_await store_artifact(parser);
-}
-
-// What is larger is streamed to the server, if that is there.
-bool MlflowConnection::can_be_stored(const Parser& parser) const {
-  const std::size_t most = std::min(kMaxArtifactBytes, max_request_bytes());
-  const auto length = parser.content_length();
-  const bool is_plain =
-      parser.get().find(boost::beast::http::field::content_encoding) == parser.get().end();
-  return is_plain && length && *length <= most;
-}
-
-Task<bool> MlflowConnection::store_artifact(Parser& parser) {
-  ++context_.stats.http_requests;
-  begin_request();
-  const auto refusal = co_await read_body(parser);
-  if (closed_by_client_) co_return false;
-  if (refusal) co_return co_await send_text(parser, error_of(*refusal));
-  const std::string bytes = std::exchange(parser.get().body(), {});
-  std::vector<TraceChange> changes;
-  changes.push_back(artifact_change(view(parser.get().target()), bytes));
-  HttpReply reply = co_await store_changes(parser, std::move(changes));
-  co_return co_await send_text(parser, std::move(reply));
-}
-
-Task<bool> MlflowConnection::drop_body(Parser& parser) {
-  begin_request();
-  const auto refusal = co_await read_body(parser);
-  if (closed_by_client_) co_return false;
-  HttpReply reply;
-  reply.body = "{}";
-  if (refusal) reply = error_of(*refusal);
-  co_return co_await send_text(parser, std::move(reply));
-}
-
-Task<void> MlflowConnection::wait_for_spans(TraceId trace) {
-  set_serving();
-  const SteadyTime give_up = context_.clock.steady() + kSpansWithin;
-  while (door_.stored.spans(trace) == 0 && socket_.is_open()) {
-    const SteadyTime now = context_.clock.steady();
-    if (now >= give_up) break;
-    co_await sleep_until(now + kLookAgain);
-  }
 }
 
 // A search shows what this application, and others, have written before it.

@@ -246,6 +246,7 @@ TraceChange artifact_change(std::string_view path, std::string_view bytes) {
   TraceChange change;
   change.kind = Kind::put_artifact;
   change.trace_id = *artifact_trace(path);
+  change.body.reserve(bytes.size() / 3 * 4 + path.size() + 64);  // else it may take twice that
   change.body = "{\"path\":";
   append_json_string(change.body, path);
   change.body += ",\"content\":\"";
@@ -277,7 +278,8 @@ TraceSlice trace_change_slice(const TraceChange& change) {
   }
   TraceSlice slice;
   slice.trace_id = change.trace_id;
-  slice.change = json + ",\"body\":" + change.body + "}";
+  slice.change.reserve(json.size() + change.body.size() + 16);  // it may be large
+  slice.change.append(json).append(",\"body\":").append(change.body).append("}");
   return slice;
 }
 
