@@ -16,6 +16,7 @@ pytestmark = pytest.mark.long  # its programs are built from source
 
 LABELS = {"tracelink": "sidecar", "app.kubernetes.io/name": "my-agent", "app.kubernetes.io/version": "v3"}
 PLAIN = {"name": "app", "image": "app:v3"}
+CHARTS = "agents"  # the namespace for which apps/helm_chart.py renders
 SOCKET = "unix:///run/tracelink/tracelink.sock"
 ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
@@ -115,6 +116,17 @@ def test_a_pod_gets_the_sidecar_of_the_component(api_server, policy, make_namesp
     [application] = made["spec"]["containers"]
     assert environment(application) == {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_INSECURE": "true", ENDPOINT: SOCKET}
     assert application["volumeMounts"] == [{"name": "tracelink-sockets", "mountPath": "/run/tracelink", "readOnly": True}]
+
+
+def test_the_charts_policy_does_the_same_in_its_own_namespace(api_server, make_namespace):
+    api_server.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": CHARTS}}], "default")
+    [manifests] = render(FOLDER / "chart", {"mode": "admission", "model": {"version": {"value": "v9"}}})
+    api_server.apply(manifests, CHARTS)
+    plain = pod("plain", PLAIN)
+    wait_until("the policy is in force", lambda: "initContainers" in dry_run(api_server, plain, CHARTS)["spec"])
+    [sidecar] = dry_run(api_server, plain, CHARTS)["spec"]["initContainers"]
+    assert environment(sidecar)["TRACELINK_MODEL__VERSION"] == "v9" and sidecar["restartPolicy"] == "Always"
+    assert "initContainers" not in dry_run(api_server, plain, make_namespace())["spec"]
 
 
 def test_what_a_pod_has_of_its_own_stays(api_server, policy, make_namespace):
