@@ -10,7 +10,7 @@ from harness.daemon import Daemon
 from harness.mlflow_server import MlflowServer
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment, versions
 from harness.waiting import wait_until
-from test_mlflow_sdk import front_of, trace_info, variables_of  # noqa: F401 (a fixture)
+from test_mlflow_sdk import trace_info, variables_of
 from test_state_files import held, make_readable, make_unreadable
 
 
