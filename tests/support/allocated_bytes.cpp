@@ -17,5 +17,11 @@ void* operator new(std::size_t size) {
   throw std::bad_alloc();
 }
 
+// A library's memory is freed by the operators below, and so has to come from here.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  allocated += size;
+  return std::malloc(size);
+}
+
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }

@@ -38,10 +38,11 @@ ServerStatus ServerProbe::status() const {
 
 // Some servers take one request a connection, so that it is asked at most once in a while.
 void ServerProbe::check_server() {
+  if (!capabilities_) return;
   const SteadyTime now = clock_.steady();
   const bool reconnected = client_.connections() != known_connections_ && now - known_at_ >= kPause;
   const bool paused = now - heard_at_ >= kPause;
-  if (!capabilities_ || (!paused && !reconnected)) return;
+  if (!paused && !reconnected) return;
   capabilities_.reset();
   paused_ = true;
   failure_ = not_asked_yet();
