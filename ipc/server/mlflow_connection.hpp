@@ -36,6 +36,7 @@ class MlflowConnection final : public OtlpHttpConnection {
   std::string farewell() const override;
 
   // What the tracking server says within three seconds.
+  static constexpr std::chrono::milliseconds kLookAgain{50};
   struct Fetched {
     int status = 0;  // 0: nothing, and `error` says why
     std::string body;
@@ -84,6 +85,8 @@ class MlflowConnection final : public OtlpHttpConnection {
   Task<bool> tell_traces(Parser& parser, TraceRead read);
   Task<std::optional<HttpReply>> queued_answer(const TraceRead& read);
   Task<std::optional<HttpReply>> queued_artifact(const Parser& parser);
+  using Finder = std::function<std::optional<std::string>(const std::vector<TraceSlice>&)>;
+  Task<std::optional<std::string>> find_stored(TraceId trace, Finder find);
   Task<bool> read_stored(std::size_t bytes, std::function<void()> read);
   Task<bool> are_delivered(std::vector<TraceId> traces);
   Task<bool> is_delivered(TraceId trace, SteadyTime deadline);

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <utility>
 
 #include "daemon/mlflow/rest/trace_change.hpp"
@@ -13,7 +12,6 @@ namespace tracelink {
 namespace {
 
 constexpr std::chrono::seconds kSpansWithin{3};
-constexpr std::chrono::milliseconds kLookAgain{50};
 constexpr std::size_t kMaxArtifactBytes = 16u << 20;
 
 }  // namespace
@@ -79,17 +77,14 @@ Task<std::optional<HttpReply>> MlflowConnection::queued_artifact(const Parser& p
   const std::string path(path_of(view(parser.get().target())));
   const auto trace = artifact_trace(path);
   if (!trace || parser.get().method() != boost::beast::http::verb::get) co_return std::nullopt;
-  Contents contents{door_.stored.content(*trace)};
-  const std::size_t bytes = bytes_of(contents);
-  const auto found = std::make_shared<std::optional<std::string>>();
-  std::function<void()> look = [found, contents = std::move(contents), path] {
-    *found = artifact_in(contents.front(), path);
+  Finder find = [path](const std::vector<TraceSlice>& content) {
+    return artifact_in(content, path);
   };
-  const bool is_read = co_await read_stored(bytes, std::move(look));
-  if (!is_read || !*found) co_return std::nullopt;
+  auto found = co_await find_stored(*trace, std::move(find));
+  if (!found) co_return std::nullopt;
   HttpReply reply;
   reply.content_type = "application/octet-stream";
-  reply.body = *std::exchange(*found, std::nullopt);
+  reply.body = *std::move(found);
   co_return reply;
 }
 

@@ -25,7 +25,6 @@ using Kind = TraceChange::Kind;
 
 constexpr std::chrono::seconds kSearchWaits{3};
 constexpr std::chrono::seconds kDeliveredWithin{5};
-constexpr std::chrono::milliseconds kLookAgain{50};
 // Of a change of a trace that is not known here: where it goes is not asked, only that it is known.
 constexpr const char* kSomeExperiment = "0";
 
@@ -52,6 +51,18 @@ Task<bool> MlflowConnection::read_stored(std::size_t bytes, std::function<void()
       });
   while (!*done && socket_.is_open()) co_await sleep();
   co_return *done;
+}
+
+// In what is stored of the trace. Nothing also if the client has gone.
+Task<std::optional<std::string>> MlflowConnection::find_stored(TraceId trace, Finder find) {
+  Contents contents{door_.stored.content(trace)};
+  const std::size_t bytes = bytes_of(contents);
+  const auto found = std::make_shared<std::optional<std::string>>();
+  std::function<void()> read = [found, contents = std::move(contents), find = std::move(find)] {
+    *found = find(contents.front());
+  };
+  const bool is_read = co_await read_stored(bytes, std::move(read));
+  co_return is_read ? std::exchange(*found, std::nullopt) : std::nullopt;
 }
 
 Task<bool> MlflowConnection::store_change(Parser& parser) {
@@ -139,14 +150,9 @@ Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
     change.body.clear();  // large, and told to nobody
     change.body.shrink_to_fit();
   }
-  Contents contents{door_.stored.content(changes.front().trace_id)};
-  const std::size_t bytes = bytes_of(contents);
-  const auto found = std::make_shared<std::string>();
-  std::function<void()> read = [found, contents = std::move(contents)] {
-    *found = experiment_of(contents.front());
-  };
-  const bool is_read = co_await read_stored(bytes, std::move(read));
-  std::string experiment = is_read ? *found : std::string();
+  Finder find = [](const std::vector<TraceSlice>& content) { return experiment_of(content); };
+  const auto known_experiment = co_await find_stored(changes.front().trace_id, std::move(find));
+  std::string experiment = known_experiment.value_or(std::string());
   if (experiment.empty()) experiment = named;
   const Reply stored = co_await exchange(std::move(split), std::move(experiment));
   if (!stored.ok()) co_return error_of(stored);
@@ -162,14 +168,11 @@ Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
 
 // As it is here, else as the server has it; empty: neither can say.
 Task<std::string> MlflowConnection::known_assessment(const Parser& parser, TraceChange change) {
-  Contents contents{door_.stored.content(change.trace_id)};
-  const std::size_t bytes = bytes_of(contents);
-  const auto found = std::make_shared<std::string>();
-  std::function<void()> read = [found, contents = std::move(contents), id = change.assessment_id] {
-    *found = assessment_of(contents.front(), id);
+  Finder find = [id = change.assessment_id](const std::vector<TraceSlice>& content) {
+    return assessment_of(content, id);
   };
-  const bool is_read = co_await read_stored(bytes, std::move(read));
-  if (!is_read || !found->empty()) co_return is_read ? *found : std::string();
+  const auto found = co_await find_stored(change.trace_id, std::move(find));
+  if (!found || !found->empty()) co_return found.value_or(std::string());
   RelayRequest asked = relayed(parser.get(), 0);
   asked.method = "GET";
   asked.target = request_of(change).path;
