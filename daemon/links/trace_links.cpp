@@ -14,8 +14,6 @@ namespace {
 
 constexpr auto kForget = std::chrono::hours(1);
 constexpr const char* kSubject = "links named by traces";
-// A model's name has at most 500 characters, of 4 bytes at most, on every database but SQLite.
-constexpr std::size_t kMaxNameBytes = 2'000;
 
 LinkRank rank_of(NamedAt at) {
   switch (at) {
@@ -31,10 +29,6 @@ LinkRank rank_of(NamedAt at) {
       return LinkRank::trace_info;
   }
   return LinkRank::accepted;
-}
-
-bool is_usable_name(std::string_view name) {
-  return name.size() <= kMaxNameBytes && name.find('\0') == std::string_view::npos;
 }
 
 }  // namespace

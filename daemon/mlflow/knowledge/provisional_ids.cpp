@@ -14,10 +14,6 @@ namespace {
 constexpr std::int64_t kFormat = 1;
 constexpr std::size_t kExperimentDigits = 18;  // the first one is a 9
 
-bool is_usable(const std::string& name) {
-  return name.size() <= ProvisionalIds::kMaxNameBytes && name.find('\0') == std::string::npos;
-}
-
 std::string digits_of(const LinkHash& hash) {
   constexpr std::uint64_t kRange = 100'000'000'000'000'000;
   std::uint64_t number = 0;
@@ -107,7 +103,7 @@ std::optional<std::string> ProvisionalIds::unused_for_long() const {
 }
 
 Result<std::string> ProvisionalIds::give(const LinkDefinition& named) {
-  if (!is_usable(named.name) || !is_usable(named.experiment.name)) {
+  if (!is_usable_name(named.name) || !is_usable_name(named.experiment.name)) {
     return Error{ErrorCode::invalid, "the name is too long, or has a NUL"};
   }
   std::string id = provisional_id(named);

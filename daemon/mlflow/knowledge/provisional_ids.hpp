@@ -12,6 +12,7 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/mutex.hpp"
+#include "daemon/mlflow/trace/model_naming.hpp"
 #include "daemon/types/link_definition.hpp"
 
 namespace tracelink {
@@ -38,7 +39,6 @@ bool may_be_provisional(std::string_view id);
 class ProvisionalIds {
  public:
   static constexpr std::size_t kMaxNames = 1'000;
-  static constexpr std::size_t kMaxNameBytes = 2'000;
   static constexpr std::chrono::hours kUnused{7 * 24};
 
   ProvisionalIds(FileSystem& fs, std::filesystem::path file, const Clock& clock);

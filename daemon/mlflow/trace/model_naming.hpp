@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,6 +17,13 @@ inline constexpr char kModelNameAttribute[] = "mlflow.modelName";
 // Where they say it: a later enumerator is stronger. The last is what an MLflow SDK tells beside
 // the spans.
 enum class NamedAt { nowhere, resource, root_resource, root_span, trace_info };
+
+// Of a model or an experiment that a peer names: what no server can have is not asked for. A
+// model's name has at most 500 characters, of 4 bytes at most, on every database but SQLite.
+inline constexpr std::size_t kMaxNameBytes = 2'000;
+inline bool is_usable_name(std::string_view name) {
+  return name.size() <= kMaxNameBytes && name.find('\0') == std::string_view::npos;
+}
 
 struct ModelNaming {
   NamedAt at = NamedAt::nowhere;
