@@ -52,6 +52,9 @@ std::string remedy_for(const HeldFile& file) {
     return "what needs it is refused meanwhile: put it back, and all goes on by itself; or restart "
            "tracelinkd to begin a new one";
   }
+  if (file.is_newer) {
+    return "a later tracelinkd wrote it: start that one, which reads on; it is left as it is";
+  }
   return "check the disk, and that the daemon's user may read " + file.path +
          "; it is left as it is and tried again by itself";
 }
@@ -63,6 +66,7 @@ void HeldFiles::hold(StateFile kind, const std::string& path, const Error& error
   entry.file.kind = kind;
   entry.file.path = path;
   entry.file.reason = error.message;
+  entry.file.is_newer = error.code == ErrorCode::invalid;
   if (retry) entry.retry = std::move(retry);
   entry.due = clock_.steady() + held_retry_delay(entry.failures++);
 }

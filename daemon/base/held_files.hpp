@@ -46,6 +46,7 @@ struct HeldFile {
   std::string path;
   std::string reason;
   WallTime since{};
+  bool is_newer = false;  // of a later version of its format (`invalid`)
 };
 
 // What an operator can do about it.

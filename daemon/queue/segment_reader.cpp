@@ -45,7 +45,7 @@ Result<SegmentOrigin> read_segment_origin(const File& file, std::uint64_t segmen
   if (!version1) return version1.error();
   if (*version1) return origin;
   const auto second = read_header_copy(file, kHeaderCopyOffset, segment_id);
-  if (!second && second.error().code == ErrorCode::io) return second.error();
+  if (!second && second.error().code != ErrorCode::corrupt) return second.error();
   if (second && second->version > 1) return SegmentOrigin{*second, second->key()};
   origin.key.version = 0;
   return origin;

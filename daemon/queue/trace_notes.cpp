@@ -14,9 +14,18 @@
 namespace tracelink {
 namespace {
 
-constexpr std::string_view kHeader{"TLNOTES\0\1\0\0\0\0\0\0\0", 16};  // magic, version 1
+constexpr std::string_view kMagic{"TLNOTES", 8};
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kHeaderBytes = 16;
 constexpr std::size_t kNoteBytes = 56;
 constexpr std::chrono::hours kKept{1};
+
+std::string file_header() {
+  std::string header(kMagic);
+  append_le(header, kVersion);
+  append_le(header, std::uint32_t{0});
+  return header;
+}
 
 std::string encode(const TraceNote& note) {
   std::string out;
@@ -64,16 +73,25 @@ std::optional<std::uint64_t> file_number(std::string_view name) {
   return number;
 }
 
+// A header has no checksum: a version is believed where the file has nothing of this one.
+Result<void> check_version(std::string_view content, bool has_notes) {
+  if (has_notes || content.size() < kHeaderBytes || !content.starts_with(kMagic)) return {};
+  const auto version = get_le<std::uint32_t>(content.data() + kMagic.size());
+  if (version == kVersion) return {};
+  return Error{ErrorCode::invalid, "notes of version " + std::to_string(version)};
+}
+
 Result<std::vector<TraceNote>> read_notes(const FileSystem& fs, const std::filesystem::path& path) {
   std::vector<TraceNote> notes;
   const auto there = fs.exists(path);
   if (there && !*there) return notes;  // removed by hand
   const auto content = read_file(fs, path);
   if (!content) return content.error();
-  for (std::size_t at = kHeader.size(); at + kNoteBytes <= content->size(); at += kNoteBytes) {
+  for (std::size_t at = kHeaderBytes; at + kNoteBytes <= content->size(); at += kNoteBytes) {
     const auto note = decode(std::string_view(*content).substr(at, kNoteBytes));
     if (note) notes.push_back(*note);
   }
+  if (auto known = check_version(*content, !notes.empty()); !known) return known.error();
   return notes;
 }
 
@@ -169,7 +187,7 @@ Result<void> TraceNotes::append_lock_held(const std::string& bytes) {
 
 Result<void> TraceNotes::rewrite_lock_held() {
   file_.reset();
-  std::string content(kHeader);
+  std::string content = file_header();
   for (const auto& [age, entry] : by_age_) content += encode(entry.note);
   if (auto written = write_file_durably(fs_, own_, content); !written) return written;
   file_notes_ = by_age_.size();
@@ -220,6 +238,6 @@ std::vector<TraceNote> TraceNotes::recent() const {
   return notes;
 }
 
-std::uint64_t TraceNotes::file_bytes() const { return kHeader.size() + file_notes_ * kNoteBytes; }
+std::uint64_t TraceNotes::file_bytes() const { return kHeaderBytes + file_notes_ * kNoteBytes; }
 
 }  // namespace tracelink

@@ -23,8 +23,8 @@ namespace tracelink {
 // that an outage does not shorten it), in one append-only file that is written anew when most of it
 // is stale.
 //
-// A file that cannot be read is held, and what is noted meanwhile goes to a file of its own
-// ("notes-<n>"), until all of them are one again.
+// A file that cannot be read, or is of a later version, is held, and what is noted meanwhile goes
+// to a file of its own ("notes-<n>"), until all of them are one again.
 //
 // Memory and disk: bounded by `max_notes`, the oldest is forgotten first.
 // Threads: any. Lifetime: the references outlive this object.

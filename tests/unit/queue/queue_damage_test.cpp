@@ -269,6 +269,24 @@ TEST_F(QueueDamageTest, ASegmentOfALaterVersionWaitsForAProgramThatKnowsIt) {
   EXPECT_EQ(fs.content(segment_path(0)), bytes);
 }
 
+TEST_F(QueueDamageTest, ASegmentOfALaterVersionWithADamagedHeaderWaitsToo) {
+  open();
+  must_append(0, 3);
+  close();
+  auto bytes = bytes_of(0);
+  bytes[8] = 99;
+  const auto copy = with_header_checksum(bytes.substr(0, kHeaderCopyBytes));
+  bytes.replace(kHeaderCopyOffset, kHeaderCopyBytes, copy);  // the first copy is damaged now
+  fs.set_content(segment_path(0), bytes);
+  open();
+  EXPECT_TRUE(drain_numbers().empty());
+  ASSERT_EQ(queue->stats().held_files.size(), 1u);
+  EXPECT_NE(remedy_for(queue->stats().held_files[0]).find("a later tracelinkd"), std::string::npos);
+  EXPECT_EQ(queue->stats().quarantine_files, 0u);
+  EXPECT_EQ(queue->stats().damaged, 0u);
+  EXPECT_EQ(fs.content(segment_path(0)), bytes);
+}
+
 TEST_F(QueueDamageTest, ReadCountsARecordThatWasDamagedWhileInFlight) {
   open();
   must_append(0, 2);

@@ -158,6 +158,31 @@ TEST_F(TraceNotesTest, AFileThatCannotBeReadIsKeptAndJoinedLater) {
   EXPECT_EQ(traces(), (std::vector<int>{1, 3, 2, 4}));
 }
 
+// What a program that is newer has written is neither read nor replaced.
+TEST_F(TraceNotesTest, AFileOfALaterVersionIsHeld) {
+  std::string later("TLNOTES\0\2\0\0\0\0\0\0\0", 16);
+  later.append(3 * 56, 'n');
+  fs.set_content("/notes", later);
+  crash();
+  EXPECT_TRUE(traces().empty());
+  ASSERT_EQ(held.list().size(), 1u);
+  EXPECT_EQ(held.list()[0].path, "/notes");
+  ASSERT_TRUE(add({note(3)}));
+  EXPECT_EQ(fs.content("/notes"), later);
+  crash();
+  EXPECT_EQ(traces(), std::vector<int>{3});
+}
+
+TEST_F(TraceNotesTest, ADamagedVersionHidesNoNote) {
+  ASSERT_TRUE(add({note(1), note(2)}));
+  auto bytes = fs.content("/notes");
+  bytes[8] = 7;
+  fs.set_content("/notes", bytes);
+  crash();
+  EXPECT_EQ(traces(), (std::vector<int>{1, 2}));
+  EXPECT_TRUE(held.list().empty());
+}
+
 TEST_F(TraceNotesTest, FilesThatCannotBeReadAreJoinedByTheNextStart) {
   ASSERT_TRUE(add({note(1)}));
   for (std::uint8_t life = 2; life < 5; ++life) {
