@@ -16,7 +16,6 @@ constexpr auto kConfigurationProbe = std::chrono::minutes(1);
 // is not given up at the first refusal.
 constexpr int kHoldProbes = 3;
 constexpr auto kHoldConfirmed = std::chrono::minutes(3);
-constexpr std::size_t kMaxProven = 4'096;
 // A server that was not needed for a while is asked for its version before anything is sent.
 constexpr auto kMomentary = std::chrono::seconds(1);
 
@@ -135,14 +134,9 @@ void Holds::seat_again(const ScopeKey& key) {
   }
 }
 
-// The one proven first goes when they are too many, and is tried like a new one again.
 void Holds::prove(const ScopeKey& key) {
-  proven_.insert(key);
-  proven_order_.push_back(key);
+  proven_[key];
   seat_again(key);
-  if (proven_order_.size() <= kMaxProven) return;
-  proven_.erase(proven_order_.front());
-  proven_order_.pop_front();
 }
 
 bool Holds::forget_if_unused(const ScopeKey& key) {

@@ -7,8 +7,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "daemon/base/bounded_map.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/forward/backlog.hpp"
@@ -95,6 +97,7 @@ class Holds {
     SteadyTime since{};
   };
   using Blocked = std::map<ScopeKey, std::deque<GroupKey>>;
+  static constexpr std::size_t kMaxProven = 4'096;
 
   bool is_proven(const ScopeKey& key) const { return proven_.contains(key); }
   void prove(const ScopeKey& key);
@@ -116,8 +119,9 @@ class Holds {
   Blocked behind_breaker_, behind_destination_;
   std::set<GroupKey> blocked_;
   std::vector<GroupKey> released_;
-  std::set<ScopeKey> proven_;  // chosen by peers, and the server took something of it
-  std::deque<ScopeKey> proven_order_;
+  // Chosen by peers, and the server took something of it. One that goes because they are too many
+  // is tried like a new one again.
+  BoundedMap<ScopeKey, std::monostate> proven_{kMaxProven};
   bool opened_ = false;
 };
 

@@ -39,7 +39,7 @@ Result<void> SentSpans::load() {
       traces_.erase(read.trace);
       continue;
     }
-    Entry& known = entry(read.trace);
+    Entry& known = traces_[read.trace];
     known.sending = read.kind == Kind::sending ? read.spans : 0;
     known.acknowledged.insert(read.ids.begin(), read.ids.end());
   }
@@ -47,37 +47,26 @@ Result<void> SentSpans::load() {
   return {};
 }
 
-SentSpans::Entry& SentSpans::entry(const TraceId& trace) {
-  const auto [at, is_new] = traces_.try_emplace(trace);
-  if (!is_new) return at->second;
-  order_.push_back(trace);
-  while (order_.size() > kMaxTraces) {
-    if (order_.front() != trace) traces_.erase(order_.front());
-    order_.pop_front();
-  }
-  return at->second;
-}
-
 void SentSpans::begin(const TraceId& trace, bool sent_before, WallTime accepted_at,
                       std::uint32_t spans) {
   const bool is_known = traces_.contains(trace);
   const bool journal_knows = accepted_at >= journal_.complete_since();
-  const std::uint32_t left = std::exchange(entry(trace).sending, 0);
+  const std::uint32_t left = std::exchange(traces_[trace].sending, 0);
   if (left > 0) doubt(trace, left);
   if (sent_before && !is_known && !journal_knows) doubt(trace, spans);
 }
 
 std::string SentSpans::remaining(const TraceId& trace, std::string otlp,
                                  std::uint32_t& spans) const {
-  const auto known = traces_.find(trace);
-  if (known == traces_.end() || known->second.acknowledged.empty()) return otlp;
+  const Entry* known = traces_.find(trace);
+  if (known == nullptr || known->acknowledged.empty()) return otlp;
   SpanSet set;
   read_traces_data(otlp, set);
   TracesDataBuilder builder;
   spans = 0;
   for (const LocatedSpan& span : set.spans) {
     const auto view = read_span(span.encoded);
-    if (view && known->second.acknowledged.contains(view->id)) continue;
+    if (view && known->acknowledged.contains(view->id)) continue;
     builder.add(*span.resource, *span.scope, span.encoded);
     ++spans;
   }
@@ -85,7 +74,7 @@ std::string SentSpans::remaining(const TraceId& trace, std::string otlp,
 }
 
 void SentSpans::set_sending(const std::vector<Sending>& request, bool is_sent) {
-  for (const auto& [trace, spans] : request) entry(trace).sending = is_sent ? spans : 0;
+  for (const auto& [trace, spans] : request) traces_[trace].sending = is_sent ? spans : 0;
 }
 
 void SentSpans::sending(const std::vector<Sending>& request) {
@@ -98,7 +87,7 @@ void SentSpans::acknowledged(const std::vector<Sent>& request) {
   for (const auto& [trace, otlp] : request) {
     const auto ids = span_ids_of(otlp);
     if (!ids) std::abort();  // it was written here
-    Entry& known = entry(trace);
+    Entry& known = traces_[trace];
     known.acknowledged.insert(ids->begin(), ids->end());
     known.sending = 0;
     entries.push_back({.kind = Kind::acknowledged,
@@ -120,7 +109,7 @@ void SentSpans::in_doubt(const std::vector<Sending>& request) {
 }
 
 void SentSpans::doubt(const TraceId& trace, std::uint32_t spans) {
-  Entry& known = entry(trace);
+  Entry& known = traces_[trace];
   if (spans <= known.in_doubt) return;
   possible_duplicates_ += spans - known.in_doubt;
   known.in_doubt = spans;
@@ -129,7 +118,7 @@ void SentSpans::doubt(const TraceId& trace, std::uint32_t spans) {
 void SentSpans::deliveries_are_durable() {
   std::vector<SentEntry> forgotten;
   for (const TraceId& trace : std::exchange(delivered_, {})) {
-    if (traces_.erase(trace) == 0) continue;
+    if (!traces_.erase(trace)) continue;
     forgotten.push_back({.kind = Kind::forgotten, .trace = trace, .spans = 0, .ids = {}});
   }
   if (!forgotten.empty()) keep(forgotten, false);
@@ -158,7 +147,8 @@ Result<void> SentSpans::rewrite() {
 
 std::vector<SentEntry> SentSpans::entries() const {
   std::vector<SentEntry> all;
-  for (const auto& [trace, known] : traces_) {
+  for (const auto& [trace, entry] : traces_.entries()) {
+    const Entry& known = entry.value;
     if (!known.acknowledged.empty()) {
       all.push_back({.kind = Kind::acknowledged,
                      .trace = trace,

@@ -2,12 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "daemon/base/bounded_map.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/destination/databricks/sent_journal.hpp"
 #include "daemon/report/reporter.hpp"
@@ -68,7 +67,6 @@ class SentSpans {
     std::uint32_t in_doubt = 0;
     std::uint32_t sending = 0;  // now; after load(): by the process before
   };
-  Entry& entry(const TraceId& trace);
   void doubt(const TraceId& trace, std::uint32_t spans);
   void keep(const std::vector<SentEntry>& entries, bool durably);
   Result<void> rewrite();
@@ -77,8 +75,7 @@ class SentSpans {
 
   SentJournal journal_;
   Reporter& reporter_;
-  std::map<TraceId, Entry> traces_;
-  std::deque<TraceId> order_;
+  BoundedMap<TraceId, Entry> traces_{kMaxTraces};
   std::vector<TraceId> delivered_;
   std::uint64_t possible_duplicates_ = 0;
   std::uint64_t rewritten_bytes_ = 0;  // the size of the journal when it was written anew
