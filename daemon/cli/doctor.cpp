@@ -39,7 +39,8 @@ Findings examine(const Context& context) {
   Findings findings = examine_configuration(result);
   append(findings, examine_daemon(context));
   if (const auto socket = intake_socket(context)) {
-    findings.push_back(examine_sdk_variables(load.environment, *socket));
+    const std::string tcp = result.loaded ? result.loaded->config.listen.tcp : "";
+    findings.push_back(examine_sdk_variables(load.environment, *socket, tcp));
   }
   if (!result.loaded) return findings;
   findings.push_back(examine_user(context, result.loaded->config.state_dir));

@@ -107,6 +107,12 @@ Finding no_version(const Failure& failure, const std::string& uri, const std::st
 }
 
 // By the Date of an answer; nothing if that has none.
+// The address alone, or a path there.
+bool is_at(std::string_view url, std::string_view address) {
+  if (!url.starts_with(address)) return false;
+  return url.size() == address.size() || url[address.size()] == '/';
+}
+
 std::optional<std::chrono::seconds> clock_ahead(HttpClient& http, const Config& config) {
   HttpRequest request;
   request.url = server_uri(config) + "/health";
@@ -154,10 +160,10 @@ Findings examine_databricks(TrackingSession& session, const Config& config) {
   Findings findings = examine_workspace(session);
   Finding& last = findings.back();
   if (last.state == State::failed) {
-    const bool no_remedy = last.remedy.empty();
-    if (no_remedy)
+    if (last.remedy.empty()) {
       last.remedy =
           remedy_of_no_answer(last.message, server_uri(config), proxy_of(server_uri(config)));
+    }
     return findings;
   }
   if (const auto ahead = clock_ahead(session.http(), config)) {
@@ -238,7 +244,7 @@ Finding examine_user(const Context& context, const std::string& state_dir) {
 }
 
 Finding examine_sdk_variables(const std::map<std::string, std::string>& variables,
-                              const std::string& socket) {
+                              const std::string& socket, const std::string& tcp) {
   constexpr const char* kEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
   constexpr const char* kGeneral = "OTEL_EXPORTER_OTLP_ENDPOINT";
   const auto own = variables.find(kEndpoint);
@@ -248,7 +254,8 @@ Finding examine_sdk_variables(const std::map<std::string, std::string>& variable
     return {"SDK", State::ok, "no OTLP endpoint is set in this environment",
             "start programs with tracelink run, or eval \"$(tracelink env --shell)\""};
   }
-  if (set->second == "unix://" + socket || set->second.starts_with("http://127.0.0.1:")) {
+  const bool is_tcp = !tcp.empty() && is_at(set->second, "http://" + tcp);
+  if (set->second == "unix://" + socket || is_tcp) {
     return {"SDK", State::ok, set->first + " is " + set->second};
   }
   return {"SDK", State::warning, set->first + " is " + set->second + ", not unix://" + socket,
