@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/mlflow/rest/stored_trace.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink::compare {
 namespace {
@@ -26,14 +27,9 @@ std::string lower(std::string text) {
   return text;
 }
 
-// At most so many bytes, and no half of a character.
 std::string cut(std::string_view text, std::size_t bytes) {
-  if (text.size() <= bytes) return std::string(text);
-  const auto is_inside = [&](std::size_t at) {
-    return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
-  };
-  while (bytes > 0 && is_inside(bytes)) --bytes;
-  return std::string(text.substr(0, bytes)) + "…";
+  const auto kept = cut_text(text, bytes);
+  return std::string(kept) + (kept.size() < text.size() ? "…" : "");
 }
 
 const std::string* metadata_of(const TraceSummary& trace, const char* key) {

@@ -73,6 +73,12 @@ bool is_low_half(unsigned unit) { return unit >= 0xdc00 && unit <= 0xdfff; }
 
 bool is_valid_utf8(std::string_view text) { return simdjson::validate_utf8(text); }
 
+std::string_view cut_text(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  while (max_bytes > 0 && is_continuation(static_cast<std::uint8_t>(text[max_bytes]))) --max_bytes;
+  return text.substr(0, max_bytes);
+}
+
 std::string with_valid_utf8(std::string_view text, std::size_t max_bytes, std::size_t& replaced) {
   std::string valid;
   valid.reserve(text.size());

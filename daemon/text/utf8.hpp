@@ -8,6 +8,9 @@ namespace tracelink {
 
 bool is_valid_utf8(std::string_view text);
 
+// At most max_bytes of the text, and no half of a character.
+std::string_view cut_text(std::string_view text, std::size_t max_bytes);
+
 // Replaces every ill-formed part of a UTF-8 text by U+FFFD and returns the text. `replaced` is
 // raised by the number of replacements. An encoded surrogate counts as one part. The result may be
 // three times as long as `text`: work stops after the part that passes max_bytes, so a longer

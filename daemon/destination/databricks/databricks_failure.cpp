@@ -11,6 +11,7 @@
 #include "daemon/mlflow/rest/answer_text.hpp"
 #include "daemon/mlflow/rest/database_error.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {

@@ -1,6 +1,9 @@
 #include "daemon/mlflow/rest/answer_text.hpp"
 
+#include <string_view>
+
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {
@@ -61,15 +64,6 @@ AnswerText read_answer_text(const HttpResponse& response) {
   const Json body = parse_answer(response.body);
   if (!body.is_object()) return {"", made_safe(response.body), false};
   return {string_at(body, "error_code"), made_safe(message_of(body)), false};
-}
-
-std::string_view cut_text(std::string_view text, std::size_t max_bytes) {
-  if (text.size() <= max_bytes) return text;
-  const auto continues = [&](std::size_t at) {
-    return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
-  };
-  while (max_bytes > 0 && continues(max_bytes)) --max_bytes;
-  return text.substr(0, max_bytes);
 }
 
 }  // namespace tracelink

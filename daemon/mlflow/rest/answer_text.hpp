@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "daemon/http/http_client.hpp"
 
@@ -15,8 +14,5 @@ struct AnswerText {
 };
 
 AnswerText read_answer_text(const HttpResponse& response);
-
-// At most max_bytes, cut on a character boundary.
-std::string_view cut_text(std::string_view text, std::size_t max_bytes);
 
 }  // namespace tracelink

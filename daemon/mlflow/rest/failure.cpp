@@ -10,6 +10,7 @@
 #include "daemon/mlflow/rest/database_error.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {

@@ -9,6 +9,7 @@
 #include "daemon/mlflow/rest/started_trace.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 #include "daemon/mlflow/rest/uri.hpp"
+#include "daemon/mlflow/trace/text_limits.hpp"
 #include "daemon/mlflow/trace/trace_metadata.hpp"
 #include "daemon/text/percent.hpp"
 
@@ -22,15 +23,6 @@ constexpr std::chrono::milliseconds kUploadWithin{120'000};  // of an artifact
 constexpr std::size_t kEchoCharacters = 250;                 // answers show no more of a value
 
 using Metadata = std::map<std::string, std::string>;
-
-std::string_view first_characters(std::string_view text, std::size_t count) {
-  std::size_t seen = 0;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const bool starts = (static_cast<unsigned char>(text[at]) & 0xc0) != 0x80;
-    if (starts && seen++ == count) return text.substr(0, at);
-  }
-  return text;
-}
 
 // 3.17 answers an upload so.
 bool says_nothing(const Result<HttpResponse>& answer) {
@@ -48,7 +40,7 @@ std::optional<Failure> check_link(const HttpResponse& response,
                                   const std::optional<std::string>& asked,
                                   const std::string& stored) {
   if (!asked ||
-      first_characters(*asked, kEchoCharacters) == first_characters(stored, kEchoCharacters)) {
+      first_code_points(*asked, kEchoCharacters) == first_code_points(stored, kEchoCharacters)) {
     return std::nullopt;
   }
   return unexpected_answer(response, "the server did not store the trace's model");

@@ -53,8 +53,8 @@ bool has_digits_in_a_row(std::string_view text, std::size_t digits) {
   return false;
 }
 
-// Python reads no integer of more digits, and the server meets one in any text that begins as a
-// JSON number, array or object, whether it ends as one or not.
+// Python reads no integer of more digits. Its parser fails at one in any text that begins as a JSON
+// number, array or object, before it sees whether the rest is JSON.
 bool may_be_endless(std::string_view text) {
   constexpr std::size_t kMostDigits = 4'300;
   const auto first = text.find_first_not_of(" \t\r\n");
@@ -121,7 +121,7 @@ std::optional<std::string> bounded_count(const AnyValue& count) {
   const bool above = integer ? count.integer > kMost : real && count.real > kMostReal;
   const bool below = integer ? count.integer < -kMost : real && count.real < -kMostReal;
   if (!above && !below) return std::nullopt;
-  return write_integer_value(above ? kMost : 0);
+  return write_integer_value(above ? kMost : 0);  // nothing is counted below zero
 }
 
 std::optional<std::string> bounded_count(const AnyValue& value, Repairs& repairs) {

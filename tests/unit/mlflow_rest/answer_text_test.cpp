@@ -72,14 +72,5 @@ TEST(AnswerText, IsBounded) {
   EXPECT_EQ(message_of(text_answer(500, std::string(1u << 20, 'x'))).size(), 2'000u);
 }
 
-TEST(CutText, EndsOnACharacterBoundary) {
-  EXPECT_EQ(cut_text("abc", 3), "abc");
-  EXPECT_EQ(cut_text("abc", 2), "ab");
-  EXPECT_EQ(cut_text("a€b", 4), "a€");
-  EXPECT_EQ(cut_text("a€b", 3), "a");
-  EXPECT_EQ(cut_text("€", 2), "");
-  EXPECT_EQ(cut_text("", 0), "");
-}
-
 }  // namespace
 }  // namespace tracelink

@@ -62,5 +62,14 @@ TEST(TextRepair, ReplacesOnlyHalvesOfSurrogatePairs) {
   EXPECT_EQ(replace_lone_surrogates(two), 2u);
 }
 
+TEST(CutText, EndsOnACharacterBoundary) {
+  EXPECT_EQ(cut_text("abc", 3), "abc");
+  EXPECT_EQ(cut_text("abc", 2), "ab");
+  EXPECT_EQ(cut_text("a€b", 4), "a€");
+  EXPECT_EQ(cut_text("a€b", 3), "a");
+  EXPECT_EQ(cut_text("€", 2), "");
+  EXPECT_EQ(cut_text("", 0), "");
+}
+
 }  // namespace
 }  // namespace tracelink
