@@ -116,10 +116,10 @@ void apply(Draft& draft) {
 }
 
 // What the file sets in vain.
-void note_masked(const Settings& in_file, LoadedConfig& loaded) {
+void note_overridden(const Settings& in_file, LoadedConfig& loaded) {
   for (const Setting& setting : in_file) {
     if (!loaded.origins[setting.key].starts_with("file:")) {
-      loaded.masked.insert_or_assign(setting.key, text_of(setting));
+      loaded.overridden.insert_or_assign(setting.key, text_of(setting));
     }
   }
 }
@@ -149,7 +149,7 @@ LoadResult load_config(const LoadContext& context) {
   for (Settings& source : sources) check_values(source, draft.errors);  // of what is new
   draft.settings = merge(sources);
   apply(draft);
-  note_masked(file_settings, draft.loaded);
+  note_overridden(file_settings, draft.loaded);
   complete(draft, context);
 
   if (draft.errors.empty()) return {std::move(draft.loaded), {}, {}, {}, false};

@@ -37,7 +37,7 @@ struct LoadedConfig {
       origins;  // dotted key -> "default", "file:12", "TRACELINK_…", "MLFLOW_…", "flag"
   std::set<std::string> secrets;  // dotted keys whose value came from ${file:…}
   // Dotted keys that the file sets and a stronger source sets otherwise -> the file's text.
-  std::map<std::string, std::string> masked;
+  std::map<std::string, std::string> overridden;
   std::vector<ConfigProblem> warnings;
   std::string file;  // the file that was read, or empty
 };

@@ -61,12 +61,12 @@ bool is_taken_up(std::string_view key, const Config& running, const Config& load
   return is_live(key);
 }
 
-bool is_masked_anew(const std::string& key, const LoadedConfig& running,
-                    const LoadedConfig& loaded) {
-  const auto now = loaded.masked.find(key);
-  if (now == loaded.masked.end()) return false;
-  const auto before = running.masked.find(key);
-  return before == running.masked.end() || before->second != now->second;
+bool is_overridden_anew(const std::string& key, const LoadedConfig& running,
+                        const LoadedConfig& loaded) {
+  const auto now = loaded.overridden.find(key);
+  if (now == loaded.overridden.end()) return false;
+  const auto before = running.overridden.find(key);
+  return before == running.overridden.end() || before->second != now->second;
 }
 
 }  // namespace
@@ -76,11 +76,11 @@ bool is_live(std::string_view key) {
 }
 
 ConfigChange changes_between(const LoadedConfig& running, const LoadedConfig& loaded) {
-  ConfigChange change{.config = running.config, .taken_up = {}, .restart = {}, .masked = {}};
+  ConfigChange change{.config = running.config, .taken_up = {}, .restart = {}, .overridden = {}};
   Config next = loaded.config;
   for (const Key& key : key_table()) {
     const std::string path(key.path);
-    if (is_masked_anew(path, running, loaded)) change.masked.push_back(path);
+    if (is_overridden_anew(path, running, loaded)) change.overridden.push_back(path);
     if (display(key, running.config) == display(key, loaded.config)) continue;
     const bool now = is_taken_up(path, running.config, loaded.config);
     (now ? change.taken_up : change.restart).push_back(path);

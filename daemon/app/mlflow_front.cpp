@@ -67,7 +67,7 @@ void MlflowFront::save_rest() {
   if (unsaved_.exchange(false)) save();
 }
 
-// Unread, no id of it can be told, and none is given.
+// While the file cannot be read, provisional ids are not recognised, and none is given.
 void MlflowFront::load_names(const std::function<void(std::string)>& on_notice) {
   const auto loaded = provisional_.load();
   if (loaded) return;

@@ -30,9 +30,9 @@ void log_report(const Reload::Report& report) {
         .word("keys", list_of(change.restart))
         .warn();
   }
-  if (!change.masked.empty()) {
+  if (!change.overridden.empty()) {
     LogEvent("changed keys of the file have no effect: variables or flags set them")
-        .word("keys", list_of(change.masked))
+        .word("keys", list_of(change.overridden))
         .warn();
   }
 }
@@ -87,7 +87,7 @@ Reload::Report Reload::take_up(LoadedConfig loaded) {
     delivery_.move_server(report.change.config);
   }
   running_.config = report.change.config;
-  running_.masked = std::move(loaded.masked);
+  running_.overridden = std::move(loaded.overridden);
   auto next = std::make_shared<const Config>(report.change.config);
   const MutexLock lock(mutex_);
   config_ = std::move(next);

@@ -25,7 +25,7 @@ TEST_F(ReloadTest, TheSameFileChangesNothing) {
   const auto same = change("model: {name: agent}\n", "model:\n  name: agent\n");
   EXPECT_EQ(same.taken_up, Keys{});
   EXPECT_EQ(same.restart, Keys{});
-  EXPECT_EQ(same.masked, Keys{});
+  EXPECT_EQ(same.overridden, Keys{});
 }
 
 TEST_F(ReloadTest, TakesUpWhatCanChangeAndNamesTheRest) {
@@ -69,14 +69,14 @@ TEST_F(ReloadTest, TakesUpTheLimitsOfTheIntake) {
 
 TEST_F(ReloadTest, NamesWhatTheFileChangesInVain) {
   env("TRACELINK_LOG__LEVEL", "error");
-  const auto masked = change("model: {name: agent}\nlog: {level: info}\n",
-                             "model: {name: agent}\nlog: {level: debug}\n");
-  EXPECT_EQ(masked.taken_up, Keys{});
-  EXPECT_EQ(masked.masked, Keys{"log.level"});
+  const auto overridden = change("model: {name: agent}\nlog: {level: info}\n",
+                                 "model: {name: agent}\nlog: {level: debug}\n");
+  EXPECT_EQ(overridden.taken_up, Keys{});
+  EXPECT_EQ(overridden.overridden, Keys{"log.level"});
   const auto as_before = change("model: {name: agent}\nlog: {level: info}\n",
                                 "model: {name: agent2}\nlog: {level: info}\n");
   EXPECT_EQ(as_before.taken_up, Keys{"model.name"});
-  EXPECT_EQ(as_before.masked, Keys{}) << "its line is the same";
+  EXPECT_EQ(as_before.overridden, Keys{}) << "its line is the same";
 }
 
 TEST_F(ReloadTest, ASecretInAFileIsReadAgain) {
