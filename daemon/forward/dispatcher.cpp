@@ -19,7 +19,8 @@ constexpr int kTooManyRequests = 429;
 
 int http_status_of(const Outcome& outcome) { return outcome.failure.http_status; }
 
-// A round takes milliseconds, and a request has a deadline; a batch has many of them.
+// Without a batch in flight a minute without progress is a hang. A batch makes many requests, each
+// with a deadline of its own.
 constexpr auto kLongestPause = std::chrono::minutes(1);
 constexpr auto kLongestBatch = std::chrono::hours(1);
 

@@ -27,8 +27,8 @@ namespace tracelink {
 // What goes now: takes batches from the groups whose turn it is, loads them, gives them to the
 // destination and has their answers handled. A trace is never in two batches at once.
 //
-// A round takes constant time for each batch that it sends, O(log n) in what waits. Threads: one.
-// Lifetime: the references outlive this object.
+// A round takes O(log n) for each batch that it sends, n being what waits. Threads: one. Lifetime:
+// the references outlive this object.
 class Dispatcher {
  public:
   struct Options {

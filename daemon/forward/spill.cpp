@@ -21,7 +21,8 @@ constexpr std::size_t kNewRecords = 2'048;
 constexpr std::size_t kMaxFloods = 64;
 constexpr Position kNowhere{std::numeric_limits<std::uint64_t>::max(), 0};
 
-// One of the parts of a trace that came under different links, or to different experiments.
+// A key for the filters: parts of one trace that came under different links, or to different
+// experiments, differ.
 TraceId in_group(TraceId id, const GroupKey& group) {
   std::uint64_t experiment = std::hash<std::string>()(group.experiment);
   for (std::size_t i = 0; i < id.bytes.size(); ++i) {

@@ -62,7 +62,7 @@ class RecordSource {
  public:
   virtual ~RecordSource() = default;
 
-  // The next record not completed and not yet returned, at or below the durable offset. Nothing: no
+  // The next record not completed and not yet returned, below the durable offset. Nothing: no
   // more for now; segments that cannot be read (QueueStats::held_files) come later, out of order.
   // `corrupt`: damaged records were skipped and counted; call again.
   virtual Result<std::optional<StoredRecord>> next() = 0;

@@ -59,7 +59,7 @@ struct Segment {
   std::uint64_t live_spans() const { return totals.queued() + (moved ? counts.spans : 0); }
   // What its live records would take in another segment, with their journal.
   std::uint64_t moved_bytes() const;
-  // So little of it is live that this costs more than moving it does.
+  // So little of it is live that keeping the file costs more than moving that does.
   bool is_sparse() const { return closed && moved_bytes() * 4 <= charged_bytes; }
   bool done() const { return closed && done_records >= counts.records; }
   // There are records that next() has not given, or that were spilled since.

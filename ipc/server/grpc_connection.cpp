@@ -162,9 +162,8 @@ void GrpcConnection::receive_message(std::int32_t stream, GrpcCall& call, std::s
   }
   const auto announced = call.deframer.announced_bytes();
   if (!announced) return;
-  if (!std::exchange(call.asked, true)) {
-    call.admitted = context_.intake.reserve(call.request, *announced);
-  }
+  // Whether to read on is told by received(), which counts what has come already.
+  if (!std::exchange(call.asked, true)) (void)context_.intake.reserve(call.request, *announced);
   call.admitted = context_.intake.received(call.request, call.deframer.received_bytes());
 }
 

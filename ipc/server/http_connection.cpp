@@ -16,7 +16,8 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::size_t kMaxHeaderBytes = 16u << 10;
-// A field takes about a hundred bytes, and may have come as four.
+// Beast holds about a hundred bytes for a field that may be four on the wire, so that bytes alone
+// are no bound.
 constexpr std::ptrdiff_t kMaxHeaderFields = 128;
 constexpr std::size_t kFirstReservation = 64u << 10;
 constexpr std::string_view kJson = "application/json";

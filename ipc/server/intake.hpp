@@ -27,7 +27,7 @@ namespace tracelink {
 struct IntakeOptions {
   std::size_t max_request_bytes = 64u << 20;
   std::size_t memory_bytes = 192u << 20;
-  std::size_t client_bytes = 48u << 10;  // of it, what each client may hold whatever others do
+  std::size_t client_bytes = 49u << 10;  // of it, what each client may hold whatever others do
   std::chrono::milliseconds hold_time{8'000};
   int decode_threads = 1;
 };
