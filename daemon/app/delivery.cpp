@@ -232,12 +232,18 @@ void Delivery::open_dead_letters(const std::filesystem::path& directory) {
 
 // Without one of them no record of its trace is sent.
 void Delivery::hold_unread_letters() {
+  for (const std::string& notice : dead_letters_->take_notices()) note(notice);
   for (const auto& letter : dead_letters_->unread_letters()) {
     queue_.held_files().hold(
-        StateFile::dead_letters, letter.path, letter.error, [this, id = letter.id] {
-          return on_forwarder([this, id] { return dead_letters_->load_letter(id); });
-        });
+        StateFile::dead_letters, letter.path, letter.error,
+        [this, id = letter.id] { return on_forwarder([this, id] { return load_letter(id); }); });
   }
+}
+
+Result<void> Delivery::load_letter(const std::string& id) {
+  auto loaded = dead_letters_->load_letter(id);
+  for (const std::string& notice : dead_letters_->take_notices()) note(notice);
+  return loaded;
 }
 
 // Without the decisions no record goes that one of them may concern: all that were accepted

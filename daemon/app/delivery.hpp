@@ -107,6 +107,7 @@ class Delivery {
   Result<void> open();
   void open_dead_letters(const std::filesystem::path& directory);
   void hold_unread_letters();
+  Result<void> load_letter(const std::string& id);
   Result<void> on_forwarder(const std::function<Result<void>()>& load);
   void open_relinks(const std::filesystem::path& file);
   Result<void> load_late(const std::function<Result<void>()>& load);

@@ -8,6 +8,7 @@
 
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/output.hpp"
+#include "daemon/text/visible_text.hpp"
 
 namespace tracelink::cli {
 
@@ -53,7 +54,8 @@ int list(const Context& context) {
 int show(const Context& context, const std::string& id) {
   const auto body = ask_daemon(context, "GET", "/dead-letters/" + id);
   if (!body) return fail(body.error());
-  print_json(json::parse(*body));
+  const json letter = json::parse(*body, nullptr, false);
+  letter.is_discarded() ? write_out(visible_lines(*body) + "\n") : print_json(letter);
   return kDone;
 }
 

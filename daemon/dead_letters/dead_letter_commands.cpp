@@ -1,5 +1,6 @@
 #include "daemon/dead_letters/dead_letter_commands.hpp"
 
+#include <algorithm>
 #include <future>
 #include <limits>
 #include <memory>
@@ -78,6 +79,11 @@ Result<std::vector<Record>> records_of(const DeadLetter& letter) {
 }  // namespace
 
 Result<DeadLetter> DeadLetterCommands::read(const std::string& id) const {
+  if (DeadLetterStore::is_damaged(id)) {
+    return Error{ErrorCode::invalid,
+                 "the dead letter " + id +
+                     " was damaged before it was finished: " + std::string(kDamagedLetterRemedy)};
+  }
   const auto text = store_.read_json(id);
   if (!text) return text.error();
   auto letter = read_dead_letter(*text);
@@ -116,9 +122,27 @@ Result<void> DeadLetterCommands::sync_journal() {
 Result<void> DeadLetterCommands::count_removed() {
   const auto text = store_.read_under_way();
   if (!text) return text.error();
-  const auto spans = dead_letter_spans(*text);
+  const auto spans = spans_to_remove(store_.under_way()->id, *text);
   if (!spans) return spans.error();
   return queue_.count_removed_dead_letters(*spans);
+}
+
+// A damaged letter is not believed: what the journals have as dead-lettered, and no other letter
+// counts, is all that it can stand for.
+Result<std::uint64_t> DeadLetterCommands::spans_to_remove(const std::string& id,
+                                                          const std::string& text) const {
+  if (!DeadLetterStore::is_damaged(id)) {
+    if (const auto spans = dead_letter_spans(text)) return std::uint64_t{*spans};
+  }
+  const QueueStats stats = queue_.stats();
+  if (store_.has_pending() || !stats.totals_known) {
+    return Error{
+        ErrorCode::unavailable,
+        "what it stands for is known once the records of the last run are read; try again"};
+  }
+  const auto others = store_.spans_beside(id);
+  if (!others) return others.error();
+  return stats.dead_lettered - std::min(stats.dead_lettered, *others);
 }
 
 Result<void> DeadLetterCommands::replay(const std::string& id) {
@@ -159,9 +183,9 @@ Result<void> DeadLetterCommands::remove(const std::string& id) {
   if (auto finished = finish_pending(); !finished) return finished;
   const auto text = store_.read_json(id);
   if (!text) return text.error();
-  auto spans = dead_letter_spans(*text);
-  if (!spans) return std::move(spans).error().within("dead letter " + id);
   if (auto synced = sync_journal(); !synced) return synced;
+  auto spans = spans_to_remove(id, *text);
+  if (!spans) return std::move(spans).error().within("dead letter " + id);
   const std::uint64_t total = queue_.stats().dropped_removed + *spans;
   auto begun = store_.begin({id, Withdrawal::Kind::removal, total});
   if (!begun) return begun;

@@ -36,8 +36,8 @@ class DeadLetterCommands {
   // there is no such letter, or it does not hold what it counts; `no_space`, `timeout`: no room in
   // the queue now; after these the letter is as before. `io`, `closed`: finished later.
   Result<void> replay(const std::string& id);
-  // The spans count as dropped for ever. `invalid`: there is no such letter, or it cannot be read;
-  // `io`: finished later.
+  // The spans count as dropped for ever; of a damaged letter those that no other letter counts.
+  // `invalid`: there is no such letter; `io`: finished later.
   Result<void> remove(const std::string& id);
 
  private:
@@ -45,6 +45,7 @@ class DeadLetterCommands {
   Result<void> append(std::vector<Record> records);
   Result<void> replay_uncounted(const std::string& id, std::vector<Record> records);
   Result<void> count_removed();
+  Result<std::uint64_t> spans_to_remove(const std::string& id, const std::string& text) const;
   Result<void> sync_journal();  // with which the letters of this run are finished
 
   DeadLetterStore& store_;

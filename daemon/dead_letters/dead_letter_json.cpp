@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/base/crc32c.hpp"
 #include "daemon/codec/otlp_json.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
 #include "daemon/text/hex.hpp"
@@ -23,6 +24,7 @@ constexpr std::string_view kOtlpKey = "\"otlp\":";
 constexpr std::string_view kRecordsKey = ",\n\"records\":";
 constexpr std::string_view kInfoKey = ",\n\"trace_info\":";
 constexpr std::string_view kChangeKey = ",\n\"trace_change\":";
+constexpr std::string_view kChecksumKey = ",\n\"crc32c\":";
 
 constexpr std::size_t kLongestText = 1'000;  // in code points: each is six bytes of JSON at most
 
@@ -94,6 +96,16 @@ Json records_json(const std::vector<RecordEnd>& records) {
   return all;
 }
 
+// Of a file that begins with `text`: its checksum.
+std::string last_line(std::string_view text) {
+  return std::string(kChecksumKey) + std::to_string(crc32c(0, text)) + "}\n";
+}
+
+bool is_as_written(std::string_view text) {
+  const auto last = text.rfind(kChecksumKey);
+  return last != std::string_view::npos && text.substr(last) == last_line(text.substr(0, last));
+}
+
 // A letter as write_dead_letter() made it: its spans as text, all else as JSON. Nothing if somebody
 // has written it otherwise. The spans are never parsed into a tree: they may be a large trace.
 struct WrittenLetter {
@@ -136,16 +148,16 @@ std::string write_dead_letter(const DeadLetter& letter) {
     text += kChangeKey;
     text += letter.change;
   }
-  text += "}\n";
+  text += last_line(text);
   return text;
 }
 
 Result<LetterRecords> dead_letter_records(const std::string& text) {
+  if (!is_as_written(text)) return Error{ErrorCode::corrupt, "its checksum is wrong"};
   const auto written = as_written(text);
   const Json json = Json::parse(written ? written->without_spans : text, nullptr, false);
-  if (!json.is_object()) return invalid("it is not JSON");
   const auto trace_id = id_at<TraceId>(json, "trace_id");
-  if (!trace_id) return invalid("trace_id is needed");
+  if (!trace_id) return Error{ErrorCode::corrupt, "it has no trace_id"};
   LetterRecords records{.trace_id = *trace_id, .ends = {}};
   for (const Json& entry : json.value("records", Json::array())) {
     if (!entry.is_object() || !entry.value("sequence", Json()).is_number_unsigned()) continue;
@@ -207,6 +219,13 @@ Result<DeadLetter> read_dead_letter(const std::string& text) {
   if (!otlp) return std::move(otlp).error();
   letter.otlp = *std::move(otlp);
   return letter;
+}
+
+std::string damaged_letter_facts(const std::string& id, const std::string& trace_id) {
+  return dump({{"id", id},
+               {"trace_id", trace_id},
+               {"reason", "this file was damaged before it was finished: " +
+                              std::string(kDamagedLetterRemedy)}});
 }
 
 std::string unreadable_facts(const std::string& id, const std::string& reason) {

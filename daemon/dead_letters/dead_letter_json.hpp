@@ -13,8 +13,9 @@ namespace tracelink {
 // A letter's first line is shorter: the texts in it, which peers and servers wrote, are cut.
 inline constexpr std::size_t kLongestFactsBytes = 64u << 10;
 
-// The file's text: three or four lines that are one JSON object together. Spans that cannot be
-// written as OTLP JSON are kept as `otlp_hex`, the hex digits of their protobuf bytes.
+// The file's text: four or five lines that are one JSON object together. Spans that cannot be
+// written as OTLP JSON are kept as `otlp_hex`, the hex digits of their protobuf bytes. The last
+// line is the checksum of the others.
 std::string write_dead_letter(const DeadLetter& letter);
 // The JSON object of the facts alone. `text`: the beginning of the file, with the whole first line.
 // Error: `corrupt`.
@@ -24,12 +25,17 @@ Result<std::uint32_t> dead_letter_spans(const std::string& text);
 // The whole letter again, for a replay; an operator may have changed it. Its answer and reason are
 // left out. Error: `invalid`, what is missing or wrong.
 Result<DeadLetter> read_dead_letter(const std::string& text);
-// The ends of the records that the letter has. Error: `invalid`.
+// The ends of the records that the letter has. Error: `corrupt`, it is not as it was written.
 struct LetterRecords {
   TraceId trace_id;
   std::vector<RecordEnd> ends;
 };
 Result<LetterRecords> dead_letter_records(const std::string& text);
+// What an operator can do about a letter that was damaged before it was finished.
+inline constexpr std::string_view kDamagedLetterRemedy =
+    "what was still queued of its trace is delivered or dead-lettered anew; keep what you need of "
+    "the rest ('tracelink dead-letters show'), then remove it with 'tracelink dead-letters rm'";
+std::string damaged_letter_facts(const std::string& id, const std::string& trace_id);
 // The facts of a letter that cannot be read.
 std::string unreadable_facts(const std::string& id, const std::string& reason);
 

@@ -70,20 +70,20 @@ void DeadLetterStore::load_file(const std::string& name) {
   } else if (name.ends_with(kPendingSuffix)) {
     const std::uint64_t bytes = bytes_of(name);
     const std::string id(id_of(name));
-    Pending& pending = pending_[id] = {.bytes = bytes, .is_earlier = true};
-    if (auto loaded = load_claims(id); !loaded) pending.unread = std::move(loaded).error();
+    pending_[id] = {.bytes = bytes, .is_earlier = true};
+    if (auto loaded = load_claims(id); !loaded) pending_[id].unread = std::move(loaded).error();
     add(bytes);
   } else if (name.ends_with(kSuffix)) {
     add(bytes_of(name));
   }
 }
 
-// One that is no letter claims nothing: its records may be delivered after all.
+// One that is damaged claims nothing: what is queued of its records is whole.
 Result<void> DeadLetterStore::load_claims(const std::string& id) {
   const auto text = read_file(fs_, pending_path(id));
   if (!text) return text.error();
   const auto records = dead_letter_records(*text);
-  if (!records) return {};
+  if (!records) return set_aside(id);
   for (const RecordEnd& end : records->ends) claims_[end.sequence] = {records->trace_id, end};
   return {};
 }
@@ -97,15 +97,17 @@ std::vector<DeadLetterStore::UnreadLetter> DeadLetterStore::unread_letters() con
 }
 
 Result<void> DeadLetterStore::load_letter(const std::string& id) {
-  const auto found = pending_.find(id);
-  if (found == pending_.end()) return {};
+  const auto known = pending_.find(id);
+  if (known == pending_.end()) return {};
   const auto there = fs_.exists(pending_path(id));
   if (there && !*there) {
-    subtract(found->second.bytes);
-    pending_.erase(found);
+    subtract(known->second.bytes);
+    pending_.erase(known);
     return {};
   }
   if (auto loaded = load_claims(id); !loaded) return loaded;
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return {};  // it is damaged
   found->second.unread.reset();
   std::erase_if(found->second.waiting,
                 [this](std::uint64_t sequence) { return !claims_.contains(sequence); });
@@ -198,6 +200,7 @@ Result<std::unique_ptr<File>> DeadLetterStore::open_letter(const std::string& id
 }
 
 std::string DeadLetterStore::facts(const std::string& id) const {
+  if (is_damaged(id)) return damaged_facts(id);
   const auto file = open_letter(id);
   if (!file) return unreadable_facts(id, file.error().message);
   const auto text = (*file)->read_at(0, kLongestFactsBytes);

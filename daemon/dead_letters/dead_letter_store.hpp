@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
@@ -59,12 +60,16 @@ struct DeadLetter {
 // One JSON file for each dead letter, for people and for replay: the facts on the first line, the
 // spans as OTLP JSON under the key `otlp` on the second, the ends of its records on the third, and
 // the trace info or the change of an MLflow SDK, if there is one, under `trace_info` or
-// `trace_change` on the fourth.
+// `trace_change` on the fourth, and on the last line the checksum of the others.
 //
 // A letter is written before the queue's journals, of which a trace can touch several, have its
 // records. Until they do it is called <id>.pending.json; a crash in between leaves it so, and the
 // next run ends those of its records that are still queued as the letter says (claim()). Then it is
 // called <id>.json; while it is being taken out <id>.replaying-<total> or <id>.removing-<total>.
+//
+// A pending letter that is damaged claims nothing, since the queue has its records whole: it is
+// listed under the id <id>.damaged, which take_notices() names. It may be all that is left of spans
+// whose records were in the journal.
 //
 // Durability: what a call changed is on stable storage when it returns success, but for
 // finish_pending().
@@ -126,6 +131,12 @@ class DeadLetterStore {
   // way all the same.
   Result<void> begin(const Withdrawal& withdrawal);
   std::optional<Withdrawal> under_way() const { return under_way_; }
+  // What an operator should know, once: of one thread at a time, as is the next.
+  std::vector<std::string> take_notices() { return std::exchange(notices_, {}); }
+  // Whether the id is that of a letter which was damaged before it was finished.
+  static bool is_damaged(std::string_view id);
+  // Those that all others count which are finished and not damaged. Error: `io`.
+  Result<std::uint64_t> spans_beside(const std::string& id) const;
   // These three: only while one is under way. After an error it still is.
   Result<std::string> read_under_way() const;
   Result<void> finish();   // the letter is gone
@@ -151,6 +162,8 @@ class DeadLetterStore {
       : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
   void load_file(const std::string& name);
   Result<void> load_claims(const std::string& id);
+  Result<void> set_aside(const std::string& id);
+  static std::string damaged_facts(const std::string& id);
   std::uint64_t bytes_of(const std::string& name) const;
   void add(std::uint64_t bytes);
   void subtract(std::uint64_t bytes);
@@ -169,6 +182,7 @@ class DeadLetterStore {
   std::map<std::string, Pending> pending_;  // by id
   std::map<std::uint64_t, Claim> claims_;   // by sequence
   std::optional<Withdrawal> under_way_;
+  std::vector<std::string> notices_;
   bool known_ = false;  // which letters there are
   std::uint64_t bytes_under_way_ = 0;
   bool renames_unsynced_ = false;  // of finish_pending()

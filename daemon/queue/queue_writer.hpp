@@ -43,6 +43,7 @@ class QueueWriter {
     SteadyTime deadline;
     Queue::AppendDone done;
     std::uint64_t bytes = 0;  // in a segment, with every link definition it may need
+    bool tried = false;       // whether there is room for it
   };
   using Group = std::vector<Append>;
   struct Size {
@@ -61,7 +62,8 @@ class QueueWriter {
   Result<void> make_room(Size size);
   // Commits what fits though the first waiting append does not; false if nothing does.
   bool commit_what_fits();
-  std::optional<Size> next_that_fits() const;
+  std::optional<Size> next_that_fits();
+  std::vector<Size> sizes_to_try();
   bool first_claims_room_lock_held() const REQUIRES(core_.signal.mutex);
   // What the active segment takes, in order. If the first does not fit, it is passed over, and
   // every later one that fits is taken.
@@ -74,7 +76,8 @@ class QueueWriter {
   void set_full(bool full);
   bool is_stopping() const;
   bool refuse_without_waiting(const Error& cause);
-  bool answer_expired();  // false: none was
+  // Those that were tried after their room may have come. False: none was.
+  bool answer_expired();
   Group take_first_lock_held() REQUIRES(core_.signal.mutex);
   static void answer(const Group& group, const Result<void>& result);
 

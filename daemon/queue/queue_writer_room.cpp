@@ -11,6 +11,9 @@ namespace {
 // How long a full queue waits before it looks again for room on the disk and at deadlines.
 constexpr std::chrono::milliseconds kFullPoll{20};
 
+// An append without patience is tried once, but not waited for if the writer is busy otherwise.
+constexpr std::chrono::seconds kTriedWithin{1};
+
 }  // namespace
 
 Result<void> QueueWriter::make_room(Size size) {
@@ -38,12 +41,25 @@ bool QueueWriter::commit_what_fits() {
   return true;
 }
 
-std::optional<QueueWriter::Size> QueueWriter::next_that_fits() const {
+// What is done by the time that these are taken is room for them.
+std::vector<QueueWriter::Size> QueueWriter::sizes_to_try() {
   std::vector<Size> sizes;
+  {
+    const MutexLock lock(core_.signal.mutex);
+    for (Append& append : waiting_) {
+      append.tried = true;
+      sizes.push_back(size_of(append));
+    }
+  }
+  store_.retire_done_segments();
+  return sizes;
+}
+
+std::optional<QueueWriter::Size> QueueWriter::next_that_fits() {
+  const std::vector<Size> sizes = sizes_to_try();
   bool claimed = false;
   {
     const MutexLock lock(core_.signal.mutex);
-    for (const Append& append : waiting_) sizes.push_back(size_of(append));
     claimed = first_claims_room_lock_held();
   }
   const auto fits_active = [&](Size size) {
@@ -80,9 +96,8 @@ void QueueWriter::handle_full(Size size, const Error& cause) {
   const bool served = commit_what_fits();
   if (answer_expired() || served) return;
   const MutexLock lock(core_.signal.mutex);
-  const auto seen = waiting_.size();
   core_.signal.changed.wait_for(core_.signal.mutex, kFullPoll, [&]() REQUIRES(core_.signal.mutex) {
-    return stopping_ || core_.signal.maintenance || waiting_.size() != seen;
+    return stopping_ || core_.signal.maintenance || waiting_.empty() || !waiting_.back().tried;
   });
 }
 
@@ -115,8 +130,9 @@ bool QueueWriter::answer_expired() {
     if (first.deadline <= now && first_claims_room_lock_held()) {
       no_claim_before_ = now + (first.deadline - first.since) / 2;
     }
-    const auto expired = std::ranges::stable_partition(
-        waiting_, [&](const Append& append) { return append.deadline > now; });
+    const auto expired = std::ranges::stable_partition(waiting_, [&](const Append& append) {
+      return append.deadline > now || (!append.tried && now - append.since < kTriedWithin);
+    });
     group.assign(std::make_move_iterator(expired.begin()), std::make_move_iterator(expired.end()));
     waiting_.erase(expired.begin(), expired.end());
   }

@@ -242,5 +242,35 @@ TEST(DeadLetterFault, ALetterOfTwoSegmentsIsExactAtAnyCrash) {
   }
 }
 
+// Of a letter that is damaged as well, the journals' spans are removed and all others are queued.
+TEST(DeadLetterFault, ADamagedPendingLetterNeitherForgetsNorDoublesARecord) {
+  for (const Crash how : {Crash::lose_unsynced, Crash::keep_some, Crash::keep_all}) {
+    for (std::uint64_t n = 0;; ++n) {
+      SCOPED_TRACE("operation " + std::to_string(n));
+      TwoSegments scenario;
+      scenario.fs.lose_power_at(n);
+      (void)scenario.bury_and_sync();
+      const bool fired = scenario.fs.fired();
+      scenario.crash(how, static_cast<std::uint32_t>(n));
+      const auto path =
+          scenario.options.state_dir / "dead-letters" / (scenario.letter.id() + ".pending.json");
+      if (*scenario.fs.exists(path)) {
+        std::string text = scenario.fs.content(path);
+        scenario.fs.set_content(path, text.replace(text.size() / 2, 1, "?"));
+      }
+      scenario.open_all();
+      const std::size_t queued = scenario.read_all();
+      ASSERT_TRUE(scenario.store->finish_pending(true));
+      for (const std::string& id : scenario.ids()) ASSERT_TRUE(scenario.commands->remove(id));
+      const auto stats = scenario.queue->stats();
+      EXPECT_EQ(stats.queued_spans, queued * kSpans);
+      EXPECT_EQ(stats.dropped_removed, (2 - queued) * kSpans);
+      EXPECT_EQ(stats.dead_lettered, 0u);
+      scenario.expect_conservation();
+      if (!fired || testing::Test::HasFailure()) break;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -126,6 +126,30 @@ def test_what_lies_in_the_place_of_a_segment_does_not_make_it_absent(daemon, put
     daemon.wait_for_spans(accepted=3 * SPANS_PER_TRACE, delivered=3 * SPANS_PER_TRACE, damaged=0)
 
 
+def test_a_dead_letter_that_was_damaged_before_it_was_finished_is_named_and_can_be_removed(daemon):
+    trace = make_trace()
+    trace_id = trace.trace_id.removeprefix("tr-")
+    daemon.start()
+    daemon.post(trace.request)
+    assert daemon.sigterm() == 0
+    letters = state(daemon) / "dead-letters"
+    name = f"20261123T115431-{trace_id}-1-4096"
+    (letters / f"{name}.pending.json").write_bytes(b'{"id": "x", "spans": 3,\n\x1b[2J no JSON')
+    deliver(daemon)
+    daemon.start()
+    daemon.wait_for_spans(accepted=SPANS_PER_TRACE, delivered=SPANS_PER_TRACE)
+    [letter] = daemon.tracelink("dead-letters", "ls", "--json").json()
+    assert (letter["id"], letter["trace_id"]) == (f"{name}.damaged", trace_id)
+    assert "damaged" in letter["reason"] and "dead-letters rm" in letter["reason"]
+    assert any(letter["id"] in notice for notice in daemon.status()["notices"])
+    shown = daemon.tracelink("dead-letters", "show", letter["id"])
+    assert shown.code == 0 and "no JSON" in shown.out and "\x1b" not in shown.out
+    assert daemon.tracelink("dead-letters", "replay", letter["id"]).code == 1
+    assert daemon.tracelink("dead-letters", "rm", letter["id"]).code == 0
+    assert daemon.tracelink("dead-letters", "ls", "--json").json() == []
+    daemon.wait_for_spans(accepted=SPANS_PER_TRACE, delivered=SPANS_PER_TRACE, dead_lettered=0)
+
+
 @pytest.mark.parametrize("part", ["queue", "models", "dead-letters"])
 def test_a_directory_that_was_replaced_says_nothing_about_its_files(daemon, part):
     daemon.start()

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -92,6 +93,12 @@ class FakeFileSystem final : public FileSystem {
     others_take_all_ = true;
   }
 
+  // Runs once, in the thread that asks for the free bytes next, before it is told.
+  void at_next_free_bytes(std::function<void()> action) {
+    const std::lock_guard lock(mutex_);
+    at_next_free_bytes_ = std::move(action);
+  }
+
   // Direct access for tests: the content as a process sees it.
   std::string content(const std::filesystem::path& path) const {
     const std::lock_guard lock(mutex_);
@@ -177,12 +184,18 @@ class FakeFileSystem final : public FileSystem {
     return names;
   }
   Result<std::uint64_t> free_bytes(const std::filesystem::path& directory) const override {
+    if (const auto action = take_action()) action();
     const std::lock_guard lock(mutex_);
     if (auto step = begin(directory); !step) return std::move(step).error();
     return capacity_ - std::min(capacity_, used());
   }
 
  private:
+  std::function<void()> take_action() const {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(at_next_free_bytes_, nullptr);
+  }
+
   struct Inode {
     std::string bytes;    // as a process sees it
     std::string durable;  // after a crash
@@ -343,6 +356,7 @@ class FakeFileSystem final : public FileSystem {
     std::uint64_t left = 0;
   };
   mutable std::optional<ReadFaults> read_faults_;
+  mutable std::function<void()> at_next_free_bytes_;
   bool power_cut_ = false;
   std::string failing_prefix_;
   mutable std::uint64_t count_ = 0;

@@ -208,11 +208,31 @@ TEST_F(DeadLetterCommandsTest, ADamagedLetterIsRemovedByItsFirstLine) {
   EXPECT_EQ(queue->stats().dropped_removed, 3u);
 }
 
-TEST_F(DeadLetterCommandsTest, ALetterWithoutItsCountCannotBeRemoved) {
-  const std::string id = dead_letter();
+TEST_F(DeadLetterCommandsTest, ALetterWithoutItsCountIsRemovedAsWhatNoOtherHas) {
+  const std::string id = dead_letter(1);
+  dead_letter(2);
   fs.set_content(kDirectory / (id + ".json"), "not JSON");
-  EXPECT_EQ(commands->remove(id).error().code, ErrorCode::invalid);
+  ASSERT_TRUE(commands->remove(id));
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
   EXPECT_EQ(queue->stats().dead_lettered, 3u);
+}
+
+// A crash left the first of two records in its journal, the letter of both is damaged, and the
+// second record was refused again.
+TEST_F(DeadLetterCommandsTest, ADamagedPendingLetterCountsWhatNoOtherHas) {
+  const std::string second = dead_letter(1);
+  const std::string first = dead_letter(2);
+  const std::string damaged = first + ".damaged";
+  const std::string text = fs.content(kDirectory / (first + ".json"));
+  fs.set_content(kDirectory / (damaged + ".json"), text);  // it counts three spans, as the other
+  fs.remove_entry(kDirectory / (first + ".json"));
+  EXPECT_EQ(commands->replay(damaged).error().code, ErrorCode::invalid);
+  EXPECT_EQ(queue->stats().dead_lettered, 6u);
+  ASSERT_TRUE(commands->remove(second));
+  ASSERT_TRUE(commands->remove(damaged));
+  EXPECT_EQ(queue->stats().dropped_removed, 6u);
+  EXPECT_EQ(queue->stats().dead_lettered, 0u);
+  expect_conservation();
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ TEST(DeadLetterJson, TheLinesHoldTheFactsTheSpansAndTheRecords) {
       R"("model":"agent-v1","link":"61616161616161616161616161616161","experiment":"12",)"
       R"("accepted_at":"2026-11-23T11:54:31.043Z","service":"checkout",)"
       R"("peer":{"pid":7,"uid":1000,"gid":100},)");
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
   const Json parsed = Json::parse(text);
   EXPECT_EQ(parsed["otlp"]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"], "root");
 }
@@ -58,8 +58,10 @@ TEST(DeadLetterJson, TheEndsOfItsRecordsAreReadAgain) {
   ASSERT_TRUE(records);
   EXPECT_EQ(records->trace_id, two.trace_id);
   EXPECT_EQ(records->ends, two.records);
-  EXPECT_EQ(dead_letter_records("{}").error().code, ErrorCode::invalid);
-  EXPECT_EQ(dead_letter_records("nonsense").error().code, ErrorCode::invalid);
+  for (const std::string& text : {std::string("{}"), std::string("nonsense"), std::string(),
+                                  Json::parse(write_dead_letter(two)).dump(2)}) {
+    EXPECT_EQ(dead_letter_records(text).error().code, ErrorCode::corrupt) << text;
+  }
 }
 
 TEST(DeadLetterJson, IsReadAsItWasWrittenAndAsAPersonFormatsIt) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -307,6 +308,67 @@ TEST_F(DeadLetterStoreTest, AWithdrawalIsSeenAfterACrash) {
   open();
   EXPECT_EQ(store->bytes(), 0u);
   EXPECT_FALSE(store->under_way());
+}
+
+// The pending letter of an earlier run, with two records, after `change` to its bytes.
+class DamagedPendingLetterTest : public DeadLetterStoreTest {
+ protected:
+  void damage(const std::function<void(std::string&)>& change) {
+    open();
+    early.records = {{.sequence = 3, .dead_lettered = 1}, {.sequence = 5, .dead_lettered = 1}};
+    ASSERT_TRUE(store->write(early));
+    fs->crash();
+    const auto path = kDirectory / (early.id() + ".pending.json");
+    std::string text = fs->content(path);
+    change(text);
+    fs->set_content(path, text);
+    open();
+  }
+  DeadLetter early = letter(1);
+  const std::string kDamaged = early.id() + ".damaged";
+};
+
+// The queue has these records whole, so they are never dead-lettered by what is not whole itself.
+TEST_F(DamagedPendingLetterTest, ClaimsNothingWhateverByteIsWrong) {
+  open();
+  early.records = {{.sequence = 3, .dead_lettered = 1}, {.sequence = 5, .dead_lettered = 1}};
+  const std::size_t bytes = write_dead_letter(early).size();
+  for (std::size_t at = 0; at < bytes; at += 7) {
+    SCOPED_TRACE(at);
+    fs = std::make_unique<FakeFileSystem>();
+    damage([at](std::string& text) { text[at] ^= 1; });
+    EXPECT_FALSE(store->claim(3, trace_id(1)));
+    EXPECT_FALSE(store->claim(5, trace_id(1)));
+    EXPECT_FALSE(store->waits_for_letter(3, trace_id(1)));
+    EXPECT_FALSE(store->has_pending());
+    EXPECT_EQ(listed("id"), std::vector<std::string>{kDamaged});
+    EXPECT_EQ(store->bytes(), bytes_on_disk());
+  }
+}
+
+TEST_F(DamagedPendingLetterTest, IsNamedWithWhatToDo) {
+  for (const char* text : {"", "nonsense", "{\"id\":\"x\",\n\"otlp\":{}"}) {
+    fs = std::make_unique<FakeFileSystem>();
+    damage([text](std::string& bytes) { bytes = text; });
+    const Json entry = Json::parse(store->list_json()->json).at(0);
+    EXPECT_EQ(entry["id"], kDamaged);
+    EXPECT_EQ(entry["trace_id"], trace_id(1).hex());
+    EXPECT_NE(entry["reason"].get<std::string>().find("damaged"), std::string::npos);
+    EXPECT_EQ(*store->read_json(kDamaged), text);
+    const auto notices = store->take_notices();
+    ASSERT_EQ(notices.size(), 1u);
+    EXPECT_NE(notices[0].find(kDamaged), std::string::npos);
+    EXPECT_NE(notices[0].find("dead-letters rm"), std::string::npos);
+  }
+}
+
+TEST_F(DamagedPendingLetterTest, StaysBesideThatOfTheRecordsThatAreRefusedAgain) {
+  damage([](std::string& text) { text.resize(text.size() / 2); });
+  ASSERT_TRUE(store->write(early));
+  EXPECT_EQ(listed("id"), (std::vector<std::string>{early.id(), kDamaged}));
+  damage([](std::string& text) { text.resize(text.size() / 3); });
+  EXPECT_EQ(listed("id"), (std::vector<std::string>{kDamaged, kDamaged + ".damaged"}));
+  EXPECT_EQ(store->count(), 2u);
 }
 
 }  // namespace

@@ -197,6 +197,25 @@ TEST_F(QueueFullTest, NewRoomGoesToASmallRequestWhenALargeOneHasJustCome) {
   EXPECT_TRUE(small_request_gets_new_room(std::chrono::seconds(0)));
 }
 
+// The writer has looked for what is done, and not yet at what waits.
+TEST_F(QueueFullTest, RoomThatComesWhileTheWriterLooksIsFoundByARequestWithoutPatience) {
+  open_with(OnFull::wait);
+  fill();
+  const auto all = drain();
+  const auto large = append_async({record(5000, 60'000)}, std::chrono::seconds(8));
+  while (append_async({record(1, 400)}, std::chrono::milliseconds(0)).get()) {
+  }
+  std::promise<std::future<Result<void>>> small;
+  fs.at_next_free_bytes([&] {
+    for (const auto& stored : all) {
+      if (stored.position.segment_id <= all.front().position.segment_id + 1) deliver(stored);
+    }
+    small.set_value(append_async({record(1, 400)}, std::chrono::milliseconds(0)));
+  });
+  const auto answer = small.get_future().get().get();
+  EXPECT_TRUE(answer) << answer.error().message;
+}
+
 TEST_F(QueueFullTest, NewRoomIsKeptForALargeRequestInTheSecondHalfOfItsTime) {
   EXPECT_FALSE(small_request_gets_new_room(std::chrono::seconds(5)));
 }
