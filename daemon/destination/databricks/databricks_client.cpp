@@ -38,6 +38,15 @@ std::optional<std::string> rejection(std::string_view body) {
   return std::to_string(rejected) + " spans were rejected: " + message;
 }
 
+// The same as JSON, where a 64-bit number is a text or a number. Nothing: none was rejected.
+std::optional<std::string> rejection_in_json(const Json& answer) {
+  const Json& partial = member(answer, "partialSuccess");
+  std::string count = text_at(partial, "rejectedSpans");
+  if (count.empty()) count = std::to_string(number_at(partial, "rejectedSpans"));
+  if (count == "0") return std::nullopt;
+  return count + " spans were rejected: " + text_at(partial, "errorMessage");
+}
+
 Failure rejected(const HttpResponse& response, std::string message) {
   Failure failure;
   failure.failure_class = FailureClass::poison;
@@ -51,7 +60,11 @@ Answer<void> read_export(const TraceStorage& storage, const Result<HttpResponse>
   if (!answer || answer->status != 200) {
     return classify_databricks({DatabricksCall::spans, storage}, answer);
   }
-  if (answer->body.empty() || parse_answer(answer->body).is_object()) return {};
+  if (answer->body.empty()) return {};
+  if (const Json json = parse_answer(answer->body); json.is_object()) {
+    if (auto message = rejection_in_json(json)) return rejected(*answer, *std::move(message));
+    return {};
+  }
   const auto type = answer->header("content-type").value_or("");
   try {
     if (type.starts_with("application/x-protobuf")) {
@@ -74,7 +87,7 @@ TracePage named_in(const TraceStorage& storage, TracePage page) {
 
 // An operation that has not ended, or its page; one that failed has an error in place of that.
 Answer<TraceSearch> read_search(const TraceStorage& storage, const Result<HttpResponse>& answer) {
-  auto json = read_object({DatabricksCall::trace_info, storage}, answer);
+  auto json = read_object({DatabricksCall::query, storage}, answer);
   if (!json) return std::move(json.error());
   const Json& operation = *json;
   TraceSearch search{.operation = text_at(operation, "name"),
@@ -178,7 +191,7 @@ void DatabricksClient::get_spans(const TraceStorage& storage, const std::string&
                            "&sql_warehouse_id=" + percent_encode(warehouse_id);
   api_.send(request("GET", path),
             [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
-              auto json = read_object({DatabricksCall::trace_info, storage}, answer);
+              auto json = read_object({DatabricksCall::query, storage}, answer);
               if (!json) return handler(std::move(json).error());
               handler(answer->body);
             });

@@ -10,6 +10,8 @@ namespace tracelink {
 namespace {
 
 constexpr char kUnknownWay[] = "the workspace offers a way to its files that is not known here";
+constexpr char kPlain[] = "the workspace offers an address without TLS for its files";
+constexpr char kPage[] = "a web page instead of the answer of object storage";
 
 StoredInfo stored_info(const Json& info) {
   const Json& tags = member(info, "tags");
@@ -32,12 +34,20 @@ DatabricksRequest about(const UploadTarget& target) {
   return {DatabricksCall::volume, {}, target.url};
 }
 
-Answer<UploadTarget> read_target(const Result<HttpResponse>& answer) {
+// Spans go without TLS only where the workspace itself has none.
+Answer<UploadTarget> read_target(const std::string& host, const Result<HttpResponse>& answer) {
   auto json = read_object({DatabricksCall::credentials, {}}, answer);
   if (!json) return std::move(json).error();
-  if (auto target = read_upload_target(*json)) return *std::move(target);
-  return not_databricks(*answer, kUnknownWay);
+  auto target = read_upload_target(*json);
+  if (!target) return not_of_storage(kUnknownWay);
+  if (host.starts_with("https:") && !target->url.starts_with("https:")) {
+    return not_of_storage(kPlain);
+  }
+  return *std::move(target);
 }
+
+// Proxies answer with one, and have stored nothing.
+bool is_web_page(const HttpResponse& answer) { return read_answer_text(answer).html; }
 
 }  // namespace
 
@@ -79,8 +89,8 @@ void DatabricksClient::get_info(TraceId trace_id,
 
 void DatabricksClient::get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler) {
   api_.send(request("GET", credentials_path(trace_id, "upload")),
-            [handler = std::move(handler)](const Result<HttpResponse>& answer) {
-              handler(read_target(answer));
+            [this, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+              handler(read_target(options_.host, answer));
             });
 }
 
@@ -89,7 +99,7 @@ void DatabricksClient::read_file(TraceId trace_id, const std::string& volume,
   if (!volume.empty()) return download(volume_target(volume), std::move(handler));
   api_.send(request("GET", credentials_path(trace_id, "download")),
             [this, handler = std::move(handler)](const Result<HttpResponse>& answer) {
-              const auto target = read_target(answer);
+              const auto target = read_target(options_.host, answer);
               if (target) return download(*target, handler);
               if (is_missing(target.error())) return handler(File());
               handler(target.error());
@@ -139,6 +149,7 @@ void DatabricksClient::send_next(const std::shared_ptr<Upload>& upload) {
       .send(std::move(next), [this, upload](const Result<HttpResponse>& answer) {
         const bool stored = answer && answer->status >= 200 && answer->status < 300;
         if (!stored) return upload->handler(classify_databricks(about(upload->target), answer));
+        if (is_web_page(*answer)) return upload->handler(not_of_storage(kPage));
         if (!upload->requests.empty()) return send_next(upload);
         upload->handler({});
       });

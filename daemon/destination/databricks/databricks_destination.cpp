@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/destination/databricks/experiment_delivery.hpp"
+#include "daemon/destination/databricks/remedies.hpp"
 #include "daemon/destination/databricks/unity_catalog_delivery.hpp"
 #include "daemon/destination/link_target.hpp"
 
@@ -85,10 +86,12 @@ bool DatabricksDestination::is_sent_known() {
 std::optional<Failure> DatabricksDestination::refusal(const LinkHash& link,
                                                       const std::string& experiment) {
   if (!is_sent_known()) return unread(*sent_unread_, options_.sent_spans);
-  const auto target = find_target(registrar_, lookup_, link, experiment);
+  auto target = find_target(registrar_, lookup_, link, experiment);
   if (!target) {
-    note_refusal(target.error());
-    return target.error();
+    Failure& failure = target.error();
+    failure.remedy = remedy::in_databricks_words(failure.remedy);
+    note_refusal(failure);
+    return failure;
   }
   const auto storage = storages_.find(target->experiment_id, link);
   if (!storage) {
@@ -193,7 +196,7 @@ void DatabricksDestination::learn_from(const Addressee& to, const Outcome& outco
     state_ = State::up;
   } else if (failure.http_status != 0) {
     if (state_ != State::refusing) state_ = State::up;
-  } else if (outcome.kind == OutcomeKind::transient) {
+  } else if (outcome.kind == OutcomeKind::transient && failure.scope == FailureScope::server) {
     state_ = State::down;
   }
 }

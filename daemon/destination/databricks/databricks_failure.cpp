@@ -48,7 +48,12 @@ constexpr std::string_view kThrottled[] = {"REQUEST_LIMIT_EXCEEDED",
 constexpr std::string_view kExists[] = {"ALREADY_EXISTS", "RESOURCE_ALREADY_EXISTS"};
 constexpr std::string_view kUnclear[] = {"INVALID_STATE", "DATA_LOSS"};
 
-bool is_of_unity_catalog(Call call) { return call == Call::trace_info || call == Call::spans; }
+// As Databricks says it, and as OTLP's google.rpc.Status does.
+constexpr std::string_view kInternal[] = {"INTERNAL_ERROR", "INTERNAL"};
+
+bool is_of_unity_catalog(Call call) {
+  return call == Call::trace_info || call == Call::spans || call == Call::query;
+}
 
 // The experiment holds as many traces as it may.
 bool says_full(const AnswerText& text) {
@@ -79,7 +84,7 @@ Judgement judge_refused(const DatabricksRequest& request, const AnswerText& text
 
 Judgement judge_server_error(const AnswerText& text) {
   if (is_one_of(text.error_code, kUnclear)) return unknown();
-  return text.error_code == "INTERNAL_ERROR" ? transient() : unknown();
+  return is_one_of(text.error_code, kInternal) ? transient() : unknown();
 }
 
 // The upload speaks for object storage, whose texts are not Databricks'.
@@ -87,17 +92,32 @@ Judgement judge_upload(int status) {
   if (status == 401 || status == 403 || status == 404) {
     return hold(FailureScope::experiment, remedy::upload_refused());
   }
-  if (status == 408 || status == 429 || status >= 500) return transient();
+  if (status == 408 || status == 429 || status >= 500) {
+    return {.failure_class = FailureClass::transient, .scope = FailureScope::experiment};
+  }
   if (status == 413) return poison();
-  if (status >= 300 && status < 400) return hold(FailureScope::server, remedy::upload_refused());
+  if (status < 400) return hold(FailureScope::experiment, remedy::upload_refused());
   return unknown();
+}
+
+// Object storage is each experiment's own: that of another one may be well.
+Failure no_answer(const DatabricksRequest& request, const Result<HttpResponse>& answer) {
+  Failure failure = classify(Operation::start_trace, answer);
+  failure.remedy = remedy::in_databricks_words(failure.remedy);
+  if (request.call != Call::upload) return failure;
+  failure.scope = FailureScope::experiment;
+  if (failure.remedy.empty()) failure.remedy = remedy::upload_refused();
+  return failure;
 }
 
 Judgement judge(const DatabricksRequest& request, int status, const AnswerText& text) {
   if (request.call == Call::upload) return judge_upload(status);
   if (status >= 300 && status < 400)
-    return hold(FailureScope::server, std::string(remedy::kRedirect));
+    return hold(FailureScope::server, std::string(remedy::kWorkspaceRedirect));
   if (is_one_of(text.error_code, kThrottled)) return transient();
+  if (text.html && (status == 403 || status == 404)) {
+    return hold(FailureScope::server, std::string(remedy::kWebPage));
+  }
   switch (status) {
     case 401:
       return hold(FailureScope::server, std::string(remedy::kDatabricksCredentials));
@@ -150,7 +170,7 @@ AnswerText text_of(const HttpResponse& response) {
 }  // namespace
 
 Failure classify_databricks(const DatabricksRequest& request, const Result<HttpResponse>& answer) {
-  if (!answer) return classify(Operation::start_trace, answer);
+  if (!answer) return no_answer(request, answer);
   const AnswerText text = text_of(*answer);
   Judgement judgement = judge(request, answer->status, text);
   Failure failure;
@@ -166,6 +186,11 @@ Failure classify_databricks(const DatabricksRequest& request, const Result<HttpR
   const bool throttled = answer->status == 429 || text.error_code == kThrottled[0];
   if (throttled && !failure.retry_after) failure.retry_after = kUnnamedPause;
   return failure;
+}
+
+Failure not_of_storage(std::string message) {
+  return configuration_failure(FailureScope::experiment, std::move(message),
+                               remedy::upload_refused());
 }
 
 Failure not_databricks(const HttpResponse& response, std::string message) {

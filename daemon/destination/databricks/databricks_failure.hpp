@@ -11,6 +11,7 @@ enum class DatabricksCall {
   experiment,
   trace_info,   // of a trace in Unity Catalog
   spans,        // the same
+  query,        // of traces there, by a SQL warehouse
   start_trace,  // and what is asked about a trace beside an experiment
   credentials,
   upload,  // and a download: object storage answers
@@ -30,6 +31,9 @@ Failure classify_databricks(const DatabricksRequest& request, const Result<HttpR
 
 // A success whose body is not what Databricks says to this request.
 Failure not_databricks(const HttpResponse& response, std::string message);
+
+// An answer about an experiment's files that is of no use for them.
+Failure not_of_storage(std::string message);
 
 // StartTraceV3 was sent before: the trace info is stored.
 bool says_info_exists(const Failure& failure);

@@ -157,7 +157,10 @@ void ExperimentDelivery::uploaded(std::size_t index, const Answer<void>& answer)
   Item& item = items_[index];
   const bool by_url = item.volume.empty();
   const bool again = by_url && refuses_signature(answer.error()) && !item.asked_again;
-  if (!again) return fail(index, answer.error());
+  if (!again) {
+    if (answer.error().http_status == 0) stop_others(answer.error());  // each would wait as long
+    return fail(index, answer.error());
+  }
   item.asked_again = true;
   get_target(index);
 }

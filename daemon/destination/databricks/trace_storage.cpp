@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "daemon/mlflow/rest/experiment.hpp"
+#include "daemon/text/control.hpp"
 
 namespace tracelink {
 namespace {
@@ -33,7 +34,7 @@ std::string TraceStorage::location() const {
 std::optional<TraceStorage> parse_trace_location(std::string_view text) {
   const auto parts = parts_of(text);
   if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
-  if (std::ranges::any_of(parts, &std::string::empty)) return std::nullopt;
+  if (std::ranges::any_of(parts, &std::string::empty) || has_control(text)) return std::nullopt;
   TraceStorage storage{
       .kind = TraceStorage::Kind::schema,
       .catalog = parts[0],
@@ -53,8 +54,10 @@ TraceStorage storage_of(const std::map<std::string, std::string>& experiment_tag
   auto storage = path == experiment_tags.end() ? std::nullopt : parse_trace_location(path->second);
   if (!storage) return configured.value_or(TraceStorage{});
   const auto table = experiment_tags.find(kSpansTableTag);
-  if (table != experiment_tags.end() && !table->second.empty())
-    storage->spans_table = table->second;
+  if (table == experiment_tags.end() || table->second.empty() || has_control(table->second)) {
+    return *std::move(storage);
+  }
+  storage->spans_table = table->second;
   return *std::move(storage);
 }
 

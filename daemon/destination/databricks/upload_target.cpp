@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/text/base64.hpp"
+#include "daemon/text/control.hpp"
 #include "daemon/text/percent.hpp"
 
 namespace tracelink {
@@ -15,6 +16,13 @@ std::optional<Kind> kind_of(const std::string& type) {
   if (type == "AZURE_SAS_URI") return Kind::azure_block;
   if (type == "AZURE_ADLS_GEN2_SAS_URI") return Kind::azure_file;
   return std::nullopt;
+}
+
+bool is_address(std::string_view url) {
+  const auto host = url.starts_with("https://")  ? url.substr(8)
+                    : url.starts_with("http://") ? url.substr(7)
+                                                 : std::string_view();
+  return !host.empty() && !has_control(url) && url.find(' ') == std::string_view::npos;
 }
 
 HttpRequest request(const UploadTarget& target, std::string method, const std::string& parameters,
@@ -70,9 +78,11 @@ std::optional<UploadTarget> read_upload_target(const Json& answer) {
   const auto kind = kind_of(text_at(info, "type"));
   UploadTarget target{
       .kind = kind.value_or(Kind::signed_url), .url = text_at(info, "signed_uri"), .headers = {}};
-  if (!kind || target.url.empty()) return std::nullopt;
+  if (!kind || !is_address(target.url)) return std::nullopt;
   for (const Json& header : member(info, "headers")) {
-    target.headers.emplace_back(text_at(header, "name"), text_at(header, "value"));
+    auto& [name, value] =
+        target.headers.emplace_back(text_at(header, "name"), text_at(header, "value"));
+    if (name.empty() || has_control(name) || has_control(value)) return std::nullopt;
   }
   return target;
 }

@@ -89,6 +89,47 @@ TEST_F(DatabricksClientTest, ReadsTheSpansOfATraceInATable) {
             "&sql_warehouse_id=wh-1");
 }
 
+TEST_F(DatabricksClientTest, SpansThatAreRejectedInJsonAreRefused) {
+  const auto post = [&](const char* body) {
+    http.will_answer(200, body);
+    return ask<void>([&](auto done) { client.post_spans(tables, "otlp", std::move(done)); });
+  };
+  for (const char* count : {"\"2\"", "2"}) {
+    const auto refused = post((std::string(R"({"partialSuccess": {"rejectedSpans": )") + count +
+                               R"(, "errorMessage": "two are bad"}})")
+                                  .c_str());
+    ASSERT_FALSE(refused) << count;
+    EXPECT_EQ(refused.error().failure_class, FailureClass::poison);
+    EXPECT_EQ(refused.error().message, "2 spans were rejected: two are bad");
+  }
+  EXPECT_TRUE(post(R"({"partialSuccess": {"rejectedSpans": "0", "errorMessage": "a warning"}})"));
+  EXPECT_TRUE(post(R"({"partialSuccess": {}})"));
+  EXPECT_TRUE(post("{}"));
+}
+
+TEST_F(DatabricksClientTest, AWebPageIsNoUpload) {
+  const UploadTarget target = *read_upload_target(
+      {{"credential_info", {{"type", "AWS_PRESIGNED_URL"}, {"signed_uri", "https://store/f"}}}});
+  http.will_answer(200, "<!DOCTYPE html><html>Sign in</html>");
+  const auto refused =
+      ask<void>([&](auto done) { client.upload(target, "spans", std::move(done)); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().failure_class, FailureClass::configuration);
+  EXPECT_EQ(refused.error().scope, FailureScope::experiment);
+  EXPECT_NE(refused.error().remedy.find("proxy"), std::string::npos) << refused.error().remedy;
+}
+
+TEST_F(DatabricksClientTest, SpansDoNotLeaveTheirTls) {
+  http.will_answer(200, R"({"credential_info": {"signed_uri": "http://store/file",
+      "type": "AWS_PRESIGNED_URL"}})");
+  const auto refused =
+      ask<UploadTarget>([&](auto done) { client.get_upload_target(trace_id(1), std::move(done)); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().failure_class, FailureClass::configuration);
+  EXPECT_EQ(refused.error().scope, FailureScope::experiment);
+  EXPECT_NE(refused.error().message.find("without TLS"), std::string::npos);
+}
+
 using File = DatabricksClient::File;
 
 constexpr char kSigned[] = R"({"credential_info": {"signed_uri": "https://store/file?sig=1",

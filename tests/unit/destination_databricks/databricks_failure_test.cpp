@@ -98,16 +98,60 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"conflict", Call::trace_info, 409, "RESOURCE_CONFLICT", Class::transient,
             Scope::server},
         Row{"login", Call::trace_info, 302, "", Class::configuration, Scope::server},
+        Row{"internal, as OTLP says it", Call::spans, 500, "INTERNAL", Class::transient,
+            Scope::server},
         Row{"expired", Call::upload, 403, "", Class::configuration, Scope::experiment},
-        Row{"store busy", Call::upload, 503, "", Class::transient, Scope::server}));
+        Row{"store busy", Call::upload, 503, "", Class::transient, Scope::experiment},
+        Row{"store elsewhere", Call::upload, 307, "", Class::configuration, Scope::experiment}));
 
-TEST(DatabricksFailure, TheRemedyOfADeniedTableIsTheGrant) {
+TEST(DatabricksFailure, TheRemedyOfADeniedTableIsStatementsThatCanBeRun) {
   const Failure failure = judged(Call::spans, answer(403, "PERMISSION_DENIED"));
   EXPECT_EQ(failure.remedy,
             "Grant the daemon's principal, by name (ALL PRIVILEGES does not do): GRANT USE CATALOG "
             "ON CATALOG `main` TO `principal`; GRANT USE SCHEMA ON SCHEMA `main`.`agents` TO "
-            "`principal`; GRANT MODIFY, SELECT ON TABLE `main`.`agents`.`app_otel_spans`, and on "
-            "`main`.`agents`.`app_otel_annotations` TO `principal`.");
+            "`principal`; GRANT MODIFY, SELECT ON TABLE `main`.`agents`.`app_otel_spans` TO "
+            "`principal`; GRANT MODIFY, SELECT ON TABLE `main`.`agents`.`app_otel_annotations` TO "
+            "`principal`.");
+}
+
+TEST(DatabricksFailure, TheGrantIsOfTheTableThatTheExperimentNames) {
+  TraceStorage storage = *parse_trace_location("ma`in.agents");
+  storage.spans_table = "other.place.spans";
+  const Failure failure = classify_databricks({Call::spans, storage}, answer(403, ""));
+  EXPECT_NE(failure.remedy.find("ON CATALOG `ma``in` TO"), std::string::npos) << failure.remedy;
+  EXPECT_NE(failure.remedy.find("ON TABLE `other`.`place`.`spans` TO `principal`."),
+            std::string::npos)
+      << failure.remedy;
+}
+
+TEST(DatabricksFailure, WhatAWarehouseRefusesNamesTheWarehouse) {
+  const Failure denied = judged(Call::query, answer(403, "PERMISSION_DENIED"));
+  EXPECT_NE(denied.remedy.find("CAN USE on the SQL warehouse"), std::string::npos);
+  EXPECT_NE(denied.remedy.find("GRANT SELECT ON TABLE `main`.`agents`.`app_otel_spans`"),
+            std::string::npos)
+      << denied.remedy;
+  const Failure missing = judged(Call::query, answer(404, "RESOURCE_DOES_NOT_EXIST"));
+  EXPECT_NE(missing.remedy.find("databricks.warehouse_id"), std::string::npos) << missing.remedy;
+}
+
+TEST(DatabricksFailure, AWebPageThatRefusesIsNotTheWorkspaces) {
+  for (const int status : {403, 404}) {
+    const HttpResponse page{status, {{"content-type", "text/html"}}, "<html>blocked</html>"};
+    const Failure failure = judged(Call::spans, page);
+    EXPECT_EQ(failure.failure_class, Class::configuration) << status;
+    EXPECT_EQ(failure.scope, Scope::server) << status;
+    EXPECT_NE(failure.remedy.find("databricks.host"), std::string::npos) << failure.remedy;
+  }
+  const HttpResponse large{413, {{"content-type", "text/html"}}, "<html>too large</html>"};
+  EXPECT_EQ(judged(Call::spans, large).failure_class, Class::poison);
+}
+
+TEST(DatabricksFailure, AStoreThatDoesNotAnswerIsNotTheWorkspace) {
+  const Result<HttpResponse> none(Error{ErrorCode::unavailable, "Failed to connect to store"});
+  const Failure failure = classify_databricks({Call::upload, {}}, none);
+  EXPECT_EQ(failure.failure_class, Class::transient);
+  EXPECT_EQ(failure.scope, Scope::experiment);
+  EXPECT_NE(failure.remedy.find("Object storage"), std::string::npos) << failure.remedy;
 }
 
 TEST(DatabricksFailure, AMissingFeatureNamesItsSwitch) {

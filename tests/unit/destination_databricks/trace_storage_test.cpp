@@ -42,6 +42,13 @@ TEST(TraceStorage, OtherTextIsNoLocation) {
   }
 }
 
+TEST(TraceStorage, ControlCharactersAreInNoName) {
+  EXPECT_FALSE(parse_trace_location("main.agents.app\r\nX-A: b"));
+  const TraceStorage storage =
+      storage_of({{kPath, "main.agents.app"}, {kTable, "main.agents.t\r\nX-A: b"}}, {});
+  EXPECT_EQ(storage.spans_table, "main.agents.app_otel_spans");
+}
+
 TEST(TraceStorage, TheConfigurationSpeaksWhereTheExperimentDoesNot) {
   const auto configured = parse_trace_location("c.s.configured");
   EXPECT_EQ(storage_of({}, configured).location(), "c.s.configured");

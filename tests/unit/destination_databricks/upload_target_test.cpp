@@ -76,5 +76,25 @@ TEST(UploadTarget, WhatIsNotKnownIsNoTarget) {
   EXPECT_FALSE(read_upload_target({{"credential_info", {{"type", "AWS_PRESIGNED_URL"}}}}));
 }
 
+TEST(UploadTarget, AnAddressOrHeaderThatCannotBeSentIsNoTarget) {
+  const auto offered = [](const std::string& url, const Json& headers) {
+    return read_upload_target(
+        {{"credential_info",
+          {{"type", "AWS_PRESIGNED_URL"}, {"signed_uri", url}, {"headers", headers}}}});
+  };
+  const auto header = [](const char* name, const char* value) {
+    return Json::array({{{"name", name}, {"value", value}}});
+  };
+  EXPECT_TRUE(offered("https://store/f", header("a", "b")));
+  EXPECT_TRUE(offered("http://127.0.0.1:1/f", Json::array()));
+  for (const char* url : {"file:///etc/passwd", "ftp://store/f", "store/f", "https://",
+                          "https://store/f\r\nX-A: b", "https://store/my file"}) {
+    EXPECT_FALSE(offered(url, Json::array())) << url;
+  }
+  EXPECT_FALSE(offered("https://store/f", header("a\nb", "c")));
+  EXPECT_FALSE(offered("https://store/f", header("a", "b\r\nc")));
+  EXPECT_FALSE(offered("https://store/f", header("", "b")));
+}
+
 }  // namespace
 }  // namespace tracelink
