@@ -1,9 +1,10 @@
 """The measurement of `scripts/bench --sdk`: what MLflow's SDK costs its caller, directly and through tracelinkd, in one run. Standard library only.
 
 Both roads end at one MLflow server with SQLite, as the integration tests install it. A trace has three spans; the experiment comes from the
-environment, so that the SDK asks for it before each trace.
+environment, so that the SDK asks for it before each trace. The same is done by one thread, and by 64 of one process at once.
 """
 
+import itertools
 import json
 import os
 import pathlib
@@ -19,13 +20,14 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv/main/bin/python"
-TRACES = 40
+TRACES = {1: 40, 64: 5}  # of each thread, by how many there are
 ROUNDS = 3
 START_S = 300
 
 # Prints the milliseconds that each trace took its caller, behind one that is not counted.
 CALLER = """
 import json, sys, time
+from concurrent.futures import ThreadPoolExecutor
 import mlflow
 def trace():
     with mlflow.start_span("answer") as root:
@@ -33,14 +35,19 @@ def trace():
         for name in ("retrieve", "generate"):
             with mlflow.start_span(name):
                 pass
+def took(traces):
+    times = []
+    for _ in range(traces):
+        begin = time.perf_counter()
+        trace()
+        times.append((time.perf_counter() - begin) * 1000)
+    return times
+threads, traces = map(int, sys.argv[1:])
 trace()
-took = []
-for _ in range(int(sys.argv[1])):
-    begin = time.perf_counter()
-    trace()
-    took.append((time.perf_counter() - begin) * 1000)
+with ThreadPoolExecutor(threads) as pool:
+    all_times = [time for times in pool.map(took, [traces] * threads) for time in times]
 mlflow.flush_trace_async_logging()
-print(json.dumps(took))
+print(json.dumps(all_times))
 """
 
 
@@ -73,29 +80,36 @@ def start(command: list, log: pathlib.Path, url: str) -> subprocess.Popen:
     return child
 
 
-def measure(uri: str, is_async: bool) -> list[float]:
+def measure(uri: str, is_async: bool, threads: int) -> list[float]:
     finished = subprocess.run(
-        [PYTHON, "-c", CALLER, str(TRACES)], check=True, stdout=subprocess.PIPE, text=True,
+        [PYTHON, "-c", CALLER, str(threads), str(TRACES[threads])], check=True, stdout=subprocess.PIPE, text=True,
         env=environment(MLFLOW_TRACKING_URI=uri, MLFLOW_EXPERIMENT_NAME="bench", MLFLOW_ENABLE_OTLP_EXPORTER="false",
                         MLFLOW_ENABLE_ASYNC_TRACE_LOGGING=str(is_async).lower(), GIT_PYTHON_REFRESH="quiet"))
     return json.loads(finished.stdout.splitlines()[-1])
 
 
-def row(mode: str, road: str, took: list[float], direct: list[float]) -> str:
+def row(mode: str, threads: int, road: str, took: list[float], direct: list[float]) -> str:
     p50, p95 = statistics.median(took), statistics.quantiles(took, n=20)[-1]
-    return f"{mode:6} {road:18} p50 {p50:7.1f} ms   p95 {p95:7.1f} ms   {p50 / statistics.median(direct):5.2f} of direct"
+    return f"{mode:6} {threads:3} threads   {road:12} p50 {p50:7.1f} ms   p95 {p95:7.1f} ms   {p50 / statistics.median(direct):5.2f} of direct"
 
 
 def compare(server: str, front: str, down: str) -> None:
     """Rounds of all roads by turns, so that what else the machine does meets all of them."""
     roads = {"direct": server, "tracelinkd": front, "server away": down}
-    for is_async in (False, True):
+    for threads, is_async in itertools.product(TRACES, (False, True)):
         took: dict[str, list[float]] = {road: [] for road in roads}
         for _ in range(ROUNDS):
             for road, uri in roads.items():
-                took[road] += measure(uri, is_async)
+                took[road] += measure(uri, is_async, threads)
         for road, times in took.items():
-            print(row("async" if is_async else "sync", road, times, took["direct"]), flush=True)
+            print(row("async" if is_async else "sync", threads, road, times, took["direct"]), flush=True)
+
+
+def print_memory(name: str, daemon: subprocess.Popen) -> None:
+    """The most that it has had, after all the rounds."""
+    status = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]
+    print(f"memory of tracelinkd, {name}: {int(peak) / 1024:.1f} MiB at most", flush=True)
 
 
 def configure(folder: pathlib.Path, server: str, port: int) -> pathlib.Path:
@@ -130,6 +144,8 @@ def main(binaries: pathlib.Path) -> None:
                 children.append(start([binaries / "tracelinkd", "--config", config], folder / f"{name}.log",
                                       f"http://127.0.0.1:{port}/version"))
             compare(server, front, down)
+            for name, daemon in zip(("server there", "server away"), children[1:]):
+                print_memory(name, daemon)
         finally:
             for child in reversed(children):
                 child.send_signal(signal.SIGTERM)

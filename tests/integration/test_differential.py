@@ -122,9 +122,12 @@ def explanation(version: str, case: str, difference: Difference) -> str | None:
     return None
 
 
-def run_cases(**environment: str) -> list[dict]:
+CASES = [CLIENT / "bin/python", APPS / "all_cases.py"]
+
+
+def run_cases(command: list = CASES, **environment: str) -> list[dict]:
     finished = subprocess.run(
-        [CLIENT / "bin/python", APPS / "all_cases.py"], env=clean_environment(GIT_PYTHON_REFRESH="quiet", **PATIENT) | environment,
+        command, env=clean_environment(GIT_PYTHON_REFRESH="quiet", **PATIENT) | environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900, check=False)
     assert finished.returncode == 0, finished.stderr[-3000:]
     return [json.loads(line) for line in finished.stdout.splitlines()]
@@ -176,11 +179,11 @@ def both_roads(server: MlflowServer, daemon: Daemon) -> Run:
     return Run(*(read(server, made, {model_id: "<model id>"}) for made in (through_daemon, direct)))
 
 
-def run_directly(server: MlflowServer, model_id: str) -> list[dict]:
+def run_directly(server: MlflowServer, model_id: str, command: list = CASES) -> list[dict]:
     """By MLflow's SDK alone. It asks GET /version once and waits 3 s for it; on a busy machine it then takes the server for an
     old one and uploads the spans as artifacts for the life of its process. That run is no reference: it is made again."""
     for attempt in range(ATTEMPTS):
-        made = run_cases(MLFLOW_TRACKING_URI=server.uri, MLFLOW_EXPERIMENT_NAME="support", MLFLOW_ACTIVE_MODEL_ID=model_id,
+        made = run_cases(command, MLFLOW_TRACKING_URI=server.uri, MLFLOW_EXPERIMENT_NAME="support", MLFLOW_ACTIVE_MODEL_ID=model_id,
                          # Else it may exit, or wait for minutes, with traces unsent.
                          MLFLOW_ENABLE_ASYNC_TRACE_LOGGING="false", MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
         if any(spans_location(server, trace["trace_id"]) == "TRACKING_STORE" for trace in made):

@@ -13,7 +13,7 @@ from harness.mlflow_server import ADMIN, MlflowServer
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment, versions
 from harness.stored_trace import differences
 from harness.waiting import wait_until
-from test_differential import METADATA, SIZES, Trace, read, run_cases, run_directly
+from test_differential import CASES, METADATA, SIZES, Trace, read, run_cases, run_directly
 
 SYNC = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false"}
 ASYNC = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "true"}
@@ -31,11 +31,11 @@ KNOWN = {
 SUPPORT = {"MLFLOW_EXPERIMENT_NAME": "support"}
 
 
-def run_through(daemon: Daemon, **environment: str) -> list[dict]:
+def run_through(daemon: Daemon, command: list = CASES, **environment: str) -> list[dict]:
     """With what `tracelink env` says; the other variables are the deployment's."""
     variables = dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
     assert variables["MLFLOW_TRACKING_URI"] == daemon.front
-    return run_cases(**variables | environment)
+    return run_cases(command, **variables | environment)
 
 
 def spans_of(made: list[dict]) -> int:
@@ -43,7 +43,7 @@ def spans_of(made: list[dict]) -> int:
     return sum(len(trace["times"]) - (trace["case"] == LOST_SPANS) for trace in made)
 
 
-def unexplained(ours: dict[str, Trace], theirs: dict[str, Trace]) -> list[str]:
+def unexplained(ours: dict[str, Trace], theirs: dict[str, Trace], known: dict[str, str] = KNOWN) -> list[str]:
     found = []
     assert ours.keys() == theirs.keys()
     for case, trace in ours.items():
@@ -52,7 +52,7 @@ def unexplained(ours: dict[str, Trace], theirs: dict[str, Trace]) -> list[str]:
         assert trace.fields, f"{case} cannot be read"
         assert trace.fields[METADATA + "mlflow.modelId"] == "<model id>", case
         for field, (mine, direct) in differences(trace.fields, theirs[case].fields or {}).items():
-            if not any(re.fullmatch(known, field) for known in KNOWN):
+            if not any(re.fullmatch(fields, field) for fields in known):
                 found.append(f"{case}: {field}: through tracelinkd {mine!r}, directly {direct!r}")
     return found
 

@@ -3,13 +3,19 @@
 Prints what is true of each, one JSON object a trace: its id, the times of its spans, and what its author meant.
 """
 
+import inspect
 import json
 import sys
 import time
 
 import mlflow
-from mlflow.entities import Document, Link, SpanEvent, SpanType
+from mlflow.entities import Document, SpanEvent, SpanType
 from mlflow.entities.span_status import SpanStatus, SpanStatusCode
+
+try:
+    from mlflow.entities import Link
+except ImportError:  # before 3.13
+    Link = None
 
 QUESTION = "Which ones are 高い?"
 LONG = "".join(f"Sentence {number} of a long text, with 😀 and “quotes”. " for number in range(100))
@@ -332,8 +338,11 @@ def decorated_function(made, root):
 @case()
 def set_on_the_trace(made, root):
     """What MLflow's SDK keeps for itself in OTLP mode."""
-    mlflow.update_current_trace(metadata={"environment": "production"}, client_request_id="request-1", session_id="s-1",
-                                user="u-1", request_preview="by hand", response_preview="by hand")
+    who, metadata = {"session_id": "s-1", "user": "u-1"}, {"environment": "production"}
+    if not who.keys() <= inspect.signature(mlflow.update_current_trace).parameters.keys():  # an older SDK
+        who, metadata = {}, metadata | {"mlflow.trace.session": "s-1", "mlflow.trace.user": "u-1"}
+    mlflow.update_current_trace(metadata=metadata, client_request_id="request-1", request_preview="by hand",
+                                response_preview="by hand", **who)
     root.set_inputs("the input")
     root.set_outputs("the output")
 
@@ -345,12 +354,13 @@ def a_child_that_outlives_its_root(made, root):
     child.end(end_time_ns=child.start_time_ns + 10**10)
 
 
-@case()
-def links(made, root):
-    with made.span("first") as first:
-        pass
-    with made.span("second") as second:
-        second.add_link(Link(trace_id=first.trace_id, span_id=first.span_id, attributes={"why": "follows", "n": 1}))
+if Link is not None:
+    @case()
+    def links(made, root):
+        with made.span("first") as first:
+            pass
+        with made.span("second") as second:
+            second.add_link(Link(trace_id=first.trace_id, span_id=first.span_id, attributes={"why": "follows", "n": 1}))
 
 
 for chosen in sys.argv[1:] or cases:

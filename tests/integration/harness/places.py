@@ -19,6 +19,8 @@ OTHER_SERVERS = tuple(version for version in SERVERS if version not in ("3.6.0",
 ENVIRONMENTS = {version: ROOT / f".venv/mlflow-{version}" for version in (UNSUPPORTED, *SERVERS)} | {NEWEST: ROOT / ".venv/main"}
 CLIENT = ROOT / ".venv/client"
 AUTOLOG = ROOT / ".venv/autolog"  # with --long only
+# `mlflow-tracing` alone; the older ones with --long only.
+SLIM = {NEWEST: ROOT / ".venv/slim"} | {version: ROOT / f".venv/slim-{version}" for version in ("3.6.0", OLDER)}
 CHROMIUM = pathlib.Path("/usr/bin/chromium")
 CHROMEDRIVER = pathlib.Path("/usr/bin/chromedriver")
 

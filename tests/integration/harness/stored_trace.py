@@ -38,8 +38,12 @@ def _span(span: dict, names: dict[str, str], made: dict) -> dict[str, object]:
 
 
 def _event(event: dict, span: dict) -> dict:
-    inside = span["start_time_unix_nano"] <= event["time_unix_nano"] <= span["end_time_unix_nano"]
-    return event | {"time_unix_nano": "inside the span" if inside else event["time_unix_nano"]}
+    time = event["time_unix_nano"]
+    for unit, words in ((1, "inside the span"), (1000, "inside the span, in microseconds")):  # as MLflow's SDK 3.6 tells it
+        if span["start_time_unix_nano"] // unit <= time <= span["end_time_unix_nano"] // unit:
+            time = words
+            break
+    return event | {"time_unix_nano": time}
 
 
 def _has_id(span_id: str, made: dict) -> str:
