@@ -149,12 +149,12 @@ Result<void> DeadLetterStore::write(const DeadLetter& letter) {
   const auto known = pending_.find(id);
   const std::uint64_t replaced = known == pending_.end() ? 0 : known->second.bytes;
   if (bytes_ - replaced + bytes > max_bytes_) {
-    return Error{ErrorCode::no_space, "the dead letters have reached their bound of " +
-                                          std::to_string(max_bytes_) + " bytes on the disk"};
+    return Error{ErrorCode::too_large, "the dead letters have reached their bound of " +
+                                           std::to_string(max_bytes_) + " bytes on the disk"};
   }
   if (replaced == 0 && count_ >= kMostLetters) {
-    return Error{ErrorCode::no_space, "the dead letters have reached their bound of " +
-                                          std::to_string(kMostLetters) + " files"};
+    return Error{ErrorCode::too_large, "the dead letters have reached their bound of " +
+                                           std::to_string(kMostLetters) + " files"};
   }
   if (auto written = write_file_durably(fs_, pending_path(id), text); !written) {
     // Else the next run could take the records for dead-lettered, which may be delivered before.

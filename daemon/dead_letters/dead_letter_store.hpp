@@ -92,7 +92,7 @@ class DeadLetterStore {
                                                  std::uint64_t max_bytes);
   Result<void> load();
 
-  // `no_space` at the bound; `io`.
+  // `too_large` at the bound; `no_space`, `io`.
   Result<void> write(const DeadLetter& letter);
   // Everything that was completed before this call is durable in the journals: so are the ends of
   // all records of the letters written by then. `all_read`: every record of earlier runs was read

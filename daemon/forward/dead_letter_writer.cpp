@@ -17,7 +17,13 @@ constexpr std::size_t kRetriesAtOnce = 16;
 constexpr const char* kSubject = "dead letters";
 constexpr const char* kMakeRoom =
     "make room: look at them with 'tracelink dead-letters ls', or raise queue.max_bytes";
+constexpr const char* kFreeSpace = "free space on the volume of state_dir";
 constexpr const char* kCheckDisk = "check the disk of state_dir";
+
+const char* remedy_for(const Error& error) {
+  if (error.code == ErrorCode::too_large) return kMakeRoom;
+  return error.code == ErrorCode::no_space ? kFreeSpace : kCheckDisk;
+}
 
 std::uint32_t dead_spans(const std::vector<Completion>& completions) {
   std::uint32_t spans = 0;
@@ -88,58 +94,58 @@ void DeadLetterWriter::finish_pending_letters() {
 }
 
 void DeadLetterWriter::dead_letter(TraceWork work, std::string reason, Failure answer) {
-  PendingDeadLetter pending{std::move(work), std::move(reason), std::move(answer)};
-  if (auto done = try_to_dead_letter(pending); !done) park(std::move(pending), done.error());
+  DeadTrace dead{std::move(work), std::move(reason), std::move(answer)};
+  if (auto done = try_to_dead_letter(dead); !done) park(std::move(dead), done.error());
 }
 
 void DeadLetterWriter::retry_due() {
   if (parked_.empty() || clock_.steady() < due_) return;
   for (std::size_t n = 0; n < kRetriesAtOnce && !parked_.empty(); ++n) {
-    PendingDeadLetter pending = std::move(parked_.front());
+    DeadTrace dead = std::move(parked_.front());
     parked_.pop_front();
-    parked_records_ -= pending.work.parts.size();
-    const auto done = try_to_dead_letter(pending);
+    parked_records_ -= dead.work.parts.size();
+    const auto done = try_to_dead_letter(dead);
     if (done) continue;
     due_ = clock_.steady() + kRetry;
-    return park(std::move(pending), done.error());
+    return park(std::move(dead), done.error());
   }
 }
 
 void DeadLetterWriter::for_each(const std::function<void(TraceWork&)>& change) {
-  for (PendingDeadLetter& pending : parked_) change(pending.work);
+  for (DeadTrace& dead : parked_) change(dead.work);
 }
 
-Result<void> DeadLetterWriter::try_to_dead_letter(PendingDeadLetter& pending) {
-  auto content = dead_spans_of(pending.work);
+Result<void> DeadLetterWriter::try_to_dead_letter(DeadTrace& dead) {
+  auto content = dead_spans_of(dead.work);
   if (!content && content.error().code == ErrorCode::closed) {
-    finished_(pending.work.trace_id);
+    finished_(dead.work.trace_id);
     return {};
   }
   if (!content) return std::move(content).error();
   // It may never have been sent; what comes late for the trace must not choose another link.
-  if (pending.work.link_obstacle == LinkObstacle::none && !pending.work.is_change()) {
-    if (auto fixed = ledger_.fix_links({&pending.work}); !fixed) return fixed;
+  if (dead.work.link_obstacle == LinkObstacle::none && !dead.work.is_change()) {
+    if (auto fixed = ledger_.fix_links({&dead.work}); !fixed) return fixed;
   }
   if (!content->is_empty()) {
-    if (auto written = store_.write(letter(pending, *content)); !written) return written;
+    if (auto written = store_.write(letter(dead, *content)); !written) return written;
     source_.set_external_bytes(store_.bytes());
-    ++(pending.work.is_change() ? dead_lettered_changes_ : dead_lettered_);
-    tell(pending, content->spans);
+    ++(dead.work.is_change() ? dead_lettered_changes_ : dead_lettered_);
+    tell(dead, content->spans);
   }
   ledger_.complete(content->completions);
   reporter_.recovered(kSubject);
-  finished_(pending.work.trace_id);
+  finished_(dead.work.trace_id);
   return {};
 }
 
-void DeadLetterWriter::tell(const PendingDeadLetter& pending, std::uint64_t spans) {
+void DeadLetterWriter::tell(const DeadTrace& dead, std::uint64_t spans) {
   if (!reporter_.may_log(kSubject)) return;
   LogEvent("dead letter written")
-      .word("trace_id", pending.work.trace_id.hex())
+      .word("trace_id", dead.work.trace_id.hex())
       .number("spans", spans)
-      .text("model", link_name(pending.work.group.link, source_))
-      .text("reason", pending.reason)
-      .text("remedy", pending.answer.remedy)
+      .text("model", link_name(dead.work.group.link, source_))
+      .text("reason", dead.reason)
+      .text("remedy", dead.answer.remedy)
       .warn();
 }
 
@@ -171,14 +177,14 @@ Result<DeadLetterWriter::DeadSpans> DeadLetterWriter::dead_spans_of(TraceWork& w
   return content;
 }
 
-DeadLetter DeadLetterWriter::letter(const PendingDeadLetter& pending, DeadSpans& content) const {
-  const TraceWork& work = pending.work;
+DeadLetter DeadLetterWriter::letter(const DeadTrace& dead, DeadSpans& content) const {
+  const TraceWork& work = dead.work;
   return {.trace_id = work.trace_id,
           .segment_id = work.parts.front().position.segment_id,
           .offset = work.parts.front().position.offset,
           .spans = content.spans,
-          .reason = pending.reason,
-          .answer = pending.answer,
+          .reason = dead.reason,
+          .answer = dead.answer,
           .model = link_name(work.group.link, source_),
           .link = work.accepted_link,
           .experiment = work.group.experiment,
@@ -191,12 +197,11 @@ DeadLetter DeadLetterWriter::letter(const PendingDeadLetter& pending, DeadSpans&
           .records = ends_of(work.parts, content.completions)};
 }
 
-void DeadLetterWriter::park(PendingDeadLetter pending, const Error& error) {
+void DeadLetterWriter::park(DeadTrace dead, const Error& error) {
   if (parked_.empty()) due_ = clock_.steady() + kRetry;
-  parked_records_ += pending.work.parts.size();
-  reporter_.failure(kSubject, error.message,
-                    error.code == ErrorCode::no_space ? kMakeRoom : kCheckDisk);
-  parked_.push_back(std::move(pending));
+  parked_records_ += dead.work.parts.size();
+  reporter_.failure(kSubject, error.message, remedy_for(error));
+  parked_.push_back(std::move(dead));
 }
 
 std::optional<SteadyTime> DeadLetterWriter::next_due() const {
@@ -205,7 +210,7 @@ std::optional<SteadyTime> DeadLetterWriter::next_due() const {
 }
 
 void DeadLetterWriter::add_links(LinkSet& to) const {
-  for (const PendingDeadLetter& pending : parked_) to.insert(pending.work.group.link);
+  for (const DeadTrace& dead : parked_) to.insert(dead.work.group.link);
 }
 
 }  // namespace tracelink

@@ -50,7 +50,7 @@ class DeadLetterWriter {
   std::uint64_t dead_lettered_changes() const { return dead_lettered_changes_; }
 
  private:
-  struct PendingDeadLetter {
+  struct DeadTrace {
     TraceWork work;
     std::string reason;
     Failure answer;
@@ -59,18 +59,18 @@ class DeadLetterWriter {
     std::string otlp;
     std::string info;    // that of an MLflow SDK, refused like the spans
     std::string change;  // refused in place of spans
-    bool is_empty() const { return spans == 0 && info.empty() && change.empty(); }
     std::uint32_t spans = 0;
     std::string service;
     std::vector<Completion> completions;
+    bool is_empty() const { return spans == 0 && info.empty() && change.empty(); }
   };
 
-  Result<void> try_to_dead_letter(PendingDeadLetter& pending);
+  Result<void> try_to_dead_letter(DeadTrace& dead);
   Result<DeadSpans> dead_spans_of(TraceWork& work) const;
   void finish_pending_letters();
-  void tell(const PendingDeadLetter& pending, std::uint64_t spans);
-  DeadLetter letter(const PendingDeadLetter& pending, DeadSpans& content) const;
-  void park(PendingDeadLetter pending, const Error& error);
+  void tell(const DeadTrace& dead, std::uint64_t spans);
+  DeadLetter letter(const DeadTrace& dead, DeadSpans& content) const;
+  void park(DeadTrace dead, const Error& error);
 
   RecordSource& source_;
   DeadLetterStore& store_;
@@ -78,7 +78,7 @@ class DeadLetterWriter {
   Reporter& reporter_;
   const Clock& clock_;
   const Finished finished_;
-  std::deque<PendingDeadLetter> parked_;
+  std::deque<DeadTrace> parked_;
   std::size_t parked_records_ = 0;
   SteadyTime due_{};  // of those that are parked
   std::uint64_t dead_lettered_ = 0;

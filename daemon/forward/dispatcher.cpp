@@ -143,7 +143,7 @@ bool Dispatcher::send(const Turn& turn) {
       deliveries.push_back(std::move(delivery));
     }
   }
-  if (deliveries.empty() || !sync_links(flight.items)) return false;
+  if (deliveries.empty() || !fix_links(flight.items)) return false;
   if (turn.probe) holds_.begin_probe(turn.group);
   if (turn.kind == Turns::Kind::refused) turns_.probe_sent();
   launch(std::move(flight), std::move(deliveries));
@@ -204,7 +204,7 @@ std::optional<BatchInFlight::Item> Dispatcher::load(TraceWork work, TraceDeliver
   return item;
 }
 
-bool Dispatcher::sync_links(std::vector<BatchInFlight::Item>& items) {
+bool Dispatcher::fix_links(std::vector<BatchInFlight::Item>& items) {
   std::vector<const TraceWork*> works;
   works.reserve(items.size());
   for (const BatchInFlight::Item& item : items) {

@@ -83,7 +83,7 @@ class Dispatcher {
   bool send(const Turn& turn);
   std::vector<TraceWork> take_works(const Turn& turn);
   std::optional<BatchInFlight::Item> load(TraceWork work, TraceDelivery& delivery);
-  bool sync_links(std::vector<BatchInFlight::Item>& items);
+  bool fix_links(std::vector<BatchInFlight::Item>& items);
   void launch(BatchInFlight flight, std::vector<TraceDelivery> deliveries);
   void handle(BatchInFlight flight, const std::vector<Outcome>& outcomes);
   bool relink_returned(BatchInFlight& flight, const std::vector<Outcome>& outcomes);

@@ -48,7 +48,7 @@ Spill::Spill(RecordSource& source, const Clock& clock, RandomSource& random)
       flood_ids_(random.next()),
       newly_flood_ids_(random.next()),
       flood_parts_(random.next()),
-      torn_ids_(random.next()),
+      mixed_ids_(random.next()),
       passed_ids_(random.next()) {}
 
 void Spill::note_read(const StoredRecord& stored) {
@@ -87,7 +87,7 @@ bool Spill::keeps(const TraceWork& work) const {
       held_ids_.contains(work.trace_id) || newly_held_ids_.contains(work.trace_id);
   // A general rescan has read what came before it; one for floods not what is held, and not every
   // flood.
-  if (work.again) return !general_ && (may_follow_held || torn_ids_.contains(work.trace_id));
+  if (work.again) return !general_ && (may_follow_held || mixed_ids_.contains(work.trace_id));
   return may_follow_held || flood_ids_.contains(work.trace_id) ||
          newly_flood_ids_.contains(work.trace_id);
 }
@@ -110,7 +110,7 @@ void Spill::remember_flood(const TraceWork& work) {
   const bool is_known =
       flood_ids_.contains(work.trace_id) || newly_flood_ids_.contains(work.trace_id);
   const TraceId part = in_group(work.trace_id, work.group);
-  if (work.is_mixed || (is_known && !flood_parts_.contains(part))) torn_ids_.add(work.trace_id);
+  if (work.is_mixed || (is_known && !flood_parts_.contains(part))) mixed_ids_.add(work.trace_id);
   flood_parts_.add(part);
   remember(flood_ids_, newly_flood_ids_, work);
 }
@@ -267,7 +267,7 @@ void Spill::end() {
   for_each_mark([](Mark& mark) { mark.open = false; });
   if (empty()) records_ = 0;  // what was lost meanwhile does not come back
   if (floods_.empty()) {
-    for (TraceIdFilter* ids : {&flood_ids_, &flood_parts_, &torn_ids_}) ids->clear();
+    for (TraceIdFilter* ids : {&flood_ids_, &flood_parts_, &mixed_ids_}) ids->clear();
   }
   if (!general_) return;
   std::swap(held_ids_, newly_held_ids_);

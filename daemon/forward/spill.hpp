@@ -109,7 +109,7 @@ class Spill {
   TraceIdFilter held_ids_, newly_held_ids_, flood_ids_, newly_flood_ids_;
   // Of floods: the traces with their groups, and those of more than one group. A rescan for some of
   // the floods leaves these to a general one, or a later part could come before an earlier one.
-  TraceIdFilter flood_parts_, torn_ids_;
+  TraceIdFilter flood_parts_, mixed_ids_;
   TraceIdFilter passed_ids_;  // of what the last rescan read, and was spilled again
 
   bool opened_ = false;

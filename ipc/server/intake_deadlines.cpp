@@ -33,10 +33,10 @@ void Intake::expire() {
   while (const auto id = deadlines_.take_expired(clock_.steady())) {
     const auto it = requests_.find(*id);
     const State state = it->second.state;
-    const bool mine_alone = state != State::decoding && state != State::storing;
+    const bool no_other_thread_has_it = state != State::decoding && state != State::storing;
     it->second.expired = true;
     answer(*id, it->second, refuse(RpcCode::unavailable, "not stored in time; try again"));
-    if (mine_alone) forget(requests_.find(*id));
+    if (no_other_thread_has_it) forget(requests_.find(*id));
   }
   pump();
 }

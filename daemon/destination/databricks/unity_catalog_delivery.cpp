@@ -135,11 +135,12 @@ bool UnityCatalogDelivery::in_pieces(const Post& post) const {
 // Written when it is sent: bodies that wait would be copies of the trace.
 std::string UnityCatalogDelivery::next_body(Post& post) const {
   if (in_pieces(post)) {
-    auto run = take_spans(items_[post.items.front()].otlp, post.next_span, context_.max_post_bytes);
-    if (!run) std::abort();  // item_of() wrote these bytes
-    post.next_span += run->span_count;
-    post.piece_spans = run->span_count;
-    post.piece = std::move(run->otlp);
+    auto piece =
+        take_spans(items_[post.items.front()].otlp, post.next_span, context_.max_post_bytes);
+    if (!piece) std::abort();  // item_of() wrote these bytes
+    post.next_span += piece->span_count;
+    post.piece_spans = piece->span_count;
+    post.piece = std::move(piece->otlp);
     return post.piece;
   }
   std::string body;

@@ -223,7 +223,7 @@ std::string MlflowDelivery::next_body(Post& post) const {
   if (!std::exchange(post.roots_sent, true)) {
     if (std::string roots = roots_for_times(post); !roots.empty()) return roots;
   }
-  if (items_[post.items.front()].in_several_posts) return next_run(post);  // a trace of its own
+  if (items_[post.items.front()].in_several_posts) return next_piece(post);  // a trace of its own
   post.is_last = true;
   std::size_t bytes = 0;
   for (const std::size_t i : post.items) bytes += items_[i].delivery.trace.otlp.size();
@@ -233,13 +233,13 @@ std::string MlflowDelivery::next_body(Post& post) const {
   return body;
 }
 
-std::string MlflowDelivery::next_run(Post& post) const {
+std::string MlflowDelivery::next_piece(Post& post) const {
   const PreparedTrace& trace = items_[post.items.front()].delivery.trace;
-  auto run = take_spans(trace.otlp, post.next_span, context_.max_post_bytes);
-  if (!run) std::abort();  // prepare_trace() wrote these bytes
-  post.next_span += run->span_count;
+  auto piece = take_spans(trace.otlp, post.next_span, context_.max_post_bytes);
+  if (!piece) std::abort();  // prepare_trace() wrote these bytes
+  post.next_span += piece->span_count;
   post.is_last = post.next_span >= trace.span_count;
-  return std::move(run->otlp);
+  return std::move(piece->otlp);
 }
 
 void MlflowDelivery::send_post(const std::shared_ptr<Post>& post) {
@@ -267,7 +267,7 @@ void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post, const Answ
     return;
   }
   if (!post->is_last) return send_post(post);
-  context_.proof.holds() ? post_stored(post) : read_back(post);
+  context_.proof.is_fresh() ? post_stored(post) : read_back(post);
 }
 
 void MlflowDelivery::post_stored(const std::shared_ptr<Post>& post) {

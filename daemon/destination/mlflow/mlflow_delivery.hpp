@@ -96,7 +96,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   std::vector<std::size_t> infos_alone() const;
   std::string roots_for_times(const Post& post) const;
   std::string next_body(Post& post) const;
-  std::string next_run(Post& post) const;
+  std::string next_piece(Post& post) const;
   void send_post(const std::shared_ptr<Post>& post);
   void post_answered(const std::shared_ptr<Post>& post, const Answer<void>& answer);
   void read_back(const std::shared_ptr<Post>& post);

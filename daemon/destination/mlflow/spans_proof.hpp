@@ -17,7 +17,7 @@ class SpansProof {
  public:
   SpansProof(const TrackingClient& client, const Clock& clock) : client_(client), clock_(clock) {}
 
-  bool holds() const {
+  bool is_fresh() const {
     return proven_at_ && connections_ == client_.connections() &&
            clock_.steady() - *proven_at_ < kLasts;
   }

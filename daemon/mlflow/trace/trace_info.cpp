@@ -229,9 +229,9 @@ Result<PreparedTrace> prepare(TraceId trace_id, const std::vector<std::string_vi
   return trace;
 }
 
-// One past the last span of the run that take_spans() gives.
-std::size_t end_of_run(const std::vector<LocatedSpan>& spans, std::size_t first,
-                       std::size_t max_bytes) {
+// One past the last span of the piece that take_spans() gives.
+std::size_t end_of_piece(const std::vector<LocatedSpan>& spans, std::size_t first,
+                         std::size_t max_bytes) {
   const auto framing = [](std::size_t bytes) {  // tag and length of a message
     return 1 + static_cast<std::size_t>(protozero::length_of_varint(bytes));
   };
@@ -313,7 +313,7 @@ Result<SpanSelection> take_spans(std::string_view otlp, std::size_t first, std::
   try {
     SpanSet set;
     read_traces_data(otlp, set);
-    const std::size_t end = end_of_run(set.spans, first, max_bytes);
+    const std::size_t end = end_of_piece(set.spans, first, max_bytes);
     TracesDataBuilder builder;
     SpanSelection selection;
     for (std::size_t i = first; i < end; ++i, ++selection.span_count) {

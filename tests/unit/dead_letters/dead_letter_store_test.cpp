@@ -100,7 +100,7 @@ TEST_F(DeadLetterStoreTest, AtItsBoundNothingIsWritten) {
   ASSERT_TRUE(store->write(letter(1)));
   max_bytes = store->bytes() + 10;
   open();
-  EXPECT_EQ(store->write(letter(2)).error().code, ErrorCode::no_space);
+  EXPECT_EQ(store->write(letter(2)).error().code, ErrorCode::too_large);
   EXPECT_EQ(store->count(), 1u);
   EXPECT_TRUE(store->write(letter(1))) << "replacing needs no room";
 }
@@ -249,7 +249,7 @@ TEST_F(DeadLetterStoreTest, TheBoundCountsBlocksOfTheDisk) {
   max_bytes = 4 * (4096u + 512u) - 1;
   open();
   EXPECT_EQ(store->bytes(), 3 * (4096u + 512u)) << "the same after a restart";
-  EXPECT_EQ(store->write(letter(4)).error().code, ErrorCode::no_space);
+  EXPECT_EQ(store->write(letter(4)).error().code, ErrorCode::too_large);
 }
 
 TEST_F(DeadLetterStoreTest, TheListHasPages) {

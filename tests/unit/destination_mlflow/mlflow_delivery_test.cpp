@@ -337,7 +337,7 @@ TEST_F(MlflowDeliveryTest, TheFirstSpansAreReadBack) {
   deliver({delivery(2), delivery(1)});
   EXPECT_EQ(server.calls, (Calls{"start 2", "start 1", "post 1 2", "get 1"}));
   expect_delivered();
-  EXPECT_TRUE(proof.holds());
+  EXPECT_TRUE(proof.is_fresh());
 }
 
 TEST_F(MlflowDeliveryTest, SpansThatWentElsewhereAreNotDelivered) {
@@ -350,7 +350,7 @@ TEST_F(MlflowDeliveryTest, SpansThatWentElsewhereAreNotDelivered) {
     EXPECT_EQ(outcome.failure.remedy, remedy::kSpansElsewhere);
     EXPECT_FALSE(outcome.spans_stored);
   }
-  EXPECT_FALSE(proof.holds());
+  EXPECT_FALSE(proof.is_fresh());
 }
 
 TEST_F(MlflowDeliveryTest, OfATraceThatHasSpansTheSpansThemselvesAreReadBack) {
@@ -359,7 +359,7 @@ TEST_F(MlflowDeliveryTest, OfATraceThatHasSpansTheSpansThemselvesAreReadBack) {
   deliver(delivery(1, Mode::without_root));
   EXPECT_EQ(server.calls, (Calls{"get 1", "post 1", "read 1"}));
   expect_delivered();
-  EXPECT_TRUE(proof.holds());
+  EXPECT_TRUE(proof.is_fresh());
   prove_again();
   times_done = 0;
   server.spans_go_elsewhere = true;
@@ -381,7 +381,7 @@ TEST_F(MlflowDeliveryTest, ATraceThatTheServerDoesNotShowYetProvesNothing) {
   server.refuse("read 1", {200, {}, R"({"traces": []})"});
   deliver(delivery(1, Mode::spans_only));
   expect_delivered();
-  EXPECT_FALSE(proof.holds());
+  EXPECT_FALSE(proof.is_fresh());
 }
 
 TEST_F(MlflowDeliveryTest, WhileTheReadBackFailsNothingIsDelivered) {
@@ -396,17 +396,17 @@ TEST_F(MlflowDeliveryTest, ATraceThatCannotBeReadAlthoughItIsStoredIsDelivered) 
   server.refuse_once("get 1", MlflowServer::error(500, "INTERNAL_ERROR", "int too large"));
   deliver(delivery(1));
   expect_delivered();
-  EXPECT_FALSE(proof.holds());
+  EXPECT_FALSE(proof.is_fresh());
 }
 
 TEST_F(MlflowDeliveryTest, AProofEndsWithTheConnection) {
-  EXPECT_TRUE(proof.holds());
+  EXPECT_TRUE(proof.is_fresh());
   HttpResponse from_another = {200, {}, "3.18.0"};
   from_another.new_connection = true;
   http.will_answer(from_another);
   client.get_version([](auto&&) {});
   http.poll({});
-  EXPECT_FALSE(proof.holds());
+  EXPECT_FALSE(proof.is_fresh());
 }
 
 TEST_F(MlflowDeliveryTest, ASuccessThatIsNotMlflowsHoldsTheServer) {

@@ -163,6 +163,16 @@ TEST_F(DeadLetterWriterTest, WhatFindsNoRoomStaysParkedAndIsTriedEachMinute) {
   EXPECT_EQ(finished, 0);
 }
 
+TEST_F(DeadLetterWriterTest, AFullDiskIsToldFromTheBound) {
+  open();
+  accept();
+  fs->set_capacity(0);
+  dead_letter_writer->dead_letter(read(), "refused", refusal());
+  EXPECT_EQ(dead_letter_writer->parked_traces(), 1u);
+  ASSERT_TRUE(reporter->last_error());
+  EXPECT_EQ(reporter->last_error()->remedy, "free space on the volume of state_dir");
+}
+
 TEST_F(DeadLetterWriterTest, ATraceWhoseRecordsAreLostIsFinished) {
   open();
   accept();
