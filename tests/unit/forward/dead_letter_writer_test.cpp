@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "daemon/dead_letters/dead_letter_json.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
 #include "tests/support/fake_source.hpp"
@@ -218,10 +219,12 @@ TEST_F(DeadLetterWriterTest, ARecordThatTheLetterCountsOtherwiseIsNotTouched) {
   accept();
   dead_letter_writer->dead_letter(read(), "refused", refusal());
   fs->crash();
-  const std::string name = fs->list("/dead-letters")->front();
-  Json letter = Json::parse(fs->content("/dead-letters/" + name));
-  letter["records"][0]["dead_lettered"] = 1;
-  fs->set_content("/dead-letters/" + name, letter.dump());
+  const std::string path = "/dead-letters/" + fs->list("/dead-letters")->front();
+  const std::string text = fs->content(path);
+  DeadLetter letter = *read_dead_letter(text);
+  letter.records = dead_letter_records(text)->ends;
+  letter.records[0].dead_lettered = 1;
+  fs->set_content(path, write_dead_letter(letter));
   source.restart(true);
   open();
   EXPECT_FALSE(dead_letter_writer->complete_if_dead_lettered(**source.next()));
