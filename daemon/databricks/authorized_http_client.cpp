@@ -4,29 +4,23 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/text/secret.hpp"
+
 namespace tracelink {
 namespace {
 
 // A 403 is mostly about a permission, which a new token does not bring.
 constexpr std::chrono::minutes kOldEnough{1};
-constexpr std::size_t kShortestSecret = 4;  // less is found in every text
 constexpr std::string_view kUserAgent = "User-Agent";
 
 Error cancelled() { return {ErrorCode::closed, "the request was cancelled"}; }
-
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-}
 
 // Gateways repeat the header that they refuse, and what a server says goes to the log.
 void hide_secrets(std::string& text, const Authorization& authorization) {
   for (const auto& [name, value] : authorization.headers) {
     if (name != "Authorization" && !name.ends_with("-Token")) continue;
     const auto blank = value.find(' ');
-    const auto secret = std::string_view(value).substr(blank == value.npos ? 0 : blank + 1);
-    if (secret.size() >= kShortestSecret) replace_all(text, secret, "***");
+    hide_secret(text, std::string_view(value).substr(blank == value.npos ? 0 : blank + 1));
   }
 }
 

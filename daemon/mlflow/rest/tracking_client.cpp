@@ -7,6 +7,7 @@
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/text/base64.hpp"
 #include "daemon/text/percent.hpp"
+#include "daemon/text/secret.hpp"
 
 namespace tracelink {
 namespace {
@@ -79,14 +80,10 @@ void TrackingClient::send(HttpRequest request, Read read) {
 
 // Gateways repeat the header that they refuse, and what a server says goes to the log.
 void TrackingClient::hide_secrets(std::string& text) const {
-  constexpr std::size_t kShortestSecret = 4;  // less is found in every text
   const Credentials& credentials = options_.credentials;
   const std::string basic = base64(credentials.username + ":" + credentials.password);
   for (const std::string& secret : {credentials.token, credentials.password, basic}) {
-    if (secret.size() < kShortestSecret) continue;
-    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
-      text.replace(at, secret.size(), "***");
-    }
+    hide_secret(text, secret);
   }
 }
 
