@@ -513,3 +513,44 @@ def test_doctor_tells_what_passes_by_itself(make_daemon, workspace):
     workspace.faults = [Fault("/info", Refusal(429, "REQUEST_LIMIT_EXCEEDED", "slow down"))]
     finding = examine(daemon_of(make_daemon, workspace, "2"))["trace"]
     assert finding["state"] == "failed" and "passes by itself" in finding["remedy"], finding
+
+
+def test_a_registration_that_is_refused_is_told_in_the_words_of_databricks(make_daemon, workspace):
+    denied = Refusal(403, "PERMISSION_DENIED", "no CAN EDIT")
+    page = Refusal(200, "", "", {"Content-Type": "text/html"})
+    page.body = b"<html>Sign in</html>"
+    for refusal, remedy in ((denied, "give it CAN EDIT on the experiment"), (page, "check databricks.host")):
+        workspace.faults = [Fault("POST .*/logged-models$", refusal, times=10**6)]
+        daemon = daemon_of(make_daemon, workspace, "2")
+        daemon.start()
+        daemon.post(make_trace().request)
+        wait_until("the remedy is shown", lambda: remedy in json.dumps(daemon.status()["held"]), state=daemon.log_tail)
+        assert remedy in json.dumps(daemon.status()["model"])
+        listed = daemon.tracelink("models", "create", "--name", "other")
+        assert listed.code != 0 and remedy in listed.err, listed.err
+
+
+def test_an_unreachable_store_holds_its_experiment_alone(make_daemon, workspace):
+    nowhere = Refusal(200, "", "")
+    nowhere.body = {"credential_info": {"type": "AWS_PRESIGNED_URL", "signed_uri": f"http://127.0.0.1:{free_port()}/f"}}
+    workspace.faults = [Fault("data-upload", nowhere, times=10**6)]
+    daemon = daemon_of(make_daemon, workspace, "1")
+    daemon.start()
+    daemon.post(make_trace().request)
+    wait_until("the store is named", lambda: "Object storage" in json.dumps(daemon.status()["held"]), state=daemon.log_tail)
+    daemon.post(make_trace().request, headers={"x-mlflow-experiment-id": "2"})
+    daemon.wait_for_spans(queued=SPANS_PER_TRACE, delivered=SPANS_PER_TRACE)
+    assert daemon.status()["server"]["state"] == "up"
+
+
+def test_no_secret_that_a_token_endpoint_repeats_is_told(make_daemon, workspace):
+    echo = Refusal(401, "", "")
+    echo.body = {"error": "invalid_client", "error_description": f"the secret {CLIENT[1]} is wrong"}
+    workspace.faults = [Fault("oidc/v1/token", echo, times=10**6)]
+    daemon = daemon_of(make_daemon, workspace, "2")
+    daemon.variables = {"DATABRICKS_HOST": workspace.host, "DATABRICKS_CLIENT_ID": CLIENT[0], "DATABRICKS_CLIENT_SECRET": CLIENT[1]}
+    daemon.start()
+    wait_until("the refusal is told", lambda: "the secret *** is wrong" in json.dumps(daemon.status()), state=daemon.log_tail)
+    told = daemon.tracelink("doctor").out + json.dumps(daemon.status())
+    kept = [file.read_bytes() for file in daemon.folder.rglob("*") if file.is_file()]
+    assert CLIENT[1] not in told and not any(CLIENT[1].encode() in content for content in kept)
