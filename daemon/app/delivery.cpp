@@ -12,6 +12,7 @@
 #include "daemon/codec/link_codec.hpp"
 #include "daemon/codec/name_template.hpp"
 #include "daemon/destination/databricks/databricks_destination.hpp"
+#include "daemon/destination/databricks/remedies.hpp"
 #include "daemon/destination/file/file_destination.hpp"
 #include "daemon/destination/mlflow/mlflow_destination.hpp"
 #include "daemon/types/named_experiment.hpp"
@@ -350,7 +351,10 @@ LinkLookup Delivery::link_lookup() const {
   return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
 }
 
-void Delivery::registered(const RegistrationStatus& status) {
+void Delivery::registered(RegistrationStatus status) {
+  if (config_.workspace && status.failure) {
+    status.failure->remedy = remedy::in_databricks_words(status.failure->remedy);
+  }
   registration_log_.changed(status);
   const MutexLock lock(mutex_);
   registrations_.insert_or_assign(status.link, status);

@@ -119,7 +119,7 @@ class Delivery {
   void open_workspace();
   void open_archive();
   LinkLookup link_lookup() const;
-  void registered(const RegistrationStatus& status);
+  void registered(RegistrationStatus status);
   void forgotten(const LinkHash& link);
 
   const Config& config_;

@@ -21,8 +21,12 @@ using State = Finding::State;
 constexpr char kName[] = "tracelink doctor";
 constexpr std::size_t kMostBytes = 4'096;
 
+constexpr char kPasses[] =
+    "this passes by itself, and the daemon tries again: run tracelink doctor once more";
+
 Finding failed(const std::string& subject, const Failure& failure) {
-  return {subject, State::failed, failure.message, failure.remedy};
+  const bool passes = failure.remedy.empty() && !failure.is_permanent();
+  return {subject, State::failed, failure.message, passes ? kPasses : failure.remedy};
 }
 
 Finding examine_models(TrackingSession& session, const std::string& experiment_id) {
@@ -106,6 +110,13 @@ std::optional<Failure> put_beside_experiment(TrackingSession& session, const Pre
                        std::move(done));
   });
   if (!started) return started.error();
+  if (started->takes_no_file) {
+    return configuration_failure(
+        FailureScope::experiment,
+        "the workspace keeps the spans of its traces itself (mlflow.trace.spansLocation), and "
+        "takes no file",
+        "bind an experiment to Unity Catalog, and report this: no workspace was seen to do so");
+  }
   const auto target = upload_target_of(session, trace.info.trace_id, started->volume);
   if (!target) return target.error();
   auto file = traces_json(trace);

@@ -106,14 +106,13 @@ Finding no_version(const Failure& failure, const std::string& uri, const std::st
   return finding;
 }
 
-// By the Date of an answer; nothing if that has none.
 // The address alone, or a path there.
 bool is_at(std::string_view url, std::string_view address) {
   if (!url.starts_with(address)) return false;
   return url.size() == address.size() || url[address.size()] == '/';
 }
 
-std::optional<std::chrono::seconds> clock_ahead(HttpClient& http, const Config& config) {
+Result<HttpResponse> ask_health(HttpClient& http, const Config& config) {
   HttpRequest request;
   request.url = server_uri(config) + "/health";
   request.timeout = kTimeout;
@@ -121,21 +120,40 @@ std::optional<std::chrono::seconds> clock_ahead(HttpClient& http, const Config& 
   http.send(std::move(request),
             [&answer](Result<HttpResponse> given) { answer.emplace(std::move(given)); });
   while (!answer) http.poll(std::chrono::milliseconds{1000});
-  if (!*answer) return std::nullopt;
-  const auto date = parse_http_date((*answer)->header("date").value_or(""));
+  return *std::move(answer);
+}
+
+// By the Date of an answer; nothing if that has none.
+std::optional<std::chrono::seconds> clock_ahead(const Result<HttpResponse>& answer) {
+  if (!answer) return std::nullopt;
+  const auto date = parse_http_date(answer->header("date").value_or(""));
   if (!date) return std::nullopt;
   return *date - std::chrono::floor<std::chrono::seconds>(SystemClock().wall());
 }
 
-Findings examine_experiment(TrackingSession& session, const Config& config) {
-  const auto experiment = experiment_of(session, config, {}, false);
-  if (!experiment) {
-    if (experiment.error().http_status != 404 && experiment.error().http_status != 0 &&
-        experiment.error().failure_class == FailureClass::configuration) {
-      return {of_failure("experiment", experiment.error())};
-    }
-    return {{"experiment", State::warning, experiment.error().message, "the daemon creates it"}};
+bool is_experiment_of_model(const Config& config) {
+  return config.experiment.id.empty() && config.experiment.name.empty() && !config.model.id.empty();
+}
+
+// As the configuration names it, else that of the model which it names.
+Answer<Experiment> configured_experiment(TrackingSession& session, const Config& config) {
+  if (!is_experiment_of_model(config)) return experiment_of(session, config, {}, false);
+  const auto model = find_model(session, config, {}, config.model.id);
+  if (!model) return model.error();
+  return experiment_of(session, config, {.id = model->experiment_id, .name = {}}, false);
+}
+
+// Only one that is missing by its name is created.
+Finding no_experiment(const Failure& failure, const Config& config) {
+  if (failure.http_status == 404 && !config.experiment.name.empty()) {
+    return {"experiment", State::warning, failure.message, "the daemon creates it"};
   }
+  return of_failure(is_experiment_of_model(config) ? "model" : "experiment", failure);
+}
+
+Findings examine_experiment(TrackingSession& session, const Config& config,
+                            const Answer<Experiment>& experiment) {
+  if (!experiment) return {no_experiment(experiment.error(), config)};
   const auto& found = *experiment;
   Findings findings{{"experiment", State::ok, found.name + " is " + found.id}};
   const LinkDefinition link = link_of(config);
@@ -156,21 +174,27 @@ Findings examine_experiment(TrackingSession& session, const Config& config) {
   return findings;
 }
 
+// In the words of Databricks' keys.
+std::string remedy_of_silent_workspace(const std::string& message, const Config& config) {
+  constexpr std::string_view kKey = "tracking.uri";
+  std::string remedy =
+      remedy_of_no_answer(message, server_uri(config), proxy_of(server_uri(config)));
+  const auto at = remedy.find(kKey);
+  if (at != std::string::npos) remedy.replace(at, kKey.size(), "databricks.host");
+  return remedy;
+}
+
 Findings examine_databricks(TrackingSession& session, const Config& config) {
+  const Result<HttpResponse> health = ask_health(session.http(), config);
+  if (!health) {
+    const std::string& message = health.error().message;
+    return {of_error("workspace", health.error(), remedy_of_silent_workspace(message, config))};
+  }
   Findings findings = examine_workspace(session);
-  Finding& last = findings.back();
-  if (last.state == State::failed) {
-    if (last.remedy.empty()) {
-      last.remedy =
-          remedy_of_no_answer(last.message, server_uri(config), proxy_of(server_uri(config)));
-    }
-    return findings;
-  }
-  if (const auto ahead = clock_ahead(session.http(), config)) {
-    findings.push_back(clock_finding(*ahead));
-  }
-  std::ranges::move(examine_experiment(session, config), std::back_inserter(findings));
-  const auto experiment = experiment_of(session, config, {}, false);
+  if (findings.back().state == State::failed) return findings;
+  if (const auto ahead = clock_ahead(health)) findings.push_back(clock_finding(*ahead));
+  const auto experiment = configured_experiment(session, config);
+  std::ranges::move(examine_experiment(session, config, experiment), std::back_inserter(findings));
   if (experiment) {
     std::ranges::move(examine_delivery(session, experiment->id), std::back_inserter(findings));
   }
@@ -277,10 +301,12 @@ Findings examine_server(const Config& config, const std::string& credentials) {
     return {no_version(version.error(), config.tracking.uri, credentials)};
   }
   Findings findings{{"server", State::ok, config.tracking.uri + " is MLflow " + version->text}};
-  if (const auto ahead = clock_ahead((*session)->http(), config)) {
+  if (const auto ahead = clock_ahead(ask_health((*session)->http(), config))) {
     findings.push_back(clock_finding(*ahead));
   }
-  std::ranges::move(examine_experiment(**session, config), std::back_inserter(findings));
+  const auto experiment = configured_experiment(**session, config);
+  std::ranges::move(examine_experiment(**session, config, experiment),
+                    std::back_inserter(findings));
   return findings;
 }
 

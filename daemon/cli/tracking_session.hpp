@@ -14,6 +14,7 @@
 #include "daemon/base/random_source.hpp"
 #include "daemon/cli/common.hpp"
 #include "daemon/destination/databricks/databricks_client.hpp"
+#include "daemon/destination/databricks/remedies.hpp"
 #include "daemon/destination/databricks/trace_storage.hpp"
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
@@ -43,6 +44,10 @@ class TrackingSession {
     std::optional<Answer<T>> answer;
     start([&answer](Answer<T> value) { answer = std::move(value); });
     while (!answer) http().poll(std::chrono::milliseconds{1000});
+    if (!*answer && databricks_) {
+      Failure& failure = answer->error();
+      failure.remedy = remedy::in_databricks_words(failure.remedy);
+    }
     return std::move(*answer);
   }
 

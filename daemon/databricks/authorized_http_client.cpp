@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/text/secrets.hpp"
+#include "daemon/text/secret.hpp"
 
 namespace tracelink {
 namespace {
@@ -15,6 +15,7 @@ constexpr std::string_view kUserAgent = "User-Agent";
 
 Error cancelled() { return {ErrorCode::closed, "the request was cancelled"}; }
 
+// Gateways repeat the header that they refuse, and what a server says goes to the log.
 void hide_secrets(std::string& text, const Authorization& authorization) {
   for (const auto& [name, value] : authorization.headers) {
     if (name != "Authorization" && !name.ends_with("-Token")) continue;

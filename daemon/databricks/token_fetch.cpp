@@ -5,6 +5,8 @@
 
 #include "daemon/databricks/oauth_messages.hpp"
 #include "daemon/text/base64.hpp"
+#include "daemon/text/percent.hpp"
+#include "daemon/text/secret.hpp"
 
 namespace tracelink {
 namespace {
@@ -20,6 +22,15 @@ std::string trimmed(std::string_view text) {
 std::string principal_of(const DatabricksValues& values) {
   return values.client_id.empty() ? "the service principal"
                                   : "the service principal " + values.client_id;
+}
+
+// Authorization servers and gateways repeat what they refuse, and what they say goes to the log.
+void hide_secrets(HttpResponse& answer, const DatabricksValues& values, const std::string& jwt) {
+  const std::string basic = base64(values.client_id + ":" + values.client_secret);
+  for (const std::string& secret : {values.client_secret, values.azure_client_secret, jwt, basic}) {
+    hide_secret(answer.body, secret);
+    hide_secret(answer.body, percent_encode(secret));
+  }
 }
 
 }  // namespace
@@ -65,7 +76,8 @@ void TokenFetch::exchange(const std::string& endpoint) {
   } else {
     const auto token = id_token();
     if (!token) return finish(cannot_ask(token.error().message, credential_remedy(workspace_)));
-    request = token_exchange_request(workspace_.values, endpoint, *token);
+    jwt_ = *token;
+    request = token_exchange_request(workspace_.values, endpoint, jwt_);
   }
   ask(request, [this, request](const HttpResponse& answer) {
     const auto token = read_access_token(answer);
@@ -133,7 +145,8 @@ void TokenFetch::ask(HttpRequest request, std::function<void(const HttpResponse&
   });
 }
 
-void TokenFetch::refuse(const HttpRequest& request, const Result<HttpResponse>& answer) {
+void TokenFetch::refuse(const HttpRequest& request, Result<HttpResponse> answer) {
+  if (answer) hide_secrets(*answer, workspace_.values, jwt_);
   if (answer && answer->status == 404) discovery_.forget_endpoint();
   finish(refusal_of(request, answer, credential_remedy(workspace_)));
 }

@@ -41,7 +41,7 @@ class TokenFetch {
   void fetch_azure(const std::string& tenant);
   void fetch_management(const std::string& tenant, const TokenGrant& grant);
   void ask(HttpRequest request, std::function<void(const HttpResponse&)> read);
-  void refuse(const HttpRequest& request, const Result<HttpResponse>& answer);
+  void refuse(const HttpRequest& request, Result<HttpResponse> answer);
   void finish(std::variant<TokenGrant, TokenRefusal> result);
   TokenGrant granted(std::vector<std::pair<std::string, std::string>> headers,
                      std::optional<std::chrono::seconds> lifetime) const;
@@ -53,6 +53,7 @@ class TokenFetch {
   const std::string user_agent_;
   HostDiscovery discovery_;
   DatabricksWorkspace workspace_;
+  std::string jwt_;  // the last that was exchanged
   Done done_;
 };
 

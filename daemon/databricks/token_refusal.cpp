@@ -9,6 +9,10 @@
 namespace tracelink {
 namespace {
 
+constexpr char kNoToken[] =
+    "Something other than an authorization server answers: check databricks.host, "
+    "databricks.discovery_url and the proxies in front of the workspace.";
+
 HttpResponse answer_of(int status, const std::string& message, std::string remedy) {
   const nlohmann::json body = {{"error_code", "UNAUTHENTICATED"}, {"message", message}};
   HttpResponse response;
@@ -40,6 +44,7 @@ TokenRefusal refusal_of(const HttpRequest& request, const Result<HttpResponse>& 
   }
   if (answer->status / 100 == 3)
     return answer_of(answer->status, message, redirect_remedy(request.url));
+  if (answer->status / 100 == 2) return answer_of(401, message + " without a token", kNoToken);
   return answer_of(401, message, remedy);
 }
 

@@ -11,6 +11,7 @@ from harness.databricks_workspace import CLIENT, LOCATION, SCHEMA, TABLES, TOKEN
 from harness.loopback_server import LoopbackServer
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, PATIENT, clean_environment
+from harness.ports import free_port
 from harness.waiting import wait_until
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -454,3 +455,102 @@ def test_doctor_stores_a_trace_and_reads_it_back(make_daemon, workspace, experim
     workspace.faults = [Fault("POST .*/logged-models$", Refusal(403, "PERMISSION_DENIED", "no CAN EDIT on the experiment"))]
     findings = {finding["subject"]: finding for finding in json.loads(daemon.tracelink("doctor", "--json").out)}
     assert findings["model rights"]["state"] == "failed" and findings["model rights"]["remedy"]
+
+
+def examine(daemon, **environment: str) -> dict[str, dict]:
+    """What `tracelink doctor` finds, by its subject."""
+    return {finding["subject"]: finding for finding in json.loads(daemon.tracelink("doctor", "--json", **environment).out)}
+
+
+def test_doctor_says_that_a_workspace_is_out_of_reach(make_daemon, workspace):
+    daemon = daemon_of(make_daemon, workspace, "2")
+    findings = examine(daemon, DATABRICKS_HOST=f"http://127.0.0.1:{free_port()}")
+    assert findings["workspace"]["state"] == "failed", findings
+    assert "databricks.host" in findings["workspace"]["remedy"]
+    assert not findings.keys() & {"token", "discovery", "experiment"}, "nothing is known of them"
+
+
+def test_doctor_tells_an_experiment_that_is_made_from_one_that_is_missing(make_daemon, workspace):
+    daemon = daemon_of(make_daemon, workspace, "99")
+    missing = examine(daemon)["experiment"]
+    assert missing["state"] == "failed" and "correct experiment.id" in missing["remedy"], missing
+    daemon.configure({"experiment": {"name": "/Shared/later"}})
+    assert examine(daemon)["experiment"] == {"subject": "experiment", "state": "warning", "message": "there is no experiment named '/Shared/later'",
+                                             "remedy": "the daemon creates it"}
+
+
+def test_doctor_looks_at_the_experiment_of_a_model_that_is_named_by_its_id(make_daemon, workspace):
+    daemon = daemon_of(make_daemon, workspace, "2")
+    model = daemon.tracelink("models", "create", "--name", "agent", "--json").json()["model_id"]
+    daemon.configure({"experiment": {}, "model": {"id": model}})
+    findings = examine(daemon)
+    assert findings["experiment"]["message"] == "/Shared/app-2 is 2"
+    assert findings["model"]["state"] == findings["trace"]["state"] == "ok", findings
+
+
+@pytest.mark.parametrize("experiment", ["3", "4"], ids=["schema", "volume"])
+def test_doctor_and_the_commands_know_older_bindings_and_volumes(make_daemon, workspace, experiment):
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    daemon.start()
+    daemon.post(make_trace().request)
+    daemon.wait_for_spans(queued=0, delivered=SPANS_PER_TRACE)
+    findings = examine(daemon, **WAREHOUSE)
+    assert {findings[subject]["state"] for subject in ("storage", "model rights", "trace", "read back")} == {"ok"}, findings
+    assert len(daemon.tracelink("models", "traces", "my-agent-v1.0", "--json", **WAREHOUSE).json()) == 1
+    [model] = daemon.tracelink("models", "list", "--stats", "--json", **WAREHOUSE).json()
+    assert model["traces"] == 1, model
+
+
+def test_doctor_sends_no_file_where_the_workspace_keeps_the_spans(make_daemon, workspace):
+    workspace.keeps_spans = True
+    daemon = daemon_of(make_daemon, workspace, "1")
+    finding = examine(daemon)["trace"]
+    assert finding["state"] == "failed" and "spansLocation" in finding["message"] and finding["remedy"], finding
+    assert workspace.files == {}
+
+
+def test_doctor_tells_what_passes_by_itself(make_daemon, workspace):
+    workspace.faults = [Fault("/info", Refusal(429, "REQUEST_LIMIT_EXCEEDED", "slow down"))]
+    finding = examine(daemon_of(make_daemon, workspace, "2"))["trace"]
+    assert finding["state"] == "failed" and "passes by itself" in finding["remedy"], finding
+
+
+def test_a_registration_that_is_refused_is_told_in_the_words_of_databricks(make_daemon, workspace):
+    denied = Refusal(403, "PERMISSION_DENIED", "no CAN EDIT")
+    page = Refusal(200, "", "", {"Content-Type": "text/html"})
+    page.body = b"<html>Sign in</html>"
+    for refusal, remedy in ((denied, "give it CAN EDIT on the experiment"), (page, "check databricks.host")):
+        workspace.faults = [Fault("POST .*/logged-models$", refusal, times=10**6)]
+        daemon = daemon_of(make_daemon, workspace, "2")
+        daemon.start()
+        daemon.post(make_trace().request)
+        wait_until("the remedy is shown", lambda: remedy in json.dumps(daemon.status()["held"]), state=daemon.log_tail)
+        assert remedy in json.dumps(daemon.status()["model"])
+        listed = daemon.tracelink("models", "create", "--name", "other")
+        assert listed.code != 0 and remedy in listed.err, listed.err
+
+
+def test_an_unreachable_store_holds_its_experiment_alone(make_daemon, workspace):
+    nowhere = Refusal(200, "", "")
+    nowhere.body = {"credential_info": {"type": "AWS_PRESIGNED_URL", "signed_uri": f"http://127.0.0.1:{free_port()}/f"}}
+    workspace.faults = [Fault("data-upload", nowhere, times=10**6)]
+    daemon = daemon_of(make_daemon, workspace, "1")
+    daemon.start()
+    daemon.post(make_trace().request)
+    wait_until("the store is named", lambda: "Object storage" in json.dumps(daemon.status()["held"]), state=daemon.log_tail)
+    daemon.post(make_trace().request, headers={"x-mlflow-experiment-id": "2"})
+    daemon.wait_for_spans(queued=SPANS_PER_TRACE, delivered=SPANS_PER_TRACE)
+    assert daemon.status()["server"]["state"] == "up"
+
+
+def test_no_secret_that_a_token_endpoint_repeats_is_told(make_daemon, workspace):
+    echo = Refusal(401, "", "")
+    echo.body = {"error": "invalid_client", "error_description": f"the secret {CLIENT[1]} is wrong"}
+    workspace.faults = [Fault("oidc/v1/token", echo, times=10**6)]
+    daemon = daemon_of(make_daemon, workspace, "2")
+    daemon.variables = {"DATABRICKS_HOST": workspace.host, "DATABRICKS_CLIENT_ID": CLIENT[0], "DATABRICKS_CLIENT_SECRET": CLIENT[1]}
+    daemon.start()
+    wait_until("the refusal is told", lambda: "the secret *** is wrong" in json.dumps(daemon.status()), state=daemon.log_tail)
+    told = daemon.tracelink("doctor").out + json.dumps(daemon.status())
+    kept = [file.read_bytes() for file in daemon.folder.rglob("*") if file.is_file()]
+    assert CLIENT[1] not in told and not any(CLIENT[1].encode() in content for content in kept)

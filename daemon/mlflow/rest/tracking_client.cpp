@@ -7,7 +7,7 @@
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/text/base64.hpp"
 #include "daemon/text/percent.hpp"
-#include "daemon/text/secrets.hpp"
+#include "daemon/text/secret.hpp"
 
 namespace tracelink {
 namespace {

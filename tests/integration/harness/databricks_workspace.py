@@ -63,6 +63,7 @@ class Workspace:
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
         self.connections_dropped = 0
+        self.keeps_spans = False  # says so of each trace beside an experiment [client]: then no file is uploaded
         workspace = self
 
         class Handler(_Handler):
@@ -280,6 +281,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         experiment = info["trace_location"]["mlflow_experiment"]["experiment_id"]
         place = "Volumes/main/agents/files" if experiment == "4" else "databricks/mlflow-tracking"  # [doc]
         info.setdefault("tags", {})["mlflow.artifactLocation"] = f"dbfs:/{place}/{experiment}/{info['trace_id']}/artifacts"  # [client]
+        if self.workspace.keeps_spans:
+            info["tags"]["mlflow.trace.spansLocation"] = "TRACKING_STORE"
         self.workspace.infos[hex_id].append(info)
         return 200, {"trace": {"trace_info": info}}, {}
 

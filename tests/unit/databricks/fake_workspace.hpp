@@ -33,6 +33,7 @@ inline HttpResponse json_answer(std::string body, int status = 200) {
 class FakeWorkspace : public ::testing::Test {
  protected:
   HttpResponse serve(const HttpRequest& request) {
+    if (!request.url.starts_with(kHost)) return entra_answer_;
     const std::string path = request.url.substr(std::string(kHost).size());
     if (path == "/.well-known/databricks-config") return metadata_;
     if (path == "/oidc/.well-known/oauth-authorization-server") return authorization_server_;
@@ -133,6 +134,7 @@ class FakeWorkspace : public ::testing::Test {
   HttpResponse authorization_server_ =
       json_answer(R"({"token_endpoint":"https://dbc-1.cloud.databricks.com/oidc/v1/token"})");
   std::optional<HttpResponse> token_answer_, api_answer_;
+  HttpResponse entra_answer_ = json_answer("{}", 404);
   int tokens_ = 0;
   int lifetime_ = 3600;
   TokenRefusal refusal_;

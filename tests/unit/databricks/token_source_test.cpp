@@ -96,6 +96,40 @@ TEST_F(TokenSourceTest, ReadsTheJwtAgainForEachExchange) {
   EXPECT_NE(http_.last_request().body.find("subject_token=second&"), std::string::npos);
 }
 
+TEST_F(TokenSourceTest, HidesWhatAnAuthorizationServerRepeats) {
+  const auto told = [this](const std::string& repeated) {
+    token_answer_ = json_answer(
+        R"({"error":"invalid_client","error_description":"refused: )" + repeated + R"("})", 401);
+    EXPECT_EQ(authorization(), "");
+    return message();
+  };
+  tokens(m2m());
+  EXPECT_NE(told("s3cret, Basic c3AtMTpzM2NyZXQ=").find("refused: ***, Basic ***"),
+            std::string::npos)
+      << message();
+  DatabricksWorkspace federated = workspace(DatabricksAuth::env_oidc);
+  federated.id_token = "header.payload.signature";
+  tokens(federated);
+  EXPECT_NE(told("header.payload.signature").find("refused: ***"), std::string::npos) << message();
+  DatabricksWorkspace azure = workspace(DatabricksAuth::azure_client_secret);
+  azure.values.azure_tenant_id = "tenant";
+  azure.values.azure_client_secret = "se/cret";
+  entra_answer_ = json_answer(R"({"error":"x","error_description":"se/cret, se%2Fcret"})", 401);
+  tokens(azure);
+  EXPECT_EQ(authorization(), "");
+  EXPECT_NE(message().find("x: ***, ***"), std::string::npos) << message();
+}
+
+TEST_F(TokenSourceTest, AnAnswerWithoutATokenIsNotARefusedSecret) {
+  token_answer_ = json_answer("<html>sign in</html>");
+  tokens(m2m());
+  EXPECT_EQ(authorization(), "");
+  EXPECT_EQ(status(), 401);
+  EXPECT_NE(message().find("answered 200 without a token"), std::string::npos) << message();
+  EXPECT_NE(remedy().find("databricks.host"), std::string::npos) << remedy();
+  EXPECT_EQ(remedy().find("OAuth secret"), std::string::npos) << remedy();
+}
+
 TEST_F(TokenSourceTest, NamesTheFileOfAJwtThatIsNotThere) {
   DatabricksWorkspace workspace = FakeWorkspace::workspace(DatabricksAuth::file_oidc);
   workspace.values.oidc_token_filepath = "/jwt";
