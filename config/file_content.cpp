@@ -51,9 +51,21 @@ std::optional<std::string> read_all(int fd, std::size_t max_bytes) {
   return content;
 }
 
+bool is_pipe_to_wait_for(const std::string& path) {
+  for (const char* handed_over : {"/dev/fd/", "/dev/stdin", "/proc/"}) {
+    if (path.starts_with(handed_over)) return false;
+  }
+  std::error_code unreadable;
+  const auto type = std::filesystem::status(path, unreadable).type();
+  return type == std::filesystem::file_type::fifo || type == std::filesystem::file_type::socket;
+}
+
 }  // namespace
 
 Result<std::string> file_content(const std::string& path, std::size_t max_bytes) {
+  if (is_pipe_to_wait_for(path)) {
+    return Error{ErrorCode::invalid, "is a pipe or a socket: give the path of a regular file"};
+  }
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return Error{ErrorCode::invalid, why_not(path, errno)};
   auto content = read_all(fd, max_bytes);

@@ -164,4 +164,8 @@ std::shared_ptr<const std::string> LinkStore::encoded(const LinkHash& hash) cons
   return found == links_.end() ? nullptr : found->second;
 }
 
+std::shared_ptr<const std::string> LinkStore::without_file(const LinkHash& hash) const {
+  return held_.holds((directory_ / hash.hex()).string()) ? encoded(hash) : nullptr;
+}
+
 }  // namespace tracelink

@@ -35,7 +35,8 @@ class LinkStore {
 
   // Durable when it returns success; the reserve's room may be used. A definition that traces
   // named leaves that room alone: while it cannot be written it is used without its file, which is
-  // tried again, since the traces name it after a restart as well.
+  // tried again. The traces name it after a restart as well; of those that are sent by then, the
+  // notes have it.
   Result<LinkHash> remember(const LinkDefinition& link);
   // The same for a definition that its owner knows after a restart as well: what cannot be stored
   // now is used all the same, and tried again. Every segment that refers to it holds a copy.
@@ -52,6 +53,8 @@ class LinkStore {
   Result<void> forget(const LinkHash& hash);
   // The stored form; null if unknown.
   std::shared_ptr<const std::string> encoded(const LinkHash& hash) const;
+  // The same; null as well if its file has it.
+  std::shared_ptr<const std::string> without_file(const LinkHash& hash) const;
 
  private:
   Result<void> load(const std::string& name);

@@ -1,5 +1,6 @@
 #include "daemon/queue/trace_notes.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <map>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "daemon/base/crc32c.hpp"
+#include "daemon/codec/link_codec.hpp"
 #include "daemon/queue/little_endian.hpp"
 #include "daemon/queue/record_format.hpp"
 
@@ -40,12 +42,67 @@ std::string encode(const TraceNote& note) {
   return out;
 }
 
-std::optional<TraceNote> decode(std::string_view bytes) {
-  const auto covered = bytes.substr(0, kNoteBytes - sizeof(std::uint32_t));
-  if (get_le<std::uint32_t>(bytes.data() + covered.size()) != crc32c(0, covered)) {
-    return std::nullopt;
+// A link's definition in parts that are as long as notes, each with how many follow.
+constexpr std::uint8_t kDefinitionPart = 4;
+constexpr std::size_t kFieldBytes = 16;
+constexpr std::size_t kPartBytes = 2 * kFieldBytes;
+
+std::string encode_definition(const LinkHash& link, std::string_view definition) {
+  std::string out;
+  for (auto following = (definition.size() - 1) / kPartBytes + 1; following-- > 0;) {
+    const auto used = std::min(definition.size(), kPartBytes);
+    std::string field(definition.substr(0, used));
+    definition.remove_prefix(used);
+    field.resize(kPartBytes);
+    std::string part = field.substr(0, kFieldBytes);
+    part.append(link.view());
+    part.append(field, kFieldBytes);
+    append_le(part, kDefinitionPart);
+    append_le(part, static_cast<std::uint8_t>(used));
+    append_le(part, static_cast<std::uint16_t>(following));
+    append_le(part, crc32c(0, part));
+    out += part;
   }
-  LittleEndianReader in(covered);
+  return out;
+}
+
+// Puts the parts of definitions together again.
+class DefinitionParts {
+ public:
+  // A whole definition, with its last part.
+  std::optional<std::string> add(std::string_view part) {
+    LittleEndianReader in(part);
+    std::string field(in.take_bytes(kFieldBytes));
+    const auto link = *LinkHash::from_bytes(in.take_bytes(kFieldBytes));
+    field.append(in.take_bytes(kFieldBytes));
+    (void)in.take<std::uint8_t>();  // kDefinitionPart
+    field.resize(std::min<std::size_t>(in.take<std::uint8_t>(), kPartBytes));
+    const auto following = in.take<std::uint16_t>();
+    Begun& begun = begun_[link];
+    if (begun.following != following + std::uint32_t{1}) begun.bytes.clear();
+    begun.bytes += field;
+    begun.following = following;
+    if (following > 0) return std::nullopt;
+    std::string whole = std::move(begun.bytes);
+    begun_.erase(link);
+    return hash_link(whole) == link ? std::optional(std::move(whole)) : std::nullopt;
+  }
+
+ private:
+  struct Begun {
+    std::string bytes;
+    std::uint32_t following = 0;
+  };
+  std::map<LinkHash, Begun> begun_;
+};
+
+bool is_intact(std::string_view bytes) {
+  const auto covered = bytes.substr(0, kNoteBytes - sizeof(std::uint32_t));
+  return get_le<std::uint32_t>(bytes.data() + covered.size()) == crc32c(0, covered);
+}
+
+std::optional<TraceNote> decode(std::string_view bytes) {
+  LittleEndianReader in(bytes);
   TraceNote note;
   note.trace_id = *TraceId::from_bytes(in.take_bytes(16));
   note.link = *LinkHash::from_bytes(in.take_bytes(16));
@@ -81,28 +138,40 @@ Result<void> check_version(std::string_view content, bool has_notes) {
   return Error{ErrorCode::invalid, "notes of version " + std::to_string(version)};
 }
 
-Result<std::vector<TraceNote>> read_notes(const FileSystem& fs, const std::filesystem::path& path) {
+struct ReadNotes {
   std::vector<TraceNote> notes;
+  std::vector<std::string> definitions;
+};
+Result<ReadNotes> read_notes(const FileSystem& fs, const std::filesystem::path& path) {
+  constexpr std::size_t kStepAt = 3 * kFieldBytes;
+  ReadNotes read;
   const auto there = fs.exists(path);
-  if (there && !*there) return notes;  // removed by hand
+  if (there && !*there) return read;  // removed by hand
   const auto content = read_file(fs, path);
   if (!content) return content.error();
+  DefinitionParts parts;
   for (std::size_t at = kHeaderBytes; at + kNoteBytes <= content->size(); at += kNoteBytes) {
-    const auto note = decode(std::string_view(*content).substr(at, kNoteBytes));
-    if (note) notes.push_back(*note);
+    const auto bytes = std::string_view(*content).substr(at, kNoteBytes);
+    if (!is_intact(bytes)) continue;
+    if (bytes[kStepAt] == kDefinitionPart) {
+      if (auto whole = parts.add(bytes)) read.definitions.push_back(*std::move(whole));
+    } else if (const auto note = decode(bytes)) {
+      read.notes.push_back(*note);
+    }
   }
-  if (auto known = check_version(*content, !notes.empty()); !known) return known.error();
-  return notes;
+  if (auto known = check_version(*content, !read.notes.empty()); !known) return known.error();
+  return read;
 }
 
 }  // namespace
 
 TraceNotes::TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve,
-                       HeldFiles& held, std::size_t max_notes)
+                       HeldFiles& held, LinkStore& links, std::size_t max_notes)
     : fs_(fs),
       path_(std::move(path)),
       reserve_(reserve),
       held_(held),
+      links_(links),
       max_notes_(max_notes),
       own_(path_) {}
 
@@ -127,10 +196,11 @@ Result<void> TraceNotes::open() {
 }
 
 Result<void> TraceNotes::load_lock_held(const std::filesystem::path& path) {
-  const auto notes = read_notes(fs_, path);
-  if (!notes) return notes.error();
-  for (const TraceNote& note : *notes) remember_lock_held(note, SteadyTime());
-  file_notes_ += notes->size();
+  const auto read = read_notes(fs_, path);
+  if (!read) return read.error();
+  for (const std::string& definition : read->definitions) links_.learn(definition);
+  for (const TraceNote& note : read->notes) remember_lock_held(note, SteadyTime());
+  file_notes_ += read->notes.size();
   read_.insert(path);
   return {};
 }
@@ -143,9 +213,11 @@ void TraceNotes::hold(const std::filesystem::path& path, const Error& error) {
 // What was noted since is newer. The highest number is always the newest file.
 Result<void> TraceNotes::load_late(const std::filesystem::path& path) {
   const MutexLock lock(mutex_);
-  const auto notes = read_notes(fs_, path);
-  if (!notes) return notes.error();
-  for (auto note = notes->rbegin(); note != notes->rend(); ++note) remember_older_lock_held(*note);
+  const auto read = read_notes(fs_, path);
+  if (!read) return read.error();
+  for (const std::string& definition : read->definitions) links_.learn(definition);
+  const auto& notes = read->notes;
+  for (auto note = notes.rbegin(); note != notes.rend(); ++note) remember_older_lock_held(*note);
   loaded_are_dated_ = false;
   unread_.erase(path);
   read_.insert(path);
@@ -164,17 +236,23 @@ Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldes
   date_loaded_lock_held(now);
   std::string bytes;
   for (const auto& note : notes) {
-    bytes += encode(note);
+    bytes += encode_whole(note, defined_);
     remember_lock_held(note, now);
   }
   forget_before_lock_held(oldest_record - kKept, now - kKept);
   forget_beyond_bound_lock_held();
   const bool mostly_stale = file_notes_ + notes.size() > 2 * by_age_.size() + 1024;
   if (file_ && !mostly_stale && append_lock_held(bytes)) {
-    file_notes_ += notes.size();
+    file_notes_ += bytes.size() / kNoteBytes;
     return {};
   }
   return reserve_.with([&]() REQUIRES(mutex_) { return rewrite_lock_held(); });
+}
+
+std::string TraceNotes::encode_whole(const TraceNote& note, std::set<LinkHash>& written) const {
+  const auto definition = links_.without_file(note.link);
+  if (!definition || !written.insert(note.link).second) return encode(note);
+  return encode_definition(note.link, *definition) + encode(note);
 }
 
 Result<void> TraceNotes::append_lock_held(const std::string& bytes) {
@@ -188,9 +266,10 @@ Result<void> TraceNotes::append_lock_held(const std::string& bytes) {
 Result<void> TraceNotes::rewrite_lock_held() {
   file_.reset();
   std::string content = file_header();
-  for (const auto& [age, entry] : by_age_) content += encode(entry.note);
+  defined_.clear();
+  for (const auto& [age, entry] : by_age_) content += encode_whole(entry.note, defined_);
   if (auto written = write_file_durably(fs_, own_, content); !written) return written;
-  file_notes_ = by_age_.size();
+  file_notes_ = (content.size() - kHeaderBytes) / kNoteBytes;
   read_.erase(own_);
   std::erase_if(read_, [this](const auto& old) { return fs_.remove(old).has_value(); });
   read_.insert(own_);

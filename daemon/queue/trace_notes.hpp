@@ -15,6 +15,7 @@
 #include "daemon/base/held_files.hpp"
 #include "daemon/base/mutex.hpp"
 #include "daemon/queue/disk_reserve.hpp"
+#include "daemon/queue/link_store.hpp"
 #include "daemon/queue/queue.hpp"
 
 namespace tracelink {
@@ -26,12 +27,15 @@ namespace tracelink {
 // A file that cannot be read, or is of a later version, is held, and what is noted meanwhile goes
 // to a file of its own ("notes-<n>"), until all of them are one again.
 //
+// A link whose definition has no file, since the disk is full, has its definition here, durable
+// together with the first note that refers to it. It is learned again when the notes are loaded.
+//
 // Memory and disk: bounded by `max_notes`, the oldest is forgotten first.
 // Threads: any. Lifetime: the references outlive this object.
 class TraceNotes {
  public:
   TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve, HeldFiles& held,
-             std::size_t max_notes);
+             LinkStore& links, std::size_t max_notes);
 
   // Loads the files; damaged notes are skipped. Error: `io`, the directory cannot be listed.
   Result<void> open();
@@ -48,6 +52,8 @@ class TraceNotes {
   Result<void> load_late(const std::filesystem::path& path);
   void hold(const std::filesystem::path& path, const Error& error) REQUIRES(mutex_);
   void remember_older_lock_held(const TraceNote& note) REQUIRES(mutex_);
+  // The definition of its link, unless that has a file or is in `written`, and the note.
+  std::string encode_whole(const TraceNote& note, std::set<LinkHash>& written) const;
   Result<void> append_lock_held(const std::string& bytes) REQUIRES(mutex_);
   Result<void> rewrite_lock_held() REQUIRES(mutex_);
   void remember_lock_held(const TraceNote& note, SteadyTime known_since) REQUIRES(mutex_);
@@ -60,6 +66,7 @@ class TraceNotes {
   const std::filesystem::path path_;
   DiskReserve& reserve_;
   HeldFiles& held_;
+  LinkStore& links_;
   const std::size_t max_notes_;
   mutable Mutex mutex_;
   struct Entry {
@@ -75,8 +82,10 @@ class TraceNotes {
       GUARDED_BY(mutex_);                                    // cannot be read, and are not replaced
   std::set<std::filesystem::path> read_ GUARDED_BY(mutex_);  // their notes are in memory
   std::filesystem::path own_ GUARDED_BY(mutex_);             // what is written
-  std::atomic<std::uint64_t> file_notes_ = 0;                // in the file, stale ones included
-  std::unique_ptr<File> file_ GUARDED_BY(mutex_);            // null: to be written anew
+  std::set<LinkHash> defined_ GUARDED_BY(mutex_);            // in the file
+  std::atomic<std::uint64_t> file_notes_ = 0;  // and parts of definitions, in the file, stale ones
+                                               // included
+  std::unique_ptr<File> file_ GUARDED_BY(mutex_);  // null: to be written anew
 };
 
 }  // namespace tracelink

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include "tests/unit/config/load_fixture.hpp"
 
 namespace tracelink {
@@ -55,6 +57,21 @@ TEST_F(LoadConfig, RefusesANamedFileThatCannotBeRead) {
                           (directory_ / "no").string() + remedy);
   context_.config_flag = directory_.string();
   EXPECT_EQ(errors(), *context_.config_flag + ": is a directory, not a file" + remedy);
+}
+
+// Nobody writes to it.
+TEST_F(LoadConfig, NeverWaitsForAPipe) {
+  const auto pipe = (directory_ / "pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::string refused = "is a pipe or a socket: give the path of a regular file";
+  const auto flag = std::exchange(context_.config_flag, pipe);
+  EXPECT_NE(errors().find(pipe + ": " + refused), std::string::npos) << errors();
+  context_.config_flag = flag;
+  file("tracking: {ca_file: " + pipe + ", client_cert_file: " + pipe + "}\n");
+  EXPECT_NE(errors().find("tracking.ca_file: \"" + pipe + "\" " + refused), std::string::npos);
+  file("model: {name: agent}\ntracking: {uri: databricks}\n");
+  env("DATABRICKS_CONFIG_FILE", pipe);
+  EXPECT_NE(errors().find(refused), std::string::npos) << errors();
 }
 
 TEST_F(LoadConfig, PrefersFlagThenTracelinkThenMlflowThenFile) {

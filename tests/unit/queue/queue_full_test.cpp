@@ -166,6 +166,26 @@ TEST_F(QueueFullTest, WhatTheReserveGaveBackIsForBookkeepingAlone) {
   expect_conservation();
 }
 
+// A late span of a trace that was delivered before the crash must find the link of its trace.
+TEST_F(QueueFullTest, ALinkThatATraceNamedOnAFullDiskIsKnownAfterACrash) {
+  open_with(OnFull::wait);
+  must_append(0, 3, 1000);
+  fs.set_capacity(fs.disk_bytes());
+  LinkDefinition named = link("agent");
+  named.named_by_trace = true;
+  const LinkHash hash = *queue->remember_link(named);
+  TraceNote sent = note(1);
+  sent.link = hash;
+  ASSERT_TRUE(queue->note({sent}));
+  crash(FakeFileSystem::Crash::lose_unsynced);
+  ASSERT_FALSE(*fs.exists(options.state_dir / "models" / "links" / hash.hex()));
+  open();
+  const auto known = queue->link(hash);
+  ASSERT_TRUE(known) << known.error().message;
+  EXPECT_EQ(known->name, "agent");
+  EXPECT_EQ(queue->links_named_by_traces(), std::vector<LinkHash>{hash});
+}
+
 TEST_F(QueueFullTest, SegmentsAreSmallOnlyWhileTheDiskHasLittleRoom) {
   fs.set_capacity(60u << 10);
   open();

@@ -1,6 +1,7 @@
 #include "daemon/queue/trace_notes.hpp"
 
 #include <algorithm>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -13,7 +14,8 @@ namespace {
 struct TraceNotesTest : testing::Test {
   void SetUp() override { open(); }
   void open() {
-    notes = std::make_unique<TraceNotes>(fs, "/notes", reserve, held, 100);
+    links = std::make_unique<LinkStore>(fs, "/links", quarantine, held, reserve);
+    notes = std::make_unique<TraceNotes>(fs, "/notes", reserve, held, *links, 100);
     ASSERT_TRUE(notes->open());
   }
   TraceNote note(std::uint8_t trace, TraceNote::Step step = TraceNote::Step::linked) {
@@ -44,6 +46,8 @@ struct TraceNotesTest : testing::Test {
   FakeClock clock;
   HeldFiles held{clock};
   DiskReserve reserve{fs, "/reserve", 4096};
+  Quarantine quarantine{fs, "/quarantine", 0};
+  std::unique_ptr<LinkStore> links;
   std::unique_ptr<TraceNotes> notes;
 };
 
@@ -194,6 +198,76 @@ TEST_F(TraceNotesTest, FilesThatCannotBeReadAreJoinedByTheNextStart) {
   fs.heal();
   open();
   EXPECT_EQ(traces(), (std::vector<int>{1, 2, 3, 4}));
+}
+
+// Links that traces named on a full disk: their definitions have no files.
+struct NotesOfLinksWithoutFilesTest : TraceNotesTest {
+  void SetUp() override {
+    fs.set_capacity(512u << 10);  // there is room for notes, and none to spare
+    reserve.resize(1u << 20);
+    TraceNotesTest::SetUp();
+  }
+  // A note of a link whose name has so many characters.
+  TraceNote named(std::uint8_t trace, std::size_t length) {
+    LinkDefinition link;
+    link.name = std::string(length, 'n');
+    link.named_by_trace = true;
+    TraceNote noted = note(trace);
+    noted.link = *links->remember(link);
+    return noted;
+  }
+  // Of the notes that are there, those whose link is not known.
+  std::size_t without_link() {
+    const auto all = notes->recent();
+    return static_cast<std::size_t>(std::ranges::count_if(
+        all, [this](const TraceNote& note) { return !links->find(note.link); }));
+  }
+};
+
+TEST_F(NotesOfLinksWithoutFilesTest, BringTheLinksBack) {
+  for (std::uint8_t length = 1; length < 70; ++length) ASSERT_TRUE(add({named(length, length)}));
+  ASSERT_TRUE(add({named(70, 2'000), named(71, 2'000), note(72)}));
+  crash();
+  EXPECT_EQ(traces().size(), 72u);
+  EXPECT_EQ(without_link(), 1u) << "that of the last one was never defined";
+  ASSERT_TRUE(add({named(1, 1)}));  // all are written anew
+  crash();
+  EXPECT_EQ(without_link(), 1u);
+}
+
+// What add() did not say is durable was not sent: its records will name the link again.
+TEST_F(NotesOfLinksWithoutFilesTest, NoCrashTakesTheLinkOfANoteThatIsDurable) {
+  for (std::uint32_t seed = 0; seed < 50; ++seed) {
+    for (std::uint64_t n = 0; n < 20; ++n) {
+      SCOPED_TRACE("operation " + std::to_string(n) + " seed " + std::to_string(seed));
+      ASSERT_TRUE(fs.remove("/notes"));
+      open();
+      fs.lose_power_at(n);
+      std::vector<LinkHash> durable;
+      for (std::uint8_t trace = 1; trace <= 3; ++trace) {
+        const auto other = static_cast<std::uint8_t>(trace + 3);
+        const std::vector<TraceNote> added{named(trace, 20u * trace), named(other, 100)};
+        if (!add(added)) continue;
+        for (const TraceNote& note : added) durable.push_back(note.link);
+      }
+      fs.crash(FakeFileSystem::Crash::keep_some, seed);
+      open();
+      for (const LinkHash& link : durable) ASSERT_TRUE(links->find(link));
+    }
+  }
+}
+
+TEST_F(NotesOfLinksWithoutFilesTest, HaveNoDefinitionOnceItsFileIsThere) {
+  const TraceNote noted = named(1, 100);
+  ASSERT_TRUE(add({noted}));
+  const auto before = notes->file_bytes();
+  fs.set_capacity(4u << 20);
+  clock.advance(std::chrono::seconds(1));
+  held.retry_due();
+  ASSERT_TRUE(held.list().empty());
+  open();
+  ASSERT_TRUE(add({noted}));
+  EXPECT_LT(notes->file_bytes(), before);
 }
 
 }  // namespace
