@@ -193,6 +193,8 @@ def test_changes_made_while_the_server_is_away_are_all_made(make_server, front_o
     daemon.start()
     server.start()
     wait_for_changes(daemon, made["changes"] + made["attachments"])
+    counted = daemon.status()["mlflow_sdk"]
+    assert (counted["accepted_changes"], counted["delivered_changes"]) == (0, made["changes"] + made["attachments"])
     assert changed(server, made) == changed(server, direct)
     assert list(attached(server, made).values()) == made["attachments"] // 2 * [bytes(range(256))]
 
