@@ -23,8 +23,7 @@ namespace {
 
 using Kind = TraceChange::Kind;
 
-constexpr std::chrono::seconds kSearchWaits{3};
-constexpr std::chrono::seconds kDeliveredWithin{5};
+constexpr std::chrono::seconds kDeliveredWithin{5};  // about what a model's registration takes
 // Of a change of a trace that is not known here: where it goes is not asked, only that it is known.
 constexpr const char* kSomeExperiment = "0";
 
@@ -280,7 +279,7 @@ Task<void> MlflowConnection::wait_for_delivery() {
   const SteadyTime since = context_.clock.steady();
   while (!door_.all_delivered(since) && socket_.is_open()) {
     const SteadyTime now = context_.clock.steady();
-    if (now >= since + kSearchWaits) break;
+    if (now >= since + kDeliveredWithin) break;
     door_.hurry(std::nullopt);
     co_await sleep_until(now + kLookAgain);
   }
