@@ -14,6 +14,11 @@ constexpr auto kLongestWait = std::chrono::seconds(1);
 // Those of a status; their number is told beside them.
 constexpr std::size_t kHeldScopesShown = 100;
 
+// One that has not been heard of yet may answer in a moment.
+bool is_away(const ServerStatus& server) {
+  return server.state == ServerStatus::State::down || server.state == ServerStatus::State::refusing;
+}
+
 // A larger trace goes in pieces.
 std::uint64_t max_trace_bytes(const ForwarderOptions& options) {
   constexpr std::uint64_t kBatches = 4;
@@ -55,6 +60,7 @@ void Forwarder::run(const std::stop_token& stop_token) {
 }
 
 void Forwarder::step(std::chrono::milliseconds longest_wait) {
+  const SteadyTime began = clock_.steady();
   run_posted();
   make_room();
   read();
@@ -65,6 +71,7 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
   dispatcher_.dispatch();
   sync_if_due();
   publish_status();
+  note_all_sent(began);
   tell_waiting();
   destination_.poll(wait_time(longest_wait));
   note_drained();
@@ -119,10 +126,25 @@ void Forwarder::hurry_waiting() {
 
 bool Forwarder::has_delivered_all(SteadyTime since) const {
   const MutexLock lock(mutex_);
-  if (status_.server.state != ServerStatus::State::up) return true;
-  const bool has_read_since = status_.stepped_at > since;
-  return has_read_since && status_.assembling_traces == status_.waiting_for_root.traces &&
-         status_.waiting_traces == 0 && status_.in_flight_traces == 0;
+  return is_away(status_.server) || all_sent_ > since;
+}
+
+void Forwarder::note_all_sent(SteadyTime began) {
+  const bool has_read_all = caught_up_ && !window_full_;
+  const MutexLock lock(mutex_);
+  if (!has_read_all || status_.in_flight_traces > 0) return;
+  if (status_.assembling_traces > status_.waiting_for_root.traces) return;
+  if (status_.waiting_traces == 0 || waits_for_operators_only()) all_sent_ = began;
+}
+
+// A hold without a remedy passes by itself: a model is being registered.
+bool Forwarder::waits_for_operators_only() const {
+  std::size_t held = 0;
+  for (const HeldScope& scope : status_.held) {
+    if (scope.remedy.empty()) return false;
+    held += scope.traces;
+  }
+  return held == status_.waiting_traces;
 }
 
 void Forwarder::await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done) {
@@ -136,7 +158,7 @@ void Forwarder::tell_waiting() {
   if (waiting_.empty()) return;
   const SteadyTime now = clock_.steady();
   const bool has_read_all = caught_up_ && !window_full_;
-  const bool helps = destination_.server().state == ServerStatus::State::up;
+  const bool helps = !is_away(destination_.server());
   const auto is_told = [&](const Waiting& waiting) {
     const bool is_done = has_read_all && reader_.assembly().is_done(waiting.id);
     if (!is_done && helps && now < waiting.deadline) return false;

@@ -132,9 +132,20 @@ std::string MlflowConnection::farewell() const {
 
 Task<bool> MlflowConnection::store_info(Parser& parser) {
   ++context_.stats.http_requests;
-  HttpReply reply = co_await read_and_store_info(parser);
+  auto reply = co_await read_small_body(parser);
   if (closed_by_client_) co_return false;
-  co_return co_await send_text(parser, std::move(reply));
+  if (reply) co_return co_await send_text(parser, *std::move(reply));
+  auto info = read_start_trace(parser.get().body());
+  if (!info && info.error().code == ErrorCode::rejected) {
+    keep_request(parser.get().body().size());
+    co_return co_await pass_whole(parser);
+  }
+  if (info) {
+    reply = co_await keep_info(*std::move(info));
+  } else {
+    reply = invalid_request(info.error().message);
+  }
+  co_return co_await send_text(parser, *std::move(reply));
 }
 
 // Nothing when the body is complete, or when the client has closed.
@@ -158,23 +169,19 @@ HttpReply MlflowConnection::invalid_request(const std::string& message) {
   return mlflow_error(400, "INVALID_PARAMETER_VALUE", message);
 }
 
-Task<HttpReply> MlflowConnection::read_and_store_info(Parser& parser) {
-  auto refusal = co_await read_small_body(parser);
-  if (refusal || closed_by_client_) co_return refusal.value_or(HttpReply{});
-  auto info = read_start_trace(parser.get().body());
-  if (!info) co_return invalid_request(info.error().message);
-  const auto explained = explain(*info);
+Task<HttpReply> MlflowConnection::keep_info(ClientTraceInfo info) {
+  const auto explained = explain(info);
   if (!explained) co_return unreadable_names(explained.error());
   SplitRequest split;
-  split.slices.push_back(client_info_slice(*info));
-  const Reply reply = co_await exchange(std::move(split), info->experiment_id);
+  split.slices.push_back(client_info_slice(info));
+  const Reply reply = co_await exchange(std::move(split), info.experiment_id);
   if (!reply.ok()) co_return error_of(reply);
   ++context_.stats.accepted_infos;
   const bool has_spans =
-      door_.stored.spans(info->trace_id) >= std::max<std::uint64_t>(info->announced_spans, 1);
+      door_.stored.spans(info.trace_id) >= std::max<std::uint64_t>(info.announced_spans, 1);
   HttpReply answer;
   answer.body =
-      start_trace_answer(*info, door_.knowledge.artifact_root(info->experiment_id), has_spans);
+      start_trace_answer(info, door_.knowledge.artifact_root(info.experiment_id), has_spans);
   co_return answer;
 }
 

@@ -22,7 +22,8 @@ namespace tracelink {
 // A conversation with an MLflow SDK that takes the daemon for its tracking server
 // (docs/mlflow-sdk.md): spans, StartTraceV3 and changes of traces are stored, what the SDK asks for
 // before each trace is answered from what is known, and so is what it asks of a trace that the
-// server does not have yet. All else is passed on to the tracking server as it is.
+// server does not have yet. All else is passed on to the tracking server as it is, also what is
+// told of traces whose names are not those of OpenTelemetry's ids.
 class MlflowConnection final : public OtlpHttpConnection {
  public:
   MlflowConnection(StreamSocket socket, Peer peer, ServerContext& context, MlflowDoor& door,
@@ -50,7 +51,7 @@ class MlflowConnection final : public OtlpHttpConnection {
   Task<std::optional<HttpReply>> read_small_body(Parser& parser);
   HttpReply invalid_request(const std::string& message);
   Task<bool> store_info(Parser& parser);
-  Task<HttpReply> read_and_store_info(Parser& parser);
+  Task<HttpReply> keep_info(ClientTraceInfo info);
   Task<bool> tell_experiment(Parser& parser, ExperimentQuery query);
   Task<HttpReply> ask_for_experiment(const Parser& parser, ExperimentQuery query);
   std::optional<HttpReply> known_experiment(const ExperimentQuery& query) const;
@@ -109,6 +110,7 @@ class MlflowConnection final : public OtlpHttpConnection {
   Task<bool> pass_whole(Parser& parser);
   Task<bool> pass_when_read(Parser& parser);
   Task<bool> pass_when_delivered(Parser& parser);
+  Task<bool> pass_behind_its_traces(Parser& parser);
   Task<Fetched> fetch(RelayRequest request);
   Task<bool> send_no_room(Parser& parser);
   Task<bool> send_body(Parser& parser, Relay::Id id, const RelayMailbox& mailbox);

@@ -55,7 +55,8 @@ HttpReply error_of(const Reply& reply) {
 HttpReply unreachable(const std::string& server, const Error& error) {
   return mlflow_error(503, "TEMPORARILY_UNAVAILABLE",
                       "the tracking server " + server + " cannot be reached: " + error.message +
-                          ". tracelink keeps traces meanwhile; this request needs the server");
+                          ". tracelink keeps traces meanwhile, if their ids are tr- and 32 hex "
+                          "digits; this request needs the server");
 }
 
 std::shared_ptr<RelayMailbox> MlflowConnection::make_mailbox() {

@@ -23,8 +23,7 @@ namespace {
 
 using Kind = TraceChange::Kind;
 
-constexpr std::chrono::seconds kSearchWaits{3};
-constexpr std::chrono::seconds kDeliveredWithin{5};
+constexpr std::chrono::seconds kDeliveredWithin{5};  // about what a model's registration takes
 // Of a change of a trace that is not known here: where it goes is not asked, only that it is known.
 constexpr const char* kSomeExperiment = "0";
 
@@ -73,6 +72,9 @@ Task<bool> MlflowConnection::store_change(Parser& parser) {
   const MlflowRequest& request = parser.get();
   auto changes = read_trace_changes(view(request.method_string()), path_of(view(request.target())),
                                     request.body());
+  if (!changes && changes.error().code == ErrorCode::rejected) {
+    co_return co_await pass_behind_its_traces(parser);
+  }
   if (!changes) {
     HttpReply invalid = invalid_request(changes.error().message);
     co_return co_await send_text(parser, std::move(invalid));
@@ -226,6 +228,11 @@ Task<bool> MlflowConnection::pass_when_delivered(Parser& parser) {
   const auto refusal = co_await read_body(parser);
   if (closed_by_client_) co_return false;
   if (refusal) co_return co_await send_text(parser, error_of(*refusal));
+  co_return co_await pass_behind_its_traces(parser);
+}
+
+// A request whose body was read.
+Task<bool> MlflowConnection::pass_behind_its_traces(Parser& parser) {
   keep_request(parser.get().body().size() + kRelayWindow);
   auto traces = named_traces(view(parser.get().target()));
   if (traces.empty()) traces = named_traces(parser.get().body());
@@ -272,7 +279,7 @@ Task<void> MlflowConnection::wait_for_delivery() {
   const SteadyTime since = context_.clock.steady();
   while (!door_.all_delivered(since) && socket_.is_open()) {
     const SteadyTime now = context_.clock.steady();
-    if (now >= since + kSearchWaits) break;
+    if (now >= since + kDeliveredWithin) break;
     door_.hurry(std::nullopt);
     co_await sleep_until(now + kLookAgain);
   }

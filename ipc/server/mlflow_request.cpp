@@ -7,6 +7,7 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/status.hpp>
 
+#include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/mlflow/rest/trace_change.hpp"
 #include "daemon/text/hex.hpp"
 #include "daemon/text/json_text.hpp"
@@ -57,12 +58,6 @@ bool is_listed(const HttpHeaders& headers, std::string_view name) {
     }
   }
   return false;
-}
-
-// Nothing unless that is all that the name is.
-std::optional<TraceId> trace_of_name(std::string_view name) {
-  if (name.size() != kTracePrefix.size() + kTraceDigits) return std::nullopt;
-  return named_trace(name);
 }
 
 std::string_view query_of(std::string_view target) {

@@ -193,6 +193,8 @@ def test_changes_made_while_the_server_is_away_are_all_made(make_server, front_o
     daemon.start()
     server.start()
     wait_for_changes(daemon, made["changes"] + made["attachments"])
+    counted = daemon.status()["mlflow_sdk"]
+    assert (counted["accepted_changes"], counted["delivered_changes"]) == (0, made["changes"] + made["attachments"])
     assert changed(server, made) == changed(server, direct)
     assert list(attached(server, made).values()) == made["attachments"] // 2 * [bytes(range(256))]
 
@@ -227,6 +229,29 @@ def test_a_deletion_by_time_that_waits_takes_what_is_here_and_what_is_there(make
     wait_until("the deletions are made", lambda: daemon.status()["mlflow_sdk"]["delivered_changes"] == 3, state=daemon.log_tail)
     wait_until("the last trace is delivered", lambda: trace_info(server, later), state=daemon.log_tail)
     assert [trace_info(server, name) for name in (there, here)] == [None, None]
+
+
+@pytest.mark.parametrize("name", ["tr-1234", "mine", "tr-" + "A" * 32])
+def test_a_trace_of_another_name_is_what_the_server_makes_of_it(make_server, front_of, name):
+    """It is passed on, as nothing but the server can keep it."""
+    server = make_server(NEWEST)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    seen = []
+    for uri in (server.uri, daemon.front):
+        told = requests.post(f"{uri}/api/3.0/mlflow/traces", timeout=60, json={"trace": {"trace_info": {
+            "trace_id": name, "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}},
+            "request_time": "2026-01-01T00:00:00Z", "state": "OK", "trace_metadata": {"own": "1"}, "tags": {}}}})
+        tagged = requests.patch(f"{uri}/api/2.0/mlflow/traces/{name}/tags", timeout=60, json={"key": "team", "value": "ml"})
+        read = requests.get(f"{uri}/api/3.0/mlflow/traces/{name}", timeout=60)
+        deleted = requests.post(f"{uri}/api/2.0/mlflow/traces/delete-traces", timeout=60, json={"experiment_id": "0", "request_ids": [name]})
+        seen.append([(answer.status_code, answer.json()) for answer in (told, tagged, read, deleted)])
+    assert seen[0] == seen[1]
+    assert [status for status, _ in seen[1]] == [200] * 4
+    assert seen[1][2][1]["trace"]["trace_info"]["trace_id"] == name
+    assert daemon.status()["mlflow_sdk"]["accepted_infos"] == 0
 
 
 def test_a_queued_trace_is_read_as_it_was_sent(make_server, front_of):

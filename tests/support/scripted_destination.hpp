@@ -111,7 +111,8 @@ class ScriptedDestination : public Destination {
       return outcome;
     }));
   }
-  ServerStatus server() const override { return {ServerStatus::State::up, "3.18.0"}; }
+  ServerStatus server() const override { return {server_, "3.18.0"}; }
+  void server_is(ServerStatus::State state) { server_ = state; }
 
  private:
   void answer_all(const Script& script) {
@@ -133,6 +134,7 @@ class ScriptedDestination : public Destination {
   FakeClock& clock_;
   Script script_ = each([](const TraceDelivery&) { return Outcome{}; });
   bool holding_ = false;
+  ServerStatus::State server_ = ServerStatus::State::up;
   std::function<bool(const LinkHash&, const std::string&)> refused_;
   Failure refusal_;
   std::set<LinkHash> asked_, changed_;

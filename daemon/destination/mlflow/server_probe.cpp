@@ -32,6 +32,8 @@ ServerProbe::ServerProbe(TrackingClient& client, Registrar& registrar, Reporter&
 
 ServerStatus ServerProbe::status() const {
   using State = ServerStatus::State;
+  const bool was_heard_of = was_connected_ || failures_ > 0;
+  if (!was_heard_of) return {State::none, version_};
   if (refusing_) return {State::refusing, version_};
   return {capabilities_ || paused_ ? State::up : State::down, version_};
 }

@@ -16,7 +16,6 @@
 namespace tracelink {
 namespace {
 
-constexpr std::string_view kTracePrefix = "tr-";
 constexpr char kExplanation[] = "tracelink.model";
 
 Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
@@ -83,17 +82,22 @@ std::optional<std::string> optional_text(const Json& json, const char* key) {
 
 }  // namespace
 
+std::optional<TraceId> trace_of_name(std::string_view name) {
+  constexpr std::string_view kPrefix = "tr-";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  const auto bytes = parse_hex(name.substr(kPrefix.size()));
+  const auto id = bytes ? TraceId::from_bytes(*bytes) : std::nullopt;
+  return id && !id->is_zero() && trace_name(*id) == name ? id : std::nullopt;
+}
+
 Result<ClientTraceInfo> read_start_trace(std::string_view body) {
   Json json = parse_shallow(body);
   if (!json.is_object()) return invalid("the body is no JSON object");
   Json info = member(member(json, "trace"), "trace_info");
-  const std::string name = text_at(info, "trace_id");
-  const auto bytes = name.starts_with(kTracePrefix)
-                         ? parse_hex(std::string_view(name).substr(kTracePrefix.size()))
-                         : std::nullopt;
-  const auto trace_id = bytes ? TraceId::from_bytes(*bytes) : std::nullopt;
-  if (!trace_id || trace_id->is_zero()) {
-    return invalid("trace.trace_info.trace_id is not tr- and 32 hex digits");
+  if (!info.is_object()) return invalid("the body has no trace.trace_info");
+  const auto trace_id = trace_of_name(text_at(info, "trace_id"));
+  if (!trace_id) {
+    return Error{ErrorCode::rejected, "trace.trace_info.trace_id is not tr- and 32 hex digits"};
   }
   if (experiment_of(info).empty()) {
     return invalid("trace.trace_info.trace_location names no MLflow experiment");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,7 +27,12 @@ struct ClientTraceInfo {
   std::string json;
 };
 
-// `body`: of StartTraceV3. Error: `invalid`, what of it cannot be kept.
+// Nothing unless it is what trace_name() says of a trace: servers tell names apart by their
+// letters, and take any other one, too. Zeros alone name no trace.
+std::optional<TraceId> trace_of_name(std::string_view name);
+
+// `body`: of StartTraceV3. Error: `invalid`, what of it cannot be kept; `rejected`, the trace has
+// another name than tr- and 32 hex digits, which only a server can take.
 Result<ClientTraceInfo> read_start_trace(std::string_view body);
 
 // The id of an assessment that has none: the same for the same text.

@@ -7,7 +7,6 @@
 #include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/text/base64.hpp"
-#include "daemon/text/hex.hpp"
 #include "daemon/text/json_text.hpp"
 #include "daemon/text/percent.hpp"
 
@@ -20,7 +19,6 @@ constexpr std::string_view kTraces[] = {"/api/3.0/mlflow/traces/", "/api/2.0/mlf
 constexpr std::string_view kAssessments = "assessments";
 constexpr std::string_view kLinkPrompts = "link-prompts";
 constexpr std::string_view kDeleteTraces = "delete-traces";
-constexpr std::string_view kTracePrefix = "tr-";
 // Each deletion of a request has a copy of it.
 constexpr std::size_t kMaxExperimentIdBytes = 256;
 constexpr std::string_view kArtifacts = "/api/2.0/mlflow-artifacts/artifacts/";
@@ -45,12 +43,7 @@ constexpr std::array<KindWord, 9> kKinds = {{
 
 Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
 
-std::optional<TraceId> trace_of(std::string_view name) {
-  if (!name.starts_with(kTracePrefix)) return std::nullopt;
-  const auto bytes = parse_hex(name.substr(kTracePrefix.size()));
-  const auto id = bytes ? TraceId::from_bytes(*bytes) : std::nullopt;
-  return id && !id->is_zero() ? id : std::nullopt;
-}
+Error other_name(std::string message) { return {ErrorCode::rejected, std::move(message)}; }
 
 std::string_view take_segment(std::string_view& path) {
   const std::string_view segment = path.substr(0, path.find('/'));
@@ -69,7 +62,7 @@ std::optional<TraceChange> read_route(std::string_view method, std::string_view 
     change.kind = path == kLinkPrompts ? Kind::link_prompts : Kind::delete_trace;
     return change;
   }
-  const auto trace = trace_of(take_segment(path));
+  const auto trace = trace_of_name(take_segment(path));
   if (!trace) return std::nullopt;
   change.trace_id = *trace;
   if (path == "tags" && (method == "PATCH" || method == "DELETE")) {
@@ -116,8 +109,8 @@ Result<void> complete_assessment(TraceChange& change, const Json& body) {
 }
 
 Result<void> complete_prompts(TraceChange& change, const Json& body) {
-  const auto trace = trace_of(text_at(body, "trace_id"));
-  if (!trace) return invalid("trace_id is not tr- and 32 hex digits");
+  const auto trace = trace_of_name(text_at(body, "trace_id"));
+  if (!trace) return other_name("trace_id is not tr- and 32 hex digits");
   if (!member(body, "prompt_versions").is_array()) return invalid("there are no prompt_versions");
   change.trace_id = *trace;
   change.body = to_text(body);
@@ -154,8 +147,8 @@ Result<std::vector<TraceChange>> read_deletions(const Json& body) {
   }
   std::vector<TraceChange> changes;
   for (const Json& name : member(body, "request_ids")) {
-    const auto trace = name.is_string() ? trace_of(name.get<std::string>()) : std::nullopt;
-    if (!trace) return invalid("one of request_ids is not tr- and 32 hex digits");
+    const auto trace = name.is_string() ? trace_of_name(name.get<std::string>()) : std::nullopt;
+    if (!trace) return other_name("one of request_ids is not tr- and 32 hex digits");
     changes.push_back(deletion_of(*trace, experiment));
   }
   return changes;
@@ -234,7 +227,7 @@ std::optional<TraceId> artifact_trace(std::string_view path) {
     return std::nullopt;
   }
   std::string_view rest = path.substr(at + kOfTraces.size());
-  const auto trace = trace_of(take_segment(rest));
+  const auto trace = trace_of_name(take_segment(rest));
   const bool is_attachment = rest.starts_with(kAttachments) && rest.size() > kAttachments.size() &&
                              rest.find('/', kAttachments.size()) == std::string_view::npos;
   return is_attachment || rest == kSpansFile ? trace : std::nullopt;

@@ -47,9 +47,9 @@ struct ChangeRequest {
 // `path`: without a query. Of a trace whose name is not tr- and 32 hex digits it is none.
 bool is_trace_change(std::string_view method, std::string_view path);
 // Precondition: is_trace_change(). A deletion may name several traces; one by time range gives
-// none. An assessment that lacks an id gets one that follows from
-// the trace and the assessment, so that a request that is sent again makes no second one. Error:
-// `invalid`, what of it cannot be kept.
+// none. An assessment without id gets one that follows from trace and assessment, so that a request
+// sent again makes no second one. Error: `invalid`, what of it cannot be kept; `rejected`, a trace
+// that it names has another name than tr- and 32 hex digits, which only a server knows.
 Result<std::vector<TraceChange>> read_trace_changes(std::string_view method, std::string_view path,
                                                     std::string_view body);
 ChangeRequest request_of(const TraceChange& change);

@@ -96,7 +96,7 @@ TEST_F(MlflowDestinationTest, AcceptsNothingBeforeTheServerIsKnown) {
   EXPECT_FALSE(accepts());
   EXPECT_EQ(hold.failure_class, FailureClass::transient);
   EXPECT_EQ(hold.scope, FailureScope::server);
-  EXPECT_EQ(destination.server().state, State::down);
+  EXPECT_EQ(destination.server().state, State::none);
   connect();
   EXPECT_EQ(destination.server().state, State::up);
   EXPECT_EQ(destination.server().version, "3.18.0");

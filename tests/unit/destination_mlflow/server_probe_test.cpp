@@ -41,8 +41,13 @@ class ServerProbeTest : public ::testing::Test {
   ServerProbe probe{client, registrar, reporter, clock, random};
 };
 
-TEST_F(ServerProbeTest, KnowsWhatTheServerCanDoByItsVersion) {
+TEST_F(ServerProbeTest, IsNeitherUpNorDownBeforeSomethingIsHeardOfIt) {
+  EXPECT_EQ(probe.status().state, State::none);
+  be_unreachable();
   EXPECT_EQ(probe.status().state, State::down);
+}
+
+TEST_F(ServerProbeTest, KnowsWhatTheServerCanDoByItsVersion) {
   answer_version("3.12.0");
   ASSERT_TRUE(probe.capabilities());
   EXPECT_TRUE(probe.capabilities()->token_usage_in_start_trace);

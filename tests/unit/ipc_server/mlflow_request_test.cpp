@@ -98,7 +98,8 @@ TEST(MlflowRequest, ReadsWhichTracesAreToBeShown) {
   EXPECT_EQ(part->assessment_id, "a-1");
   for (const std::string& other :
        {root, root + "get", root + "batchGet?trace_ids=x", root + a + "/tags",
-        root + "get?trace_id=" + a + "x", "/api/2.0/mlflow/traces/" + a}) {
+        root + "get?trace_id=" + a + "x", root + "tr-" + std::string(32, 'A'),
+        "/api/2.0/mlflow/traces/" + a}) {
     EXPECT_FALSE(trace_read(other)) << other;
   }
   EXPECT_EQ(mlflow_call("GET", root + a), MlflowCall::read);

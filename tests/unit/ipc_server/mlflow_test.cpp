@@ -55,6 +55,34 @@ TEST_F(MlflowServerTest, RefusesATraceInfoThatCannotBeKept) {
   EXPECT_EQ(stats().too_large_requests, 1u);
 }
 
+// As the server takes it, which knows no rule for names of traces.
+TEST_F(MlflowServerTest, ATraceOfAnotherNameIsPassedOn) {
+  tracking.answer_with({.body = "{}"});
+  start_in_front();
+  const std::string traces = "/api/2.0/mlflow/traces/";
+  const std::pair<std::string, std::string> asked[] = {
+      {"/api/3.0/mlflow/traces", R"({"trace":{"trace_info":{"trace_id":"tr-1234"}}})"},
+      {traces + "link-prompts", R"({"trace_id":"tr-1234","prompt_versions":[]})"},
+      {traces + "delete-traces",
+       R"({"request_ids":["tr-1234","tr-)" + std::string(kTrace) + "\"]}"}};
+  for (const auto& [path, body] : asked) {
+    EXPECT_TRUE(ask(request("POST", path, "Authorization: Bearer own\r\n", body)).has("200 OK"));
+    const auto passed = tracking.requests().back();
+    EXPECT_EQ(passed.target, path);
+    EXPECT_EQ(passed.body, body);
+  }
+  EXPECT_TRUE(sink().requests().empty());
+}
+
+TEST_F(MlflowServerTest, SaysThatATraceOfAnotherNameNeedsTheServer) {
+  start_alone();
+  const Answer answer = ask(request("POST", "/api/3.0/mlflow/traces", "",
+                                    R"({"trace":{"trace_info":{"trace_id":"tr-1234"}}})"));
+  EXPECT_TRUE(answer.has("503"));
+  EXPECT_TRUE(answer.says("TEMPORARILY_UNAVAILABLE")) << answer.body;
+  EXPECT_TRUE(answer.says("if their ids are tr- and 32 hex digits")) << answer.body;
+}
+
 TEST_F(MlflowServerTest, KnowsAVersionAlsoWithoutTheServer) {
   start_alone();
   EXPECT_EQ(ask(request("GET", "/version")).body, "3.6.0");

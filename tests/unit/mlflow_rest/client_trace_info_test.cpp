@@ -63,17 +63,35 @@ TEST(ClientTraceInfo, GivesEachAssessmentAnIdThatARepetitionHasToo) {
   EXPECT_EQ(id(2), "a-1");
 }
 
-TEST(ClientTraceInfo, RefusesWhatIsNoTraceOfAnExperiment) {
-  const auto refusal = [](Json info) { return read_start_trace(body(info)).error().message; };
+TEST(ClientTraceInfo, ANameIsReadAsItIsWritten) {
+  const auto id = trace_of_name(kTrace);
+  ASSERT_TRUE(id);
+  EXPECT_EQ("tr-" + id->hex(), kTrace);
+  for (const std::string& other :
+       {std::string(), std::string("tr-"), std::string("tr-1234"), "tr-" + std::string(31, 'a'),
+        "tr-" + std::string(33, 'a'), "tr-" + std::string(32, 'A'), "tr-" + std::string(32, '0'),
+        "tr-" + std::string(31, 'a') + "g", "TR-" + std::string(32, 'a'), std::string(35, 'a')}) {
+    EXPECT_FALSE(trace_of_name(other)) << other;
+  }
+}
+
+TEST(ClientTraceInfo, RejectsATraceOfAnotherName) {
   Json other = sent();
-  other["trace_id"] = "trace:/catalog.schema/1";
-  EXPECT_EQ(refusal(other), "trace.trace_info.trace_id is not tr- and 32 hex digits");
-  other["trace_id"] = "tr-00000000000000000000000000000000";
-  EXPECT_EQ(refusal(other), "trace.trace_info.trace_id is not tr- and 32 hex digits");
-  other = sent();
+  for (const Json& name : {Json("trace:/catalog.schema/1"), Json("tr-" + std::string(32, '0')),
+                           Json("tr-" + std::string(32, 'A')), Json(""), Json(7)}) {
+    other["trace_id"] = name;
+    EXPECT_EQ(read_start_trace(body(other)).error().code, ErrorCode::rejected) << name;
+  }
+}
+
+TEST(ClientTraceInfo, RefusesWhatIsNoTraceOfAnExperiment) {
+  Json other = sent();
   other.erase("trace_location");
-  EXPECT_EQ(refusal(other), "trace.trace_info.trace_location names no MLflow experiment");
+  EXPECT_EQ(read_start_trace(body(other)).error().message,
+            "trace.trace_info.trace_location names no MLflow experiment");
   EXPECT_EQ(read_start_trace("{").error().message, "the body is no JSON object");
+  EXPECT_EQ(read_start_trace("{}").error().message, "the body has no trace.trace_info");
+  EXPECT_EQ(read_start_trace("{}").error().code, ErrorCode::invalid);
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   EXPECT_EQ(read_start_trace(R"({"trace":)" + deep + "}").error().code, ErrorCode::invalid);
 }

@@ -108,11 +108,9 @@ TEST(TraceChange, WhatItLacksIsSaid) {
   const Asked wrong[] = {{"PATCH", kV2 + "/tags", R"({"value":"ml"})"},
                          {"PATCH", kV2 + "/tags", "["},
                          {"POST", kV3 + "/assessments", "{}"},
-                         {"POST", kPrompts, R"({"trace_id":"tr-1","prompt_versions":[]})"},
-                         {"POST", kDelete, R"({"request_ids":["tr-1"]})"}};
+                         {"POST", kPrompts, std::string(R"({"trace_id":")") + kTrace + "\"}"}};
   const char* const said[] = {"the body has no key", "the body is no JSON object",
-                              "the body has no assessment", "trace_id is not tr- and 32 hex digits",
-                              "one of request_ids is not tr- and 32 hex digits"};
+                              "the body has no assessment", "there are no prompt_versions"};
   for (std::size_t i = 0; i < std::size(wrong); ++i) {
     const auto changes = read_trace_changes(wrong[i].method, wrong[i].path, wrong[i].body);
     ASSERT_FALSE(changes);
@@ -120,6 +118,18 @@ TEST(TraceChange, WhatItLacksIsSaid) {
   }
   EXPECT_FALSE(stored_trace_change({}, R"({"kind":"other","body":{}})"));
   EXPECT_FALSE(stored_trace_change({}, R"({"kind":"set_tag"})"));
+}
+
+TEST(TraceChange, OneOfATraceOfAnotherNameIsRejected) {
+  const std::string both = std::string(R"({"request_ids":[")") + kTrace + R"(","tr-1"]})";
+  const Asked others[] = {{"POST", kPrompts, R"({"trace_id":"tr-1","prompt_versions":[]})"},
+                          {"POST", kPrompts, R"({"prompt_versions":[]})"},
+                          {"POST", kDelete, both}};
+  for (const Asked& asked : others) {
+    const auto changes = read_trace_changes(asked.method, asked.path, asked.body);
+    ASSERT_FALSE(changes);
+    EXPECT_EQ(changes.error().code, ErrorCode::rejected) << changes.error().message;
+  }
 }
 
 TEST(TraceChange, AnArtifactIsOneOfATraceOnly) {
