@@ -45,7 +45,7 @@ struct HeldFile {
   StateFile kind = StateFile::segment;
   std::string path;
   std::string reason;
-  WallTime since{};
+  SteadyTime since{};
 };
 
 // What an operator can do about it.

@@ -71,10 +71,7 @@ OutcomeHandler::OutcomeHandler(Parts parts, Finished finished)
 
 void OutcomeHandler::handle(BatchInFlight flight, std::vector<Outcome> outcomes) {
   ++counters_.batches;
-  if (any(outcomes, OutcomeKind::delivered)) {
-    last_delivery_ = parts_.clock.steady();
-    last_delivery_at_ = parts_.clock.wall();
-  }
+  if (any(outcomes, OutcomeKind::delivered)) last_delivery_ = parts_.clock.steady();
   if (any(outcomes, OutcomeKind::transient)) last_trouble_ = parts_.clock.steady();
   const bool blamed = blame_traces(flight, outcomes);
   handle_scopes(flight.group, outcomes, blamed);
@@ -195,7 +192,7 @@ void OutcomeHandler::delivered(Item item) {
   parts_.ledger.mark_delivered(item.work, root, item.start_ns);
   parts_.ledger.complete(item.completions);
   ++counters_.delivered_traces;
-  link_deliveries_.add(item.work.group.link, parts_.clock.wall());
+  link_deliveries_.add(item.work.group.link, parts_.clock.steady());
   counters_.lag.add(parts_.clock.steady() - item.work.accepted);
   ++models_.of(item.work.group.link).delivered_traces;
   finished_(item.work.trace_id);
