@@ -73,7 +73,7 @@ class OutcomeHandler {
   bool is_of_traces(const GroupKey& group, const Failure& failure) const;
   bool blame_traces(const BatchInFlight& flight, std::vector<Outcome>& outcomes) const;
   bool is_exception(const BatchInFlight& flight, const Outcome& outcome) const;
-  bool is_unanswered(const Outcome& outcome) const;
+  bool is_unanswered(const Item& item, const Outcome& outcome) const;
   void handle_item(Item item, const Outcome& outcome);
   void delivered(Item item);
   void change_delivered(const Item& item);
