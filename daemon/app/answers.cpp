@@ -108,7 +108,7 @@ StatusInputs Answers::status_inputs(const Config& config, const ServerStats& int
           .intake = intake,
           .active = parts_.active,
           .delivery = parts_.delivery,
-          .now = parts_.clock.wall(),
+          .clock = parts_.clock,
           .uptime = parts_.clock.steady() - parts_.started,
           .queue_watch = parts_.queue_watch,
           .notices = parts_.notices,

@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/app/options.hpp"
+#include "daemon/base/wall_time_of.hpp"
 #include "daemon/codec/link_codec.hpp"
 #include "daemon/codec/name_template.hpp"
 #include "daemon/destination/databricks/databricks_destination.hpp"
@@ -160,8 +161,10 @@ std::optional<std::string> Delivery::experiment_id(const std::string& name) cons
   return known->model->experiment_id;
 }
 
-LinkDeliveries::Entry Delivery::delivered(const LinkHash& link) const {
-  return forwarder_ ? forwarder_->link_deliveries().of(link) : LinkDeliveries::Entry{};
+Delivery::DeliveredTraces Delivery::delivered(const LinkHash& link) const {
+  if (!forwarder_) return {};
+  const LinkDeliveries::Entry delivered = forwarder_->link_deliveries().of(link);
+  return {delivered.traces, wall_time_of(delivered.last_at, clock_)};
 }
 
 Result<void> Delivery::call(std::function<void()> work) {

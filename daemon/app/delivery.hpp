@@ -78,8 +78,13 @@ class Delivery {
   std::optional<std::string> experiment_id(const std::string& name) const;
   // Of every link in use: configured, set at runtime, named by traces.
   std::vector<RegistrationStatus> registrations() const;
-  // Traces delivered under the link since the start.
-  LinkDeliveries::Entry delivered(const LinkHash& link) const;
+  // Traces delivered under the link since the start, and when the last was, as the wall clock
+  // counts now.
+  struct DeliveredTraces {
+    std::uint64_t traces = 0;
+    WallTime last_at{};  // of traces, if there are any
+  };
+  DeliveredTraces delivered(const LinkHash& link) const;
   // Runs `work` on the forwarder thread between two rounds (on the caller's, if nothing is
   // forwarded) and waits for it. `closed`: it was not run; `timeout`: it may still be. What it uses
   // is shared with it.

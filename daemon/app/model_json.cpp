@@ -16,7 +16,7 @@ std::string text_of(const Failure& failure) {
   return failure.remedy.empty() ? failure.message : failure.message + "; " + failure.remedy;
 }
 
-ordered_json traces_json(const LinkDeliveries::Entry& delivered) {
+ordered_json traces_json(const Delivery::DeliveredTraces& delivered) {
   return {{"delivered", delivered.traces},
           {"last_at", delivered.traces > 0 ? ordered_json(utc_iso(delivered.last_at))
                                            : ordered_json(nullptr)}};

@@ -12,6 +12,7 @@
 
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/base/wall_time_of.hpp"
 #include "daemon/text/utc_time.hpp"
 #include "daemon/types/version.hpp"
 
@@ -90,30 +91,38 @@ ordered_json spans_json(const QueueStats& queue) {
             {"removed", known(queue, queue.dropped_removed)}}}};
 }
 
-ordered_json held_json(const ForwardStatus& status, const std::vector<HeldFile>& files) {
+std::string time_text(SteadyTime event, const Clock& clock) {
+  return utc_iso(wall_time_of(event, clock));
+}
+ordered_json time_json(const std::optional<SteadyTime>& event, const Clock& clock) {
+  return event ? ordered_json(time_text(*event, clock)) : ordered_json(nullptr);
+}
+
+ordered_json held_json(const ForwardStatus& status, const std::vector<HeldFile>& files,
+                       const Clock& clock) {
   ordered_json held = ordered_json::array();
   for (const auto& scope : status.held) {
     held.push_back({{"scope", scope.scope},
                     {"reason", scope.reason},
                     {"remedy", scope.remedy},
-                    {"since", utc_iso(scope.since)},
+                    {"since", time_text(scope.since, clock)},
                     {"traces", scope.traces}});
   }
   for (const HeldFile& file : files) {
     held.push_back({{"scope", "file " + file.path},
                     {"reason", "cannot be read: " + file.reason},
                     {"remedy", remedy_for(file)},
-                    {"since", utc_iso(file.since)},
+                    {"since", time_text(file.since, clock)},
                     {"traces", nullptr}});
   }
   return held;
 }
 
-ordered_json waiting_for_root_json(const WaitingForRoot& waiting) {
+ordered_json waiting_for_root_json(const WaitingForRoot& waiting, const Clock& clock) {
   if (waiting.traces == 0) return {{"traces", 0}, {"first_at", nullptr}, {"last_at", nullptr}};
   return {{"traces", waiting.traces},
-          {"first_at", utc_iso(waiting.first)},
-          {"last_at", utc_iso(waiting.last)}};
+          {"first_at", time_text(waiting.first, clock)},
+          {"last_at", time_text(waiting.last, clock)}};
 }
 
 // What deliveries came to since the start of the process.
@@ -212,7 +221,7 @@ ordered_json status_json(const StatusInputs& inputs) {
         {"state", word(forwarder.server.state)},
         {"possible_duplicate_spans", forwarder.server.possible_duplicate_spans},
         {"possible_duplicate_infos", forwarder.server.possible_duplicate_infos}}},
-      {"queue", queue_json(queue, inputs.now)},
+      {"queue", queue_json(queue, inputs.clock.wall())},
       {"spans", spans_json(queue)},
       {"services", services_json(inputs.services)},
       {"delivery", delivery_json(forwarder)},
@@ -227,28 +236,23 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"repaired_ends", inputs.intake.repaired_ends},
       {"replaced_characters", inputs.intake.replaced_utf8 + inputs.intake.replaced_surrogates},
       {"quarantine", {{"files", queue.quarantine_files}, {"bytes", queue.quarantine_bytes}}},
-      {"held", held_json(forwarder, queue.held_files)},
+      {"held", held_json(forwarder, queue.held_files, inputs.clock)},
       {"held_scopes", forwarder.held_scopes},
-      {"waiting_for_root", waiting_for_root_json(forwarder.waiting_for_root)},
+      {"waiting_for_root", waiting_for_root_json(forwarder.waiting_for_root, inputs.clock)},
       {"relinks", relinks_json(inputs)},
       {"last_error", nullptr},
-      {"last_request_at", nullptr},
-      {"last_delivery_at", nullptr},
+      {"last_request_at", time_json(inputs.intake.last_request_at, inputs.clock)},
+      {"last_delivery_at", time_json(forwarder.last_delivery_at, inputs.clock)},
       {"sockets", sockets_json(inputs.places)},
       {"state_dir", inputs.places.state_dir},
       {"config_file", or_null(inputs.places.config_file)},
       {"notices", notices(inputs, queue)}};
   if (const auto error = newer(forwarder.last_error, inputs.queue_watch.last_error())) {
-    json["last_error"] = {
-        {"message", error->message},
-        {"remedy", error->remedy},
-        {"at", utc_iso(error->at)},
-        {"over_at", error->over_at ? ordered_json(utc_iso(*error->over_at)) : ordered_json()}};
+    json["last_error"] = {{"message", error->message},
+                          {"remedy", error->remedy},
+                          {"at", time_text(error->at, inputs.clock)},
+                          {"over_at", time_json(error->over_at, inputs.clock)}};
   }
-  if (inputs.intake.last_request_at) {
-    json["last_request_at"] = utc_iso(*inputs.intake.last_request_at);
-  }
-  if (forwarder.last_delivery_at) json["last_delivery_at"] = utc_iso(*forwarder.last_delivery_at);
   return json;
 }
 

@@ -36,7 +36,7 @@ struct StatusInputs {
   ServerStats intake;
   const ActiveLinks& active;
   const Delivery& delivery;
-  WallTime now;
+  const Clock& clock;
   std::chrono::steady_clock::duration uptime;
   const QueueWatch& queue_watch;
   const std::vector<std::string>& notices;  // of the start, beside those of the parts

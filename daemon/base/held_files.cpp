@@ -62,7 +62,7 @@ std::string remedy_for(const HeldFile& file) {
 void HeldFiles::hold(StateFile kind, const std::string& path, const Error& error, Retry retry) {
   const MutexLock lock(mutex_);
   auto& entry = entries_[path];
-  if (entry.failures == 0) entry.file.since = clock_.wall();
+  if (entry.failures == 0) entry.file.since = clock_.steady();
   entry.file.kind = kind;
   entry.file.path = path;
   entry.file.reason = error.message;

@@ -45,7 +45,7 @@ struct HeldFile {
   StateFile kind = StateFile::segment;
   std::string path;
   std::string reason;
-  WallTime since{};
+  SteadyTime since{};
   bool is_newer = false;  // of a later version of its format (`invalid`)
 };
 

@@ -19,7 +19,7 @@ struct HeldScope {
   std::string scope;  // server, experiment <id>, link <name>
   std::string reason;
   std::string remedy;  // empty when waiting is all there is to do
-  WallTime since{};
+  SteadyTime since{};
   std::size_t traces = 0;
 };
 
@@ -27,7 +27,7 @@ struct HeldScope {
 // first of them is sent without it at `first`, the last at `last`.
 struct WaitingForRoot {
   std::size_t traces = 0;
-  WallTime first{}, last{};
+  SteadyTime first{}, last{};
 };
 
 // Since the start of the process.
@@ -48,7 +48,7 @@ struct ForwardCounters {
 struct ForwardStatus {
   std::vector<HeldScope> held;  // the first of them, operators' before peers'
   std::size_t held_scopes = 0;  // all
-  std::optional<WallTime> last_delivery_at;
+  std::optional<SteadyTime> last_delivery_at;
   std::optional<LastError> last_error;
   ServerStatus server;
   std::size_t assembling_traces = 0;

@@ -325,10 +325,7 @@ void Forwarder::publish_status() {
 WaitingForRoot Forwarder::waiting_for_root() const {
   const Assembler::Rootless rootless = reader_.assembly().rootless();
   if (rootless.traces == 0) return {};
-  const auto wall = [this](SteadyTime at) {
-    return clock_.wall() + std::chrono::duration_cast<WallTime::duration>(at - clock_.steady());
-  };
-  return {rootless.traces, wall(rootless.first), wall(rootless.last)};
+  return {rootless.traces, rootless.first, rootless.last};
 }
 
 }  // namespace tracelink

@@ -221,9 +221,7 @@ std::size_t Holds::scopes() const {
 
 HeldScope Holds::describe(const ScopeKey& key, const Failure& failure, SteadyTime since,
                           const Elsewhere& elsewhere) const {
-  const auto age = parts_.clock.steady() - since;
-  return {scope_name(key, parts_.source), failure.message, failure.remedy,
-          parts_.clock.wall() - std::chrono::duration_cast<WallTime::duration>(age),
+  return {scope_name(key, parts_.source), failure.message, failure.remedy, since,
           parts_.backlog.traces_in(key) + elsewhere(key)};
 }
 

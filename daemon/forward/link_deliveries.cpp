@@ -10,7 +10,7 @@ constexpr std::size_t kMostLinks = 1000;
 
 }  // namespace
 
-void LinkDeliveries::add(const LinkHash& link, WallTime now) {
+void LinkDeliveries::add(const LinkHash& link, SteadyTime now) {
   const MutexLock lock(mutex_);
   if (entries_.size() >= kMostLinks && !entries_.contains(link)) {
     entries_.erase(std::ranges::min_element(

@@ -15,9 +15,9 @@ class LinkDeliveries {
  public:
   struct Entry {
     std::uint64_t traces = 0;
-    WallTime last_at{};  // of traces, if there are any
+    SteadyTime last_at{};  // of traces, if there are any
   };
-  void add(const LinkHash& link, WallTime now);
+  void add(const LinkHash& link, SteadyTime now);
   Entry of(const LinkHash& link) const;
 
  private:

@@ -22,6 +22,10 @@ constexpr auto kCalmSuspicionTime = std::chrono::seconds(1);
 constexpr auto kSuspicionTime = std::chrono::minutes(2);
 constexpr auto kInfoSuspicionTime = std::chrono::hours(24);
 
+// What a proxy says in the place of a server that it lost.
+constexpr int kBadGateway = 502;
+constexpr int kGatewayTimeout = 504;
+
 // The refusal was of the spans: the info step, if there was one, had succeeded.
 bool spans_were_refused(const BatchInFlight::Item& item, const Outcome& outcome) {
   return outcome.info_stored || item.mode == DeliveryMode::spans_only;
@@ -71,10 +75,7 @@ OutcomeHandler::OutcomeHandler(Parts parts, Finished finished)
 
 void OutcomeHandler::handle(BatchInFlight flight, std::vector<Outcome> outcomes) {
   ++counters_.batches;
-  if (any(outcomes, OutcomeKind::delivered)) {
-    last_delivery_ = parts_.clock.steady();
-    last_delivery_at_ = parts_.clock.wall();
-  }
+  if (any(outcomes, OutcomeKind::delivered)) last_delivery_ = parts_.clock.steady();
   if (any(outcomes, OutcomeKind::transient)) last_trouble_ = parts_.clock.steady();
   const bool blamed = blame_traces(flight, outcomes);
   handle_scopes(flight.group, outcomes, blamed);
@@ -144,8 +145,9 @@ bool OutcomeHandler::is_of_traces(const GroupKey& group, const Failure& failure)
 bool OutcomeHandler::blame_traces(const BatchInFlight& flight,
                                   std::vector<Outcome>& outcomes) const {
   bool any_blamed = false;
-  for (Outcome& outcome : outcomes) {
-    if (!is_unanswered(outcome) && !is_exception(flight, outcome)) continue;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    Outcome& outcome = outcomes[i];
+    if (!is_unanswered(flight.items[i], outcome) && !is_exception(flight, outcome)) continue;
     outcome.kind = OutcomeKind::unknown;
     outcome.failure.failure_class = FailureClass::unknown;
     outcome.failure.scope = FailureScope::server;
@@ -162,12 +164,17 @@ bool OutcomeHandler::is_exception(const BatchInFlight& flight, const Outcome& ou
          parts_.holds.ask(flight.group).permit == Holds::Permit::yes;
 }
 
-// No answer came to the spans, while others are answered: they may be what ends a worker of the
-// server, or a proxy, each time.
-bool OutcomeHandler::is_unanswered(const Outcome& outcome) const {
-  return outcome.kind == OutcomeKind::transient && outcome.failure.http_status == 0 &&
-         outcome.info_stored && !outcome.spans_stored &&
-         parts_.clock.steady() - kOthersGoThrough < last_delivery_;
+// No answer of the server came, while others are answered: the info, or the spans, may be what ends
+// a worker of the server, or a proxy, each time.
+bool OutcomeHandler::is_unanswered(const Item& item, const Outcome& outcome) const {
+  const bool others_go_through = parts_.clock.steady() - kOthersGoThrough < last_delivery_;
+  if (outcome.kind != OutcomeKind::transient || outcome.spans_stored || !others_go_through) {
+    return false;
+  }
+  const int status = outcome.failure.http_status;
+  const bool of_info = !spans_were_refused(item, outcome);
+  if (status == 0) return of_info || outcome.info_stored;
+  return of_info && (status == kBadGateway || status == kGatewayTimeout);
 }
 
 void OutcomeHandler::handle_item(Item item, const Outcome& outcome) {
@@ -195,7 +202,7 @@ void OutcomeHandler::delivered(Item item) {
   parts_.ledger.mark_delivered(item.work, root, item.start_ns);
   parts_.ledger.complete(item.completions);
   ++counters_.delivered_traces;
-  link_deliveries_.add(item.work.group.link, parts_.clock.wall());
+  link_deliveries_.add(item.work.group.link, parts_.clock.steady());
   counters_.lag.add(parts_.clock.steady() - item.work.accepted);
   ++models_.of(item.work.group.link).delivered_traces;
   finished_(item.work.trace_id);
@@ -303,8 +310,9 @@ bool OutcomeHandler::is_given_up(const TraceWork& work) const {
   const bool is_old = parts_.clock.steady() - work.accepted >= kInfoSuspicionTime;
   if (suspicion.failures < kSuspicionFailures || lasted < kSuspicionTime) return false;
   if (lasted < kInfoSuspicionTime && !is_old) return false;
-  const bool is_alone = last_other_suspicion_ < suspicion.first && last_trouble_ < suspicion.first;
-  return last_delivery_ >= suspicion.first || (is_alone && lasted >= kInfoSuspicionTime);
+  const auto alone_since = std::max({suspicion.first, last_other_suspicion_, last_trouble_});
+  return last_delivery_ >= suspicion.first ||
+         parts_.clock.steady() - alone_since >= kInfoSuspicionTime;
 }
 
 // The breaker of the scope holds it, unless others of the scope go through: then it waits alone.

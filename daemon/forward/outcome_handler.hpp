@@ -61,7 +61,9 @@ class OutcomeHandler {
 
   const ForwardCounters& counters() const { return counters_; }
   const std::vector<ModelCount>& models() const { return models_.all(); }
-  std::optional<WallTime> last_delivery_at() const { return last_delivery_at_; }
+  std::optional<SteadyTime> last_delivery_at() const {
+    return last_delivery_ == SteadyTime::min() ? std::nullopt : std::optional(last_delivery_);
+  }
   const LinkDeliveries& link_deliveries() const { return link_deliveries_; }
 
  private:
@@ -71,7 +73,7 @@ class OutcomeHandler {
   bool is_of_traces(const GroupKey& group, const Failure& failure) const;
   bool blame_traces(const BatchInFlight& flight, std::vector<Outcome>& outcomes) const;
   bool is_exception(const BatchInFlight& flight, const Outcome& outcome) const;
-  bool is_unanswered(const Outcome& outcome) const;
+  bool is_unanswered(const Item& item, const Outcome& outcome) const;
   void handle_item(Item item, const Outcome& outcome);
   void delivered(Item item);
   void change_delivered(const Item& item);
@@ -95,7 +97,6 @@ class OutcomeHandler {
   SteadyTime last_trouble_ = SteadyTime::min();  // a transient failure
   std::optional<TraceId> suspected_info_;        // the last one whose info had an unknown answer
   SteadyTime last_other_suspicion_ = SteadyTime::min();  // another trace's turn to be that one
-  std::optional<WallTime> last_delivery_at_;
   ForwardCounters counters_;
   LinkDeliveries link_deliveries_;
   ModelCounters models_;

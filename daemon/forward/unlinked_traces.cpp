@@ -117,10 +117,8 @@ std::vector<HeldScope> UnlinkedTraces::held(const RecordSource& source) const {
   for (const auto& [reason, waiting] : reasons_) {
     const auto& [obstacle, accepted] = reason;
     const Failure why = link_failure(obstacle, accepted, source);
-    const auto age =
-        std::chrono::duration_cast<WallTime::duration>(clock_.steady() - waiting.since);
     scopes.push_back(
-        {scope_of(obstacle), why.message, why.remedy, clock_.wall() - age, waiting.traces.size()});
+        {scope_of(obstacle), why.message, why.remedy, waiting.since, waiting.traces.size()});
   }
   return scopes;
 }

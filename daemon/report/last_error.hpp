@@ -11,8 +11,8 @@ namespace tracelink {
 struct LastError {
   std::string message;
   std::string remedy;
-  WallTime at{};
-  std::optional<WallTime> over_at{};  // when its subject worked again
+  SteadyTime at{};
+  std::optional<SteadyTime> over_at{};  // when its subject worked again
 };
 
 }  // namespace tracelink

@@ -18,7 +18,7 @@ constexpr std::size_t kMostSubjects = 1000;
 void Reporter::failure(const std::string& subject, const std::string& message,
                        const std::string& remedy) {
   if (muted_ || is_consequence(subject, remedy)) return;
-  last_error_ = LastError{subject + ": " + message, remedy, clock_.wall(), std::nullopt};
+  last_error_ = LastError{subject + ": " + message, remedy, clock_.steady(), std::nullopt};
   last_subject_ = subject;
   log_left_out();
   const auto times = throttle_.due(subject, message);
@@ -46,7 +46,7 @@ bool Reporter::is_consequence(const std::string& subject, const std::string& rem
 void Reporter::recovered(const std::string& subject) {
   waits_for_operator_.erase(subject);
   if (last_error_ && last_subject_ == subject && !last_error_->over_at) {
-    last_error_->over_at = clock_.wall();
+    last_error_->over_at = clock_.steady();
   }
   if (throttle_.clear(subject)) LogEvent("works again").text("subject", subject).info();
 }

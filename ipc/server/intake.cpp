@@ -254,7 +254,7 @@ void Intake::on_stored(RequestId id, const Result<void>& result) {
   outgoing_.at(client).stored_bytes -= request.held_bytes;
   if (result) {
     stats_.accepted_spans += request.span_count;
-    stats_.last_request_at = clock_.wall();
+    stats_.last_request_at = clock_.steady();
     finish(id, Reply{RpcCode::ok, std::move(request.first_rejection), request.rejected_spans});
   } else {
     finish(id, reply_for_sink_error(result.error()));

@@ -28,7 +28,7 @@ struct ServerStats {
   std::uint64_t overload_replies = 0;  // UNAVAILABLE, 503: the client was told to try again
 
   std::uint64_t accepted_spans = 0;                     // on stable storage
-  std::optional<WallTime> last_request_at;              // that was stored
+  std::optional<SteadyTime> last_request_at;            // that was stored
   std::map<std::string, std::uint64_t> rejected_spans;  // by reason
   std::uint64_t accepted_infos = 0;                     // of MLflow SDKs, likewise
   std::uint64_t accepted_changes = 0;                   // of traces, by MLflow SDKs, likewise

@@ -33,7 +33,7 @@ TEST_F(ServiceLineTest, HasModelAndDepth) {
 TEST_F(ServiceLineTest, HasTheLastErrorUntilItIsOver) {
   fail("server: no\nanswer");
   EXPECT_EQ(line(), "model agent-v1 not asked for yet; 12 spans queued; server: no\\nanswer");
-  forward.last_error->over_at = WallTime();
+  forward.last_error->over_at = SteadyTime();
   EXPECT_EQ(line(), "model agent-v1 not asked for yet; 12 spans queued");
 }
 

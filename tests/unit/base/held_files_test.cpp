@@ -21,7 +21,7 @@ TEST(HeldFiles, TheWaitBetweenRetriesDoublesUpToTenSeconds) {
 TEST(HeldFiles, AFileIsNamedWithItsReasonUntilItCanBeRead) {
   FakeClock clock;
   HeldFiles held(clock);
-  const WallTime since = clock.wall();
+  const SteadyTime since = clock.steady();
   held.hold(StateFile::notes, "/state/x", kBroken);
   clock.advance(std::chrono::seconds(5));
   held.hold(StateFile::notes, "/state/x", kBroken);

@@ -349,6 +349,58 @@ TEST_F(ForwarderRefusalsTest, ALoneInfoIsGivenUpToo) {
   EXPECT_EQ(source.totals().dead_lettered, 1u);
 }
 
+// A server, or its network, is away now and then.
+TEST_F(ForwarderRefusalsTest, ALoneInfoIsGivenUpADayAfterTheLastTrouble) {
+  accept(1);
+  all_fails(failed(OutcomeKind::unknown, FailureClass::unknown));
+  run_for(hours(6));
+  all_fails(transient());
+  run_for(minutes(5));
+  all_fails(failed(OutcomeKind::unknown, FailureClass::unknown));
+  run_for(hours(20));
+  EXPECT_EQ(source.totals().queued, 1u);
+  run_for(hours(5));
+  EXPECT_EQ(source.totals().dead_lettered, 1u);
+}
+
+// Their requests end the connection, the server's worker or the proxy's patience, each time.
+TEST_F(ForwarderRefusalsTest, InfosThatNoAnswerComesToAreGivenUpAfterADayBesideOthers) {
+  accept(1, 1, 3);
+  accept(2, 1, 3);
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    if (delivery.trace.info.trace_id != trace_id(1) &&
+        delivery.trace.info.trace_id != trace_id(2)) {
+      return Outcome{};
+    }
+    Outcome outcome = transient();
+    outcome.failure.http_status = delivery.trace.info.trace_id == trace_id(1) ? 0 : 502;
+    return outcome;
+  }));
+  run_beside_others(hours(23));
+  EXPECT_EQ(source.totals().dead_lettered, 0u);
+  run_beside_others(hours(2));
+  EXPECT_EQ(source.totals().dead_lettered, 6u);
+  EXPECT_EQ(source.totals().queued, 0u);
+}
+
+TEST_F(ForwarderRefusalsTest, AnOutageOfDaysGivesNoTraceUp) {
+  warm_up();
+  Outcome away = transient();
+  away.failure.http_status = 0;
+  for (std::uint64_t trace = 1; trace <= 20; ++trace) accept(trace);
+  all_fails(away);
+  run_for(hours(30));
+  // It is back for a moment, and away again.
+  int left = 5;
+  destination.follow(
+      ScriptedDestination::each([&left, away](auto&&) { return left-- > 0 ? Outcome{} : away; }));
+  run_for(hours(30));
+  all_works();
+  run_for(minutes(5));
+  EXPECT_EQ(source.totals().queued, 0u);
+  EXPECT_EQ(source.totals().dead_lettered, 0u);
+}
+
 TEST_F(ForwarderRefusalsTest, AnUnknownAnswerIsJudgedWhenOnlyTheInfoGoesThrough) {
   accept(1);
   destination.follow(refusing(OutcomeKind::unknown, {span(1, 1)}));

@@ -320,7 +320,7 @@ TEST_F(ForwarderTest, StatusTellsWhereTracesAre) {
   EXPECT_EQ(status.waiting_traces, 1u);
   EXPECT_EQ(status.assembling_traces, 1u);
   EXPECT_EQ(status.waiting_for_root.traces, 1u);
-  EXPECT_EQ(status.waiting_for_root.first, clock.wall() - seconds(3) + options.trace_idle);
+  EXPECT_EQ(status.waiting_for_root.first, clock.steady() - seconds(3) + options.trace_idle);
   EXPECT_EQ(status.waiting_for_root.last, status.waiting_for_root.first);
   EXPECT_EQ(status.server.version, "3.18.0");
   EXPECT_FALSE(status.last_delivery_at);

@@ -11,7 +11,7 @@ LinkHash link(std::uint32_t number) {
   return hash;
 }
 
-WallTime at(int second) { return WallTime(std::chrono::seconds(second)); }
+SteadyTime at(int second) { return SteadyTime(std::chrono::seconds(second)); }
 
 TEST(LinkDeliveries, AreCountedByLinkWithTheLastTime) {
   LinkDeliveries deliveries;

@@ -47,7 +47,7 @@ TEST_F(ReporterTest, TheLastErrorIsOverWhenItsSubjectWorksAgain) {
   reporter.recovered("queue");
   EXPECT_EQ(reporter.last_error()->over_at, std::nullopt) << "another subject";
   clock.advance(std::chrono::minutes(1));
-  const WallTime over = clock.wall();
+  const SteadyTime over = clock.steady();
   reporter.recovered("server");
   clock.advance(std::chrono::minutes(1));
   reporter.recovered("server");
