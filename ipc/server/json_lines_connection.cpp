@@ -1,6 +1,7 @@
 #include "ipc/server/json_lines_connection.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "daemon/text/release.hpp"
@@ -9,6 +10,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::size_t kFirstReservation = 64u << 10;
+constexpr std::string_view kBlanks = " \t\r\n";
 
 }  // namespace
 
@@ -46,6 +48,9 @@ Task<void> JsonLinesConnection::run() {
 Task<bool> JsonLinesConnection::serve_input() {
   std::size_t used = 0;
   while (used < input_.size()) {
+    // Of blank lines a client can send as many as bytes: they cost no more than these.
+    if (!lines_.inside_line())
+      used = std::min(input_.find_first_not_of(kBlanks, used), input_.size());
     used += lines_.feed(std::string_view(input_).substr(used));
     if (used == input_.size()) {  // a line that waits keeps no buffer beside it
       release(input_);

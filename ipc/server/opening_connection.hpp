@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,8 +21,9 @@ class OpeningConnection final : public ClientConnection {
 
   bool is_mlflow() const { return is_mlflow_; }  // it came by the listener for MLflow's SDK
 
-  // Precondition: run() has returned. `undecided`: the client has gone.
-  Protocol protocol() const { return detect_protocol(first_bytes_); }
+  // Precondition: run() has returned. `undecided`: the client has gone. `unknown` also stands for
+  // one that sends blanks without end.
+  Protocol protocol() const;
   // Sends what the socket takes at once: the connection ends.
   void answer(std::string_view text) { (void)write_now(text); }
   std::string take_first_bytes() { return std::move(first_bytes_); }
@@ -29,6 +31,7 @@ class OpeningConnection final : public ClientConnection {
 
  private:
   const bool is_mlflow_;
+  std::size_t blank_bytes_ = 0;
   std::string first_bytes_;
 };
 

@@ -61,6 +61,14 @@ def http_answers_that_are_not_read(connect: Connect) -> socket.socket:
         return client
 
 
+def blanks_without_end(connect: Connect) -> socket.socket:
+    return _open(connect, b"\r\n" * 4_000)
+
+
+def empty_json_lines_without_end(connect: Connect) -> socket.socket:
+    return _open(connect, b"{}\n" + b"\n" * 100_000)
+
+
 def json_line_without_end(connect: Connect) -> socket.socket:
     return _open(connect, b'{"resourceSpans":[' + b" " * 100_000)
 
@@ -100,5 +108,5 @@ def gzip_of_nothing(connect: Connect) -> socket.socket:
 
 
 ALL = [silent, http_header_without_end, http_body_that_does_not_come, http_chunk_extension_without_end,
-       http_answers_that_are_not_read, json_line_without_end, grpc_preface_alone, grpc_header_without_end,
+       http_answers_that_are_not_read, blanks_without_end, empty_json_lines_without_end, json_line_without_end, grpc_preface_alone, grpc_header_without_end,
        grpc_messages_that_do_not_come, grpc_answers_that_are_not_taken, grpc_pings_without_end, gzip_of_nothing]

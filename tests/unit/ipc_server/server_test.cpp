@@ -64,6 +64,18 @@ TEST_F(ServerDoor, TellsAClientOfNoProtocolWhatItTakes) {
   EXPECT_EQ(stats().unknown_protocols, 1u);
 }
 
+TEST_F(ServerDoor, EndsAClientThatSendsBlanksWithoutEnd) {
+  start();
+  RawClient client = connect();
+  client.send(std::string(20u << 10, '\n'));
+  EXPECT_TRUE(client.receive_all().starts_with(R"({"error":{"code":3,)"));
+  EXPECT_EQ(stats().unknown_protocols, 1u);
+  RawClient other = connect();
+  other.send(std::string(1u << 10, '\n') + kOneSpanJson + std::string(100u << 10, '\n') +
+             kOneSpanJson + "\n");
+  EXPECT_EQ(other.receive_until("{}\n{}\n"), "{}\n{}\n");
+}
+
 TEST_F(ServerDoor, TellsAPeerThatIsNotListedInItsOwnProtocol) {
   options.peers.allow_uids = {::getuid() + 1};
   start();
