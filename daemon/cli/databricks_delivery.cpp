@@ -21,14 +21,6 @@ using State = Finding::State;
 constexpr char kName[] = "tracelink doctor";
 constexpr std::size_t kMostBytes = 4'096;
 
-constexpr char kPasses[] =
-    "this passes by itself, and the daemon tries again: run tracelink doctor once more";
-
-Finding failed(const std::string& subject, const Failure& failure) {
-  const bool passes = failure.remedy.empty() && !failure.is_permanent();
-  return {subject, State::failed, failure.message, passes ? kPasses : failure.remedy};
-}
-
 Finding examine_models(TrackingSession& session, const std::string& experiment_id) {
   const CreateModel model{.experiment_id = experiment_id,
                           .name = "tracelink-doctor",
@@ -38,7 +30,7 @@ Finding examine_models(TrackingSession& session, const std::string& experiment_i
                           .tags = {}};
   const auto made = session.wait<LoggedModel>(
       [&](auto done) { session.client().create_model(model, std::move(done)); });
-  if (!made) return failed("model rights", made.error());
+  if (!made) return of_failure("model rights", made.error());
   const std::string& id = made->model_id;
   const auto deleted =
       session.wait<void>([&](auto done) { session.client().delete_model(id, std::move(done)); });
@@ -135,7 +127,7 @@ Finding read_back(TrackingSession& session, const TraceStorage& storage, TraceId
         "arrived"};
   }
   const auto spans = count_spans(session, storage, trace_id);
-  if (!spans) return failed("read back", spans.error());
+  if (!spans) return of_failure("read back", spans.error());
   if (*spans == 1) return {"read back", State::ok, "the trace is there"};
   return {"read back", State::failed,
           "the workspace accepted the trace, and has " + std::to_string(*spans) +
@@ -158,7 +150,7 @@ Finding storage_finding(const TraceStorage& storage) {
 
 Findings examine_delivery(TrackingSession& session, const std::string& experiment_id) {
   const auto storage = session.storage_of(experiment_id);
-  if (!storage) return {failed("storage", storage.error())};
+  if (!storage) return {of_failure("storage", storage.error())};
   const TraceStorage& place = *storage;
   Findings findings{storage_finding(place), examine_models(session, experiment_id)};
   const PreparedTrace trace = small_trace();
@@ -166,7 +158,7 @@ Findings examine_delivery(TrackingSession& session, const std::string& experimen
                            ? put_into_tables(session, trace, place)
                            : put_beside_experiment(session, trace, experiment_id);
   if (refused) {
-    findings.push_back(failed("trace", *refused));
+    findings.push_back(of_failure("trace", *refused));
     return findings;
   }
   findings.push_back({"trace", State::ok, "a trace named \"" + std::string(kName) + "\" was sent"});

@@ -39,10 +39,6 @@ Finding of_error(std::string subject, const Error& error, std::string remedy = {
   return {std::move(subject), State::failed, error.message, std::move(remedy)};
 }
 
-Finding of_failure(std::string subject, const Failure& failure) {
-  return {std::move(subject), State::failed, failure.message, failure.remedy};
-}
-
 std::string proxy_of(const std::string& uri) {
   return proxy_variable(uri, upper_case_http_proxy());
 }
@@ -100,7 +96,7 @@ Finding no_version(const Failure& failure, const std::string& uri, const std::st
         credentials.empty() ? "; no credentials were sent" : "; sent: " + credentials;
   }
   const bool is_tls = failure.message.find("certificate") != std::string::npos;
-  if (failure.http_status == 0 && (finding.remedy.empty() || is_tls)) {
+  if (failure.http_status == 0 && (failure.remedy.empty() || is_tls)) {
     finding.remedy = remedy_of_no_answer(failure.message, uri, proxy_of(uri));
   }
   return finding;
@@ -131,24 +127,12 @@ std::optional<std::chrono::seconds> clock_ahead(const Result<HttpResponse>& answ
   return *date - std::chrono::floor<std::chrono::seconds>(SystemClock().wall());
 }
 
-bool is_experiment_of_model(const Config& config) {
-  return config.experiment.id.empty() && config.experiment.name.empty() && !config.model.id.empty();
-}
-
-// As the configuration names it, else that of the model which it names.
-Answer<Experiment> configured_experiment(TrackingSession& session, const Config& config) {
-  if (!is_experiment_of_model(config)) return experiment_of(session, config, {}, false);
-  const auto model = find_model(session, config, {}, config.model.id);
-  if (!model) return model.error();
-  return experiment_of(session, config, {.id = model->experiment_id, .name = {}}, false);
-}
-
 // Only one that is missing by its name is created.
 Finding no_experiment(const Failure& failure, const Config& config) {
   if (failure.http_status == 404 && !config.experiment.name.empty()) {
     return {"experiment", State::warning, failure.message, "the daemon creates it"};
   }
-  return of_failure(is_experiment_of_model(config) ? "model" : "experiment", failure);
+  return of_failure(takes_experiment_of_model(config) ? "model" : "experiment", failure);
 }
 
 Findings examine_experiment(TrackingSession& session, const Config& config,
@@ -193,7 +177,7 @@ Findings examine_databricks(TrackingSession& session, const Config& config) {
   Findings findings = examine_workspace(session);
   if (findings.back().state == State::failed) return findings;
   if (const auto ahead = clock_ahead(health)) findings.push_back(clock_finding(*ahead));
-  const auto experiment = configured_experiment(session, config);
+  const auto experiment = experiment_of(session, config, {}, false);
   std::ranges::move(examine_experiment(session, config, experiment), std::back_inserter(findings));
   if (experiment) {
     std::ranges::move(examine_delivery(session, experiment->id), std::back_inserter(findings));
@@ -304,7 +288,7 @@ Findings examine_server(const Config& config, const std::string& credentials) {
   if (const auto ahead = clock_ahead(ask_health((*session)->http(), config))) {
     findings.push_back(clock_finding(*ahead));
   }
-  const auto experiment = configured_experiment(**session, config);
+  const auto experiment = experiment_of(**session, config, {}, false);
   std::ranges::move(examine_experiment(**session, config, experiment),
                     std::back_inserter(findings));
   return findings;

@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/mlflow/rest/failure.hpp"
+
 namespace tracelink::cli {
 
 // What `tracelink doctor` found out about one thing.
@@ -28,5 +30,8 @@ constexpr std::string_view to_string(Finding::State state) {
   }
   return "failed";
 }
+
+// A failed one. What the server answers in passing has that as its remedy.
+Finding of_failure(std::string subject, const Failure& failure);
 
 }  // namespace tracelink::cli

@@ -45,6 +45,20 @@ std::string shown(const Experiment& experiment) {
   return "experiment '" + experiment.name + "' (" + experiment.id + ")";
 }
 
+Answer<ExperimentRef> experiment_ref(TrackingSession& session, const Config& config,
+                                     const ExperimentOptions& options) {
+  if (!options.id.empty() || !options.name.empty()) {
+    return ExperimentRef{.id = options.id, .name = options.name};
+  }
+  if (takes_experiment_of_model(config)) {
+    const auto model = find_model(session, config, {}, config.model.id);
+    if (!model) return model.error();
+    return ExperimentRef{.id = model->experiment_id, .name = {}};
+  }
+  const auto& [id, name] = config.experiment;
+  return ExperimentRef{.id = id.empty() && name.empty() ? kDefaultExperiment : id, .name = name};
+}
+
 }  // namespace
 
 std::shared_ptr<ExperimentOptions> add_experiment_options(CLI::App& command) {
@@ -64,13 +78,16 @@ int with_session(const Context& context,
   return work(**session, *config);
 }
 
+bool takes_experiment_of_model(const Config& config) {
+  return config.experiment.id.empty() && config.experiment.name.empty() && !config.model.id.empty();
+}
+
 Answer<Experiment> experiment_of(TrackingSession& session, const Config& config,
                                  const ExperimentOptions& options, bool create) {
-  const bool is_given = !options.id.empty() || !options.name.empty();
-  const std::string& id = is_given ? options.id : config.experiment.id;
-  const std::string& name = is_given ? options.name : config.experiment.name;
-  if (id.empty() && !name.empty() && !create) return existing_experiment(session, name);
-  const ExperimentRef ref{.id = id.empty() && name.empty() ? kDefaultExperiment : id, .name = name};
+  const auto place = experiment_ref(session, config, options);
+  if (!place) return place.error();
+  const ExperimentRef& ref = *place;
+  if (ref.id.empty() && !create) return existing_experiment(session, ref.name);
   return session.wait<Experiment>(
       [&](auto done) { resolve_experiment(session.client(), ref, std::move(done)); });
 }
@@ -103,7 +120,8 @@ Answer<LoggedModel> find_model(TrackingSession& session, const Config& config,
         [&](auto done) { session.client().get_model(id_or_name, std::move(done)); });
     if (!found) return found.error();
     if (const auto& model = *found) return *model;
-    return missing("there is no model " + id_or_name + " on " + server_uri(config), "");
+    return missing("there is no model " + id_or_name + " on " + server_uri(config),
+                   "correct the id: 'tracelink models list' shows those of an experiment");
   }
   const Answer<Experiment> experiment = experiment_of(session, config, options, false);
   if (!experiment) return experiment.error();

@@ -23,7 +23,11 @@ std::shared_ptr<ExperimentOptions> add_experiment_options(CLI::App& command);
 int with_session(const Context& context,
                  const std::function<int(TrackingSession&, const Config&)>& work);
 
-// The experiment a command works in: its own options, else the configuration's, else "Default".
+// Whether the experiment is that of the model which the configuration names by its id.
+bool takes_experiment_of_model(const Config& config);
+
+// The experiment a command works in: its own options, else the configuration's, else that of the
+// model which the configuration names by its id, else "Default".
 // `create`: a name that does not exist becomes one.
 Answer<Experiment> experiment_of(TrackingSession& session, const Config& config,
                                  const ExperimentOptions& options, bool create);

@@ -176,3 +176,10 @@ def test_commands_and_options_are_helped_with(job):
     assert json.loads(job.tracelink("models", "ls", "--json").out) == []
     for group in ("models", "dead-letters", "config"):
         assert "Examples:" in job.tracelink(group, "--help").out
+
+
+def test_a_model_that_is_configured_by_its_id_tells_the_experiment(server, experiment, models, make_daemon):
+    model_id = models("create", "--name", "agent", "--id-only").out.strip()
+    by_id = make_daemon({"model": {"id": model_id}, "tracking": {"uri": server.uri}})
+    assert [model["model_id"] for model in by_id.tracelink("models", "list", "--json").json()] == [model_id]
+    assert by_id.tracelink("models", "get", "agent", "--json").json()["experiment_id"] == experiment
