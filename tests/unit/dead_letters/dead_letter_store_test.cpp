@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
@@ -254,8 +253,7 @@ TEST_F(DeadLetterStoreTest, TheBoundCountsBlocksOfTheDisk) {
 
 TEST_F(DeadLetterStoreTest, TheListHasPages) {
   for (int n = 0; n < 2'500; ++n) {
-    char name[16];
-    std::snprintf(name, sizeof name, "%05d.json", n);
+    const std::string name = std::to_string(100'000 + n).substr(1) + ".json";
     fs->set_content(kDirectory / name, "{\"id\":\"x\",\n");
   }
   open();
