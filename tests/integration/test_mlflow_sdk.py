@@ -31,9 +31,13 @@ KNOWN = {
 SUPPORT = {"MLFLOW_EXPERIMENT_NAME": "support"}
 
 
+def variables_of(daemon: Daemon) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
+
+
 def run_through(daemon: Daemon, command: list = CASES, **environment: str) -> list[dict]:
     """With what `tracelink env` says; the other variables are the deployment's."""
-    variables = dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
+    variables = variables_of(daemon)
     assert variables["MLFLOW_TRACKING_URI"] == daemon.front
     return run_cases(command, **variables | environment)
 
@@ -153,10 +157,6 @@ def wait_for_changes(daemon: Daemon, expected: int) -> None:
         return sdk if sdk["delivered_changes"] + sdk["dead_lettered_changes"] >= expected else None
     assert wait_until("the changes are delivered", reached, state=daemon.log_tail)["dead_lettered_changes"] == 0
     daemon.wait_for_spans(queued=0)
-
-
-def variables_of(daemon: Daemon) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
 
 
 @pytest.mark.parametrize("version", versions("3.6.0", LATEST))

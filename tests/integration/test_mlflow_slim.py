@@ -23,13 +23,19 @@ def differing(server: MlflowServer, model_id: str, made: list[dict], direct: lis
     return "\n".join(unexplained(read(server, made, names), read(server, direct, names), KNOWN_OF_SLIM))
 
 
-@pytest.mark.parametrize("client", [NEWEST, *OLDER_SLIM])
-def test_nothing_differs_from_what_the_package_stores_directly(make_server, front_of, client):
+@pytest.fixture
+def begun(make_server, front_of):
+    """A server, a daemon in front of it, and the id of the daemon's model."""
     server = make_server(LATEST)
     server.start()
     daemon = front_of(server)
     daemon.start()
-    model_id = daemon.wait_for_model()["id"]
+    return server, daemon, daemon.wait_for_model()["id"]
+
+
+@pytest.mark.parametrize("client", [NEWEST, *OLDER_SLIM])
+def test_nothing_differs_from_what_the_package_stores_directly(begun, client):
+    server, daemon, model_id = begun
     cases = command(client, "all_cases.py")
     made = run_through(daemon, cases, **SUPPORT | SYNC)
     direct = run_directly(server, model_id, cases)
@@ -37,13 +43,9 @@ def test_nothing_differs_from_what_the_package_stores_directly(make_server, fron
     assert not (found := differing(server, model_id, made, direct)), found
 
 
-def test_what_was_traced_while_the_server_was_away_is_all_there(make_server, front_of):
+def test_what_was_traced_while_the_server_was_away_is_all_there(begun):
     """The server is away from before the application starts until it has ended, and the daemon is killed in between."""
-    server = make_server(LATEST)
-    server.start()
-    daemon = front_of(server)
-    daemon.start()
-    model_id = daemon.wait_for_model()["id"]
+    server, daemon, model_id = begun
     cases = command(NEWEST, "all_cases.py")
     direct = run_directly(server, model_id, cases)
     server.kill()
@@ -56,12 +58,8 @@ def test_what_was_traced_while_the_server_was_away_is_all_there(make_server, fro
 
 
 @pytest.mark.parametrize("client", [NEWEST, *OLDER_SLIM])
-def test_an_application_sees_what_it_has_written(make_server, front_of, client):
-    server = make_server(LATEST)
-    server.start()
-    daemon = front_of(server)
-    daemon.start()
-    model_id = daemon.wait_for_model()["id"]
+def test_an_application_sees_what_it_has_written(begun, client):
+    _, daemon, model_id = begun
     finished = subprocess.run(
         command(client, "mlflow_sdk.py"), env=clean_environment(**SUPPORT) | variables_of(daemon) | ASYNC,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
