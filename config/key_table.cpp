@@ -59,6 +59,7 @@ constexpr std::uint64_t kMiB = kKiB << 10;
 constexpr std::uint64_t kGiB = kMiB << 10;
 constexpr std::uint64_t kSecond = 1'000;
 constexpr std::uint64_t kHour = 3'600 * kSecond;
+constexpr std::uint64_t kDay = 24 * kHour;
 constexpr std::uint64_t kUnbounded = Range().most;
 
 constexpr auto kKeys = std::to_array<Key>({
@@ -297,7 +298,7 @@ constexpr auto kKeys = std::to_array<Key>({
      "",
      false,
      "A trace without its root is sent after this time without a new span.",
-     {kSecond / 10, 7 * 24 * kHour}},
+     {kSecond / 10, 7 * kDay}},
     {"forward.version_tag", Syntax::text, kForward<&ForwardConfig::version_tag>, "", false,
      "Key of the tag that names the version on each linked trace; empty: no tag."},
     {"shutdown_grace",

@@ -111,7 +111,7 @@ std::vector<std::string> ActiveLinks::notices() const {
 
 Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string& dropped) {
   const MutexLock change(change_mutex_);
-  const auto hash = remember_configured(link);
+  auto hash = remember_configured(link);
   if (!hash) return hash;
   auto next = overrides();
   if (const ModelIdentity identity = identity_of(link); next->configured != identity) {

@@ -2,12 +2,10 @@
 
 #include <memory>
 
+#include <spdlog/formatter.h>
+
 #include "config/config.hpp"
 #include "daemon/app/log_writer.hpp"
-
-namespace spdlog {
-class formatter;
-}
 
 namespace tracelink {
 

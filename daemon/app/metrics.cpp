@@ -22,6 +22,7 @@ double seconds(std::chrono::system_clock::duration duration) {
 
 std::vector<Labelled> by_class(const FailureCounts& failures) {
   std::vector<Labelled> all;
+  all.reserve(kFailureClasses.size());
   for (const FailureClass failure_class : kFailureClasses) {
     all.push_back({to_string(failure_class), number(failures[failure_class])});
   }

@@ -184,7 +184,7 @@ Result<bool> PosixFileSystem::exists(const std::filesystem::path& path) const {
   const auto parent = path.parent_path();
   if (parent.empty() || ::stat(parent.c_str(), &status) == 0) return false;
   const auto error = os_error("stat", parent);
-  const auto has_parent = exists(parent);
+  auto has_parent = exists(parent);
   if (has_parent && *has_parent) return error;  // a link to a directory that is away
   return has_parent;
 }

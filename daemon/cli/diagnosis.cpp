@@ -47,7 +47,7 @@ constexpr std::array kTlsCauses{
 std::string remedy_of_no_answer(const std::string& message, const std::string& uri,
                                 const std::string& proxy) {
   const auto says = [&](std::string_view text) { return message.find(text) != std::string::npos; };
-  const std::string by_proxy =
+  std::string by_proxy =
       "requests go by the proxy that " + proxy + " names: correct it, or add the host to no_proxy";
   if (says("proxy") || says("CONNECT")) return by_proxy;
   for (const TlsCause& cause : kTlsCauses) {

@@ -147,7 +147,7 @@ Answer<LoggedModel> finalize(TrackingSession& session, const std::string& model_
 Answer<LoggedModel> create_ready(TrackingSession& session, const CreateModel& request,
                                  NamePolicy name_policy) {
   tell_of_same_name(session, request);
-  const auto created = create_pending(session, request, name_policy);
+  auto created = create_pending(session, request, name_policy);
   if (!created) return created;
   const std::string model_id = created->model_id;
   auto ready = finalize(session, model_id);

@@ -83,7 +83,7 @@ json take_traces(json& in_use, const json& model) {
     return text(other, "id") == text(model, "id") &&
            text(other, "requested_name") == text(model, "requested_name");
   });
-  if (same == in_use.end()) return json();
+  if (same == in_use.end()) return {};
   json traces = part(*same, "traces");
   in_use.erase(same);
   return traces;

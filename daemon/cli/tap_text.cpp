@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdint>
 #include <map>
+#include <ranges>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -118,9 +119,8 @@ std::string tree_text(const std::vector<Span>& spans, bool colour) {
       next.pop_back();
       if (!shown.insert(span).second) continue;
       text += span_line(*span, depth, colour);
-      const auto& below = children[span->id];
-      for (auto child = below.rbegin(); child != below.rend(); ++child) {
-        next.emplace_back(*child, depth + 1);
+      for (const Span* child : std::views::reverse(children[span->id])) {
+        next.emplace_back(child, depth + 1);
       }
     }
   };

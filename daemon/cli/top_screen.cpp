@@ -44,7 +44,7 @@ std::string lag(const TopView& view) {
 
 std::string title(const TopView& view, std::size_t columns) {
   const std::size_t troubles = troubles_of(view.now).size();
-  const std::string left =
+  std::string left =
       fmt::format("tracelink {}  up {}  {}", text_of(view.now, "version"),
                   duration_text(number(view.now, "/uptime_s")),
                   troubles == 0 ? "works" : fmt::format("NEEDS ATTENTION ({})", troubles));

@@ -69,6 +69,7 @@ std::vector<ChanceTest*> tests_in(std::vector<Row>& rows) {
 void adjust(std::vector<Row>& rows) {
   const std::vector<ChanceTest*> tests = tests_in(rows);
   std::vector<double> p_values;
+  p_values.reserve(tests.size());
   for (const ChanceTest* test : tests) p_values.push_back(test->p);
   const std::vector<double> adjusted = holm_adjusted(p_values);
   for (std::size_t i = 0; i < tests.size(); ++i) tests[i]->p_adjusted = adjusted[i];
@@ -87,6 +88,7 @@ Differing differing(const std::vector<Version>& versions, Texts LoggedModel::* t
   Differing result;
   for (const std::string& key : keys) {
     std::vector<std::optional<std::string>> values;
+    values.reserve(versions.size());
     for (const Version& version : versions) values.push_back(value_in(version.model.*texts, key));
     const bool is_same = std::ranges::count(values, values.front()) == std::ssize(values);
     if (!is_same && !is_reserved_tag(key)) result.emplace(key, std::move(values));

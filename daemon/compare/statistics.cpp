@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -83,7 +84,7 @@ std::optional<double> mann_whitney_p(std::span<const double> a, std::span<const 
   const double variance = n_a * n_b / 12 * (n + 1 - ranks.ties / (n * (n - 1)));
   if (variance <= 0) return 1.0;  // all values are equal
   const double z = (std::abs(u - n_a * n_b / 2) - 0.5) / std::sqrt(variance);
-  return std::min(std::erfc(z / std::sqrt(2.0)), 1.0);
+  return std::min(std::erfc(z / std::numbers::sqrt2), 1.0);
 }
 
 std::vector<double> holm_adjusted(std::span<const double> p_values) {

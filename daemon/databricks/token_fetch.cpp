@@ -165,7 +165,7 @@ TokenGrant TokenFetch::granted(std::vector<std::pair<std::string, std::string>> 
 
 std::string credential_remedy(const DatabricksWorkspace& workspace) {
   const DatabricksValues& values = workspace.values;
-  const std::string refused = workspace.host + " refuses " + workspace.credential + ": ";
+  std::string refused = workspace.host + " refuses " + workspace.credential + ": ";
   switch (workspace.auth) {
     case DatabricksAuth::pat:
       return refused +

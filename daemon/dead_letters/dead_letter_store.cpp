@@ -220,7 +220,8 @@ Result<std::vector<std::string>> DeadLetterStore::ids_after(std::string_view aft
       ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), kPageLetters + 1));
   std::ranges::partial_sort(ids, end);
   ids.erase(end, ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());  // renamed while they were listed
+  const auto repeated = std::ranges::unique(ids);  // renamed while they were listed
+  ids.erase(repeated.begin(), repeated.end());
   return ids;
 }
 

@@ -189,8 +189,11 @@ TraceWork Assembler::take(TraceId id) {
   busy_.insert(id);
   auto changes = leave_changes(work);
   auto rest = cut(work, options_.max_trace_bytes);
-  if (rest && changes) join(*rest, *std::move(changes));
-  if (!rest) rest = std::move(changes);
+  if (!rest) {
+    rest = std::move(changes);
+  } else if (changes) {
+    join(*rest, *std::move(changes));
+  }
   if (rest) {
     const SteadyTime now = clock_.steady();
     found->second = Open{.work = *std::move(rest),

@@ -50,7 +50,7 @@ void Holds::block(const GroupKey& group, const ScopeKey& scope) {
 }
 
 std::optional<ScopeKey> Holds::held_alone_by(const GroupKey& group) const {
-  const ScopeKey link = scope_key(FailureScope::link, group);
+  ScopeKey link = scope_key(FailureScope::link, group);
   if (waits_.contains(link) || breakers_.find(link) != nullptr) return link;
   ScopeKey experiment = scope_key(FailureScope::experiment, group);
   if (waits_.contains(experiment) || breakers_.find(experiment) != nullptr) return experiment;

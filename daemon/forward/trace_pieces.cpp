@@ -27,7 +27,8 @@ std::vector<bool> first_piece(const std::vector<Part>& parts, std::uint64_t max_
 // Leaves the chosen parts in `work` and gives the rest.
 TraceWork leave(TraceWork& work, const std::vector<bool>& chosen) {
   TraceWork rest;
-  static_cast<TraceFacts&>(rest) = work;
+  const TraceFacts& facts = work;
+  static_cast<TraceFacts&>(rest) = facts;
   std::vector<Part> kept;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     (chosen[i] ? kept : rest.parts).push_back(work.parts[i]);

@@ -68,7 +68,7 @@ void set_common_options(CURL* easy, const CurlOptions& options, const std::strin
 
 std::string error_text(CURL* easy, const CurlOptions& options, const char* error_buffer,
                        CURLcode code) {
-  const std::string text =
+  std::string text =
       without_password(error_buffer[0] != '\0' ? error_buffer : curl_easy_strerror(code));
   const std::string_view url = url_of(easy);
   const std::string variable = proxy_variable(url, options.http_proxy);

@@ -5,7 +5,7 @@
 namespace tracelink {
 
 DiskReserve::DiskReserve(FileSystem& fs, std::filesystem::path path, std::uint64_t bytes)
-    : fs_(fs), path_(std::move(path)), bytes_(bytes), held_bytes_(0) {}
+    : fs_(fs), path_(std::move(path)), bytes_(bytes) {}
 
 void DiskReserve::resize(std::uint64_t bytes) {
   const MutexLock lock(mutex_);

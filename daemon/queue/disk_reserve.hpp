@@ -43,7 +43,7 @@ class DiskReserve {
   const std::filesystem::path path_;
   mutable Mutex mutex_;
   std::uint64_t bytes_ GUARDED_BY(mutex_);
-  std::uint64_t held_bytes_ GUARDED_BY(mutex_);
+  std::uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
   std::unique_ptr<File> held_ GUARDED_BY(mutex_);
 };
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <string_view>
 #include <utility>
 
@@ -16,7 +17,7 @@
 namespace tracelink {
 namespace {
 
-constexpr std::string_view kMagic{"TLNOTES", 8};
+constexpr std::string_view kMagic{"TLNOTES\0", 8};
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kHeaderBytes = 16;
 constexpr std::size_t kNoteBytes = 56;
@@ -216,8 +217,7 @@ Result<void> TraceNotes::load_late(const std::filesystem::path& path) {
   const auto read = read_notes(fs_, path);
   if (!read) return read.error();
   for (const std::string& definition : read->definitions) links_.learn(definition);
-  const auto& notes = read->notes;
-  for (auto note = notes.rbegin(); note != notes.rend(); ++note) remember_older_lock_held(*note);
+  for (const TraceNote& note : std::views::reverse(read->notes)) remember_older_lock_held(note);
   loaded_are_dated_ = false;
   unread_.erase(path);
   read_.insert(path);

@@ -14,6 +14,7 @@ namespace tracelink {
 struct GrowingBody {
   using value_type = std::string;
 
+  // NOLINTNEXTLINE(readability-identifier-naming): Beast asks for this name.
   class reader {
    public:
     template <bool is_request, class Fields>

@@ -30,7 +30,7 @@ class GrpcCall {
   bool has_large_header() const { return header_bytes_ > kMaxHeaderListBytes; }
   // So large that to read on costs more than the call may: a byte of HPACK stands for a whole
   // field.
-  bool has_excessive_header() const { return header_bytes_ > 4 * kMaxHeaderListBytes; }
+  bool has_excessive_header() const { return header_bytes_ > std::size_t{4} * kMaxHeaderListBytes; }
   // gRPC-level refusal: another method, an encoding that is not accepted.
   std::optional<Reply> refusal() const;
   // Precondition: the client has sent everything. Nothing: the message is whole.

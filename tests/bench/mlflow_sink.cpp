@@ -72,8 +72,7 @@ std::optional<Request> parse(std::string_view data) {
 
 class Sink {
  public:
-  Sink() : mlflow_(clock_) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
+  Sink() : mlflow_(clock_), listener_(socket(AF_INET, SOCK_STREAM, 0)), poll_(epoll_create1(0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -81,7 +80,6 @@ class Sink {
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     check(bind(listener_, generic, size) == 0 && listen(listener_, 64) == 0, "listen");
     check(getsockname(listener_, generic, &size) == 0, "getsockname");
-    poll_ = epoll_create1(0);
     watch(listener_);
     std::printf("%d\n", ntohs(address.sin_port));
     std::fflush(stdout);
@@ -191,8 +189,8 @@ class Sink {
 
   tracelink::SystemClock clock_;
   FakeMlflow mlflow_;
-  int listener_ = -1;
-  int poll_ = -1;
+  int listener_;
+  int poll_;
   std::map<int, std::string> data_;  // read and not answered, by descriptor
   std::size_t infos_ = 0, posts_ = 0;
   Clock::time_point first_, last_;

@@ -66,14 +66,15 @@ Answer<void> read_export(const TraceStorage& storage, const Result<HttpResponse>
     return {};
   }
   const auto type = answer->header("content-type").value_or("");
-  try {
-    if (type.starts_with("application/x-protobuf")) {
-      if (auto message = rejection(answer->body)) return rejected(*answer, *std::move(message));
-      return {};
-    }
-  } catch (const protozero::exception&) {  // no protobuf, whatever its type says
+  if (!type.starts_with("application/x-protobuf")) {
+    return not_databricks(*answer, "the answer to spans is neither OTLP's nor JSON");
   }
-  return not_databricks(*answer, "the answer to spans is neither OTLP's nor JSON");
+  try {
+    if (auto message = rejection(answer->body)) return rejected(*answer, *std::move(message));
+    return {};
+  } catch (const protozero::exception&) {
+    return not_databricks(*answer, "the answer to spans is no protobuf, whatever its type says");
+  }
 }
 
 // A trace in Unity Catalog has its place in its name.

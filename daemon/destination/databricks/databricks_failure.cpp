@@ -172,7 +172,7 @@ AnswerText text_of(const HttpResponse& response) {
 Failure classify_databricks(const DatabricksRequest& request, const Result<HttpResponse>& answer) {
   if (!answer) return no_answer(request, answer);
   const AnswerText text = text_of(*answer);
-  Judgement judgement = judge(request, answer->status, text);
+  const Judgement judgement = judge(request, answer->status, text);
   Failure failure;
   failure.failure_class = judgement.failure_class;
   failure.scope = judgement.scope;
@@ -181,7 +181,7 @@ Failure classify_databricks(const DatabricksRequest& request, const Result<HttpR
   failure.message = text.message.empty()
                         ? "answered with " + std::to_string(answer->status) + " and no text"
                         : std::string(cut_text(text.message, kMaxShownBytes));
-  failure.remedy = answer->remedy.empty() ? std::move(judgement.remedy) : answer->remedy;
+  failure.remedy = answer->remedy.empty() ? judgement.remedy : answer->remedy;
   failure.retry_after = retry_after(*answer);
   const bool throttled = answer->status == 429 || text.error_code == kThrottled[0];
   if (throttled && !failure.retry_after) failure.retry_after = kUnnamedPause;

@@ -111,7 +111,7 @@ std::string upload_refused() {
 
 std::string in_databricks_words(const std::string& remedy) {
   const DatabricksRequest of_experiment{DatabricksCall::experiment, {}};
-  const std::array<std::pair<std::string_view, std::string>, 9> kWords{{
+  const std::array<std::pair<std::string_view, std::string>, 9> words{{
       {kPermission, permission(of_experiment)},
       {kUnknownExperiment, missing(of_experiment)},
       {kDeletedExperiment,
@@ -128,7 +128,7 @@ std::string in_databricks_words(const std::string& remedy) {
        "The request cannot be sent: check databricks.host, and that no credential "
        "holds a line break."},
   }};
-  for (const auto& [of_mlflow, of_databricks] : kWords) {
+  for (const auto& [of_mlflow, of_databricks] : words) {
     if (remedy == of_mlflow) return of_databricks;
   }
   return remedy;

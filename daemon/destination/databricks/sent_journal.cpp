@@ -116,8 +116,11 @@ Result<void> SentJournal::rewrite(std::span<const SentEntry> entries) {
   auto result = write_file_durably(fs_, path_, content);
   if (result) {
     auto file = fs_.open(path_);
-    if (file) file_ = *std::move(file);
-    if (!file) result = std::move(file).error();
+    if (file) {
+      file_ = *std::move(file);
+    } else {
+      result = std::move(file).error();
+    }
   }
   bytes_ = content.size();
   if (!result) give_up();

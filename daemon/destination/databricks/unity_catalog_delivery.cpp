@@ -28,9 +28,10 @@ bool was_sent_before(const TraceDelivery& delivery) {
 
 UnityCatalogDelivery::UnityCatalogDelivery(Context context, std::vector<TraceDelivery> batch,
                                            Destination::Done done)
-    : BatchDelivery(batch.size(), std::move(done)), context_(std::move(context)) {
+    : BatchDelivery(batch.size(), std::move(done)),
+      context_(std::move(context)),
+      open_infos_(batch.size()) {
   for (TraceDelivery& delivery : batch) items_.push_back(item_of(std::move(delivery)));
-  open_infos_ = items_.size();
 }
 
 UnityCatalogDelivery::Item UnityCatalogDelivery::item_of(TraceDelivery delivery) const {

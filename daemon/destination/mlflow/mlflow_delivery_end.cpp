@@ -130,7 +130,7 @@ void MlflowDelivery::write_after_spans(std::size_t index,
   };
   if (metadata.empty()) return answered({});
   if (aborted_) return answered(*aborted_);
-  context_.client.end_trace(info, std::move(metadata), counted<void>(DeliveryStep::end, answered));
+  context_.client.end_trace(info, metadata, counted<void>(DeliveryStep::end, answered));
 }
 
 void MlflowDelivery::after_spans_failed(std::size_t index, const Failure& failure) {

@@ -41,15 +41,16 @@ std::string refused_spans(std::string_view partial_success) {
   return text;
 }
 
-// ExportTraceServiceResponse: partial_success = 1. Empty if the bytes are none.
+// ExportTraceServiceResponse: partial_success = 1. Empty if the bytes are none, or no protobuf.
 std::string read_partial_success(std::string_view body) {
   try {
     protozero::pbf_reader reader = reader_of(body);
     if (reader.next(1, protozero::pbf_wire_type::length_delimited))
       return refused_spans(take_bytes(reader));
-  } catch (const protozero::exception&) {  // not protobuf
+    return {};
+  } catch (const protozero::exception&) {
+    return {};
   }
-  return {};
 }
 
 // {"partialSuccess": null}, as 3.6 says it under either type.
@@ -68,7 +69,7 @@ bool is_mlflows(const HttpResponse& response) {
 
 std::string said(const HttpResponse& response) {
   const std::string type(response.header("content-type").value_or("no content type"));
-  const std::string partial =
+  std::string partial =
       has_type(response, kProtobuf) ? read_partial_success(response.body) : std::string();
   if (!partial.empty()) return partial;
   return response.body.empty() ? "an empty answer of " + type : "an answer of " + type;

@@ -1,6 +1,7 @@
 #include "daemon/mlflow/rest/queued_trace.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -17,9 +18,10 @@ namespace tracelink {
 namespace {
 
 const TraceSlice* last_info(const std::vector<TraceSlice>& slices) {
-  const auto found = std::find_if(slices.rbegin(), slices.rend(),
-                                  [](const TraceSlice& slice) { return !slice.info.empty(); });
-  return found == slices.rend() ? nullptr : &*found;
+  const auto newest_first = std::views::reverse(slices);
+  const auto found = std::ranges::find_if(
+      newest_first, [](const TraceSlice& slice) { return !slice.info.empty(); });
+  return found == newest_first.end() ? nullptr : &*found;
 }
 
 // OTLP's JSON has ids in hex, protobuf's has bytes in base64, which is what SDKs parse.
@@ -55,11 +57,12 @@ std::tuple<std::size_t, std::string, bool> place_of(const Json& span) {
 // As servers show them: an application takes the first one for the root.
 void order_by_start(Json& spans) {
   const auto is_before = [](const Json& a, const Json& b) { return place_of(a) < place_of(b); };
-  std::stable_sort(spans.begin(), spans.end(), is_before);
+  std::ranges::stable_sort(spans.get_ref<Json::array_t&>(), is_before);
 }
 
 std::optional<std::string> spans_of(const TraceId& id, const std::vector<TraceSlice>& slices) {
   std::vector<std::string_view> stored;
+  stored.reserve(slices.size());
   for (const TraceSlice& slice : slices) stored.push_back(slice.otlp);
   const auto prepared = prepare_trace(id, stored);
   if (!prepared) return std::nullopt;

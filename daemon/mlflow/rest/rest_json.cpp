@@ -60,7 +60,8 @@ std::map<std::string, std::string> read_texts(const Json& object) {
 Json parse_answer(std::string_view text, const Json::parser_callback_t& keep) {
   const JsonExtent extent = json_extent(text);
   if (extent.values > kMaxAnswerValues || extent.depth > kMaxAnswerDepth) {
-    return Json(Json::value_t::discarded);
+    Json discarded(Json::value_t::discarded);  // in braces it would be an element of an array
+    return discarded;
   }
   return Json::parse(text, keep, /*allow_exceptions=*/false);
 }

@@ -128,7 +128,7 @@ class TrackingClient {
                    AnswerHandler<bool> handler);
   // V2 EndTrace: additive and repeatable on every version (docs/mlflow-servers.md#endtrace). Sets
   // `metadata`, the tags, state, and the duration; not the metadata of `info`.
-  void end_trace(const TraceInfo& info, std::map<std::string, std::string> metadata,
+  void end_trace(const TraceInfo& info, const std::map<std::string, std::string>& metadata,
                  AnswerHandler<void> handler);
   // Nothing: no such trace.
   void get_trace(TraceId trace_id, AnswerHandler<std::optional<KnownTrace>> handler);

@@ -48,7 +48,7 @@ void TrackingClient::create_run(const std::string& experiment_id, const std::str
        [this, now_ms, handler = std::move(handler)](const Result<HttpResponse>& answer) {
          auto created = read_answer<std::string>(Operation::logged_model, answer, read_created_run);
          if (!created) return handler(created.error());
-         const std::string id = *created;
+         const std::string& id = *created;
          const Json end = {{"run_id", id}, {"status", "FINISHED"}, {"end_time", now_ms}};
          change_model("POST", std::string(kRuns) + "update", to_text(end),
                       [id, handler](const Answer<void>& ended) {

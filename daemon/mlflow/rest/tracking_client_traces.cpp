@@ -88,7 +88,7 @@ void TrackingClient::start_trace(const TraceInfo& info, const std::string& exper
        });
 }
 
-void TrackingClient::end_trace(const TraceInfo& info, Metadata metadata,
+void TrackingClient::end_trace(const TraceInfo& info, const Metadata& metadata,
                                AnswerHandler<void> handler) {
   std::string body = end_trace_body(info, metadata);
   send(request("PATCH", "/api/2.0/mlflow/traces/" + trace_name(info.trace_id), std::move(body)),

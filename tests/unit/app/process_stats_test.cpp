@@ -20,7 +20,7 @@ class ProcessStatsTest : public testing::Test {
 };
 
 TEST_F(ProcessStatsTest, AreReadBehindACommandWithBracketsAndSpaces) {
-  const double ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
   write("self/stat",
         "42 (a) S 1) S 1 42 42 0 -1 4194560 500 0 0 0 300 200 0 0 20 0 7 0 1000 4096000 25 "
         "18446744073709551615\n");
