@@ -22,7 +22,7 @@ class RelinksTest : public testing::Test {
   }
   static WallTime at(int seconds) { return WallTime(std::chrono::seconds(seconds)); }
   bool relink(char from, char to, int seconds) {
-    const auto before = static_cast<std::uint64_t>(10 * seconds + 1);
+    const auto before = static_cast<std::uint64_t>(seconds) * 10 + 1;
     return relinks->add({link_of(from), link_of(to), at(seconds), before}).has_value();
   }
   char resolved(char link, const Relinks::Acceptance& accepted) const {
