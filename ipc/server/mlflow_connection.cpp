@@ -117,6 +117,7 @@ Task<bool> MlflowConnection::search(Parser& parser) {
 
 Task<bool> MlflowConnection::send_text(Parser& parser, HttpReply reply) {
   reply.keep_alive = parser.keep_alive();
+  reply.answers_head = parser.get().method() == http::verb::head;
   co_return co_await send(std::move(reply), parser.is_done());
 }
 

@@ -500,6 +500,16 @@ TEST_F(MlflowServerTest, SaysAtOnceThatTheServerIsAway) {
   }
 }
 
+TEST_F(MlflowServerTest, AnAnswerToHeadHasNoBody) {
+  start_alone();
+  RawClient client = connect_mlflow();
+  for (int n = 0; n < 2; ++n) {
+    client.send(request("HEAD", "/health"));
+    const std::string head = client.receive_until("\r\n\r\n");
+    EXPECT_TRUE(head.starts_with("HTTP/1.1 503 ")) << head;
+  }
+}
+
 TEST_F(MlflowServerTest, ServesNobodyWhoCallsItByAnotherName) {
   start_in_front();
   const Answer answer = ask("GET /version HTTP/1.1\r\nHost: attacker.example:5500\r\n\r\n");
