@@ -135,6 +135,7 @@ void add_intake(MetricFamilies& families, const ServerStats& intake) {
                      {"tls", number(intake.tls_hellos)},
                      {"protocol", number(intake.unknown_protocols)},
                      {"slow", number(intake.late_headers)},
+                     {"flood", number(intake.frame_floods)},
                      {"evicted", number(intake.connections_evicted)}});
   families.counter("tracelink_answers_not_taken_total",
                    "Answers that the client did not take in time.", intake.answers_not_taken);

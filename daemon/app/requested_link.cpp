@@ -1,6 +1,10 @@
 #include "daemon/app/requested_link.hpp"
 
+#include <utility>
+
+#include "config/text.hpp"
 #include "daemon/codec/name_template.hpp"
+#include "daemon/text/blanks.hpp"
 #include "daemon/types/model_id.hpp"
 
 namespace tracelink {
@@ -37,14 +41,14 @@ std::string describe(const KnownLink& known) {
   return text + pairs(link.params) + pairs(link.tags) + pairs(link.source_tags);
 }
 
-}  // namespace
+Result<void> check_text(const std::string& text) {
+  if (!has_control_characters(text)) return {};
+  return invalid(tracelink::quoted(text) + " holds a line break or another control character");
+}
 
-Result<LinkDefinition> requested_link(const std::string& word, const LinkDefinition& configured,
-                                      const std::optional<ResolvedModel>& resolved,
-                                      const ExperimentRef& experiment) {
-  if (word.find_first_not_of(" \t\r\n") == std::string::npos) {
-    return invalid("no model is named");
-  }
+Result<LinkDefinition> link_of_word(const std::string& word, const LinkDefinition& configured,
+                                    const std::optional<ResolvedModel>& resolved,
+                                    const ExperimentRef& experiment) {
   const bool is_elsewhere = !experiment.empty() && experiment != configured.experiment;
   const bool is_configured = word == configured.id || word == configured.model_name();
   if (is_configured && !is_elsewhere) return configured;
@@ -68,6 +72,22 @@ Result<LinkDefinition> requested_link(const std::string& word, const LinkDefinit
     link.experiment.of_model = configured.id;
   }
   return link;
+}
+
+}  // namespace
+
+Result<LinkDefinition> requested_link(const std::string& word, const LinkDefinition& configured,
+                                      const std::optional<ResolvedModel>& resolved,
+                                      const ExperimentRef& experiment) {
+  const std::string asked(without_blank_ends(word));
+  ExperimentRef place = experiment;
+  place.id = without_blank_ends(experiment.id);
+  place.name = without_blank_ends(experiment.name);
+  if (asked.empty()) return invalid("no model is named");
+  for (const std::string& text : {asked, place.id, place.name}) {
+    if (auto fine = check_text(text); !fine) return std::move(fine).error();
+  }
+  return link_of_word(asked, configured, resolved, place);
 }
 
 Result<LinkHash> meant_link(const std::string& word, const std::vector<KnownLink>& links) {

@@ -13,9 +13,9 @@ namespace tracelink {
 
 // The link that an operator asks for by one word while the daemon runs: "m-" and 32 hex digits are
 // an id, anything else a name under the configured name policy, in `experiment`, which is that of
-// the configured model if it is empty.
-// Params, tags and type of the configuration describe another version and are left out, unless the
-// word names the configured model itself.
+// the configured model if it is empty. What is not seen at the ends of these is no part of them,
+// and control characters inside are an error. Params, tags and type of the configuration describe
+// another version and are left out, unless the word names the configured model itself.
 //
 // `resolved`: the configured model, if it is known: where an id is configured without an
 // experiment, only the server knows the experiment; until it tells, the link asks for that of the

@@ -19,9 +19,7 @@ std::string without_last_line_break(std::string text) {
   return text;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   using namespace tracelink::cli;
   CLI::App app{"Talks to tracelinkd and to the MLflow server that it forwards to.", "tracelink"};
   app.footer(
@@ -77,4 +75,15 @@ int main(int argc, char** argv) {
     return fail(kFailed, error.what());
   }
   return exit_code;
+}
+
+}  // namespace
+
+// Who keeps what is printed must learn that it is not all there.
+int main(int argc, char** argv) {
+  using namespace tracelink::cli;
+  const int exit_code = run(argc, argv);
+  if (flush_out()) return exit_code;
+  const int failed = fail(kFailed, "standard output: not all could be written");
+  return exit_code == kDone ? failed : exit_code;
 }

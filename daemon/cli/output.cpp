@@ -1,5 +1,6 @@
 #include "daemon/cli/output.hpp"
 
+#include <cstdio>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -21,6 +22,11 @@ void print_any(const Json& json) {
 std::string printable_text(std::string_view text) { return visible_text(text); }
 
 void write_out(std::string_view text) { std::cout << text; }
+
+bool flush_out() {
+  std::cout.flush();
+  return std::cout.good() && std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+}
 
 void print_json(const nlohmann::json& json) { print_any(json); }
 void print_json(const nlohmann::ordered_json& json) { print_any(json); }

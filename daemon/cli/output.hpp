@@ -32,6 +32,9 @@ Printable<T> printable(const T& value) {
 // The text on standard output, as it is.
 void write_out(std::string_view text);
 
+// False: not all that was printed could be written, e.g. because the disk is full.
+bool flush_out();
+
 // Standard output; line breaks come from `format` only.
 template <class... Args>
 void print(fmt::format_string<Printable<Args>...> format, const Args&... args) {

@@ -85,6 +85,8 @@ Result<std::string> read_send_input(const std::string& file) {
 InputForm form_of(std::string_view input) {
   const auto first = input.find_first_not_of(kBlanks);
   if (first == std::string_view::npos || input[first] != '{') return InputForm::protobuf;
+  // A request begins with the byte 0x0a, and a length that is 0x7b looks like a brace behind it.
+  if (first > 0 && spans_in_protobuf(input).value_or(0) > 0) return InputForm::protobuf;
   input.remove_prefix(first);
   const bool is_document =
       goes_on(input.substr(0, input.find('\n'))) || nlohmann::json::accept(input);

@@ -13,6 +13,13 @@ constexpr long kConnectSeconds = 5;
 constexpr long kSilentSeconds = 300;
 constexpr std::size_t kMaxAnswerHeaderBytes = 128u << 10;
 
+// `name` in lower case.
+bool is_same_header(std::string_view header, std::string_view name) {
+  return std::ranges::equal(header, name, {}, [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+}
+
 }  // namespace
 
 RelayTransfer::RelayTransfer(const std::string& uri, const CurlOptions& options,
@@ -148,6 +155,16 @@ bool RelayTransfer::count_header(std::size_t bytes) {
   return header_bytes_ <= kMaxAnswerHeaderBytes;
 }
 
+// Where a body comes in chunks, a Content-Length is not its length (RFC 9112, section 6.3).
+void RelayTransfer::leave_out_unused_length() {
+  const auto is = [](std::string_view name) {
+    return [name](const auto& header) { return is_same_header(header.first, name); };
+  };
+  if (std::ranges::any_of(answer_.headers, is("transfer-encoding"))) {
+    std::erase_if(answer_.headers, is("content-length"));
+  }
+}
+
 // Blocks of headers of 1xx answers come before the one that counts, trailers behind it.
 void RelayTransfer::take_header_line(std::string_view line) {
   if (answered_) return;
@@ -161,7 +178,9 @@ void RelayTransfer::take_header_line(std::string_view line) {
   }
   if (without_blanks(line).empty()) {
     answered_ = answer_.status >= 200;
-    if (answered_) target_->on_answer(std::move(answer_));
+    if (!answered_) return;
+    leave_out_unused_length();
+    target_->on_answer(std::move(answer_));
     return;
   }
   const auto colon = line.find(':');

@@ -45,6 +45,7 @@ class RelayTransfer {
   void add_header(const std::string& line);
   bool count_header(std::size_t bytes);
   void take_header_line(std::string_view line);
+  void leave_out_unused_length();
 
   const CurlOptions& options_;
   const std::string url_;

@@ -1,6 +1,7 @@
 #include "daemon/queue/compactor.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/codec/link_codec.hpp"
 
@@ -119,16 +120,21 @@ Result<bool> Compactor::copy_some() {
   const auto late = core_.clock.steady() + kTurnTime;
   while (source_ < move_->sources.size() && writer_->staged_end() < enough &&
          core_.clock.steady() < late) {
-    if (!reader_) {
-      if (auto entered = enter_source(); !entered) return std::move(entered).error();
+    if (auto step = copy_step(); !step) {
+      unreadable_ = move_->sources[source_].segment;
+      return std::move(step).error();
     }
-    const bool at_end = offset_ >= move_->sources[source_].segment->end;
-    if (auto step = at_end ? leave_source() : copy_next(); !step) return std::move(step).error();
   }
   if (auto committed = writer_->commit(); !committed) return std::move(committed).error();
   if (source_ < move_->sources.size()) return false;
   if (auto finished = finish_target(); !finished) return std::move(finished).error();
   return true;
+}
+
+Result<void> Compactor::copy_step() {
+  if (!reader_) return enter_source();
+  const bool at_end = offset_ >= move_->sources[source_].segment->end;
+  return at_end ? leave_source() : copy_next();
 }
 
 Result<void> Compactor::enter_source() {
@@ -255,7 +261,12 @@ void Compactor::give_up() {
   writer_.reset();
   reader_.reset();
   if (!store_.give_up_move(*move_, target_id_)) return wait(kCommitRetry);
-  for (const auto& source : move_->sources) hold_off(*source.segment);
+  if (const auto unreadable = std::exchange(unreadable_, nullptr)) {
+    hold_off(*unreadable);
+    look_at_ = core_.clock.steady();  // its neighbours are moved without it
+  } else {
+    for (const auto& source : move_->sources) hold_off(*source.segment);
+  }
   move_.reset();
   store_.retire_done_segments();
   store_.restore_reserve();

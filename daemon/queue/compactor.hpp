@@ -17,7 +17,7 @@ namespace tracelink {
 //
 // Bounded: a turn takes about 20 ms and copies about a MiB at most, and the memory is one segment's
 // journal and the places of the records moved at a time. What cannot be read is neither moved nor
-// deleted.
+// deleted, and keeps no other segment from being moved.
 //
 // Threads: the writer's. Lifetime: the references outlive this object.
 class Compactor {
@@ -41,6 +41,7 @@ class Compactor {
   Result<void> open_target();
   // True: everything is copied.
   Result<bool> copy_some();
+  Result<void> copy_step();
   Result<void> enter_source();
   Result<void> copy_next();
   Result<void> copy_record(const RawRecord& raw);
@@ -61,7 +62,8 @@ class Compactor {
   std::unique_ptr<SegmentMove> move_;  // null: none is under way
   std::unique_ptr<SegmentWriter> writer_;
   std::uint64_t target_id_ = 0;
-  std::size_t source_ = 0;  // being copied
+  std::size_t source_ = 0;               // being copied
+  std::shared_ptr<Segment> unreadable_;  // the source that ends the move, if one does
   std::unique_ptr<SegmentReader> reader_;
   std::vector<JournalEntry> done_;
   std::vector<Gap> gaps_;

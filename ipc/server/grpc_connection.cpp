@@ -17,19 +17,20 @@ GrpcConnection::GrpcConnection(StreamSocket socket, Peer peer, ServerContext& co
                                std::string first_bytes)
     : ClientConnection(std::move(socket), peer, context),
       session_(*this),
+      frames_(context.clock.steady()),
       first_bytes_(std::move(first_bytes)),
       header_timer_(socket_.get_executor()),
       answer_timer_(socket_.get_executor()) {}
 
 Task<void> GrpcConnection::run() {
-  bool healthy = session_.receive(std::exchange(first_bytes_, {}));
+  bool healthy = receive(std::exchange(first_bytes_, {}));
   watch_header();
   flush();
   while (healthy && socket_.is_open() && !session_.finished()) {
     if (output_.size() - output_sent_ > kMaxUnsentBytes) co_await sleep();
     const auto bytes = co_await read_some();
     if (!bytes) break;
-    healthy = session_.receive(*bytes);
+    healthy = receive(*bytes);
     watch_header();
     flush();
   }
@@ -40,6 +41,14 @@ Task<void> GrpcConnection::run() {
   header_timer_.cancel();
   answer_timer_.cancel();
   abort();
+}
+
+// False: the connection ends, with what is due to be sent.
+bool GrpcConnection::receive(std::string_view bytes) {
+  if (frames_.take(bytes, context_.clock.steady())) return session_.receive(bytes);
+  ++context_.stats.frame_floods;
+  session_.terminate();
+  return false;
 }
 
 void GrpcConnection::evict() {
@@ -71,6 +80,7 @@ void GrpcConnection::leave_when_idle() {
 void GrpcConnection::on_stream_opened(std::int32_t stream) {
   calls_.try_emplace(stream, context_.intake.max_request_bytes());
   ++context_.calls_open;
+  frames_.add_call();
   ++unanswered_;
   header_open_ = true;
   note_state();

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "ipc/server/client_connection.hpp"
+#include "ipc/server/frame_allowance.hpp"
 #include "ipc/server/grpc_call.hpp"
 #include "ipc/server/http2_session.hpp"
 
@@ -18,6 +19,8 @@ namespace tracelink {
 // Back-pressure: window is given back only for calls whose announced message has its memory granted
 // by the intake; reading stops while the client does not take what is sent to it. An answer that
 // is not taken within hold_time (a window that stays shut) is given up with its stream.
+//
+// A connection whose frames bring nothing (FrameAllowance) ends.
 class GrpcConnection final : public ClientConnection, private Http2Events {
  public:
   GrpcConnection(StreamSocket socket, Peer peer, ServerContext& context, std::string first_bytes);
@@ -38,6 +41,7 @@ class GrpcConnection final : public ClientConnection, private Http2Events {
   void on_stream_end(std::int32_t stream) override;
   void on_stream_closed(std::int32_t stream) override;
 
+  bool receive(std::string_view bytes);
   bool has_more_than_its_share() const;
   void receive_message(std::int32_t stream, GrpcCall& call, std::string_view bytes);
   void submit_if_complete(GrpcCall& call);
@@ -57,6 +61,7 @@ class GrpcConnection final : public ClientConnection, private Http2Events {
   void wait_until_writable();
 
   Http2Session session_;
+  FrameAllowance frames_;
   Calls calls_;
   std::string first_bytes_;
   std::string output_;

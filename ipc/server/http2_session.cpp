@@ -191,6 +191,10 @@ void Http2Session::go_away() {
                               NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
+void Http2Session::terminate() {
+  (void)nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 bool Http2Session::finished() const {
   return nghttp2_session_want_read(session_.get()) == 0 &&
          nghttp2_session_want_write(session_.get()) == 0;

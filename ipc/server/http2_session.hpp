@@ -61,7 +61,8 @@ class Http2Session {
 
   void reset(std::int32_t stream);  // CANCEL
 
-  void go_away();  // streams opened so far are still served
+  void go_away();    // streams opened so far are still served
+  void terminate();  // GOAWAY that says ENHANCE_YOUR_CALM; nothing else is sent
   bool finished() const;
 
  private:

@@ -132,6 +132,7 @@ Task<std::optional<HttpReply>> OtlpHttpConnection::read_header(Parser& parser) {
 Task<bool> OtlpHttpConnection::serve(Parser& parser) {
   if (auto reply = route(parser)) {
     reply->keep_alive = parser.keep_alive();
+    reply->answers_head = parser.get().method() == http::verb::head;
     co_return co_await send(*std::move(reply), parser.is_done());
   }
   ++context_.stats.http_requests;

@@ -66,7 +66,14 @@ MlflowConnection::MlflowConnection(StreamSocket socket, Peer peer, ServerContext
 // No coroutine: its frame would have room for each of these calls.
 Task<bool> MlflowConnection::serve(Parser& parser) {
   const MlflowRequest& request = parser.get();
-  if (!names_this_host(view(request[http::field::host]))) return refuse_host(parser);
+  if (!names_this_host(view(request[http::field::host]))) {
+    return refuse_page(parser, "the Host header does not name this host: use 127.0.0.1");
+  }
+  if (is_of_another_host(view(request[http::field::origin]))) {
+    return refuse_page(parser, "a page of another host may not use this listener");
+  }
+  // The rest of an address, behind that of the server, could make it another server's.
+  if (!view(request.target()).starts_with('/')) return refuse_target(parser);
   switch (mlflow_call(view(request.method_string()), view(request.target()))) {
     case MlflowCall::spans:
       return OtlpHttpConnection::serve(parser);
@@ -96,10 +103,13 @@ Task<bool> MlflowConnection::serve(Parser& parser) {
   return pass_with_real_ids(parser);
 }
 
-Task<bool> MlflowConnection::refuse_host(Parser& parser) {
-  co_return co_await send_text(
-      parser, mlflow_error(403, "PERMISSION_DENIED",
-                           "the Host header does not name this host: use 127.0.0.1"));
+Task<bool> MlflowConnection::refuse_page(Parser& parser, std::string why) {
+  co_return co_await send_text(parser, mlflow_error(403, "PERMISSION_DENIED", why));
+}
+
+Task<bool> MlflowConnection::refuse_target(Parser& parser) {
+  co_return co_await send_text(parser,
+                               invalid_request("the target of a request begins with a slash"));
 }
 
 Task<bool> MlflowConnection::tell_version(Parser& parser) {
@@ -117,6 +127,7 @@ Task<bool> MlflowConnection::search(Parser& parser) {
 
 Task<bool> MlflowConnection::send_text(Parser& parser, HttpReply reply) {
   reply.keep_alive = parser.keep_alive();
+  reply.answers_head = parser.get().method() == http::verb::head;
   co_return co_await send(std::move(reply), parser.is_done());
 }
 

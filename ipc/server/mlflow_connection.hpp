@@ -44,7 +44,8 @@ class MlflowConnection final : public OtlpHttpConnection {
     Error error{ErrorCode::timeout, "no answer within 3 s"};
   };
 
-  Task<bool> refuse_host(Parser& parser);
+  Task<bool> refuse_page(Parser& parser, std::string why);
+  Task<bool> refuse_target(Parser& parser);
   Task<bool> tell_version(Parser& parser);
   Task<bool> search(Parser& parser);
   Task<bool> send_text(Parser& parser, HttpReply reply);

@@ -189,6 +189,13 @@ bool names_this_host(std::string_view host) {
   return is_number && name.starts_with("127.");
 }
 
+bool is_of_another_host(std::string_view origin) {
+  constexpr std::string_view kBeforeHost = "://";
+  const auto at = origin.find(kBeforeHost);
+  if (at == std::string_view::npos) return !origin.empty();
+  return !names_this_host(origin.substr(at + kBeforeHost.size()));
+}
+
 HttpHeaders end_to_end_headers(const HttpHeaders& headers) {
   HttpHeaders kept;
   for (const auto& header : headers) {

@@ -62,6 +62,9 @@ std::string_view path_of(std::string_view target);  // without the query
 // Whether the Host header names this host. A page in a browser that has the daemon's address under
 // a name of its own would otherwise get past the server's own check of that header.
 bool names_this_host(std::string_view host);
+// Whether the Origin header tells of a page that another host served. A browser sends a POST of
+// such a page without asking first, if a form could send it.
+bool is_of_another_host(std::string_view origin);
 
 // Headers without those that concern one connection alone; the length of the body is one of them.
 HttpHeaders end_to_end_headers(const HttpHeaders& headers);

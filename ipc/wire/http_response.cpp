@@ -47,7 +47,9 @@ std::string format_http_response(const HttpReply& reply) {
     text += "\r\nRetry-After: " + std::to_string(seconds.count());
   }
   if (!reply.keep_alive) text += "\r\nConnection: close";
-  return text + "\r\n\r\n" + reply.body;
+  text += "\r\n\r\n";
+  if (!reply.answers_head) text += reply.body;
+  return text;
 }
 
 int http_status_of(RpcCode code) {

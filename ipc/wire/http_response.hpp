@@ -14,7 +14,8 @@ struct HttpReply {
   std::string_view content_type = "application/json";
   std::string body;
   bool keep_alive = true;
-  std::string_view allow;  // for 405
+  bool answers_head = false;  // its length is told, and the body is not sent
+  std::string_view allow;     // for 405
   std::optional<std::chrono::milliseconds> retry_after;
 };
 

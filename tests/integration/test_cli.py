@@ -261,6 +261,15 @@ def test_send_says_how_many_spans_were_stored_and_fails_without_any(daemon):
     assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE
 
 
+@pytest.mark.parametrize("arguments", [["--version"], ["status", "--json"], ["dead-letters", "ls", "--json"], ["env"]])
+def test_what_could_not_be_written_is_not_done(daemon, arguments):
+    command = [BIN / "tracelink", "--config", daemon.config_file, *arguments]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(command, env=daemon.environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == FAILED
+    assert ended.stderr == "tracelink: standard output: not all could be written\n"
+
+
 def test_dead_letters_of_a_healthy_daemon_are_none(daemon):
     assert daemon.tracelink("dead-letters", "ls", "--json").json() == []
     assert daemon.tracelink("dead-letters", "show", "no-such-id").code == FAILED

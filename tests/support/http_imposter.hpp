@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
@@ -31,6 +32,7 @@ class HttpImposter {
     std::string body{};
     bool drop = false;  // close the connection instead of answering
     bool hold = false;  // answer only after release()
+    std::string raw{};  // sent as it is, in the place of all that
   };
   using Script = std::function<Reply(const Request&)>;
 
@@ -120,6 +122,10 @@ class HttpImposter {
     const Reply reply = reply_to(parser.get());
     if (reply.hold) wait_for_release();
     if (reply.drop) return false;
+    if (!reply.raw.empty()) {
+      boost::asio::write(socket, boost::asio::buffer(reply.raw), error);
+      return !error;
+    }
     http::response<http::string_body> response(
         http::int_to_status(static_cast<unsigned>(reply.status)), 11, reply.body);
     for (const auto& [name, value] : reply.headers) response.insert(name, value);

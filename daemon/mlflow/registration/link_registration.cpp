@@ -16,8 +16,6 @@ namespace tracelink {
 namespace {
 
 constexpr char kDefaultExperiment[] = "0";
-// After a create: whatever another replica had under way then has ended.
-constexpr auto kTwinCheck = std::chrono::minutes(2);
 constexpr RetryDelay kDelay{std::chrono::milliseconds(500), std::chrono::seconds(30)};
 constexpr auto kPermanentDelay = std::chrono::minutes(1);
 
@@ -100,7 +98,7 @@ void LinkRegistration::model_fetched(std::optional<LoggedModel> model) {
   model_ = *std::move(model);
   if (has_fixed_id()) return resolve_link_experiment();
   experiment_ = Experiment{stored_.experiment_id, stored_.experiment_name, false};
-  std::exchange(twin_check_due_, false) ? look_for_older_twin() : complete();
+  twin_check_is_due() ? look_for_older_twin() : complete();
 }
 
 void LinkRegistration::resolve_link_experiment() {
@@ -208,11 +206,9 @@ void LinkRegistration::finish() {
   status_.verified = !verify_again_;
   failures_ = 0;
   running_ = false;
+  plan_twin_check();
   if (std::exchange(verify_again_, false)) {
     schedule(std::chrono::milliseconds(0), &LinkRegistration::begin);
-  } else if (status_.created && !std::exchange(twin_checked_, true)) {
-    twin_check_due_ = true;
-    schedule(kTwinCheck, &LinkRegistration::begin);
   }
   changed();
 }

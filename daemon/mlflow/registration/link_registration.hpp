@@ -59,8 +59,12 @@ class LinkRegistration {
   void await_quiet_period();
   void finalize(const std::string& model_id);
   void take_winner(LoggedModel winner, const std::vector<std::string>& pending_twins);
+  bool twin_check_is_due() const;
   void look_for_older_twin();
   void compare_with(const std::vector<LoggedModel>& hits);
+  void replace_unless_used(const LoggedModel& older, std::optional<bool> used);
+  void twin_check_failed(const Failure& failure);
+  void plan_twin_check();
   void complete();
   void finish();
 
@@ -93,8 +97,9 @@ class LinkRegistration {
   std::optional<SteadyTime> due_;  // of next_step_; nothing while a chain waits for an answer
   Step next_step_ = &LinkRegistration::begin;
   bool running_ = false;
-  bool twin_check_due_ = false;  // with the next chain
-  bool twin_checked_ = false;
+  // From when on a chain compares the model with older twins; nothing: that was done.
+  std::optional<SteadyTime> twin_check_;
+  std::string twin_checked_;   // the model that it is, or was, for
   bool verify_again_ = false;  // asked for while a chain was running
   bool verify_when_asked_ = false;
 

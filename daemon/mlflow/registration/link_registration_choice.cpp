@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "daemon/mlflow/registration/link_registration.hpp"
 #include "daemon/mlflow/registration/model_choice.hpp"
@@ -8,6 +10,12 @@
 
 // Which of the models that a search shows is the link's, and what becomes of its twins.
 namespace tracelink {
+namespace {
+
+// Whatever another replica had under way when the model was found or made has ended then.
+constexpr auto kTwinCheck = std::chrono::minutes(2);
+
+}  // namespace
 
 void LinkRegistration::choose(const std::vector<LoggedModel>& hits) {
   const std::string asked = status_.definition.model_name();
@@ -55,36 +63,73 @@ void LinkRegistration::take_winner(LoggedModel winner,
                        }));
 }
 
+bool LinkRegistration::twin_check_is_due() const {
+  return twin_check_ && *twin_check_ <= environment_.clock.steady();
+}
+
 // Two twins are READY when a request of one replica lasted longer than the other one's quiet
-// period.
+// period. Whoever uses the younger one, its creator or not, must learn of the older one.
 void LinkRegistration::look_for_older_twin() {
   search_models_by_names(environment_.client, experiment_.id, {model_.name},
-                         then<std::vector<LoggedModel>>(
-                             [this](std::vector<LoggedModel> hits) { compare_with(hits); }));
+                         [this](const Answer<std::vector<LoggedModel>>& hits) {
+                           hits ? compare_with(*hits) : twin_check_failed(hits.error());
+                         });
 }
 
 // The older one is everybody's. Ours is given up for it, unless a trace has it: a trace keeps its
 // link.
 void LinkRegistration::compare_with(const std::vector<LoggedModel>& hits) {
   const auto older = older_twin(model_, hits);
-  if (!older) return complete();
-  environment_.client.has_traces(
-      experiment_.id, model_.model_id,
-      then<std::optional<bool>>([this, older = *older](std::optional<bool> used) {
-        // What cannot be seen may be there.
-        if (used.value_or(true)) {
-          twin_check_due_ = true;  // so that it is told after each verification
-          warnings_.push_back("twin models " + older.model_id + " (older) and " + model_.model_id +
-                              " are both READY; the traces of this daemon have the younger: "
-                              "'tracelink models set-active " +
-                              older.model_id + "' gives those to come the older");
-        } else {
-          warnings_.push_back("model " + older.model_id + " is in place of its younger twin " +
-                              model_.model_id + ", which no trace has");
-          model_ = older;
-        }
-        complete();
-      }));
+  if (!older) {
+    twin_check_.reset();
+    return complete();
+  }
+  environment_.client.has_traces(experiment_.id, model_.model_id,
+                                 [this, older = *older](const Answer<std::optional<bool>>& used) {
+                                   used ? replace_unless_used(older, *used)
+                                        : twin_check_failed(used.error());
+                                 });
+}
+
+// What cannot be seen may be there.
+void LinkRegistration::replace_unless_used(const LoggedModel& older, std::optional<bool> used) {
+  if (used.value_or(true)) {  // the check stays due, so that it is told after each verification
+    warnings_.push_back("twin models " + older.model_id + " (older) and " + model_.model_id +
+                        " are both READY; the traces of this daemon have the younger: "
+                        "'tracelink models set-active " +
+                        older.model_id + "' gives those to come the older");
+  } else {
+    warnings_.push_back("model " + older.model_id + " is in place of its younger twin " +
+                        model_.model_id + ", which no trace has");
+    model_ = older;
+    twin_checked_ = older.model_id;
+    twin_check_.reset();
+  }
+  complete();
+}
+
+// It holds no trace back, for the model is good. What may pass is asked again later.
+void LinkRegistration::twin_check_failed(const Failure& failure) {
+  if (failure.is_permanent()) {
+    twin_check_.reset();
+    warnings_.push_back("whether model " + model_.model_id +
+                        " has an older twin is not known: " + failure.message);
+  } else {
+    twin_check_ = environment_.clock.steady() + kTwinCheck;
+  }
+  complete();
+}
+
+// Once for each model that is found or made by its name.
+void LinkRegistration::plan_twin_check() {
+  if (has_fixed_id() || status_.definition.empty()) return;
+  const SteadyTime now = environment_.clock.steady();
+  if (std::exchange(twin_checked_, model_.model_id) != model_.model_id) {
+    twin_check_ = now + kTwinCheck;
+  }
+  if (!twin_check_ || *twin_check_ <= now) return;
+  schedule(std::chrono::ceil<std::chrono::milliseconds>(*twin_check_ - now),
+           &LinkRegistration::begin);
 }
 
 }  // namespace tracelink

@@ -57,6 +57,22 @@ TEST(RequestedLink, NoWordIsNoModel) {
   }
 }
 
+// As where a file is read for it; a model of that name would stay for ever.
+TEST(RequestedLink, WhatIsNotSeenIsNoPartOfAName) {
+  for (const std::string word : {"agent-v2\n", " agent-v2 ", "agent-v2\xc2\xa0"}) {
+    const auto link = requested_link(word, configured_name(), {}, {.id = " 12\n", .name = {}});
+    ASSERT_TRUE(link) << word;
+    EXPECT_EQ(link->name, "agent-v2");
+    EXPECT_EQ(link->experiment.id, "12");
+  }
+  EXPECT_EQ(requested_link(kId + "\n", configured_name(), {})->id, kId);
+  EXPECT_EQ(*requested_link("agent-v1\n", configured_name(), {}), configured_name());
+  for (const std::string word : {"agent\nv2", "agent\x1b[31m"}) {
+    EXPECT_FALSE(requested_link(word, configured_name(), {}));
+    EXPECT_FALSE(requested_link("agent", configured_name(), {}, {.id = {}, .name = word}));
+  }
+}
+
 TEST(RequestedLink, WithAnIdConfiguredANameIsLookedForInTheModelsExperiment) {
   LinkDefinition configured;
   configured.id = kId;

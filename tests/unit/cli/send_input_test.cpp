@@ -41,6 +41,12 @@ TEST(SendInput, HasAForm) {
   EXPECT_EQ(form_of("{}\n{}\n"), InputForm::json_lines);
   EXPECT_EQ(form_of("{\"cut\": 1\n{}\n"), InputForm::json_lines) << "the other lines are sent";
   EXPECT_EQ(form_of("\x0a\x02"), InputForm::protobuf);
+  const std::string span = "\x12\x77" + std::string("\x0a\x75") + std::string(0x75, 'n');
+  EXPECT_EQ(form_of("\x0a\x7b"
+                    "\x12\x79" +
+                    span),
+            InputForm::protobuf)
+      << "123 bytes, as a brace";
 }
 
 TEST(SendInput, HasSpans) {

@@ -188,6 +188,20 @@ TEST_F(CurlRelayTest, AnAnswersHeaderHasABound) {
   EXPECT_EQ(target->answer().status, 0);
 }
 
+// Chunks are what counts (RFC 9112, section 6.3). Passed on, the length would cut the body short or
+// make the client wait for more.
+TEST_F(CurlRelayTest, LeavesOutALengthThatIsNotTheBodys) {
+  server.answer_with({.raw = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Own: kept\r\n"
+                             "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"});
+  CurlRelay relay(server.url(), {});
+  ASSERT_TRUE(
+      relay.begin({.method = "GET", .target = "/", .headers = {}, .body_bytes = 0}, target));
+  ASSERT_TRUE(target->wait());
+  EXPECT_EQ(target->body(), "body");
+  const HttpHeaders headers{{"X-Own", "kept"}, {"Transfer-Encoding", "chunked"}};
+  EXPECT_EQ(target->answer().headers, headers);
+}
+
 TEST_F(CurlRelayTest, TakesSoManyRequestsAtOnce) {
   server.answer_with({.hold = true});
   CurlRelay relay(server.url(), {}, 1);

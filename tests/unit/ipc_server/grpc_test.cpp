@@ -355,6 +355,24 @@ TEST_F(GrpcServer, StopSaysGoAwayAndAnswersWhatWasRead) {
   closed->get();
 }
 
+TEST_F(GrpcServer, AFloodOfFramesThatBringNothingEndsItsConnection) {
+  start();
+  const std::string priority("\0\0\x5\x2\0\0\0\0\x1\0\0\0\0\x10", 14);
+  const std::string update("\0\0\x4\x8\0\0\0\0\0\0\0\0\x1", 13);
+  const std::string unknown("\0\0\0\x4d\0\0\0\0\0", 9);
+  std::uint64_t floods = 0;
+  for (const std::string& frame : {priority, update, unknown}) {
+    RawClient bad = connect();
+    bad.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\x4\0\0\0\0\0", 9));
+    std::string many;
+    for (int i = 0; i < 1'000; ++i) many += frame;
+    for (int i = 0; i < 1'000 && stats().frame_floods == floods; ++i) bad.send(many);
+    EXPECT_EQ(stats().frame_floods, ++floods);
+    wait_until([](const ServerStats& stats) { return stats.connections_open == 0; });
+  }
+  EXPECT_EQ(export_once(one_span(1)).status(), "0");
+}
+
 TEST_F(GrpcServer, BrokenHttp2CostsOnlyItsConnection) {
   start();
   RawClient bad = connect();

@@ -500,10 +500,46 @@ TEST_F(MlflowServerTest, SaysAtOnceThatTheServerIsAway) {
   }
 }
 
+TEST_F(MlflowServerTest, AnAnswerToHeadHasNoBody) {
+  start_alone();
+  RawClient client = connect_mlflow();
+  for (int n = 0; n < 2; ++n) {
+    client.send(request("HEAD", "/health"));
+    const std::string head = client.receive_until("\r\n\r\n");
+    EXPECT_TRUE(head.starts_with("HTTP/1.1 503 ")) << head;
+  }
+}
+
 TEST_F(MlflowServerTest, ServesNobodyWhoCallsItByAnotherName) {
   start_in_front();
   const Answer answer = ask("GET /version HTTP/1.1\r\nHost: attacker.example:5500\r\n\r\n");
   EXPECT_TRUE(answer.has("403")) << answer.head;
+  EXPECT_TRUE(tracking.requests().empty());
+}
+
+// A browser sends what a form could send without asking, and tells whose page it is.
+TEST_F(MlflowServerTest, ServesNoPageOfAnotherHost) {
+  start_in_front();
+  for (const std::string origin : {"https://attacker.example", "null", "http://127.0.0.1.evil:1"}) {
+    const Answer answer = ask(request("POST", "/api/3.0/mlflow/traces/delete-traces",
+                                      "Content-Type: text/plain\r\nOrigin: " + origin + "\r\n",
+                                      R"({"experiment_id":"12","request_ids":["tr-1"]})"));
+    EXPECT_TRUE(answer.has("403")) << origin << answer.head;
+  }
+  EXPECT_TRUE(tracking.requests().empty());
+  EXPECT_TRUE(ask(request("GET", "/", "Origin: http://127.0.0.1:5500\r\n")).has("200"))
+      << "MLflow's own page";
+}
+
+// "http://HOST:PORT" + "@elsewhere/" is an address elsewhere.
+TEST_F(MlflowServerTest, PassesNothingOnToAnotherServer) {
+  HttpImposter elsewhere;
+  start_in_front();
+  const std::string there = elsewhere.url().substr(7);
+  for (const std::string& target : {"@" + there + "/x", elsewhere.url() + "/x", std::string("*")}) {
+    EXPECT_TRUE(ask(request("OPTIONS", target)).has("400")) << target;
+  }
+  EXPECT_TRUE(elsewhere.requests().empty());
   EXPECT_TRUE(tracking.requests().empty());
 }
 

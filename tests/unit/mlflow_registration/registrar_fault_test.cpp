@@ -215,7 +215,47 @@ TEST_P(RegistrarRaceTest, SomebodyElsesModelStays) {
   EXPECT_FALSE(mlflow.model(theirs).deleted);
 }
 
+// Requests that make a model READY are done long after their clients have given them up, so that
+// two may be READY. Everybody ends with the older one.
+struct RegistrarLateRequestTest : RegistrarRaceTest {
+  std::vector<std::pair<SteadyTime, std::string>> late;  // when, which model
+
+  RegistrarLateRequestTest() {
+    for (const auto& replica : replicas) {
+      replica->options.delete_twins = false;
+      replica->start();
+    }
+    mlflow.refuse = [this](const std::string& call) -> std::optional<HttpResponse> {
+      const Ids pending = mlflow.ids_with("PENDING");
+      if (call != "PATCH logged-models/*" || pending.empty() || late.size() > 4) {
+        return std::nullopt;
+      }
+      const std::chrono::seconds lasts(random() % 60);
+      late.emplace_back(clock.steady() + lasts, pending[random() % pending.size()]);
+      return FakeMlflow::error(504, "", "Gateway Timeout");
+    };
+  }
+  void do_what_is_late() {
+    for (const auto& [when, id] : late) {
+      if (when <= clock.steady()) mlflow.model(id).status = "LOGGED_MODEL_READY";
+    }
+  }
+};
+
+TEST_P(RegistrarLateRequestTest, AllAgreeInTheEnd) {
+  for (const auto& replica : replicas) replica->want();
+  const SteadyTime end = clock.steady() + std::chrono::minutes(10);
+  while (clock.steady() < end) {
+    do_what_is_late();
+    if (!step_one()) clock.advance(std::chrono::milliseconds(100));
+  }
+  const std::string agreed = replicas.front()->ready_id();
+  EXPECT_NE(agreed, "");
+  for (const auto& replica : replicas) EXPECT_EQ(replica->ready_id(), agreed);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, RegistrarRaceTest, testing::Range(1u, 41u));
+INSTANTIATE_TEST_SUITE_P(Seeds, RegistrarLateRequestTest, testing::Range(1u, 41u));
 
 }  // namespace
 }  // namespace tracelink

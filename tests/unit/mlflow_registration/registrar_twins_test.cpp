@@ -21,6 +21,16 @@ struct RegistrarTwinsTest : testing::Test, RegistrarHarness {
     };
   }
   bool ours_is_deleted() { return mlflow.models.at(1).deleted; }
+  // A request of another replica lasted longer than our quiet period.
+  void older_becomes_ready() {
+    older_twin = mlflow.add("agent-v1", "READY");
+    mlflow.model(older_twin).created_ms = 0;
+  }
+  void expect_the_older_in_the_end() {
+    replica.run_until([this] { return replica.ready_id() == older_twin; });
+    EXPECT_TRUE(
+        replica.status().warnings.at(0).starts_with("model " + older_twin + " is in place"));
+  }
 };
 
 TEST_F(RegistrarTwinsTest, TheOldestReadyIsAdopted) {
@@ -138,8 +148,7 @@ TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWhoseTracesCannotBeSeenIsKept) {
   replica.start();
   replica.run();
   const std::string ours = replica.ready_id();
-  older_twin = mlflow.add("agent-v1", "READY");
-  mlflow.model(older_twin).created_ms = 0;
+  older_becomes_ready();
   replica.run_until([this] { return !replica.status().warnings.empty(); });
   EXPECT_EQ(replica.ready_id(), ours);
 }
@@ -148,8 +157,7 @@ TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWhoseTracesCannotBeSeenIsKept) {
 TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWithoutTracesIsGivenUp) {
   replica.run();
   const std::string ours = replica.ready_id();
-  older_twin = mlflow.add("agent-v1", "READY");
-  mlflow.model(older_twin).created_ms = 0;
+  older_becomes_ready();
   const std::string unready = mlflow.add("agent-v1", "PENDING");
   mlflow.model(unready).created_ms = 0;
   replica.run_until([this] { return replica.ready_id() == older_twin; });
@@ -164,8 +172,7 @@ TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWithTracesIsKeptAndTold) {
   replica.run();
   const std::string ours = replica.ready_id();
   mlflow.linked_models.push_back(ours);
-  older_twin = mlflow.add("agent-v1", "READY");
-  mlflow.model(older_twin).created_ms = 0;
+  older_becomes_ready();
   replica.run_until([this] { return !replica.status().warnings.empty(); });
   EXPECT_EQ(replica.ready_id(), ours);
   const auto tells = [&] {
@@ -177,6 +184,82 @@ TEST_F(RegistrarTwinsTest, AYoungerReadyTwinWithTracesIsKeptAndTold) {
   replica.registrar().server_changed();
   replica.run();
   EXPECT_TRUE(tells()) << "and again";
+}
+
+// Each reconnection verifies, and there may be one right behind the create.
+TEST_F(RegistrarTwinsTest, AVerificationComesBeforeTheSearchForAnOlderTwin) {
+  replica.run();
+  mlflow.calls.clear();
+  replica.registrar().server_changed();
+  replica.run_until_ready();
+  EXPECT_EQ(mlflow.calls, Ids{"GET logged-models/*"}) << "what others have under way has not ended";
+  older_becomes_ready();
+  expect_the_older_in_the_end();
+}
+
+TEST_F(RegistrarTwinsTest, ASearchForAnOlderTwinThatIsLostIsMadeAgain) {
+  replica.run();
+  older_becomes_ready();
+  constexpr std::size_t kSearch = 1;
+  replica.http().fail_request(kSearch, FakeHttpClient::Fault::answer_lost);
+  replica.run_until([this] { return replica.http().fault_fired() && replica.http().idle(); });
+  EXPECT_NE(replica.ready_id(), "") << "no trace waits for it";
+  expect_the_older_in_the_end();
+}
+
+TEST_F(RegistrarTwinsTest, ALostAnswerAboutItsTracesDoesNotKeepTheYoungerTwin) {
+  replica.run();
+  older_becomes_ready();
+  constexpr std::size_t kTraces = 2;
+  replica.http().fail_request(kTraces, FakeHttpClient::Fault::answer_lost);
+  expect_the_older_in_the_end();
+  EXPECT_TRUE(replica.http().fault_fired());
+}
+
+TEST_F(RegistrarTwinsTest, ARefusedSearchForAnOlderTwinIsToldAndHoldsNothing) {
+  replica.run();
+  const std::string ours = replica.ready_id();
+  mlflow.refuse = [](const std::string& call) -> std::optional<HttpResponse> {
+    if (call != "POST logged-models/search") return std::nullopt;
+    return FakeMlflow::error(403, "PERMISSION_DENIED", "Permission denied");
+  };
+  replica.run_until([this] { return !replica.registrar().next_due() && !replica.step(); });
+  EXPECT_EQ(replica.ready_id(), ours);
+  EXPECT_EQ(replica.status().warnings,
+            Ids{"whether model " + ours + " has an older twin is not known: Permission denied"});
+}
+
+TEST_F(RegistrarTwinsTest, TheCreatorLooksForAnOlderTwinThoughItStartsAgain) {
+  replica.run();
+  replica.crash();
+  replica.run();
+  older_becomes_ready();
+  expect_the_older_in_the_end();
+}
+
+TEST_F(RegistrarTwinsTest, ACreatorThatNeverGotTheAnswerLooksForAnOlderTwin) {
+  constexpr std::size_t kCreate = 2;
+  replica.http().fail_request(kCreate, FakeHttpClient::Fault::answer_lost);
+  replica.run_until_ready();
+  older_becomes_ready();
+  expect_the_older_in_the_end();
+}
+
+TEST_F(RegistrarTwinsTest, WhoeverAdoptedTheYoungerOneLooksForAnOlderTwin) {
+  add("READY");
+  replica.run();
+  older_becomes_ready();
+  expect_the_older_in_the_end();
+}
+
+TEST_F(RegistrarTwinsTest, EachModelOfAVersionThatWasDeletedIsComparedWithOlderTwins) {
+  replica.run();
+  replica.run_until([this] { return !replica.registrar().next_due() && !replica.step(); });
+  mlflow.model(replica.ready_id()).deleted = true;
+  replica.registrar().verify_again(link_hash());
+  replica.run_until_ready();
+  older_becomes_ready();
+  expect_the_older_in_the_end();
 }
 
 TEST_F(RegistrarTwinsTest, AYoungerTwinOfOursIsLeftToItsMaker) {

@@ -207,6 +207,28 @@ TEST_F(QueueMoveTest, ASegmentThatCannotBeReadIsNeitherMovedNorDeleted) {
   expect_conservation();
 }
 
+TEST_F(QueueMoveTest, ASegmentThatCannotBeReadKeepsNoOtherFromBeingMoved) {
+  options.on_full = OnFull::reject;
+  open();
+  const auto held = pass(0, 400, 40);
+  const auto segments = queue->stats().segments;
+  const auto of_second = std::ranges::find_if(held, [&](const StoredRecord& stored) {
+    return stored.position.segment_id != held[0].position.segment_id;
+  });
+  const auto path = segment_path(1);
+  auto bytes = fs.content(path);
+  bytes.at(of_second->position.offset + 60) ^= 0x10;
+  fs.set_content(path, bytes);
+  for (int minutes = 0; minutes < 10; ++minutes) {
+    let_it_move();
+    clock.advance(std::chrono::minutes(1));
+  }
+  EXPECT_EQ(fs.content(path), bytes);
+  EXPECT_GT(queue->stats().moved_records, held.size() / 2);
+  EXPECT_LT(queue->stats().segments, segments / 2);
+  expect_conservation();
+}
+
 TEST_F(QueueMoveTest, WhatIsDoneDuringAMoveThatCannotEndIsDoneInTheCopyToo) {
   open();
   const auto held = pass(0, 200, 40);
