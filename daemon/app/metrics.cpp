@@ -48,6 +48,23 @@ void add_spans(MetricFamilies& families, const QueueStats& queue) {
                      {"damaged", number(queue.damaged)}});
 }
 
+void add_changes(MetricFamilies& families, const Totals& changes) {
+  families.counter("tracelink_trace_changes_accepted_total",
+                   "Changes of traces, by MLflow SDKs, on stable storage.", changes.accepted);
+  families.counter("tracelink_trace_changes_delivered_total",
+                   "Changes of traces that the tracking server has made.", changes.delivered);
+  families.gauge("tracelink_trace_changes_queued", "Changes of traces on disk, to be delivered.",
+                 number(changes.queued()));
+  families.gauge("tracelink_trace_changes_dead_lettered",
+                 "Changes of traces among the dead letters.", number(changes.dead_lettered));
+  families.counters("tracelink_trace_changes_lost_total",
+                    "Accepted changes of traces that will not be delivered.", "reason",
+                    {{"policy", number(changes.dropped_policy)},
+                     {"age", number(changes.dropped_age)},
+                     {"removed", number(changes.dropped_removed)},
+                     {"damaged", number(changes.damaged)}});
+}
+
 void add_queue(MetricFamilies& families, const QueueStats& queue, WallTime now) {
   families.gauge("tracelink_queue_disk_bytes", "What counts against queue.max_bytes.",
                  number(queue.disk_bytes));
@@ -120,9 +137,6 @@ void add_intake(MetricFamilies& families, const ServerStats& intake) {
                    intake.repaired_ends);
   families.counter("tracelink_trace_infos_accepted_total",
                    "Trace infos of MLflow SDKs on stable storage.", intake.accepted_infos);
-  families.counter("tracelink_trace_changes_accepted_total",
-                   "Changes of traces, by MLflow SDKs, on stable storage.",
-                   intake.accepted_changes);
   families.counter("tracelink_requests_relayed_total",
                    "Requests of MLflow SDKs that were passed on to the tracking server.",
                    intake.relayed_requests);
@@ -202,9 +216,6 @@ void add_delivery(MetricFamilies& families, const ForwardStatus& forward, bool m
                  number(forward.waiting_for_root.traces));
   families.counter("tracelink_traces_delivered_total", "Deliveries of traces, or parts of them.",
                    forward.counters.delivered_traces);
-  families.counter("tracelink_trace_changes_delivered_total",
-                   "Changes of traces that the tracking server has made.",
-                   forward.counters.delivered_changes);
   families.begin_histograms("tracelink_delivery_lag_seconds",
                             "Time from a trace's acceptance to its delivery.");
   families.add_histogram({}, forward.counters.lag);
@@ -286,7 +297,10 @@ std::string server_address(std::string_view uri) {
 std::string metrics_text(const MetricInputs& inputs) {
   MetricFamilies families;
   // A total that is not known is absent, since a smaller one would look like a new life.
-  if (inputs.queue.totals_known) add_spans(families, inputs.queue);
+  if (inputs.queue.totals_known) {
+    add_spans(families, inputs.queue);
+    add_changes(families, inputs.queue.changes);
+  }
   add_queue(families, inputs.queue, inputs.now);
   add_held_files(families, inputs.queue.held_files);
   add_intake(families, inputs.intake);

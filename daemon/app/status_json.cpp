@@ -172,10 +172,12 @@ std::vector<std::string> notices(const StatusInputs& inputs, const QueueStats& q
   if (!queue.totals_known) {
     all.emplace_back("queue: how many spans it holds is unknown until the held files can be read");
   }
-  if (queue.unaccounted > 0) {
-    all.push_back("queue: what became of " + std::to_string(queue.unaccounted) +
-                  " spans of earlier times is unknown, since their totals (queue/checkpoint) were "
-                  "lost; they are in none of the numbers");
+  if (queue.unaccounted + queue.unaccounted_changes > 0) {
+    all.push_back(
+        "queue: what became of " + std::to_string(queue.unaccounted) + " spans and " +
+        std::to_string(queue.unaccounted_changes) +
+        " changes of earlier times is unknown, since their totals (queue/checkpoint) were "
+        "lost; they are in none of the numbers");
   }
   for (const auto& notices : {inputs.notices, inputs.active.notices(), inputs.delivery.notices()}) {
     all.insert(all.end(), notices.begin(), notices.end());
@@ -228,9 +230,15 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"mlflow_sdk",
        {{"address", inputs.config.listen.mlflow},
         {"accepted_infos", inputs.intake.accepted_infos},
-        {"accepted_changes", inputs.intake.accepted_changes},
-        {"delivered_changes", forwarder.counters.delivered_changes},
-        {"dead_lettered_changes", forwarder.counters.dead_lettered_changes},
+        {"accepted_changes", known(queue, queue.changes.accepted)},
+        {"delivered_changes", known(queue, queue.changes.delivered)},
+        {"queued_changes", known(queue, queue.changes.queued())},
+        {"dead_lettered_changes", known(queue, queue.changes.dead_lettered)},
+        {"damaged_changes", known(queue, queue.changes.damaged)},
+        {"dropped_changes",
+         {{"policy", known(queue, queue.changes.dropped_policy)},
+          {"age", known(queue, queue.changes.dropped_age)},
+          {"removed", known(queue, queue.changes.dropped_removed)}}},
         {"relayed_requests", inputs.intake.relayed_requests}}},
       {"rejected_spans", inputs.intake.rejected_spans},
       {"repaired_ends", inputs.intake.repaired_ends},

@@ -132,7 +132,7 @@ void add_delivery(SectionText& out, const json& status, WallTime now) {
   const json sdk = status.value("mlflow_sdk", json::object());
   if (!text(sdk, "address").empty()) {
     out.field("mlflow sdk", "http://" + text(sdk, "address") + "  " + text(sdk, "accepted_infos") +
-                                " trace infos and " + text(sdk, "accepted_changes") +
+                                " trace infos and " + or_dash(text(sdk, "accepted_changes")) +
                                 " changes accepted, " + text(sdk, "relayed_requests") +
                                 " requests passed on");
   }

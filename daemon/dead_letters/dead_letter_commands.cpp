@@ -49,7 +49,15 @@ Result<Record> info_of(const DeadLetter& letter) {
   return record_of(letter, client_info_slice(*std::move(info)));
 }
 
+std::uint64_t replayed(const QueueStats& stats) { return stats.replayed + stats.changes.replayed; }
+std::uint64_t removed(const QueueStats& stats) {
+  return stats.dropped_removed + stats.changes.dropped_removed;
+}
+
 Result<Record> change_of(const DeadLetter& letter) {
+  // One that was refused before changes were counted is alone in its letter.
+  const bool as_counted = letter.changes == 1 || (letter.changes == 0 && letter.spans == 0);
+  if (!as_counted) return Error{ErrorCode::invalid, "it does not count the one change that it has"};
   auto change = stored_trace_change(letter.trace_id, letter.change);
   if (!change) return std::move(change).error();
   return record_of(letter, trace_change_slice(*change));
@@ -68,7 +76,7 @@ Result<std::vector<Record>> records_of(const DeadLetter& letter) {
     if (!info) return std::move(info).error();
     records.push_back(*std::move(info));
   }
-  if (!letter.change.empty()) {
+  if (!letter.change.empty() || letter.changes > 0) {
     auto change = change_of(letter);
     if (!change) return std::move(change).error();
     records.push_back(*std::move(change));
@@ -100,7 +108,7 @@ Result<void> DeadLetterCommands::finish_pending() {
     return Error{ErrorCode::unavailable, "files of the queue cannot be read: see tracelink status"};
   }
   const bool is_replay = withdrawal->kind == Withdrawal::Kind::replay;
-  const bool counted = withdrawal->total == (is_replay ? stats.replayed : stats.dropped_removed);
+  const bool counted = withdrawal->total == (is_replay ? replayed(stats) : removed(stats));
   Result<void> finished;
   if (counted) {
     finished = store_.finish();
@@ -122,17 +130,17 @@ Result<void> DeadLetterCommands::sync_journal() {
 Result<void> DeadLetterCommands::count_removed() {
   const auto text = store_.read_under_way();
   if (!text) return text.error();
-  const auto spans = spans_to_remove(store_.under_way()->id, *text);
-  if (!spans) return spans.error();
-  return queue_.count_removed_dead_letters(*spans);
+  const auto counts = counts_to_remove(store_.under_way()->id, *text);
+  if (!counts) return counts.error();
+  return queue_.count_removed_dead_letters(counts->spans, counts->changes);
 }
 
 // A damaged letter is not believed: what the journals have as dead-lettered, and no other letter
 // counts, is all that it can stand for.
-Result<std::uint64_t> DeadLetterCommands::spans_to_remove(const std::string& id,
+Result<LetterCounts> DeadLetterCommands::counts_to_remove(const std::string& id,
                                                           const std::string& text) const {
   if (!DeadLetterStore::is_damaged(id)) {
-    if (const auto spans = dead_letter_spans(text)) return std::uint64_t{*spans};
+    if (auto counts = dead_letter_counts(text)) return counts;
   }
   const QueueStats stats = queue_.stats();
   if (store_.has_pending() || !stats.totals_known) {
@@ -140,9 +148,13 @@ Result<std::uint64_t> DeadLetterCommands::spans_to_remove(const std::string& id,
         ErrorCode::unavailable,
         "what it stands for is known once the records of the last run are read; try again"};
   }
-  const auto others = store_.spans_beside(id);
+  const auto others = store_.counts_beside(id);
   if (!others) return others.error();
-  return stats.dead_lettered - std::min(stats.dead_lettered, *others);
+  const auto in_no_other = [](std::uint64_t all, std::uint64_t others_have) {
+    return all - std::min(all, others_have);
+  };
+  return LetterCounts{.spans = in_no_other(stats.dead_lettered, others->spans),
+                      .changes = in_no_other(stats.changes.dead_lettered, others->changes)};
 }
 
 Result<void> DeadLetterCommands::replay(const std::string& id) {
@@ -152,10 +164,14 @@ Result<void> DeadLetterCommands::replay(const std::string& id) {
   auto records = records_of(*letter);
   if (!records) return std::move(records).error().within("dead letter " + id);
   if (auto synced = sync_journal(); !synced) return synced;
-  if (letter->spans == 0) return replay_uncounted(id, *std::move(records));
-  const std::uint64_t total = queue_.stats().replayed + letter->spans;
+  if (letter->spans + letter->changes == 0) {
+    // A change that was dead-lettered before changes were counted is counted from now on.
+    const As as = letter->change.empty() ? As::replayed : As::accepted;
+    return replay_uncounted(id, *std::move(records), as);
+  }
+  const std::uint64_t total = replayed(queue_.stats()) + letter->spans + letter->changes;
   auto done = store_.begin({id, Withdrawal::Kind::replay, total});
-  if (done) done = append(*std::move(records));
+  if (done) done = append(*std::move(records), As::replayed);
   const auto finished = finish_pending();
   return done ? finished : done;
 }
@@ -163,19 +179,25 @@ Result<void> DeadLetterCommands::replay(const std::string& id) {
 // The totals do not tell whether it was queued, and to queue it twice does no harm: so it is queued
 // before the letter goes.
 Result<void> DeadLetterCommands::replay_uncounted(const std::string& id,
-                                                  std::vector<Record> records) {
-  if (auto queued = append(std::move(records)); !queued) return queued;
-  const std::uint64_t total = queue_.stats().replayed;
+                                                  std::vector<Record> records, As as) {
+  if (auto queued = append(std::move(records), as); !queued) return queued;
+  const std::uint64_t total = replayed(queue_.stats());
   if (auto begun = store_.begin({id, Withdrawal::Kind::replay, total}); !begun) return begun;
   return finish_pending();
 }
 
 // Waits for the disk only: with a full queue the answer is no.
-Result<void> DeadLetterCommands::append(std::vector<Record> records) {
+Result<void> DeadLetterCommands::append(std::vector<Record> records, As as) {
   const auto promise = std::make_shared<std::promise<Result<void>>>();
   auto answer = promise->get_future();
-  queue_.append_replayed(std::move(records), clock_.steady(),
-                         [promise](Result<void> result) { promise->set_value(std::move(result)); });
+  Queue::AppendDone done = [promise](Result<void> result) {
+    promise->set_value(std::move(result));
+  };
+  if (as == As::replayed) {
+    queue_.append_replayed(std::move(records), clock_.steady(), std::move(done));
+  } else {
+    queue_.append(std::move(records), clock_.steady(), std::move(done));
+  }
   return answer.get();
 }
 
@@ -184,9 +206,9 @@ Result<void> DeadLetterCommands::remove(const std::string& id) {
   const auto text = store_.read_json(id);
   if (!text) return text.error();
   if (auto synced = sync_journal(); !synced) return synced;
-  auto spans = spans_to_remove(id, *text);
-  if (!spans) return std::move(spans).error().within("dead letter " + id);
-  const std::uint64_t total = queue_.stats().dropped_removed + *spans;
+  auto counts = counts_to_remove(id, *text);
+  if (!counts) return std::move(counts).error().within("dead letter " + id);
+  const std::uint64_t total = removed(queue_.stats()) + counts->spans + counts->changes;
   auto begun = store_.begin({id, Withdrawal::Kind::removal, total});
   if (!begun) return begun;
   return finish_pending();

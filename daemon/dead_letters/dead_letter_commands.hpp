@@ -9,8 +9,8 @@
 
 namespace tracelink {
 
-// Takes dead letters out again: back into the queue, or away. Every span stays counted once,
-// whatever fails or crashes in between:
+// Takes dead letters out again: back into the queue, or away. Every span and every change stays
+// counted once, whatever fails or crashes in between:
 //
 //   1. the delivery journal is synced: the spans are dead-lettered for good
 //   2. the letter's file gets a name that says what is done and what total the queue will have then
@@ -36,16 +36,17 @@ class DeadLetterCommands {
   // there is no such letter, or it does not hold what it counts; `no_space`, `timeout`: no room in
   // the queue now; after these the letter is as before. `io`, `closed`: finished later.
   Result<void> replay(const std::string& id);
-  // The spans count as dropped for ever; of a damaged letter those that no other letter counts.
+  // What it counts is dropped for ever; of a damaged letter what no other letter counts.
   // `invalid`: there is no such letter; `io`: finished later.
   Result<void> remove(const std::string& id);
 
  private:
   Result<DeadLetter> read(const std::string& id) const;
-  Result<void> append(std::vector<Record> records);
-  Result<void> replay_uncounted(const std::string& id, std::vector<Record> records);
+  enum class As { replayed, accepted };
+  Result<void> append(std::vector<Record> records, As as);
+  Result<void> replay_uncounted(const std::string& id, std::vector<Record> records, As as);
   Result<void> count_removed();
-  Result<std::uint64_t> spans_to_remove(const std::string& id, const std::string& text) const;
+  Result<LetterCounts> counts_to_remove(const std::string& id, const std::string& text) const;
   Result<void> sync_journal();  // with which the letters of this run are finished
 
   DeadLetterStore& store_;

@@ -37,10 +37,10 @@ Result<void> DeadLetterStore::set_aside(const std::string& id) {
   return {};
 }
 
-Result<std::uint64_t> DeadLetterStore::spans_beside(const std::string& id) const {
+Result<LetterCounts> DeadLetterStore::counts_beside(const std::string& id) const {
   const auto names = fs_.list(directory_);
   if (!names) return names.error();
-  std::uint64_t spans = 0;
+  LetterCounts all;
   for (const std::string& name : *names) {
     if (!name.ends_with(kSuffix)) continue;
     const std::string other = name.substr(0, name.size() - kSuffix.size());
@@ -49,9 +49,12 @@ Result<std::uint64_t> DeadLetterStore::spans_beside(const std::string& id) const
     if (!file) return file.error();
     const auto text = (*file)->read_at(0, kLongestFactsBytes);
     if (!text) return text.error();
-    if (const auto counted = dead_letter_spans(*text)) spans += *counted;
+    const auto counted = dead_letter_counts(*text);
+    if (!counted) continue;
+    all.spans += counted->spans;
+    all.changes += counted->changes;
   }
-  return spans;
+  return all;
 }
 
 }  // namespace tracelink

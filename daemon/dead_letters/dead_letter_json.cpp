@@ -72,6 +72,7 @@ Json facts(const DeadLetter& letter) {
   return {{"id", letter.id()},
           {"trace_id", letter.trace_id.hex()},
           {"spans", letter.spans},
+          {"changes", letter.changes},
           {"reason", cut(letter.reason)},
           {"answer",
            {{"http_status", letter.answer.http_status},
@@ -177,12 +178,12 @@ Result<std::string> dead_letter_facts(std::string_view text) {
   return dump(parsed);
 }
 
-Result<std::uint32_t> dead_letter_spans(const std::string& text) {
+Result<LetterCounts> dead_letter_counts(const std::string& text) {
   const auto first_line = dead_letter_facts(text);
   for (const std::string& json : {first_line ? *first_line : std::string(), text}) {
     const Json letter = Json::parse(json, nullptr, false);
     if (letter.is_object() && letter.value("spans", Json()).is_number_unsigned()) {
-      return number_at(letter, "spans");
+      return LetterCounts{number_at(letter, "spans"), number_at(letter, "changes")};
     }
   }
   return invalid("the number of its spans cannot be read");
@@ -196,6 +197,7 @@ Result<DeadLetter> read_dead_letter(const std::string& text) {
   const auto trace_id = id_at<TraceId>(json, "trace_id");
   const auto accepted_at = parse_utc_iso(text_at(json, "accepted_at"));
   letter.spans = number_at(json, "spans");
+  letter.changes = number_at(json, "changes");
   if (json.contains("trace_info")) letter.info = dump(json["trace_info"]);
   if (json.contains("trace_change")) letter.change = dump(json["trace_change"]);
   const bool is_empty = letter.spans == 0 && letter.info.empty() && letter.change.empty();

@@ -20,8 +20,8 @@ std::string write_dead_letter(const DeadLetter& letter);
 // The JSON object of the facts alone. `text`: the beginning of the file, with the whole first line.
 // Error: `corrupt`.
 Result<std::string> dead_letter_facts(std::string_view text);
-// How many spans the letter counts, also if the rest of it is damaged. Error: `invalid`.
-Result<std::uint32_t> dead_letter_spans(const std::string& text);
+// What the letter counts, also if the rest of it is damaged. Error: `invalid`.
+Result<LetterCounts> dead_letter_counts(const std::string& text);
 // The whole letter again, for a replay; an operator may have changed it. Its answer and reason are
 // left out. Error: `invalid`, what is missing or wrong.
 Result<DeadLetter> read_dead_letter(const std::string& text);

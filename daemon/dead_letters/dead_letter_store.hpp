@@ -39,6 +39,7 @@ struct DeadLetter {
   TraceId trace_id;
   std::uint64_t segment_id = 0, offset = 0;  // of the trace's first record: names the letter
   std::uint32_t spans = 0;
+  std::uint32_t changes = 0;  // 1: `change` is counted in the balance
   std::string reason;
   Failure answer;
   std::string model;       // the name or id that the link asks for
@@ -55,6 +56,13 @@ struct DeadLetter {
   // <yyyymmddThhmmss>-<trace id>-<segment>-<offset>: the same after a crash, so that writing it
   // again replaces it.
   std::string id() const;
+};
+
+// What letters have of the balance.
+struct LetterCounts {
+  std::uint64_t spans = 0;
+  std::uint64_t changes = 0;
+  bool operator==(const LetterCounts&) const = default;
 };
 
 // One JSON file for each dead letter, for people and for replay: the facts on the first line, the
@@ -135,8 +143,8 @@ class DeadLetterStore {
   std::vector<std::string> take_notices() { return std::exchange(notices_, {}); }
   // Whether the id is that of a letter which was damaged before it was finished.
   static bool is_damaged(std::string_view id);
-  // Those that all others count which are finished and not damaged. Error: `io`.
-  Result<std::uint64_t> spans_beside(const std::string& id) const;
+  // What all others count which are finished and not damaged. Error: `io`.
+  Result<LetterCounts> counts_beside(const std::string& id) const;
   // These three: only while one is under way. After an error it still is.
   Result<std::string> read_under_way() const;
   Result<void> finish();   // the letter is gone

@@ -13,7 +13,8 @@ struct Withdrawal {
   enum class Kind { replay, removal };
   std::string id;
   Kind kind = Kind::replay;
-  std::uint64_t total = 0;  // the queue's, of all replayed or removed spans, once this is counted
+  // The queue's, of all replayed or removed spans and changes, once this is counted.
+  std::uint64_t total = 0;
   bool operator==(const Withdrawal&) const = default;
 };
 

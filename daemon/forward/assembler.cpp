@@ -77,7 +77,8 @@ void add_part(TraceWork& work, const StoredRecord& stored) {
                   .has_root = slice.root_seen,
                   .cost = cost_of(slice),
                   .has_info = !slice.info.empty(),
-                  .is_change = !slice.change.empty()};
+                  .is_change = !slice.change.empty(),
+                  .changes = stored.changes};
   work.parts.insert(std::ranges::upper_bound(work.parts, part.sequence, {}, &Part::sequence), part);
   work.bytes += bytes;
   work.cost += part.cost;

@@ -25,10 +25,10 @@ const char* remedy_for(const Error& error) {
   return error.code == ErrorCode::no_space ? kFreeSpace : kCheckDisk;
 }
 
-std::uint32_t dead_spans(const std::vector<Completion>& completions) {
-  std::uint32_t spans = 0;
-  for (const Completion& completion : completions) spans += completion.dead_lettered;
-  return spans;
+std::uint32_t dead_of(const std::vector<Completion>& completions) {
+  std::uint32_t dead = 0;
+  for (const Completion& completion : completions) dead += completion.dead_lettered;
+  return dead;
 }
 
 // `completions`: one a part.
@@ -69,8 +69,9 @@ DeadLetterWriter::DeadLetterWriter(RecordSource& source, DeadLetterStore& store,
 bool DeadLetterWriter::complete_if_dead_lettered(const StoredRecord& stored) {
   const auto end = store_.claim(stored.sequence, stored.record.slice.trace_id);
   if (!end) return false;
-  const std::uint64_t spans = std::uint64_t{end->delivered} + end->dead_lettered + end->duplicate;
-  if (spans != stored.record.slice.span_count) return false;  // the file was changed by hand
+  const std::uint64_t ended = std::uint64_t{end->delivered} + end->dead_lettered + end->duplicate;
+  const std::uint64_t counted = std::uint64_t{stored.record.slice.span_count} + stored.changes;
+  if (ended != counted) return false;  // the file was changed by hand
   ledger_.complete({{.position = stored.position,
                      .delivered = end->delivered,
                      .dead_lettered = end->dead_lettered,
@@ -129,7 +130,7 @@ Result<void> DeadLetterWriter::try_to_dead_letter(DeadTrace& dead) {
   if (!content->is_empty()) {
     if (auto written = store_.write(letter(dead, *content)); !written) return written;
     source_.set_external_bytes(store_.bytes());
-    ++(dead.work.is_change() ? dead_lettered_changes_ : dead_lettered_);
+    if (!dead.work.is_change()) ++dead_lettered_;
     tell(dead, content->spans);
   }
   ledger_.complete(content->completions);
@@ -158,7 +159,7 @@ Result<DeadLetterWriter::DeadSpans> DeadLetterWriter::dead_spans_of(TraceWork& w
     auto payloads = loaded ? Result(std::move(loaded->payloads)) : load_payloads(source_, work);
     if (!payloads) return std::move(payloads).error();
     content.completions = account_all_dead(work.parts, payloads->slices);
-    content.spans = dead_spans(content.completions);
+    (work.is_change() ? content.changes : content.spans) = dead_of(content.completions);
     content.otlp = loaded ? std::move(loaded->prepared.otlp) : join(payloads->slices);
     content.info = std::move(payloads->info);
     content.change = std::move(payloads->change);
@@ -173,7 +174,7 @@ Result<DeadLetterWriter::DeadSpans> DeadLetterWriter::dead_spans_of(TraceWork& w
   const SpanIds refused(ids->begin(), ids->end());
   content.otlp = std::move(selected->otlp);
   content.completions = account_spans(work.parts, loaded->payloads.slices, refused);
-  content.spans = dead_spans(content.completions);
+  content.spans = dead_of(content.completions);
   return content;
 }
 
@@ -183,6 +184,7 @@ DeadLetter DeadLetterWriter::letter(const DeadTrace& dead, DeadSpans& content) c
           .segment_id = work.parts.front().position.segment_id,
           .offset = work.parts.front().position.offset,
           .spans = content.spans,
+          .changes = content.changes,
           .reason = dead.reason,
           .answer = dead.answer,
           .model = link_name(work.group.link, source_),

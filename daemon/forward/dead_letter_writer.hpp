@@ -47,7 +47,6 @@ class DeadLetterWriter {
   std::size_t parked_records() const { return parked_records_; }
   void add_links(LinkSet& to) const;  // of the parked traces
   std::uint64_t dead_lettered() const { return dead_lettered_; }
-  std::uint64_t dead_lettered_changes() const { return dead_lettered_changes_; }
 
  private:
   struct DeadTrace {
@@ -60,6 +59,7 @@ class DeadLetterWriter {
     std::string info;    // that of an MLflow SDK, refused like the spans
     std::string change;  // refused in place of spans
     std::uint32_t spans = 0;
+    std::uint32_t changes = 0;
     std::string service;
     std::vector<Completion> completions;
     bool is_empty() const { return spans == 0 && info.empty() && change.empty(); }
@@ -82,7 +82,6 @@ class DeadLetterWriter {
   std::size_t parked_records_ = 0;
   SteadyTime due_{};  // of those that are parked
   std::uint64_t dead_lettered_ = 0;
-  std::uint64_t dead_lettered_changes_ = 0;
   bool all_read_ = false;
 };
 

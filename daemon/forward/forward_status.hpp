@@ -35,9 +35,7 @@ struct ForwardCounters {
   std::uint64_t batches = 0;
   std::uint64_t delivered_traces = 0;
   std::uint64_t dead_lettered_traces = 0;  // in whole or in part
-  std::uint64_t delivered_changes = 0;     // of traces, by MLflow SDKs
-  std::uint64_t dead_lettered_changes = 0;
-  std::uint64_t pieces = 0;  // of traces that were too large to be held at once
+  std::uint64_t pieces = 0;                // of traces that were too large to be held at once
   // Of attempts of a trace.
   FailureCounts failures;
   // From the acceptance of a trace's first record to the delivery of the trace, or of a part.

@@ -314,7 +314,6 @@ void Forwarder::publish_status() {
   status.dead_letter_bytes = dead_letters_.bytes();
   status.counters = dispatcher_.outcome_handler().counters();
   status.counters.dead_lettered_traces = dead_letter_writer_.dead_lettered();
-  status.counters.dead_lettered_changes = dead_letter_writer_.dead_lettered_changes();
   status.counters.pieces = reader_.assembly().pieces();
   const MutexLock lock(mutex_);
   status.models = std::move(status_.models);  // whose memory is used again for the names

@@ -215,7 +215,6 @@ void OutcomeHandler::change_delivered(const Item& item) {
     }
   }
   parts_.ledger.complete(item.completions);
-  ++counters_.delivered_changes;
   finished_(item.work.trace_id);
 }
 

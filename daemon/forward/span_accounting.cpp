@@ -15,9 +15,11 @@ Completion account_part(const Part& part, const std::string& slice, const IsDead
                         SpanIds& seen) {
   Completion completion{.position = part.position};
   const auto ids = span_ids(slice);
-  // What was accepted without having been looked at span by span is counted as a whole.
-  if (!ids || ids->size() != part.span_count) {
-    (is_dead(SpanId{}) ? completion.dead_lettered : completion.delivered) = part.span_count;
+  // A change, and what was accepted without having been looked at span by span, is counted as a
+  // whole.
+  if (!ids || ids->size() != part.span_count || part.changes > 0) {
+    (is_dead(SpanId{}) ? completion.dead_lettered : completion.delivered) =
+        part.span_count + part.changes;
     return completion;
   }
   for (const SpanId& id : *ids | std::views::reverse) {

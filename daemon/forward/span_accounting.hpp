@@ -13,7 +13,8 @@ using SpanIds = std::unordered_set<SpanId, IdHash>;
 
 // How the spans of a trace end, one Completion a part: what is in `dead` is dead-lettered, the rest
 // delivered. Of a span id that occurs more than once the last one went out; the earlier ones are
-// duplicates. `slices`: the payloads of `parts`. The terms always add up to the part's span_count.
+// duplicates. A change ends like a span. `slices`: the payloads of `parts`. The terms always add up
+// to the part's span_count and its `changes`.
 std::vector<Completion> account_spans(const std::vector<Part>& parts,
                                       const std::vector<std::string>& slices, const SpanIds& dead);
 // The same when every span of the trace is dead-lettered.

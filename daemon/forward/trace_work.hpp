@@ -22,9 +22,10 @@ struct Part {
   std::uint32_t bytes = 0;
   std::uint64_t sequence = 0;
   bool has_root = false;
-  std::uint32_t cost = 0;  // bytes that it takes in memory when it is read
-  bool has_info = false;   // it is the trace info of an MLflow SDK
-  bool is_change = false;  // it is a change of the trace
+  std::uint32_t cost = 0;     // bytes that it takes in memory when it is read
+  bool has_info = false;      // it is the trace info of an MLflow SDK
+  bool is_change = false;     // it is a change of the trace
+  std::uint32_t changes = 0;  // that the balance counts, of StoredRecord
 };
 
 // What may be sent together.

@@ -12,7 +12,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kMagic = "TLCHKPNT";
-constexpr std::uint32_t kVersion = 4;
+constexpr std::uint32_t kVersion = 5;
 constexpr std::uint32_t kOldestVersion = 1;
 constexpr std::size_t kHeadBytes = 16;  // magic, version, payload length
 constexpr std::size_t kChecksumBytes = 4;
@@ -31,7 +31,8 @@ void for_each_term(Self& totals, Visit visit) {
 
 std::string encode_payload(const Checkpoint& checkpoint) {
   std::string out;
-  for_each_term(checkpoint.retired, [&](std::uint64_t term) { append_le(out, term); });
+  const auto append_term = [&](std::uint64_t term) { append_le(out, term); };
+  for_each_term(checkpoint.retired.spans, append_term);
   append_le(out, checkpoint.next_segment_id);
   append_le(out, checkpoint.next_sequence);
   append_le(out, static_cast<std::uint32_t>(checkpoint.retired_ids.size()));
@@ -41,16 +42,20 @@ std::string encode_payload(const Checkpoint& checkpoint) {
     append_le(out, id);
     append_le(out, offset);
   }
-  append_le(out, checkpoint.retired.replayed);
+  append_le(out, checkpoint.retired.spans.replayed);
   append_le(out, static_cast<std::uint32_t>(checkpoint.moved.size()));
   for (const auto& [id, segment] : checkpoint.moved) {
     append_le(out, id);
     append_le(out, segment.place);
     append_le(out, segment.records);
-    append_le(out, segment.spans);
+    append_le(out, static_cast<std::uint32_t>(segment.spans));
+    append_le(out, static_cast<std::uint32_t>(segment.changes));
     append_le(out, segment.secret);
   }
   append_le(out, checkpoint.unaccounted);
+  for_each_term(checkpoint.retired.changes, append_term);
+  append_le(out, checkpoint.retired.changes.replayed);
+  append_le(out, checkpoint.unaccounted_changes);
   return out;
 }
 
@@ -70,7 +75,8 @@ bool is_possible(const Checkpoint& checkpoint) {
 std::optional<Checkpoint> decode_payload(std::string_view payload, std::uint32_t version) {
   LittleEndianReader in(payload);
   Checkpoint checkpoint;
-  for_each_term(checkpoint.retired, [&](std::uint64_t& term) { term = in.take<std::uint64_t>(); });
+  const auto take_term = [&](std::uint64_t& term) { term = in.take<std::uint64_t>(); };
+  for_each_term(checkpoint.retired.spans, take_term);
   checkpoint.next_segment_id = in.take<std::uint64_t>();
   checkpoint.next_sequence = in.take<std::uint64_t>();
   const auto retired = in.take<std::uint32_t>();
@@ -82,16 +88,22 @@ std::optional<Checkpoint> decode_payload(std::string_view payload, std::uint32_t
     const auto id = in.take<std::uint64_t>();
     checkpoint.sealed_at[id] = in.take<std::uint64_t>();
   }
-  if (version >= 2) checkpoint.retired.replayed = in.take<std::uint64_t>();
+  if (version >= 2) checkpoint.retired.spans.replayed = in.take<std::uint64_t>();
   const auto moved = version >= 3 ? in.take<std::uint32_t>() : 0;
   for (std::uint32_t i = 0; i < moved && in.ok(); ++i) {
     auto& segment = checkpoint.moved[in.take<std::uint64_t>()];
     segment.place = in.take<std::uint64_t>();
     segment.records = in.take<std::uint64_t>();
-    segment.spans = in.take<std::uint64_t>();
+    segment.spans = in.take<std::uint32_t>();
+    segment.changes = in.take<std::uint32_t>();
     segment.secret = in.take<std::uint64_t>();
   }
   if (version >= 4) checkpoint.unaccounted = in.take<std::uint64_t>();
+  if (version >= 5) {
+    for_each_term(checkpoint.retired.changes, take_term);
+    checkpoint.retired.changes.replayed = in.take<std::uint64_t>();
+    checkpoint.unaccounted_changes = in.take<std::uint64_t>();
+  }
   if (!in.ok() || !in.rest().empty() || !is_possible(checkpoint)) return std::nullopt;
   return checkpoint;
 }

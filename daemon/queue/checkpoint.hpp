@@ -11,20 +11,22 @@
 
 namespace tracelink {
 
-// A segment of moved records. Their spans are counted as accepted in `retired`.
+// A segment of moved records. Their spans and changes are counted as accepted in `retired`.
 struct MovedSegment {
   std::uint64_t place = 0;  // the id of the last segment whose place it took
   std::uint64_t records = 0;
   std::uint64_t spans = 0;
+  std::uint64_t changes = 0;
   std::uint64_t secret = 0;  // so that its journal can be read without it
   bool operator==(const MovedSegment&) const = default;
 };
 
 // What must outlive the segments: replaced as a whole before segments are deleted.
 struct Checkpoint {
-  Totals retired;  // of every segment ever deleted, `retired_ids` included
+  Balance retired;  // of every segment ever deleted, `retired_ids` included
   // Spans stored before the totals of deleted segments were lost: what became of them is unknown.
   std::uint64_t unaccounted = 0;
+  std::uint64_t unaccounted_changes = 0;
   std::uint64_t next_segment_id = 1;
   std::uint64_t next_sequence = 1;
   // Segments counted in `retired` whose files may still be there: not to be counted again.

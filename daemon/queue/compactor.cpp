@@ -153,9 +153,11 @@ Result<void> Compactor::enter_source() {
   // What begin_source() took; later completions are in `late`.
   expected_records_ = segment.live_records();
   expected_spans_ = segment.live_spans();
+  expected_changes_ = segment.live_changes();
   for (const auto& entry : segment.late) {
     expected_records_ += entry.records;
     expected_spans_ += entry.spans();
+    expected_changes_ += entry.changes;
   }
   return {};
 }
@@ -207,13 +209,14 @@ Result<void> Compactor::copy_record(const RawRecord& raw) {
                            .bytes = static_cast<std::uint32_t>(writer_->staged_end() - offset)});
   --expected_records_;
   expected_spans_ -= record->slice.span_count;
+  expected_changes_ -= raw.header.changes;
   return {};
 }
 
 Result<void> Compactor::leave_source() {
   reader_.reset();
   done_.clear();
-  if (expected_records_ != 0 || expected_spans_ != 0) {
+  if (expected_records_ != 0 || expected_spans_ != 0 || expected_changes_ != 0) {
     return Error{ErrorCode::corrupt, "a segment does not hold what is live of it"};
   }
   ++source_;
@@ -235,6 +238,7 @@ Result<void> Compactor::finish_target() {
   target->counts = counts;
   target->next_sequence = writer_->next_sequence();
   target->spans_end = counts.spans;
+  target->changes_end = counts.changes;
   target->charged_bytes = *bytes + journal_bytes(counts.records);
   target->journal = std::make_unique<DeliveryJournal>(core_.fs, core_.paths, target->key, 0);
   target->done_at = core_.clock.steady();

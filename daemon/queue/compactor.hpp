@@ -70,6 +70,7 @@ class Compactor {
   std::uint64_t offset_ = 0;
   std::uint64_t expected_records_ = 0;  // of the source that are live
   std::uint64_t expected_spans_ = 0;
+  std::uint64_t expected_changes_ = 0;
   std::unordered_map<LinkHash, std::string, IdHash> links_;  // defined in the source
 };
 

@@ -55,7 +55,7 @@ void append_entry(std::string& out, const JournalEntry& entry, std::uint32_t see
   append_le(out, entry.damaged);
   append_le(out, entry.records);
   append_le(out, entry.bytes);
-  append_le(out, std::uint32_t{0});
+  append_le(out, entry.changes);
   append_le(out, crc32c(seed, std::string_view(out).substr(start)));
 }
 
@@ -75,6 +75,7 @@ std::optional<JournalEntry> decode_entry(std::string_view bytes, const SegmentKe
   entry.damaged = in.take<std::uint32_t>();
   entry.records = in.take<std::uint32_t>();
   entry.bytes = in.take<std::uint32_t>();
+  entry.changes = in.take<std::uint32_t>();
   // No record begins anywhere else.
   if (entry.offset < key.first_record() || entry.offset % kRecordAlignment != 0) {
     return std::nullopt;
@@ -106,18 +107,23 @@ Result<std::string> read_if_there(const FileSystem& fs, const std::filesystem::p
 
 }  // namespace
 
-std::uint64_t JournalEntry::spans() const {
+std::uint64_t JournalEntry::spans_and_changes() const {
   return std::uint64_t{delivered} + dead_lettered + duplicate + dropped_policy + dropped_age +
          damaged;
 }
 
-void JournalEntry::add_to(Totals& totals) const {
-  totals.delivered += delivered;
-  totals.dead_lettered += dead_lettered;
-  totals.duplicate += duplicate;
-  totals.dropped_policy += dropped_policy;
-  totals.dropped_age += dropped_age;
-  totals.damaged += damaged;
+void JournalEntry::add_to(Balance& balance) const {
+  const auto add = [&](std::uint32_t count, std::uint64_t Totals::* term) {
+    if (count == 0) return;
+    balance.spans.*term += count - changes;
+    balance.changes.*term += changes;
+  };
+  add(delivered, &Totals::delivered);
+  add(dead_lettered, &Totals::dead_lettered);
+  add(duplicate, &Totals::duplicate);
+  add(dropped_policy, &Totals::dropped_policy);
+  add(dropped_age, &Totals::dropped_age);
+  add(damaged, &Totals::damaged);
 }
 
 void keep_one_each(std::vector<JournalEntry>& entries) {

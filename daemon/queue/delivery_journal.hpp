@@ -11,7 +11,8 @@
 
 namespace tracelink {
 
-// What became of the record at `offset`, or of the damaged stretch that starts there.
+// What became of the record at `offset`, or of the damaged stretch that starts there. The terms are
+// numbers of spans and changes of traces together; an entry with changes has one term.
 struct JournalEntry {
   std::uint64_t offset = 0;
   std::uint32_t delivered = 0;
@@ -22,9 +23,11 @@ struct JournalEntry {
   std::uint32_t damaged = 0;
   std::uint32_t records = 1;
   std::uint32_t bytes = 0;  // of the records in the segment
+  std::uint32_t changes = 0;
 
-  std::uint64_t spans() const;
-  void add_to(Totals& totals) const;
+  std::uint64_t spans() const { return spans_and_changes() - changes; }
+  std::uint64_t spans_and_changes() const;
+  void add_to(Balance& balance) const;
   bool operator==(const JournalEntry&) const = default;
 };
 inline constexpr std::size_t kJournalHeaderBytes = 32;

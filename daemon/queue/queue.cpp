@@ -31,8 +31,8 @@ class DurableQueue final : public Queue {
   void append_replayed(std::vector<Record> records, SteadyTime deadline, AppendDone done) override {
     writer_.append(std::move(records), kFlagReplayed, deadline, std::move(done));
   }
-  Result<void> count_removed_dead_letters(std::uint64_t spans) override {
-    return store_.count_removed(spans);
+  Result<void> count_removed_dead_letters(std::uint64_t spans, std::uint64_t changes) override {
+    return store_.count_removed(spans, changes);
   }
 
   Result<LinkHash> remember_link(const LinkDefinition& link) override {

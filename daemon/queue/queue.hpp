@@ -16,6 +16,7 @@
 #include "daemon/base/random_source.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/queue/record_source.hpp"
+#include "daemon/queue/totals.hpp"
 #include "daemon/types/link_definition.hpp"
 #include "daemon/types/policies.hpp"
 #include "daemon/types/record.hpp"
@@ -35,6 +36,8 @@ struct QueueStats {
   std::uint64_t accepted = 0, delivered = 0, dead_lettered = 0, duplicate = 0, damaged = 0;
   std::uint64_t dropped_policy = 0, dropped_age = 0, dropped_removed = 0;
   std::uint64_t replayed = 0;  // ever moved from dead letters back to queued
+  // The same of changes of traces: of those that a daemon accepted which counted them.
+  Totals changes;
   std::uint64_t queued_spans = 0, queued_records = 0, queued_bytes = 0;
   std::uint64_t disk_bytes = 0;  // what counts against max_bytes
   std::optional<WallTime> oldest_accepted_at;
@@ -46,7 +49,8 @@ struct QueueStats {
   bool full = false;  // an append is waiting or was refused for room
   // False: some of these numbers are too small, since there are files that could not be read yet.
   bool totals_known = true;
-  std::uint64_t unaccounted = 0;  // spans stored before the totals were lost; in none of the terms
+  // Spans, and changes, stored before the totals were lost; in none of the terms.
+  std::uint64_t unaccounted = 0, unaccounted_changes = 0;
   std::vector<HeldFile> held_files;  // of the state directory: they cannot be read now
 };
 
@@ -81,11 +85,11 @@ class Queue : public RecordSource {
   // `closed`: none of them will be delivered. Precondition: each record's link is zero or was
   // remembered.
   virtual void append(std::vector<Record> records, SteadyTime deadline, AppendDone done) = 0;
-  // The same for spans that are among the dead letters: they move from there back to queued.
+  // The same for what is counted among the dead letters: it moves from there back to queued.
   virtual void append_replayed(std::vector<Record> records, SteadyTime deadline,
                                AppendDone done) = 0;
-  // Spans of dead letters that were removed by hand. Durable when it returns success.
-  virtual Result<void> count_removed_dead_letters(std::uint64_t spans) = 0;
+  // Spans and changes of dead letters that were removed by hand. Durable when it returns success.
+  virtual Result<void> count_removed_dead_letters(std::uint64_t spans, std::uint64_t changes) = 0;
 
   // As remember_link(), for a definition that is known after a restart as well, from elsewhere: it
   // is used also where it cannot be stored now.

@@ -17,6 +17,7 @@ std::optional<QueueReader::View> QueueReader::view() const {
   return View{.end = segment->end,
               .next_sequence = segment->next_sequence,
               .spans_end = segment->spans_end,
+              .changes_end = segment->changes_end,
               .closed = segment->closed};
 }
 
@@ -109,13 +110,18 @@ void QueueReader::resume(bool was_left) {
   if (!at || !now || at->segment_id != place_ || at->offset <= offset_) return;
   if (at->offset > now->end) return;
   if (at->offset == now->end) {
-    order_ = {.sequence = now->next_sequence, .spans_before = now->spans_end, .durable_end = 0};
+    order_ = {.sequence = now->next_sequence,
+              .spans_before = now->spans_end,
+              .changes_before = now->changes_end,
+              .durable_end = 0};
     return move_to(at->offset);
   }
   const auto raw = reader_->read(at->offset, now->end);
   if (!raw) return;  // damaged: what lies before it helps to tell what is lost
-  order_ = {
-      .sequence = raw->header.sequence, .spans_before = raw->header.spans_before, .durable_end = 0};
+  order_ = {.sequence = raw->header.sequence,
+            .spans_before = raw->header.spans_before,
+            .changes_before = raw->header.changes_before,
+            .durable_end = 0};
   move_to(at->offset);
 }
 
@@ -212,6 +218,7 @@ std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record r
   StoredRecord stored{.position = {origin.segment_id, origin.offset},
                       .sequence = origin.sequence,
                       .record = std::move(record),
+                      .changes = raw.header.changes,
                       .again = again,
                       .replayed = (raw.header.flags & kFlagReplayed) != 0};
   const auto state = core_.state.lock();
@@ -224,6 +231,7 @@ std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record r
       stored.position, InFlight{.offset = raw.offset,
                                 .sequence = stored.sequence,
                                 .spans = stored.record.slice.span_count,
+                                .changes = stored.changes,
                                 .bytes = static_cast<std::uint32_t>(raw.next_offset - raw.offset),
                                 .accepted_at = stored.record.accepted_at});
   return stored;

@@ -32,6 +32,7 @@ class QueueReader {
     std::uint64_t end = 0;
     std::uint64_t next_sequence = 0;
     std::uint64_t spans_end = 0;
+    std::uint64_t changes_end = 0;
     bool closed = false;
   };
 

@@ -11,6 +11,7 @@ bool QueueReader::skip_known_gap() {
       std::ranges::find_if(gaps_, [&](const Gap& known) { return known.begin == offset_; });
   if (gap == gaps_.end()) return false;
   order_.spans_before += gap->spans;
+  order_.changes_before += gap->changes;
   if (order_.sequence != 0) order_.sequence += gap->records;
   move_to(gap->end);
   return true;
@@ -18,38 +19,44 @@ bool QueueReader::skip_known_gap() {
 
 JournalEntry QueueReader::damage_before(std::uint64_t end, const View& view) {
   auto spans_after = view.spans_end;
+  auto changes_after = view.changes_end;
   auto sequence_after = view.next_sequence;
   if (end < view.end) {
     if (const auto next = reader_->read(end, view.end)) {
       spans_after = next->header.spans_before;
+      changes_after = next->header.changes_before;
       sequence_after = next->header.sequence;
     }
   }
   std::uint64_t spans = spans_after - order_.spans_before;
+  std::uint64_t changes = changes_after - order_.changes_before;
   std::uint64_t records = order_.sequence == 0 ? 1 : sequence_after - order_.sequence;
   std::uint64_t bytes = end - offset_;
-  const auto accounted = [&](std::uint64_t known_spans, std::uint64_t known_records,
-                             std::uint64_t known_bytes) {
+  const auto accounted = [&](std::uint64_t known_spans, std::uint64_t known_changes,
+                             std::uint64_t known_records, std::uint64_t known_bytes) {
     spans -= std::min(spans, known_spans);
+    changes -= std::min(changes, known_changes);
     records -= std::min(records, known_records);
     bytes -= std::min(bytes, known_bytes);
   };
   for (const auto& gap : gaps_) {
     if (gap.begin >= offset_ && gap.begin < end) {
-      accounted(gap.spans, gap.records, gap.end - gap.begin);
+      accounted(gap.spans, gap.changes, gap.records, gap.end - gap.begin);
     }
   }
   for (const auto& entry : done_) {
     if (entry.offset >= offset_ && entry.offset < end) {
-      accounted(entry.spans(), entry.records, entry.bytes);
+      accounted(entry.spans(), entry.changes, entry.records, entry.bytes);
     }
   }
   order_.spans_before = spans_after;
+  order_.changes_before = changes_after;
   order_.sequence = sequence_after;
   return {.offset = offset_,
-          .damaged = static_cast<std::uint32_t>(spans),
+          .damaged = static_cast<std::uint32_t>(spans + changes),
           .records = static_cast<std::uint32_t>(records),
-          .bytes = static_cast<std::uint32_t>(bytes)};
+          .bytes = static_cast<std::uint32_t>(bytes),
+          .changes = static_cast<std::uint32_t>(changes)};
 }
 
 Result<RawRecord> QueueReader::read_at_cursor(const View& view) {
@@ -68,6 +75,7 @@ bool QueueReader::skip_damage(const View& view) {
   const Gap gap{.begin = begin,
                 .end = end,
                 .spans = order_.spans_before - before.spans_before,
+                .changes = order_.changes_before - before.changes_before,
                 .records = before.sequence == 0 ? 1 : order_.sequence - before.sequence};
   const auto id = reader_->segment_id();
   move_to(end);

@@ -56,9 +56,11 @@ void QueueState::publish(const SegmentWriter& writer, std::uint64_t failed_attem
   auto& segment = *segments.at(writer.id());
   segment.end = writer.durable_end();
   next_span += writer.counts().spans - segment.counts.spans;
+  next_change += writer.counts().changes - segment.counts.changes;
   segment.set_counts(writer.counts());
   segment.next_sequence = writer.next_sequence();
   segment.spans_end = writer.counts().spans;
+  segment.changes_end = writer.counts().changes;
   ++syncs_;
   commit_time_.add(commit_time);
   write_failures += failed_attempts;
@@ -95,8 +97,9 @@ void QueueState::complete(const Completion& completion) {
                            .dropped_policy = completion.dropped_policy,
                            .dropped_age = completion.dropped_age,
                            .records = 1,
-                           .bytes = record->second.bytes};
-  check(entry.spans() == record->second.spans);
+                           .bytes = record->second.bytes,
+                           .changes = record->second.changes};
+  check(entry.spans_and_changes() == record->second.spans + record->second.changes);
   in_flight.erase(record);
   finish(*segment, entry);
 }
@@ -134,7 +137,8 @@ bool QueueState::drop_oldest() {
       segments, [](const auto& entry) { return entry.second->closed && !entry.second->hold; });
   if (oldest == segments.end()) return false;
   auto& segment = *oldest->second;
-  segment.totals.dropped_policy += segment.live_spans();
+  segment.totals.spans.dropped_policy += segment.live_spans();
+  segment.totals.changes.dropped_policy += segment.live_changes();
   segment.done_records = segment.counts.records;
   segment.dropped = true;
   dropped_for_room += segment.charged_bytes;
@@ -155,9 +159,10 @@ void QueueState::count_damage(Position position, std::uint64_t segment_id) {
   if (!segment || segment->dropped || record == in_flight.end()) return;
   if (segment->id != segment_id) return;  // moved meanwhile: the copy is whole
   const JournalEntry entry{.offset = record->second.offset,
-                           .damaged = record->second.spans,
+                           .damaged = record->second.spans + record->second.changes,
                            .records = 1,
-                           .bytes = record->second.bytes};
+                           .bytes = record->second.bytes,
+                           .changes = record->second.changes};
   in_flight.erase(record);
   finish(*segment, entry);
 }
@@ -167,11 +172,13 @@ void QueueState::count_vanished(std::uint64_t place, std::uint64_t segment_id) {
   if (!found || found->dropped) return;
   auto& segment = *found;
   auto spans = segment.live_spans();
+  auto changes = segment.live_changes();
   auto records = segment.live_records();
   auto bytes = segment.counts.record_bytes - segment.done_bytes;
   const auto [first, last] = in_flight_of(segment);
   for (auto at = first; at != last; ++at) {
     spans -= at->second.spans;
+    changes -= at->second.changes;
     records -= 1;
     bytes -= at->second.bytes;
   }
@@ -181,9 +188,10 @@ void QueueState::count_vanished(std::uint64_t place, std::uint64_t segment_id) {
   release_hold(segment);
   if (records == 0) return;
   finish(segment, {.offset = kVanishedOffset,
-                   .damaged = static_cast<std::uint32_t>(spans),
+                   .damaged = static_cast<std::uint32_t>(spans + changes),
                    .records = static_cast<std::uint32_t>(records),
-                   .bytes = static_cast<std::uint32_t>(bytes)});
+                   .bytes = static_cast<std::uint32_t>(bytes),
+                   .changes = static_cast<std::uint32_t>(changes)});
 }
 
 void QueueState::hold_segment(Position at, std::uint64_t segment_id, StateFile kind,
@@ -288,14 +296,16 @@ std::optional<WallTime> QueueState::oldest_accepted_at() const {
 }
 
 QueueStats QueueState::stats() const {
-  Totals totals = saved.retired;
+  Balance all = saved.retired;
   QueueStats stats;
   for (const auto& [id, segment] : segments) {
-    totals += segment->totals;
+    all += segment->totals;
     stats.queued_records += segment->counts.records - segment->done_records;
     stats.queued_bytes += segment->counts.record_bytes - segment->done_bytes;
   }
   stats.oldest_accepted_at = oldest_accepted_at();
+  const Totals& totals = all.spans;
+  stats.changes = all.changes;
   stats.accepted = totals.accepted;
   stats.delivered = totals.delivered;
   stats.dead_lettered = totals.dead_lettered;
@@ -308,6 +318,7 @@ QueueStats QueueState::stats() const {
   stats.queued_spans = totals.queued();
   stats.totals_known = totals_known;
   stats.unaccounted = saved.unaccounted;
+  stats.unaccounted_changes = saved.unaccounted_changes;
   stats.syncs = syncs_;
   stats.commit_time = commit_time_;
   stats.write_failures = write_failures;

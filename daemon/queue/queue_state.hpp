@@ -25,6 +25,7 @@ struct InFlight {
   std::uint64_t offset = 0;  // in the segment where it lies now
   std::uint64_t sequence = 0;
   std::uint32_t spans = 0;
+  std::uint32_t changes = 0;
   std::uint32_t bytes = 0;
   WallTime accepted_at{};
 };
@@ -107,6 +108,7 @@ class QueueState {
   std::uint64_t cursor_sequence = 0;
   WallTime cursor_accepted_at;
   std::uint64_t next_span = 0;  // spans ever stored
+  std::uint64_t next_change = 0;
   std::uint64_t external_bytes = 0;
   std::uint64_t move_bytes = 0;  // of a move's target, until it is a segment
   bool full = false;

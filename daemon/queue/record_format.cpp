@@ -42,10 +42,11 @@ RecordHeader take_record_header(LittleEndianReader in, std::uint32_t version) {
   header.body_bytes = in.take<std::uint32_t>();
   header.type = static_cast<RecordType>(in.take<std::uint8_t>());
   header.flags = in.take<std::uint8_t>();
-  in.take<std::uint16_t>();
+  header.changes = in.take<std::uint16_t>();
   if (version > 1) header.spans = in.take<std::uint32_t>();
   header.sequence = in.take<std::uint64_t>();
-  header.spans_before = in.take<std::uint64_t>();
+  header.spans_before = in.take<std::uint32_t>();
+  header.changes_before = in.take<std::uint32_t>();
   header.durable_end = in.take<std::uint64_t>();
   return header;
 }
@@ -53,7 +54,9 @@ RecordHeader take_record_header(LittleEndianReader in, std::uint32_t version) {
 std::string encode_header_copy(const SegmentHeader& header) {
   std::string out(kSegmentMagic);
   append_le(out, header.version);
-  append_le(out, static_cast<std::uint32_t>(header.key().first_record()));
+  const bool counts_changes = header.version >= kFirstVersionWithChanges;
+  append_le(out, counts_changes ? header.first_change
+                                : static_cast<std::uint32_t>(header.key().first_record()));
   append_le(out, header.segment_id);
   append_le(out, header.first_sequence);
   append_le(out, to_unix_ns(header.created_at));
@@ -83,6 +86,18 @@ std::uint64_t SegmentKey::first_record() const {
 
 std::size_t SegmentKey::record_header_bytes() const {
   return version == 1 ? kRecordHeaderBytesOfVersion1 : kRecordHeaderBytes;
+}
+
+void SegmentCounts::add(const RecordHeader& record, WallTime accepted_at,
+                        std::uint64_t stored_bytes) {
+  if (records++ == 0) first_accepted_at = accepted_at;
+  spans += record.spans;
+  changes += record.changes;
+  if ((record.flags & kFlagReplayed) != 0) {
+    replayed_spans += record.spans;
+    replayed_changes += record.changes;
+  }
+  record_bytes += stored_bytes;
 }
 
 RecordType type_of(const Record& record) {
@@ -142,7 +157,8 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   if (header.version == 0 || header.version > kSegmentVersion) {
     return Error{ErrorCode::invalid, "segment version " + std::to_string(header.version)};
   }
-  in.take<std::uint32_t>();
+  const auto first_change = in.take<std::uint32_t>();
+  if (header.version >= kFirstVersionWithChanges) header.first_change = first_change;
   header.segment_id = in.take<std::uint64_t>();
   header.first_sequence = in.take<std::uint64_t>();
   header.created_at = from_unix_ns(in.take<std::uint64_t>());
@@ -161,10 +177,11 @@ void append_record_head(std::string& out, RecordHeader header, std::string_view 
   append_le(out, static_cast<std::uint32_t>(head.size() + tail.size()));
   append_le(out, static_cast<std::uint8_t>(header.type));
   append_le(out, header.flags);
-  append_le(out, std::uint16_t{0});
+  append_le(out, header.changes);
   append_le(out, header.spans);
   append_le(out, header.sequence);
-  append_le(out, header.spans_before);
+  append_le(out, static_cast<std::uint32_t>(header.spans_before));
+  append_le(out, static_cast<std::uint32_t>(header.changes_before));
   append_le(out, header.durable_end);
   const auto encoded = std::string_view(out).substr(start);
   put_le(out.data() + start + kChecksumAt, header_checksum(encoded, key, offset));
@@ -272,8 +289,10 @@ std::string encode_footer(const SegmentFooter& footer) {
   const auto& counts = footer.counts;
   std::string out;
   append_le(out, counts.records);
-  append_le(out, counts.spans);
-  append_le(out, counts.replayed_spans);
+  for (const auto count :
+       {counts.spans, counts.changes, counts.replayed_spans, counts.replayed_changes}) {
+    append_le(out, static_cast<std::uint32_t>(count));
+  }
   append_le(out, counts.record_bytes);
   append_le(out, to_unix_ns(counts.first_accepted_at));
   append_le(out, footer.last_record);
@@ -285,8 +304,10 @@ Result<SegmentFooter> decode_footer(std::string_view body) {
   SegmentFooter footer;
   auto& counts = footer.counts;
   counts.records = in.take<std::uint64_t>();
-  counts.spans = in.take<std::uint64_t>();
-  counts.replayed_spans = in.take<std::uint64_t>();
+  counts.spans = in.take<std::uint32_t>();
+  counts.changes = in.take<std::uint32_t>();
+  counts.replayed_spans = in.take<std::uint32_t>();
+  counts.replayed_changes = in.take<std::uint32_t>();
   counts.record_bytes = in.take<std::uint64_t>();
   counts.first_accepted_at = from_unix_ns(in.take<std::uint64_t>());
   footer.last_record = in.take<std::uint64_t>();

@@ -12,7 +12,7 @@ namespace tracelink {
 
 // The bytes of a segment file (docs/queue-format.md). All integers little-endian.
 
-inline constexpr std::uint32_t kSegmentVersion = 4;     // what is written
+inline constexpr std::uint32_t kSegmentVersion = 5;     // what is written
 inline constexpr std::size_t kHeaderCopyBytes = 64;     // a segment's header, once
 inline constexpr std::size_t kHeaderCopyOffset = 4096;  // the second one: in another disk block
 inline constexpr std::size_t kSegmentHeaderBytes = kHeaderCopyOffset + kHeaderCopyBytes;
@@ -62,6 +62,7 @@ struct SegmentHeader {
   std::uint64_t first_sequence = 0;
   WallTime created_at{};
   std::uint64_t first_span = 0;  // how many spans the earlier segments of the state directory held
+  std::uint32_t first_change = 0;  // likewise of changes, modulo 2^32; not before version 5
   std::uint64_t secret = 0;
   SegmentKind kind = SegmentKind::accepted;
 
@@ -76,10 +77,12 @@ struct RecordHeader {
   std::uint32_t body_checksum = 0;  // in version 1 it covers the header too
   RecordType type = RecordType::spans;
   std::uint8_t flags = 0;
+  std::uint16_t changes = 0;       // 1: a change of a trace, which is counted as such
   std::uint32_t spans = 0;         // in this record
   std::uint64_t sequence = 0;      // of an accepted record; else the next one's
   std::uint64_t spans_before = 0;  // spans in the segment's records before this one
-  std::uint64_t durable_end = 0;   // everything below was durable when this record was written
+  std::uint64_t changes_before = 0;
+  std::uint64_t durable_end = 0;  // everything below was durable when this record was written
   bool operator==(const RecordHeader&) const = default;
 };
 
@@ -88,8 +91,12 @@ struct SegmentCounts {
   std::uint64_t records = 0;
   std::uint64_t spans = 0;
   std::uint64_t replayed_spans = 0;
+  std::uint64_t changes = 0;  // of traces
+  std::uint64_t replayed_changes = 0;
   std::uint64_t record_bytes = 0;  // of accepted records, with header and padding
   WallTime first_accepted_at{};
+
+  void add(const RecordHeader& record, WallTime accepted_at, std::uint64_t stored_bytes);
   bool operator==(const SegmentCounts&) const = default;
 };
 struct SegmentFooter {
@@ -98,6 +105,9 @@ struct SegmentFooter {
   bool operator==(const SegmentFooter&) const = default;
 };
 inline constexpr std::size_t kFooterBytes = kRecordHeaderBytes + 48;
+
+// The first version that counts changes of traces.
+inline constexpr std::uint32_t kFirstVersionWithChanges = 5;
 
 // Size in the file: header, body, padding. As this version writes it, or as `key` has it.
 std::uint64_t stored_bytes(std::uint64_t body_bytes);

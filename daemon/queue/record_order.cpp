@@ -19,12 +19,14 @@ bool RecordOrder::allows_behind_gap(const RecordHeader& header, std::uint64_t of
   if (header.durable_end > offset || header.durable_end < durable_end) return false;
   // Less than before makes a difference beyond every bound: the numbers are unsigned.
   if (header.spans_before - spans_before > gap_bytes / kMinSpanBytes) return false;
+  if (header.changes_before - changes_before > gap_bytes / kMinRecordBytes) return false;
   return sequence == 0 || header.sequence - sequence <= gap_bytes / kMinRecordBytes;
 }
 
 void RecordOrder::advance(const RecordHeader& header) {
   sequence = header.sequence + (is_accepted(header.type) ? 1 : 0);
   spans_before = header.spans_before + header.spans;
+  changes_before = header.changes_before + header.changes;
   durable_end = header.durable_end;
 }
 

@@ -11,7 +11,8 @@ namespace tracelink {
 struct RecordOrder {
   std::uint64_t sequence = 0;      // of the next record; 0: unknown
   std::uint64_t spans_before = 0;  // in the segment
-  std::uint64_t durable_end = 0;   // the highest mark so far
+  std::uint64_t changes_before = 0;
+  std::uint64_t durable_end = 0;  // the highest mark so far
 
   // The record at `offset` follows at once.
   bool is_followed_by(const RecordHeader& header, std::uint64_t offset) const;

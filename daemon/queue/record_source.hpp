@@ -24,11 +24,14 @@ struct StoredRecord {
   Position position;
   std::uint64_t sequence = 0;
   Record record;
+  // 1: a change of a trace that the balance counts. One that was accepted by a daemon which did not
+  // count changes is none.
+  std::uint32_t changes = 0;
   bool again = false;     // it was spilled before
   bool replayed = false;  // it was among the dead letters: accepted long before its sequence
 };
 
-// The end of a record's way. The terms add up to its span_count.
+// The end of a record's way. The terms add up to its span_count and its `changes`.
 struct Completion {
   Position position;
   std::uint32_t delivered = 0;

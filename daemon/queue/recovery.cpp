@@ -84,6 +84,7 @@ Result<void> Recovery::load_checkpoint() {
     const auto state = core_.state.lock();
     state->checkpoint_known = true;
     state->next_span += retired_spans_;
+    state->next_change += retired_changes_;
     if (totals_lost_) jump_ids(*state);
     for (const auto& [id, info] : state->saved.moved) found_.try_emplace(id);  // some may be gone
   }
@@ -124,14 +125,15 @@ Result<void> Recovery::load_totals() {
   const auto state = core_.state.lock();
   state->saved.retired = checkpoint->retired;
   state->saved.unaccounted = checkpoint->unaccounted;
+  state->saved.unaccounted_changes = checkpoint->unaccounted_changes;
   state->saved.next_segment_id =
       std::max(state->saved.next_segment_id, checkpoint->next_segment_id);
   state->saved.next_sequence = std::max(state->saved.next_sequence, checkpoint->next_sequence);
   state->saved.retired_ids = std::move(checkpoint->retired_ids);
   state->saved.sealed_at.merge(checkpoint->sealed_at);
   state->saved.moved = std::move(checkpoint->moved);
-  retired_spans_ =
-      state->saved.retired.accepted + state->saved.retired.replayed + state->saved.unaccounted;
+  retired_spans_ = state->saved.retired.spans.stored() + state->saved.unaccounted;
+  retired_changes_ = state->saved.retired.changes.stored() + state->saved.unaccounted_changes;
   return {};
 }
 
@@ -231,8 +233,10 @@ Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations)
   if (!whole) return whole.error();
   if (*whole) segment->uncopied.push_back(**whole);
   (void)store_.copy_damaged(*segment);  // else before it is deleted
-  insert(segment,
-         {.header = origin.header, .spans = segment->counts.spans, .closed = content->closed});
+  insert(segment, {.header = origin.header,
+                   .spans = segment->counts.spans,
+                   .changes = segment->counts.changes,
+                   .closed = content->closed});
   return {};
 }
 
@@ -250,7 +254,10 @@ Result<void> Recovery::load_vanished(std::uint64_t id, std::uint64_t generations
   segment->key = key;
   segment->journal = std::make_unique<DeliveryJournal>(core_.fs, core_.paths, key, generations);
   account(*segment, content, *journal);
-  insert(segment, {.header = std::nullopt, .spans = segment->counts.spans, .closed = true});
+  insert(segment, {.header = std::nullopt,
+                   .spans = segment->counts.spans,
+                   .changes = segment->counts.changes,
+                   .closed = true});
   return {};
 }
 
@@ -260,6 +267,7 @@ void Recovery::insert(const std::shared_ptr<Segment>& segment, Loaded loaded) {
   {
     const auto state = core_.state.lock();
     state->next_span += segment->counts.spans;
+    state->next_change += segment->counts.changes;
     state->saved.next_sequence = std::max(state->saved.next_sequence, segment->next_sequence);
   }
   insert(segment);

@@ -36,6 +36,7 @@ class Recovery {
   struct Loaded {
     std::optional<SegmentHeader> header;
     std::uint64_t spans = 0;
+    std::uint64_t changes = 0;
     bool closed = false;  // there is a footer
   };
 
@@ -84,7 +85,7 @@ class Recovery {
   // What the segments lack of each other's `first_span`, once all of them are read.
   void account_losses();
   void account_missing_spans();
-  void account_loss(std::uint64_t before, std::uint64_t spans);
+  void account_loss(std::uint64_t before, std::uint64_t spans, std::uint64_t changes);
   Result<std::optional<Gap>> strange_newest(std::uint64_t id, const SegmentContent& content);
   void keep_lost_tail(Segment& segment);
 
@@ -97,9 +98,11 @@ class Recovery {
   std::uint64_t newest_ = 0;
   std::map<std::uint64_t, Loaded> loaded_;
   std::uint64_t retired_spans_ = 0;  // when the checkpoint was read
-  // The origins of moved segments that were adopted without a checkpoint, and their spans.
+  std::uint64_t retired_changes_ = 0;
+  // The origins of moved segments that were adopted without a checkpoint, and what they hold.
   std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> adopted_;
   std::uint64_t adopted_spans_ = 0;
+  std::uint64_t adopted_changes_ = 0;
 };
 
 }  // namespace tracelink

@@ -121,26 +121,34 @@ Result<void> Recovery::load_moved(std::uint64_t id, const Found& found, const Mo
 
 // With the checkpoint went where these spans were counted.
 void Recovery::adopt_counts(const Segment& segment) {
-  const auto spans = segment.counts.spans;
-  adopted_spans_ += spans;
+  const auto& counts = segment.counts;
+  adopted_spans_ += counts.spans;
+  adopted_changes_ += counts.changes;
   store_.change_totals([&] {
     const auto state = core_.state.lock();
-    state->saved.moved[segment.id].records = segment.counts.records;
-    state->saved.moved[segment.id].spans = spans;
-    state->saved.retired.accepted += spans;
-    state->next_span += spans;
+    auto& moved = state->saved.moved[segment.id];
+    moved.records = counts.records;
+    moved.spans = counts.spans;
+    moved.changes = counts.changes;
+    state->saved.retired.spans.accepted += counts.spans;
+    state->saved.retired.changes.accepted += counts.changes;
+    state->next_span += counts.spans;
+    state->next_change += counts.changes;
   });
 }
 
 // True if there are any.
 bool Recovery::account_lost_copies(Segment& segment, const MovedSegment& known) {
   if (segment.counts.spans >= known.spans && segment.counts.records >= known.records) return false;
+  auto counts = segment.counts;
+  const auto changes = known.changes - counts.changes;
   const JournalEntry entry{
       .offset = segment.end,
-      .damaged = static_cast<std::uint32_t>(known.spans - segment.counts.spans),
-      .records = static_cast<std::uint32_t>(known.records - segment.counts.records)};
-  auto counts = segment.counts;
+      .damaged = static_cast<std::uint32_t>(known.spans - counts.spans + changes),
+      .records = static_cast<std::uint32_t>(known.records - counts.records),
+      .changes = static_cast<std::uint32_t>(changes)};
   counts.spans = known.spans;
+  counts.changes = known.changes;
   counts.records = known.records;
   segment.set_counts(counts);
   segment.add_done(entry);

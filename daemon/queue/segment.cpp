@@ -23,9 +23,9 @@ void Segment::set_counts(const SegmentCounts& now) {
     counts = now;
     return;
   }
-  totals.accepted += (now.spans - now.replayed_spans) - (counts.spans - counts.replayed_spans);
-  totals.dead_lettered -= now.replayed_spans - counts.replayed_spans;
-  totals.replayed += now.replayed_spans - counts.replayed_spans;
+  totals.spans.add_stored(now.spans - counts.spans, now.replayed_spans - counts.replayed_spans);
+  totals.changes.add_stored(now.changes - counts.changes,
+                            now.replayed_changes - counts.replayed_changes);
   counts = now;
 }
 

@@ -37,9 +37,10 @@ struct Segment {
   std::uint64_t first_span = 0;             // spans in earlier segments
   std::uint64_t next_sequence = 0;
   std::uint64_t spans_end = 0;
+  std::uint64_t changes_end = 0;
   std::vector<Gap> gaps;      // accounted for: found by recovery, or by the reader
   std::vector<Gap> uncopied;  // damaged bytes that are not in quarantine yet
-  Totals totals;
+  Balance totals;
   std::optional<SegmentHold> hold;
   // Where next() has left it for a later one without having read it to its end.
   std::optional<std::uint64_t> unread_from;
@@ -56,7 +57,10 @@ struct Segment {
   bool looked_at = false;          // since so little of it is live that it may be moved
 
   std::uint64_t live_records() const { return counts.records - done_records; }
-  std::uint64_t live_spans() const { return totals.queued() + (moved ? counts.spans : 0); }
+  std::uint64_t live_spans() const { return totals.spans.queued() + (moved ? counts.spans : 0); }
+  std::uint64_t live_changes() const {
+    return totals.changes.queued() + (moved ? counts.changes : 0);
+  }
   // What its live records would take in another segment, with their journal.
   std::uint64_t moved_bytes() const;
   // So little of it is live that keeping the file costs more than moving that does.

@@ -26,7 +26,7 @@ struct SegmentMove {
   };
   struct Source {
     std::shared_ptr<Segment> segment;
-    Totals totals{};             // when copying began; what is done later counts in the target
+    Balance totals{};            // when copying began; what is done later counts in the target
     std::vector<Copy> copies{};  // by `from`
     std::size_t noted = 0;       // of segment->late: what the target's journal has
 

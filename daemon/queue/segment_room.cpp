@@ -90,6 +90,7 @@ Result<std::unique_ptr<SegmentWriter>> SegmentRoom::open_segment(std::uint64_t b
               .first_sequence = state->saved.next_sequence,
               .created_at = core_.clock.wall(),
               .first_span = state->next_span,
+              .first_change = static_cast<std::uint32_t>(state->next_change),
               .secret = core_.random.next()};
   }
   if (seals_unsaved) {

@@ -8,6 +8,7 @@ namespace {
 RecordOrder order_at_start(const SegmentOrigin& origin) {
   return {.sequence = origin.header ? origin.header->first_sequence : 0,
           .spans_before = 0,
+          .changes_before = 0,
           .durable_end = origin.key.first_record()};
 }
 
@@ -34,6 +35,7 @@ class Scan {
     for (auto& gap : content_.gaps) gap.torn = gap.begin >= order_.durable_end;
     content_.next_sequence = order_.sequence;
     content_.spans_end = order_.spans_before;
+    content_.changes_end = order_.changes_before;
     return std::move(content_);
   }
 
@@ -49,6 +51,7 @@ class Scan {
         {.begin = begin,
          .end = offset,
          .spans = record->header.spans_before - order_.spans_before,
+         .changes = record->header.changes_before - order_.changes_before,
          .records = order_.sequence == 0 ? 1 : record->header.sequence - order_.sequence});
     take(*record);
     offset = record->next_offset;
@@ -63,11 +66,8 @@ class Scan {
   }
 
   void count(const RawRecord& record) {
-    auto& counts = content_.counts;
-    if (counts.records++ == 0) counts.first_accepted_at = envelope_accepted_at(record.body);
-    counts.spans += record.header.spans;
-    if ((record.header.flags & kFlagReplayed) != 0) counts.replayed_spans += record.header.spans;
-    counts.record_bytes += record.next_offset - record.offset;
+    content_.counts.add(record.header, envelope_accepted_at(record.body),
+                        record.next_offset - record.offset);
   }
 
   SegmentReader& reader_;
@@ -93,6 +93,7 @@ bool counts_are_possible(const SegmentCounts& counts, const RecordOrder& order,
                          const SegmentHeader& header, std::uint64_t record_space) {
   return counts.records == order.sequence - header.first_sequence &&
          counts.spans == order.spans_before && counts.replayed_spans <= counts.spans &&
+         counts.changes == order.changes_before && counts.replayed_changes <= counts.changes &&
          counts.record_bytes <= record_space;
 }
 
@@ -119,6 +120,7 @@ std::optional<SegmentContent> read_footer(SegmentReader& reader, const SegmentOr
                         .end = offset,
                         .next_sequence = order->sequence,
                         .spans_end = order->spans_before,
+                        .changes_end = order->changes_before,
                         .closed = true,
                         .gaps = {}};
 }

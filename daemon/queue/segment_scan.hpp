@@ -15,6 +15,7 @@ struct Gap {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
   std::uint64_t spans = 0;  // that were stored there, as the neighbours know
+  std::uint64_t changes = 0;
   std::uint64_t records = 0;
   bool torn = false;  // it was never acknowledged: a crash, not damage
 };
@@ -25,7 +26,8 @@ struct SegmentContent {
   std::uint64_t end = 0;            // behind the last valid record
   std::uint64_t next_sequence = 0;  // behind the last valid record
   std::uint64_t spans_end = 0;      // spans before `end`, lost ones included
-  bool closed = false;              // there is a footer
+  std::uint64_t changes_end = 0;
+  bool closed = false;  // there is a footer
   std::vector<Gap> gaps;
 };
 

@@ -10,11 +10,13 @@ Result<void> SegmentStore::save_checkpoint() {
   return replace_checkpoint([](Checkpoint&) {});
 }
 
-Result<void> SegmentStore::count_removed(std::uint64_t spans) {
+Result<void> SegmentStore::count_removed(std::uint64_t spans, std::uint64_t changes) {
   const MutexLock lock(checkpoint_);
   return replace_checkpoint([&](Checkpoint& checkpoint) {
-    checkpoint.retired.dead_lettered -= spans;
-    checkpoint.retired.dropped_removed += spans;
+    checkpoint.retired.spans.dead_lettered -= spans;
+    checkpoint.retired.spans.dropped_removed += spans;
+    checkpoint.retired.changes.dead_lettered -= changes;
+    checkpoint.retired.changes.dropped_removed += changes;
   });
 }
 
@@ -179,8 +181,10 @@ Result<std::vector<JournalEntry>> SegmentStore::accounted_for(std::uint64_t plac
   if (records < segment->done_records && !segment->dropped) segment->replace_done(*entries);
   const auto [first, last] = state->in_flight_of(*segment);
   for (auto at = first; at != last; ++at) {
-    entries->push_back(
-        {.offset = at->second.offset, .delivered = at->second.spans, .bytes = at->second.bytes});
+    entries->push_back({.offset = at->second.offset,
+                        .delivered = at->second.spans + at->second.changes,
+                        .bytes = at->second.bytes,
+                        .changes = at->second.changes});
   }
   keep_one_each(*entries);
   return entries;

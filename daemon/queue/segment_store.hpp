@@ -24,7 +24,7 @@ class SegmentStore {
   Result<void> save_journals();
   Result<void> save_checkpoint();
   // Spans of dead letters removed by hand.
-  Result<void> count_removed(std::uint64_t spans);
+  Result<void> count_removed(std::uint64_t spans, std::uint64_t changes);
   // Runs `change`, which may change the totals of segments that are gone, while no checkpoint is on
   // its way.
   void change_totals(const std::function<void()>& change);

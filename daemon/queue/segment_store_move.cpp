@@ -140,6 +140,7 @@ SegmentStore::MoveState SegmentStore::commit_move(SegmentMove& move) {
     checkpoint.moved[target.id] = {.place = target.place,
                                    .records = target.counts.records,
                                    .spans = target.counts.spans,
+                                   .changes = target.counts.changes,
                                    .secret = target.key.secret};
   };
   if (!replace_checkpoint(change, [&](QueueState& state) { replace_sources(move, state); })) {

@@ -39,6 +39,7 @@ void SegmentWriter::stage_record(RecordHeader header, std::string_view head,
                                  std::string_view tail) {
   header.sequence = next_sequence_;
   header.spans_before = staged_counts_.spans;
+  header.changes_before = staged_counts_.changes;
   header.durable_end = durable_end_;
   append_record_head(staged_, header, head, tail, key_, staged_end_);
   if (!tail.empty()) tails_.push_back({staged_.size(), tail});
@@ -56,27 +57,27 @@ void SegmentWriter::stage(const Record& record, std::uint64_t sequence, std::uin
   envelope_.clear();
   append_envelope(envelope_, record);
   next_sequence_ = sequence;
-  stage_record({.type = type_of(record), .flags = flags, .spans = record.slice.span_count},
-               envelope_, payload_of(record));
+  const auto type = type_of(record);
+  const RecordHeader header{.type = type,
+                            .flags = flags,
+                            .changes = std::uint16_t{type == RecordType::trace_change},
+                            .spans = record.slice.span_count};
+  stage_record(header, envelope_, payload_of(record));
   next_sequence_ = sequence + 1;
-  count_record(flags, record.slice.span_count, record.accepted_at, stored_bytes(record));
+  staged_counts_.add(header, record.accepted_at, stored_bytes(record));
 }
 
 std::uint64_t SegmentWriter::stage_copy(const RecordHeader& original, const std::string& body,
                                         WallTime accepted_at) {
   const auto offset = staged_end_;
-  stage_record({.type = original.type, .flags = original.flags, .spans = original.spans}, body, {});
+  stage_record({.type = original.type,
+                .flags = original.flags,
+                .changes = original.changes,
+                .spans = original.spans},
+               body, {});
   ++next_sequence_;
-  count_record(original.flags, original.spans, accepted_at, staged_end_ - offset);
+  staged_counts_.add(original, accepted_at, staged_end_ - offset);
   return offset;
-}
-
-void SegmentWriter::count_record(std::uint8_t flags, std::uint32_t spans, WallTime accepted_at,
-                                 std::uint64_t bytes) {
-  if (staged_counts_.records++ == 0) staged_counts_.first_accepted_at = accepted_at;
-  staged_counts_.spans += spans;
-  if ((flags & kFlagReplayed) != 0) staged_counts_.replayed_spans += spans;
-  staged_counts_.record_bytes += bytes;
 }
 
 Result<void> SegmentWriter::commit() {

@@ -58,8 +58,6 @@ class SegmentWriter {
 
  private:
   SegmentWriter(std::unique_ptr<File> file, const SegmentHeader& header, SegmentCapacity capacity);
-  void count_record(std::uint8_t flags, std::uint32_t spans, WallTime accepted_at,
-                    std::uint64_t bytes);
   // Completes the header's place in the segment.
   void stage_record(RecordHeader header, std::string_view head, std::string_view tail);
 

@@ -20,4 +20,16 @@ std::uint64_t Totals::queued() const {
          dropped_removed - damaged;
 }
 
+void Totals::add_stored(std::uint64_t all, std::uint64_t of_them_replayed) {
+  accepted += all - of_them_replayed;
+  dead_lettered -= of_them_replayed;
+  replayed += of_them_replayed;
+}
+
+Balance& Balance::operator+=(const Balance& other) {
+  spans += other.spans;
+  changes += other.changes;
+  return *this;
+}
+
 }  // namespace tracelink

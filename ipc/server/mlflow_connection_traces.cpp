@@ -158,7 +158,6 @@ Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
   if (experiment.empty()) experiment = named;
   const Reply stored = co_await exchange(std::move(split), std::move(experiment));
   if (!stored.ok()) co_return error_of(stored);
-  context_.stats.accepted_changes += changes.size();
   std::string known;
   if (changes.front().kind == Kind::update_assessment) {
     known = co_await known_assessment(parser, changes.front());

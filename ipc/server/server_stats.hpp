@@ -32,7 +32,6 @@ struct ServerStats {
   std::optional<SteadyTime> last_request_at;            // that was stored
   std::map<std::string, std::uint64_t> rejected_spans;  // by reason
   std::uint64_t accepted_infos = 0;                     // of MLflow SDKs, likewise
-  std::uint64_t accepted_changes = 0;                   // of traces, by MLflow SDKs, likewise
   std::uint64_t relayed_requests = 0;                   // to the tracking server
   std::uint64_t repaired_ends = 0;
   std::uint64_t replaced_utf8 = 0, replaced_surrogates = 0;  // parts of texts, now U+FFFD

@@ -15,14 +15,16 @@ namespace {
 
 using Crash = FakeFileSystem::Crash;
 
-constexpr std::uint64_t kSpans = 2;  // of each letter
+constexpr std::uint64_t kSpans = 2;  // of each letter that has any
+
+enum class Of { spans, changes, nothing };
 
 // A queue with two dead letters, on a disk that misbehaves later.
 class Scenario : public QueueHarness {
  public:
-  explicit Scenario(int letters = 2) {
+  explicit Scenario(Of letters) : of_changes(letters == Of::changes) {
     open_all();
-    if (letters == 0) return;
+    if (letters == Of::nothing) return;
     dead_letter(1);
     close();
     open_all();
@@ -71,50 +73,64 @@ class Scenario : public QueueHarness {
     return queued;
   }
 
-  // Each of the spans is in one place, and is counted there.
+  // Each of the spans, or changes, is in one place, and is counted there.
   void expect_one_place_each() {
     const std::size_t queued = read_all();
     expect_conservation();
     const auto stats = queue->stats();
-    EXPECT_EQ(stats.accepted, 2 * kSpans);
-    EXPECT_EQ(stats.dead_lettered, ids().size() * kSpans);
-    EXPECT_EQ(stats.delivered + stats.dead_lettered + stats.queued_spans + stats.dropped_removed,
-              2 * kSpans);
-    EXPECT_EQ(stats.queued_spans, queued * kSpans);
+    const Totals spans{.accepted = stats.accepted,
+                       .delivered = stats.delivered,
+                       .dead_lettered = stats.dead_lettered,
+                       .dropped_removed = stats.dropped_removed};
+    const Totals& counted = of_changes ? stats.changes : spans;
+    const std::uint64_t each = of_changes ? 1 : kSpans;
+    EXPECT_EQ(counted.accepted, 2 * each);
+    EXPECT_EQ(counted.dead_lettered, ids().size() * each);
+    EXPECT_EQ(counted.queued(), queued * each);
     EXPECT_FALSE(store->under_way());
   }
 
   std::unique_ptr<DeadLetterStore> store;
   std::unique_ptr<DeadLetterCommands> commands;
   std::string id;
+  const bool of_changes;
 
  private:
   // As the forwarder does: first the file, then the journal.
   std::string dead_letter(std::uint64_t trace) {
     Record record = trace_record(trace, spans(1, kSpans), clock.wall());
     record.link = *queue->remember_link(link("agent", "v1"));
+    if (of_changes) {
+      TraceSlice slice;
+      slice.trace_id = record.slice.trace_id;
+      record.slice = std::move(slice);
+      record.slice.change = R"({"kind":"set_tag","body":{"key":"team","value":"ml"}})";
+    }
+    const std::uint32_t counted = of_changes ? 1 : kSpans;
     EXPECT_TRUE(append(record));
     const StoredRecord stored = drain().at(0);
     DeadLetter letter;
     letter.trace_id = record.slice.trace_id;
     letter.segment_id = stored.position.segment_id;
     letter.offset = stored.position.offset;
-    letter.spans = kSpans;
+    (of_changes ? letter.changes : letter.spans) = counted;
     letter.link = record.link;
     letter.accepted_at = record.accepted_at;
     letter.otlp = record.slice.otlp;
-    letter.records = {{.sequence = stored.sequence, .dead_lettered = kSpans}};
+    letter.change = record.slice.change;
+    letter.records = {{.sequence = stored.sequence, .dead_lettered = counted}};
     EXPECT_TRUE(store->write(letter));
-    queue->complete({.position = stored.position, .dead_lettered = kSpans});
+    queue->complete({.position = stored.position, .dead_lettered = counted});
     return letter.id();
   }
 };
 
 // The command at each operation of the disk in turn, and a look at what is left after a crash.
-void at_every_operation(bool power_cut, Crash how, const std::function<bool(Scenario&)>& command) {
+void at_every_operation(Of letters, bool power_cut, Crash how,
+                        const std::function<bool(Scenario&)>& command) {
   for (std::uint64_t n = 0;; ++n) {
     SCOPED_TRACE("operation " + std::to_string(n));
-    Scenario scenario;
+    Scenario scenario(letters);
     power_cut ? scenario.fs.lose_power_at(n) : scenario.fs.fail_operation(n);
     const bool done = command(scenario);
     const bool fired = scenario.fs.fired();
@@ -128,17 +144,19 @@ void at_every_operation(bool power_cut, Crash how, const std::function<bool(Scen
 }
 
 void whatever_happens(const std::function<bool(Scenario&)>& command) {
-  for (const Crash how : {Crash::lose_unsynced, Crash::keep_some, Crash::keep_all}) {
-    at_every_operation(true, how, command);
-    at_every_operation(false, how, command);
+  for (const Of letters : {Of::spans, Of::changes}) {
+    for (const Crash how : {Crash::lose_unsynced, Crash::keep_some, Crash::keep_all}) {
+      at_every_operation(letters, true, how, command);
+      at_every_operation(letters, false, how, command);
+    }
   }
 }
 
-TEST(DeadLetterFault, AReplayLeavesEachSpanInOnePlace) {
+TEST(DeadLetterFault, AReplayLeavesEachSpanAndChangeInOnePlace) {
   whatever_happens([](Scenario& scenario) { return scenario.replay(); });
 }
 
-TEST(DeadLetterFault, ARemovalLeavesEachSpanInOnePlace) {
+TEST(DeadLetterFault, ARemovalLeavesEachSpanAndChangeInOnePlace) {
   whatever_happens([](Scenario& scenario) { return scenario.remove(); });
 }
 
@@ -152,10 +170,12 @@ TEST(DeadLetterFault, AReplayedRecordThatIsDeliveredBeforeTheCrashDoesNotComeBac
 }
 
 TEST(DeadLetterFault, TheNextCommandCarriesOnWhatFailed) {
-  for (const bool replay : {true, false}) {
+  for (const auto& [letters, replay] :
+       {std::pair(Of::spans, true), std::pair(Of::spans, false), std::pair(Of::changes, true),
+        std::pair(Of::changes, false)}) {
     for (std::uint64_t n = 0;; ++n) {
       SCOPED_TRACE("operation " + std::to_string(n));
-      Scenario scenario;
+      Scenario scenario(letters);
       const auto command = [&] { return replay ? scenario.replay() : scenario.remove(); };
       scenario.fs.fail_operation(n);
       (void)command();
@@ -171,7 +191,7 @@ TEST(DeadLetterFault, TheNextCommandCarriesOnWhatFailed) {
 // One trace whose two records lie in two segments, with a journal each.
 class TwoSegments : public Scenario {
  public:
-  TwoSegments() : Scenario(0) {
+  TwoSegments() : Scenario(Of::nothing) {
     for (const std::uint64_t first : {1u, 3u}) {
       Record record = trace_record(1, spans(first, first + 1), clock.wall());
       record.link = *queue->remember_link(link("agent", "v1"));

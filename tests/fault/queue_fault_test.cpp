@@ -14,6 +14,7 @@ using Crash = FakeFileSystem::Crash;
 class Scenario : public QueueHarness {
  public:
   Scenario() {
+    item = mixed;
     options.max_bytes = 1u << 20;
     options.segment_bytes = 2048;
   }
@@ -45,7 +46,7 @@ class Scenario : public QueueHarness {
     std::multiset<std::uint32_t> read;
     for (const auto& stored : drain()) {
       const auto n = number(stored.record);
-      EXPECT_EQ(stored.record, record(n, 100));
+      EXPECT_EQ(stored.record, item(n, 100));
       EXPECT_FALSE(refused_.contains(n)) << n << " was refused";
       if (!journal_may_be_lost) {
         EXPECT_FALSE(delivered_.contains(n)) << n;
@@ -62,13 +63,18 @@ class Scenario : public QueueHarness {
     EXPECT_EQ(damage_reports, 0);
     const auto stats = queue->stats();
     EXPECT_EQ(stats.damaged, 0u);
+    EXPECT_EQ(stats.changes.damaged, 0u);
     EXPECT_EQ(stats.queued_spans, 0u);
+    EXPECT_EQ(stats.changes.queued(), 0u);
     EXPECT_EQ(stats.queued_records, 0u);
     expect_conservation();
     EXPECT_GE(stats.accepted, spans(acknowledged_));
     EXPECT_LE(stats.accepted, spans(acknowledged_) + spans(unknown_));
+    EXPECT_GE(stats.changes.accepted, changes(acknowledged_));
+    EXPECT_LE(stats.changes.accepted, changes(acknowledged_) + changes(unknown_));
     reopen();
     EXPECT_EQ(queue->stats().delivered, stats.accepted);
+    EXPECT_EQ(queue->stats().changes.delivered, stats.changes.accepted);
     EXPECT_TRUE(files(".segment").empty());
     close();
   }
@@ -78,12 +84,17 @@ class Scenario : public QueueHarness {
  private:
   static std::uint64_t spans(const std::set<std::uint32_t>& all) {
     std::uint64_t sum = 0;
-    for (const auto n : all) sum += record(n).slice.span_count;
+    for (const auto n : all) sum += mixed(n).slice.span_count;
+    return sum;
+  }
+  static std::uint64_t changes(const std::set<std::uint32_t>& all) {
+    std::uint64_t sum = 0;
+    for (const auto n : all) sum += changes_of(mixed(n));
     return sum;
   }
   void append_and_remember(std::uint32_t from, std::uint32_t to) {
     for (auto n = from; n < to; n += 2) {
-      const bool kept = append({record(n, 100), record(n + 1, 100)}).has_value();
+      const bool kept = append({item(n, 100), item(n + 1, 100)}).has_value();
       auto& fate = kept ? acknowledged_ : refusals_are_final_ ? refused_ : unknown_;
       fate.insert({n, n + 1});
     }

@@ -15,6 +15,7 @@ using Crash = FakeFileSystem::Crash;
 class Scenario : public QueueHarness {
  public:
   Scenario() {
+    item = mixed;
     options.max_bytes = 256u << 10;
     options.segment_bytes = 16u << 10;
   }
@@ -66,7 +67,7 @@ class Scenario : public QueueHarness {
     std::uint32_t last = 0;
     for (const auto& stored : drain()) {
       const auto n = number(stored.record);
-      EXPECT_EQ(stored.record, record(n, n < 1000 ? 400 : 40));
+      EXPECT_EQ(stored.record, item(n, n < 1000 ? 400 : 40));
       EXPECT_TRUE(read.insert(n).second) << n << " twice";
       if (n < 1000 && names_.contains(n)) {
         EXPECT_EQ(stored.position, names_.at(n)) << n;
@@ -81,14 +82,20 @@ class Scenario : public QueueHarness {
     for (const auto& [n, position] : held_) EXPECT_TRUE(read.contains(n)) << n << " is lost";
     EXPECT_EQ(queue->stats().damaged, 0u);
     EXPECT_EQ(damage_reports, 0);
+    EXPECT_EQ(queue->stats().changes.damaged, 0u);
+    EXPECT_EQ(queue->stats().changes.queued(), 0u);
     EXPECT_EQ(queue->stats().queued_spans, 0u);
     EXPECT_EQ(queue->stats().queued_records, 0u);
     expect_conservation();
     const auto accepted = queue->stats().accepted;
-    EXPECT_GE(accepted, 300u);
+    const auto changes = queue->stats().changes.accepted;
+    EXPECT_GE(accepted, 240u);
+    EXPECT_GE(changes, 30u);
     reopen();
     EXPECT_EQ(queue->stats().accepted, accepted);
     EXPECT_EQ(queue->stats().delivered, accepted);
+    EXPECT_EQ(queue->stats().changes.accepted, changes);
+    EXPECT_EQ(queue->stats().changes.delivered, changes);
     EXPECT_TRUE(files(".segment").empty());
     EXPECT_TRUE(files(".journal").empty());
     close();
@@ -97,7 +104,7 @@ class Scenario : public QueueHarness {
  private:
   void let_it_move() {
     clock.advance(std::chrono::minutes(2));
-    for (int i = 0; i < 2; ++i) (void)append(record(next_++, 40)).has_value();
+    for (int i = 0; i < 2; ++i) (void)append(item(next_++, 40)).has_value();
     for (const auto& stored : drain()) take(stored);
     moved_ = std::max(moved_, queue->stats().moved_records);
   }
@@ -114,7 +121,9 @@ class Scenario : public QueueHarness {
     done(n, held_.extract(n).mapped());
   }
   void done(std::uint32_t n, Position position) {
-    queue->complete({.position = position, .delivered = record(n).slice.span_count});
+    const Record ended = mixed(n);
+    queue->complete(
+        {.position = position, .delivered = ended.slice.span_count + changes_of(ended)});
     names_.emplace(n, position);
     done_.insert(n);
   }

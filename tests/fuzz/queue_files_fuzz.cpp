@@ -49,6 +49,7 @@ void check_gaps(const SegmentContent& content) {
     require(gap.begin >= end && gap.end > gap.begin && gap.end <= content.end);
     require(gap.spans <= (gap.end - gap.begin) * kMaxSpansOfByte);
     require(gap.records <= gap.end - gap.begin);
+    require(gap.changes <= gap.end - gap.begin);
     end = gap.end;
   }
 }
@@ -69,6 +70,7 @@ void read_segment(std::string bytes) {
   const auto footer = read_footer(reader, *origin, bytes.size());
   if (!footer) return;
   require(footer->counts.spans == footer->spans_end && footer->end < bytes.size());
+  require(footer->counts.changes == footer->changes_end);
 }
 
 void read_journal(const std::string& bytes) {

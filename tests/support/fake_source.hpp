@@ -28,7 +28,12 @@ class FakeSource final : public RecordSource {
 
   Position append(Record record) {
     const Position position{1, records_.size()};
-    records_.push_back({{position, records_.size() + 1, std::move(record), false, false}, {}});
+    const std::uint32_t changes = record.slice.change.empty() ? 0 : 1;
+    records_.push_back({{.position = position,
+                         .sequence = records_.size() + 1,
+                         .record = std::move(record),
+                         .changes = changes},
+                        {}});
     return position;
   }
 
@@ -51,13 +56,16 @@ class FakeSource final : public RecordSource {
   void fail_notes(bool fail) { notes_fail_ = fail; }
   void fail_journal(bool fail) { journal_fails_ = fail; }
 
-  Totals totals() const {
+  Totals totals() const { return totals_of(false); }
+  Totals change_totals() const { return totals_of(true); }
+  Totals totals_of(bool changes) const {
     Totals totals;
     for (const Entry& entry : records_) {
-      const std::uint32_t spans = entry.stored.record.slice.span_count;
-      totals.accepted += spans;
-      if (entry.lost) totals.damaged += spans;
-      if (!entry.completion && !entry.lost) totals.queued += spans;
+      if ((entry.stored.changes > 0) != changes) continue;
+      const std::uint32_t count = entry.stored.record.slice.span_count + entry.stored.changes;
+      totals.accepted += count;
+      if (entry.lost) totals.damaged += count;
+      if (!entry.completion && !entry.lost) totals.queued += count;
       if (!entry.completion) continue;
       totals.delivered += entry.completion->delivered;
       totals.dead_lettered += entry.completion->dead_lettered;
@@ -128,7 +136,7 @@ class FakeSource final : public RecordSource {
     EXPECT_FALSE(entry.lost) << "completed though damaged: offset " << completion.position.offset;
     EXPECT_EQ(completion.delivered + completion.dead_lettered + completion.duplicate +
                   completion.dropped_policy + completion.dropped_age,
-              entry.stored.record.slice.span_count);
+              entry.stored.record.slice.span_count + entry.stored.changes);
     entry.completion = completion;
   }
   Result<void> note(const std::vector<TraceNote>& notes) override {

@@ -69,6 +69,21 @@ struct QueueHarness {
     record.slice.otlp.assign(otlp_bytes, static_cast<char>('a' + n % 26));
     return record;
   }
+  // A change of that trace.
+  static Record change(std::uint32_t n, std::size_t bytes = 40) {
+    Record change = record(n, 0);
+    change.slice.span_count = 0;
+    change.slice.root_seen = false;
+    change.slice.change.assign(bytes, static_cast<char>('a' + n % 26));
+    return change;
+  }
+  // Spans, or every fifth time a change.
+  static Record mixed(std::uint32_t n, std::size_t bytes = 40) {
+    return n % 5 == 1 ? change(n, bytes) : record(n, bytes);
+  }
+  static std::uint32_t changes_of(const Record& record) {
+    return record.slice.change.empty() ? 0 : 1;
+  }
   static LinkDefinition link(std::string name, std::string version = {}) {
     LinkDefinition link;
     link.name = std::move(name);
@@ -99,9 +114,9 @@ struct QueueHarness {
     records.push_back(std::move(record));
     return append(std::move(records));
   }
-  void must_append(std::uint32_t from, std::uint32_t to, std::size_t otlp_bytes = 40) {
+  void must_append(std::uint32_t from, std::uint32_t to, std::size_t payload_bytes = 40) {
     for (auto n = from; n < to; ++n) {
-      const auto result = append(record(n, otlp_bytes));
+      const auto result = append(item(n, payload_bytes));
       ASSERT_TRUE(result) << result.error().message;
     }
   }
@@ -125,18 +140,24 @@ struct QueueHarness {
     std::vector<std::uint32_t> numbers;
     for (const auto& stored : drain()) {
       const auto n = number(stored.record);
-      EXPECT_EQ(stored.record, record(n, stored.record.slice.otlp.size()));
+      const auto& slice = stored.record.slice;
+      EXPECT_EQ(stored.record, item(n, slice.otlp.size() + slice.change.size()));
       numbers.push_back(n);
     }
     return numbers;
   }
   void deliver(const StoredRecord& stored) {
-    queue->complete({.position = stored.position, .delivered = stored.record.slice.span_count});
+    queue->complete({.position = stored.position,
+                     .delivered = stored.record.slice.span_count + stored.changes});
   }
   void expect_conservation() const {
     const auto s = queue->stats();
     EXPECT_EQ(s.accepted, s.delivered + s.queued_spans + s.dead_lettered + s.duplicate +
                               s.dropped_policy + s.dropped_age + s.dropped_removed + s.damaged);
+    const auto& c = s.changes;
+    EXPECT_EQ(c.accepted, c.delivered + c.queued() + c.dead_lettered + c.duplicate +
+                              c.dropped_policy + c.dropped_age + c.dropped_removed + c.damaged);
+    EXPECT_LT(c.queued(), 1u << 30) << "a change is counted twice";
     EXPECT_LT(s.queued_spans, 1u << 30) << "a term is counted twice";
     EXPECT_LT(s.queued_records, 1u << 30);
   }
@@ -152,6 +173,7 @@ struct QueueHarness {
     return options.state_dir / "queue" / files(".segment").at(index);
   }
 
+  Record (*item)(std::uint32_t n, std::size_t bytes) = record;  // what must_append() appends
   int damage_reports = 0;
 };
 

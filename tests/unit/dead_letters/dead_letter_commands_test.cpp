@@ -123,7 +123,8 @@ TEST_F(DeadLetterCommandsTest, AnInfoAloneIsReplayedAndRemoved) {
   EXPECT_EQ(queue->stats().dropped_removed, 0u);
 }
 
-TEST_F(DeadLetterCommandsTest, AChangeAloneIsReplayed) {
+// It has none of the balance, as one that was refused before changes were counted.
+TEST_F(DeadLetterCommandsTest, AChangeAloneIsReplayedAndCountedFromThenOn) {
   const std::string id = dead_info(1);
   const std::string change = R"({"kind":"set_tag","body":{"key":"a","value":"b"}})";
   edit(id, [&](Json& json) {
@@ -136,6 +137,25 @@ TEST_F(DeadLetterCommandsTest, AChangeAloneIsReplayed) {
   EXPECT_EQ(records[0].record.slice.trace_id, trace_id(1));
   EXPECT_EQ(records[0].record.slice.change, change);
   EXPECT_EQ(store->list_json()->json, "[]");
+  EXPECT_EQ(queue->stats().changes, (Totals{.accepted = 1}));
+}
+
+TEST_F(DeadLetterCommandsTest, ALetterThatDoesNotHaveTheChangeThatItCountsIsNotReplayed) {
+  const std::string id = dead_info(1);
+  const std::string change = R"({"kind":"set_tag","body":{"key":"a","value":"b"}})";
+  edit(id, [&](Json& json) { json["changes"] = 1; });
+  EXPECT_EQ(commands->replay(id).error().code, ErrorCode::invalid);
+  edit(id, [&](Json& json) {
+    json["changes"] = 2;
+    json["trace_change"] = Json::parse(change);
+  });
+  EXPECT_EQ(commands->replay(id).error().code, ErrorCode::invalid);
+  EXPECT_TRUE(drain().empty());
+  const std::string of_spans = dead_letter(2);
+  edit(of_spans, [&](Json& json) { json["trace_change"] = Json::parse(change); });
+  EXPECT_EQ(commands->replay(of_spans).error().code, ErrorCode::invalid);
+  EXPECT_TRUE(drain().empty());
+  EXPECT_EQ(Json::parse(store->list_json()->json).size(), 2u);
 }
 
 TEST_F(DeadLetterCommandsTest, AnInfoOfAnotherTraceIsNotReplayed) {

@@ -39,7 +39,7 @@ TEST(DeadLetterJson, TheLinesHoldTheFactsTheSpansAndTheRecords) {
   EXPECT_EQ(
       text.substr(0, text.find('\n')),
       R"({"id":"20261123T115431-00000000000000000000000000000abc-3-4096",)"
-      R"("trace_id":"00000000000000000000000000000abc","spans":1,)"
+      R"("trace_id":"00000000000000000000000000000abc","spans":1,"changes":0,)"
       R"("reason":"the server refuses it: too long",)"
       R"("answer":{"http_status":400,"error_code":"INVALID_PARAMETER_VALUE","message":"too long"},)"
       R"("model":"agent-v1","link":"61616161616161616161616161616161","experiment":"12",)"

@@ -61,14 +61,16 @@ class ConservationTest : public ForwarderFixture {
   }
 
   void expect_conservation() {
-    const Totals t = source.totals();
-    ASSERT_EQ(t.accepted, t.delivered + t.dead_lettered + t.duplicate + t.queued);
+    for (const Totals& t : {source.totals(), source.change_totals()}) {
+      ASSERT_EQ(t.accepted, t.delivered + t.dead_lettered + t.duplicate + t.queued);
+    }
   }
   void expect_the_end() {
     expect_conservation();
-    const Totals totals = source.totals();
-    EXPECT_EQ(totals.queued, 0u);
-    EXPECT_GT(totals.delivered, totals.accepted / 2);
+    for (const Totals& totals : {source.totals(), source.change_totals()}) {
+      EXPECT_EQ(totals.queued, 0u);
+      EXPECT_GT(totals.delivered, totals.accepted / 2);
+    }
     for (const auto& [trace, links] : destination.links()) {
       EXPECT_EQ(links.size(), 1u) << trace.hex();
       EXPECT_EQ(*links.begin(), first_link_.at(trace)) << trace.hex();
@@ -90,6 +92,7 @@ class ConservationTest : public ForwarderFixture {
     if (pick(3) != 0 || last_trace_ == 0) ++last_trace_;
     const std::uint64_t back = std::min<std::uint64_t>(pick(5), last_trace_ - 1);
     const std::uint64_t trace = last_trace_ - back;
+    if (first_link_.contains(trace_id(trace)) && pick(6) == 0) return accept_change(trace);
     const std::uint64_t first = 1 + pick(4);
     const std::uint64_t last = first + pick(4);
     if (pick(20) == 0) active_link_ = static_cast<char>('a' + pick(3));
@@ -101,9 +104,20 @@ class ConservationTest : public ForwarderFixture {
     accept(trace, first, last, {active_link_, experiment_[trace]});
   }
 
-  // One span in fifty is bad for good; experiment 2 does not exist.
-  static bool is_bad(const SpanId& id) {
-    return std::hash<std::string_view>{}(id.view()) % 50 == 0;
+  void accept_change(std::uint64_t trace) {
+    Record record;
+    record.accepted_at = clock.wall();
+    record.link = first_link_.at(trace_id(trace));
+    record.experiment = experiment_[trace];
+    record.slice.trace_id = trace_id(trace);
+    record.slice.change =
+        R"({"kind":"set_tag","body":{"key":"n","value":")" + std::to_string(pick(1'000)) + R"("}})";
+    source.append(std::move(record));
+  }
+
+  // One span, or change, in fifty is bad for good; experiment 2 does not exist.
+  static bool is_bad(std::string_view bytes) {
+    return std::hash<std::string_view>{}(bytes) % 50 == 0;
   }
 
   std::vector<Outcome> answer(const ScriptedDestination::Batch& batch) {
@@ -118,7 +132,8 @@ class ConservationTest : public ForwarderFixture {
     bool refused = false;
     for (const TraceDelivery& delivery : batch) {
       const auto ids = span_ids(delivery.trace.otlp);
-      for (const SpanId& id : *ids) refused |= is_bad(id);
+      for (const SpanId& id : *ids) refused |= is_bad(id.view());
+      refused |= !delivery.change.empty() && is_bad(delivery.change);
     }
     // A server says of the same bad span now this, now that.
     const bool poison = pick(2) == 0;
@@ -138,7 +153,9 @@ class ConservationTest : public ForwarderFixture {
 
   bool buried(const TraceId& trace) {
     if (dead_lettered_.empty()) {
-      for (const auto& letter : letters()) dead_lettered_.insert(letter["trace_id"]);
+      for (const auto& letter : letters()) {
+        if (letter["spans"] > 0) dead_lettered_.insert(letter["trace_id"]);
+      }
     }
     return dead_lettered_.contains(trace.hex());
   }
@@ -153,7 +170,7 @@ class ConservationTest : public ForwarderFixture {
   std::set<std::string> dead_lettered_;
 };
 
-TEST_F(ConservationTest, EverySpanIsDeliveredOrExplainedAndEveryTraceHasOneLink) {
+TEST_F(ConservationTest, EverySpanAndChangeIsDeliveredOrExplainedAndEveryTraceHasOneLink) {
   const char* chosen = std::getenv("TRACELINK_TEST_SEED");
   const std::uint64_t seed = chosen != nullptr ? std::stoull(chosen) : std::random_device{}();
   std::cout << "TRACELINK_TEST_SEED=" << seed << '\n';

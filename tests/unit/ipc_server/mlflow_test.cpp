@@ -194,7 +194,6 @@ TEST_F(MlflowServerTest, StoresAChangeAndAnswersAsMlflowDoes) {
   EXPECT_EQ(sent[0].slices.at(0).change,
             R"({"kind":"set_tag","body":{"key":"team","value":"ml"}})");
   EXPECT_TRUE(sent[1].slices.at(0).change.starts_with(R"({"kind":"create_assessment")"));
-  EXPECT_EQ(stats().accepted_changes, 2u);
   EXPECT_TRUE(tracking.requests().empty()) << "the server is not asked";
   const Answer wrong = ask(request("POST", assessments, "", "{}"));
   EXPECT_TRUE(wrong.has("400"));
@@ -210,7 +209,6 @@ TEST_F(MlflowServerTest, StoresAnArtifactOfATrace) {
   EXPECT_EQ(answer.body, "{}");
   EXPECT_EQ(sink().wait_for(1)[0].slices.at(0).change,
             R"({"kind":"put_artifact","body":{"path":")" + path + R"(","content":"cG5n"}})");
-  EXPECT_EQ(stats().accepted_changes, 1u);
   EXPECT_EQ(stats().relayed_requests, 0u);
 }
 

@@ -18,6 +18,8 @@ std::string with_header_checksum(std::string header) {
 }
 
 struct QueueDamageTest : testing::Test, QueueHarness {
+  QueueDamageTest() { item = mixed; }
+  static Record record(std::uint32_t n) { return mixed(n); }
   std::string bytes_of(std::size_t segment) { return fs.content(segment_path(segment)); }
   void flip(std::size_t segment, std::uint64_t offset) {
     auto bytes = bytes_of(segment);
@@ -30,6 +32,11 @@ struct QueueDamageTest : testing::Test, QueueHarness {
   static std::uint64_t spans(std::uint32_t from, std::uint32_t to) {
     std::uint64_t sum = 0;
     for (auto n = from; n < to; ++n) sum += record(n).slice.span_count;
+    return sum;
+  }
+  static std::uint64_t changes(std::uint32_t from, std::uint32_t to) {
+    std::uint64_t sum = 0;
+    for (auto n = from; n < to; ++n) sum += changes_of(record(n));
     return sum;
   }
 };
@@ -49,6 +56,7 @@ TEST_F(QueueDamageTest, ATornTailAtAnyByteCostsOnlyTheLastRecord) {
     EXPECT_EQ(drain_numbers(), numbers(0, complete ? 3 : 2)) << size;
     EXPECT_EQ(queue->stats().damaged, 0u);
     EXPECT_EQ(queue->stats().accepted, spans(0, complete ? 3 : 2));
+    EXPECT_EQ(queue->stats().changes.accepted, changes(0, complete ? 3 : 2));
     expect_conservation();
     crash(Crash::keep_all);
   }
@@ -74,6 +82,7 @@ TEST_F(QueueDamageTest, EveryDamagedByteOfAClosedSegmentIsCountedAndTheRestIsUse
     const bool met_by_recovery = at >= offset_of(4) && at < offset_of(4) + kRecordHeaderBytes;
     EXPECT_EQ(damage_reports, met_by_recovery ? 0 : 1);
     EXPECT_EQ(queue->stats().damaged, record(hit).slice.span_count);
+    EXPECT_EQ(queue->stats().changes.damaged, changes_of(record(hit)));
     EXPECT_EQ(queue->stats().queued_records, 4u);
     expect_conservation();
     crash(Crash::lose_unsynced);
@@ -114,7 +123,9 @@ TEST_F(QueueDamageTest, WhatASegmentLostAtItsEndIsCountedByTheNextOne) {
         open();
         EXPECT_EQ(drain_numbers(), expected) << left.size();
         EXPECT_EQ(queue->stats().damaged, spans(loss.first_lost, 3)) << left.size();
+        EXPECT_EQ(queue->stats().changes.damaged, changes(loss.first_lost, 3)) << left.size();
         EXPECT_EQ(queue->stats().accepted, spans(0, 5)) << left.size();
+        EXPECT_EQ(queue->stats().changes.accepted, changes(0, 5)) << left.size();
         EXPECT_EQ(queue->stats().queued_records, expected.size()) << left.size();
         EXPECT_EQ(queue->stats().quarantine_files > 0, !left.empty()) << left.size();
         expect_conservation();
@@ -157,7 +168,9 @@ TEST_F(QueueDamageTest, DamageIsCountedOnceOverManyLives) {
     open();
     EXPECT_EQ(drain_numbers(), (std::vector<std::uint32_t>{0, 1, 3, 4}));
     EXPECT_EQ(queue->stats().damaged, record(2).slice.span_count);
+    EXPECT_EQ(queue->stats().changes.damaged, changes_of(record(2)));
     EXPECT_EQ(queue->stats().accepted, spans(0, 5));
+    EXPECT_EQ(queue->stats().changes.accepted, changes(0, 5));
     EXPECT_EQ(queue->stats().quarantine_files, 1u);
     expect_conservation();
     close();
@@ -175,7 +188,9 @@ TEST_F(QueueDamageTest, ASegmentWithDamageIsDeletedWhenTheRestIsDone) {
   reopen();
   EXPECT_TRUE(files(".segment").empty());
   EXPECT_EQ(queue->stats().damaged, record(0).slice.span_count + record(4).slice.span_count);
+  EXPECT_EQ(queue->stats().changes.damaged, changes_of(record(0)) + changes_of(record(4)));
   EXPECT_EQ(queue->stats().accepted, spans(0, 5));
+  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 5));
   expect_conservation();
 }
 
@@ -187,8 +202,10 @@ TEST_F(QueueDamageTest, RecoveryCountsDamageBelowTheDurableMark) {
   flip(0, offset_of(2) + 90);
   open();
   EXPECT_EQ(queue->stats().damaged, spans(1, 3));
+  EXPECT_EQ(queue->stats().changes.damaged, changes(1, 3));
   EXPECT_EQ(drain_numbers(), (std::vector<std::uint32_t>{0, 3, 4}));
   EXPECT_EQ(queue->stats().accepted, spans(0, 5));
+  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 5));
   EXPECT_EQ(queue->stats().quarantine_files, 1u);
   expect_conservation();
 }
@@ -217,6 +234,7 @@ TEST_F(QueueDamageTest, WhatWasDeliveredBeforeItsBytesWereDamagedStaysDelivered)
   EXPECT_EQ(drain_numbers(), (std::vector<std::uint32_t>{0, 2}));
   EXPECT_EQ(queue->stats().damaged, 0u);
   EXPECT_EQ(queue->stats().delivered, record(1).slice.span_count);
+  EXPECT_EQ(queue->stats().changes.delivered, changes_of(record(1)));
   expect_conservation();
 }
 
@@ -238,6 +256,7 @@ TEST_F(QueueDamageTest, ADamagedFooterCostsOnlyAScan) {
   open();
   EXPECT_EQ(drain_numbers(), numbers(0, 3));
   EXPECT_EQ(queue->stats().accepted, spans(0, 3));
+  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 3));
   expect_conservation();
 }
 
@@ -296,11 +315,13 @@ TEST_F(QueueDamageTest, ReadCountsARecordThatWasDamagedWhileInFlight) {
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, ErrorCode::corrupt);
   EXPECT_EQ(queue->stats().damaged, record(0).slice.span_count);
+  EXPECT_EQ(queue->stats().changes.damaged, changes_of(record(0)));
   expect_conservation();
   deliver(all[1]);
   reopen();
   EXPECT_TRUE(files(".segment").empty());
   EXPECT_EQ(queue->stats().damaged, record(0).slice.span_count);
+  EXPECT_EQ(queue->stats().changes.damaged, changes_of(record(0)));
   expect_conservation();
 }
 
@@ -318,6 +339,7 @@ TEST_F(QueueDamageTest, OneDamagedByteInTheCheckpointCostsNothing) {
     fs.set_content(path, damaged);
     open();
     EXPECT_EQ(queue->stats().delivered, spans(0, 3)) << at;
+    EXPECT_EQ(queue->stats().changes.delivered, changes(0, 3)) << at;
     close();
   }
 }
@@ -325,7 +347,7 @@ TEST_F(QueueDamageTest, OneDamagedByteInTheCheckpointCostsNothing) {
 TEST_F(QueueDamageTest, ALostCheckpointIsSetAsideAndTheRecordsAreUsed) {
   open();
   must_append(0, 200, 200);
-  ASSERT_TRUE(queue->count_removed_dead_letters(0));
+  ASSERT_TRUE(queue->count_removed_dead_letters(0, 0));
   close();
   fs.set_content(options.state_dir / "queue" / "checkpoint", "damaged");
   open();

@@ -16,6 +16,8 @@ using Numbers = std::vector<std::uint32_t>;
 constexpr std::uint64_t kIdJump = std::uint64_t{1} << 32;
 
 struct QueueStartTest : testing::Test, QueueHarness {
+  QueueStartTest() { item = mixed; }
+  static Record record(std::uint32_t n) { return mixed(n); }
   std::filesystem::path in_queue(const std::string& name) const {
     return options.state_dir / "queue" / name;
   }
@@ -52,6 +54,11 @@ struct QueueStartTest : testing::Test, QueueHarness {
     for (auto n = from; n < to; ++n) sum += record(n).slice.span_count;
     return sum;
   }
+  static std::uint64_t changes(std::uint32_t from, std::uint32_t to) {
+    std::uint64_t sum = 0;
+    for (auto n = from; n < to; ++n) sum += changes_of(record(n));
+    return sum;
+  }
   std::uint64_t newest_id() const { return *QueuePaths::parse_segment(files(".segment").back()); }
 };
 
@@ -74,7 +81,9 @@ TEST_F(QueueStartTest, ASegmentThatCannotBeReadIsHeldAndTheOthersAreUsed) {
   EXPECT_EQ(drain_sorted(), (Numbers{3}));
   EXPECT_TRUE(queue->stats().totals_known);
   EXPECT_EQ(queue->stats().accepted, spans(0, 7));
+  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 7));
   EXPECT_EQ(queue->stats().delivered, record(2).slice.span_count + record(4).slice.span_count);
+  EXPECT_EQ(queue->stats().changes.delivered, changes_of(record(2)) + changes_of(record(4)));
   EXPECT_EQ(queue->stats().damaged, 0u);
   expect_conservation();
 }
@@ -108,7 +117,7 @@ TEST_F(QueueStartTest, WithoutTheCheckpointNothingIsDeletedAndNoIdIsUsedTwice) {
     must_append(6 + life, 7 + life);
     EXPECT_EQ(drain_sorted(), (Numbers{6 + life}));
     EXPECT_FALSE(queue->stats().totals_known);
-    EXPECT_FALSE(queue->count_removed_dead_letters(0));
+    EXPECT_FALSE(queue->count_removed_dead_letters(0, 0));
     const auto id = newest_id();
     EXPECT_GE(id, kIdJump);
     close();
@@ -121,11 +130,13 @@ TEST_F(QueueStartTest, WithoutTheCheckpointNothingIsDeletedAndNoIdIsUsedTwice) {
   EXPECT_EQ(drain_sorted(), (Numbers{3, 5, 6, 7}));
   EXPECT_TRUE(queue->stats().totals_known);
   EXPECT_EQ(queue->stats().accepted, spans(0, 8));
+  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 8));
   EXPECT_EQ(queue->stats().damaged, 0u);
   expect_conservation();
   close();
   open();
   EXPECT_EQ(queue->stats().accepted, spans(0, 8));
+  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 8));
   EXPECT_EQ(queue->stats().damaged, 0u);
   expect_conservation();
 }
@@ -161,6 +172,7 @@ TEST_F(QueueStartTest, ADirectoryThatCannotBeListedRefusesUntilItCan) {
   must_append(4, 5);
   EXPECT_EQ(drain_sorted(), (Numbers{0, 1, 3, 4}));
   EXPECT_EQ(queue->stats().accepted, spans(0, 5));
+  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 5));
   expect_conservation();
 }
 
@@ -172,13 +184,16 @@ TEST_F(QueueStartTest, WhatAVanishedSegmentHeldIsDamage) {
     fs.remove_entry(in_queue(files(".segment").at(gone)));
     const auto first = static_cast<std::uint32_t>(2 * gone);
     const auto lost = gone == 0 ? spans(0, 2) : spans(first + 1, first + 2);
+    const auto lost_changes = gone == 0 ? changes(0, 2) : changes(first + 1, first + 2);
     Numbers left{0, 1, 3, 5, 7};
     std::erase_if(left, [&](auto n) { return n == first || n == first + 1; });
     for (int life = 0; life < 3; ++life) {
       open();
       EXPECT_EQ(drain_sorted(), left) << gone;
       EXPECT_EQ(queue->stats().damaged, lost) << gone;
+      EXPECT_EQ(queue->stats().changes.damaged, lost_changes) << gone;
       EXPECT_EQ(queue->stats().accepted, spans(0, 8)) << gone;
+      EXPECT_EQ(queue->stats().changes.accepted, changes(0, 8)) << gone;
       expect_conservation();
       life == 0 ? crash(FakeFileSystem::Crash::keep_all) : close();
     }
@@ -198,8 +213,10 @@ TEST_F(QueueStartTest, TheTotalsOfAVanishedCheckpointAreUnaccountedNotDamage) {
     open();
     EXPECT_EQ(drain_sorted(), (Numbers{3, 5}));
     EXPECT_EQ(queue->stats().unaccounted, spans(0, 2));
+    EXPECT_EQ(queue->stats().unaccounted_changes, changes(0, 2));
     EXPECT_EQ(queue->stats().damaged, 0u);
     EXPECT_EQ(queue->stats().accepted, spans(2, 6 + life));
+    EXPECT_EQ(queue->stats().changes.accepted, changes(2, 6 + life));
     expect_conservation();
     must_append(6 + life, 7 + life);
     EXPECT_GE(newest_id(), kIdJump);
@@ -263,11 +280,14 @@ TEST_F(QueueStartTest, NoReadThatFailsLosesOrRepeatsAnything) {
       EXPECT_TRUE(queue->stats().totals_known);
       EXPECT_EQ(queue->stats().damaged, 0u);
       EXPECT_EQ(queue->stats().accepted, spans(0, 7));
+      EXPECT_EQ(queue->stats().changes.accepted, changes(0, 7));
       EXPECT_EQ(queue->stats().delivered, spans(0, 7));
+      EXPECT_EQ(queue->stats().changes.delivered, changes(0, 7));
       expect_conservation();
       reopen();
       EXPECT_TRUE(files(".segment").empty());
       EXPECT_EQ(queue->stats().delivered, spans(0, 7));
+      EXPECT_EQ(queue->stats().changes.delivered, changes(0, 7));
       EXPECT_EQ(queue->stats().damaged, 0u);
       expect_conservation();
       close();

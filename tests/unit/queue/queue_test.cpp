@@ -150,7 +150,7 @@ TEST_F(QueueTest, ReplayedSpansMoveFromDeadLettersToQueued) {
 TEST_F(QueueTest, RemovedDeadLettersAreDropped) {
   ASSERT_TRUE(append(record(2)));
   queue->complete({.position = drain()[0].position, .dead_lettered = 3});
-  ASSERT_TRUE(queue->count_removed_dead_letters(2));
+  ASSERT_TRUE(queue->count_removed_dead_letters(2, 0));
   reopen();
   EXPECT_EQ(queue->stats().dead_lettered, 1u);
   EXPECT_EQ(queue->stats().dropped_removed, 2u);

@@ -51,13 +51,13 @@ Record worked_example() {
   return record;
 }
 
-constexpr std::string_view kHeaderOfVersion4 =
-    "544c5345474d4e54 0400000040100000\n"
+constexpr std::string_view kHeaderOfVersion5 =
+    "544c5345474d4e54 0500000000000000\n"
     "0100000000000000 0100000000000000\n"
     "00002a36fe9c9717 0000000000000000\n"
-    "ffeeddccbbaa9988 000000006bdd644b";
+    "ffeeddccbbaa9988 000000001286f91b";
 
-constexpr std::string_view kRecordsOfVersion4 =
+constexpr std::string_view kRecordsOfVersion5 =
     "544c5243a1985693 2ff15b3147000000\n"
     "0100000002000000 0100000000000000\n"
     "0000000000000000 4010000000000000\n"
@@ -73,7 +73,7 @@ constexpr std::string_view kRecordsOfVersion4 =
     "7800000000000000 00002a36fe9c9717\n"
     "4010000000000000";
 
-constexpr std::string_view kInfoOfVersion4 =
+constexpr std::string_view kInfoOfVersion5 =
     "544c5243572999da d2d8777b4b000000\n"
     "0400000000000000 0100000000000000\n"
     "0000000000000000 4010000000000000\n"
@@ -89,6 +89,23 @@ constexpr std::string_view kInfoOfVersion4 =
     "0000000000000000 8000000000000000\n"
     "00002a36fe9c9717 4010000000000000";
 
+constexpr std::string_view kChangeOfVersion5 =
+    "544c524395b884f2 d2d8777b4b000000\n"
+    "0500010000000000 0100000000000000\n"
+    "0000000000000000 4010000000000000\n"
+    "00002a36fe9c9717 2a000000e8030000\n"
+    "e903000000000000 0102030405060708\n"
+    "090a0b0c0d0e0f10 0000000000000000\n"
+    "0000000000000000 0200010000000000\n"
+    "31327b2261223a22 31227d0000000000\n"
+    "544c524328b345a2 cb72cbe230000000\n"
+    "0300000000000000 0200000000000000\n"
+    "0000000001000000 c010000000000000\n"
+    "0100000000000000 0000000001000000\n"
+    "0000000000000000 8000000000000000\n"
+    "00002a36fe9c9717 4010000000000000";
+
+// Before changes were counted.
 constexpr std::string_view kChangeOfVersion4 =
     "544c52439cf93fe7 d2d8777b4b000000\n"
     "0500000000000000 0100000000000000\n"
@@ -135,11 +152,11 @@ TEST(QueueFormat, PinsTheBytesOfASegment) {
   queue.close();
   const auto bytes = queue.fs.content(queue.segment_path(0));
   const auto header = bytes.substr(0, kHeaderCopyBytes);
-  EXPECT_EQ(hex(header), kHeaderOfVersion4);
+  EXPECT_EQ(hex(header), kHeaderOfVersion5);
   EXPECT_EQ(bytes.substr(kHeaderCopyBytes, kHeaderCopyOffset - kHeaderCopyBytes),
             std::string(kHeaderCopyOffset - kHeaderCopyBytes, '\0'));
   EXPECT_EQ(bytes.substr(kHeaderCopyOffset, kHeaderCopyBytes), header);
-  EXPECT_EQ(hex(std::string_view(bytes).substr(kSegmentHeaderBytes)), kRecordsOfVersion4);
+  EXPECT_EQ(hex(std::string_view(bytes).substr(kSegmentHeaderBytes)), kRecordsOfVersion5);
 }
 
 // The bytes of the records of a queue that got `record` and was closed.
@@ -166,26 +183,32 @@ Record without_spans() {
 TEST(QueueFormat, PinsTheBytesOfATraceInfo) {
   Record record = without_spans();
   record.slice.info = R"({"a":"1"})";
-  EXPECT_EQ(hex(written(record)), kInfoOfVersion4);
+  EXPECT_EQ(hex(written(record)), kInfoOfVersion5);
 }
 
 TEST(QueueFormat, PinsTheBytesOfATraceChange) {
   Record record = without_spans();
   record.slice.change = R"({"a":"1"})";
-  EXPECT_EQ(hex(written(record)), kChangeOfVersion4);
+  EXPECT_EQ(hex(written(record)), kChangeOfVersion5);
 }
 
-// Queues of versions 2 and 3, whose records are those of version 4, are read and never appended to.
-TEST(QueueFormat, ReadsSegmentsOfVersions2And3) {
-  for (const std::uint32_t version : {2u, 3u}) {
-    const SegmentHeader header{.version = version,
-                               .segment_id = 1,
-                               .first_sequence = 1,
-                               .created_at = WallTime(std::chrono::seconds(1'700'000'000)),
-                               .secret = 0x8899aabbccddeeff};
+// The segment of such a version that has these records, as the only one of a queue.
+void set_segment(QueueHarness& queue, std::uint32_t version, std::string_view records) {
+  const SegmentHeader header{.version = version,
+                             .segment_id = 1,
+                             .first_sequence = 1,
+                             .created_at = WallTime(std::chrono::seconds(1'700'000'000)),
+                             .secret = 0x8899aabbccddeeff};
+  queue.fs.set_content("/state/queue/0000000000000001.segment",
+                       encode_segment_header(header) + bytes_of_hex(records));
+}
+
+// Queues of versions 2 to 4, whose records of spans are those of version 5, are read and never
+// appended to.
+TEST(QueueFormat, ReadsSegmentsOfVersions2To4) {
+  for (const std::uint32_t version : {2u, 3u, 4u}) {
     QueueHarness queue;
-    queue.fs.set_content("/state/queue/0000000000000001.segment",
-                         encode_segment_header(header) + bytes_of_hex(kRecordsOfVersion4));
+    set_segment(queue, version, kRecordsOfVersion5);
     queue.open();
     const auto all = queue.drain();
     ASSERT_EQ(all.size(), 1u);
@@ -193,6 +216,26 @@ TEST(QueueFormat, ReadsSegmentsOfVersions2And3) {
     ASSERT_TRUE(queue.append(QueueHarness::record(2)));
     EXPECT_EQ(queue.files(".segment").size(), 2u);
   }
+}
+
+TEST(QueueFormat, AChangeOfVersion4IsInNoTermOfTheBalance) {
+  QueueHarness queue;
+  set_segment(queue, 4, kChangeOfVersion4);
+  for (int life = 0; life < 2; ++life) {
+    queue.open();
+    ASSERT_TRUE(queue.append(QueueHarness::change(2)));
+    auto all = queue.drain();
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[0].record.slice.change, R"({"a":"1"})");
+    EXPECT_EQ(all[0].changes, 0u);
+    EXPECT_EQ(all[1].changes, 1u);
+    if (life == 1) queue.deliver(all[0]);
+    queue.deliver(all[1]);
+    queue.close();
+  }
+  queue.open();
+  EXPECT_EQ(queue.queue->stats().changes, (Totals{.accepted = 2, .delivered = 2}));
+  EXPECT_EQ(queue.queue->stats().queued_records, 0u);
 }
 
 // What version 1 wrote for the same record.
@@ -215,6 +258,7 @@ TEST(QueueFormat, RoundTripsTheSegmentHeader) {
                              .first_sequence = 9,
                              .created_at = WallTime(std::chrono::nanoseconds(77)),
                              .first_span = 5,
+                             .first_change = 0x87654321,
                              .secret = 0xfedcba9876543210};
   const auto bytes = encode_segment_header(header);
   ASSERT_EQ(bytes.size(), kSegmentHeaderBytes);
@@ -273,13 +317,15 @@ TEST(QueueFormat, RefusesTornEnvelopesAndFooters) {
 }
 
 TEST(QueueFormat, RoundTripsTheCheckpoint) {
-  const Checkpoint checkpoint{.retired = {1, 2, 3, 4, 5, 6, 7, 8, 15},
-                              .unaccounted = 16,
-                              .next_segment_id = 14,
-                              .next_sequence = 10,
-                              .retired_ids = {11, 12},
-                              .sealed_at = {{13, 4160}},
-                              .moved = {{12, {.place = 7, .records = 3, .spans = 5, .secret = 9}}}};
+  const Checkpoint checkpoint{
+      .retired = {.spans = {1, 2, 3, 4, 5, 6, 7, 8, 15}, .changes = {9, 8, 7, 6, 5, 4, 3, 2, 1}},
+      .unaccounted = 16,
+      .unaccounted_changes = 17,
+      .next_segment_id = 14,
+      .next_sequence = 10,
+      .retired_ids = {11, 12},
+      .sealed_at = {{13, 4160}},
+      .moved = {{12, {.place = 7, .records = 3, .spans = 5, .changes = 6, .secret = 9}}}};
   const auto decoded = decode_checkpoint(encode_checkpoint(checkpoint));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(*decoded, checkpoint);
@@ -303,10 +349,28 @@ TEST(QueueFormat, RefusesACheckpointThatNamesWhatWasNeverThere) {
   EXPECT_TRUE(refused([](Checkpoint& c) { c.moved = {{12, {.place = 14}}}; }));
 }
 
+// Written before changes were counted: it knows nothing of them.
+TEST(QueueFormat, ReadsACheckpointOfVersion4) {
+  Checkpoint checkpoint;
+  checkpoint.retired.spans = {1, 2, 3, 4, 5, 6, 7, 8, 15};
+  checkpoint.next_segment_id = 13;
+  checkpoint.moved = {{12, {.place = 7, .records = 3, .spans = 5, .secret = 9}}};
+  checkpoint.unaccounted = 16;
+  constexpr std::size_t kOfChanges = 10 * sizeof(std::uint64_t);
+  std::string copy = encode_checkpoint(checkpoint);
+  copy.resize(copy.size() / 2 - sizeof(std::uint32_t) - kOfChanges);
+  copy[8] = 4;
+  put_le(copy.data() + 12, static_cast<std::uint32_t>(copy.size() - 16));
+  append_le(copy, crc32c(0, copy));
+  const auto decoded = decode_checkpoint(copy + copy);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, checkpoint);
+}
+
 // Written before replays were counted: they were not there yet.
 TEST(QueueFormat, ReadsACheckpointOfVersion1) {
   Checkpoint checkpoint;
-  checkpoint.retired = {1, 2, 3, 4, 5, 6, 7, 8, 15};
+  checkpoint.retired.spans = {1, 2, 3, 4, 5, 6, 7, 8, 15};
   checkpoint.next_segment_id = 9;
   constexpr std::size_t kPayloadBytes = 10 * sizeof(std::uint64_t) + 2 * sizeof(std::uint32_t);
   std::string copy = encode_checkpoint(checkpoint);
@@ -316,7 +380,7 @@ TEST(QueueFormat, ReadsACheckpointOfVersion1) {
   append_le(copy, crc32c(0, copy));
   const auto decoded = decode_checkpoint(copy + copy);
   ASSERT_TRUE(decoded);
-  EXPECT_EQ(decoded->retired, (Totals{1, 2, 3, 4, 5, 6, 7, 8, 0}));
+  EXPECT_EQ(decoded->retired, (Balance{.spans = {1, 2, 3, 4, 5, 6, 7, 8, 0}, .changes = {}}));
   EXPECT_EQ(decoded->next_segment_id, 9u);
 }
 
