@@ -155,6 +155,7 @@ TEST_F(TraceNotesTest, AFileThatCannotBeReadIsKeptAndJoinedLater) {
   held.retry_due();
   EXPECT_TRUE(held.list().empty());
   EXPECT_EQ(traces(), (std::vector<int>{1, 3, 2}));
+  EXPECT_EQ(notes->file_bytes(), 16u + 4 * 56u) << "until they are one file";
   EXPECT_EQ(notes->recent().back().step, TraceNote::Step::delivered);
   ASSERT_TRUE(add({note(4)}));
   EXPECT_FALSE(*fs.exists("/notes"));
@@ -255,6 +256,14 @@ TEST_F(NotesOfLinksWithoutFilesTest, NoCrashTakesTheLinkOfANoteThatIsDurable) {
       for (const LinkHash& link : durable) ASSERT_TRUE(links->find(link));
     }
   }
+}
+
+TEST_F(NotesOfLinksWithoutFilesTest, TakeTheirRoomAfterAStartToo) {
+  ASSERT_TRUE(add({named(1, 2'000)}));
+  const std::uint64_t size = fs.content("/notes").size();
+  EXPECT_EQ(notes->file_bytes(), size);
+  crash();
+  EXPECT_EQ(notes->file_bytes(), size);
 }
 
 TEST_F(NotesOfLinksWithoutFilesTest, HaveNoDefinitionOnceItsFileIsThere) {
