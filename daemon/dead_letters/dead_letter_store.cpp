@@ -39,20 +39,6 @@ std::string DeadLetter::id() const {
          std::to_string(offset);
 }
 
-Result<std::unique_ptr<DeadLetterStore>> DeadLetterStore::open(FileSystem& fs,
-                                                               std::filesystem::path directory,
-                                                               std::uint64_t max_bytes) {
-  auto store = unread(fs, std::move(directory), max_bytes);
-  if (auto loaded = store->load(); !loaded) return std::move(loaded).error().within("dead letters");
-  return store;
-}
-
-std::unique_ptr<DeadLetterStore> DeadLetterStore::unread(FileSystem& fs,
-                                                         std::filesystem::path directory,
-                                                         std::uint64_t max_bytes) {
-  return std::unique_ptr<DeadLetterStore>(new DeadLetterStore(fs, std::move(directory), max_bytes));
-}
-
 Result<void> DeadLetterStore::load() {
   if (auto made = fs_.create_directories(directory_); !made) return made;
   const auto names = fs_.list(directory_);

@@ -81,16 +81,10 @@ struct DeadLetter {
 // for one thread at a time. No lock is held while the disk is used.
 class DeadLetterStore {
  public:
-  // Error: `io`.
-  static Result<std::unique_ptr<DeadLetterStore>> open(FileSystem& fs,
-                                                       std::filesystem::path directory,
-                                                       std::uint64_t max_bytes);
-
-  // As open(), of a directory that may not be readable now: none can be written until load()
-  // succeeds.
-  static std::unique_ptr<DeadLetterStore> unread(FileSystem& fs, std::filesystem::path directory,
-                                                 std::uint64_t max_bytes);
-  Result<void> load();
+  // It knows no letters, and none can be written, until load() succeeds.
+  DeadLetterStore(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
+      : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
+  Result<void> load();  // error: `io`, call it again later
 
   // `too_large` at the bound; `no_space`, `io`.
   Result<void> write(const DeadLetter& letter);
@@ -158,8 +152,6 @@ class DeadLetterStore {
     RecordEnd end;
   };
 
-  DeadLetterStore(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
-      : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
   void load_file(const std::string& name);
   Result<void> load_claims(const std::string& id);
   Result<void> set_aside(const std::string& id);

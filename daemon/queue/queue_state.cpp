@@ -92,8 +92,6 @@ void QueueState::complete(const Completion& completion) {
                            .delivered = completion.delivered,
                            .dead_lettered = completion.dead_lettered,
                            .duplicate = completion.duplicate,
-                           .dropped_policy = completion.dropped_policy,
-                           .dropped_age = completion.dropped_age,
                            .records = 1,
                            .bytes = record->second.bytes};
   check(entry.spans() == record->second.spans);
