@@ -24,6 +24,10 @@
 
 namespace tracelink {
 
+// What the name of a letter's file ends with, and while it is pending.
+inline constexpr std::string_view kLetterSuffix = ".json";
+inline constexpr std::string_view kPendingSuffix = ".pending.json";
+
 // How a record ends whose spans, or some of them, are in a dead letter.
 struct RecordEnd {
   std::uint64_t sequence = 0;  // of the record, which it keeps wherever it is moved
@@ -163,9 +167,11 @@ class DeadLetterStore {
   Result<std::unique_ptr<File>> open_letter(const std::string& id) const;
   std::string facts(const std::string& id) const;
   std::filesystem::path path_under_way() const;
-  std::filesystem::path path(const std::string& id) const { return directory_ / (id + ".json"); }
+  std::filesystem::path path(const std::string& id) const {
+    return directory_ / (id + std::string(kLetterSuffix));
+  }
   std::filesystem::path pending_path(const std::string& id) const {
-    return directory_ / (id + ".pending.json");
+    return directory_ / (id + std::string(kPendingSuffix));
   }
 
   FileSystem& fs_;
