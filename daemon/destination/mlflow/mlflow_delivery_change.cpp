@@ -4,6 +4,7 @@
 #include "daemon/mlflow/knowledge/provisional_ids.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/types/named_experiment.hpp"
 
 // How MlflowDelivery makes a change of a trace. Servers word a change that is made already, and one
