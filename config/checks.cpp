@@ -98,10 +98,10 @@ void complete_source(Draft& draft, const LoadContext& context) {
                : warn(draft, "model.git",
                       source.error().message + "; a new model gets no tags about its source");
   }
-  model.source = std::move(source->facts);
+  model.git_facts = std::move(source->facts);
   if (!source->origin.empty()) draft.loaded.origins["model.git"] += " with " + source->origin;
   if (!is_the_version) return;
-  if (model.source.commit.empty()) {
+  if (model.git_facts.commit.empty()) {
     return fail(draft, "model.version",
                 model.git == "off"
                     ? "git asks for a commit, but model.git is off; set it to auto, or to the "
@@ -110,7 +110,7 @@ void complete_source(Draft& draft, const LoadContext& context) {
                       "BUILD_SOURCEVERSION, SOURCE_COMMIT holds one; set GIT_COMMIT in the "
                       "deployment, or model.git to the path of a work tree");
   }
-  model.version = "git-" + model.source.commit.substr(0, 8);
+  model.version = "git-" + model.git_facts.commit.substr(0, 8);
   draft.loaded.origins["model.version"] += " with " + source->origin;
 }
 

@@ -33,9 +33,9 @@ enum class LogFormat { automatic, text, json, journald };
 struct ModelConfig {
   std::string id, name, version;
   std::string git = "auto";  // auto | off | path of a work tree
-  GitFacts source;           // what `git` names tells; found by the loader
+  GitFacts git_facts;        // what `git` names tells; found by the loader
   Origin origin;             // of models that are created; found by the loader
-  std::string type, source_run_id, description, source_name;
+  std::string type, source_run_id, description, source;
   std::map<std::string, std::string> params, tags;
   NamePolicy name_policy = NamePolicy::automatic;
   bool delete_twins = true;
@@ -51,8 +51,10 @@ struct TrackingConfig {
   std::string token, username, password, workspace;
   bool insecure_tls = false;
   std::string ca_file, client_cert_file;
-  std::string trace_location;  // of Databricks: catalog.schema.prefix
-  std::string warehouse_id;    // of Databricks: for what reads from Unity Catalog
+};
+struct DatabricksConfig : DatabricksValues {
+  std::string trace_location;  // catalog.schema.prefix
+  std::string warehouse_id;    // for what reads from Unity Catalog
 };
 struct ArchiveConfig {
   std::string dir;
@@ -96,8 +98,8 @@ struct Config {
   ExperimentConfig experiment;
   DestinationKind destination = DestinationKind::mlflow;
   TrackingConfig tracking;
-  DatabricksValues databricks;
-  // What these mean, found by the loader; nothing: the tracking server is not Databricks.
+  DatabricksConfig databricks;
+  // What its values mean, found by the loader; nothing: the tracking server is not Databricks.
   std::optional<DatabricksWorkspace> workspace;
   ArchiveConfig archive;
   std::string state_dir;

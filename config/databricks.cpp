@@ -189,7 +189,7 @@ void check_experiment(Draft& draft, const LoadContext& context) {
 }
 
 void check_trace_location(Draft& draft) {
-  const std::string& text = draft.loaded.config.tracking.trace_location;
+  const std::string& text = draft.loaded.config.databricks.trace_location;
   const bool has_empty_part =
       text.starts_with('.') || text.ends_with('.') || text.find("..") != std::string::npos;
   const auto dots = std::ranges::count(text, '.');

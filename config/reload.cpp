@@ -87,7 +87,7 @@ ConfigChange changes_between(const LoadedConfig& running, const LoadedConfig& lo
     if (now) copy(key, next, change.config);
   }
   // Found by the loader, as of now.
-  change.config.model.source = next.model.source;
+  change.config.model.git_facts = next.model.git_facts;
   change.config.model.origin = next.model.origin;
   return change;
 }

@@ -1,12 +1,9 @@
 #include "systemd/socket_activation.hpp"
 
-#include <cstddef>
-#include <cstring>
 #include <string>
 #include <system_error>
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
 namespace tracelink::systemd {
@@ -37,17 +34,6 @@ Result<std::vector<int>> listen_fds() {
     fds.push_back(fd);
   }
   return fds;
-}
-
-std::string socket_path(int fd) {
-  sockaddr_un address{};
-  socklen_t size = sizeof address;
-  const bool is_known = ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  if (!is_known || address.sun_family != AF_UNIX || size <= offsetof(sockaddr_un, sun_path)) {
-    return "";
-  }
-  const std::size_t room = size - offsetof(sockaddr_un, sun_path);
-  return {address.sun_path, ::strnlen(address.sun_path, room)};
 }
 
 }  // namespace tracelink::systemd

@@ -13,7 +13,4 @@ namespace tracelink::systemd {
 // Errors: `invalid` for anything else that was handed over, naming its number in the socket unit.
 Result<std::vector<int>> listen_fds();
 
-// The path that a Unix socket is bound to; empty for other sockets, and for those without a path.
-std::string socket_path(int fd);
-
 }  // namespace tracelink::systemd

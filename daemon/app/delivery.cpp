@@ -192,22 +192,6 @@ void Delivery::post(std::function<void()> work) {
   (void)forwarder_->post(std::move(work));
 }
 
-void Delivery::hurry(std::optional<TraceId> id) {
-  if (forwarder_) forwarder_->hurry(id);
-}
-
-bool Delivery::has_delivered_all(SteadyTime since) const {
-  return !forwarder_ || forwarder_->has_delivered_all(since);
-}
-
-void Delivery::set_on_earlier(std::function<void(const TraceSlice&)> on_earlier) {
-  if (forwarder_) forwarder_->set_on_earlier(std::move(on_earlier));
-}
-
-void Delivery::await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done) {
-  forwarder_ ? forwarder_->await_delivery(id, deadline, std::move(done)) : done(false);
-}
-
 const DeadLetterStore& Delivery::dead_letters() const { return *dead_letters_; }
 
 Result<void> Delivery::replay_dead_letter(const std::string& id) {
@@ -221,7 +205,7 @@ Result<void> Delivery::remove_dead_letter(const std::string& id) {
 // A letter tells that its record is not to be sent, so without the letters no earlier record is.
 void Delivery::open_dead_letters(const std::filesystem::path& directory) {
   dead_letters_ =
-      DeadLetterStore::unread(fs_, directory, config_.queue.max_bytes / kDeadLetterShare);
+      std::make_unique<DeadLetterStore>(fs_, directory, config_.queue.max_bytes / kDeadLetterShare);
   const auto loaded = dead_letters_->load();
   if (loaded) return hold_unread_letters();
   queue_.hold_earlier_records();
@@ -253,7 +237,7 @@ Result<void> Delivery::load_letter(const std::string& id) {
 // Without the decisions no record goes that one of them may concern: all that were accepted
 // before this start.
 void Delivery::open_relinks(const std::filesystem::path& file) {
-  relinks_ = Relinks::unread(fs_, file);
+  relinks_ = std::make_unique<Relinks>(fs_, file);
   const auto loaded = relinks_->load();
   note_relinks();
   if (loaded) return;

@@ -92,14 +92,7 @@ class Delivery {
   // Runs `work` on the forwarder thread (on the caller's, if nothing is forwarded) without waiting;
   // not at all if delivery has ended.
   void post(std::function<void()> work);
-  // Forwarder::hurry()
-  void hurry(std::optional<TraceId> id);
-  // Forwarder::has_delivered_all(); true if nothing is forwarded.
-  bool has_delivered_all(SteadyTime since) const;
-  // Forwarder::set_on_earlier(). Before start().
-  void set_on_earlier(std::function<void(const TraceSlice&)> on_earlier);
-  // Forwarder::await_delivery(); false if nothing is forwarded.
-  void await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done);
+  Forwarder* forwarder() const { return forwarder_.get(); }  // null: nothing is forwarded
   const DeadLetterStore& dead_letters() const;
   // DeadLetterCommands, and the errors of call().
   Result<void> replay_dead_letter(const std::string& id);

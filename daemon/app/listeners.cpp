@@ -8,6 +8,7 @@
 
 #include "daemon/app/directories.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/base/listening_socket.hpp"
 #include "daemon/report/log_event.hpp"
 #include "systemd/socket_activation.hpp"
 
@@ -117,7 +118,7 @@ void Listeners::note_places(const std::optional<int>& from_systemd) {
              .http = config().control.http,
              .state_dir = config().state_dir,
              .config_file = loaded_.file};
-  if (from_systemd) places_.intake = systemd::socket_path(*from_systemd);
+  if (from_systemd) places_.intake = socket_path(*from_systemd);
 }
 
 Result<void> Listeners::open_control(ControlServer::Handler answer) {

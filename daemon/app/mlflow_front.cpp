@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/app/options.hpp"
+#include "daemon/forward/forwarder.hpp"
 #include "daemon/http/curl_relay.hpp"
 #include "daemon/types/named_experiment.hpp"
 
@@ -22,7 +23,9 @@ MlflowFront::MlflowFront(const Config& config, FileSystem& fs, const Clock& cloc
                  config.tracking.uri, [this] { unsaved_ = true; }),
       provisional_(fs, std::filesystem::path(config.state_dir) / "models/names.json", clock) {
   // What an earlier process has stored can be asked for, too.
-  delivery_.set_on_earlier([this](const TraceSlice& slice) { stored_.add(slice); });
+  if (Forwarder* forwarder = delivery_.forwarder()) {
+    forwarder->set_on_earlier([this](const TraceSlice& slice) { stored_.add(slice); });
+  }
 }
 
 std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
@@ -34,6 +37,7 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
   load_names(on_notice);
   relay_ = std::make_unique<CurlRelay>(config_.tracking.uri, relay_options_of(config_), relayed);
   const bool has_server = !config_.tracking.uri.empty();
+  Forwarder* const forwarder = delivery_.forwarder();
   return std::make_shared<MlflowDoor>(MlflowDoor{
       .relay = *relay_,
       .knowledge = knowledge_,
@@ -50,11 +54,17 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
           },
       .real_id = [this](const LinkDefinition& named) { return real_id(named); },
       .await_delivery =
-          [this](const TraceId& trace, SteadyTime deadline, std::function<void(bool)> done) {
-            delivery_.await_delivery(trace, deadline, std::move(done));
+          [forwarder](const TraceId& trace, SteadyTime deadline, std::function<void(bool)> done) {
+            forwarder ? forwarder->await_delivery(trace, deadline, std::move(done)) : done(false);
           },
-      .hurry = [this](const std::optional<TraceId>& trace) { delivery_.hurry(trace); },
-      .all_delivered = [this](SteadyTime since) { return delivery_.has_delivered_all(since); }});
+      .hurry =
+          [forwarder](const std::optional<TraceId>& trace) {
+            if (forwarder) forwarder->hurry(trace);
+          },
+      .all_delivered =
+          [forwarder](SteadyTime since) {
+            return !forwarder || forwarder->has_delivered_all(since);
+          }});
 }
 
 void MlflowFront::save_if_due() {

@@ -21,8 +21,8 @@ const ServerVersion kDatabricks{.major = 3, .minor = 18, .patch = 0, .text = "Da
 // A model that is given by id exists: nothing is written at its creation.
 std::map<std::string, std::string> creation_tags_of(const ModelConfig& model) {
   if (!model.id.empty()) return {};
-  auto tags = description_tags(model.description, model.source_name);
-  tags.merge(source_tags(model.source));
+  auto tags = description_tags(model.description, model.source);
+  tags.merge(source_tags(model.git_facts));
   return tags;
 }
 
@@ -89,8 +89,8 @@ TrackingOptions tracking_options_of(const Config& config) {
                           .user_agent = std::string("tracelinkd/") + kVersion};
   if (!config.workspace) return options;
   options.known_version = kDatabricks;
-  options.traces_in_tables =
-      config.tracking.trace_location.empty() ? TracesInTables::as_tags_say : TracesInTables::of_all;
+  options.traces_in_tables = config.databricks.trace_location.empty() ? TracesInTables::as_tags_say
+                                                                      : TracesInTables::of_all;
   return options;
 }
 
@@ -115,7 +115,7 @@ DatabricksDestination::Options databricks_destination_options_of(const Config& c
   return {.connections = config.forward.connections,
           .max_batch_bytes = config.forward.max_batch_bytes,
           .version_tag = config.forward.version_tag,
-          .trace_location = parse_trace_location(config.tracking.trace_location),
+          .trace_location = parse_trace_location(config.databricks.trace_location),
           .sent_spans = std::filesystem::path(config.state_dir) / "sent-spans"};
 }
 

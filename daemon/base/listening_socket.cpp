@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -119,15 +120,6 @@ Result<void> open_to_peers(int fd, const UnixSocketOptions& options) {
   return {};
 }
 
-// Where a Unix socket listens; empty for any other.
-std::string bound_path(int fd) {
-  sockaddr_un address{};
-  socklen_t size = sizeof address;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  if (address.sun_family != AF_UNIX) return {};
-  return {address.sun_path, ::strnlen(address.sun_path, sizeof address.sun_path)};
-}
-
 struct TcpAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -160,6 +152,17 @@ std::optional<TcpAddress> loopback_address(std::string_view text) {
 }
 
 }  // namespace
+
+std::string socket_path(int fd) {
+  sockaddr_un address{};
+  socklen_t size = sizeof address;
+  const bool is_known = ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  if (!is_known || address.sun_family != AF_UNIX || size <= offsetof(sockaddr_un, sun_path)) {
+    return {};
+  }
+  const std::size_t room = size - offsetof(sockaddr_un, sun_path);
+  return {address.sun_path, ::strnlen(address.sun_path, room)};
+}
 
 Result<ListeningSocket> ListeningSocket::open_unix(const UnixSocketOptions& options) {
   ListeningSocket socket;
@@ -248,7 +251,7 @@ Result<ListeningSocket> ListeningSocket::adopt(int fd) {
   }
   ListeningSocket socket;
   socket.fd_ = fd;
-  socket.options_.path = bound_path(fd);
+  socket.options_.path = socket_path(fd);
   socket.note_file();
   return socket;
 }
@@ -256,7 +259,7 @@ Result<ListeningSocket> ListeningSocket::adopt(int fd) {
 Result<ListeningSocket> ListeningSocket::resume_unix(int fd, const UnixSocketOptions& options) {
   auto socket = adopt(fd);
   if (!socket) return socket;
-  const auto bound = bound_path(fd);
+  const auto bound = socket_path(fd);
   if (bound != options.path) {
     if (!bound.empty()) ::unlink(bound.c_str());
     return open_unix(options);

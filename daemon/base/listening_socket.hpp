@@ -71,4 +71,7 @@ class ListeningSocket {
   std::optional<File> file_;  // as it was made; nothing if that is not known
 };
 
+// The path that a Unix socket is bound to; empty for other sockets, and for those without a path.
+std::string socket_path(int fd);
+
 }  // namespace tracelink

@@ -1,41 +1,40 @@
-#include "daemon/cli/health.hpp"
+#include <nlohmann/json.hpp>
+
+#include "daemon/cli/commands.hpp"
+#include "daemon/cli/output.hpp"
 
 namespace tracelink::cli {
+
 namespace {
 
-using nlohmann::json;
-
-std::string text(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() || !found->is_string() ? "" : found->get<std::string>();
-}
-
-std::string with_remedy(const std::string& what, const json& held) {
-  const std::string remedy = text(held, "remedy");
-  return remedy.empty() ? what : what + " (" + remedy + ")";
+int health(const Context& context) {
+  if (const auto answer = ask_daemon(context, "GET", "/healthz"); !answer) {
+    return fail(answer.error());
+  }
+  if (context.json) {
+    print_json(nlohmann::json{{"health", "ok"}});
+  } else {
+    print("ok\n");
+  }
+  return kDone;
 }
 
 }  // namespace
 
-std::vector<std::string> troubles_of(const json& status) {
-  std::vector<std::string> troubles;
-  const json& model = status.at("model");
-  const json& server = status.at("server");
-  if (text(model, "state") == "failed") {
-    troubles.push_back("model: " + text(model, model.contains("error") ? "error" : "remedy"));
-  }
-  if (text(server, "state") == "down")
-    troubles.push_back("server: " + text(server, "uri") + " is down");
-  if (text(server, "state") == "refusing") {
-    troubles.push_back("server: " + text(server, "uri") + " refuses");
-  }
-  for (const json& held : status.at("held")) {
-    if (text(held, "remedy").empty()) continue;
-    const std::string reason = text(held, "reason");
-    troubles.push_back(
-        with_remedy(text(held, "scope") + (reason.empty() ? " is held" : ": " + reason), held));
-  }
-  return troubles;
+void add_health(CLI::App& app, const Context& context, int& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("health", "Ask whether the daemon itself works, as a probe does");
+  command->footer(
+      "Exit code 0: its threads make progress. 1: one hangs, or traces could be delivered and "
+      "none\n"
+      "is. 3: it does not answer. A server that is away, a hold or a full queue is no fault of "
+      "the\n"
+      "daemon: `tracelink status --check` has those.\n"
+      "\n"
+      "Example, in a container's manifest:\n"
+      "  livenessProbe:\n"
+      "    exec: {command: [tracelink, health]}");
+  command->callback([&context, &exit_code] { exit_code = health(context); });
 }
 
 }  // namespace tracelink::cli

@@ -56,7 +56,7 @@ std::string usage_of(const Result<std::map<std::string, std::string>>& parsed) {
 
 // What --git names, a relative folder too; without it what model.git of the configuration does.
 Result<GitFacts> source_of(const std::string& git, const Config& config) {
-  if (git.empty()) return config.model.source;
+  if (git.empty()) return config.model.git_facts;
   const bool is_word = git == "auto" || git == "off";
   auto source =
       source_facts(is_word ? git : std::filesystem::absolute(git).lexically_normal().string(),
@@ -107,7 +107,7 @@ Result<CreateModel> request_of(const CreateOptions& options, const Config& confi
                       .source_run_id = run_of(options),
                       .params = *std::move(params),
                       .tags = *std::move(tags)};
-  request.tags.merge(description_tags(config.model.description, config.model.source_name));
+  request.tags.merge(description_tags(config.model.description, config.model.source));
   request.tags.merge(source_tags(*source));
   request.tags.merge(origin_tags(config.model.origin));
   request.tags.emplace("mlflow.model.isExternal", "true");

@@ -8,10 +8,10 @@
 
 #include "daemon/base/clock.hpp"
 #include "daemon/cli/commands.hpp"
-#include "daemon/cli/health.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/status_text.hpp"
 #include "daemon/cli/text_layout.hpp"
+#include "daemon/cli/troubles.hpp"
 
 namespace tracelink::cli {
 

@@ -9,11 +9,11 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include "daemon/cli/health.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/status_text.hpp"
 #include "daemon/cli/top_tables.hpp"
 #include "daemon/cli/top_text.hpp"
+#include "daemon/cli/troubles.hpp"
 
 namespace tracelink::cli {
 namespace {

@@ -20,8 +20,8 @@ Result<std::unique_ptr<TrackingSession>> TrackingSession::open(const Config& con
   if (!config.workspace) return session;
   session->databricks_ = std::make_unique<DatabricksClient>(
       databricks_client_options_of(config), session->http_->api(), session->http_->plain());
-  session->warehouse_id_ = config.tracking.warehouse_id;
-  session->configured_storage_ = parse_trace_location(config.tracking.trace_location);
+  session->warehouse_id_ = config.databricks.warehouse_id;
+  session->configured_storage_ = parse_trace_location(config.databricks.trace_location);
   return session;
 }
 

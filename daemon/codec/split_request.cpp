@@ -141,12 +141,6 @@ Result<void> write_slices(RequestScan& scan, std::size_t max_bytes) {
 
 }  // namespace
 
-std::uint64_t SplitRequest::rejected_spans() const {
-  std::uint64_t sum = 0;
-  for (const auto& [reason, spans] : rejected) sum += spans;
-  return sum;
-}
-
 Result<SplitRequest> split_request(std::string_view protobuf, const SplitLimits& limits) {
   RequestScan scan(limits);
   if (auto done = scan.scan(protobuf); !done) return std::move(done).error();

@@ -44,8 +44,6 @@ struct SplitRequest {
   std::uint64_t repaired_ends = 0;  // spans whose end was before the start and was set to the start
   std::uint64_t replaced_utf8 = 0;  // ill-formed parts of texts, now U+FFFD
   std::uint64_t replaced_surrogates = 0;  // of the JSON that the request came as
-
-  std::uint64_t rejected_spans() const;
 };
 
 // Validates an OTLP ExportTraceServiceRequest (protobuf) and splits it into one slice per trace by

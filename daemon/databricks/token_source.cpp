@@ -148,8 +148,6 @@ TokenSource::TokenSource(Options options, HttpClient& http, const FileSystem& fs
 
 TokenSource::~TokenSource() = default;
 
-std::optional<Authorization> TokenSource::current() { return impl_->current(); }
-
 void TokenSource::get(Handler handler) { impl_->get(std::move(handler)); }
 
 void TokenSource::drop(std::uint64_t number) { impl_->drop(number); }

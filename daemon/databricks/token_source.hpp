@@ -55,8 +55,6 @@ class TokenSource {
               RandomSource& random);
   ~TokenSource();
 
-  // Nothing: none is at hand, and get() waits for one.
-  std::optional<Authorization> current();
   // The handler is called from the HttpClient's poll() or cancel_all(), or at once.
   void get(Handler handler);
   // The server refused it: the next one is fetched before anything else is sent. Not if another one

@@ -88,9 +88,7 @@ Result<std::vector<Record>> records_of(const DeadLetter& letter) {
 
 Result<DeadLetter> DeadLetterCommands::read(const std::string& id) const {
   if (DeadLetterStore::is_damaged(id)) {
-    return Error{ErrorCode::invalid,
-                 "the dead letter " + id +
-                     " was damaged before it was finished: " + std::string(kDamagedLetterRemedy)};
+    return Error{ErrorCode::invalid, damaged_letter("the dead letter " + id)};
   }
   const auto text = store_.read_json(id);
   if (!text) return text.error();

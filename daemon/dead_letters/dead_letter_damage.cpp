@@ -10,7 +10,6 @@ namespace tracelink {
 namespace {
 
 constexpr std::string_view kDamaged = ".damaged";
-constexpr std::string_view kSuffix = ".json";
 
 }  // namespace
 
@@ -31,8 +30,7 @@ Result<void> DeadLetterStore::set_aside(const std::string& id) {
     name += kDamaged;
   }
   if (auto renamed = fs_.rename(pending_path(id), path(name)); !renamed) return renamed;
-  notices_.push_back("the dead letter " + name +
-                     " was damaged before it was finished: " + std::string(kDamagedLetterRemedy));
+  notices_.push_back(damaged_letter("the dead letter " + name));
   pending_.erase(id);
   return {};
 }
@@ -42,8 +40,8 @@ Result<LetterCounts> DeadLetterStore::counts_beside(const std::string& id) const
   if (!names) return names.error();
   LetterCounts all;
   for (const std::string& name : *names) {
-    if (!name.ends_with(kSuffix)) continue;
-    const std::string other = name.substr(0, name.size() - kSuffix.size());
+    if (!name.ends_with(kLetterSuffix)) continue;
+    const std::string other = name.substr(0, name.size() - kLetterSuffix.size());
     if (other == id || is_damaged(other)) continue;
     const auto file = fs_.open_read_only(directory_ / name);
     if (!file) return file.error();

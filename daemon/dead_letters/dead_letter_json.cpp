@@ -223,11 +223,15 @@ Result<DeadLetter> read_dead_letter(const std::string& text) {
   return letter;
 }
 
+std::string damaged_letter(const std::string& letter) {
+  return letter +
+         " was damaged before it was finished: what was still queued of its trace is delivered or "
+         "dead-lettered anew; keep what you need of the rest ('tracelink dead-letters show'), then "
+         "remove it with 'tracelink dead-letters rm'";
+}
+
 std::string damaged_letter_facts(const std::string& id, const std::string& trace_id) {
-  return dump({{"id", id},
-               {"trace_id", trace_id},
-               {"reason", "this file was damaged before it was finished: " +
-                              std::string(kDamagedLetterRemedy)}});
+  return dump({{"id", id}, {"trace_id", trace_id}, {"reason", damaged_letter("this file")}});
 }
 
 std::string unreadable_facts(const std::string& id, const std::string& reason) {

@@ -31,10 +31,9 @@ struct LetterRecords {
   std::vector<RecordEnd> ends;
 };
 Result<LetterRecords> dead_letter_records(const std::string& text);
-// What an operator can do about a letter that was damaged before it was finished.
-inline constexpr std::string_view kDamagedLetterRemedy =
-    "what was still queued of its trace is delivered or dead-lettered anew; keep what you need of "
-    "the rest ('tracelink dead-letters show'), then remove it with 'tracelink dead-letters rm'";
+// That `letter` was damaged before it was finished, and what an operator can do about it.
+std::string damaged_letter(const std::string& letter);
+// The facts of such a letter.
 std::string damaged_letter_facts(const std::string& id, const std::string& trace_id);
 // The facts of a letter that cannot be read.
 std::string unreadable_facts(const std::string& id, const std::string& reason);

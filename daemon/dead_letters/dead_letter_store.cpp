@@ -11,8 +11,6 @@ namespace tracelink {
 
 namespace {
 
-constexpr std::string_view kSuffix = ".json";
-constexpr std::string_view kPendingSuffix = ".pending.json";
 constexpr std::size_t kMostLetters = 100'000;
 constexpr std::size_t kPageLetters = 1'000;
 constexpr std::size_t kPageBytes = 1u << 20;
@@ -26,7 +24,7 @@ std::uint64_t disk_bytes(std::uint64_t size) {
 
 // "" for a name that is no listed letter's.
 std::string_view id_of(std::string_view name) {
-  for (const std::string_view suffix : {kPendingSuffix, kSuffix}) {
+  for (const std::string_view suffix : {kPendingSuffix, kLetterSuffix}) {
     if (name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
   }
   return {};
@@ -37,20 +35,6 @@ std::string_view id_of(std::string_view name) {
 std::string DeadLetter::id() const {
   return utc_compact(accepted_at) + "-" + trace_id.hex() + "-" + std::to_string(segment_id) + "-" +
          std::to_string(offset);
-}
-
-Result<std::unique_ptr<DeadLetterStore>> DeadLetterStore::open(FileSystem& fs,
-                                                               std::filesystem::path directory,
-                                                               std::uint64_t max_bytes) {
-  auto store = unread(fs, std::move(directory), max_bytes);
-  if (auto loaded = store->load(); !loaded) return std::move(loaded).error().within("dead letters");
-  return store;
-}
-
-std::unique_ptr<DeadLetterStore> DeadLetterStore::unread(FileSystem& fs,
-                                                         std::filesystem::path directory,
-                                                         std::uint64_t max_bytes) {
-  return std::unique_ptr<DeadLetterStore>(new DeadLetterStore(fs, std::move(directory), max_bytes));
 }
 
 Result<void> DeadLetterStore::load() {
@@ -73,7 +57,7 @@ void DeadLetterStore::load_file(const std::string& name) {
     pending_[id] = {.bytes = bytes, .is_earlier = true};
     if (auto loaded = load_claims(id); !loaded) pending_[id].unread = std::move(loaded).error();
     add(bytes);
-  } else if (name.ends_with(kSuffix)) {
+  } else if (name.ends_with(kLetterSuffix)) {
     add(bytes_of(name));
   }
 }

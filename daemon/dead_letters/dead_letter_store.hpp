@@ -24,6 +24,10 @@
 
 namespace tracelink {
 
+// What the name of a letter's file ends with, and while it is pending.
+inline constexpr std::string_view kLetterSuffix = ".json";
+inline constexpr std::string_view kPendingSuffix = ".pending.json";
+
 // How a record ends whose spans, or some of them, are in a dead letter.
 struct RecordEnd {
   std::uint64_t sequence = 0;  // of the record, which it keeps wherever it is moved
@@ -89,16 +93,10 @@ struct LetterCounts {
 // for one thread at a time. No lock is held while the disk is used.
 class DeadLetterStore {
  public:
-  // Error: `io`.
-  static Result<std::unique_ptr<DeadLetterStore>> open(FileSystem& fs,
-                                                       std::filesystem::path directory,
-                                                       std::uint64_t max_bytes);
-
-  // As open(), of a directory that may not be readable now: none can be written until load()
-  // succeeds.
-  static std::unique_ptr<DeadLetterStore> unread(FileSystem& fs, std::filesystem::path directory,
-                                                 std::uint64_t max_bytes);
-  Result<void> load();
+  // It knows no letters, and none can be written, until load() succeeds.
+  DeadLetterStore(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
+      : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
+  Result<void> load();  // error: `io`, call it again later
 
   // `too_large` at the bound; `no_space`, `io`.
   Result<void> write(const DeadLetter& letter);
@@ -166,8 +164,6 @@ class DeadLetterStore {
     RecordEnd end;
   };
 
-  DeadLetterStore(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
-      : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
   void load_file(const std::string& name);
   Result<void> load_claims(const std::string& id);
   Result<void> set_aside(const std::string& id);
@@ -179,9 +175,11 @@ class DeadLetterStore {
   Result<std::unique_ptr<File>> open_letter(const std::string& id) const;
   std::string facts(const std::string& id) const;
   std::filesystem::path path_under_way() const;
-  std::filesystem::path path(const std::string& id) const { return directory_ / (id + ".json"); }
+  std::filesystem::path path(const std::string& id) const {
+    return directory_ / (id + std::string(kLetterSuffix));
+  }
   std::filesystem::path pending_path(const std::string& id) const {
-    return directory_ / (id + ".pending.json");
+    return directory_ / (id + std::string(kPendingSuffix));
   }
 
   FileSystem& fs_;

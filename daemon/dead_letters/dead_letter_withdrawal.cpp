@@ -18,14 +18,14 @@ Result<void> DeadLetterStore::begin(const Withdrawal& withdrawal) {
     if (auto synced = fs_.sync_directory(directory_); !synced) return synced;
     renames_unsynced_ = false;
   }
-  const std::string name = withdrawal.id + ".json";
-  const auto there = fs_.exists(directory_ / name);
+  const auto letter = path(withdrawal.id);
+  const auto there = fs_.exists(letter);
   if (!there) return there.error();
   if (!*there) {
     return Error{ErrorCode::invalid, "no dead letter has the id " + withdrawal.id};
   }
-  const std::uint64_t bytes = bytes_of(name);
-  if (auto renamed = fs_.rename(directory_ / name, directory_ / file_name(withdrawal)); !renamed) {
+  const std::uint64_t bytes = bytes_of(letter.filename().string());
+  if (auto renamed = fs_.rename(letter, directory_ / file_name(withdrawal)); !renamed) {
     return renamed;
   }
   under_way_ = withdrawal;

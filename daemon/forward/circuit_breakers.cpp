@@ -128,9 +128,4 @@ const CircuitBreakers::Breaker* CircuitBreakers::find(const ScopeKey& key) const
   return found == closed_.end() ? nullptr : &found->second;
 }
 
-bool CircuitBreakers::is_held_alone(const GroupKey& group) const {
-  return closed_.contains(scope_key(FailureScope::link, group)) ||
-         closed_.contains(scope_key(FailureScope::experiment, group));
-}
-
 }  // namespace tracelink

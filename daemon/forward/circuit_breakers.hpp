@@ -60,8 +60,6 @@ class CircuitBreakers {
   bool holds_experiments() const;
   const Breaker* find(const ScopeKey& key) const;  // null: open
   const std::map<ScopeKey, Breaker>& closed() const { return closed_; }
-  // Held by its link or experiment, not by the server as a whole.
-  bool is_held_alone(const GroupKey& group) const;
 
  private:
   using Closed = std::map<ScopeKey, Breaker>;

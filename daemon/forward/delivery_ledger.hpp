@@ -13,6 +13,9 @@
 
 namespace tracelink {
 
+// The subject of reports that the ledger could not be made durable: the files that it writes.
+inline constexpr const char* kLedgerFiles = "journals and notes";
+
 // What was decided and done about traces, durable in the right order: the link of a trace before
 // its first step is sent, everything else lazily (a repeated step ends in the same stored trace).
 //

@@ -212,7 +212,7 @@ bool Dispatcher::fix_links(std::vector<BatchInFlight::Item>& items) {
   }
   const auto fixed = parts_.ledger.fix_links(works);
   if (fixed) return true;
-  parts_.reporter.failure("delivery journal", fixed.error().message, "");
+  parts_.reporter.failure(kLedgerFiles, fixed.error().message, "");
   for (BatchInFlight::Item& item : items) outcome_handler_.retry_later(std::move(item.work));
   return false;
 }

@@ -88,7 +88,7 @@ void Forwarder::stop() {
   destination_.cancel();
   reporter_.set_muted(false);
   if (auto synced = ledger_.sync(); !synced) {
-    reporter_.failure("delivery journal", synced.error().message, "");
+    reporter_.failure(kLedgerFiles, synced.error().message, "");
   }
   publish_status();
 }
@@ -226,10 +226,10 @@ void Forwarder::sync_if_due() {
   const auto due = ledger_.sync_due();
   if (!due || clock_.steady() < *due) return;
   if (auto synced = ledger_.sync(); !synced) {
-    reporter_.failure("delivery journal", synced.error().message, "");
+    reporter_.failure(kLedgerFiles, synced.error().message, "");
   } else {
     destination_.deliveries_are_durable();
-    reporter_.recovered("delivery journal");
+    reporter_.recovered(kLedgerFiles);
   }
 }
 

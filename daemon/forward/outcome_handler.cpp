@@ -211,7 +211,7 @@ void OutcomeHandler::delivered(Item item) {
 void OutcomeHandler::change_delivered(const Item& item) {
   if (item.deletes_trace) {
     if (const auto noted = parts_.ledger.mark_deleted(item.work); !noted) {
-      parts_.reporter.failure("delivery journal", noted.error().message, "");
+      parts_.reporter.failure(kLedgerFiles, noted.error().message, "");
     }
   }
   parts_.ledger.complete(item.completions);

@@ -1,6 +1,7 @@
 #include "daemon/http/curl_easy.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "daemon/http/no_proxy.hpp"
 #include "daemon/http/proxy_error.hpp"
@@ -44,6 +45,24 @@ bool is_about_proxy(CURLcode code, std::string_view text, std::string_view url) 
 }
 
 }  // namespace
+
+CURLM* new_multi() {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
+  if (multi == nullptr) std::abort();  // out of memory
+  return multi;
+}
+
+void set_number(CURL* easy, std::uint64_t number) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): never dereferenced.
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, reinterpret_cast<void*>(std::uintptr_t{number}));
+}
+
+std::uint64_t number_of(CURL* easy) {
+  void* number = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &number);
+  return reinterpret_cast<std::uintptr_t>(number);
+}
 
 void set_common_options(CURL* easy, const CurlOptions& options, const std::string& url) {
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());

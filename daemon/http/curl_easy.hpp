@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,12 @@
 
 // What every transfer with libcurl has in common.
 namespace tracelink {
+
+CURLM* new_multi();
+
+// The number that its owner knows a transfer by, carried in libcurl's one pointer per transfer.
+void set_number(CURL* easy, std::uint64_t number);
+std::uint64_t number_of(CURL* easy);
 
 // Proxy, TLS, protocol, and that no signal, resolver or tunnel answer is in the way.
 void set_common_options(CURL* easy, const CurlOptions& options, const std::string& url);

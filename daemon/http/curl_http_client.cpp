@@ -7,32 +7,13 @@
 
 #include <curl/curl.h>
 
+#include "daemon/http/curl_easy.hpp"
 #include "daemon/http/curl_transfer.hpp"
 #include "daemon/http/easy_handles.hpp"
 #include "daemon/http/open_sockets.hpp"
 
 namespace tracelink {
 namespace {
-
-CURLM* new_multi(long connections_per_host) {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
-  if (multi == nullptr) std::abort();  // out of memory
-  curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections_per_host);
-  return multi;
-}
-
-// Ids travel through libcurl in its one user pointer per transfer.
-void* as_pointer(HttpClient::RequestId id) {
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): never dereferenced.
-  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(id));
-}
-
-HttpClient::RequestId id_of(CURL* easy) {
-  void* id = nullptr;
-  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &id);
-  return reinterpret_cast<std::uintptr_t>(id);
-}
 
 Error cancelled() { return {ErrorCode::closed, "the request was cancelled"}; }
 
@@ -42,10 +23,7 @@ std::string upper_case_http_proxy() {
   const char* lower = std::getenv("http_proxy");
   const char* upper = std::getenv("HTTP_PROXY");
   if (lower != nullptr || upper == nullptr) return {};
-  const std::string_view value(upper);
-  const auto first = value.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return std::string(value.substr(first, value.find_last_not_of(" \t\r\n") - first + 1));
+  return std::string(without_blanks(upper));
 }
 
 std::string proxy_variable(std::string_view url, std::string_view http_proxy) {
@@ -63,7 +41,9 @@ CurlHttpClient::CurlHttpClient(CurlOptions options)
     : options_(std::move(options)),
       sockets_(std::make_unique<OpenSockets>()),
       handles_(std::make_unique<EasyHandles>()),
-      multi_(new_multi(options_.connections_per_host)) {}
+      multi_(new_multi()) {
+  curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, options_.connections_per_host);
+}
 
 CurlHttpClient::~CurlHttpClient() {
   while (!transfers_.empty()) detach(transfers_.begin()->first);
@@ -78,7 +58,7 @@ HttpClient::RequestId CurlHttpClient::send(HttpRequest request, Handler handler)
     finished_.push_back({transfer->handler(), std::move(prepared).error()});
     return id;
   }
-  curl_easy_setopt(transfer->easy(), CURLOPT_PRIVATE, as_pointer(id));
+  set_number(transfer->easy(), id);
   sockets_->observe(transfer->easy());
   if (curl_multi_add_handle(multi_, transfer->easy()) != CURLM_OK) std::abort();
   transfers_.emplace(id, std::move(transfer));
@@ -117,7 +97,7 @@ void CurlHttpClient::collect_finished() {
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     const CURLcode code = message->data.result;  // `message` does not outlive detach()
-    const RequestId id = id_of(message->easy_handle);
+    const RequestId id = number_of(message->easy_handle);
     finish(id, transfers_.at(id)->finish(code));
   }
 }

@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 
+#include "daemon/http/curl_easy.hpp"
 #include "daemon/http/open_sockets.hpp"
 #include "daemon/http/relay_transfer.hpp"
 
@@ -12,24 +13,6 @@ namespace tracelink {
 namespace {
 
 constexpr int kLongestWaitMs = 1'000;
-
-CURLM* new_multi() {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
-  if (multi == nullptr) std::abort();  // out of memory
-  return multi;
-}
-
-void* as_pointer(Relay::Id id) {
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): never dereferenced.
-  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(id));
-}
-
-Relay::Id id_of(CURL* easy) {
-  void* id = nullptr;
-  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &id);
-  return reinterpret_cast<std::uintptr_t>(id);
-}
 
 }  // namespace
 
@@ -96,7 +79,7 @@ void CurlRelay::start(Id id, RelayRequest request, std::shared_ptr<RelayTarget> 
   auto transfer =
       std::make_unique<RelayTransfer>(uri_, options_, std::move(request), std::move(target));
   const auto prepared = transfer->prepare();
-  curl_easy_setopt(transfer->easy(), CURLOPT_PRIVATE, as_pointer(id));
+  set_number(transfer->easy(), id);
   CURL* easy = transfer->easy();
   sockets_->observe(easy);
   transfers_.emplace(id, std::move(transfer));
@@ -127,7 +110,7 @@ void CurlRelay::collect_finished() {
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     const CURLcode code = message->data.result;  // `message` does not outlive detach()
-    const auto transfer = detach(id_of(message->easy_handle));
+    const auto transfer = detach(number_of(message->easy_handle));
     transfer->end(transfer->result_of(code));
   }
 }

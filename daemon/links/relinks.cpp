@@ -61,16 +61,6 @@ std::optional<std::vector<Relink>> decode(const std::string& text) {
 
 }  // namespace
 
-Result<std::unique_ptr<Relinks>> Relinks::open(FileSystem& fs, std::filesystem::path file) {
-  std::unique_ptr<Relinks> relinks(new Relinks(fs, std::move(file)));
-  if (auto loaded = relinks->load(); !loaded) return std::move(loaded).error();
-  return relinks;
-}
-
-std::unique_ptr<Relinks> Relinks::unread(FileSystem& fs, std::filesystem::path file) {
-  return std::unique_ptr<Relinks>(new Relinks(fs, std::move(file)));
-}
-
 Result<void> Relinks::load() {
   const auto there = fs_.exists(file_);
   if (!there) return there.error();

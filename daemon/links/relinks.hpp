@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,11 +28,10 @@ struct Relink {
 // hold for this process, and a restart may find it or not. Threads: one.
 class Relinks {
  public:
-  // A damaged file is set aside, and take_notices() says so. Error: `io`.
-  static Result<std::unique_ptr<Relinks>> open(FileSystem& fs, std::filesystem::path file);
-  // Of a file that cannot be read now: it knows of no decision until load() succeeds, and add()
-  // fails. What was accepted before must not be delivered so long.
-  static std::unique_ptr<Relinks> unread(FileSystem& fs, std::filesystem::path file);
+  // It knows of no decision, and add() fails, until load() succeeds. What was accepted before must
+  // not be delivered so long.
+  Relinks(FileSystem& fs, std::filesystem::path file) : fs_(fs), file_(std::move(file)) {}
+  // A damaged file is set aside, and take_notices() says so. Error: `io`, call it again later.
   Result<void> load();
 
   Result<void> add(const Relink& relink);
@@ -52,8 +50,6 @@ class Relinks {
   std::vector<std::string> take_notices() { return std::exchange(notices_, {}); }
 
  private:
-  Relinks(FileSystem& fs, std::filesystem::path file) : fs_(fs), file_(std::move(file)) {}
-
   FileSystem& fs_;
   const std::filesystem::path file_;
   bool known_ = false;

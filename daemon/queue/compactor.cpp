@@ -73,7 +73,7 @@ std::vector<std::shared_ptr<Segment>> Compactor::choose(bool room_is_wanted) {
   std::vector<std::shared_ptr<Segment>> segments;
   std::vector<MoveCandidate> candidates;
   for (const auto& [place, segment] : state->segments) {
-    const bool in_use = place == state->cursor.segment_id || place == state->read_up_to.segment_id;
+    const bool in_use = place == state->cursor.place || place == state->read_up_to.place;
     bool movable = segment->closed && !segment->done() && !segment->dropped && !in_use;
     movable = movable && !segment->hold && !segment->unread_from;
     const auto quiet_at = room_is_wanted || near ? SteadyTime::min() : segment->done_at + kQuiet;
@@ -150,11 +150,11 @@ Result<void> Compactor::enter_source() {
   links_.clear();
   const auto state = core_.state.lock();
   gaps_ = segment.gaps;
-  // What begin_source() took; later completions are in `late`.
+  // What begin_source() took; later completions are in `done_while_moving`.
   expected_records_ = segment.live_records();
   expected_spans_ = segment.live_spans();
   expected_changes_ = segment.live_changes();
-  for (const auto& entry : segment.late) {
+  for (const auto& entry : segment.done_while_moving) {
     expected_records_ += entry.records;
     expected_spans_ += entry.spans();
     expected_changes_ += entry.changes;

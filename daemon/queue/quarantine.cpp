@@ -1,21 +1,16 @@
 #include "daemon/queue/quarantine.hpp"
 
-#include <algorithm>
-
 namespace tracelink {
 namespace {
 
-constexpr std::uint64_t kPieceBytes = 256u << 10;
+constexpr std::size_t kPieceBytes = 256u << 10;
 
 // A new file at `path`, synced.
-Result<void> copy_bytes(FileSystem& fs, const std::filesystem::path& path, const File& source,
-                        std::uint64_t offset, std::uint64_t size) {
+Result<void> copy_bytes(FileSystem& fs, const std::filesystem::path& path, const File& source) {
   const auto file = fs.create(path);
   if (!file) return file.error();
-  const auto end = offset + size;
-  while (offset < end) {
-    const auto piece = source.read_at(
-        offset, static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, end - offset)));
+  for (std::uint64_t offset = 0;;) {
+    const auto piece = source.read_at(offset, kPieceBytes);
     if (!piece) return piece.error();
     if (piece->empty()) break;  // the file ends
     const std::string_view pieces[] = {*piece};
@@ -26,19 +21,18 @@ Result<void> copy_bytes(FileSystem& fs, const std::filesystem::path& path, const
 }
 
 // As copy_bytes(), all or nothing.
-Result<void> copy_whole(FileSystem& fs, const std::filesystem::path& path, const File& source,
-                        std::uint64_t offset, std::uint64_t size) {
+Result<void> copy_whole(FileSystem& fs, const std::filesystem::path& path, const File& source) {
   const auto unfinished = path.string() + ".tmp";
   auto done = fs.remove(unfinished);
-  if (done) done = copy_bytes(fs, unfinished, source, offset, size);
+  if (done) done = copy_bytes(fs, unfinished, source);
   if (done) done = fs.rename(unfinished, path);
   if (!done) (void)fs.remove(unfinished).has_value();  // the next copy does
   return done;
 }
 
 Result<void> move_by_copy(FileSystem& fs, const std::filesystem::path& from, const File& source,
-                          std::uint64_t size, const std::filesystem::path& to) {
-  if (auto copied = copy_whole(fs, to, source, 0, size); !copied) return copied;
+                          const std::filesystem::path& to) {
+  if (auto copied = copy_whole(fs, to, source); !copied) return copied;
   if (auto synced = fs.sync_directory(to.parent_path()); !synced) return synced;
   return fs.remove(from);
 }
@@ -81,18 +75,6 @@ Result<void> Quarantine::keep(std::string_view name, std::string_view bytes) {
   return {};
 }
 
-Result<void> Quarantine::copy(std::string_view name, const File& source, std::uint64_t offset,
-                              std::uint64_t size) {
-  const MutexLock lock(mutex_);
-  const auto path = directory_ / name;
-  const auto place = has_place_lock_held(path, size);
-  if (!place || !*place) return place ? Result<void>() : Result<void>(place.error());
-  if (auto copied = copy_whole(fs_, path, source, offset, size); !copied) return copied;
-  ++files_;
-  bytes_ += size;
-  return fs_.sync_directory(directory_);
-}
-
 Result<void> Quarantine::set_aside(const std::filesystem::path& path) {
   const MutexLock lock(mutex_);
   const auto file = fs_.open_read_only(path);
@@ -100,7 +82,7 @@ Result<void> Quarantine::set_aside(const std::filesystem::path& path) {
   const auto place = directory_ / path.filename();
   auto moved = fs_.rename(path, place);
   // The folder may be on another file system.
-  if (!moved && size) moved = move_by_copy(fs_, path, **file, *size, place);
+  if (!moved && size) moved = move_by_copy(fs_, path, **file, place);
   if (!moved) return moved;
   ++files_;
   bytes_ += size ? *size : 0;

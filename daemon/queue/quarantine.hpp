@@ -23,9 +23,6 @@ class Quarantine {
 
   // One file per name: the same damage found again is not copied twice.
   Result<void> keep(std::string_view name, std::string_view bytes);
-  // The same for `size` bytes of a file, piece by piece. An error of the source is returned too.
-  Result<void> copy(std::string_view name, const File& source, std::uint64_t offset,
-                    std::uint64_t size);
   // Moves a whole file.
   Result<void> set_aside(const std::filesystem::path& path);
 

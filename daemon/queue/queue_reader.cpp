@@ -25,25 +25,25 @@ std::optional<QueueReader::Next> QueueReader::choose_next() {
   const auto state = core_.state.lock();
   const auto& segments = state->segments;
   const auto now = core_.clock.steady();
-  const auto behind = state->left_behind(now);
+  const auto left = state->left_for_later(now);
   auto next = segments.end();
-  if (behind) {
-    next = segments.find(*behind);
-    if (!return_to_) return_to_ = resume_at_.value_or(Position{place_ + 1, 0});
-    resume_at_ = Position{*behind, *next->second->unread_from};
+  if (left) {
+    next = segments.find(*left);
+    if (!return_to_) return_to_ = resume_at_.value_or(ReadPoint{place_ + 1, 0});
+    resume_at_ = ReadPoint{*left, *next->second->unread_from};
   } else {
     if (const auto back = std::exchange(return_to_, std::nullopt)) {
-      place_ = back->segment_id - 1;
+      place_ = back->place - 1;
       if (back->offset > 0) resume_at_ = back;
     }
     const auto passed_over = [&](const auto& entry) {
-      const bool read = entry.first < read_up_to_.segment_id && !entry.second->left_behind();
+      const bool read = entry.first < read_up_to_.place && !entry.second->has_unread();
       return read || state->waits(*entry.second, now);
     };
     next = std::find_if_not(segments.upper_bound(place_), segments.end(), passed_over);
   }
   if (next == segments.end()) return std::nullopt;
-  return Next{.place = next->first, .id = next->second->id, .was_left = behind.has_value()};
+  return Next{.place = next->first, .id = next->second->id, .was_left = left.has_value()};
 }
 
 bool QueueReader::enter_next_segment() {
@@ -103,11 +103,11 @@ void QueueReader::resume(bool was_left) {
   if (!was_left) {
     if (const auto from = std::exchange(look_from_, std::nullopt)) {
       if (moved_) skip_before_ = from;  // where that record lies now is met on the way
-      if (!moved_) at = from;
+      if (!moved_) at = ReadPoint{from->segment_id, from->offset};
     }
   }
   const auto now = view();
-  if (!at || !now || at->segment_id != place_ || at->offset <= offset_) return;
+  if (!at || !now || at->place != place_ || at->offset <= offset_) return;
   if (at->offset > now->end) return;
   if (at->offset == now->end) {
     order_ = {.sequence = now->next_sequence,
@@ -129,8 +129,8 @@ bool QueueReader::finish_segment(const View& view) {
   const auto state = core_.state.lock();
   if (const auto segment = current(*state)) segment->unread_from.reset();
   if (view.closed) return true;
-  if (!state->left_behind(core_.clock.steady())) return false;
-  if (!return_to_) return_to_ = Position{place_, offset_};
+  if (!state->left_for_later(core_.clock.steady())) return false;
+  if (!return_to_) return_to_ = ReadPoint{place_, offset_};
   return true;
 }
 
@@ -141,8 +141,8 @@ void QueueReader::hold_back(std::uint64_t id, StateFile kind, const std::filesys
   // Deleted, or its records moved, meanwhile: what is there now is looked for again.
   if (!segment) return (void)--place_;
   auto& unread = segment->unread_from;
-  if (!unread && place_ >= read_up_to_.segment_id) {
-    unread = place_ == read_up_to_.segment_id ? read_up_to_.offset : 0;
+  if (!unread && place_ >= read_up_to_.place) {
+    unread = place_ == read_up_to_.place ? read_up_to_.offset : 0;
   }
   state->hold_segment({place_, offset_}, id, kind, file.string(), error);
 }
@@ -180,9 +180,9 @@ void QueueReader::rescan(Position from) {
 }
 
 void QueueReader::end_rescan() {
-  if (read_up_to_ == Position{place_, offset_}) return;
+  if (read_up_to_ == ReadPoint{place_, offset_}) return;
   leave_segment();
-  place_ = read_up_to_.segment_id - 1;
+  place_ = read_up_to_.place - 1;
   resume_at_ = read_up_to_;
   return_to_.reset();
   look_from_.reset();
@@ -195,7 +195,7 @@ bool QueueReader::is_done(std::uint64_t offset) const {
 
 // No record at or behind `unread_from` was given out, even if later segments were read meanwhile.
 bool QueueReader::was_given_before(std::uint64_t offset) const {
-  if (read_up_to_ <= Position{place_, offset}) return false;
+  if (read_up_to_ <= ReadPoint{place_, offset}) return false;
   const auto state = core_.state.lock();
   const auto segment = current(*state);
   return segment && (!segment->unread_from || offset < *segment->unread_from);

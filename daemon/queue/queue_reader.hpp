@@ -79,13 +79,13 @@ class QueueReader {
   std::uint64_t offset_ = 0;
   RecordOrder order_;  // of what was read of the segment
   std::vector<Gap> gaps_;
-  std::vector<JournalEntry> done_;     // when the segment was entered; also what was in flight then
-  Position read_up_to_;                // the farthest that next() has been
-  bool moved_ = false;                 // the segment holds moved records
-  std::optional<Position> resume_at_;  // place, and offset in the file
-  std::optional<Position> look_from_;  // the name of a record: rescan()
-  std::optional<Position> skip_before_;  // in a segment of moved records: a name
-  std::optional<Position> return_to_;    // after a segment that was left behind
+  std::vector<JournalEntry> done_;  // when the segment was entered; also what was in flight then
+  ReadPoint read_up_to_;            // the farthest that next() has been
+  bool moved_ = false;              // the segment holds moved records
+  std::optional<ReadPoint> resume_at_;
+  std::optional<Position> look_from_;    // of a record: rescan()
+  std::optional<Position> skip_before_;  // in a segment of moved records
+  std::optional<ReadPoint> return_to_;   // after a segment that was left for later
 };
 
 }  // namespace tracelink

@@ -36,7 +36,7 @@ bool QueueState::waits(const Segment& segment, SteadyTime now) const {
   return segment.dropped || segment.waits_for_retry(now) || (is_earlier && earlier_holds_ > 0);
 }
 
-std::optional<std::uint64_t> QueueState::left_behind(SteadyTime now) const {
+std::optional<std::uint64_t> QueueState::left_for_later(SteadyTime now) const {
   for (const auto& [place, segment] : segments) {
     if (segment->unread_from && !waits(*segment, now)) return place;
   }
@@ -94,8 +94,6 @@ void QueueState::complete(const Completion& completion) {
                            .delivered = completion.delivered,
                            .dead_lettered = completion.dead_lettered,
                            .duplicate = completion.duplicate,
-                           .dropped_policy = completion.dropped_policy,
-                           .dropped_age = completion.dropped_age,
                            .records = 1,
                            .bytes = record->second.bytes,
                            .changes = record->second.changes};
@@ -108,7 +106,7 @@ void QueueState::finish(Segment& segment, const JournalEntry& entry) {
   segment.add_done(entry);
   segment.done_at = clock_.steady();
   segment.unsaved.push_back(entry);
-  if (segment.moving) segment.late.push_back(entry);
+  if (segment.moving) segment.done_while_moving.push_back(entry);
   ++unsaved_entries;
   note_done(segment);
 }
@@ -194,9 +192,9 @@ void QueueState::count_vanished(std::uint64_t place, std::uint64_t segment_id) {
                    .changes = static_cast<std::uint32_t>(changes)});
 }
 
-void QueueState::hold_segment(Position at, std::uint64_t segment_id, StateFile kind,
+void QueueState::hold_segment(ReadPoint at, std::uint64_t segment_id, StateFile kind,
                               const std::string& file, const Error& error) {
-  const auto segment = find(at.segment_id, segment_id);
+  const auto segment = find(at.place, segment_id);
   if (!segment || segment->dropped) return;
   auto& hold = segment->hold;
   if (!hold) hold.emplace();
@@ -207,8 +205,8 @@ void QueueState::hold_segment(Position at, std::uint64_t segment_id, StateFile k
   held_.hold(kind, file, error);
 }
 
-void QueueState::note_readable(Position at, std::uint64_t segment_id) {
-  const auto segment = find(at.segment_id, segment_id);
+void QueueState::note_readable(ReadPoint at, std::uint64_t segment_id) {
+  const auto segment = find(at.place, segment_id);
   if (!segment) return;
   if (segment->unread_from) segment->unread_from = std::max(*segment->unread_from, at.offset);
   if (segment->hold && at.offset > segment->hold->offset) release_hold(*segment);
@@ -276,12 +274,12 @@ std::uint64_t QueueState::segments_bytes() const {
 std::optional<WallTime> QueueState::oldest_unread() const {
   for (const auto& [place, segment] : segments) {
     if (segment->counts.records == segment->done_records) continue;
-    const bool behind = segment->left_behind();
-    if (place == cursor.segment_id && !behind) {
+    const bool has_unread = segment->has_unread();
+    if (place == cursor.place && !has_unread) {
       if (cursor.offset >= segment->end) continue;
       return clock_steps_.as_of_now(cursor_sequence, cursor_accepted_at);
     }
-    if (!behind && place < cursor.segment_id) continue;
+    if (!has_unread && place < cursor.place) continue;
     return clock_steps_.as_of_now(segment->first_sequence, segment->counts.first_accepted_at);
   }
   return std::nullopt;

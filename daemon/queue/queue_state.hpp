@@ -46,8 +46,8 @@ class QueueState {
   bool is_current(const Segment& segment) const { return find(segment.place).get() == &segment; }
   // It is not read now.
   bool waits(const Segment& segment, SteadyTime now) const;
-  // The oldest segment that next() has left behind and that may be tried now.
-  std::optional<std::uint64_t> left_behind(SteadyTime now) const;
+  // The oldest segment that next() has left for later and that may be tried now.
+  std::optional<std::uint64_t> left_for_later(SteadyTime now) const;
   using InFlightAt = std::map<Position, InFlight>::iterator;
   std::pair<InFlightAt, InFlightAt> in_flight_of(const Segment& segment);
 
@@ -70,12 +70,11 @@ class QueueState {
   void count_damage(Position position, std::uint64_t segment_id);
   // The file of a closed segment is gone: what was still to be given out is damage.
   void count_vanished(std::uint64_t place, std::uint64_t segment_id);
-  // It could not be read at `at` (place, and offset in the file), because of `file`: it or its
-  // journal.
-  void hold_segment(Position at, std::uint64_t segment_id, StateFile kind, const std::string& file,
+  // It could not be read at `at`, because of `file`: it or its journal.
+  void hold_segment(ReadPoint at, std::uint64_t segment_id, StateFile kind, const std::string& file,
                     const Error& error);
   // It could be read up to there, so it is not held any more.
-  void note_readable(Position at, std::uint64_t segment_id);
+  void note_readable(ReadPoint at, std::uint64_t segment_id);
   // `change`: +1 from whoever wants the segments of earlier runs to wait, -1 when that is over.
   void hold_earlier(int change);
 
@@ -102,8 +101,8 @@ class QueueState {
   // Retired, and their files are there.
   std::vector<std::shared_ptr<Segment>> undeleted;
   std::uint64_t unsaved_entries = 0;
-  Position cursor;      // of the reader: place, and offset in the file
-  Position read_up_to;  // the farthest that it has been
+  ReadPoint cursor;      // of the reader
+  ReadPoint read_up_to;  // the farthest that it has been
   // Of the record before it.
   std::uint64_t cursor_sequence = 0;
   WallTime cursor_accepted_at;

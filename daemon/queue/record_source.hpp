@@ -37,8 +37,6 @@ struct Completion {
   std::uint32_t delivered = 0;
   std::uint32_t dead_lettered = 0;
   std::uint32_t duplicate = 0;
-  std::uint32_t dropped_policy = 0;
-  std::uint32_t dropped_age = 0;
 };
 
 // A fact about a trace that must survive a restart, kept until the oldest record that is not done

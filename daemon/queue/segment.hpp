@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,6 +20,14 @@ struct SegmentHold {
   std::uint64_t failures = 0;
   SteadyTime retry_at{};
   std::string file;
+};
+
+// How far something has read: the place of a segment among the others, and an offset in its file.
+// Of a record that was moved that is no Position.
+struct ReadPoint {
+  std::uint64_t place = 0;
+  std::uint64_t offset = 0;
+  auto operator<=>(const ReadPoint&) const = default;
 };
 
 // What the queue knows about one segment file.
@@ -50,11 +59,11 @@ struct Segment {
   std::uint64_t charged_bytes = 0;
   std::vector<JournalEntry> unsaved;  // done, not yet in the journal
   std::unique_ptr<DeliveryJournal> journal;
-  bool moving = false;             // its live records are being copied
-  std::vector<JournalEntry> late;  // done since that began
-  SteadyTime done_at{};            // of the last record that was
-  SteadyTime movable_from{};       // it could not be read, or copied, before
-  bool looked_at = false;          // since so little of it is live that it may be moved
+  bool moving = false;                          // its live records are being copied
+  std::vector<JournalEntry> done_while_moving;  // done since that began
+  SteadyTime done_at{};                         // of the last record that was
+  SteadyTime movable_from{};                    // it could not be read, or copied, before
+  bool looked_at = false;  // since so little of it is live that it may be moved
 
   std::uint64_t live_records() const { return counts.records - done_records; }
   std::uint64_t live_spans() const { return totals.spans.queued() + (moved ? counts.spans : 0); }
@@ -67,7 +76,7 @@ struct Segment {
   bool is_sparse() const { return closed && moved_bytes() * 4 <= charged_bytes; }
   bool done() const { return closed && done_records >= counts.records; }
   // There are records that next() has not given, or that were spilled since.
-  bool left_behind() const { return spilled_records > 0 || unread_from; }
+  bool has_unread() const { return spilled_records > 0 || unread_from; }
   bool waits_for_retry(SteadyTime now) const { return hold && now < hold->retry_at; }
   void add_done(const JournalEntry& entry);
   // Counts these alone as done, as the next start would.

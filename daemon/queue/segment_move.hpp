@@ -17,7 +17,7 @@ struct Segment;
 //
 // Until the checkpoint that names the new segment is durable, the sources are the truth and the
 // copies are nothing; from then on it is the other way round. A record that is done in between is
-// done in the source and, by `late`, in the copy.
+// done in the source and, by `done_while_moving`, in the copy.
 struct SegmentMove {
   struct Copy {
     std::uint64_t from = 0;   // offset in the source
@@ -28,7 +28,7 @@ struct SegmentMove {
     std::shared_ptr<Segment> segment;
     Balance totals{};            // when copying began; what is done later counts in the target
     std::vector<Copy> copies{};  // by `from`
-    std::size_t noted = 0;       // of segment->late: what the target's journal has
+    std::size_t noted = 0;       // of segment->done_while_moving: what the target's journal has
 
     const Copy* find(std::uint64_t offset) const {
       const auto at = std::ranges::lower_bound(copies, offset, {}, &Copy::from);

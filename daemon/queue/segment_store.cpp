@@ -145,7 +145,7 @@ Result<void> SegmentStore::save_journals() {
   }
   // Whichever checkpoint a crash leaves, the journals that belong to it know this.
   if (result && committing_ != nullptr) {
-    result = note_late(*committing_);
+    result = note_done_while_moving(*committing_);
     if (!result) core_.count_failure();
   }
   return result;

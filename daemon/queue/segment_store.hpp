@@ -66,7 +66,7 @@ class SegmentStore {
       REQUIRES(checkpoint_);
   void delete_undeleted_files();
   bool remove_files(const Segment& segment);
-  Result<void> note_late(SegmentMove& move) REQUIRES(journals_);
+  Result<void> note_done_while_moving(SegmentMove& move) REQUIRES(journals_);
 
   QueueCore& core_;
   Mutex checkpoint_;

@@ -14,7 +14,7 @@ bool is_spoiled(const SegmentMove& move, const QueueState& state) {
     // What is not read yet has its place in this file, and what is damaged no other one.
     if (segment.hold || segment.unread_from || !segment.uncopied.empty()) return true;
     // A stretch of damage is not about one record.
-    return std::ranges::any_of(segment.late, [&](const JournalEntry& entry) {
+    return std::ranges::any_of(segment.done_while_moving, [&](const JournalEntry& entry) {
       return !source.translate(entry).has_value();
     });
   });
@@ -24,7 +24,7 @@ bool is_spoiled(const SegmentMove& move, const QueueState& state) {
 bool reader_is_inside(const SegmentMove& move, const QueueState& state) {
   const auto first = move.sources.front().segment->place;
   const auto last = move.sources.back().segment->place;
-  const auto inside = [&](Position at) { return at.segment_id >= first && at.segment_id <= last; };
+  const auto inside = [&](ReadPoint at) { return at.place >= first && at.place <= last; };
   return inside(state.cursor) || inside(state.read_up_to);
 }
 
@@ -39,8 +39,8 @@ void hand_over(const SegmentMove::Source& source, Segment& target, QueueState& s
     at->second.offset = copy->to;
     at->second.bytes = copy->bytes;
   }
-  for (std::size_t i = 0; i < segment.late.size(); ++i) {
-    const auto entry = source.translate(segment.late[i]);
+  for (std::size_t i = 0; i < segment.done_while_moving.size(); ++i) {
+    const auto entry = source.translate(segment.done_while_moving[i]);
     if (!entry) continue;  // damage found a moment ago: the copy is whole, it is sent again
     target.add_done(*entry);
     if (i < source.noted) continue;
@@ -82,7 +82,7 @@ Result<std::vector<JournalEntry>> SegmentStore::begin_source(SegmentMove::Source
   entries->insert(entries->end(), segment.unsaved.begin(), segment.unsaved.end());
   keep_one_each(*entries);
   source.totals = segment.totals;
-  segment.late.clear();
+  segment.done_while_moving.clear();
   return entries;
 }
 
@@ -123,7 +123,7 @@ SegmentStore::MoveState SegmentStore::commit_move(SegmentMove& move) {
     if (is_spoiled(move, *state)) return MoveState::spoiled;
     if (reader_is_inside(move, *state)) return MoveState::not_now;
   }
-  if (!note_late(move)) {
+  if (!note_done_while_moving(move)) {
     core_.count_failure();
     return MoveState::failed;
   }
@@ -153,19 +153,19 @@ SegmentStore::MoveState SegmentStore::commit_move(SegmentMove& move) {
 }
 
 // What was done in the sources since they were copied, durable in the target's journal.
-Result<void> SegmentStore::note_late(SegmentMove& move) {
+Result<void> SegmentStore::note_done_while_moving(SegmentMove& move) {
   std::vector<JournalEntry> entries;
   std::vector<std::size_t> noted;
   {
     const auto state = core_.state.lock();
     for (const auto& source : move.sources) {
-      const auto& late = source.segment->late;
-      for (std::size_t i = source.noted; i < late.size(); ++i) {
-        const auto entry = source.translate(late[i]);
+      const auto& done = source.segment->done_while_moving;
+      for (std::size_t i = source.noted; i < done.size(); ++i) {
+        const auto entry = source.translate(done[i]);
         if (!entry) return Error{ErrorCode::corrupt, "a source of moved records is damaged"};
         entries.push_back(*entry);
       }
-      noted.push_back(late.size());
+      noted.push_back(done.size());
     }
   }
   if (!entries.empty()) {
@@ -185,7 +185,7 @@ bool SegmentStore::give_up_move(SegmentMove& move, std::uint64_t target_id) {
   const auto state = core_.state.lock();
   for (const auto& source : move.sources) {
     source.segment->moving = false;
-    source.segment->late.clear();
+    source.segment->done_while_moving.clear();
   }
   if (!leftover) {
     leftover = std::make_shared<Segment>();

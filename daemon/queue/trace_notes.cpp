@@ -142,6 +142,7 @@ Result<void> check_version(std::string_view content, bool has_notes) {
 struct ReadNotes {
   std::vector<TraceNote> notes;
   std::vector<std::string> definitions;
+  std::uint64_t pieces = 0;  // notes and parts of definitions in the file, damaged ones included
 };
 Result<ReadNotes> read_notes(const FileSystem& fs, const std::filesystem::path& path) {
   constexpr std::size_t kStepAt = 3 * kFieldBytes;
@@ -150,6 +151,7 @@ Result<ReadNotes> read_notes(const FileSystem& fs, const std::filesystem::path& 
   if (there && !*there) return read;  // removed by hand
   const auto content = read_file(fs, path);
   if (!content) return content.error();
+  if (content->size() > kHeaderBytes) read.pieces = (content->size() - kHeaderBytes) / kNoteBytes;
   DefinitionParts parts;
   for (std::size_t at = kHeaderBytes; at + kNoteBytes <= content->size(); at += kNoteBytes) {
     const auto bytes = std::string_view(*content).substr(at, kNoteBytes);
@@ -201,7 +203,7 @@ Result<void> TraceNotes::load_lock_held(const std::filesystem::path& path) {
   if (!read) return read.error();
   for (const std::string& definition : read->definitions) links_.learn(definition);
   for (const TraceNote& note : read->notes) remember_lock_held(note, SteadyTime());
-  file_notes_ += read->notes.size();
+  file_pieces_ += read->pieces;
   read_.insert(path);
   return {};
 }
@@ -218,6 +220,7 @@ Result<void> TraceNotes::load_late(const std::filesystem::path& path) {
   if (!read) return read.error();
   for (const std::string& definition : read->definitions) links_.learn(definition);
   for (const TraceNote& note : std::views::reverse(read->notes)) remember_older_lock_held(note);
+  file_pieces_ += read->pieces;
   loaded_are_dated_ = false;
   unread_.erase(path);
   read_.insert(path);
@@ -241,9 +244,9 @@ Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldes
   }
   forget_before_lock_held(oldest_record - kKept, now - kKept);
   forget_beyond_bound_lock_held();
-  const bool mostly_stale = file_notes_ + notes.size() > 2 * by_age_.size() + 1024;
+  const bool mostly_stale = file_pieces_ + notes.size() > 2 * by_age_.size() + 1024;
   if (file_ && !mostly_stale && append_lock_held(bytes)) {
-    file_notes_ += bytes.size() / kNoteBytes;
+    file_pieces_ += bytes.size() / kNoteBytes;
     return {};
   }
   return reserve_.with([&]() REQUIRES(mutex_) { return rewrite_lock_held(); });
@@ -269,7 +272,7 @@ Result<void> TraceNotes::rewrite_lock_held() {
   defined_.clear();
   for (const auto& [age, entry] : by_age_) content += encode_whole(entry.note, defined_);
   if (auto written = write_file_durably(fs_, own_, content); !written) return written;
-  file_notes_ = (content.size() - kHeaderBytes) / kNoteBytes;
+  file_pieces_ = (content.size() - kHeaderBytes) / kNoteBytes;
   read_.erase(own_);
   std::erase_if(read_, [this](const auto& old) { return fs_.remove(old).has_value(); });
   read_.insert(own_);
@@ -317,6 +320,6 @@ std::vector<TraceNote> TraceNotes::recent() const {
   return notes;
 }
 
-std::uint64_t TraceNotes::file_bytes() const { return kHeaderBytes + file_notes_ * kNoteBytes; }
+std::uint64_t TraceNotes::file_bytes() const { return kHeaderBytes + file_pieces_ * kNoteBytes; }
 
 }  // namespace tracelink

@@ -45,7 +45,7 @@ class TraceNotes {
   Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record, SteadyTime now);
   std::vector<TraceNote> recent() const;  // newest per trace, oldest first
 
-  std::uint64_t file_bytes() const;
+  std::uint64_t file_bytes() const;  // of the files that were read or written
 
  private:
   Result<void> load_lock_held(const std::filesystem::path& path) REQUIRES(mutex_);
@@ -83,8 +83,8 @@ class TraceNotes {
   std::set<std::filesystem::path> read_ GUARDED_BY(mutex_);  // their notes are in memory
   std::filesystem::path own_ GUARDED_BY(mutex_);             // what is written
   std::set<LinkHash> defined_ GUARDED_BY(mutex_);            // in the file
-  std::atomic<std::uint64_t> file_notes_ = 0;  // and parts of definitions, in the file, stale ones
-                                               // included
+  // Notes and parts of definitions, in the files that were read or written, stale ones included.
+  std::atomic<std::uint64_t> file_pieces_ = 0;
   std::unique_ptr<File> file_ GUARDED_BY(mutex_);  // null: to be written anew
 };
 

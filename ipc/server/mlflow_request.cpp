@@ -9,6 +9,7 @@
 
 #include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/mlflow/rest/trace_change.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/text/hex.hpp"
 #include "daemon/text/json_text.hpp"
 #include "daemon/text/percent.hpp"
@@ -25,8 +26,6 @@ constexpr std::array<std::string_view, 3> kSearches = {
     "/api/3.0/mlflow/traces/search", "/api/3.0/mlflow/traces/calculate-filter-correlation",
     "/api/3.0/mlflow/traces/metrics"};
 constexpr std::string_view kAssessments = "/assessments/";
-constexpr std::string_view kTracePrefix = "tr-";
-constexpr std::size_t kTraceDigits = 32;
 constexpr std::string_view kExperimentByName = "/api/2.0/mlflow/experiments/get-by-name";
 // RFC 9110, section 7.6.1, and what libcurl writes itself.
 constexpr std::array<std::string_view, 11> kOfOneConnection = {"connection",
@@ -152,7 +151,7 @@ std::optional<TraceRead> trace_read(std::string_view target) {
     traces = traces_in_query(query_of(target), "trace_ids");
   } else if (const auto trace = trace_of_name(path.substr(0, path.find('/')))) {
     traces = {*trace};
-    path.remove_prefix(kTracePrefix.size() + kTraceDigits);
+    path.remove_prefix(kTraceNamePrefix.size() + kTraceNameDigits);
     if (!path.empty() && !path.starts_with(kAssessments)) return std::nullopt;
     read.assessment_id = path.substr(std::min(kAssessments.size(), path.size()));
     if (!path.empty()) read.what = TraceRead::What::assessment;
@@ -164,10 +163,10 @@ std::optional<TraceRead> trace_read(std::string_view target) {
 
 std::vector<TraceId> named_traces(std::string_view text) {
   std::vector<TraceId> traces;
-  for (auto at = text.find(kTracePrefix);
+  for (auto at = text.find(kTraceNamePrefix);
        at != std::string_view::npos && traces.size() < kMaxNamedTraces;
-       at = text.find(kTracePrefix, at + 1)) {
-    const auto bytes = parse_hex(text.substr(at + kTracePrefix.size(), kTraceDigits));
+       at = text.find(kTraceNamePrefix, at + 1)) {
+    const auto bytes = parse_hex(text.substr(at + kTraceNamePrefix.size(), kTraceNameDigits));
     const auto id = bytes ? TraceId::from_bytes(*bytes) : std::nullopt;
     if (id && std::ranges::find(traces, *id) == traces.end()) traces.push_back(*id);
   }

@@ -32,9 +32,9 @@ class Scenario : public QueueHarness {
   }
   void open_all() {
     open();
-    auto opened = DeadLetterStore::open(fs, options.state_dir / "dead-letters", 1u << 20);
-    ASSERT_TRUE(opened) << opened.error().message;
-    store = *std::move(opened);
+    store = std::make_unique<DeadLetterStore>(fs, options.state_dir / "dead-letters", 1u << 20);
+    const auto loaded = store->load();
+    ASSERT_TRUE(loaded) << loaded.error().message;
     commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
     const auto finished = commands->finish_pending();
     ASSERT_TRUE(finished) << finished.error().message;

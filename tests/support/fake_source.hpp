@@ -134,8 +134,7 @@ class FakeSource final : public RecordSource {
     EXPECT_TRUE(entry.read) << "completed unread: offset " << completion.position.offset;
     EXPECT_FALSE(entry.completion) << "completed twice: offset " << completion.position.offset;
     EXPECT_FALSE(entry.lost) << "completed though damaged: offset " << completion.position.offset;
-    EXPECT_EQ(completion.delivered + completion.dead_lettered + completion.duplicate +
-                  completion.dropped_policy + completion.dropped_age,
+    EXPECT_EQ(completion.delivered + completion.dead_lettered + completion.duplicate,
               entry.stored.record.slice.span_count + entry.stored.changes);
     entry.completion = completion;
   }

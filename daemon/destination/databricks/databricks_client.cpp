@@ -3,39 +3,19 @@
 #include <optional>
 #include <utility>
 
-#include <protozero/exception.hpp>
-
 #include "daemon/destination/databricks/databricks_answer.hpp"
 #include "daemon/destination/databricks/trace_bodies.hpp"
+#include "daemon/mlflow/rest/export_answer.hpp"
 #include "daemon/mlflow/rest/rest_answers.hpp"
-#include "daemon/mlflow/trace/wire.hpp"
 #include "daemon/text/percent.hpp"
 
 namespace tracelink {
 namespace {
 
-// ExportTraceServiceResponse: partial_success = 1, in it rejected_spans = 1, error_message = 2.
 // Nothing: none was rejected.
-std::optional<std::string> rejection(std::string_view body) {
-  protozero::pbf_reader answer = reader_of(body);
-  if (!answer.next(1, protozero::pbf_wire_type::length_delimited)) return std::nullopt;
-  protozero::pbf_reader partial = reader_of(take_bytes(answer));
-  std::int64_t rejected = 0;
-  std::string message;
-  while (partial.next()) {
-    switch (partial.tag_and_type()) {
-      case varint_field(1):
-        rejected = partial.get_int64();
-        break;
-      case bytes_field(2):
-        message = std::string(take_bytes(partial));
-        break;
-      default:
-        partial.skip();
-    }
-  }
-  if (rejected == 0) return std::nullopt;
-  return std::to_string(rejected) + " spans were rejected: " + message;
+std::optional<std::string> rejection(const std::optional<PartialSuccess>& partial) {
+  if (!partial || partial->rejected_spans == 0) return std::nullopt;
+  return std::to_string(partial->rejected_spans) + " spans were rejected: " + partial->message;
 }
 
 // The same as JSON, where a 64-bit number is a text or a number. Nothing: none was rejected.
@@ -69,12 +49,12 @@ Answer<void> read_export(const TraceStorage& storage, const Result<HttpResponse>
   if (!type.starts_with("application/x-protobuf")) {
     return not_databricks(*answer, "the answer to spans is neither OTLP's nor JSON");
   }
-  try {
-    if (auto message = rejection(answer->body)) return rejected(*answer, *std::move(message));
-    return {};
-  } catch (const protozero::exception&) {
+  const auto partial = read_partial_success(answer->body);
+  if (!partial) {
     return not_databricks(*answer, "the answer to spans is no protobuf, whatever its type says");
   }
+  if (auto message = rejection(*partial)) return rejected(*answer, *std::move(message));
+  return {};
 }
 
 // A trace in Unity Catalog has its place in its name.

@@ -4,6 +4,7 @@
 
 #include "daemon/destination/databricks/databricks_answer.hpp"
 #include "daemon/destination/databricks/databricks_client.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 
 // Traces beside an experiment: their infos, and the files with their spans.
 namespace tracelink {

@@ -13,6 +13,7 @@
 #include "daemon/codec/otlp_schema.hpp"
 #include "daemon/destination/databricks/trace_bodies.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/mlflow/trace/python_json.hpp"
 #include "daemon/mlflow/trace/span_view.hpp"
 #include "daemon/mlflow/trace/traces_data.hpp"

@@ -4,6 +4,7 @@
 
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/mlflow/rest/trace_info_json.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/mlflow/trace/preview.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
 #include "daemon/mlflow/trace/trace_metadata.hpp"

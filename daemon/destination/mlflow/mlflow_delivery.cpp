@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "daemon/destination/mlflow/change_delivery.hpp"
 #include "daemon/mlflow/trace/trace_metadata.hpp"
 
 namespace tracelink {
@@ -90,6 +91,19 @@ void MlflowDelivery::send_info(std::size_t index) {
   } else {
     start_trace(index);
   }
+}
+
+void MlflowDelivery::send_change(std::size_t index) {
+  auto change = change_in(items_[index].delivery, context_.experiment_id);
+  if (!change) return info_failed(index, change.error());
+  const auto self = shared_from_this();
+  const auto done = [self, index](const Answer<void>& answer) {
+    if (!answer) return self->info_failed(index, answer.error());
+    self->finish(index, {});
+    self->info_finished();
+  };
+  std::make_shared<ChangeDelivery>(context_.client, context_.steps, *std::move(change), done)
+      ->start();
 }
 
 void MlflowDelivery::look_up(std::size_t index) {

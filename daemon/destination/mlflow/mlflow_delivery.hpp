@@ -19,11 +19,11 @@
 
 namespace tracelink {
 
-// One batch on its way to MLflow. Changes go by themselves; of all else the info step of every
-// trace, then the spans of all whose info is stored, then what can be told only after them: the end
-// of a trace whose info is not repeatable there, and the token sum where the server's own is not
-// that of the whole trace. Spans count as stored when the server shows one trace of the POST with
-// them, or did so a moment ago.
+// One batch on its way to MLflow. Changes go by themselves (ChangeDelivery); of all else the info
+// step of every trace, then the spans of all whose info is stored, then what can be told only after
+// them: the end of a trace whose info is not repeatable there, and the token sum where the server's
+// own is not that of the whole trace. Spans count as stored when the server shows one trace of the
+// POST with them, or did so a moment ago.
 //
 // A failed info step concerns its trace alone, a refused POST all that were in it. After a failure
 // that every trace would meet, what was not sent yet is not sent.
@@ -80,10 +80,6 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   }
   void send_info(std::size_t index);
   void send_change(std::size_t index);
-  void change_refused(std::size_t index, const Failure& failure);
-  void look_for_assessment(std::size_t index, const Failure& failure);
-  void look_for_trace(std::size_t index, const Failure& failure);
-  void change_made(std::size_t index);
   void look_up(std::size_t index);
   void found(std::size_t index, const std::string& experiment_id);
   void start_trace(std::size_t index);

@@ -6,6 +6,7 @@
 #include "daemon/destination/mlflow/mlflow_delivery.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/mlflow/trace/trace_metadata.hpp"
 
 // Whether spans that were answered with success are on the server (SpansProof says when to look).

@@ -100,12 +100,6 @@ std::optional<RegistrationStatus> Registrar::status(const LinkHash& hash) const 
   return registration->status();
 }
 
-std::vector<RegistrationStatus> Registrar::all() const {
-  std::vector<RegistrationStatus> statuses;
-  for (const auto& entry : impl_->registrations) statuses.push_back(entry.second.status());
-  return statuses;
-}
-
 RegistrationCounters Registrar::counters() const { return impl_->environment.counters; }
 
 void Registrar::server_changed() {

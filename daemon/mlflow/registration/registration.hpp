@@ -76,7 +76,6 @@ class Registrar {
   // Valid until the next call.
   const ResolvedModel* ready(const LinkHash& hash);
   std::optional<RegistrationStatus> status(const LinkHash& hash) const;  // nothing: not wanted
-  std::vector<RegistrationStatus> all() const;                           // of every wanted link
   RegistrationCounters counters() const;
   void server_changed();     // after a reconnection: verify all again before the next delivery
   void verify_when_asked();  // it may have changed unseen: each link when ready() is next asked

@@ -9,9 +9,9 @@
 
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/mlflow/rest/stored_trace.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
 #include "daemon/mlflow/trace/trace_metadata.hpp"
-#include "daemon/text/hex.hpp"
 
 namespace tracelink {
 namespace {
@@ -81,14 +81,6 @@ std::optional<std::string> optional_text(const Json& json, const char* key) {
 }
 
 }  // namespace
-
-std::optional<TraceId> trace_of_name(std::string_view name) {
-  constexpr std::string_view kPrefix = "tr-";
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  const auto bytes = parse_hex(name.substr(kPrefix.size()));
-  const auto id = bytes ? TraceId::from_bytes(*bytes) : std::nullopt;
-  return id && !id->is_zero() && trace_name(*id) == name ? id : std::nullopt;
-}
 
 Result<ClientTraceInfo> read_start_trace(std::string_view body) {
   Json json = parse_shallow(body);

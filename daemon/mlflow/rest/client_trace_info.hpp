@@ -27,10 +27,6 @@ struct ClientTraceInfo {
   std::string json;
 };
 
-// Nothing unless it is what trace_name() says of a trace: servers tell names apart by their
-// letters, and take any other one, too. Zeros alone name no trace.
-std::optional<TraceId> trace_of_name(std::string_view name);
-
 // `body`: of StartTraceV3. Error: `invalid`, what of it cannot be kept; `rejected`, the trace has
 // another name than tr- and 32 hex digits, which only a server can take.
 Result<ClientTraceInfo> read_start_trace(std::string_view body);

@@ -20,37 +20,32 @@ bool has_type(const HttpResponse& response, std::string_view type) {
 }
 
 // ExportTracePartialSuccess: rejected_spans = 1, error_message = 2.
-std::string refused_spans(std::string_view partial_success) {
-  protozero::pbf_reader reader = reader_of(partial_success);
-  std::int64_t rejected = 0;
-  std::string_view message;
+PartialSuccess read_rejection(std::string_view encoded) {
+  PartialSuccess partial;
+  protozero::pbf_reader reader = reader_of(encoded);
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case varint_field(1):
-        rejected = reader.get_int64();
+        partial.rejected_spans = reader.get_int64();
         break;
       case bytes_field(2):
-        message = take_bytes(reader);
+        partial.message = std::string(take_bytes(reader));
         break;
       default:
         reader.skip();
     }
   }
-  std::string text = "rejected " + std::to_string(rejected) + " spans";
-  if (!message.empty()) text.append(": ").append(message);
-  return text;
+  return partial;
 }
 
-// ExportTraceServiceResponse: partial_success = 1. Empty if the bytes are none, or no protobuf.
-std::string read_partial_success(std::string_view body) {
-  try {
-    protozero::pbf_reader reader = reader_of(body);
-    if (reader.next(1, protozero::pbf_wire_type::length_delimited))
-      return refused_spans(take_bytes(reader));
-    return {};
-  } catch (const protozero::exception&) {
-    return {};
-  }
+// Empty if the body says nothing of spans that were not taken.
+std::string refused_spans(std::string_view body) {
+  const auto read = read_partial_success(body);
+  if (!read || !*read) return {};
+  const PartialSuccess& partial = **read;
+  std::string text = "rejected " + std::to_string(partial.rejected_spans) + " spans";
+  if (!partial.message.empty()) text.append(": ").append(partial.message);
+  return text;
 }
 
 // {"partialSuccess": null}, as 3.6 says it under either type.
@@ -69,13 +64,26 @@ bool is_mlflows(const HttpResponse& response) {
 
 std::string said(const HttpResponse& response) {
   const std::string type(response.header("content-type").value_or("no content type"));
-  std::string partial =
-      has_type(response, kProtobuf) ? read_partial_success(response.body) : std::string();
-  if (!partial.empty()) return partial;
+  std::string refused =
+      has_type(response, kProtobuf) ? refused_spans(response.body) : std::string();
+  if (!refused.empty()) return refused;
   return response.body.empty() ? "an empty answer of " + type : "an answer of " + type;
 }
 
 }  // namespace
+
+// ExportTraceServiceResponse: partial_success = 1.
+Result<std::optional<PartialSuccess>> read_partial_success(std::string_view body) {
+  try {
+    protozero::pbf_reader reader = reader_of(body);
+    if (!reader.next(1, protozero::pbf_wire_type::length_delimited)) {
+      return std::optional<PartialSuccess>();
+    }
+    return std::optional(read_rejection(take_bytes(reader)));
+  } catch (const protozero::exception& error) {
+    return Error{ErrorCode::invalid, std::string("no protobuf: ") + error.what()};
+  }
+}
 
 Answer<void> read_export_answer(const Result<HttpResponse>& answer) {
   const bool accepted = answer && answer->status >= 200 && answer->status < 300;

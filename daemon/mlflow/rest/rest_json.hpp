@@ -57,7 +57,5 @@ std::string end_trace_body(const TraceInfo& info,
 std::string linked_traces_filter(const std::string& model_id);
 std::string linked_traces_body(const std::string& experiment_id, const std::string& model_id);
 std::string search_traces_body(const TraceQuery& query);
-// "tr-" and 32 hex digits.
-std::string trace_name(TraceId trace_id);
 
 }  // namespace tracelink

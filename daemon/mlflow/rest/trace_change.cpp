@@ -6,6 +6,7 @@
 
 #include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/text/base64.hpp"
 #include "daemon/text/json_text.hpp"
 #include "daemon/text/percent.hpp"

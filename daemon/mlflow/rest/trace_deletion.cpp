@@ -5,6 +5,7 @@
 #include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/mlflow/rest/trace_change.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/text/hex.hpp"
 #include "daemon/text/utc_time.hpp"
 

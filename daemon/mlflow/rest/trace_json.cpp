@@ -6,6 +6,7 @@
 
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/mlflow/rest/trace_info_json.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/mlflow/trace/python_json.hpp"
 #include "daemon/text/utc_time.hpp"
 #include "daemon/text/utf8.hpp"
@@ -91,8 +92,6 @@ std::string experiment_location(std::string_view experiment_id) {
   location.add("mlflow_experiment", std::move(experiment).take());
   return std::move(location).take();
 }
-
-std::string trace_name(TraceId trace_id) { return "tr-" + trace_id.hex(); }
 
 // The metadata, which holds the link, comes before everything that a server might stumble over.
 std::string trace_info_json(const TraceInfo& info, const TraceInfoForm& form) {

@@ -7,6 +7,7 @@
 #include "daemon/mlflow/rest/export_answer.hpp"
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/mlflow/rest/started_trace.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 #include "daemon/mlflow/rest/uri.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"

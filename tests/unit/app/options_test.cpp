@@ -25,7 +25,7 @@ TEST(Options, WhatIsSaidOfAModelIsForOneThatIsCreated) {
   Config config;
   config.model.name = "agent";
   config.model.description = "Answers tickets.";
-  config.model.source = {"0123456789", "main", ""};
+  config.model.git_facts = {"0123456789", "main", ""};
   config.model.origin = {"ada", "tracelinkd.service", false};
   const auto tags = link_of(config).source_tags;
   EXPECT_EQ(tags.at("mlflow.note.content"), "Answers tickets.");

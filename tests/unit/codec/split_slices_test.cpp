@@ -121,7 +121,7 @@ TEST(SplitSlices, OfTheGoldenRequestHoldEverySpan) {
   EXPECT_EQ(result.slices[0].trace_id.hex(), "000102030405060708090a0b0c0d0e0f");
   EXPECT_EQ(result.slices[1].trace_id.hex(), "101112131415161718191a1b1c1d1e1f");
   EXPECT_TRUE(result.slices[0].root_seen);
-  EXPECT_EQ(result.rejected_spans(), 0u);
+  EXPECT_TRUE(result.rejected.empty());
   expect_right_slices(request);
 }
 

@@ -22,11 +22,11 @@ class ConfigSource : public LoadTest {
 
 TEST_F(ConfigSource, ComesFromCiVariablesByDefault) {
   file("model: {name: agent}\n");
-  EXPECT_EQ(load().config.model.source, GitFacts{});
+  EXPECT_EQ(load().config.model.git_facts, GitFacts{});
   env("GITHUB_SHA", kCommit);
   env("GITHUB_REF", "refs/heads/main");
   const LoadedConfig loaded = load();
-  EXPECT_EQ(loaded.config.model.source, (GitFacts{kCommit, "main", ""}));
+  EXPECT_EQ(loaded.config.model.git_facts, (GitFacts{kCommit, "main", ""}));
   EXPECT_EQ(loaded.origins.at("model.git"), "default with GITHUB_SHA");
 }
 
@@ -35,14 +35,14 @@ TEST_F(ConfigSource, ComesFromANamedWorkTreeOnly) {
   file("model: {name: agent, git: " + tree + "}\n");
   env("GIT_COMMIT", std::string(40, 'a'));
   const LoadedConfig loaded = load();
-  EXPECT_EQ(loaded.config.model.source, (GitFacts{kCommit, "main", "https://example.org/app"}));
+  EXPECT_EQ(loaded.config.model.git_facts, (GitFacts{kCommit, "main", "https://example.org/app"}));
   EXPECT_EQ(loaded.origins.at("model.git"), "file:1 with " + tree);
 }
 
 TEST_F(ConfigSource, CanBeOff) {
   file("model: {name: agent, git: off}\n");
   env("GIT_COMMIT", kCommit);
-  EXPECT_EQ(load().config.model.source, GitFacts{});
+  EXPECT_EQ(load().config.model.git_facts, GitFacts{});
 }
 
 TEST_F(ConfigSource, IsTextThatCanBeSent) {
@@ -50,7 +50,7 @@ TEST_F(ConfigSource, IsTextThatCanBeSent) {
   env("GIT_COMMIT", kCommit);
   env("GIT_BRANCH", "caf\xe9");
   env("GIT_URL", "https://example.org/a\nb");
-  EXPECT_EQ(load().config.model.source, (GitFacts{kCommit, "", ""}));
+  EXPECT_EQ(load().config.model.git_facts, (GitFacts{kCommit, "", ""}));
 }
 
 TEST_F(ConfigSource, GivesTheVersion) {
@@ -95,7 +95,7 @@ TEST_F(ConfigSource, TellsWhoRegistersModelsAndWhere) {
 TEST_F(ConfigSource, MayBeDescribedInSeveralLines) {
   file("model:\n  name: agent\n  source: support\n  description: |\n    # Support\n    *all*\n");
   EXPECT_EQ(load().config.model.description, "# Support\n*all*");
-  EXPECT_EQ(load().config.model.source_name, "support");
+  EXPECT_EQ(load().config.model.source, "support");
   file("model: {name: agent, description: \"a\\x1bb\"}\n");
   EXPECT_EQ(errors(), "FILE:1:35: model.description: holds a control character\n");
 }

@@ -98,7 +98,8 @@ class FakeWorkspace : public ::testing::Test {
     source_->get([&](const std::variant<Authorization, TokenRefusal>& answer) {
       result.clear();
       if (const auto* given = std::get_if<Authorization>(&answer)) {
-        result = given->headers.front().second;
+        headers_ = given->headers;
+        result = headers_.front().second;
       } else {
         refusal_ = std::get<TokenRefusal>(answer);
       }
@@ -138,6 +139,7 @@ class FakeWorkspace : public ::testing::Test {
   int tokens_ = 0;
   int lifetime_ = 3600;
   TokenRefusal refusal_;
+  std::vector<std::pair<std::string, std::string>> headers_;  // of the last Authorization
 
   FakeClock clock_;
   FakeFileSystem fs_;

@@ -23,7 +23,7 @@ TEST_F(TokenSourceTest, AsksAHostOnceWhatItIsBeforeAPatIsUsed) {
   EXPECT_EQ(authorization(), "Bearer dapi-1");
   EXPECT_EQ(authorization(), "Bearer dapi-1");
   EXPECT_EQ(urls(), Urls{"GET /.well-known/databricks-config"});
-  const auto header = source_->current()->headers.back();
+  const auto& header = headers_.back();
   EXPECT_EQ(header.first + ": " + header.second, "x-databricks-org-id: 74");
 }
 
@@ -31,7 +31,7 @@ TEST_F(TokenSourceTest, UsesAPatWhateverTheHostSaysOfItself) {
   metadata_ = json_answer("<html>", 503);
   tokens(pat());
   EXPECT_EQ(authorization(), "Bearer dapi-1");
-  EXPECT_EQ(source_->current()->headers.size(), 1u);
+  EXPECT_EQ(headers_.size(), 1u);
 }
 
 TEST_F(TokenSourceTest, AsksNothingIfEverythingIsConfigured) {

@@ -16,9 +16,8 @@ class DeadLetterCommandsTest : public QueueHarness, public testing::Test {
  protected:
   void SetUp() override {
     open();
-    auto opened = DeadLetterStore::open(fs, kDirectory, 1u << 20);
-    ASSERT_TRUE(opened);
-    store = *std::move(opened);
+    store = std::make_unique<DeadLetterStore>(fs, kDirectory, 1u << 20);
+    ASSERT_TRUE(store->load());
     commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
   }
   void TearDown() override { close(); }

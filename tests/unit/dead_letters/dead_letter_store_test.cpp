@@ -22,9 +22,9 @@ using Json = nlohmann::json;
 class DeadLetterStoreTest : public ::testing::Test {
  protected:
   Result<void> try_open() {
-    auto opened = DeadLetterStore::open(*fs, kDirectory, max_bytes);
-    if (!opened) return std::move(opened).error();
-    store = *std::move(opened);
+    auto opened = std::make_unique<DeadLetterStore>(*fs, kDirectory, max_bytes);
+    if (auto loaded = opened->load(); !loaded) return loaded;
+    store = std::move(opened);
     return {};
   }
   void open() { ASSERT_TRUE(try_open()); }

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/mlflow/rest/remedies.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_http_client.hpp"
 #include "tests/support/trace_record.hpp"

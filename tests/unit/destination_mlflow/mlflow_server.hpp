@@ -14,6 +14,7 @@
 #include "daemon/codec/compression.hpp"
 #include "daemon/http/http_client.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 #include "daemon/mlflow/trace/traces_data.hpp"
 #include "daemon/text/base64.hpp"

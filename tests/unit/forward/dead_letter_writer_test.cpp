@@ -29,9 +29,8 @@ class DeadLetterWriterTest : public ::testing::Test {
 
   void open(std::uint64_t max_bytes = 1u << 20) {
     dead_letter_writer.reset();
-    auto opened = DeadLetterStore::open(*fs, "/dead-letters", max_bytes);
-    ASSERT_TRUE(opened);
-    store = *std::move(opened);
+    store = std::make_unique<DeadLetterStore>(*fs, "/dead-letters", max_bytes);
+    ASSERT_TRUE(store->load());
     ledger = std::make_unique<DeliveryLedger>(source, clock);
     reporter = std::make_unique<Reporter>(clock);
     dead_letter_writer = std::make_unique<DeadLetterWriter>(

@@ -44,14 +44,12 @@ class ForwarderFixture : public ::testing::Test {
   // A process begins; the one before has ended.
   void start() {
     if (!store) {
-      auto opened = DeadLetterStore::open(fs, "/dead-letters", dead_letter_bytes);
-      ASSERT_TRUE(opened);
-      store = *std::move(opened);
+      store = std::make_unique<DeadLetterStore>(fs, "/dead-letters", dead_letter_bytes);
+      ASSERT_TRUE(store->load());
     }
     if (!relinks) {
-      auto opened = Relinks::open(fs, "/models/relinks.json");
-      ASSERT_TRUE(opened);
-      relinks = *std::move(opened);
+      relinks = std::make_unique<Relinks>(fs, "/models/relinks.json");
+      ASSERT_TRUE(relinks->load());
     }
     reporter.emplace(clock);
     forwarder = std::make_unique<Forwarder>(options, source, destination, *store, *relinks,

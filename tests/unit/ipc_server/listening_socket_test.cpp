@@ -247,6 +247,22 @@ TEST_F(ListeningSocketTest, ALockFileOfAnotherUserIsNoObstacleOrIsNamedWithWhatT
                 "tracelinkd as that user");
 }
 
+TEST(SocketPath, IsThatOfANamedUnixSocket) {
+  const TempDirectory directory;
+  const std::string path = directory.file("s");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int named = socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(named, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const int unnamed = socket(AF_UNIX, SOCK_STREAM, 0);
+  const int tcp = socket(AF_INET, SOCK_STREAM, 0);
+  EXPECT_EQ(socket_path(named), path);
+  EXPECT_EQ(socket_path(unnamed), "");
+  EXPECT_EQ(socket_path(tcp), "");
+  for (const int fd : {named, unnamed, tcp}) close(fd);
+}
+
 TEST(ListeningTcp, TakesLoopbackOnly) {
   for (const char* good : {"127.0.0.1:0", "localhost:0", "127.9.9.9:0"}) {
     const auto socket = ListeningSocket::open_tcp(good);

@@ -16,9 +16,9 @@ class RelinksTest : public testing::Test {
  protected:
   RelinksTest() { open(); }
   void open() {
-    auto opened = Relinks::open(fs, kFile);
-    ASSERT_TRUE(opened) << opened.error().message;
-    relinks = *std::move(opened);
+    relinks = std::make_unique<Relinks>(fs, kFile);
+    const auto loaded = relinks->load();
+    ASSERT_TRUE(loaded) << loaded.error().message;
   }
   static WallTime at(int seconds) { return WallTime(std::chrono::seconds(seconds)); }
   bool relink(char from, char to, int seconds) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/mlflow/rest/queued_trace.hpp"
+#include "daemon/mlflow/rest/trace_name.hpp"
 
 namespace tracelink {
 namespace {

@@ -26,7 +26,8 @@ struct QueueFullTest : testing::Test, QueueHarness {
     open_with(OnFull::wait);
     fill();
     const auto all = drain();
-    const auto large = append_async({record(5000, 60'000)}, std::chrono::seconds(8));
+    [[maybe_unused]] const auto large =
+        append_async({record(5000, 60'000)}, std::chrono::seconds(8));
     const auto small_fits = [&] {
       return append_async({record(1, 400)}, std::chrono::milliseconds(0)).get().has_value();
     };
@@ -222,7 +223,7 @@ TEST_F(QueueFullTest, RoomThatComesWhileTheWriterLooksIsFoundByARequestWithoutPa
   open_with(OnFull::wait);
   fill();
   const auto all = drain();
-  const auto large = append_async({record(5000, 60'000)}, std::chrono::seconds(8));
+  [[maybe_unused]] const auto large = append_async({record(5000, 60'000)}, std::chrono::seconds(8));
   while (append_async({record(1, 400)}, std::chrono::milliseconds(0)).get()) {
   }
   std::promise<std::future<Result<void>>> small;

@@ -155,6 +155,7 @@ TEST_F(TraceNotesTest, AFileThatCannotBeReadIsKeptAndJoinedLater) {
   held.retry_due();
   EXPECT_TRUE(held.list().empty());
   EXPECT_EQ(traces(), (std::vector<int>{1, 3, 2}));
+  EXPECT_EQ(notes->file_bytes(), 16u + 4 * 56u) << "until they are one file";
   EXPECT_EQ(notes->recent().back().step, TraceNote::Step::delivered);
   ASSERT_TRUE(add({note(4)}));
   EXPECT_FALSE(*fs.exists("/notes"));
@@ -165,7 +166,7 @@ TEST_F(TraceNotesTest, AFileThatCannotBeReadIsKeptAndJoinedLater) {
 // What a program that is newer has written is neither read nor replaced.
 TEST_F(TraceNotesTest, AFileOfALaterVersionIsHeld) {
   std::string later("TLNOTES\0\2\0\0\0\0\0\0\0", 16);
-  later.append(3 * 56, 'n');
+  later.append(168, 'n');
   fs.set_content("/notes", later);
   crash();
   EXPECT_TRUE(traces().empty());
@@ -246,7 +247,8 @@ TEST_F(NotesOfLinksWithoutFilesTest, NoCrashTakesTheLinkOfANoteThatIsDurable) {
       std::vector<LinkHash> durable;
       for (std::uint8_t trace = 1; trace <= 3; ++trace) {
         const auto other = static_cast<std::uint8_t>(trace + 3);
-        const std::vector<TraceNote> added{named(trace, 20u * trace), named(other, 100)};
+        const std::vector<TraceNote> added{named(trace, std::size_t{20} * trace),
+                                           named(other, 100)};
         if (!add(added)) continue;
         for (const TraceNote& note : added) durable.push_back(note.link);
       }
@@ -255,6 +257,14 @@ TEST_F(NotesOfLinksWithoutFilesTest, NoCrashTakesTheLinkOfANoteThatIsDurable) {
       for (const LinkHash& link : durable) ASSERT_TRUE(links->find(link));
     }
   }
+}
+
+TEST_F(NotesOfLinksWithoutFilesTest, TakeTheirRoomAfterAStartToo) {
+  ASSERT_TRUE(add({named(1, 2'000)}));
+  const std::uint64_t size = fs.content("/notes").size();
+  EXPECT_EQ(notes->file_bytes(), size);
+  crash();
+  EXPECT_EQ(notes->file_bytes(), size);
 }
 
 TEST_F(NotesOfLinksWithoutFilesTest, HaveNoDefinitionOnceItsFileIsThere) {

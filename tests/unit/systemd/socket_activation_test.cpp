@@ -89,21 +89,5 @@ TEST(ListenFds, AreNoneWithoutSystemdOrForAnotherProcess) {
             "fds:");
 }
 
-TEST(SocketPath, IsThatOfANamedUnixSocket) {
-  const TempDirectory directory;
-  const std::string path = directory.file("s");
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  const int named = socket(AF_UNIX, SOCK_STREAM, 0);
-  ASSERT_EQ(bind(named, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  const int unnamed = socket(AF_UNIX, SOCK_STREAM, 0);
-  const int tcp = socket(AF_INET, SOCK_STREAM, 0);
-  EXPECT_EQ(systemd::socket_path(named), path);
-  EXPECT_EQ(systemd::socket_path(unnamed), "");
-  EXPECT_EQ(systemd::socket_path(tcp), "");
-  for (const int fd : {named, unnamed, tcp}) close(fd);
-}
-
 }  // namespace
 }  // namespace tracelink

@@ -1,4 +1,4 @@
-#include "daemon/cli/health.hpp"
+#include "daemon/cli/troubles.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,25 +13,25 @@ nlohmann::json status_of(const char* model, const char* server) {
           {"held", nlohmann::json::array()}};
 }
 
-TEST(Health, NobodyIsNeededWhileAllIsWell) {
+TEST(Troubles, NobodyIsNeededWhileAllIsWell) {
   EXPECT_EQ(troubles_of(status_of("ready", "up")), Lines{});
   EXPECT_EQ(troubles_of(status_of("unresolved", "none")), Lines{});
 }
 
-TEST(Health, NamesWhatNeedsAnOperator) {
+TEST(Troubles, NamesWhatNeedsAnOperator) {
   EXPECT_EQ(troubles_of(status_of("failed", "up")), Lines{"model: no such model"});
   EXPECT_EQ(troubles_of(status_of("ready", "down")), Lines{"server: http://h is down"});
   EXPECT_EQ(troubles_of(status_of("ready", "refusing")), Lines{"server: http://h refuses"});
 }
 
-TEST(Health, WhatIsHeldIsNamedWithItsRemedyAndWhatNeedsTimeOnlyIsNot) {
+TEST(Troubles, WhatIsHeldIsNamedWithItsRemedyAndWhatNeedsTimeOnlyIsNot) {
   auto status = status_of("ready", "up");
   status["held"] = {{{"scope", "experiment 7"}, {"reason", "deleted"}, {"remedy", "restore it"}},
                     {{"scope", "server"}, {"reason", "no answer"}, {"remedy", ""}}};
   EXPECT_EQ(troubles_of(status), Lines{"experiment 7: deleted (restore it)"});
 }
 
-TEST(Health, WhatSendersSeeOfAStatusHasRemediesAlone) {
+TEST(Troubles, WhatSendersSeeOfAStatusHasRemediesAlone) {
   auto status = status_of("failed", "up");
   status["model"] = {{"state", "failed"}, {"remedy", "correct model.id"}};
   status["held"] = {{{"scope", "experiment"}, {"remedy", "restore it"}, {"traces", 3}}};

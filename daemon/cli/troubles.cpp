@@ -1,0 +1,41 @@
+#include "daemon/cli/troubles.hpp"
+
+namespace tracelink::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string text(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() || !found->is_string() ? "" : found->get<std::string>();
+}
+
+std::string with_remedy(const std::string& what, const json& held) {
+  const std::string remedy = text(held, "remedy");
+  return remedy.empty() ? what : what + " (" + remedy + ")";
+}
+
+}  // namespace
+
+std::vector<std::string> troubles_of(const json& status) {
+  std::vector<std::string> troubles;
+  const json& model = status.at("model");
+  const json& server = status.at("server");
+  if (text(model, "state") == "failed") {
+    troubles.push_back("model: " + text(model, model.contains("error") ? "error" : "remedy"));
+  }
+  if (text(server, "state") == "down")
+    troubles.push_back("server: " + text(server, "uri") + " is down");
+  if (text(server, "state") == "refusing") {
+    troubles.push_back("server: " + text(server, "uri") + " refuses");
+  }
+  for (const json& held : status.at("held")) {
+    if (text(held, "remedy").empty()) continue;
+    const std::string reason = text(held, "reason");
+    troubles.push_back(
+        with_remedy(text(held, "scope") + (reason.empty() ? " is held" : ": " + reason), held));
+  }
+  return troubles;
+}
+
+}  // namespace tracelink::cli
