@@ -137,7 +137,7 @@ std::uint64_t stored_bytes(const RecordHeader& header, const SegmentKey& key) {
 }
 
 std::string encode_segment_header(const SegmentHeader& header) {
-  const auto copy = encode_header_copy(header);
+  auto copy = encode_header_copy(header);
   if (header.version == 1) return copy;
   return copy + std::string(kHeaderCopyOffset - copy.size(), '\0') + copy;
 }

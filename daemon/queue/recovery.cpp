@@ -263,7 +263,7 @@ Result<void> Recovery::load_vanished(std::uint64_t id, std::uint64_t generations
 
 void Recovery::insert(const std::shared_ptr<Segment>& segment, Loaded loaded) {
   segment->closed = true;
-  loaded_.emplace(segment->id, std::move(loaded));
+  loaded_.emplace(segment->id, loaded);
   {
     const auto state = core_.state.lock();
     state->next_span += segment->counts.spans;

@@ -133,9 +133,9 @@ void LinkRegistration::experiment_resolved(Experiment experiment) {
 }
 
 void LinkRegistration::search() {
-  search_models_by_names(
-      environment_.client, experiment_.id, names_to_search(status_.definition),
-      then<std::vector<LoggedModel>>([this](std::vector<LoggedModel> hits) { choose(hits); }));
+  search_models_by_names(environment_.client, experiment_.id, names_to_search(status_.definition),
+                         then<std::vector<LoggedModel>>(
+                             [this](const std::vector<LoggedModel>& hits) { choose(hits); }));
 }
 
 void LinkRegistration::create() {
