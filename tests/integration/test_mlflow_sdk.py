@@ -26,6 +26,8 @@ KNOWN = {
     r"info\.execution_duration_ms": "the server widens a trace to its spans when they come after the trace info",
     SIZES + r"(Bytes|Stats\.total_size_bytes)": "the SDK counts what it knows: the link that the daemon adds is not among it",
 }
+# Directly: that SDK sends the spans first, and its server takes no info where they told a session (docs/mlflow-servers.md#order-of-info-and-spans).
+WITHOUT_INFO = {"3.9.0": {"session_and_user", "session_and_user_of_a_child"}}
 
 
 SUPPORT = {"MLFLOW_EXPERIMENT_NAME": "support"}
@@ -47,7 +49,7 @@ def spans_of(made: list[dict]) -> int:
     return sum(len(trace["times"]) - (trace["case"] == LOST_SPANS) for trace in made)
 
 
-def unexplained(ours: dict[str, Trace], theirs: dict[str, Trace], known: dict[str, str] = KNOWN) -> list[str]:
+def unexplained(ours: dict[str, Trace], theirs: dict[str, Trace], known: dict[str, str] = KNOWN, without_info: set[str] = frozenset()) -> list[str]:
     found = []
     assert ours.keys() == theirs.keys()
     for case, trace in ours.items():
@@ -55,6 +57,9 @@ def unexplained(ours: dict[str, Trace], theirs: dict[str, Trace], known: dict[st
             continue
         assert trace.fields, f"{case} cannot be read"
         assert trace.fields[METADATA + "mlflow.modelId"] == "<model id>", case
+        if case in without_info:
+            assert METADATA + "mlflow.modelId" not in theirs[case].fields, f"{case} is whole: compare it"
+            continue
         for field, (mine, direct) in differences(trace.fields, theirs[case].fields or {}).items():
             if not any(re.fullmatch(fields, field) for fields in known):
                 found.append(f"{case}: {field}: through tracelinkd {mine!r}, directly {direct!r}")
@@ -73,7 +78,8 @@ def test_nothing_differs_from_what_the_sdk_stores_directly(make_server, front_of
     direct = run_directly(server, model_id)
     daemon.wait_for_spans(accepted=spans_of(made), delivered=spans_of(made), queued=0)
     names = {model_id: "<model id>"}
-    assert not (found := unexplained(read(server, made, names), read(server, direct, names))), "\n".join(found)
+    found = unexplained(read(server, made, names), read(server, direct, names), without_info=WITHOUT_INFO.get(version, set()))
+    assert not found, "\n".join(found)
 
 
 def test_what_was_traced_while_the_server_was_away_is_all_there(make_server, front_of):
