@@ -77,7 +77,8 @@ DatabricksValues values_of(const std::map<std::string, Setting>& merged) {
   for (const auto& [key, setting] : merged) {
     if (key.starts_with(kSection)) (void)assign(*find_key(key), setting, config);
   }
-  return config.databricks;
+  const DatabricksValues& values = config.databricks;
+  return values;
 }
 
 struct ProfileFile {
