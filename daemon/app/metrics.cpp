@@ -29,6 +29,14 @@ std::vector<Labelled> by_class(const FailureCounts& failures) {
   return all;
 }
 
+// Why what was accepted will not be delivered; `terms`: QueueStats of spans, or Totals of changes.
+std::vector<Labelled> by_reason(const auto& terms) {
+  return {{"policy", number(terms.dropped_policy)},
+          {"age", number(terms.dropped_age)},
+          {"removed", number(terms.dropped_removed)},
+          {"damaged", number(terms.damaged)}};
+}
+
 void add_spans(MetricFamilies& families, const QueueStats& queue) {
   families.counter("tracelink_spans_accepted_total", "Spans acknowledged to clients.",
                    queue.accepted);
@@ -41,11 +49,7 @@ void add_spans(MetricFamilies& families, const QueueStats& queue) {
   families.gauge("tracelink_spans_dead_lettered", "Spans among the dead letters.",
                  number(queue.dead_lettered));
   families.counters("tracelink_spans_lost_total", "Accepted spans that will not be delivered.",
-                    "reason",
-                    {{"policy", number(queue.dropped_policy)},
-                     {"age", number(queue.dropped_age)},
-                     {"removed", number(queue.dropped_removed)},
-                     {"damaged", number(queue.damaged)}});
+                    "reason", by_reason(queue));
 }
 
 void add_changes(MetricFamilies& families, const Totals& changes) {
@@ -59,10 +63,7 @@ void add_changes(MetricFamilies& families, const Totals& changes) {
                  "Changes of traces among the dead letters.", number(changes.dead_lettered));
   families.counters("tracelink_trace_changes_lost_total",
                     "Accepted changes of traces that will not be delivered.", "reason",
-                    {{"policy", number(changes.dropped_policy)},
-                     {"age", number(changes.dropped_age)},
-                     {"removed", number(changes.dropped_removed)},
-                     {"damaged", number(changes.damaged)}});
+                    by_reason(changes));
 }
 
 void add_queue(MetricFamilies& families, const QueueStats& queue, WallTime now) {
@@ -289,9 +290,8 @@ ModelStates model_states(const std::vector<RegistrationStatus>& statuses) {
 std::string server_address(std::string_view uri) {
   const std::size_t scheme = uri.find("://");
   if (scheme == std::string_view::npos) return {};
-  uri.remove_prefix(scheme + 3);
-  uri = uri.substr(0, uri.find('/'));
-  return std::string(uri.substr(uri.rfind('@') + 1));
+  const std::string_view authority = uri.substr(scheme + 3, uri.find('/', scheme + 3) - scheme - 3);
+  return std::string(authority.substr(authority.rfind('@') + 1));
 }
 
 std::string metrics_text(const MetricInputs& inputs) {
