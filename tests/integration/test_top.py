@@ -28,7 +28,8 @@ def daemon(tmp_path_factory):
             daemon.wait_for_spans(delivered=2 * SPANS_PER_TRACE)
             for experiment in ("77", "78"):
                 daemon.post(make_trace().request, headers={"x-mlflow-experiment-id": experiment})
-            wait_until("both are held", lambda: len(daemon.status()["held"]) == 2, state=daemon.log_tail)
+            wait_until("both are held", lambda: {"experiment 77", "experiment 78"} <= {held["scope"] for held in daemon.status()["held"]},
+                       state=daemon.log_tail)
             yield daemon
         finally:
             daemon.end()
