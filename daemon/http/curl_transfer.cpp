@@ -6,11 +6,10 @@
 
 #include "daemon/http/curl_easy.hpp"
 #include "daemon/http/proxy_error.hpp"
+#include "daemon/text/ascii_case.hpp"
 
 namespace tracelink {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 // As a log line may hold it.
 std::string printable(std::string_view bytes) {
@@ -195,7 +194,7 @@ void CurlTransfer::take_header_line(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
   std::string name(without_blanks(line.substr(0, colon)));
-  std::ranges::transform(name, name.begin(), lower);
+  std::ranges::transform(name, name.begin(), ascii_lower);
   response_.headers.emplace_back(std::move(name),
                                  std::string(without_blanks(line.substr(colon + 1))));
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/http/curl_easy.hpp"
+#include "daemon/text/ascii_case.hpp"
 
 namespace tracelink {
 namespace {
@@ -12,13 +13,6 @@ namespace {
 constexpr long kConnectSeconds = 5;
 constexpr long kSilentSeconds = 300;
 constexpr std::size_t kMaxAnswerHeaderBytes = 128u << 10;
-
-// `name` in lower case.
-bool is_same_header(std::string_view header, std::string_view name) {
-  return std::ranges::equal(header, name, {}, [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-}
 
 }  // namespace
 
@@ -158,7 +152,7 @@ bool RelayTransfer::count_header(std::size_t bytes) {
 // Where a body comes in chunks, a Content-Length is not its length (RFC 9112, section 6.3).
 void RelayTransfer::leave_out_unused_length() {
   const auto is = [](std::string_view name) {
-    return [name](const auto& header) { return is_same_header(header.first, name); };
+    return [name](const auto& header) { return equal_ignoring_case(header.first, name); };
   };
   if (std::ranges::any_of(answer_.headers, is("transfer-encoding"))) {
     std::erase_if(answer_.headers, is("content-length"));

@@ -1,25 +1,15 @@
 #include "daemon/mlflow/rest/tracking_client.hpp"
 
-#include <algorithm>
-#include <cctype>
+#include <utility>
 
 #include "daemon/mlflow/rest/answer_text.hpp"
 #include "daemon/mlflow/rest/rest_answers.hpp"
+#include "daemon/text/ascii_case.hpp"
 #include "daemon/text/base64.hpp"
 #include "daemon/text/percent.hpp"
 #include "daemon/text/secret.hpp"
 
 namespace tracelink {
-namespace {
-
-// Databases such as MySQL compare names without regard to case.
-bool is_same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](unsigned char left, unsigned char right) {
-    return std::tolower(left) == std::tolower(right);
-  });
-}
-
-}  // namespace
 
 TrackingClient::TrackingClient(TrackingOptions options, HttpClient& http)
     : options_(std::move(options)), http_(http) {}
@@ -131,7 +121,8 @@ void TrackingClient::get_experiment_by_name(const std::string& name,
          if (is_unknown_resource(answer)) return handler(std::optional<Experiment>());
          const auto read = [&name](const Json& json) {
            auto experiment = read_experiment(json);
-           if (experiment && !is_same_name(experiment->name, name)) experiment.reset();
+           // Databases such as MySQL compare names without regard to case.
+           if (experiment && !equal_ignoring_case(experiment->name, name)) experiment.reset();
            return experiment;
          };
          handler(optional_of(read_answer<Experiment>(Operation::experiment, answer, read)));
