@@ -145,6 +145,7 @@ LoadResult load_config(const LoadContext& context) {
   sources.push_back(std::move(in_file).value_or(Settings{}));
   for (Settings& source : sources) check(source, draft.errors);
   const Settings file_settings = sources.back();
+  take_credentials_of_uri(sources);
   add_databricks_sources(sources, context, draft.errors);
   for (Settings& source : sources) check_values(source, draft.errors);  // of what is new
   draft.settings = merge(sources);
