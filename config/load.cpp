@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <tuple>
+#include <utility>
 
 #include <unistd.h>
 
@@ -157,8 +158,9 @@ LoadResult load_config(const LoadContext& context) {
   std::ranges::sort(draft.errors, {}, [](const ConfigProblem& problem) {
     return std::tie(problem.line, problem.column, problem.key, problem.message);
   });
-  return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.warnings),
-          std::move(draft.loaded.config), draft.file_unknown};
+  auto warnings = std::exchange(draft.loaded.warnings, {});
+  return {std::nullopt, std::move(draft.errors), std::move(warnings), std::move(draft.loaded),
+          draft.file_unknown};
 }
 
 std::vector<std::string> lines_of(const LoadResult& result) {
