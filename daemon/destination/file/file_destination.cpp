@@ -19,7 +19,10 @@ namespace {
 constexpr std::string_view kPrefix = "traces-";
 constexpr std::string_view kSuffix = ".jsonl";
 constexpr auto kLookForRoom = std::chrono::minutes(1);
-constexpr std::size_t kWriteBytes = 8u << 20;  // of lines held at a time, or one trace
+// Of lines held at a time, or one trace; and no more than a part of the bound, since a write that
+// does not fit leaves all of its traces in the queue.
+constexpr std::size_t kWriteBytes = 8u << 20;
+constexpr std::uint64_t kWritesOfTheBound = 16;
 
 nlohmann::ordered_json link_json(const LinkDefinition& link) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
@@ -98,12 +101,14 @@ void FileDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   std::vector<Outcome> outcomes(batch.size());
   std::optional<Failure> failure;
   std::string lines;
+  const auto write_bytes =
+      std::min<std::uint64_t>(kWriteBytes, options_.max_bytes / kWritesOfTheBound);
   std::size_t written = 0;  // traces before it are in the file, or are poison
   for (std::size_t i = 0; i < batch.size() && !failure; ++i) {
     outcomes[i] = add_line(batch[i], lines);
     release(batch[i].trace.otlp);
     const bool is_last = i + 1 == batch.size();
-    if (lines.empty() || (!is_last && lines.size() < kWriteBytes)) continue;
+    if (lines.empty() || (!is_last && lines.size() < write_bytes)) continue;
     if (auto done_so_far = write(lines)) {
       written = i + 1;
     } else {
