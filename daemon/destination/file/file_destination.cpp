@@ -51,6 +51,8 @@ Answer<nlohmann::ordered_json> link_json(const LinkLookup& lookup, const LinkHas
 Failure failure_of(const Error& error, const std::string& directory) {
   Failure failure;
   failure.message = error.message;
+  failure.remedy =
+      "check the disk, and that " + directory + " is a directory that the daemon's user may write";
   if (error.code == ErrorCode::too_large) {
     failure.failure_class = FailureClass::configuration;
     failure.remedy = "raise archive.max_bytes, or move files out of " + directory;

@@ -216,6 +216,7 @@ TEST_F(FileDestinationTest, AFullDiskIsWaitedFor) {
   fs->set_capacity(10);
   const auto outcomes = deliver({1});
   EXPECT_EQ(outcomes[0].kind, OutcomeKind::transient);
+  EXPECT_NE(outcomes[0].failure.remedy.find("/archive is a directory"), std::string::npos);
   EXPECT_TRUE(accepts());
   fs->set_capacity(1u << 20);
   EXPECT_EQ(deliver({1})[0].kind, OutcomeKind::delivered);
