@@ -8,6 +8,8 @@
 
 #include "daemon/text/release.hpp"
 #include "ipc/server/experiment_header.hpp"
+#include "ipc/server/mlflow_request.hpp"
+#include "ipc/server/peer.hpp"
 #include "ipc/wire/export_response.hpp"
 
 namespace tracelink {
@@ -28,8 +30,6 @@ std::string_view media_type(std::string_view content_type) {
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
   return type;
 }
-
-std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 
 std::string_view field(const auto& request, auto name) {
   const auto value = request[name];
@@ -190,6 +190,12 @@ std::optional<HttpReply> OtlpHttpConnection::route(const Parser& parser) const {
   if (is_export && request.method() == http::verb::post) return std::nullopt;
   const auto* page = page_at(path);
   if (page != nullptr && request.method() == http::verb::get) {
+    // Any local process may ask the loopback listener; a browser under a name of a page's own not.
+    const std::string_view host = field(request, http::field::host);
+    if (peer().uid == kUnknownUser && !host.empty() && !names_this_host(host)) {
+      return plain_error(403, RpcCode::permission_denied,
+                         "the Host header does not name this host: use 127.0.0.1");
+    }
     HttpReply reply;
     reply.body = (*page)();
     return reply;

@@ -109,6 +109,26 @@ TEST_F(ServerDoor, ListensOnLoopbackToo) {
   EXPECT_EQ(sink().requests()[0].peer, (Peer{0, kUnknownUser, kUnknownUser}));
 }
 
+// A page in a browser may have the listener's address under a name of its own.
+TEST_F(ServerDoor, TellsNothingOnLoopbackUnderAForeignName) {
+  options.tcp_address = "127.0.0.1:0";
+  start();
+  for (const std::string path : {"/", "/status"}) {
+    const auto answer = [&](const std::string& host) {
+      RawClient client = RawClient::connect_tcp(on_io([this] { return server().tcp_port(); }));
+      client.send("GET " + path + " HTTP/1.1\r\n" + host + "\r\n");
+      return client.receive_until("\r\n");
+    };
+    EXPECT_TRUE(answer("Host: page.example:4318\r\n").starts_with("HTTP/1.1 403")) << path;
+    EXPECT_TRUE(answer("Host: localhost:4318\r\n").starts_with("HTTP/1.1 200")) << path;
+    EXPECT_TRUE(answer("Host: 127.0.0.1:4318\r\n").starts_with("HTTP/1.1 200")) << path;
+    EXPECT_TRUE(answer("").starts_with("HTTP/1.1 200")) << path;
+  }
+  RawClient local = connect();
+  local.send("GET / HTTP/1.1\r\nHost: page.example\r\n\r\n");
+  EXPECT_TRUE(local.receive_until("\r\n").starts_with("HTTP/1.1 200"));
+}
+
 TEST_F(ServerDoor, MakesRoomForANewClientByClosingTheOneIdleForLongest) {
   options.max_connections = 2;
   start();
