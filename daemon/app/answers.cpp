@@ -31,7 +31,8 @@ std::string machine_name() {
 }  // namespace
 
 std::string Answers::intake_description() const {
-  return describe_intake(*parts_.reload.config(), parts_.active, parts_.delivery);
+  return describe_intake(*parts_.reload.config(), parts_.listeners.places(), parts_.active,
+                         parts_.delivery);
 }
 
 std::string Answers::senders_status() {

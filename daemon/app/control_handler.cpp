@@ -91,8 +91,8 @@ std::string status_for_senders(const StatusInputs& inputs) {
   return text_of(senders_view(status_json(inputs)));
 }
 
-std::string describe_intake(const Config& config, const ActiveLinks& active,
-                            const Delivery& delivery) {
+std::string describe_intake(const Config& config, const StatusPlaces& places,
+                            const ActiveLinks& active, const Delivery& delivery) {
   const auto overrides = active.overrides();
   const LinkHash link = overrides->all ? overrides->all->link : active.configured();
   const LinkDefinition asked = overrides->all ? overrides->all->definition : link_of(config);
@@ -105,8 +105,8 @@ std::string describe_intake(const Config& config, const ActiveLinks& active,
                        {"grpc /opentelemetry.proto.collector.trace.v1.TraceService/Export",
                         "http POST /v1/traces", "json lines"}},
                       {"tracking_uri", config.tracking.uri},
-                      {"loopback", config.listen.tcp},
-                      {"mlflow", config.listen.mlflow},
+                      {"loopback", places.tcp},
+                      {"mlflow", places.mlflow},
                       {"model",
                        {{"id", ready ? registration->model->model_id : asked.id},
                         {"name", ready ? registration->model->name : name}}}}

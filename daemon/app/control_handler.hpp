@@ -22,7 +22,7 @@ std::string status_for_senders(const StatusInputs& inputs);
 
 // JSON body of `GET /` on the intake socket: version, endpoints, tracking URI without credentials,
 // active model.
-std::string describe_intake(const Config& config, const ActiveLinks& active,
-                            const Delivery& delivery);
+std::string describe_intake(const Config& config, const StatusPlaces& places,
+                            const ActiveLinks& active, const Delivery& delivery);
 
 }  // namespace tracelink

@@ -53,6 +53,11 @@ Result<void> take_activated(const std::vector<int>& descriptors, const std::stri
   return {};
 }
 
+// The kernel chooses the port where 0 is asked for.
+void name_port(std::string& address, std::uint16_t bound) {
+  address.replace(address.rfind(':') + 1, std::string::npos, std::to_string(bound));
+}
+
 }  // namespace
 
 Result<DescriptorShares> Listeners::share(std::size_t clients) const {
@@ -86,6 +91,8 @@ Result<void> Listeners::open(RecordSink& sink, MlflowFront* front, Answers answe
   auto server = Server::open(*std::move(options), io_, sink, clock_);
   if (!server) return std::move(server).error();
   server_ = std::move(*server);
+  if (!places_.tcp.empty()) name_port(places_.tcp, server_->tcp_port());
+  if (!places_.mlflow.empty()) name_port(places_.mlflow, server_->mlflow_port());
   if (auto opened = open_control(std::move(answers.control)); !opened) return opened;
   return open_probes(std::move(answers.probe));
 }
@@ -114,6 +121,7 @@ void Listeners::note_places(const std::optional<int>& from_systemd) {
   places_ = {.intake = config().listen.socket.path,
              .from_systemd = from_systemd.has_value(),
              .tcp = config().listen.tcp,
+             .mlflow = config().listen.mlflow,
              .control = config().control.socket,
              .http = config().control.http,
              .state_dir = config().state_dir,

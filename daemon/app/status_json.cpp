@@ -228,7 +228,7 @@ ordered_json status_json(const StatusInputs& inputs) {
       {"services", services_json(inputs.services)},
       {"delivery", delivery_json(forwarder)},
       {"mlflow_sdk",
-       {{"address", inputs.config.listen.mlflow},
+       {{"address", inputs.places.mlflow},
         {"accepted_infos", inputs.intake.accepted_infos},
         {"accepted_changes", known(queue, queue.changes.accepted)},
         {"delivered_changes", known(queue, queue.changes.delivered)},

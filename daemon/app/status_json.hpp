@@ -22,7 +22,8 @@ namespace tracelink {
 struct StatusPlaces {
   std::string intake;  // path of the Unix socket
   bool from_systemd = false;
-  std::string tcp;  // listen.tcp, or empty
+  std::string tcp;     // listen.tcp with the port that is bound, or empty
+  std::string mlflow;  // listen.mlflow, the same
   std::string control;
   std::string http;  // control.http, or empty
   std::string state_dir;

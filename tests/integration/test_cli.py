@@ -171,6 +171,18 @@ def test_config_show_tells_what_is_known_beside_a_mistake(daemon, folder):
     assert "log.level = debug" in daemon.tracelink("config", "show", file).out
 
 
+def test_a_port_that_the_kernel_chose_is_told(make_daemon):
+    daemon = make_daemon({"model": {"name": "agent"}})
+    daemon.config["listen"]["tcp"] = "127.0.0.1:0"
+    daemon.configure({})
+    daemon.start()
+    address = daemon.tracelink("env", "--tcp", "--json").json()["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+    sent = requests.post(address, data=otlp_json(make_trace()), headers={"Content-Type": "application/json"}, timeout=300)
+    assert sent.status_code == 200
+    assert daemon.spans()["accepted"] == SPANS_PER_TRACE
+    assert f"http://{daemon.status()['sockets']['tcp']}/v1/traces" == address
+
+
 def test_env_and_run_point_a_program_at_the_socket(daemon):
     expected = {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc",
                 "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"unix://{daemon.socket}",
