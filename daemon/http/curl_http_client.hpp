@@ -18,7 +18,7 @@ class OpenSockets;
 
 struct CurlOptions {
   bool insecure_tls = false;
-  std::string ca_file{};           // PEM bundle used instead of the system's
+  std::string ca_file{};           // PEM bundle, or directory of such, instead of the system's
   std::string client_cert_file{};  // one PEM with certificate and key
   std::string http_proxy{};        // of http:// URLs; empty: libcurl's own variables
   std::size_t max_response_bytes = std::size_t{16} << 20;  // headers and body
