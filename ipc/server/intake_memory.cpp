@@ -45,7 +45,7 @@ bool Intake::received(RequestId id, std::size_t bytes) {
 
 bool Intake::ask_for(RequestId id, Request& request, std::size_t bytes) {
   move_to(request.held_bytes + bytes > kLargeBytes ? large_ : small_, request);
-  if (request.lane->budget.reserve(request.client, id, bytes)) {
+  if (request.lane->budget.reserve(request.client, id, bytes, request.held_bytes)) {
     note_grant(request, bytes);
     return true;
   }

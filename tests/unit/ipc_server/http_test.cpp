@@ -187,6 +187,19 @@ TEST_F(HttpServer, ErrorsSpeakTheEncodingOfTheRequest) {
   EXPECT_EQ(protobuf.body.substr(0, 2), "\x08\x03");
 }
 
+TEST_F(HttpServer, WhatTheHeaderIsRefusedForIsToldInTheEncodingOfTheRequestToo) {
+  start();
+  for (const std::string& request :
+       {post(std::string(kProtobuf) + "Content-Encoding: zstd\r\n", "x"),
+        "POST /v1/metrics HTTP/1.1\r\nContent-Length: 0\r\n" + std::string(kProtobuf) + "\r\n",
+        "PUT /v1/traces HTTP/1.1\r\nContent-Length: 0\r\n" + std::string(kProtobuf) + "\r\n"}) {
+    const auto answer = ask(request);
+    EXPECT_TRUE(answer.has("application/x-protobuf")) << answer.head;
+    EXPECT_EQ(answer.body.substr(0, 1), "\x08") << answer.body;
+  }
+  EXPECT_TRUE(ask(post("Content-Type: text/plain\r\n", "x")).has("application/json"));
+}
+
 TEST_F(HttpServer, TellsRejectedSpans) {
   start();
   EXPECT_EQ(ask(post(kProtobuf, one_span(0))).body.substr(0, 1), "\x0a");

@@ -60,6 +60,25 @@ TEST_F(Limits, HttpStopsReadingWhenTheMemoryIsUsedAndResumes) {
   EXPECT_TRUE(second.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
 }
 
+// Both halves of the memory are smaller than the requests, which are within max_request_bytes.
+TEST_F(Limits, ARequestLargerThanTheMemoryIsTakenAlone) {
+  options.memory_bytes = 1u << 20;
+  start();
+  GrpcTestClient client(connect());
+  for (const std::size_t bytes : {600'000u, 3'000'000u}) {
+    const auto call = client.call(frame_grpc_message(one_span(1, bytes)));
+    EXPECT_EQ(client.finish(call).status(), "0") << bytes;
+  }
+  const std::string body = one_span(2, 3'000'000);
+  RawClient http = connect();
+  http.send(
+      "POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\n"
+      "Content-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body);
+  EXPECT_TRUE(http.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
+  EXPECT_EQ(stats().in_flight_bytes, 0u);
+}
+
 // A client that announces much and sends little of it loses its memory once another waits for it.
 TEST_F(Limits, ASlowBodyGivesItsMemoryToOneThatWaits) {
   options.limits.memory = 2u << 20;
