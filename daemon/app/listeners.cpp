@@ -1,6 +1,9 @@
 #include "daemon/app/listeners.hpp"
 
+#include <filesystem>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -14,6 +17,13 @@
 
 namespace tracelink {
 namespace {
+
+// Who asks for the status may be in another folder than the daemon was started in.
+std::string absolute(const std::string& path) {
+  std::error_code unknown;
+  const std::string from_root = std::filesystem::absolute(path, unknown).string();
+  return path.empty() || unknown ? path : from_root;
+}
 
 // What an operator should know of it, if anything.
 std::string fewer_clients(std::size_t wanted, const DescriptorShares& shares) {
@@ -117,7 +127,7 @@ void Listeners::note_places(const std::optional<int>& from_systemd) {
              .control = config().control.socket,
              .http = config().control.http,
              .state_dir = config().state_dir,
-             .config_file = loaded_.file};
+             .config_file = absolute(loaded_.file)};
   if (from_systemd) places_.intake = socket_path(*from_systemd);
 }
 

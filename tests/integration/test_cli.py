@@ -18,6 +18,7 @@ import requests
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
 from harness.places import BIN
 from harness.ports import free_port
+from harness.processes import Process
 from harness.waiting import wait_until
 
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -78,6 +79,13 @@ def test_the_status_knows_where_everything_is_and_when_something_came(daemon):
     assert status["last_request_at"].endswith("Z")
     assert (status["config_file"], status["state_dir"]) == (str(daemon.config_file), daemon.config["state_dir"])
     assert status["sockets"] == {"intake": str(daemon.socket), "from_systemd": False, "tcp": None, "control": str(daemon.control), "http": None}
+
+
+def test_the_configuration_of_a_relative_path_is_found_from_everywhere(make_daemon):
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    daemon.adopt(Process([BIN / "tracelinkd", "--config", daemon.config_file.name], daemon.environment, daemon.log_file, cwd=daemon.folder))
+    wait_until("it serves", lambda: daemon.control.exists(), state=daemon.log_tail)
+    assert daemon.status()["config_file"] == str(daemon.config_file)
 
 
 def test_health_is_that_of_the_daemon_whatever_its_server_does(make_daemon):
