@@ -62,7 +62,7 @@ TEST_F(Limits, HttpStopsReadingWhenTheMemoryIsUsedAndResumes) {
 
 // Both halves of the memory are smaller than the requests, which are within max_request_bytes.
 TEST_F(Limits, ARequestLargerThanTheMemoryIsTakenAlone) {
-  options.memory_bytes = 1u << 20;
+  options.limits.memory = 1u << 20;
   start();
   GrpcTestClient client(connect());
   for (const std::size_t bytes : {600'000u, 3'000'000u}) {
