@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <iterator>
 #include <string_view>
 
@@ -235,13 +236,20 @@ void check_credentials(Draft& draft) {
   }
 }
 
+bool is_directory(const std::string& path) {
+  std::error_code unreadable;  // then reading it as a file tells why
+  return std::filesystem::is_directory(path, unreadable);
+}
+
 // Their content is the TLS library's matter, when there is a server to talk to.
 void check_certificates(Draft& draft) {
   const TrackingConfig& tracking = draft.loaded.config.tracking;
   for (const auto& [key, path] :
        {std::pair("tracking.ca_file", tracking.ca_file),
         std::pair("tracking.client_cert_file", tracking.client_cert_file)}) {
-    const auto read = path.empty() ? Result<std::string>("") : file_content(path, 1);
+    if (path.empty() || (key == std::string_view("tracking.ca_file") && is_directory(path)))
+      continue;
+    const auto read = file_content(path, 1);
     if (read) continue;
     const bool secret = draft.loaded.secrets.contains(key);
     fail(draft, key,

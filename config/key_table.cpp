@@ -132,7 +132,8 @@ constexpr auto kKeys = std::to_array<Key>({
     {"tracking.insecure_tls", Syntax::boolean, kTracking<&TrackingConfig::insecure_tls>, "", false,
      "Do not verify the server's certificate. Not together with `tracking.ca_file`."},
     {"tracking.ca_file", Syntax::text, kTracking<&TrackingConfig::ca_file>, "", false,
-     "PEM file of the authorities that may sign the server's certificate."},
+     "PEM file of the authorities that may sign the server's certificate, or a directory of such "
+     "files (`openssl rehash`)."},
     {"tracking.client_cert_file", Syntax::text, kTracking<&TrackingConfig::client_cert_file>, "",
      false, "PEM file with our certificate and its key."},
     {"databricks.profile", Syntax::text, kDatabricks<&DatabricksValues::profile>, "", false,

@@ -49,6 +49,14 @@ void check_model_id(const Setting& setting, std::vector<ConfigProblem>& errors) 
           (looks_like_model_id(id) ? fault_of_model_id(id) : "a name belongs in model.name")));
 }
 
+void check_model_name(const Setting& setting, std::vector<ConfigProblem>& errors) {
+  const std::string name = text_of(setting);
+  if (!is_model_id(name)) return;
+  errors.push_back(setting.place.problem(
+      setting.key,
+      "found " + setting.found(quoted(name)) + ", which is a model's id; it belongs in model.id"));
+}
+
 bool sets(const Settings& source, std::string_view key) {
   return std::ranges::any_of(source, [&](const Setting& setting) { return setting.key == key; });
 }
@@ -90,6 +98,7 @@ void take_credentials_of_uri(std::vector<Settings>& strongest_first) {
 }
 
 void check_identities(const Settings& source, std::vector<ConfigProblem>& errors) {
+  if (const Setting* name = find_nonempty(source, "model.name")) check_model_name(*name, errors);
   for (const Identity& identity : identities()) {
     const Setting* id = find_nonempty(source, identity.front());
     if (!id) continue;

@@ -17,7 +17,7 @@ std::map<std::string, Setting> merge(const std::vector<Settings>& strongest_firs
 // is.
 void take_credentials_of_uri(std::vector<Settings>& strongest_first);
 
-// What contradicts itself within one source, and ids that are none.
+// What contradicts itself within one source, ids that are none, and names that are ids.
 void check_identities(const Settings& source, std::vector<ConfigProblem>& errors);
 
 }  // namespace tracelink

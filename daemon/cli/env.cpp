@@ -76,6 +76,9 @@ Result<Variables> application_environment(const Context& context, const Applicat
   auto reply = unix_http_request(*socket, "GET", "/", "", "", std::chrono::seconds{10});
   if (!reply) return std::move(reply).error();
   const auto about = nlohmann::json::parse(reply->body, nullptr, false);
+  if (reply->status == 403 && about.contains("message") && about["message"].is_string()) {
+    return Error{ErrorCode::rejected, *socket + ": " + about["message"].get<std::string>()};
+  }
   if (reply->status != 200 || !about.is_object()) {
     return Error{ErrorCode::rejected, *socket + " is not a tracelink socket"};
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "daemon/http/no_proxy.hpp"
 #include "daemon/http/proxy_error.hpp"
@@ -64,6 +66,15 @@ std::uint64_t number_of(CURL* easy) {
   return reinterpret_cast<std::uintptr_t>(number);
 }
 
+// In place of the system's.
+void set_authorities(CURL* easy, const std::string& path) {
+  std::error_code unreadable;
+  const bool is_directory = std::filesystem::is_directory(path, unreadable);
+  const char* none = nullptr;
+  curl_easy_setopt(easy, CURLOPT_CAPATH, is_directory ? path.c_str() : none);
+  curl_easy_setopt(easy, CURLOPT_CAINFO, is_directory ? none : path.c_str());
+}
+
 void set_common_options(CURL* easy, const CurlOptions& options, const std::string& url) {
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -82,7 +93,7 @@ void set_common_options(CURL* easy, const CurlOptions& options, const std::strin
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
   }
-  if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  if (!options.ca_file.empty()) set_authorities(easy, options.ca_file);
 }
 
 std::string error_text(CURL* easy, const CurlOptions& options, const char* error_buffer,

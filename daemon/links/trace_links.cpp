@@ -101,6 +101,8 @@ const TraceLinks::Base* TraceLinks::base_of(const LinkHash& hash) {
 
 LinkChoice TraceLinks::named(ModelNaming naming, const Base& base) {
   const LinkRank rank = rank_of(naming.at);
+  // Where a name is asked for; a model of that name would stand beside the one that is meant.
+  if (naming.id.empty() && is_model_id(naming.name)) naming.id = std::exchange(naming.name, {});
   const bool usable = naming.id.empty() ? is_usable_name(naming.name) : is_model_id(naming.id);
   if (!usable) {
     // `tracelink models relink none …` moves these traces.

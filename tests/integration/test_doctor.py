@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import pathlib
+import shutil
 import ssl
 import subprocess
 import tempfile
@@ -91,6 +93,12 @@ def test_tls_proxy_and_credentials_are_told_apart(make_daemon, answers):
     refused = remedy_of_server(daemon, f"https://localhost:{tls}", ca_file=ca, token="very-secret")
     line = daemon.config_file.read_text().splitlines().index("  token: very-secret") + 1
     assert f"sent: tracking.token of {daemon.config_file}:{line}" in refused and "very-secret" not in refused
+    of_hashes = pathlib.Path(ca).parent / "authorities"
+    of_hashes.mkdir()
+    assert "name its certificate in tracking.ca_file" in remedy_of_server(daemon, f"https://localhost:{tls}", ca_file=str(of_hashes))
+    shutil.copy(ca, of_hashes)
+    subprocess.run(["openssl", "rehash", of_hashes], check=True, capture_output=True)
+    assert "The server wants other credentials" in remedy_of_server(daemon, f"https://localhost:{tls}", ca_file=str(of_hashes))
     daemon.variables["http_proxy"] = f"http://127.0.0.1:{free_port()}"
     assert "cannot use the proxy of http_proxy: " in remedy_of_server(daemon, f"http://mlflow.example:{plain}")
 

@@ -134,4 +134,6 @@ def test_a_user_who_is_not_listed_is_told_and_stores_nothing(make_daemon):
     assert "error" in json.loads(answer) and reason in answer, answer
     sent = daemon.tracelink("send", "-", input=otlp_json(make_trace()).decode())
     assert sent.code != 0 and reason.decode() in sent.err, sent
+    asked = daemon.tracelink("env")
+    assert asked.code != 0 and reason.decode() in asked.err, asked
     assert daemon.spans()["accepted"] == SPANS_PER_TRACE

@@ -19,7 +19,10 @@ namespace {
 constexpr std::string_view kPrefix = "traces-";
 constexpr std::string_view kSuffix = ".jsonl";
 constexpr auto kLookForRoom = std::chrono::minutes(1);
-constexpr std::size_t kWriteBytes = 8u << 20;  // of lines held at a time, or one trace
+// Of lines held at a time, or one trace; and no more than a part of the bound, since a write that
+// does not fit leaves all of its traces in the queue.
+constexpr std::size_t kWriteBytes = 8u << 20;
+constexpr std::uint64_t kWritesOfTheBound = 16;
 
 nlohmann::ordered_json link_json(const LinkDefinition& link) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
@@ -48,6 +51,8 @@ Answer<nlohmann::ordered_json> link_json(const LinkLookup& lookup, const LinkHas
 Failure failure_of(const Error& error, const std::string& directory) {
   Failure failure;
   failure.message = error.message;
+  failure.remedy =
+      "check the disk, and that " + directory + " is a directory that the daemon's user may write";
   if (error.code == ErrorCode::too_large) {
     failure.failure_class = FailureClass::configuration;
     failure.remedy = "raise archive.max_bytes, or move files out of " + directory;
@@ -98,12 +103,14 @@ void FileDestination::deliver(std::vector<TraceDelivery> batch, Done done) {
   std::vector<Outcome> outcomes(batch.size());
   std::optional<Failure> failure;
   std::string lines;
+  const auto write_bytes =
+      std::min<std::uint64_t>(kWriteBytes, options_.max_bytes / kWritesOfTheBound);
   std::size_t written = 0;  // traces before it are in the file, or are poison
   for (std::size_t i = 0; i < batch.size() && !failure; ++i) {
     outcomes[i] = add_line(batch[i], lines);
     release(batch[i].trace.otlp);
     const bool is_last = i + 1 == batch.size();
-    if (lines.empty() || (!is_last && lines.size() < kWriteBytes)) continue;
+    if (lines.empty() || (!is_last && lines.size() < write_bytes)) continue;
     if (auto done_so_far = write(lines)) {
       written = i + 1;
     } else {

@@ -11,6 +11,7 @@
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
 #include "daemon/text/ascii_case.hpp"
+#include "daemon/mlflow/rest/tls_remedy.hpp"
 #include "daemon/text/utf8.hpp"
 
 namespace tracelink {
@@ -173,8 +174,7 @@ Failure no_answer(Operation operation, const Error& error) {
     return make_failure(hold(scope, remedy::kUnsendable), 0, "", error.message);
   }
   Verdict verdict = error.code == ErrorCode::too_large ? kUnknown : kTransient;
-  const bool tls = error.message.find("certificate") != std::string::npos;
-  if (tls) verdict.remedy = remedy::kTls;
+  verdict.remedy = tls_remedy(error.message);
   if (error.message.starts_with(kOfProxy)) verdict.remedy = kProxyRemedy;
   return make_failure(verdict, 0, "", error.message);
 }

@@ -147,6 +147,14 @@ TEST_F(ConfigModel, RefusesWhatIsNoId) {
   EXPECT_TRUE(error_says("hex digits; write its digits in lower case\n"));
 }
 
+TEST_F(ConfigModel, RefusesAnIdAsName) {
+  file("model: {name: " + std::string(kModelId) + "}\n");
+  EXPECT_EQ(errors(), "FILE:1:15: model.name: found \"" + std::string(kModelId) +
+                          "\", which is a model's id; it belongs in model.id\n");
+  file("model: {name: m-1}\n");
+  EXPECT_EQ(errors(), "");
+}
+
 TEST_F(ConfigModel, TakesMlflowsActiveModelAsIdOrName) {
   env("MLFLOW_ACTIVE_MODEL_ID", kModelId);
   EXPECT_EQ(load().config.model.id, kModelId);

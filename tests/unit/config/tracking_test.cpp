@@ -241,6 +241,8 @@ TEST_F(ConfigTracking, RefusesCertificatesThatCannotBeRead) {
   env("MLFLOW_TRACKING_SERVER_CERT_PATH", write("ca.pem", "x"));
   env("MLFLOW_TRACKING_CLIENT_CERT_PATH", write("client.pem", "x"));
   EXPECT_EQ(errors(), "");
+  env("MLFLOW_TRACKING_SERVER_CERT_PATH", directory_.string());  // of authorities
+  EXPECT_EQ(errors(), "");
 }
 
 TEST_F(ConfigTracking, RefusesCredentialsThatNoHeaderCanHold) {

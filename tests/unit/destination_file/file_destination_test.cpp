@@ -1,5 +1,6 @@
 #include "daemon/destination/file/file_destination.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -190,6 +191,20 @@ TEST_F(FileDestinationTest, AtTheBoundEverythingIsHeldUntilThereIsRoom) {
   EXPECT_EQ(traces(), (std::map<std::string, int>{{"2", 1}}));
 }
 
+TEST_F(FileDestinationTest, OfABatchThatIsLargerThanTheBoundMostOfWhatFitsIsWritten) {
+  deliver({0});
+  max_bytes = 20 * fs->content(kDirectory / "traces-2023-11-14.jsonl").size();
+  fs = std::make_unique<FakeFileSystem>();
+  begin();
+  const auto outcomes = deliver(
+      {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25});
+  EXPECT_GE(traces().size(), 15u);
+  EXPECT_EQ(std::ranges::count(outcomes, OutcomeKind::delivered, &Outcome::kind),
+            std::ptrdiff_t(traces().size()));
+  EXPECT_EQ(outcomes.back().kind, OutcomeKind::configuration);
+  EXPECT_FALSE(accepts());
+}
+
 TEST_F(FileDestinationTest, FilesOfOthersDoNotCountAgainstTheBound) {
   max_bytes = 1000;
   begin();
@@ -201,6 +216,7 @@ TEST_F(FileDestinationTest, AFullDiskIsWaitedFor) {
   fs->set_capacity(10);
   const auto outcomes = deliver({1});
   EXPECT_EQ(outcomes[0].kind, OutcomeKind::transient);
+  EXPECT_NE(outcomes[0].failure.remedy.find("/archive is a directory"), std::string::npos);
   EXPECT_TRUE(accepts());
   fs->set_capacity(1u << 20);
   EXPECT_EQ(deliver({1})[0].kind, OutcomeKind::delivered);

@@ -93,6 +93,7 @@ TEST_F(TraceLinksTest, AModelMayBeNamedById) {
   expected.experiment.name = "support";
   expected.named_by_trace = true;
   EXPECT_EQ(chosen({{"mlflow.modelId", kId}}), expected);
+  EXPECT_EQ(chosen({{"mlflow.modelName", kId}}), expected);
 }
 
 TEST_F(TraceLinksTest, AnIdThatStandsForANameIsTheModelOfThatNameInItsExperiment) {

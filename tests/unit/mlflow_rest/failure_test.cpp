@@ -65,6 +65,26 @@ TEST(Failure, AnUntrustedCertificateHasARemedy) {
   EXPECT_EQ(failure.remedy, remedy::kTls);
 }
 
+// Texts of libcurl 7.88 with OpenSSL 3.0.
+TEST(Failure, OtherTroubleWithCertificatesHasOtherRemedies) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"SSL certificate problem: unable to get local issuer certificate", "is not trusted"},
+      {"SSL certificate problem: certificate has expired", "has expired"},
+      {"SSL: no alternative certificate subject name matches target host name 'h'", "other hosts"},
+      {"OpenSSL SSL_read: OpenSSL/3.0.19: error:0A00045C:SSL routines::tlsv13 alert certificate "
+       "required, errno 0",
+       "client_cert_file"},
+      {"error setting certificate file: /x", "tracking.ca_file"},
+      {"unable to set private key file: '/x' type PEM", "with certificate and key"},
+      {"could not load PEM client certificate from /x, OpenSSL error error:0480006C", "cannot be"},
+  };
+  for (const auto& [message, part] : cases) {
+    const Failure failure = classify(kOtlp, Error{ErrorCode::unavailable, message});
+    EXPECT_EQ(failure.failure_class, FailureClass::transient);
+    EXPECT_NE(failure.remedy.find(part), std::string::npos) << message << ": " << failure.remedy;
+  }
+}
+
 TEST(Failure, AProxyThatCannotBeUsedHasARemedy) {
   const std::string message = std::string(kOfProxy) + "https_proxy: Could not resolve proxy: x";
   const Failure failure = classify(kOtlp, Error{ErrorCode::unavailable, message});
