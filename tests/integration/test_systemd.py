@@ -99,6 +99,16 @@ def test_a_hang_up_ends_nothing(seen):
     assert seen["restarts"] == "1", "only the kill"
 
 
+def test_a_reload_waits_for_its_outcome_and_fails_with_a_mistake(seen):
+    assert seen["reloaded"] == [0, "my-agent-v2"]
+    assert seen["reload"]["bad"] == []
+    assert seen["reloaded with a mistake"] == [1, "my-agent-v2"]
+    assert seen["said of the mistake"] >= 1
+    assert seen["reloaded again"] == [0, "my-agent-v1"]
+    assert seen["reloaded an instance"] == [0, ""]
+    assert seen["one process"]
+
+
 def test_the_watchdog_ends_a_stuck_daemon_and_the_queue_survives(seen):
     watchdog = seen["watchdog"]
     assert watchdog["said"] >= 1 and watchdog["kept"] > 0

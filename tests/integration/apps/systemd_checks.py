@@ -164,6 +164,29 @@ def restarts(seen):
     seen["state"] = owner("/var/lib/tracelink"), os.path.exists("/var/lib/tracelink/queue")
 
 
+def configure(text):
+    with open(CONFIGURATION, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def reload(seen):
+    """What `systemctl reload` says came of it."""
+    with open(CONFIGURATION, encoding="utf-8") as file:
+        text = file.read()
+
+    def reload_with(changed):
+        configure(changed)
+        code = run("systemctl", "reload", UNIT)[0]
+        return code, json.loads(run("tracelink", "status", "--json")[1])["model"]["requested_name"]
+    before, process = said("spam: unknown key"), show("MainPID")
+    seen["reload"] = send_while(lambda: seen.update({"reloaded": reload_with(text.replace("version: v1", "version: v2"))}), 12_000)
+    seen["reloaded with a mistake"] = reload_with(text + "spam: {}\n")
+    seen["said of the mistake"] = said("spam: unknown key") - before
+    seen["reloaded again"] = reload_with(text)
+    seen["reloaded an instance"] = run("systemctl", "reload", "tracelinkd@billing.service")
+    seen["one process"] = show("MainPID") == process
+
+
 def watchdog(seen):
     """A daemon that is stopped from outside makes no progress, and does not end by itself."""
     folder = "/etc/systemd/system/tracelinkd.service.d"
@@ -261,6 +284,7 @@ seen["verify"] = run("systemd-analyze", "verify", *(f"/usr/lib/systemd/system/{n
     "tracelinkd.service", "tracelinkd.socket", "tracelinkd@billing.service", "tracelinkd@billing.socket")))
 who_may_send(seen)
 restarts(seen)
+reload(seen)
 watchdog(seen)
 rotation(seen)
 upgrade(seen)
