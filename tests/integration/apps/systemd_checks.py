@@ -16,6 +16,7 @@ import time
 SOCKET = "/run/tracelink/tracelink.sock"
 UNIT = "tracelinkd.service"
 CONFIGURATION = "/etc/tracelink/tracelinkd.yaml"
+RESTARTS = 100
 INSTANCE = "/run/tracelink/instances/billing"
 
 
@@ -156,7 +157,7 @@ def who_may_send(seen):
 
 def restarts(seen):
     seen["user"] = pwd.getpwuid(os.stat(f"/proc/{show('MainPID')}").st_uid).pw_name
-    seen["restart"] = send_while(lambda: run("systemctl", "restart", UNIT), 1_000)
+    seen["restart"] = send_while(lambda: [run("systemctl", "restart", UNIT) for _ in range(RESTARTS)], 1_000)
     seen["kill"] = send_while(lambda: run("kill", "-KILL", show("MainPID")), 10_000)
     run("kill", "-HUP", show("MainPID"))
     seen["accepted"] = accepted()
