@@ -102,12 +102,6 @@ Finding no_version(const Failure& failure, const std::string& uri, const std::st
   return finding;
 }
 
-// The address alone, or a path there.
-bool is_at(std::string_view url, std::string_view address) {
-  if (!url.starts_with(address)) return false;
-  return url.size() == address.size() || url[address.size()] == '/';
-}
-
 Result<HttpResponse> ask_health(HttpClient& http, const Config& config) {
   HttpRequest request;
   request.url = server_uri(config) + "/health";
@@ -249,25 +243,6 @@ Finding examine_user(const Context& context, const std::string& state_dir) {
   return {"user", State::ok,
           self + ", and the daemon runs as " + daemon + ", who may read other files",
           "to see what it sees: sudo -u " + daemon + " tracelink doctor"};
-}
-
-Finding examine_sdk_variables(const std::map<std::string, std::string>& variables,
-                              const std::string& socket, const std::string& tcp) {
-  constexpr const char* kEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-  constexpr const char* kGeneral = "OTEL_EXPORTER_OTLP_ENDPOINT";
-  const auto own = variables.find(kEndpoint);
-  const auto general = variables.find(kGeneral);
-  const auto& set = own != variables.end() ? own : general;
-  if (set == variables.end()) {
-    return {"SDK", State::ok, "no OTLP endpoint is set in this environment",
-            "start programs with tracelink run, or eval \"$(tracelink env --shell)\""};
-  }
-  const bool is_tcp = !tcp.empty() && is_at(set->second, "http://" + tcp);
-  if (set->second == "unix://" + socket || is_tcp) {
-    return {"SDK", State::ok, set->first + " is " + set->second};
-  }
-  return {"SDK", State::warning, set->first + " is " + set->second + ", not unix://" + socket,
-          "programs of this environment send elsewhere: unset it, or use tracelink run"};
 }
 
 Findings examine_server(const Config& config, const std::string& credentials) {

@@ -47,6 +47,20 @@ def test_each_fault_is_named_with_what_to_do(newest_server, make_daemon):
     assert "failed   configuration" in daemon.tracelink("doctor").out
 
 
+def test_variables_that_keep_an_sdk_from_sending_are_named(make_daemon):
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    daemon.start()
+    by_env = daemon.tracelink("env", "--json").json()
+
+    def told(**more: str) -> list[str]:
+        return [finding["message"] for finding in daemon.tracelink("doctor", "--json", **(by_env | more)).json()
+                if finding["subject"] == "SDK" and finding["state"] == "warning"]
+    assert told() == []
+    assert told(OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="http/protobuf", OTEL_EXPORTER_OTLP_TRACES_INSECURE="", OTEL_TRACES_EXPORTER="none") == [
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is http/protobuf", "OTEL_EXPORTER_OTLP_TRACES_INSECURE is not set",
+        "OTEL_TRACES_EXPORTER is none: nothing is sent"]
+
+
 def remedy_of_server(daemon, uri: str, **tracking) -> str:
     daemon.configure({"tracking": {"uri": uri} | tracking})
     [found] = [finding for finding in json.loads(daemon.tracelink("doctor", "--json").out) if finding["subject"] == "server"]
