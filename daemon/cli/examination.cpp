@@ -23,6 +23,7 @@
 #include "daemon/codec/name_template.hpp"
 #include "daemon/http/curl_http_client.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
+#include "daemon/types/version.hpp"
 #include "ipc/client/unix_http.hpp"
 
 namespace tracelink::cli {
@@ -191,6 +192,13 @@ Findings examine_daemon(const Context& context) {
                      "why if it does not")};
   }
   Findings findings{{"socket", State::ok, *socket + " is served"}};
+  const json about = json::parse(reply->body, nullptr, false);
+  const std::string runs = about.is_object() ? about.value("version", kVersion) : kVersion;
+  if (runs != kVersion) {
+    findings.push_back({"version", State::warning,
+                        "tracelinkd " + runs + " runs, and this is tracelink " + kVersion,
+                        "tracelink upgrade, or systemctl restart tracelinkd"});
+  }
   const auto body = ask_daemon(context, "GET", "/status");
   if (!body) {
     findings.push_back({"daemon", State::skipped, body.error().message});
