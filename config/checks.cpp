@@ -189,17 +189,7 @@ void complete_uri(Draft& draft) {
     return;
   }
   const auto parsed = parse_tracking_uri(tracking.uri);
-  if (!parsed) return;  // only a wrong value, which is told already
-  auto& origins = draft.loaded.origins;
-  tracking.uri = parsed->uri;
-  if (tracking.username.empty() && !parsed->username.empty()) {
-    tracking.username = parsed->username;
-    origins["tracking.username"] = origins["tracking.uri"];
-  }
-  if (tracking.password.empty() && !parsed->password.empty()) {
-    tracking.password = parsed->password;
-    origins["tracking.password"] = origins["tracking.uri"];
-  }
+  if (parsed) tracking.uri = parsed->uri;  // else it is a wrong value, which is told already
 }
 
 // It stands in front of a tracking server.

@@ -4,9 +4,12 @@ namespace tracelink {
 
 DefaultPaths default_paths(const std::map<std::string, std::string>& environment, bool is_root,
                            std::uint32_t uid) {
+  // A relative path would mean another place in each working directory; the XDG specification says
+  // to ignore one.
   const auto variable = [&](const char* name) {
     const auto found = environment.find(name);
-    return found == environment.end() ? std::string() : found->second;
+    const bool usable = found != environment.end() && found->second.starts_with('/');
+    return usable ? found->second : std::string();
   };
   const auto first_of_list = [](const std::string& list) { return list.substr(0, list.find(':')); };
   const auto under = [](const std::string& parent, const std::string& child) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <tuple>
+#include <utility>
 
 #include <unistd.h>
 
@@ -145,6 +146,7 @@ LoadResult load_config(const LoadContext& context) {
   sources.push_back(std::move(in_file).value_or(Settings{}));
   for (Settings& source : sources) check(source, draft.errors);
   const Settings file_settings = sources.back();
+  take_credentials_of_uri(sources);
   add_databricks_sources(sources, context, draft.errors);
   for (Settings& source : sources) check_values(source, draft.errors);  // of what is new
   draft.settings = merge(sources);
@@ -156,8 +158,9 @@ LoadResult load_config(const LoadContext& context) {
   std::ranges::sort(draft.errors, {}, [](const ConfigProblem& problem) {
     return std::tie(problem.line, problem.column, problem.key, problem.message);
   });
-  return {std::nullopt, std::move(draft.errors), std::move(draft.loaded.warnings),
-          std::move(draft.loaded.config), draft.file_unknown};
+  auto warnings = std::exchange(draft.loaded.warnings, {});
+  return {std::nullopt, std::move(draft.errors), std::move(warnings), std::move(draft.loaded),
+          draft.file_unknown};
 }
 
 std::vector<std::string> lines_of(const LoadResult& result) {

@@ -48,7 +48,8 @@ struct LoadResult {
   std::optional<LoadedConfig> loaded;  // nothing when there are errors
   std::vector<ConfigProblem> errors;
   std::vector<ConfigProblem> warnings;  // with errors: they may tell why; else `loaded` has them
-  Config partial;  // with errors: what could be read, defaults for the rest; to find the sockets
+  // With errors: what could be read, defaults for the rest; to find the sockets, and to be shown.
+  LoadedConfig partial;
   bool file_unknown = false;  // the file cannot be read, or is not YAML with keys
 };
 LoadResult load_config(const LoadContext& context);

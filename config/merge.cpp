@@ -4,6 +4,7 @@
 #include <array>
 
 #include "config/text.hpp"
+#include "config/tracking_uri.hpp"
 #include "daemon/types/model_id.hpp"
 
 namespace tracelink {
@@ -48,6 +49,10 @@ void check_model_id(const Setting& setting, std::vector<ConfigProblem>& errors) 
           (looks_like_model_id(id) ? fault_of_model_id(id) : "a name belongs in model.name")));
 }
 
+bool sets(const Settings& source, std::string_view key) {
+  return std::ranges::any_of(source, [&](const Setting& setting) { return setting.key == key; });
+}
+
 }  // namespace
 
 std::map<std::string, Setting> merge(const std::vector<Settings>& strongest_first) {
@@ -65,6 +70,23 @@ std::map<std::string, Setting> merge(const std::vector<Settings>& strongest_firs
     }
   }
   return merged;
+}
+
+void take_credentials_of_uri(std::vector<Settings>& strongest_first) {
+  constexpr const char* kUri = "tracking.uri";
+  const auto source = std::ranges::find_if(
+      strongest_first, [&](const Settings& settings) { return sets(settings, kUri); });
+  if (source == strongest_first.end()) return;
+  const Setting uri = *std::ranges::find(*source, kUri, &Setting::key);
+  const auto parsed = parse_tracking_uri(text_of(uri));
+  if (!parsed) return;
+  for (const auto& [key, value] : {std::pair("tracking.username", parsed->username),
+                                   std::pair("tracking.password", parsed->password)}) {
+    if (value.empty() || sets(*source, key)) continue;
+    Setting& credential = source->emplace_back(uri);
+    credential.key = key;
+    credential.value = value;
+  }
 }
 
 void check_identities(const Settings& source, std::vector<ConfigProblem>& errors) {

@@ -12,6 +12,11 @@ namespace tracelink {
 // (id, name) are each taken whole from the strongest source that sets any of theirs to something.
 std::map<std::string, Setting> merge(const std::vector<Settings>& strongest_first);
 
+// Credentials in the tracking URI that is in force become settings of its source, unless that has
+// its own: they win over those of weaker sources, and go to no other server. The URI stays as it
+// is.
+void take_credentials_of_uri(std::vector<Settings>& strongest_first);
+
 // What contradicts itself within one source, and ids that are none.
 void check_identities(const Settings& source, std::vector<ConfigProblem>& errors);
 

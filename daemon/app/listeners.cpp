@@ -82,7 +82,7 @@ Result<DescriptorShares> Listeners::share(std::size_t clients) const {
 }
 
 Result<void> Listeners::share_files(std::vector<std::string>& notices) {
-  const auto wanted = static_cast<std::size_t>(config().limits.connections);
+  const auto wanted = config().limits.connections;
   auto shares = share(wanted);
   if (!shares) return std::move(shares).error();
   shares_ = *shares;
@@ -114,7 +114,7 @@ Result<ServerOptions> Listeners::server_options() {
   auto descriptors = systemd::listen_fds();
   if (!descriptors) return std::move(descriptors).error();
   ServerOptions options = server_options_of(config());
-  options.max_connections = shares_.clients;
+  options.limits.connections = shares_.clients;
   options.kept = own_.sockets;
   if (!descriptors->empty()) {
     if (auto taken = take_activated(*descriptors, config().listen, options); !taken) {
@@ -167,14 +167,14 @@ void Listeners::watch(HeldFiles& held) {
 }
 
 void Listeners::take_limits(const Config& changed) {
-  boost::asio::post(io_, [this, options = server_options_of(changed)]() mutable {
-    const auto shares = share(options.max_connections);
+  boost::asio::post(io_, [this, limits = changed.limits]() mutable {
+    const auto shares = share(limits.connections);
     if (!shares) return spdlog::warn("limits.connections: {}", shares.error().message);
-    if (const auto notice = fewer_clients(options.max_connections, *shares); !notice.empty()) {
+    if (const auto notice = fewer_clients(limits.connections, *shares); !notice.empty()) {
       spdlog::warn("{}", notice);
     }
-    options.max_connections = shares->clients;
-    server_->set_limits(options);
+    limits.connections = shares->clients;
+    server_->set_limits(limits);
   });
 }
 

@@ -49,7 +49,7 @@ Result<std::string> configured_socket(const Context& context, std::string_view k
   const bool is_wrong = std::ranges::any_of(
       result.errors, [&](const ConfigProblem& error) { return concerns(error, key); });
   if (is_wrong || (result.file_unknown && names_file(load))) return invalid_configuration(result);
-  Config& config = result.loaded ? result.loaded->config : result.partial;
+  Config& config = result.loaded ? result.loaded->config : result.partial.config;
   return or_of_the_system(field(config), name, load);
 }
 

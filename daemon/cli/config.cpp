@@ -84,13 +84,13 @@ int check(const Context& context, const std::string& file) {
 
 int show(const Context& context, const std::string& file) {
   const LoadResult result = load(context, file);
-  if (!result.loaded) return report_errors(result);
+  const LoadedConfig& shown = result.loaded ? *result.loaded : result.partial;
   if (context.json) {
-    print_json(config_json(*result.loaded));
+    print_json(config_json(shown));
   } else {
-    for (const std::string& line : show_config(*result.loaded)) print("{}\n", line);
+    for (const std::string& line : show_config(shown)) print("{}\n", line);
   }
-  return kDone;
+  return result.loaded ? kDone : report_errors(result);
 }
 
 }  // namespace

@@ -36,6 +36,24 @@ std::string_view field(const auto& request, auto name) {
   return {value.data(), value.size()};
 }
 
+bool is_type(std::string_view type, std::string_view expected) {
+  return boost::beast::iequals(boost::beast::string_view(type.data(), type.size()),
+                               boost::beast::string_view(expected.data(), expected.size()));
+}
+
+// Nothing: its body is in neither of OTLP's encodings.
+std::optional<BodyFormat> format_of(const auto& request) {
+  const std::string_view type = media_type(field(request, http::field::content_type));
+  if (is_type(type, kJson)) return BodyFormat::json;
+  if (is_type(type, kProtobuf)) return BodyFormat::protobuf;
+  return std::nullopt;
+}
+
+// Of the answer to a request that is refused for what its header says.
+BodyFormat error_format(const auto& request) {
+  return format_of(request).value_or(BodyFormat::json);
+}
+
 HttpReply error_reply(const RpcStatus& status, BodyFormat format) {
   HttpReply reply;
   reply.status = http_status_of(status.code);
@@ -46,8 +64,9 @@ HttpReply error_reply(const RpcStatus& status, BodyFormat format) {
   return reply;
 }
 
-HttpReply plain_error(int status, RpcCode code, std::string_view message) {
-  HttpReply reply = error_reply(refuse(code, message).status(), BodyFormat::json);
+HttpReply plain_error(int status, RpcCode code, std::string_view message,
+                      BodyFormat format = BodyFormat::json) {
+  HttpReply reply = error_reply(refuse(code, message).status(), format);
   reply.status = status;
   return reply;
 }
@@ -140,7 +159,8 @@ Task<bool> OtlpHttpConnection::serve(Parser& parser) {
   if (!request) {
     ++context_.stats.invalid_requests;
     context_.stats.http_results.count(refuse(RpcCode::invalid_argument, request.error().message));
-    auto refusal = plain_error(415, RpcCode::invalid_argument, request.error().message);
+    auto refusal = plain_error(415, RpcCode::invalid_argument, request.error().message,
+                               error_format(parser.get()));
     co_return co_await send(std::move(refusal), parser.is_done());
   }
   const BodyFormat format = request->format;
@@ -153,8 +173,7 @@ Task<bool> OtlpHttpConnection::serve(Parser& parser) {
 }
 
 HttpReply OtlpHttpConnection::reply_to_refused_peer(const Parser& parser) const {
-  const auto asked = read_export(parser);
-  return export_reply(*peer_refusal(), asked ? asked->format : BodyFormat::json);
+  return export_reply(*peer_refusal(), error_format(parser.get()));
 }
 
 std::string OtlpHttpConnection::farewell() const {
@@ -177,9 +196,11 @@ std::optional<HttpReply> OtlpHttpConnection::route(const Parser& parser) const {
   }
   if (!is_export && page == nullptr) {
     return plain_error(404, RpcCode::not_found,
-                       "only POST /v1/traces, GET / and GET /status are served");
+                       "only POST /v1/traces, GET / and GET /status are served",
+                       error_format(request));
   }
-  auto reply = plain_error(405, RpcCode::unimplemented, "method not allowed");
+  auto reply =
+      plain_error(405, RpcCode::unimplemented, "method not allowed", error_format(request));
   reply.allow = is_export ? "POST" : "GET";
   return reply;
 }
@@ -192,16 +213,12 @@ const std::function<std::string()>* OtlpHttpConnection::page_at(std::string_view
 Result<OtlpHttpConnection::Export> OtlpHttpConnection::read_export(const Parser& parser) const {
   const auto& request = parser.get();
   Export result;
-  const std::string_view type = media_type(field(request, http::field::content_type));
-  if (boost::beast::iequals(boost::beast::string_view(type.data(), type.size()),
-                            boost::beast::string_view(kJson.data(), kJson.size()))) {
-    result.format = BodyFormat::json;
-  } else if (!boost::beast::iequals(
-                 boost::beast::string_view(type.data(), type.size()),
-                 boost::beast::string_view(kProtobuf.data(), kProtobuf.size()))) {
+  const auto format = format_of(request);
+  if (!format) {
     return Error{ErrorCode::invalid,
                  "Content-Type must be application/x-protobuf or application/json"};
   }
+  result.format = *format;
   auto encoding = parse_content_encoding(field(request, http::field::content_encoding));
   if (!encoding) return std::move(encoding).error();
   result.encoding = *encoding;

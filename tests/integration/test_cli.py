@@ -181,6 +181,19 @@ def test_config_show_has_origins_and_no_secrets(daemon):
     assert "agent" in line and daemon.config_file.name in line
 
 
+def test_config_show_tells_what_is_known_beside_a_mistake(daemon, folder):
+    file = folder / "mistaken.yaml"
+    file.write_text("state_dir: /srv/state\nqueue: {max_bytes: many}\nlog: {level: debug}\n")
+    result = daemon.tracelink("config", "show", "--json", file)
+    assert result.code == FAILED
+    assert f"error: {file}:2:20: queue.max_bytes: found" in result.err and "model.name: no model" in result.err
+    shown = json.loads(result.out)
+    assert shown["state_dir"] == {"value": "/srv/state", "origin": f"{file}:1"}
+    assert shown["log.level"]["value"] == "debug"
+    assert shown["queue.max_bytes"] == {"value": "10GiB", "origin": "default"}
+    assert "log.level = debug" in daemon.tracelink("config", "show", file).out
+
+
 def test_env_and_run_point_a_program_at_the_socket(daemon):
     expected = {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc",
                 "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"unix://{daemon.socket}",

@@ -440,6 +440,17 @@ def test_commands_read_the_traces_of_a_version(make_daemon, workspace, experimen
 
 
 @STORAGES
+def test_a_search_whose_pages_have_no_end_ends_the_command(make_daemon, workspace, experiment):
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    for name in ("one", "two"):
+        daemon.tracelink("models", "create", "--name", name, "--json").json()
+    workspace.next_page = "once more"
+    for command in (["models", "traces", "one"], ["models", "list", "--stats"], ["models", "compare", "one", "two"]):
+        run = daemon.tracelink(*command, **WAREHOUSE)
+        assert run.code == 1 and "the search for traces has no end" in run.err, run.err
+
+
+@STORAGES
 def test_doctor_stores_a_trace_and_reads_it_back(make_daemon, workspace, experiment):
     daemon = daemon_of(make_daemon, workspace, experiment)
     run = daemon.tracelink("doctor", "--json", **WAREHOUSE)

@@ -145,6 +145,7 @@ void LinkRegistration::create() {
   environment_.client.create_model(model_to_create(), [this](Answer<LoggedModel> answer) {
     if (!answer) return create_refused(answer.error());
     created_ = true;
+    unseen_id_ = answer->model_id;
     await_quiet_period();
   });
 }

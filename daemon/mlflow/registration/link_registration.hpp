@@ -58,6 +58,7 @@ class LinkRegistration {
   void create_refused(Failure failure);
   void await_quiet_period();
   void finalize(const std::string& model_id);
+  void look_for_unseen();
   void take_winner(LoggedModel winner, const std::vector<std::string>& pending_twins);
   bool twin_check_is_due() const;
   void look_for_older_twin();
@@ -90,9 +91,10 @@ class LinkRegistration {
   Environment& environment_;
   StoredRegistration stored_;
   RegistrationStatus status_;
-  int failures_ = 0;      // in a row
-  bool created_ = false;  // a model, whether it won or not
-  bool portable_;         // the server refused the exact name, or the policy says so
+  int failures_ = 0;       // in a row
+  bool created_ = false;   // a model, whether it won or not
+  std::string unseen_id_;  // of a model that was created here, and that no search has shown yet
+  bool portable_;          // the server refused the exact name, or the policy says so
 
   std::optional<SteadyTime> due_;  // of next_step_; nothing while a chain waits for an answer
   Step next_step_ = &LinkRegistration::begin;

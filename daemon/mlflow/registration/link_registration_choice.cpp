@@ -33,7 +33,8 @@ void LinkRegistration::choose(const std::vector<LoggedModel>& hits) {
         "model " + failed.model_id + " (" + failed.name + ") has status " + failed.status,
         remedy::kModelFailed));
   }
-  if (choice.winner == nullptr) return create();
+  if (choice.winner == nullptr) return unseen_id_.empty() ? create() : look_for_unseen();
+  unseen_id_.clear();
   if (choice.winner->status == "READY") {
     for (const std::string& id : choice.own_ready_losers) {
       warnings_.push_back("twin model " + id + " is READY too and was left in place");
@@ -50,6 +51,20 @@ void LinkRegistration::choose(const std::vector<LoggedModel>& hits) {
                                 "model " + finalized_id_ + " is not shown as READY"));
   }
   finalize(choice.winner->model_id);
+}
+
+// A search that does not show what was created would let each attempt create one more.
+void LinkRegistration::look_for_unseen() {
+  environment_.client.get_model(
+      unseen_id_, then<std::optional<LoggedModel>>([this](const std::optional<LoggedModel>& model) {
+        if (model) {
+          return fail(
+              passing_failure(FailureClass::unknown,
+                              "model " + unseen_id_ + " was created, and searches do not show it"));
+        }
+        unseen_id_.clear();  // deleted meanwhile, or another server
+        create();
+      }));
 }
 
 void LinkRegistration::take_winner(LoggedModel winner,

@@ -60,6 +60,7 @@ class Workspace:
         self.tokens: dict[str, float] = {}  # until when
         self.issued: list[str] = []  # every token that was ever given
         self.searches: list[list[dict]] = []  # what each found
+        self.next_page = ""  # the token that every page of a search names
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
         self.connections_dropped = 0
@@ -301,8 +302,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _search_traces(self, body, **_):
         wanted = {place["mlflow_experiment"]["experiment_id"] for place in json.loads(body)["locations"]}
-        return 200, {"traces": [info for info in self._linked(json.loads(body))
-                                if info["trace_location"].get("mlflow_experiment", {}).get("experiment_id") in wanted]}, {}
+        return 200, self._page("traces", [info for info in self._linked(json.loads(body))
+                                          if info["trace_location"].get("mlflow_experiment", {}).get("experiment_id") in wanted]), {}
+
+    def _page(self, name: str, found: list[dict]) -> dict:
+        return {name: found} | ({"next_page_token": self.workspace.next_page} if self.workspace.next_page else {})
 
     def _linked(self, asked: dict) -> list[dict]:
         """The infos that a search is about: all, or those of the model that its filter names [client]."""
@@ -350,7 +354,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return 200, {"name": f"operation-{len(self.workspace.searches)}", "done": False}, {}
 
     def _search_operation(self, number: str, **_):
-        return 200, {"name": f"operation-{number}", "done": True, "response": {"trace_infos": self.workspace.searches[int(number) - 1]}}, {}  # [client]
+        response = self._page("trace_infos", self.workspace.searches[int(number) - 1])
+        return 200, {"name": f"operation-{number}", "done": True, "response": response}, {}  # [client]
 
     def _warehouse(self, number: str, **_):
         return 200, {"id": number, "state": "RUNNING"}, {}  # [client]

@@ -28,6 +28,11 @@ TEST(DefaultPaths, FollowUserAndEnvironment) {
        "/run/user/7/tracelink",
        "/s/tracelink"},
       {{{"HOME", "/h"}}, false, "/tmp/tracelink-7", "/h/.local/state/tracelink"},
+      {{{"XDG_RUNTIME_DIR", "run"}, {"XDG_STATE_HOME", "./s"}, {"HOME", "/h"}},
+       false,
+       "/tmp/tracelink-7",
+       "/h/.local/state/tracelink"},
+      {{{"HOME", "h"}}, false, "/tmp/tracelink-7", ""},
       {{}, false, "/tmp/tracelink-7", ""},
   };
   for (const Case& c : cases) {

@@ -162,16 +162,46 @@ TEST_F(ConfigTracking, NeverShowsAUriThatCameFromAVariable) {
             "http:// or https://\n");
 }
 
-TEST_F(ConfigTracking, MovesCredentialsOutOfTheUriUnlessKeysGiveThem) {
-  env("TRACELINK_TRACKING__URI", "http://ada:p4ss@server");
+TEST_F(ConfigTracking, MovesCredentialsOutOfTheUriUnlessKeysOfItsOrAStrongerSourceGiveThem) {
+  env("TRACELINK_TRACKING__URI", "");
+  env("MLFLOW_TRACKING_URI", "http://ada:p4ss@server");
   Config config = load().config;
   EXPECT_EQ(config.tracking.uri, "http://server");
   EXPECT_EQ(config.tracking.username, "ada");
   EXPECT_EQ(config.tracking.password, "p4ss");
-  env("MLFLOW_TRACKING_PASSWORD", "other");
-  config = load().config;
-  EXPECT_EQ(config.tracking.username, "ada");
-  EXPECT_EQ(config.tracking.password, "other");
+  for (const char* stronger : {"MLFLOW_TRACKING_PASSWORD", "TRACELINK_TRACKING__PASSWORD"}) {
+    env(stronger, "other");
+    config = load().config;
+    EXPECT_EQ(config.tracking.username, "ada");
+    EXPECT_EQ(config.tracking.password, "other");
+    context_.environment.erase(stronger);
+  }
+}
+
+TEST_F(ConfigTracking, CredentialsInAUriAreAsStrongAsItsSource) {
+  env("TRACELINK_TRACKING__URI", "");
+  file("tracking: {uri: \"http://bob:old@elsewhere\", username: eve, password: older}\n");
+  env("MLFLOW_TRACKING_URI", "http://ada:p4ss@server");
+  const LoadedConfig loaded = load();
+  EXPECT_EQ(loaded.config.tracking.uri, "http://server");
+  EXPECT_EQ(loaded.config.tracking.username, "ada");
+  EXPECT_EQ(loaded.config.tracking.password, "p4ss");
+  EXPECT_EQ(loaded.origins.at("tracking.password"), "MLFLOW_TRACKING_URI");
+}
+
+TEST_F(ConfigTracking, CredentialsInAUriThatIsMaskedGoNowhere) {
+  env("TRACELINK_TRACKING__URI", "");
+  file("tracking: {uri: \"http://bob:old@elsewhere\"}\n");
+  env("MLFLOW_TRACKING_URI", "http://server");
+  EXPECT_EQ(load().config.tracking.username, "");
+  EXPECT_EQ(load().config.tracking.password, "");
+}
+
+TEST_F(ConfigTracking, CredentialsInAUriOfAFileAreSecret) {
+  env("TRACELINK_TRACKING__URI", "");
+  file("tracking: {uri: \"${file:" + write("secret", "http://ada:p4ss@server") + "}\"}\n");
+  EXPECT_EQ(load().config.tracking.username, "ada");
+  EXPECT_TRUE(load().secrets.contains("tracking.username"));
 }
 
 TEST_F(ConfigTracking, PrefersBasicToToken) {

@@ -159,7 +159,7 @@ TEST_F(ConfigFile, ThatCannotBeReadIsTheOnlyErrorAboutIt) {
     EXPECT_EQ(all(result.errors).find("no model"), std::string::npos) << yaml;
     EXPECT_NE(all(result.errors).find("queue.on_full"), std::string::npos) << yaml;
     EXPECT_EQ(all(result.warnings), "") << yaml;
-    EXPECT_EQ(result.partial.control.socket, "/run/tracelink/control.sock") << yaml;
+    EXPECT_EQ(result.partial.config.control.socket, "/run/tracelink/control.sock") << yaml;
   }
 }
 

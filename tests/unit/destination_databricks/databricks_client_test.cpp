@@ -79,6 +79,20 @@ TEST_F(DatabricksClientTest, ASearchThatFailedSaysWhy) {
   EXPECT_NE(failed.error().message.find("no SELECT on the table"), std::string::npos);
 }
 
+TEST_F(DatabricksClientTest, ASearchWithAnErrorOfAnotherFormFailedToo) {
+  http.will_answer(200, R"({"name": "op-1", "done": true, "error": "no SELECT on the table"})");
+  const auto failed = search({});
+  ASSERT_TRUE(!failed);
+  EXPECT_EQ(failed.error().message, "the search failed: \"no SELECT on the table\"");
+}
+
+TEST_F(DatabricksClientTest, ASearchThatGoesOnWithoutANameIsNotOfDatabricks) {
+  http.will_answer(200, R"({"name": 7, "done": "true"})");
+  const auto failed = search({});
+  ASSERT_TRUE(!failed);
+  EXPECT_EQ(failed.error().message, "the answer to a search names no operation");
+}
+
 TEST_F(DatabricksClientTest, ReadsTheSpansOfATraceInATable) {
   http.will_answer(200, R"({"traces": []})");
   const auto text = ask<std::string>(

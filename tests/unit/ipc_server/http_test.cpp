@@ -132,7 +132,7 @@ TEST_F(HttpServer, TakesGzipAndDeflate) {
 }
 
 TEST_F(HttpServer, RefusalsAreReadableWhileTheClientStillSends) {
-  options.max_request_bytes = 100'000;
+  options.limits.max_request_bytes = 100'000;
   start();
   // The whole body is sent before anything is read, as simple clients do.
   RawClient announced = connect();
@@ -169,7 +169,7 @@ TEST_F(HttpServer, BoundsWhatIsNotBody) {
 }
 
 TEST_F(HttpServer, RefusesATooLargeBodyInsteadOf100Continue) {
-  options.max_request_bytes = 10;
+  options.limits.max_request_bytes = 10;
   start();
   RawClient client = connect();
   client.send(std::string("POST /v1/traces HTTP/1.1\r\nContent-Length: 11\r\n") + kProtobuf +
@@ -185,6 +185,19 @@ TEST_F(HttpServer, ErrorsSpeakTheEncodingOfTheRequest) {
   const auto protobuf = ask(post(kProtobuf, "\xff"));
   EXPECT_TRUE(protobuf.has("400") && protobuf.has("application/x-protobuf"));
   EXPECT_EQ(protobuf.body.substr(0, 2), "\x08\x03");
+}
+
+TEST_F(HttpServer, WhatTheHeaderIsRefusedForIsToldInTheEncodingOfTheRequestToo) {
+  start();
+  for (const std::string& request :
+       {post(std::string(kProtobuf) + "Content-Encoding: zstd\r\n", "x"),
+        "POST /v1/metrics HTTP/1.1\r\nContent-Length: 0\r\n" + std::string(kProtobuf) + "\r\n",
+        "PUT /v1/traces HTTP/1.1\r\nContent-Length: 0\r\n" + std::string(kProtobuf) + "\r\n"}) {
+    const auto answer = ask(request);
+    EXPECT_TRUE(answer.has("application/x-protobuf")) << answer.head;
+    EXPECT_EQ(answer.body.substr(0, 1), "\x08") << answer.body;
+  }
+  EXPECT_TRUE(ask(post("Content-Type: text/plain\r\n", "x")).has("application/json"));
 }
 
 TEST_F(HttpServer, TellsRejectedSpans) {

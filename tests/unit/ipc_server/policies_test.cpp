@@ -106,6 +106,33 @@ TEST(MemoryBudget, GrantsMoreThanTheLimitAlone) {
   EXPECT_EQ(granted(budget), (std::vector<RequestId>{2}));
 }
 
+TEST(MemoryBudget, WhatThoseThatWaitHoldDoesNotKeepThemWaiting) {
+  MemoryBudget budget(100, 0);
+  EXPECT_TRUE(budget.reserve(kA, 1, 10));
+  EXPECT_TRUE(budget.reserve(kB, 2, 10));
+  EXPECT_FALSE(budget.reserve(kA, 1, 500, 10));
+  EXPECT_EQ(granted(budget), std::vector<RequestId>{});  // the other one may still be ready soon
+  EXPECT_FALSE(budget.reserve(kB, 2, 500, 10));
+  EXPECT_EQ(granted(budget), (std::vector<RequestId>{1}));
+  budget.release(kA, 510);
+  EXPECT_EQ(granted(budget), (std::vector<RequestId>{2}));
+  budget.release(kB, 510);
+  EXPECT_TRUE(budget.reserve(kB, 3, 10));
+  EXPECT_TRUE(budget.reserve(kB, 3, 500, 10));
+}
+
+TEST(MemoryBudget, WhatNoLongerWaitsIsHeld) {
+  MemoryBudget budget(100, 0);
+  EXPECT_TRUE(budget.reserve(kA, 1, 10));
+  EXPECT_TRUE(budget.reserve(kB, 2, 10));
+  EXPECT_FALSE(budget.reserve(kA, 1, 500, 10));
+  EXPECT_FALSE(budget.reserve(kB, 2, 500, 10));
+  budget.cancel(1);
+  EXPECT_EQ(granted(budget), std::vector<RequestId>{});
+  budget.release(kA, 10);
+  EXPECT_EQ(granted(budget), (std::vector<RequestId>{2}));
+}
+
 TEST(MemoryBudget, ALowerLimitTakesNothingBack) {
   MemoryBudget budget(100, 0);
   EXPECT_TRUE(budget.reserve(kA, 1, 80));

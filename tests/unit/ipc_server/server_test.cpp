@@ -22,7 +22,7 @@ class ServerDoor : public ServerTest {
   // Of clients that begin so and wait for memory, which another one's request has.
   void expect_held_once(const std::string& begin) {
     constexpr std::size_t kClients = 100;
-    options.memory_bytes = 256u << 10;
+    options.limits.memory = 256u << 10;
     start(false);
     RawClient stored = connect();
     std::string large = kOneSpanJson;
@@ -110,7 +110,7 @@ TEST_F(ServerDoor, ListensOnLoopbackToo) {
 }
 
 TEST_F(ServerDoor, MakesRoomForANewClientByClosingTheOneIdleForLongest) {
-  options.max_connections = 2;
+  options.limits.connections = 2;
   start();
   RawClient first = connect();
   first.send(kOneSpanJson + "\n");
@@ -125,7 +125,7 @@ TEST_F(ServerDoor, MakesRoomForANewClientByClosingTheOneIdleForLongest) {
 }
 
 TEST_F(ServerDoor, KeepsBusyClientsAtTheLimitAndServesTheNextAfterwards) {
-  options.max_connections = 1;
+  options.limits.connections = 1;
   start(false);
   RawClient busy = connect();
   busy.send(kOneSpanJson + "\n");
@@ -142,7 +142,7 @@ TEST_F(ServerDoor, KeepsBusyClientsAtTheLimitAndServesTheNextAfterwards) {
 
 // None of these has done anything useful, and each keeps its place for ever if it is let.
 TEST_F(ServerDoor, ConnectionsThatOnlyKeepTheServerWaitingMakeRoom) {
-  options.max_connections = 4;
+  options.limits.connections = 4;
   options.hold_time = 1h;
   start();
   RawClient silent = connect();
@@ -170,7 +170,7 @@ TEST_F(ServerDoor, ConnectionsThatOnlyKeepTheServerWaitingMakeRoom) {
 
 // They ask for a page again and again, so that none of them is ever seen to wait for long.
 TEST_F(ServerDoor, ConnectionsThatAreNeverStillAndStoreNothingMakeRoom) {
-  options.max_connections = 2;
+  options.limits.connections = 2;
   start();
   std::atomic<bool> stop = false;
   const auto be_noisy = [&](RawClient client) {
@@ -195,8 +195,8 @@ TEST_F(ServerDoor, ConnectionsThatAreNeverStillAndStoreNothingMakeRoom) {
 
 // What it has waited for is not looked for when the memory is there.
 TEST_F(ServerDoor, AClientThatWaitsForMemoryCanMakeRoomForAnother) {
-  options.max_connections = 2;
-  options.memory_bytes = 256u << 10;
+  options.limits.connections = 2;
+  options.limits.memory = 256u << 10;
   start(false);
   RawClient stored = connect();
   const std::string name(120u << 10, 'x');
@@ -223,7 +223,7 @@ TEST_F(ServerDoor, ABodyThatWaitsForMemoryIsHeldOnce) {
 
 TEST_F(ServerDoor, AnIdleConnectionKeepsNothingOfWhatItHasSent) {
   constexpr std::size_t kClients = 50;
-  options.max_request_bytes = 1u << 20;
+  options.limits.max_request_bytes = 1u << 20;
   start();
   (void)about(connect());
   const std::size_t before = heap_bytes();
@@ -239,7 +239,7 @@ TEST_F(ServerDoor, AnIdleConnectionKeepsNothingOfWhatItHasSent) {
 }
 
 TEST_F(ServerDoor, AnAnswerThatIsNotTakenDoesNotKeepItsConnection) {
-  options.max_connections = 1;
+  options.limits.connections = 1;
   options.hold_time = 1h;
   start();
   GrpcTestClient shut(connect(), 0);

@@ -84,6 +84,32 @@ TEST_F(RegistrarTwinsTest, AfterAFailureItSettlesAgain) {
   EXPECT_GE(clock.steady() - start, 2 * replica.options.quiet_period);
 }
 
+TEST_F(RegistrarTwinsTest, NothingMoreIsCreatedWhileSearchesDoNotShowWhatWas) {
+  bool blind = true;
+  mlflow.refuse = [&](const std::string& call) -> std::optional<HttpResponse> {
+    if (!blind || call != "POST logged-models/search") return std::nullopt;
+    return HttpResponse{200, {}, "{}"};
+  };
+  replica.run();
+  EXPECT_EQ(replica.status().failure->failure_class, FailureClass::unknown);
+  const SteadyTime start = clock.steady();
+  replica.run_until([&] { return clock.steady() - start > std::chrono::minutes(10); });
+  EXPECT_EQ(mlflow.models.size(), 1u);
+  blind = false;
+  replica.run_until_ready();
+  EXPECT_EQ(replica.ready_id(), mlflow.models.at(0).id);
+}
+
+TEST_F(RegistrarTwinsTest, WhatSearchesDidNotShowAndIsGoneIsCreatedAgain) {
+  mlflow.refuse = [&](const std::string& call) -> std::optional<HttpResponse> {
+    if (mlflow.models.size() != 1 || call != "POST logged-models/search") return std::nullopt;
+    mlflow.models.at(0).deleted = true;
+    return HttpResponse{200, {}, "{}"};
+  };
+  replica.run();
+  EXPECT_EQ(replica.ready_id(), mlflow.models.at(1).id);
+}
+
 TEST_F(RegistrarTwinsTest, ALoserDeletesItsOwnPendingTwin) {
   for (const std::string status : {"READY", "PENDING"}) {
     FakeMlflow server(clock);
