@@ -88,7 +88,8 @@ void add_status(CLI::App& app, const Context& context, int& exit_code) {
   command
       ->add_flag("--check", *check,
                  "One line, and exit code 1 if an operator is needed: a held scope, a model "
-                 "or server that refuses, a server that is down")
+                 "or server that refuses, a server that is down, a queue that is full or cannot be "
+                 "written")
       ->excludes(watching);
   command->callback([&context, &exit_code, watch, check] {
     exit_code = *watch   ? watch_status(context)

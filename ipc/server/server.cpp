@@ -221,10 +221,11 @@ std::optional<Reply> Server::refusal_of(const Result<Peer>& peer, int socket) {
 
 Task<void> Server::serve(std::shared_ptr<OpeningConnection> opening, ConnectionId id) {
   co_await opening->run();
-  auto connection = stopping_ ? nullptr : connection_for(*opening);
+  auto connection = connection_for(*opening);
   if (connection) {
     connections_[id] = connection;
     opening.reset();
+    if (stopping_) connection->finish();
     co_await connection->run();
   }
   remove(id);

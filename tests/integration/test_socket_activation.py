@@ -1,8 +1,11 @@
 """What systemd gives and is told: a socket that outlives the daemon, in which clients wait while it restarts, and its status."""
 
+import os
 import re
 import shutil
+import signal
 import socket
+import time
 
 import requests
 
@@ -103,3 +106,23 @@ def test_systemd_is_told_of_the_model_the_depth_and_what_fails(make_daemon):
         told = ""
         while not re.match(rf"STATUS=model agent-v1 unresolved; {SPANS_PER_TRACE} spans queued; .*127\.0\.0\.1", told):
             told = manager.recv(4096).decode()
+
+
+def test_systemd_is_told_of_a_reload_as_notify_reload_asks_for(make_daemon):
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(300)
+        manager.bind(str(daemon.folder / "n"))
+        daemon.variables["NOTIFY_SOCKET"] = str(daemon.folder / "n")
+        daemon.start()
+
+        def next_of(*words: str) -> str:
+            while not (told := manager.recv(4096).decode()).startswith(words):
+                pass
+            return told
+        assert next_of("READY=1")
+        asked = time.monotonic_ns() // 1000
+        os.kill(daemon.pid, signal.SIGHUP)
+        assert int(re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", next_of("READY=1", "RELOADING=1"))[1]) >= asked
+        assert next_of("READY=1", "RELOADING=1") == "READY=1"
+        assert "configuration reloaded" in daemon.log_file.read_text()

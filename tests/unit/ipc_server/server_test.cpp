@@ -263,6 +263,57 @@ TEST_F(ServerDoor, StopClosesSilentClientsAtOnceAndAnswersStuckOnesWithinTheGrac
   EXPECT_EQ(stats().accepted_spans, 1u);  // it was complete, so it was kept
 }
 
+// The client of a restart sees no connection closed that it has just made, or has just asked on.
+TEST_F(ServerDoor, StopServesWhatHasJustArrived) {
+  start();
+  const std::string ask = "GET / HTTP/1.1\r\nHost: l\r\n\r\n";
+  RawClient asked_before = connect();
+  asked_before.send(ask);
+  asked_before.receive_until("\"test\"}");
+  RawClient fresh = connect();
+  std::optional<GrpcTestClient> grpc(connect());
+  std::optional<GrpcTestClient> called_before(connect());
+  called_before->finish(called_before->call(frame_grpc_message(one_span(1))));
+  wait_until([](const ServerStats& now) { return now.connections_open == 4; });
+  const auto stream = grpc->call(frame_grpc_message(one_span(1)));
+  const auto next = called_before->call(frame_grpc_message(one_span(1)));
+  std::promise<void> closed;
+  on_io([&] {
+    asked_before.send(ask);
+    fresh.send(kOneSpanJson + "\n");
+    grpc->flush();
+    called_before->flush();
+    server().stop(20s, [&] { closed.set_value(); });
+  });
+  const std::string answer = asked_before.receive_all();
+  asked_before.finish_sending();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
+  EXPECT_NE(answer.find("Connection: close"), std::string::npos) << answer;
+  EXPECT_EQ(fresh.receive_all(), "{}\n");
+  EXPECT_EQ(grpc->finish(stream).status(), "0");
+  EXPECT_EQ(called_before->finish(next).status(), "0");
+  for (auto* client : {&grpc, &called_before}) {
+    (*client)->wait_for_go_away();
+    client->reset();  // hangs up, as clients do after GOAWAY
+  }
+  closed.get_future().get();
+}
+
+TEST_F(ServerDoor, StopLetsANewClientSendItsFirstRequest) {
+  start(false);
+  RawClient fresh = connect();
+  wait_until([](const ServerStats& now) { return now.connections_open == 1; });
+  std::promise<void> closed;
+  on_io([&] {
+    server().stop(20s, [&] { closed.set_value(); });
+    fresh.send(kOneSpanJson + "\n");
+  });
+  sink().wait_for(1);
+  sink().answer({});
+  EXPECT_EQ(fresh.receive_all(), "{}\n");
+  closed.get_future().get();
+}
+
 TEST_F(ServerDoor, AnswersAfterItsEndAreDropped) {
   start(false);
   RawClient client = connect();
