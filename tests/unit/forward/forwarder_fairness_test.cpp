@@ -187,6 +187,26 @@ TEST_F(ForwarderFairnessTest, UnclearAnswersAboutOneExperimentDoNotStopTheOthers
   EXPECT_EQ(forwarder->status().held_scopes, 0u);
 }
 
+// Its infos are stored, and what takes their spans is another host than the server.
+TEST_F(ForwarderFairnessTest, AnExperimentWithoutItsStoreIsHeldWhileOthersGoThrough) {
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    if (delivery.experiment != "7") return Outcome{};
+    Outcome outcome = transient(FailureScope::experiment);
+    outcome.info_stored = true;
+    return outcome;
+  }));
+  accept_all(1, 5, {.experiment = "7"});
+  for (std::uint64_t trace = 1'001; trace <= 1'200; ++trace) {
+    accept(trace);
+    run_for(seconds(3));
+  }
+  EXPECT_EQ(forwarder->status().held_scopes, 1u);
+  EXPECT_EQ(source.totals().dead_lettered, 0u);
+  destination.follow(ScriptedDestination::each([](const TraceDelivery&) { return Outcome{}; }));
+  run_for(minutes(3));
+  EXPECT_EQ(source.totals().delivered, 205u);
+}
+
 TEST_F(ForwarderFairnessTest, StatusShowsTheFirstHoldsAndTheNumberOfAll) {
   refuse_experiments_but({""});
   for (std::uint64_t trace = 1; trace <= 300; ++trace) {
