@@ -133,6 +133,22 @@ TEST_F(DatabricksClientTest, AWebPageIsNoUpload) {
   EXPECT_NE(refused.error().remedy.find("proxy"), std::string::npos) << refused.error().remedy;
 }
 
+TEST_F(DatabricksClientTest, AStoreHasTheTimeThatTheBytesOfAFileTake) {
+  const auto time_for = [&](UploadTarget::Kind kind, std::size_t bytes) {
+    http.will_answer(200, "");
+    (void)ask<void>([&](auto done) {
+      client.upload({.kind = kind, .url = "https://store/f", .headers = {}},
+                    std::string(bytes, 'x'), std::move(done));
+    });
+    return http.last_request().timeout;
+  };
+  using Kind = UploadTarget::Kind;
+  EXPECT_EQ(time_for(Kind::signed_url, 100), std::chrono::seconds(10));
+  EXPECT_EQ(time_for(Kind::signed_url, 4u << 20), std::chrono::seconds(18));
+  EXPECT_EQ(time_for(Kind::signed_url, 64u << 20), std::chrono::seconds(30)) << "as configured";
+  EXPECT_EQ(time_for(Kind::volume, 100), std::chrono::seconds(30)) << "the workspace itself";
+}
+
 TEST_F(DatabricksClientTest, SpansDoNotLeaveTheirTls) {
   http.will_answer(200, R"({"credential_info": {"signed_uri": "http://store/file",
       "type": "AWS_PRESIGNED_URL"}})");
