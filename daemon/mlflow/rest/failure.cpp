@@ -10,8 +10,8 @@
 #include "daemon/mlflow/rest/database_error.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
-#include "daemon/text/ascii_case.hpp"
 #include "daemon/mlflow/rest/tls_remedy.hpp"
+#include "daemon/text/ascii_case.hpp"
 #include "daemon/text/utf8.hpp"
 
 namespace tracelink {
