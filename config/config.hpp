@@ -12,6 +12,7 @@
 #include "daemon/databricks/settings/databricks_workspace.hpp"
 #include "daemon/git/git_facts.hpp"
 #include "daemon/git/origin.hpp"
+#include "daemon/types/limits.hpp"
 #include "daemon/types/link_definition.hpp"
 #include "daemon/types/policies.hpp"
 
@@ -68,11 +69,6 @@ struct ListenConfig {
   SocketConfig socket;
   std::string tcp;
   std::string mlflow;
-  std::uint64_t max_request_bytes = 64ull << 20;
-};
-struct LimitsConfig {
-  std::uint64_t memory = 192ull << 20;
-  std::uint64_t connections = 2000;
 };
 struct QueueConfig {
   std::uint64_t max_bytes = 10ull << 30;
@@ -104,7 +100,7 @@ struct Config {
   ArchiveConfig archive;
   std::string state_dir;
   ListenConfig listen;
-  LimitsConfig limits;
+  Limits limits;
   QueueConfig queue;
   ForwardConfig forward;
   std::string shutdown_grace;  // duration text; empty = 0 under systemd socket activation, else 5s

@@ -5,6 +5,7 @@
 
 #include "config/key_table.hpp"
 #include "config/text.hpp"
+#include "daemon/text/ascii_case.hpp"
 #include "daemon/text/blanks.hpp"
 #include "daemon/types/model_id.hpp"
 
@@ -44,7 +45,7 @@ const Key* key_of_variable(std::string_view variable) {
 std::string path_of(std::string_view variable) {
   std::string path;
   for (const auto part : split(variable.substr(kPrefix.size()), "__")) {
-    path += (path.empty() ? "" : ".") + lower_case(part);
+    path += (path.empty() ? "" : ".") + lower_case(std::string(part));
   }
   return path;
 }

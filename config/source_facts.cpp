@@ -3,12 +3,13 @@
 #include "config/text.hpp"
 #include "daemon/git/ci_variables.hpp"
 #include "daemon/git/work_tree.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {
 
 void drop_what_is_no_text(std::string& fact) {
-  if (!is_utf8(fact) || has_control_characters(fact)) fact.clear();
+  if (!is_valid_utf8(fact) || has_control_characters(fact)) fact.clear();
 }
 
 Result<SourceFacts> read(const std::string& git,

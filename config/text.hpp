@@ -23,12 +23,10 @@ std::string format_duration(std::chrono::milliseconds duration);
 std::string quoted(std::string_view text);
 // C0, C1 and DEL, and Unicode's line and paragraph separators.
 bool has_control_characters(std::string_view text);
-bool is_utf8(std::string_view text);
 
 std::string_view without_end_breaks(std::string_view text);
 
 std::string_view trimmed(std::string_view text);
-std::string lower_case(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, std::string_view separator);  // trimmed
 
 }  // namespace tracelink

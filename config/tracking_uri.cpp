@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "config/text.hpp"
+#include "daemon/text/ascii_case.hpp"
 
 namespace tracelink {
 namespace {
@@ -123,7 +124,7 @@ Result<TrackingUri> parse_tracking_uri(std::string_view text) {
   if (text.find(' ') != std::string_view::npos || has_control_characters(text)) {
     return invalid("a URI holds no spaces or control characters");
   }
-  const std::string lower = lower_case(text);
+  const std::string lower = lower_case(std::string(text));
   for (const std::string_view scheme : {"http", "https"}) {
     const std::string prefix = std::string(scheme) + "://";
     if (lower.starts_with(prefix)) return parse_http(scheme, text.substr(prefix.size()));

@@ -8,6 +8,7 @@
 #include "config/tracking_uri.hpp"
 #include "daemon/codec/name_template.hpp"
 #include "daemon/text/blanks.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {
@@ -133,12 +134,12 @@ Message special_fault(const Key& key, const Setting& setting, const std::string&
 
 // Of a param or tag. Values may have several lines.
 Message fault_of_entry(const std::string& name, const std::string& value) {
-  if (!is_utf8(name)) return "a key is not UTF-8";
+  if (!is_valid_utf8(name)) return "a key is not UTF-8";
   if (without_blank_ends(name).empty()) return "a key is empty";
   if (has_control_characters(name)) {
     return "the key " + quoted(name) + " holds a line break or another control character";
   }
-  if (!is_utf8(value)) return "the value of " + quoted(name) + " is not UTF-8";
+  if (!is_valid_utf8(value)) return "the value of " + quoted(name) + " is not UTF-8";
   if (value.find('\0') == std::string::npos) return {};
   return "the value of " + quoted(name) + " holds a NUL, which databases refuse";
 }
@@ -150,14 +151,14 @@ struct Assign {
   const std::string& text;
 
   Message operator()(std::string& field) const {
-    if (!is_utf8(text)) return "found bytes that are not UTF-8, allowed: " + expected(key);
+    if (!is_valid_utf8(text)) return "found bytes that are not UTF-8, allowed: " + expected(key);
     if (auto fault = special_fault(key, setting, text)) return fault;
     if (!is_text_of(key, text)) return wrong(key, setting, text);
     field = text;
     return {};
   }
   Message operator()(const Word& field) const {
-    if (!is_utf8(text)) return "found bytes that are not UTF-8, allowed: " + expected(key);
+    if (!is_valid_utf8(text)) return "found bytes that are not UTF-8, allowed: " + expected(key);
     if (auto fault = special_fault(key, setting, text)) return fault;
     const auto number = word_number(key, text);
     if (!number) return wrong(key, setting, text);

@@ -14,6 +14,7 @@
 #include "daemon/app/daemon.hpp"
 #include "daemon/app/logging.hpp"
 #include "daemon/app/successor.hpp"
+#include "daemon/base/standard_streams.hpp"
 #include "daemon/text/visible_text.hpp"
 #include "daemon/types/version.hpp"
 
@@ -38,6 +39,7 @@ void say(const std::vector<std::string>& messages) {
 
 int main(int argc, char** argv) {
   using namespace tracelink;
+  if (!keep_standard_streams()) return EXIT_FAILURE;
   CLI::App app{
       "Keeps OpenTelemetry traces and forwards them to MLflow, linked to the version that made "
       "them.",

@@ -1,7 +1,9 @@
 #include "systemd/notify.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <string>
 #include <system_error>
 
@@ -19,6 +21,14 @@ Result<void> notify(const std::string& state) {
 }  // namespace
 
 Result<void> ready() { return notify("READY=1"); }
+
+Result<void> reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto since_boot = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(since_boot).count();
+  return notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us));
+}
 
 Result<void> stopping() { return notify("STOPPING=1"); }
 

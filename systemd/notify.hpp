@@ -11,7 +11,8 @@
 // Threads: any.
 namespace tracelink::systemd {
 
-Result<void> ready();                        // the sockets are served
+Result<void> ready();                        // the sockets are served, a reload is over
+Result<void> reloading();                    // until ready(), as Type=notify-reload asks for
 Result<void> stopping();                     // shutdown has begun
 Result<void> status(std::string_view text);  // one line of `systemctl status`
 

@@ -31,6 +31,7 @@
 #include "daemon/app/shutdown.hpp"
 #include "daemon/app/state_directory.hpp"
 #include "daemon/app/storage_notice.hpp"
+#include "daemon/app/tell_systemd.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/posix_file_system.hpp"
 #include "daemon/base/random_source.hpp"
@@ -51,10 +52,6 @@ constexpr std::chrono::seconds kQueueCheck{1};
 std::string mounts() {
   std::ifstream file("/proc/self/mountinfo");
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void tell_systemd(const Result<void>& told) {
-  if (!told) spdlog::warn("systemd was not told: {}", told.error().message);
 }
 
 // No core file and no other process of this user gets at the workspace's tokens; root still can.

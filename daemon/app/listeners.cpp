@@ -1,6 +1,9 @@
 #include "daemon/app/listeners.hpp"
 
+#include <filesystem>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -14,6 +17,13 @@
 
 namespace tracelink {
 namespace {
+
+// Who asks for the status may be in another folder than the daemon was started in.
+std::string absolute(const std::string& path) {
+  std::error_code unknown;
+  const std::string from_root = std::filesystem::absolute(path, unknown).string();
+  return path.empty() || unknown ? path : from_root;
+}
 
 // What an operator should know of it, if anything.
 std::string fewer_clients(std::size_t wanted, const DescriptorShares& shares) {
@@ -36,20 +46,30 @@ void keep_found(const std::string& path, const Result<bool>& made_again, HeldFil
   LogEvent("the socket was removed and is made again").word("socket", path).warn();
 }
 
-// The first is the intake, and a second one the loopback listener. Whatever nobody served would let
-// its clients wait for ever.
-Result<void> take_activated(const std::vector<int>& descriptors, const std::string& tcp_address,
+std::string key_and_address(const std::string& key, const std::string& address) {
+  return key + " (" + (address.empty() ? "not set" : address) + ")";
+}
+
+// The first is the intake, the others are loopback listeners. Whatever nobody served would let its
+// clients wait for ever.
+Result<void> take_activated(const std::vector<int>& descriptors, const ListenConfig& listen,
                             ServerOptions& options) {
   options.listening_fd = descriptors.front();
-  if (descriptors.size() == 1) return {};
-  if (descriptors.size() > 2 || tcp_address.empty()) {
-    return Error{ErrorCode::invalid,
-                 "systemd handed over " + std::to_string(descriptors.size()) +
-                     " sockets: the first is the intake, a second one is for listen.tcp" +
-                     (tcp_address.empty() ? ", which is not set" : "") +
-                     "; correct ListenStream= of the socket unit, or the configuration"};
+  for (std::size_t i = 1; i < descriptors.size(); ++i) {
+    const int fd = descriptors[i];
+    if (!options.kept.tcp && is_bound_to(fd, listen.tcp)) {
+      options.kept.tcp = fd;
+    } else if (!options.kept.mlflow && is_bound_to(fd, listen.mlflow)) {
+      options.kept.mlflow = fd;
+    } else {
+      return Error{ErrorCode::invalid,
+                   "systemd handed over " + std::to_string(descriptors.size()) +
+                       " sockets, the first for the intake; number " + std::to_string(i + 1) +
+                       " is neither at " + key_and_address("listen.tcp", listen.tcp) + " nor at " +
+                       key_and_address("listen.mlflow", listen.mlflow) +
+                       "; correct ListenStream= of the socket unit, or the configuration"};
+    }
   }
-  options.kept.tcp = descriptors.back();
   return {};
 }
 
@@ -67,7 +87,7 @@ Result<DescriptorShares> Listeners::share(std::size_t clients) const {
 }
 
 Result<void> Listeners::share_files(std::vector<std::string>& notices) {
-  const auto wanted = static_cast<std::size_t>(config().limits.connections);
+  const auto wanted = config().limits.connections;
   auto shares = share(wanted);
   if (!shares) return std::move(shares).error();
   shares_ = *shares;
@@ -101,10 +121,10 @@ Result<ServerOptions> Listeners::server_options() {
   auto descriptors = systemd::listen_fds();
   if (!descriptors) return std::move(descriptors).error();
   ServerOptions options = server_options_of(config());
-  options.max_connections = shares_.clients;
+  options.limits.connections = shares_.clients;
   options.kept = own_.sockets;
   if (!descriptors->empty()) {
-    if (auto taken = take_activated(*descriptors, config().listen.tcp, options); !taken) {
+    if (auto taken = take_activated(*descriptors, config().listen, options); !taken) {
       return std::move(taken).error();
     }
   } else if (own_.socket_activated) {
@@ -125,7 +145,7 @@ void Listeners::note_places(const std::optional<int>& from_systemd) {
              .control = config().control.socket,
              .http = config().control.http,
              .state_dir = config().state_dir,
-             .config_file = loaded_.file};
+             .config_file = absolute(loaded_.file)};
   if (from_systemd) places_.intake = socket_path(*from_systemd);
 }
 
@@ -155,14 +175,14 @@ void Listeners::watch(HeldFiles& held) {
 }
 
 void Listeners::take_limits(const Config& changed) {
-  boost::asio::post(io_, [this, options = server_options_of(changed)]() mutable {
-    const auto shares = share(options.max_connections);
+  boost::asio::post(io_, [this, limits = changed.limits]() mutable {
+    const auto shares = share(limits.connections);
     if (!shares) return spdlog::warn("limits.connections: {}", shares.error().message);
-    if (const auto notice = fewer_clients(options.max_connections, *shares); !notice.empty()) {
+    if (const auto notice = fewer_clients(limits.connections, *shares); !notice.empty()) {
       spdlog::warn("{}", notice);
     }
-    options.max_connections = shares->clients;
-    server_->set_limits(options);
+    limits.connections = shares->clients;
+    server_->set_limits(limits);
   });
 }
 

@@ -150,9 +150,7 @@ ServerOptions server_options_of(const Config& config) {
   options.peers = {.allow_uids = socket.allow_uids, .allow_gids = socket.allow_gids};
   options.tcp_address = config.listen.tcp;
   options.mlflow_address = config.listen.mlflow;
-  options.max_request_bytes = config.listen.max_request_bytes;
-  options.memory_bytes = config.limits.memory;
-  options.max_connections = config.limits.connections;
+  options.limits = config.limits;
   return options;
 }
 

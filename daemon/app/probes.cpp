@@ -21,6 +21,9 @@ ControlReply health_reply(const ProbeInputs& inputs) {
   return fault.empty() ? text_reply(200, "ok\n") : text_reply(503, std::string(fault) + "\n");
 }
 
+// No query has a meaning here, and proxies and scrapers may add one.
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
 ControlReply wrong_host_reply(const ProbeInputs& inputs) {
   return text_reply(403,
                     "the Host header does not name this daemon: ask for it by its address, "
@@ -34,17 +37,21 @@ ControlReply handle_probe(const ControlRequest& request, const ProbeInputs& inpu
   if (!is_allowed_host(request.host, inputs.address, inputs.machine)) {
     return wrong_host_reply(inputs);
   }
-  if (request.method != "GET") return text_reply(405, "only GET is known here\n");
-  if (request.target == "/metrics") return text_reply(200, metrics_text(inputs.metrics));
-  if (request.target == "/") {
+  // The server leaves out the body of an answer to HEAD.
+  if (request.method != "GET" && request.method != "HEAD") {
+    return text_reply(405, "only GET and HEAD are known here\n");
+  }
+  const std::string_view target = path_of(request.target);
+  if (target == "/metrics") return text_reply(200, metrics_text(inputs.metrics));
+  if (target == "/") {
     return {200, std::string(status_page()), "text/html; charset=utf-8"};
   }
-  if (request.target == "/status.json") return {200, inputs.status()};
-  if (request.target == "/history.json") return {200, inputs.history()};
-  if (request.target == "/readyz") {
+  if (target == "/status.json") return {200, inputs.status()};
+  if (target == "/history.json") return {200, inputs.history()};
+  if (target == "/readyz") {
     return inputs.serving ? text_reply(200, "ok\n") : text_reply(503, "the socket is closed\n");
   }
-  if (request.target == "/healthz") return health_reply(inputs);
+  if (target == "/healthz") return health_reply(inputs);
   return text_reply(404,
                     "known are /, /status.json, /history.json, /metrics, /healthz and /readyz\n");
 }

@@ -100,6 +100,11 @@ std::optional<LastError> QueueWatch::last_error() const {
   return reporter_.last_error();
 }
 
+bool QueueWatch::writable() const {
+  const MutexLock lock(mutex_);
+  return write_error_.empty();
+}
+
 void QueueWatch::refused_for_room() {
   full_seen_ = clock_.steady();
   reporter_.failure(kRoom, kFull, kFullRemedy);

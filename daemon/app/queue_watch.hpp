@@ -26,6 +26,7 @@ class QueueWatch {
 
   std::vector<std::string> notices() const;  // what is wrong now, and what to do
   std::optional<LastError> last_error() const;
+  bool writable() const;  // the last append did not fail on the disk
 
  private:
   // Of which people are told at most once a minute.

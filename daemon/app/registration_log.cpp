@@ -22,6 +22,7 @@ std::string subject_of(const RegistrationStatus& status) {
 void RegistrationLog::changed(const RegistrationStatus& status) {
   Told& told = told_[status.link];
   tell_warnings(status, told);
+  if (!status.model && !told.model_id.empty()) told.is_gone = true;
   if (status.failure) return tell_failure(status, told);
   if (status.verified) return tell_ready(status, told);
   if (status.model) told.model_id = status.model->model_id;
@@ -41,20 +42,23 @@ void RegistrationLog::tell_failure(const RegistrationStatus& status, Told& told)
   reporter_.failure(told.failing, status.failure->message, status.failure->remedy);
 }
 
+void RegistrationLog::tell_exchange(const ResolvedModel& model, const std::string& before,
+                                    bool was_gone) {
+  LogEvent event(was_gone ? "model gone from the server, its traces belong to another one"
+                          : "an older duplicate of the model turned up, traces belong to that one");
+  event.text("name", model.name).word("old_model_id", before).word("model_id", model.model_id);
+  was_gone ? event.warn() : event.info();
+}
+
 void RegistrationLog::tell_ready(const RegistrationStatus& status, Told& told) {
   if (!told.failing.empty()) reporter_.recovered(std::exchange(told.failing, {}));
   const ResolvedModel& model = *status.model;
   const std::string before = std::exchange(told.model_id, model.model_id);
   const bool is_another = !before.empty() && before != model.model_id;
+  const bool was_gone = std::exchange(told.is_gone, false);
   if (std::exchange(told.ready, true) && !is_another) return;
   if (!reporter_.may_log("models that are ready")) return;
-  if (is_another) {
-    LogEvent("model gone from the server, its traces belong to another one")
-        .text("name", model.name)
-        .word("old_model_id", before)
-        .word("model_id", model.model_id)
-        .warn();
-  }
+  if (is_another) tell_exchange(model, before, was_gone);
   if (model.model_id.empty()) {
     LogEvent("experiment ready")
         .word("experiment_id", model.experiment_id)

@@ -25,6 +25,7 @@ class RegistrationLog {
  private:
   struct Told {
     std::string model_id;  // the last one known
+    bool is_gone = false;  // the server had it no more
     bool ready = false;
     std::string failing;  // the reporter's subject; empty if nothing is
     std::vector<std::string> warnings;
@@ -32,6 +33,7 @@ class RegistrationLog {
   void tell_warnings(const RegistrationStatus& status, Told& told);
   void tell_failure(const RegistrationStatus& status, Told& told);
   void tell_ready(const RegistrationStatus& status, Told& told);
+  static void tell_exchange(const ResolvedModel& model, const std::string& before, bool was_gone);
 
   Reporter& reporter_;
   std::map<LinkHash, Told> told_;

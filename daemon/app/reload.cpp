@@ -7,7 +7,9 @@
 
 #include "daemon/app/logging.hpp"
 #include "daemon/app/options.hpp"
+#include "daemon/app/tell_systemd.hpp"
 #include "daemon/report/log_event.hpp"
+#include "systemd/notify.hpp"
 
 namespace tracelink {
 namespace {
@@ -62,7 +64,9 @@ void Reload::serve(const std::stop_token& stop) {
       if (!wake_.wait(mutex_, stop, [this]() REQUIRES(mutex_) { return requested_; })) return;
       requested_ = false;
     }
+    tell_systemd(systemd::reloading());
     (void)run();  // logged
+    tell_systemd(systemd::ready());
   }
 }
 

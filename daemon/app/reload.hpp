@@ -35,7 +35,8 @@ class Reload {
          TakeLimits take_limits);
 
   Report run();
-  // run(), soon, on a thread of its own; requests that come meanwhile are one more.
+  // run(), soon, on a thread of its own; requests that come meanwhile are one more. systemd is told
+  // when it begins and when it is over.
   void request();
   // As it is now.
   std::shared_ptr<const Config> config() const;

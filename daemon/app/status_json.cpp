@@ -64,7 +64,7 @@ ordered_json known(const QueueStats& queue, std::uint64_t number) {
   return queue.totals_known ? ordered_json(number) : ordered_json(nullptr);
 }
 
-ordered_json queue_json(const QueueStats& queue, WallTime now) {
+ordered_json queue_json(const QueueStats& queue, bool writable, WallTime now) {
   double oldest = 0;
   if (queue.oldest_accepted_at && *queue.oldest_accepted_at < now) {
     oldest = seconds(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
@@ -75,7 +75,8 @@ ordered_json queue_json(const QueueStats& queue, WallTime now) {
           {"bytes", known(queue, queue.queued_bytes)},
           {"oldest_age_s", oldest},
           {"disk_bytes", queue.disk_bytes},
-          {"full", queue.full}};
+          {"full", queue.full},
+          {"writable", writable}};
 }
 
 ordered_json spans_json(const QueueStats& queue) {
@@ -223,7 +224,7 @@ ordered_json status_json(const StatusInputs& inputs) {
         {"state", word(forwarder.server.state)},
         {"possible_duplicate_spans", forwarder.server.possible_duplicate_spans},
         {"possible_duplicate_infos", forwarder.server.possible_duplicate_infos}}},
-      {"queue", queue_json(queue, inputs.clock.wall())},
+      {"queue", queue_json(queue, inputs.queue_watch.writable(), inputs.clock.wall())},
       {"spans", spans_json(queue)},
       {"services", services_json(inputs.services)},
       {"delivery", delivery_json(forwarder)},

@@ -107,7 +107,7 @@ function troubles(status) {
 }
 function needsOperator(status) {
   return status.model.state === "failed" || status.server.state === "down" || status.server.state === "refusing" ||
-    status.held.some(held => held.remedy);
+    status.queue.full || !status.queue.writable || status.held.some(held => held.remedy);
 }
 function showState(text, isGood) {
   at("state").textContent = text;

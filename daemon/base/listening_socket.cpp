@@ -153,6 +153,15 @@ std::optional<TcpAddress> loopback_address(std::string_view text) {
 
 }  // namespace
 
+bool is_bound_to(int fd, const std::string& tcp_address) {
+  const auto wanted = loopback_address(tcp_address);
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  const bool is_known = ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) == 0;
+  return is_known && wanted && size == wanted->size &&
+         std::memcmp(&bound, &wanted->storage, wanted->size) == 0;
+}
+
 std::string socket_path(int fd) {
   sockaddr_un address{};
   socklen_t size = sizeof address;
@@ -274,13 +283,7 @@ Result<ListeningSocket> ListeningSocket::resume_unix(int fd, const UnixSocketOpt
 Result<ListeningSocket> ListeningSocket::resume_tcp(int fd, const std::string& text) {
   auto socket = adopt(fd);
   if (!socket) return socket;
-  const auto wanted = loopback_address(text);
-  sockaddr_storage bound{};
-  socklen_t size = sizeof bound;
-  const bool known = ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) == 0;
-  const bool same = known && wanted && size == wanted->size &&
-                    std::memcmp(&bound, &wanted->storage, wanted->size) == 0;
-  return same ? std::move(socket) : open_tcp(text);
+  return is_bound_to(fd, text) ? std::move(socket) : open_tcp(text);
 }
 
 int ListeningSocket::release() {

@@ -71,6 +71,9 @@ class ListeningSocket {
   std::optional<File> file_;  // as it was made; nothing if that is not known
 };
 
+// Whether it is bound to that address, of the form that ListeningSocket::open_tcp() takes.
+bool is_bound_to(int fd, const std::string& tcp_address);
+
 // The path that a Unix socket is bound to; empty for other sockets, and for those without a path.
 std::string socket_path(int fd);
 

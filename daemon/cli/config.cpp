@@ -1,5 +1,11 @@
 #include <algorithm>
+#include <iterator>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "config/load.hpp"
 #include "daemon/cli/commands.hpp"
@@ -26,30 +32,54 @@ bool is_of_service(const ConfigProblem& problem) {
   return problem.message.starts_with("${file:/run/credentials/");
 }
 
-int warn_of_credentials(const LoadResult& result, const std::string& file) {
-  for (const ConfigProblem& problem : result.errors) {
-    print_error("warning: " + problem.to_string() +
-                "; systemd hands it to the service alone, by LoadCredential=");
+struct Checked {
+  std::vector<ConfigProblem> errors, warnings;
+  std::string file;                // without errors: the one that was read, or empty
+  bool lacks_credentials = false;  // which are there for the service only
+};
+
+Checked checked(LoadResult result) {
+  if (result.loaded) return {{}, std::move(result.loaded->warnings), result.loaded->file};
+  if (!std::ranges::all_of(result.errors, is_of_service)) {
+    return {std::move(result.errors), std::move(result.warnings), {}};
   }
-  for (const ConfigProblem& problem : result.warnings) {
+  Checked checked{{}, std::move(result.errors), {}, true};
+  checked.file = checked.warnings.front().source;
+  for (ConfigProblem& problem : checked.warnings) {
+    problem.message += "; systemd hands it to the service alone, by LoadCredential=";
+  }
+  std::ranges::move(result.warnings, std::back_inserter(checked.warnings));
+  return checked;
+}
+
+nlohmann::ordered_json to_json(const std::vector<ConfigProblem>& problems) {
+  auto array = nlohmann::ordered_json::array();
+  for (const ConfigProblem& problem : problems) array.push_back(problem_json(problem));
+  return array;
+}
+
+void print_checked(const Checked& checked) {
+  for (const ConfigProblem& problem : checked.errors) print_error("error: " + problem.to_string());
+  for (const ConfigProblem& problem : checked.warnings) {
     print_error("warning: " + problem.to_string());
   }
-  print("{}: ok but for that\n", file);
-  return kDone;
+  if (!checked.errors.empty()) return;
+  print("{}: ok{}\n", checked.file.empty() ? "built-in defaults and environment" : checked.file,
+        checked.lacks_credentials ? " but for that" : "");
 }
 
 int check(const Context& context, const std::string& file) {
-  const LoadResult result = load(context, file);
-  if (std::ranges::all_of(result.errors, is_of_service) && !result.errors.empty()) {
-    return warn_of_credentials(result, result.errors.front().source);
+  const Checked result = checked(load(context, file));
+  const bool is_ok = result.errors.empty();
+  if (context.json) {
+    print_json(nlohmann::ordered_json{{"ok", is_ok},
+                                      {"file", json_or_null(result.file)},
+                                      {"errors", to_json(result.errors)},
+                                      {"warnings", to_json(result.warnings)}});
+  } else {
+    print_checked(result);
   }
-  if (!result.loaded) return report_errors(result);
-  for (const ConfigProblem& problem : result.loaded->warnings) {
-    print_error("warning: " + problem.to_string());
-  }
-  const std::string& file_read = result.loaded->file;
-  print("{}: ok\n", file_read.empty() ? "built-in defaults and environment" : file_read);
-  return kDone;
+  return is_ok ? kDone : kFailed;
 }
 
 int show(const Context& context, const std::string& file) {

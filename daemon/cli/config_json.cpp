@@ -31,7 +31,21 @@ ordered_json value_of(const Key& key, const LoadedConfig& loaded) {
       key.field);
 }
 
+ordered_json or_null(int number) { return number > 0 ? ordered_json(number) : ordered_json(); }
+
 }  // namespace
+
+ordered_json json_or_null(const std::string& text) {
+  return text.empty() ? ordered_json() : ordered_json(text);
+}
+
+ordered_json problem_json(const ConfigProblem& problem) {
+  return {{"source", problem.source},
+          {"line", or_null(problem.line)},
+          {"column", or_null(problem.column)},
+          {"key", json_or_null(problem.key)},
+          {"message", problem.message}};
+}
 
 ordered_json config_json(const LoadedConfig& loaded) {
   ordered_json all = ordered_json::object();

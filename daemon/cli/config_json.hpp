@@ -10,4 +10,10 @@ namespace tracelink::cli {
 // durations are texts as in the file; secrets are masked.
 nlohmann::ordered_json config_json(const LoadedConfig& loaded);
 
+// An empty text is null.
+nlohmann::ordered_json json_or_null(const std::string& text);
+
+// As `config check --json` prints it. What a problem's source has no line or key for is null.
+nlohmann::ordered_json problem_json(const ConfigProblem& problem);
+
 }  // namespace tracelink::cli

@@ -7,6 +7,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/examination.hpp"
 #include "daemon/cli/output.hpp"
+#include "daemon/cli/sdk_variables.hpp"
 
 namespace tracelink::cli {
 
@@ -40,7 +41,7 @@ Findings examine(const Context& context) {
   append(findings, examine_daemon(context));
   if (const auto socket = intake_socket(context)) {
     const std::string tcp = result.loaded ? result.loaded->config.listen.tcp : "";
-    findings.push_back(examine_sdk_variables(load.environment, *socket, tcp));
+    append(findings, examine_sdk_variables(load.environment, *socket, tcp));
   }
   if (!result.loaded) return findings;
   findings.push_back(examine_user(context, result.loaded->config.state_dir));

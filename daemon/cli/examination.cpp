@@ -23,6 +23,7 @@
 #include "daemon/codec/name_template.hpp"
 #include "daemon/http/curl_http_client.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
+#include "daemon/types/version.hpp"
 #include "ipc/client/unix_http.hpp"
 
 namespace tracelink::cli {
@@ -100,12 +101,6 @@ Finding no_version(const Failure& failure, const std::string& uri, const std::st
     finding.remedy = remedy_of_no_answer(failure.message, uri, proxy_of(uri));
   }
   return finding;
-}
-
-// The address alone, or a path there.
-bool is_at(std::string_view url, std::string_view address) {
-  if (!url.starts_with(address)) return false;
-  return url.size() == address.size() || url[address.size()] == '/';
 }
 
 Result<HttpResponse> ask_health(HttpClient& http, const Config& config) {
@@ -197,6 +192,13 @@ Findings examine_daemon(const Context& context) {
                      "why if it does not")};
   }
   Findings findings{{"socket", State::ok, *socket + " is served"}};
+  const json about = json::parse(reply->body, nullptr, false);
+  const std::string runs = about.is_object() ? about.value("version", kVersion) : kVersion;
+  if (runs != kVersion) {
+    findings.push_back({"version", State::warning,
+                        "tracelinkd " + runs + " runs, and this is tracelink " + kVersion,
+                        "tracelink upgrade, or systemctl restart tracelinkd"});
+  }
   const auto body = ask_daemon(context, "GET", "/status");
   if (!body) {
     findings.push_back({"daemon", State::skipped, body.error().message});
@@ -249,25 +251,6 @@ Finding examine_user(const Context& context, const std::string& state_dir) {
   return {"user", State::ok,
           self + ", and the daemon runs as " + daemon + ", who may read other files",
           "to see what it sees: sudo -u " + daemon + " tracelink doctor"};
-}
-
-Finding examine_sdk_variables(const std::map<std::string, std::string>& variables,
-                              const std::string& socket, const std::string& tcp) {
-  constexpr const char* kEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-  constexpr const char* kGeneral = "OTEL_EXPORTER_OTLP_ENDPOINT";
-  const auto own = variables.find(kEndpoint);
-  const auto general = variables.find(kGeneral);
-  const auto& set = own != variables.end() ? own : general;
-  if (set == variables.end()) {
-    return {"SDK", State::ok, "no OTLP endpoint is set in this environment",
-            "start programs with tracelink run, or eval \"$(tracelink env --shell)\""};
-  }
-  const bool is_tcp = !tcp.empty() && is_at(set->second, "http://" + tcp);
-  if (set->second == "unix://" + socket || is_tcp) {
-    return {"SDK", State::ok, set->first + " is " + set->second};
-  }
-  return {"SDK", State::warning, set->first + " is " + set->second + ", not unix://" + socket,
-          "programs of this environment send elsewhere: unset it, or use tracelink run"};
 }
 
 Findings examine_server(const Config& config, const std::string& credentials) {

@@ -26,11 +26,6 @@ Findings examine_state(const Config& config);
 // As whom this looks, and as whom the daemon runs: the owner of its control socket.
 Finding examine_user(const Context& context, const std::string& state_dir);
 
-// Whether the variables of this environment send an SDK's traces to the socket, or to `tcp`, the
-// loopback listener ("" if there is none); `variables`: by name.
-Finding examine_sdk_variables(const std::map<std::string, std::string>& variables,
-                              const std::string& socket, const std::string& tcp);
-
 // Reachability and version of the tracking server, credentials, its clock, experiment, and the
 // model's name. `credentials`: where those come from, as origin_of_credentials() tells.
 Findings examine_server(const Config& config, const std::string& credentials);

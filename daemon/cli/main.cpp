@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "daemon/base/standard_streams.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/usage.hpp"
@@ -82,6 +83,7 @@ int run(int argc, char** argv) {
 // Who keeps what is printed must learn that it is not all there.
 int main(int argc, char** argv) {
   using namespace tracelink::cli;
+  if (!tracelink::keep_standard_streams()) return kFailed;
   const int exit_code = run(argc, argv);
   if (flush_out()) return exit_code;
   const int failed = fail(kFailed, "standard output: not all could be written");

@@ -3,6 +3,7 @@
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/output.hpp"
+#include "daemon/cli/trace_pages.hpp"
 #include "daemon/cli/trace_search.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
 
@@ -25,13 +27,15 @@ struct TraceOptions {
 // Calls visit(trace) for each, newest first.
 std::optional<Failure> for_each_trace(TrackingSession& session, TraceQuery query,
                                       const std::function<void(const TraceSummary&)>& visit) {
-  do {
-    const auto page = search_traces(session, query);
+  TracePages pages(std::move(query),
+                   [&session](const TraceQuery& asked) { return search_traces(session, asked); });
+  while (true) {
+    const auto page = pages.next();
     if (!page) return page.error();
-    for (const TraceSummary& trace : page->traces) visit(trace);
-    query.page_token = page->next_page_token;
-  } while (!query.page_token.empty());
-  return std::nullopt;
+    const auto& traces = *page;
+    if (!traces) return std::nullopt;
+    for (const TraceSummary& trace : *traces) visit(trace);
+  }
 }
 
 TraceQuery traces_of(const LoggedModel& model) {

@@ -41,9 +41,12 @@ struct Sent {
   std::size_t requests = 0;
 };
 
-int report(const Sent& sent, int exit_code) {
-  print("{} spans in {} requests stored\n", sent.spans, sent.requests);
-  return exit_code;
+void report(const Context& context, const Sent& sent) {
+  if (context.json) {
+    print_json(nlohmann::json{{"spans", sent.spans}, {"requests", sent.requests}});
+  } else {
+    print("{} spans in {} requests stored\n", sent.spans, sent.requests);
+  }
 }
 
 // As the specification has it, a number or a number as text.
@@ -55,7 +58,7 @@ std::uint64_t rejected_in_json(const UnixHttpReply& reply) {
   return rejected.is_number_unsigned() ? rejected.get<std::uint64_t>() : 0;
 }
 
-int send_json_lines(const std::string& socket, const std::string& input) {
+int send_json_lines(const Context& context, const std::string& socket, const std::string& input) {
   std::istringstream lines(input);
   std::size_t number = 0;
   Sent sent;
@@ -79,10 +82,12 @@ int send_json_lines(const std::string& socket, const std::string& input) {
       exit_code = fail(kFailed, place + complaint);
     }
   }
-  return report(sent, exit_code);
+  report(context, sent);
+  return exit_code;
 }
 
-int send_json_document(const std::string& socket, const std::string& input) {
+int send_json_document(const Context& context, const std::string& socket,
+                       const std::string& input) {
   const auto spans = spans_in_json(input);
   if (spans == 0) return fail(kFailed, kNoSpans);
   const auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, input, kSendTimeout);
@@ -90,10 +95,11 @@ int send_json_document(const std::string& socket, const std::string& input) {
   if (const std::string complaint = complaint_of(*reply); !complaint.empty()) {
     return fail(kFailed, complaint);
   }
-  return report({spans.value_or(0), 1}, kDone);
+  report(context, {spans.value_or(0), 1});
+  return kDone;
 }
 
-int send_protobuf(const std::string& socket, const std::string& input) {
+int send_protobuf(const Context& context, const std::string& socket, const std::string& input) {
   const auto spans = spans_in_protobuf(input);
   if (spans == 0) return fail(kFailed, kNoSpans);
   const auto reply =
@@ -106,7 +112,8 @@ int send_protobuf(const std::string& socket, const std::string& input) {
   }
   // An empty ExportTraceServiceResponse has no partial_success: everything was stored.
   if (!reply->body.empty()) return fail(kFailed, "some spans were rejected: " + reason);
-  return report({spans.value_or(0), 1}, kDone);
+  report(context, {spans.value_or(0), 1});
+  return kDone;
 }
 
 int send(const Context& context, const std::string& file) {
@@ -116,13 +123,13 @@ int send(const Context& context, const std::string& file) {
   if (!socket) return fail(socket.error());
   switch (form_of(*input)) {
     case InputForm::json_document:
-      return send_json_document(*socket, *input);
+      return send_json_document(context, *socket, *input);
     case InputForm::json_lines:
-      return send_json_lines(*socket, *input);
+      return send_json_lines(context, *socket, *input);
     case InputForm::protobuf:
       break;
   }
-  return send_protobuf(*socket, *input);
+  return send_protobuf(context, *socket, *input);
 }
 
 }  // namespace

@@ -47,12 +47,17 @@ int check_status(const Context& context) {
   const auto status = ask_status(context);
   if (!status) return fail(status.error());
   const auto troubles = troubles_of(*status);
+  const int exit_code = troubles.empty() ? kDone : kFailed;
+  if (context.json) {
+    print_json(json{{"ok", troubles.empty()}, {"troubles", troubles}});
+    return exit_code;
+  }
   std::string line = troubles.empty() ? "ok: " + queue_line(status->at("queue")) : "attention: ";
   for (const std::string& trouble : troubles) {
     line += (&trouble == &troubles.front() ? "" : "; ") + trouble;
   }
   print("{}\n", line);
-  return troubles.empty() ? kDone : kFailed;
+  return exit_code;
 }
 
 // Until it is interrupted; a daemon that is away now may be back at the next look.
@@ -83,7 +88,8 @@ void add_status(CLI::App& app, const Context& context, int& exit_code) {
   command
       ->add_flag("--check", *check,
                  "One line, and exit code 1 if an operator is needed: a held scope, a model "
-                 "or server that refuses, a server that is down")
+                 "or server that refuses, a server that is down, a queue that is full or cannot be "
+                 "written")
       ->excludes(watching);
   command->callback([&context, &exit_code, watch, check] {
     exit_code = *watch   ? watch_status(context)

@@ -4,6 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include "daemon/base/clock.hpp"
+#include "daemon/cli/trace_pages.hpp"
 #include "daemon/mlflow/rest/error_message.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/text/hex.hpp"
@@ -35,17 +37,16 @@ Answer<std::optional<TraceStorage>> tables_of(TrackingSession& session,
 
 Answer<TracePage> search_tables(TrackingSession& session, const TraceStorage& tables,
                                 const TraceQuery& query) {
+  DatabricksClient& client = *session.databricks();
   auto search = session.wait<TraceSearch>([&](auto done) {
-    session.databricks()->search_traces(tables, query, session.warehouse_id(), std::move(done));
+    client.search_traces(tables, query, session.warehouse_id(), std::move(done));
   });
-  while (true) {
-    if (!search) return std::move(search.error());
-    if (search->is_done) return std::move(search->page);
-    std::this_thread::sleep_for(kBetweenQuestions);
-    const std::string operation = search->operation;
-    search = session.wait<TraceSearch>(
-        [&](auto done) { session.databricks()->get_search(tables, operation, std::move(done)); });
-  }
+  const auto ask = [&](const std::string& operation) {
+    return session.wait<TraceSearch>(
+        [&](auto done) { client.get_search(tables, operation, std::move(done)); });
+  };
+  return wait_for_search(std::move(search), SystemClock(), ask,
+                         [] { std::this_thread::sleep_for(kBetweenQuestions); });
 }
 
 Answer<std::string> spans_of(TrackingSession& session, const TraceStorage& tables,

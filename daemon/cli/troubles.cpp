@@ -15,6 +15,19 @@ std::string with_remedy(const std::string& what, const json& held) {
   return remedy.empty() ? what : what + " (" + remedy + ")";
 }
 
+// Spans of applications get lost meanwhile.
+void add_troubles_of_queue(const json& status, std::vector<std::string>& troubles) {
+  const json queue = status.value("queue", json::object());
+  if (!queue.value("writable", true)) {
+    troubles.emplace_back("queue: cannot be written (check the disk of state_dir)");
+  }
+  if (queue.value("full", false)) {
+    troubles.emplace_back(
+        "queue: full, new spans wait or are refused (see what is held and why, or raise "
+        "queue.max_bytes)");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> troubles_of(const json& status) {
@@ -29,6 +42,7 @@ std::vector<std::string> troubles_of(const json& status) {
   if (text(server, "state") == "refusing") {
     troubles.push_back("server: " + text(server, "uri") + " refuses");
   }
+  add_troubles_of_queue(status, troubles);
   for (const json& held : status.at("held")) {
     if (text(held, "remedy").empty()) continue;
     const std::string reason = text(held, "reason");

@@ -1,12 +1,12 @@
 #include "daemon/cli/version_reading.hpp"
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "daemon/cli/output.hpp"
+#include "daemon/cli/trace_pages.hpp"
 #include "daemon/cli/trace_search.hpp"
 #include "daemon/mlflow/rest/rest_json.hpp"
 
@@ -32,40 +32,6 @@ class Progress {
   std::string name_;
 };
 
-// The pages of a search. MLflow counts them from the newest trace, so one that arrives meanwhile
-// moves the last traces of a page to the next one, where they are left out.
-class TracePages {
- public:
-  TracePages(TrackingSession& session, TraceQuery query)
-      : session_(session), query_(std::move(query)) {}
-
-  // The next page without what the one before had; nothing after the last.
-  Answer<std::optional<std::vector<TraceSummary>>> next() {
-    if (is_over_) return std::optional<std::vector<TraceSummary>>();
-    auto answer = search_traces(session_, query_);
-    if (!answer) return std::move(answer.error());
-    auto& page = *answer;
-    query_.page_token = std::move(page.next_page_token);
-    is_over_ = query_.page_token.empty();
-    return std::optional(without_repeated(std::move(page.traces)));
-  }
-
- private:
-  std::vector<TraceSummary> without_repeated(std::vector<TraceSummary> traces) {
-    std::set<std::string> ids;
-    for (const TraceSummary& trace : traces) ids.insert(trace.trace_id);
-    std::erase_if(traces,
-                  [&](const TraceSummary& trace) { return last_.contains(trace.trace_id); });
-    last_ = std::move(ids);
-    return traces;
-  }
-
-  TrackingSession& session_;
-  TraceQuery query_;
-  std::set<std::string> last_;  // the ids of the page before
-  bool is_over_ = false;
-};
-
 TraceQuery query_of(const LoggedModel& model, const TraceRange& range) {
   TraceQuery query{model.experiment_id, linked_traces_filter(model.model_id), "", 0};
   if (range.since_ms)
@@ -78,7 +44,8 @@ std::optional<Failure> read_traces(TrackingSession& session, const LoggedModel& 
                                    const TraceRange& range, compare::Samples& samples) {
   const Progress progress(model.name);
   const std::size_t most = std::min(compare::kMostTraces, range.newest.value_or(SIZE_MAX));
-  TracePages pages(session, query_of(model, range));
+  TracePages pages(query_of(model, range),
+                   [&session](const TraceQuery& query) { return search_traces(session, query); });
   while (true) {
     const auto page = pages.next();
     if (!page) return page.error();

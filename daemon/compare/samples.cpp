@@ -1,7 +1,6 @@
 #include "daemon/compare/samples.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/mlflow/rest/stored_trace.hpp"
+#include "daemon/text/ascii_case.hpp"
 #include "daemon/text/utf8.hpp"
 
 namespace tracelink::compare {
@@ -21,11 +21,6 @@ constexpr const char* kCost = "mlflow.trace.cost";
 constexpr const char* kSession = "mlflow.trace.session";
 constexpr const char* kUser = "mlflow.trace.user";
 constexpr std::size_t kMostMessageBytes = 200;
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
 
 std::string cut(std::string_view text, std::size_t bytes) {
   const auto kept = cut_text(text, bytes);
@@ -69,7 +64,7 @@ std::optional<bool> rating_in(const Assessment::Value& value) {
   if (const bool* yes = std::get_if<bool>(&value)) return *yes;
   const auto* text = std::get_if<std::string>(&value);
   if (text == nullptr) return std::nullopt;
-  const std::string word = lower(*text);
+  const std::string word = lower_case(*text);
   if (word != "yes" && word != "no") return std::nullopt;
   return word == "yes";
 }
@@ -103,7 +98,7 @@ void add_value(AssessmentSamples& samples, const Assessment& assessment, std::in
 }
 
 std::string source_of(const Assessment& assessment) {
-  const std::string type = lower(assessment.source_type);
+  const std::string type = lower_case(assessment.source_type);
   if (type == "ai_judge") return "llm_judge";  // its name in earlier versions of MLflow
   return type == "human" || type == "llm_judge" || type == "code" ? type : "unknown";
 }

@@ -48,6 +48,7 @@ http::response<http::string_body> to_response(const http::request<http::string_b
   response.keep_alive(request.keep_alive());
   response.body() = std::move(reply.body);
   response.prepare_payload();
+  if (request.method() == http::verb::head) response.body().clear();  // Content-Length stays
   return response;
 }
 

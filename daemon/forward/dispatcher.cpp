@@ -71,7 +71,7 @@ void Dispatcher::dispatch() {
   server_says_no_ = false;
   while (flights_ < options_.connections && holds_.ask_server() != Permit::no &&
          pace_.allowance() > 0) {
-    const auto group = turns_.next(inventions_in_flight_ == 0);
+    const auto group = turns_.next(doubtful_in_flight_ == 0);
     if (!group) break;
     if (take_turn(*group) == Taken::server_says_no) {
       server_says_no_ = true;
@@ -99,7 +99,7 @@ void Dispatcher::seat(const GroupKey& group) {
 
 Dispatcher::Taken Dispatcher::take_turn(const GroupKey& group) {
   const Taken taken = backlog_.has_due(group) ? ask_and_send(group) : Taken::nothing;
-  if (taken != Taken::sent) holds_.turn_not_used(group);
+  if (taken == Taken::nothing || taken == Taken::server_says_no) holds_.turn_not_used(group);
   return taken;
 }
 
@@ -110,15 +110,30 @@ Dispatcher::Taken Dispatcher::ask_and_send(const GroupKey& group) {
     holds_.block(group, answer.closed);
     return Taken::nothing;
   }
+  const bool doubtful = is_doubtful(group, answer.permit);
+  if (doubtful && doubtful_in_flight_ > 0) {
+    postpone(group);
+    return Taken::postponed;
+  }
   if (auto refusal = parts_.destination.refusal(group.link, group.experiment)) {
     const bool of_server = refusal->scope == FailureScope::server;
     holds_.refused(group, *std::move(refusal));
     return of_server ? Taken::server_says_no : Taken::nothing;
   }
   holds_.accepted(group);
-  const bool sent = send({group, holds_.kind_of(group), answer.permit == Permit::probe});
+  const bool sent = send({group, holds_.kind_of(group), answer.permit == Permit::probe, doubtful});
   seat(group);
   return sent ? Taken::sent : Taken::nothing;
+}
+
+// The probe of a server is about all that waits, and is none of these.
+bool Dispatcher::is_doubtful(const GroupKey& group, Permit permit) const {
+  if (holds_.kind_of(group) != Turns::Kind::known) return true;
+  return permit == Permit::probe && holds_.held_alone_by(group);
+}
+
+void Dispatcher::postpone(const GroupKey& group) {
+  if (std::ranges::find(postponed_, group) == postponed_.end()) postponed_.push_back(group);
 }
 
 std::vector<TraceWork> Dispatcher::take_works(const Turn& turn) {
@@ -134,7 +149,7 @@ std::vector<TraceWork> Dispatcher::take_works(const Turn& turn) {
 bool Dispatcher::send(const Turn& turn) {
   BatchInFlight flight;
   flight.group = turn.group;
-  flight.invention = turn.kind != Turns::Kind::known;
+  flight.doubtful = turn.doubtful;
   std::vector<TraceDelivery> deliveries;
   for (TraceWork& work : take_works(turn)) {
     TraceDelivery delivery;
@@ -152,7 +167,7 @@ bool Dispatcher::send(const Turn& turn) {
 
 void Dispatcher::launch(BatchInFlight flight, std::vector<TraceDelivery> deliveries) {
   ++flights_;
-  inventions_in_flight_ += flight.invention ? 1 : 0;
+  doubtful_in_flight_ += flight.doubtful ? 1 : 0;
   in_flight_traces_ += flight.items.size();
   in_flight_records_ += flight.records();
   pace_.sent(flight.items.size());
@@ -219,7 +234,12 @@ bool Dispatcher::fix_links(std::vector<BatchInFlight::Item>& items) {
 
 void Dispatcher::handle(BatchInFlight flight, const std::vector<Outcome>& outcomes) {
   --flights_;
-  inventions_in_flight_ -= flight.invention ? 1 : 0;
+  if (flight.doubtful) {
+    --doubtful_in_flight_;
+    for (const GroupKey& group : std::exchange(postponed_, {})) {
+      turns_.join(group, holds_.kind_of(group));
+    }
+  }
   in_flight_traces_ -= flight.items.size();
   in_flight_records_ -= flight.records();
   progress_at_ = parts_.clock.steady();
@@ -253,7 +273,7 @@ bool Dispatcher::is_delivered(const TraceWork& work) const {
 
 std::optional<SteadyTime> Dispatcher::next_due() const {
   std::optional<SteadyTime> next;
-  const auto probe = inventions_in_flight_ == 0 && flights_ < options_.connections
+  const auto probe = doubtful_in_flight_ == 0 && flights_ < options_.connections
                          ? turns_.next_probe()
                          : std::nullopt;
   for (const auto& at : {backlog_.next_due(), holds_.next_due(), pace_.next_due(), probe}) {

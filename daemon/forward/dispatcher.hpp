@@ -73,13 +73,16 @@ class Dispatcher {
     GroupKey group;
     Turns::Kind kind = Turns::Kind::known;
     bool probe = false;
+    bool doubtful = false;
   };
-  enum class Taken { sent, nothing, server_says_no };
+  enum class Taken { sent, nothing, postponed, server_says_no };
 
   void seat_groups();
   void seat(const GroupKey& group);
   Taken take_turn(const GroupKey& group);
   Taken ask_and_send(const GroupKey& group);
+  bool is_doubtful(const GroupKey& group, Holds::Permit permit) const;
+  void postpone(const GroupKey& group);
   bool send(const Turn& turn);
   std::vector<TraceWork> take_works(const Turn& turn);
   std::optional<BatchInFlight::Item> load(TraceWork work, TraceDelivery& delivery);
@@ -99,7 +102,8 @@ class Dispatcher {
   Pace pace_;
   OutcomeHandler outcome_handler_;
   std::size_t flights_ = 0;
-  std::size_t inventions_in_flight_ = 0;
+  std::size_t doubtful_in_flight_ = 0;  // one at most: the other slots are for what works
+  std::vector<GroupKey> postponed_;     // until that one ends
   std::size_t in_flight_traces_ = 0;
   std::size_t in_flight_records_ = 0;
   bool server_says_no_ = false;

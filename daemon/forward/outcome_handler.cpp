@@ -165,12 +165,13 @@ bool OutcomeHandler::is_exception(const BatchInFlight& flight, const Outcome& ou
 }
 
 // No answer of the server came, while others are answered: the info, or the spans, may be what ends
-// a worker of the server, or a proxy, each time.
+// a worker of the server, or a proxy, each time. What is of an experiment alone is asked of another
+// host, of which the others tell nothing.
 bool OutcomeHandler::is_unanswered(const Item& item, const Outcome& outcome) const {
   const bool others_go_through = parts_.clock.steady() - kOthersGoThrough < last_delivery_;
-  if (outcome.kind != OutcomeKind::transient || outcome.spans_stored || !others_go_through) {
-    return false;
-  }
+  const bool of_server = outcome.failure.scope == FailureScope::server;
+  const bool transient = outcome.kind == OutcomeKind::transient;
+  if (!transient || !of_server || outcome.spans_stored || !others_go_through) return false;
   const int status = outcome.failure.http_status;
   const bool of_info = !spans_were_refused(item, outcome);
   if (status == 0) return of_info || outcome.info_stored;

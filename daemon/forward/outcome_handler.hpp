@@ -30,7 +30,7 @@ struct BatchInFlight {
     bool deletes_trace = false;  // it is a change that does
   };
   GroupKey group;
-  bool invention = false;  // of a peer, and not known to work
+  bool doubtful = false;  // its scope was refused, or never tried: an answer may take long
   std::vector<Item> items;
   std::size_t records() const;
 };

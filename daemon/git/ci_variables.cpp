@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string_view>
 
 #include "daemon/git/repository_url.hpp"
+#include "daemon/text/ascii_case.hpp"
 #include "daemon/text/blanks.hpp"
 
 namespace tracelink {
@@ -33,7 +33,7 @@ class Variables {
 
 // Lower-case hex of at least 8 digits, else "".
 std::string commit_in(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  text = lower_case(std::move(text));
   const bool hex = text.find_first_not_of("0123456789abcdef") == text.npos;
   return hex && text.size() >= 8 && text.size() <= 64 ? text : "";
 }

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cctype>
 
+#include "daemon/text/ascii_case.hpp"
+
 namespace tracelink {
 namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-'; }
-char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
 char unescaped(char c) {
   if (c == 'n') return '\n';
@@ -53,7 +54,7 @@ class Parser {
   void skip_line() { rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size())); }
   std::string word() {
     std::string text;
-    while (!rest_.empty() && is_word(rest_.front())) text += lower(take());
+    while (!rest_.empty() && is_word(rest_.front())) text += ascii_lower(take());
     return text;
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace tracelink {
@@ -12,6 +13,16 @@ constexpr char ascii_lower(char c) {
 
 constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, ascii_lower, ascii_lower);
+}
+
+// `word` is in lower case.
+constexpr bool contains_ignoring_case(std::string_view text, std::string_view word) {
+  return word.empty() || !std::ranges::search(text, word, {}, ascii_lower).empty();
+}
+
+inline std::string lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(), ascii_lower);
+  return text;
 }
 
 }  // namespace tracelink

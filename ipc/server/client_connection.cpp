@@ -10,6 +10,13 @@ namespace tracelink {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// From a client's connect() to its request, on a busy machine. A stop waits for it.
+constexpr std::chrono::milliseconds kFirstRequest{1'000};
+
+}  // namespace
+
 ClientConnection::ClientConnection(StreamSocket socket, Peer peer, ServerContext& context)
     : socket_(std::move(socket)),
       peer_(peer),
@@ -83,8 +90,21 @@ void ClientConnection::arm_read_deadline() {
   });
 }
 
-void ClientConnection::arm_watchdog() {
-  watchdog_.expires_after(context_.hold_time);
+bool ClientConnection::has_unread_bytes() {
+  boost::system::error_code gone;
+  return socket_.available(gone) > 0;
+}
+
+void ClientConnection::close_idle() {
+  if (has_unread_bytes()) return;
+  const auto age = context_.clock.steady() - came_at_;
+  const bool has_asked = waits_since_ != came_at_;
+  if (has_asked || age >= kFirstRequest) return abort();
+  abort_after(kFirstRequest - age);
+}
+
+void ClientConnection::abort_after(SteadyTime::duration time) {
+  watchdog_.expires_after(time);
   watchdog_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     if (error) return;
     if (const auto self = weak.lock()) static_cast<ClientConnection&>(*self).abort();

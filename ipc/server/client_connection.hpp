@@ -85,8 +85,15 @@ class ClientConnection : public ReplyTarget {
   bool late() const { return late_; }
 
   // Aborts the connection unless disarmed in time: for clients that do not read or do not leave.
-  void arm_watchdog();
+  void arm_watchdog() { abort_after(context_.hold_time); }
   void disarm_watchdog() { watchdog_.cancel(); }
+
+  bool has_unread_bytes();
+
+  // Precondition: it is idle. Closes it, unless a request has arrived that is not read yet. The
+  // first request of a client that has only just connected has a moment to arrive: a connection
+  // that is closed under it looks like a daemon that refuses. Disarmed as the watchdog is.
+  void close_idle();
 
   // Lets every other connection that is ready go first.
   Task<void> let_others_go();
@@ -110,6 +117,7 @@ class ClientConnection : public ReplyTarget {
   const std::uint64_t number_;
 
  private:
+  void abort_after(SteadyTime::duration time);
   void wait_for_client(bool idle) {
     waits_since_ = context_.clock.steady();
     idle_ = idle;

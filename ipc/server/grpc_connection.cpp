@@ -24,6 +24,8 @@ GrpcConnection::GrpcConnection(StreamSocket socket, Peer peer, ServerContext& co
 
 Task<void> GrpcConnection::run() {
   bool healthy = receive(std::exchange(first_bytes_, {}));
+  begun_ = true;
+  if (finishing_) say_go_away();
   watch_header();
   flush();
   while (healthy && socket_.is_open() && !session_.finished()) {
@@ -31,6 +33,7 @@ Task<void> GrpcConnection::run() {
     const auto bytes = co_await read_some();
     if (!bytes) break;
     healthy = receive(*bytes);
+    if (finishing_) say_go_away();
     watch_header();
     flush();
   }
@@ -67,6 +70,12 @@ void GrpcConnection::evict() {
 
 void GrpcConnection::finish() {
   if (std::exchange(finishing_, true)) return;
+  const bool is_read = begun_ && !has_unread_bytes();
+  if (is_read) say_go_away();  // else when that is read: its calls are answered too
+}
+
+void GrpcConnection::say_go_away() {
+  if (std::exchange(said_go_away_, true)) return;
   session_.go_away();
   flush_soon();
   leave_when_idle();

@@ -55,6 +55,7 @@ class GrpcConnection final : public ClientConnection, private Http2Events {
   void watch_header();
   void watch_answers();
   void reset_untaken_answers();
+  void say_go_away();
   void leave_when_idle();
   void flush_soon();
   void flush();
@@ -69,7 +70,9 @@ class GrpcConnection final : public ClientConnection, private Http2Events {
   bool write_waiting_ = false;
   bool blocked_ = false;  // since the watchdog was armed for it, the client has not taken all
   bool flush_posted_ = false;
+  bool begun_ = false;  // the first bytes are read
   bool finishing_ = false;
+  bool said_go_away_ = false;
   bool header_open_ = false;  // a request's header has begun and not ended
   bool header_watched_ = false;
   bool answers_watched_ = false;

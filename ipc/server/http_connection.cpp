@@ -93,7 +93,7 @@ OtlpHttpConnection::OtlpHttpConnection(StreamSocket socket, Peer peer, ServerCon
 
 Task<void> OtlpHttpConnection::run() {
   bool more = true;
-  while (more && !finishing() && !closed_by_client_) {
+  while (more && (!finishing() || !input_.empty()) && !closed_by_client_) {
     Parser parser;
     parser.header_limit(kMaxHeaderBytes);
     parser.body_limit(boost::none);  // checked by read_body(), which also answers it

@@ -37,11 +37,12 @@ bool unpacks_within(RequestBody& body, std::size_t max_bytes) {
 Intake::Intake(const IntakeOptions& options, boost::asio::io_context& io, RecordSink& sink,
                const Clock& clock, ServerStats& stats)
     : options_(options),
+      client_bytes_(client_bytes_of(options.limits)),
       sink_(sink),
       clock_(clock),
       stats_(stats),
-      small_(options.memory_bytes / 2, options.client_bytes),
-      large_(options.memory_bytes / 2, 0),
+      small_(options.limits.memory / 2, client_bytes_),
+      large_(options.limits.memory / 2, 0),
       timer_(io.get_executor()),
       slow_bodies_(io.get_executor()),
       completion_queue_(std::make_shared<CompletionQueue>(
@@ -146,14 +147,14 @@ bool Intake::decode_next_small() {
   if (small_.to_decode.empty() || !may_decode(small_)) return false;
   const RequestId id = small_.to_decode.front();
   Request& request = take_for_decoding(small_);
-  if (unpacks_within(request.body, std::min(kLargeBytes, options_.max_request_bytes))) {
-    on_decoded(id, decode_body(std::move(request.body), options_.max_request_bytes));
+  if (unpacks_within(request.body, std::min(kLargeBytes, options_.limits.max_request_bytes))) {
+    on_decoded(id, decode_body(std::move(request.body), options_.limits.max_request_bytes));
     return true;
   }
   --small_.downstream;  // it only claimed to be small
   request.state = State::complete;
   move_to(large_, request);
-  large_.to_decode.push(request.client, id, options_.max_request_bytes);
+  large_.to_decode.push(request.client, id, options_.limits.max_request_bytes);
   return true;
 }
 
@@ -165,7 +166,7 @@ bool Intake::decode_next_large() {
   ++decoding_on_worker_;
   boost::asio::post(worker_,
                     [completion_queue = completion_queue_, id, body = std::move(request.body),
-                     max_bytes = options_.max_request_bytes]() mutable {
+                     max_bytes = options_.limits.max_request_bytes]() mutable {
                       completion_queue->put({id, Decoded{decode_body(std::move(body), max_bytes)}});
                     });
   return true;

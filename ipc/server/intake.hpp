@@ -13,6 +13,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "daemon/base/clock.hpp"
+#include "daemon/types/limits.hpp"
 #include "ipc/server/asio_types.hpp"
 #include "ipc/server/completion_queue.hpp"
 #include "ipc/server/deadlines.hpp"
@@ -25,9 +26,7 @@
 namespace tracelink {
 
 struct IntakeOptions {
-  std::size_t max_request_bytes = 64u << 20;
-  std::size_t memory_bytes = 192u << 20;
-  std::size_t client_bytes = 49u << 10;  // of it, what each client may hold whatever others do
+  Limits limits;
   std::chrono::milliseconds hold_time{8'000};
   int decode_threads = 1;
 };
@@ -89,12 +88,10 @@ class Intake {
   // `unavailable`.
   void answer_by(SteadyTime latest);
 
-  // Takes the limits in bytes of `options`, and nothing else of it; requests under way keep what
-  // they have.
-  void set_limits(const IntakeOptions& options);
+  void set_limits(const Limits& limits);  // requests under way keep what they have
 
   std::size_t in_flight_bytes() const;
-  std::size_t max_request_bytes() const { return options_.max_request_bytes; }
+  std::size_t max_request_bytes() const { return options_.limits.max_request_bytes; }
 
  private:
   static constexpr std::size_t kLargeBytes = 1u << 20;
@@ -170,7 +167,10 @@ class Intake {
   void arm_timer();
   void expire();
 
+  static std::size_t client_bytes_of(const Limits& limits);
+
   IntakeOptions options_;
+  std::size_t client_bytes_;  // what each client may hold whatever others do
   RecordSink& sink_;
   const Clock& clock_;
   ServerStats& stats_;

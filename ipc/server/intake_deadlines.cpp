@@ -80,7 +80,7 @@ void Intake::take_back_memory(Lane& lane) {
 std::optional<RequestId> Intake::largest_slow(const Lane& lane) const {
   const SteadyTime now = clock_.steady();
   std::optional<RequestId> largest;
-  std::size_t most = options_.client_bytes;  // every client's own part stays with it
+  std::size_t most = client_bytes_;  // every client's own part stays with it
   for (const auto& [id, request] : requests_) {
     if (request.lane != &lane || request.held_bytes <= most || !comes_slowly(request, now))
       continue;

@@ -6,6 +6,12 @@
 // What requests hold of the memory, and how they get it.
 namespace tracelink {
 
+std::size_t Intake::client_bytes_of(const Limits& limits) {
+  constexpr std::uint64_t kLeastClientBytes = 4u << 10;
+  constexpr std::uint64_t kMostClientBytes = 64u << 10;
+  return std::clamp(limits.memory / 2 / limits.connections, kLeastClientBytes, kMostClientBytes);
+}
+
 bool Intake::reserve(RequestId id, std::size_t bytes) {
   Request& request = requests_.at(id);
   request.wanted_bytes += bytes;
@@ -15,7 +21,7 @@ bool Intake::reserve(RequestId id, std::size_t bytes) {
 
 // Further calls of a client that uses its own part already begin with next to nothing.
 std::size_t Intake::first_step(const Request& request, std::size_t bytes) const {
-  const std::size_t own = std::min(bytes, options_.client_bytes);
+  const std::size_t own = std::min(bytes, client_bytes_);
   return small_.budget.within_floor(request.client, own) ? own : std::min(bytes, kRequestCost);
 }
 
@@ -79,12 +85,11 @@ bool Intake::grant(Lane& lane) {
   return true;
 }
 
-void Intake::set_limits(const IntakeOptions& options) {
-  options_.max_request_bytes = options.max_request_bytes;
-  options_.memory_bytes = options.memory_bytes;
-  options_.client_bytes = options.client_bytes;
-  small_.budget.set_limits(options.memory_bytes / 2, options.client_bytes);
-  large_.budget.set_limits(options.memory_bytes / 2, 0);
+void Intake::set_limits(const Limits& limits) {
+  options_.limits = limits;
+  client_bytes_ = client_bytes_of(limits);
+  small_.budget.set_limits(limits.memory / 2, client_bytes_);
+  large_.budget.set_limits(limits.memory / 2, 0);
   pump();
 }
 

@@ -30,13 +30,13 @@ Task<bool> MlflowConnection::take_artifact(Parser& parser) {
   co_return co_await store_artifact(parser);
 }
 
-// What is larger is streamed to the server, if that is there.
+// What is larger is streamed to the server, if that is there. Without a length there is no body, or
+// chunks tell it when they have come; an SDK sends an empty file so.
 bool MlflowConnection::can_be_stored(const Parser& parser) const {
   const std::size_t most = std::min(kMaxArtifactBytes, max_request_bytes());
-  const auto length = parser.content_length();
   const bool is_plain =
       parser.get().find(boost::beast::http::field::content_encoding) == parser.get().end();
-  return is_plain && length && *length <= most;
+  return is_plain && parser.content_length().value_or(0) <= most;
 }
 
 Task<bool> MlflowConnection::store_artifact(Parser& parser) {
@@ -45,6 +45,10 @@ Task<bool> MlflowConnection::store_artifact(Parser& parser) {
   const auto refusal = co_await read_body(parser);
   if (closed_by_client_) co_return false;
   if (refusal) co_return co_await send_text(parser, error_of(*refusal));
+  if (const std::size_t bytes = parser.get().body().size(); bytes > kMaxArtifactBytes) {
+    keep_request(bytes);
+    co_return co_await pass_whole(parser);
+  }
   std::vector<TraceChange> changes;
   changes.push_back(
       artifact_change(view(parser.get().target()), std::exchange(parser.get().body(), {})));

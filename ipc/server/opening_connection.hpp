@@ -17,7 +17,7 @@ class OpeningConnection final : public ClientConnection {
       : ClientConnection(std::move(socket), peer, context), is_mlflow_(is_mlflow) {}
 
   Task<void> run() override;
-  void finish() override { abort(); }
+  void finish() override { close_idle(); }
 
   bool is_mlflow() const { return is_mlflow_; }  // it came by the listener for MLflow's SDK
 

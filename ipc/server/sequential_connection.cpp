@@ -7,11 +7,12 @@ SequentialConnection::SequentialConnection(StreamSocket socket, Peer peer, Serve
 
 void SequentialConnection::finish() {
   finishing_ = true;
-  if (idle()) abort();
+  if (idle()) close_idle();
 }
 
 void SequentialConnection::begin_request() {
   set_waiting();
+  disarm_watchdog();
   reply_.reset();
   request_ = context_.intake.begin(weak_from_this(), ++token_, peer_, number_, std::nullopt);
 }

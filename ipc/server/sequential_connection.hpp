@@ -16,7 +16,7 @@ class SequentialConnection : public ClientConnection {
  public:
   SequentialConnection(StreamSocket socket, Peer peer, ServerContext& context);
 
-  void finish() override;  // closes at once if idle, else after the reply
+  void finish() override;  // closes after the reply; if idle, as close_idle()
   void on_admitted(std::uint64_t token) override;
   void on_reply(std::uint64_t token, Reply reply) override;
 

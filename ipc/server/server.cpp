@@ -28,21 +28,13 @@ constexpr std::size_t kReadBufferBytes = 64u << 10;
 // How soon a wait is looked at again that nothing wakes: descriptors running out, busy connections
 // becoming idle.
 constexpr std::chrono::milliseconds kLookAgain{50};
-// Of the memory, what is a client's own whatever others hold.
-constexpr std::size_t kLeastClientBytes = 4u << 10;
-constexpr std::size_t kMostClientBytes = 64u << 10;
-// Connections that are leaving come on top of max_connections.
-std::size_t most_leaving(std::size_t max_connections) { return 4 + max_connections / 32; }
+// Connections that are leaving come on top of those that may be open.
+std::size_t most_leaving(std::size_t connections) { return 4 + connections / 32; }
 
 IntakeOptions intake_options(const ServerOptions& options) {
-  IntakeOptions intake;
-  intake.max_request_bytes = options.max_request_bytes;
-  intake.memory_bytes = options.memory_bytes;
-  intake.client_bytes = std::clamp(options.memory_bytes / 2 / options.max_connections,
-                                   kLeastClientBytes, kMostClientBytes);
-  intake.hold_time = options.hold_time;
-  intake.decode_threads = options.decode_threads;
-  return intake;
+  return {.limits = options.limits,
+          .hold_time = options.hold_time,
+          .decode_threads = options.decode_threads};
 }
 
 // Coroutines here return errors as values; what is thrown nevertheless (no memory) ends the
@@ -83,11 +75,9 @@ Server::~Server() {
   for (auto& [id, connection] : connections_) connection->abort();
 }
 
-void Server::set_limits(const ServerOptions& options) {
-  options_.max_request_bytes = options.max_request_bytes;
-  options_.memory_bytes = options.memory_bytes;
-  options_.max_connections = options.max_connections;
-  intake_.set_limits(intake_options(options_));
+void Server::set_limits(const Limits& limits) {
+  options_.limits = limits;
+  intake_.set_limits(limits);
   room_.cancel();
 }
 
@@ -186,8 +176,8 @@ Task<void> Server::accept_loop(Listener& listener) {
 }
 
 Task<void> Server::wait_for_room() {
-  while (!stopping_ && connections_.size() - leaving_.size() >= options_.max_connections) {
-    if (leaving_.size() < most_leaving(options_.max_connections) && evict_one()) continue;
+  while (!stopping_ && connections_.size() - leaving_.size() >= options_.limits.connections) {
+    if (leaving_.size() < most_leaving(options_.limits.connections) && evict_one()) continue;
     close_leaving();
     room_.expires_after(kLookAgain);
     (void)co_await room_.async_wait(kUseTask);
@@ -231,10 +221,11 @@ std::optional<Reply> Server::refusal_of(const Result<Peer>& peer, int socket) {
 
 Task<void> Server::serve(std::shared_ptr<OpeningConnection> opening, ConnectionId id) {
   co_await opening->run();
-  auto connection = stopping_ ? nullptr : connection_for(*opening);
+  auto connection = connection_for(*opening);
   if (connection) {
     connections_[id] = connection;
     opening.reset();
+    if (stopping_) connection->finish();
     co_await connection->run();
   }
   remove(id);

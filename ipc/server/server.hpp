@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/base/listening_socket.hpp"
+#include "daemon/types/limits.hpp"
 #include "ipc/server/client_connection.hpp"
 #include "ipc/server/mlflow_door.hpp"
 #include "ipc/server/peer.hpp"
@@ -38,9 +39,7 @@ struct ServerOptions {
   std::shared_ptr<MlflowDoor> mlflow;  // with that listener
   PeerPolicy peers;  // of Unix sockets; whoever may reach the TCP listener may send
 
-  std::size_t max_request_bytes = 64u << 20;
-  std::size_t memory_bytes = 192u << 20;
-  std::size_t max_connections = 2000;
+  Limits limits;
   // Open at once on gRPC connections. Above it each connection has a few (kCallsOfAShare).
   std::size_t max_calls = 10'000;
   std::chrono::milliseconds hold_time{8'000};
@@ -82,10 +81,9 @@ class Server {
   // connects meanwhile waits in the kernel's backlog for the next process.
   KeptSockets keep_listening();
 
-  // Takes max_request_bytes, memory_bytes and max_connections of `options`, and nothing else of it.
   // Requests under way keep what they have, and no connection is closed for it; above a lower bound
   // the next client has one make room, as ever.
-  void set_limits(const ServerOptions& options);
+  void set_limits(const Limits& limits);
 
   ServerStats stats() const;
   std::uint16_t tcp_port() const;     // precondition: a TCP listener was asked for

@@ -9,12 +9,12 @@ install(FILES README.md CHANGELOG.md LICENSE SECURITY.md DESTINATION ${CMAKE_INS
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES config/tracelinkd.yaml packaging/alerts.yaml packaging/grafana-dashboard.json DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
-# The units name the daemon by its path, which is known when they are installed.
+# The units name the programs by their paths, which are known when they are installed.
 install(CODE "set(source \"${PROJECT_SOURCE_DIR}/systemd\")\nset(bindir \"${CMAKE_INSTALL_BINDIR}\")")
 install(CODE [[
   foreach(name IN ITEMS tracelinkd.service tracelinkd@.service)
     file(READ "${source}/${name}" unit)
-    string(REPLACE "/usr/bin/tracelinkd" "${CMAKE_INSTALL_PREFIX}/${bindir}/tracelinkd" unit "${unit}")
+    string(REPLACE "/usr/bin/tracelink" "${CMAKE_INSTALL_PREFIX}/${bindir}/tracelink" unit "${unit}")
     set(target "${CMAKE_INSTALL_PREFIX}/lib/systemd/system/${name}")
     message(STATUS "Installing: $ENV{DESTDIR}${target}")
     file(WRITE "$ENV{DESTDIR}${target}" "${unit}")

@@ -76,6 +76,18 @@ def test_values_that_mean_nothing_are_refused():
         assert done.returncode == 1 and words in done.stderr, done.stderr
 
 
+def test_a_queue_that_its_volume_cannot_hold_is_refused():
+    """It would evict the pod, and be lost with it."""
+    for queue, size in (("1217MiB", "1280Mi"), (1340 << 20, "1Gi"), (None, "10Gi")):
+        done = helm(CHART, {"config": {"queue": {"max_bytes": queue}}, "queue": {"size": size}})
+        assert done.returncode == 1 and f"queue.size: {size} is less than config.queue.max_bytes" in done.stderr, done.stderr
+    fitting = [("1216MiB", "1280Mi", {}), (1 << 30, "2Gi", {}), ("20GiB", "1Gi", {"claim": True}), ("20GiB", "1Gi", {"mode": "daemonset"}),
+               ("2TiB", "3Ti", {}), (None, "11Gi", {})]
+    for bound, size, more in fitting:
+        values = {"mode": more.get("mode", "sidecar"), "config": {"queue": {"max_bytes": bound}}, "queue": {"size": size, "claim": more.get("claim", False)}}
+        assert helm(CHART, values).returncode == 0, values
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_daemon_takes_the_configuration(rendered, folder, case):
     (folder / "token").write_text("secret\n")

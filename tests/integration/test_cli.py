@@ -18,6 +18,7 @@ import requests
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
 from harness.places import BIN
 from harness.ports import free_port
+from harness.processes import Process
 from harness.waiting import wait_until
 
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -80,6 +81,13 @@ def test_the_status_knows_where_everything_is_and_when_something_came(daemon):
     assert status["sockets"] == {"intake": str(daemon.socket), "from_systemd": False, "tcp": None, "control": str(daemon.control), "http": None}
 
 
+def test_the_configuration_of_a_relative_path_is_found_from_everywhere(make_daemon):
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    daemon.adopt(Process([BIN / "tracelinkd", "--config", daemon.config_file.name], daemon.environment, daemon.log_file, cwd=daemon.folder))
+    wait_until("it serves", lambda: daemon.control.exists(), state=daemon.log_tail)
+    assert daemon.status()["config_file"] == str(daemon.config_file)
+
+
 def test_health_is_that_of_the_daemon_whatever_its_server_does(make_daemon):
     daemon = make_daemon({"model": {"name": "agent"}, "tracking": {"uri": f"http://127.0.0.1:{free_port()}"}})
     daemon.start()
@@ -134,6 +142,21 @@ def test_config_check_names_every_error_with_its_place(daemon):
     assert result.code == FAILED
     assert f"{broken}:1:" in result.err and "model.nmae" in result.err and "model.name" in result.err
     assert f"{broken}:2:" in result.err and "queue.max_bytes" in result.err
+
+
+def test_config_check_as_json(daemon):
+    well = daemon.tracelink("config", "check", "--json").json()
+    assert (well["ok"], well["file"], well["errors"]) == (True, str(daemon.config_file), [])
+    broken = daemon.folder / "broken.yaml"
+    broken.write_text("model: {name: agent}\nqueue: {max_bytes: many}\n")
+    result = daemon.tracelink("config", "check", broken, "--json")
+    told = json.loads(result.out)
+    assert (result.code, result.err, told["ok"]) == (FAILED, "", False)
+    [error] = told["errors"]
+    assert (error["source"], error["line"], error["column"], error["key"]) == (str(broken), 2, 20, "queue.max_bytes")
+    assert error["message"].startswith('found "many", allowed: a size')
+    [warning] = told["warnings"]
+    assert (warning["source"], warning["line"], warning["key"]) == ("configuration", None, "tracking.uri")
 
 
 def test_config_check_warns_of_credentials_that_only_the_service_has(daemon):
@@ -236,6 +259,7 @@ def test_a_check_of_the_status_is_a_line_and_an_exit_code(make_daemon):
     archive.start()
     well = archive.tracelink("status", "--check")
     assert (well.code, well.out.split(" spans")[0]) == (DONE, "ok: 0")
+    assert archive.tracelink("status", "--check", "--json").json() == {"ok": True, "troubles": []}
     archive.sigkill()
     assert archive.tracelink("status", "--check").code == UNREACHABLE
     nowhere = make_daemon({"model": {"name": "agent"}, "tracking": {"uri": f"http://127.0.0.1:{free_port()}"}})
@@ -243,6 +267,8 @@ def test_a_check_of_the_status_is_a_line_and_an_exit_code(make_daemon):
     wait_until("the server is known to be down", lambda: nowhere.status()["server"]["state"] == "down")
     unwell = nowhere.tracelink("status", "--check")
     assert unwell.code == FAILED and unwell.out == f"attention: server: {nowhere.config['tracking']['uri']} is down\n"
+    as_json = nowhere.tracelink("status", "--check", "--json")
+    assert as_json.code == FAILED and json.loads(as_json.out) == {"ok": False, "troubles": [unwell.out[len("attention: "):-1]]}
 
 
 def test_the_status_is_watched_until_it_is_interrupted(daemon):
@@ -283,7 +309,9 @@ def test_send_says_how_many_spans_were_stored_and_fails_without_any(daemon):
     assert some.out == f"{SPANS_PER_TRACE} spans in 1 requests stored\n"
     for nothing in ('{"resourceLogs":[]}', '{"resourcespans":[]}', "{}"):
         assert daemon.tracelink("send", "-", input=nothing).code == FAILED
-    assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE
+    as_json = daemon.tracelink("send", "-", "--json", input=otlp_json(make_trace()).decode())
+    assert as_json.json() == {"requests": 1, "spans": SPANS_PER_TRACE}
+    assert daemon.spans()["accepted"] == 3 * SPANS_PER_TRACE
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["status", "--json"], ["dead-letters", "ls", "--json"], ["env"]])

@@ -4,6 +4,8 @@ import pytest
 
 from harness.expect import assert_shown
 from harness.places import NEWEST, OLDER, versions
+from harness.ports import free_port
+from harness.programs import programs
 
 
 @pytest.mark.parametrize("app", ["otel_agent.py", "mlflow_agent.py"])
@@ -21,6 +23,28 @@ def test_traces_are_shown_linked_and_right(server, daemon_for, run_app, app):
     json_as_text = (server.version, app) == ("3.6.0", "otel_agent.py")
     stored = server.search_traces(status["experiment"]["id"], status["model"]["id"])
     assert_shown(stored, sent, status["model"]["id"], json_as_text=json_as_text)
+
+
+@pytest.mark.long
+def test_traces_of_other_languages_are_shown_as_their_recipes_say(newest_server, daemon_for):
+    newest_server.start()
+    daemon = daemon_for(newest_server)
+    loopback = f"127.0.0.1:{free_port()}"
+    daemon.configure({"listen": daemon.config["listen"] | {"tcp": loopback}})
+    daemon.start()
+    running = programs(daemon.socket, loopback)
+    sent = {name: program.send() for name, program in running.items()}
+    for program in running.values():
+        program.end()
+    model = daemon.wait_for_model()
+    daemon.wait_for_spans(queued=0)
+    stored = {trace["trace_id"].removeprefix("tr-"): trace for trace in newest_server.search_traces(daemon.status()["experiment"]["id"], model["id"])}
+    for name, [trace_id] in sent.items():
+        trace = stored[trace_id]
+        assert "Where is my parcel?" in trace["request_preview"] and "On its way." in trace["response_preview"], name
+        assert trace["token_usage"] == trace["token_usage"] | {"input_tokens": 21, "output_tokens": 8, "total_tokens": 29}, name
+        metadata = trace["metadata"]
+        assert (metadata["mlflow.trace.session"], metadata["mlflow.trace.user"]) == ("session-1", "ada"), name
 
 
 @pytest.mark.parametrize("server", versions(NEWEST, OLDER), indirect=True)

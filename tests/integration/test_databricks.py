@@ -440,6 +440,46 @@ def test_commands_read_the_traces_of_a_version(make_daemon, workspace, experimen
 
 
 @STORAGES
+def test_each_command_of_models_has_a_workspace(make_daemon, workspace, experiment):
+    """As a service principal whose token ends behind each request."""
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    daemon.variables = {"DATABRICKS_HOST": workspace.host, "DATABRICKS_CLIENT_ID": CLIENT[0], "DATABRICKS_CLIENT_SECRET": CLIENT[1]}
+    workspace.faults = [Fault("/api/", hook=workspace.tokens.clear, times=10**6)]
+
+    def models(*arguments: str) -> str:
+        run = daemon.tracelink("models", *arguments, **WAREHOUSE)
+        assert run.code == 0, (arguments, run.err)
+        return run.out
+    created = json.loads(models("create", "--name", "agent-v1.0", "--param", "llm=gpt", "--tag", "team=ml", "--json"))
+    assert models("create", "--name", "agent-v1.0", "--if-missing", "--id-only").strip() == created["model_id"]
+    assert created["params"] == {"llm": "gpt"} and created["tags"]["team"] == "ml"
+    models("create", "--name", "agent-v2.0")
+    models("tag", "agent-v1.0", "state of=good")
+    assert json.loads(models("get", "agent-v1.0", "--json"))["tags"]["state of"] == "good"
+    models("untag", "agent-v1.0", "state of")
+    assert "state of" not in json.loads(models("get", created["model_id"], "--json"))["tags"]
+    assert [model["name"] for model in json.loads(models("search", "--filter", "name='agent-v1.0'", "--json"))] == ["agent-v1.0"]
+    models("log-metric", "agent-v1.0", "accuracy=0.5")
+    models("compare", "agent-v1.0", "agent-v2.0", "--publish")
+    metrics = {metric["key"]: metric["value"] for metric in workspace.models[created["model_id"]]["data"]["metrics"]}
+    assert metrics["accuracy"] == 0.5 and metrics["traces"] == 0
+    assert [run["info"]["status"] for run in workspace.runs.values()] == ["FINISHED"] * 2, "one for each model"
+    models("delete", "agent-v1.0", "--yes")
+    assert [model["name"] for model in json.loads(models("list", "--json"))] == ["agent-v2.0"]
+
+
+@STORAGES
+def test_a_search_whose_pages_have_no_end_ends_the_command(make_daemon, workspace, experiment):
+    daemon = daemon_of(make_daemon, workspace, experiment)
+    for name in ("one", "two"):
+        daemon.tracelink("models", "create", "--name", name, "--json").json()
+    workspace.next_page = "once more"
+    for command in (["models", "traces", "one"], ["models", "list", "--stats"], ["models", "compare", "one", "two"]):
+        run = daemon.tracelink(*command, **WAREHOUSE)
+        assert run.code == 1 and "the search for traces has no end" in run.err, run.err
+
+
+@STORAGES
 def test_doctor_stores_a_trace_and_reads_it_back(make_daemon, workspace, experiment):
     daemon = daemon_of(make_daemon, workspace, experiment)
     run = daemon.tracelink("doctor", "--json", **WAREHOUSE)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 
 import pytest
 
@@ -52,3 +53,29 @@ def test_too_few_files_are_a_reason_not_to_start(daemon):
     process = start_with(daemon, 40)
     assert process.wait() == CANNOT_WORK
     assert "may open 40 files and needs at least 55" in daemon.log_file.read_text()
+
+
+def null_streams(pid: int) -> list[str]:
+    return [os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)]
+
+
+def test_closed_standard_streams_are_nobody_elses(daemon):
+    process = Process(["bash", "-c", 'exec "$0" --config "$1" <&- >&- 2>&-', BIN / "tracelinkd", daemon.config_file],
+                      daemon.environment, daemon.log_file)
+    daemon.adopt(process)
+    wait_until("it serves", lambda: daemon.socket.exists() and daemon.control.exists())
+    assert null_streams(process.pid) == ["/dev/null"] * 3
+    daemon.post(make_trace().request)
+    daemon.wait_for_spans(delivered=SPANS_PER_TRACE, queued=0)
+    assert daemon.sigterm() == 0
+
+
+def test_what_is_printed_without_a_standard_output_is_in_no_file(daemon):
+    program = ["bash", "-c", 'exec "$0" run -- sleep 1000 <&- >&- 2>&-', BIN / "tracelink"]
+    process = Process(program, daemon.environment, daemon.log_file)
+    wait_until("it runs", lambda: open(f"/proc/{process.pid}/cmdline").read().startswith("sleep"))
+    assert null_streams(process.pid) == ["/dev/null"] * 3
+    process.kill()
+    printed = subprocess.run(["bash", "-c", '"$0" config show "$1" >&-', BIN / "tracelink", daemon.config_file], env=daemon.environment,
+                             stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert (printed.returncode, printed.stderr) == (1, "tracelink: standard output: not all could be written\n")

@@ -4,6 +4,7 @@ import http.server
 import json
 import pathlib
 import shutil
+import socketserver
 import ssl
 import subprocess
 import tempfile
@@ -47,6 +48,39 @@ def test_each_fault_is_named_with_what_to_do(newest_server, make_daemon):
     assert f"start the server at {nowhere}" in run.out and "start the daemon" in run.out
     daemon.configure({"queue": {"on_full": "never"}})
     assert "failed   configuration" in daemon.tracelink("doctor").out
+
+
+def test_variables_that_keep_an_sdk_from_sending_are_named(make_daemon):
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    daemon.start()
+    by_env = daemon.tracelink("env", "--json").json()
+
+    def told(**more: str) -> list[str]:
+        return [finding["message"] for finding in daemon.tracelink("doctor", "--json", **(by_env | more)).json()
+                if finding["subject"] == "SDK" and finding["state"] == "warning"]
+    assert told() == []
+    assert told(OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="http/protobuf", OTEL_EXPORTER_OTLP_TRACES_INSECURE="", OTEL_TRACES_EXPORTER="none") == [
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is http/protobuf", "OTEL_EXPORTER_OTLP_TRACES_INSECURE is not set",
+        "OTEL_TRACES_EXPORTER is none: nothing is sent"]
+
+
+def test_another_version_than_the_installed_one_is_told(make_daemon):
+    class OlderDaemon(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"version": "0.0.9"}')
+
+        def log_message(self, *_):
+            pass
+        address_string = log_message
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    with socketserver.ThreadingUnixStreamServer(str(daemon.socket), OlderDaemon) as older:
+        threading.Thread(target=older.serve_forever, daemon=True).start()
+        findings = json.loads(daemon.tracelink("doctor", "--json").out)
+        older.shutdown()
+    [found] = [finding for finding in findings if finding["subject"] == "version"]
+    assert found["state"] == "warning" and found["message"].startswith("tracelinkd 0.0.9 runs, and this is tracelink "), found
 
 
 def remedy_of_server(daemon, uri: str, **tracking) -> str:

@@ -22,7 +22,7 @@ def test_everything_that_a_host_needs_goes_to_the_prefix(folder):
     units = prefix / "lib/systemd/system"
     for name in ("tracelinkd.service", "tracelinkd@.service"):
         service = (units / name).read_text()
-        assert f"ExecStart={prefix}/bin/tracelinkd\n" in service
+        assert f"ExecStart={prefix}/bin/tracelinkd\n" in service and f"ExecReload={prefix}/bin/tracelink reload\n" in service
         assert service.replace(str(prefix), "/usr") == (ROOT / "systemd" / name).read_text()
     for installed, source in {units / "tracelinkd.socket": "tracelinkd.socket", units / "tracelinkd@.socket": "tracelinkd@.socket",
                               prefix / "lib/sysusers.d/tracelink.conf": "sysusers.d/tracelink.conf",

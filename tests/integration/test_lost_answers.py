@@ -115,7 +115,7 @@ def stored(server: MlflowServer, made: dict) -> dict:
         links = sorted(map(list, linked))
     return without_ids({
         **changed(server, made), "spans": sorted(spans, key=lambda span: span[0]), "links": links,
-        "attachments": [content.hex() for content in attached(server, made).values()],
+        "attachments": sorted(content.hex() for content in attached(server, made).values()),
         "metadata": {key: value for key, value in info["trace_metadata"].items() if key not in OF_THE_ROAD},
         **{key: info.get(key) for key in ("state", "client_request_id", "request_preview", "response_preview")},
     }, made)

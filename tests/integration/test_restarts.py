@@ -14,8 +14,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from harness import unix_http
 from harness.daemon import PROTOBUF
 from harness.otlp import make_trace, otlp_json
-from harness.places import APPS, BIN, CLIENTS, ENVIRONMENTS, NEWEST, PATIENT, clean_environment
+from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, PATIENT, clean_environment
 from harness.processes import Process
+from harness.programs import programs
 
 pytestmark = pytest.mark.long
 
@@ -149,30 +150,6 @@ def send_line(daemon) -> list[str]:
             return [trace.trace_id]
 
 
-class Program:
-    """One of tests/clients, which prints the id of each trace whose export succeeded, until its standard input ends."""
-
-    def __init__(self, endpoint: str, *command):
-        self._process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment(
-            OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_TRACES_INSECURE="true", OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="300000"))
-
-    def send(self) -> list[str]:
-        line = self._process.stdout.readline()
-        assert line, f"it ended by itself with {self._process.wait()}"
-        return [line.strip()]
-
-    def end(self) -> None:
-        self._process.communicate(timeout=300)
-        assert self._process.returncode == 0
-
-
-def programs(daemon, activation: Activation) -> dict[str, Program]:
-    unix = f"unix://{daemon.socket}"
-    java = CLIENTS / "java"
-    return {"Node.js": Program(unix, "node", CLIENTS / "node/client.js"), "Go": Program(unix, CLIENTS / "go/client"),
-            "Java": Program(f"http://{activation.loopback}", "java", "-cp", f"{java}:{java}/lib/*", "Client")}
-
-
 def delivered(archive) -> set[str]:
     lines = [json.loads(line) for file in archive.iterdir() for line in file.read_text().splitlines()]
     return {span["traceId"] for line in lines for resource in line["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"]}
@@ -184,7 +161,7 @@ def test_a_hundred_restarts_lose_nothing(make_daemon):
     activation = Activation(daemon)
     daemon.configure({"archive": {"dir": str(archive)}, "listen": daemon.config["listen"] | {"tcp": activation.loopback}})
     activation.start()
-    others = programs(daemon, activation)
+    others = programs(daemon.socket, activation.loopback)
     senders = {"HTTP, protobuf": lambda: send_protobuf(daemon), "HTTP, JSON": lambda: send_json(daemon), "gRPC": grpc_sender(daemon),
                "JSON lines": lambda: send_line(daemon), "tracelink send": lambda: send_by_command_line(daemon), "Python": lambda: send_by_sdk(daemon)}
     senders |= {name: program.send for name, program in others.items()}

@@ -1,8 +1,11 @@
 """What systemd gives and is told: a socket that outlives the daemon, in which clients wait while it restarts, and its status."""
 
+import os
 import re
 import shutil
+import signal
 import socket
+import time
 
 import requests
 
@@ -13,6 +16,7 @@ from harness.ports import free_port
 from harness.processes import Process
 from harness.waiting import wait_until
 
+CANNOT_WORK = 78  # EX_CONFIG: systemd does not try again
 ACTIVATE = shutil.which("systemd-socket-activate") or "/usr/bin/systemd-socket-activate"
 
 
@@ -56,28 +60,39 @@ def test_a_request_made_while_the_daemon_is_down_is_answered_by_the_next_one(mak
     assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE
 
 
-def test_a_second_socket_is_the_loopback_listener(make_daemon):
-    address = f"127.0.0.1:{free_port()}"
-    daemon = make_daemon({"model": {"name": "agent"}})
-    sockets = [f"--listen={daemon.socket}", f"--listen={address}"]
-    command = [ACTIVATE, *sockets, BIN / "tracelinkd", "--config", daemon.config_file]
+def activate(daemon, *addresses: str) -> Process:
+    """systemd's sockets: the intake's and these; the first connection is what starts the daemon."""
+    sockets = [f"--listen={place}" for place in (daemon.socket, *addresses)]
+    daemon.socket.unlink(missing_ok=True)
+    process = Process([ACTIVATE, *sockets, BIN / "tracelinkd", "--config", daemon.config_file],
+                      daemon.environment, daemon.folder / "activate.log")
+    wait_until("the socket is there", daemon.socket.exists, 30, process.log_tail)
+    socket.create_connection(addresses[0].split(":")).close()
+    return process
+
+
+def test_further_sockets_are_the_loopback_listeners(make_daemon):
+    tcp, mlflow = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    daemon = make_daemon({"model": {"name": "agent"}, "tracking": {"uri": f"http://127.0.0.1:{free_port()}"}})
+    daemon.configure({"listen": daemon.config["listen"] | {"tcp": tcp, "mlflow": mlflow}})
+    daemon.adopt(activate(daemon, mlflow, tcp))
     body = make_trace().request.SerializeToString()
-
-    def activate() -> Process:
-        process = Process(command, daemon.environment, daemon.folder / "activate.log")
-        wait_until("the socket is there", daemon.socket.exists, 30, process.log_tail)
-        socket.create_connection(address.split(":")).close()
-        return process
-    refused = activate()
-    assert refused.wait() != 0
-    assert "a second one is for listen.tcp, which is not set; correct ListenStream=" in refused.log_tail()
-    daemon.socket.unlink()
-
-    daemon.configure({"listen": daemon.config["listen"] | {"tcp": address}})
-    daemon.adopt(activate())
-    sent = requests.post(f"http://{address}/v1/traces", body, headers={"Content-Type": PROTOBUF}, timeout=300)
+    sent = requests.post(f"http://{tcp}/v1/traces", body, headers={"Content-Type": PROTOBUF}, timeout=300)
     assert sent.status_code == 200, sent.text
     assert daemon.spans()["accepted"] == SPANS_PER_TRACE
+    assert requests.get(f"http://{mlflow}/health", timeout=300).status_code == 503, "what is passed on: its server is away"
+
+
+def test_a_socket_that_nobody_would_serve_is_no_start(make_daemon):
+    tcp, other = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    daemon = make_daemon({"model": {"name": "agent"}})
+    refused = activate(daemon, tcp)
+    assert refused.wait() == CANNOT_WORK
+    assert "number 2 is neither at listen.tcp (not set) nor at listen.mlflow (not set); correct ListenStream=" in refused.log_tail()
+    daemon.configure({"listen": daemon.config["listen"] | {"tcp": tcp}})
+    refused = activate(daemon, other)
+    assert refused.wait() == CANNOT_WORK
+    assert f"number 2 is neither at listen.tcp ({tcp}) nor" in refused.log_tail()
 
 
 def test_systemd_is_told_of_the_model_the_depth_and_what_fails(make_daemon):
@@ -91,3 +106,23 @@ def test_systemd_is_told_of_the_model_the_depth_and_what_fails(make_daemon):
         told = ""
         while not re.match(rf"STATUS=model agent-v1 unresolved; {SPANS_PER_TRACE} spans queued; .*127\.0\.0\.1", told):
             told = manager.recv(4096).decode()
+
+
+def test_systemd_is_told_of_a_reload_as_notify_reload_asks_for(make_daemon):
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(300)
+        manager.bind(str(daemon.folder / "n"))
+        daemon.variables["NOTIFY_SOCKET"] = str(daemon.folder / "n")
+        daemon.start()
+
+        def next_of(*words: str) -> str:
+            while not (told := manager.recv(4096).decode()).startswith(words):
+                pass
+            return told
+        assert next_of("READY=1")
+        asked = time.monotonic_ns() // 1000
+        os.kill(daemon.pid, signal.SIGHUP)
+        assert int(re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", next_of("READY=1", "RELOADING=1"))[1]) >= asked
+        assert next_of("READY=1", "RELOADING=1") == "READY=1"
+        assert "configuration reloaded" in daemon.log_file.read_text()

@@ -88,7 +88,7 @@ def test_the_first_client_starts_the_service_as_its_own_user(seen):
     assert seen["state"] == [["0o700", "tracelink", "tracelink"], True]
 
 
-def test_no_span_is_lost_in_a_restart_or_a_kill(seen):
+def test_no_span_is_lost_in_a_hundred_restarts_or_a_kill(seen):
     assert seen["restart"]["bad"] == []
     assert len(seen["kill"]["bad"]) <= 1, "at most the request whose connection was cut"
     sent = 2 + seen["restart"]["sent"] + seen["kill"]["sent"]
@@ -97,6 +97,16 @@ def test_no_span_is_lost_in_a_restart_or_a_kill(seen):
 
 def test_a_hang_up_ends_nothing(seen):
     assert seen["restarts"] == "1", "only the kill"
+
+
+def test_a_reload_waits_for_its_outcome_and_fails_with_a_mistake(seen):
+    assert seen["reloaded"] == [0, "my-agent-v2"]
+    assert seen["reload"]["bad"] == []
+    assert seen["reloaded with a mistake"] == [1, "my-agent-v2"]
+    assert seen["said of the mistake"] >= 1
+    assert seen["reloaded again"] == [0, "my-agent-v1"]
+    assert seen["reloaded an instance"] == [0, ""]
+    assert seen["one process"]
 
 
 def test_the_watchdog_ends_a_stuck_daemon_and_the_queue_survives(seen):

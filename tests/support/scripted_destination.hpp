@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -43,7 +44,11 @@ class ScriptedDestination : public Destination {
   // Answers "delivered" until told otherwise.
   void follow(Script script) { script_ = std::move(script); }
   // Nothing is answered while it is true.
-  void hold_answers(bool hold) { holding_ = hold; }
+  void hold_answers(bool hold) {
+    held_ = [hold](const Batch&) { return hold; };
+  }
+  // Nothing is answered to these.
+  void hold_answers_to(std::function<bool(const Batch&)> held) { held_ = std::move(held); }
   // The process that waits for the answers is gone.
   void drop_pending() {
     pending_.clear();
@@ -99,8 +104,10 @@ class ScriptedDestination : public Destination {
   }
   void poll(std::chrono::milliseconds timeout) override {
     last_wait_ = timeout;
-    if (pending_.empty() || holding_) return clock_.advance(timeout);
+    if (std::ranges::all_of(pending_, held_, &Pending::first)) return clock_.advance(timeout);
+    auto held = take_held();
     answer_all(script_);
+    std::ranges::move(held, std::back_inserter(pending_));
   }
   void wakeup() override { ++wakeups_; }
   void cancel() override {
@@ -115,6 +122,17 @@ class ScriptedDestination : public Destination {
   void server_is(ServerStatus::State state) { server_ = state; }
 
  private:
+  using Pending = std::pair<Batch, Done>;
+
+  std::deque<Pending> take_held() {
+    std::deque<Pending> held;
+    for (Pending& each : pending_) {
+      if (held_(each.first)) held.push_back(std::move(each));
+    }
+    std::erase_if(pending_, [](const Pending& each) { return each.first.empty(); });
+    return held;
+  }
+
   void answer_all(const Script& script) {
     auto pending = std::exchange(pending_, {});
     for (auto& [batch, done] : pending) {
@@ -133,13 +151,13 @@ class ScriptedDestination : public Destination {
 
   FakeClock& clock_;
   Script script_ = each([](const TraceDelivery&) { return Outcome{}; });
-  bool holding_ = false;
+  std::function<bool(const Batch&)> held_ = [](const Batch&) { return false; };
   ServerStatus::State server_ = ServerStatus::State::up;
   std::function<bool(const LinkHash&, const std::string&)> refused_;
   Failure refusal_;
   std::set<LinkHash> asked_, changed_;
   std::size_t questions_ = 0;
-  std::deque<std::pair<Batch, Done>> pending_;
+  std::deque<Pending> pending_;
   std::set<TraceId> under_way_;
   std::vector<Batch> batches_;
   std::size_t most_in_flight_ = 0;

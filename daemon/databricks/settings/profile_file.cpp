@@ -1,7 +1,8 @@
 #include "daemon/databricks/settings/profile_file.hpp"
 
-#include <cctype>
 #include <utility>
+
+#include "daemon/text/ascii_case.hpp"
 
 namespace tracelink {
 namespace {
@@ -14,12 +15,6 @@ std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(kBlanks);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return result;
 }
 
 // The sections of the file, read line by line.
@@ -72,8 +67,8 @@ class Reader {
     const auto sign = content.find_first_of("=:");
     if (sign == std::string_view::npos || sign == 0)
       return wrong("a value is written as name = value");
-    const auto [added, is_new] =
-        section_->try_emplace(lower(trim(content.substr(0, sign))), trim(content.substr(sign + 1)));
+    const auto [added, is_new] = section_->try_emplace(
+        lower_case(std::string(trim(content.substr(0, sign)))), trim(content.substr(sign + 1)));
     if (!is_new) return wrong(added->first + " is there twice");
     value_ = &added->second;
     return {};

@@ -74,11 +74,14 @@ Answer<TraceSearch> read_search(const TraceStorage& storage, const Result<HttpRe
   TraceSearch search{.operation = text_at(operation, "name"),
                      .is_done = member(operation, "done") == true,
                      .page = {}};
-  const Json& error = member(operation, "error");
-  if (error.is_object()) {
-    Failure failure = rejected(*answer, "the search failed: " + text_at(error, "message"));
+  if (const Json& error = member(operation, "error"); !error.is_null()) {
+    const std::string said = error.is_object() ? text_at(error, "message") : to_text(error);
+    Failure failure = rejected(*answer, "the search failed: " + said);
     failure.error_code = text_at(error, "error_code");
     return failure;
+  }
+  if (!search.is_done && search.operation.empty()) {
+    return not_databricks(*answer, "the answer to a search names no operation");
   }
   if (!search.is_done) return search;
   const Json& found = member(operation, "response");

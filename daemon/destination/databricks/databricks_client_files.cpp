@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -9,6 +11,10 @@
 // Traces beside an experiment: their infos, and the files with their spans.
 namespace tracelink {
 namespace {
+
+// What stores a file does so in less; one that is out of reach keeps one of few slots so long.
+constexpr std::chrono::seconds kStoredWithin{10};
+constexpr std::size_t kBytesASecond = 512u << 10;
 
 constexpr char kUnknownWay[] = "the workspace offers a way to its files that is not known here";
 constexpr char kPlain[] = "the workspace offers an address without TLS for its files";
@@ -45,6 +51,10 @@ Answer<UploadTarget> read_target(const std::string& host, const Result<HttpRespo
     return not_of_storage(kPlain);
   }
   return *std::move(target);
+}
+
+std::chrono::milliseconds time_for(std::size_t bytes) {
+  return kStoredWithin + std::chrono::seconds(bytes / kBytesASecond);
 }
 
 // Proxies answer with one, and have stored nothing.
@@ -135,8 +145,11 @@ void DatabricksClient::upload(const UploadTarget& target, std::string body,
   auto upload = std::make_shared<Upload>();
   upload->target = target;
   for (HttpRequest& part : upload_requests(target, std::move(body))) {
-    part.timeout = options_.timeout;
-    if (target.kind == UploadTarget::Kind::volume) part.url.insert(0, options_.host);
+    part.timeout = std::min(options_.timeout, time_for(part.body.size()));
+    if (target.kind == UploadTarget::Kind::volume) {
+      part.timeout = options_.timeout;
+      part.url.insert(0, options_.host);
+    }
     upload->requests.push_back(std::move(part));
   }
   upload->handler = std::move(handler);

@@ -11,6 +11,7 @@
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
 #include "daemon/mlflow/rest/tls_remedy.hpp"
+#include "daemon/text/ascii_case.hpp"
 #include "daemon/text/utf8.hpp"
 
 namespace tracelink {
@@ -73,9 +74,7 @@ bool says_busy_database(std::string_view message) {
   while (at != message.end()) {
     const auto start = std::find_if(at, message.end(), is_letter);
     at = std::find_if_not(start, message.end(), is_letter);
-    std::string word(start, at);
-    std::ranges::transform(word, word.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string word = lower_case({start, at});
     if (std::ranges::find(kWords, word) != std::end(kWords)) return true;
   }
   return false;

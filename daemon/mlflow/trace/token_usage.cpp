@@ -1,7 +1,6 @@
 #include "daemon/mlflow/trace/token_usage.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "daemon/mlflow/trace/json_to_any_value.hpp"
+#include "daemon/text/ascii_case.hpp"
 
 namespace tracelink {
 namespace {
@@ -153,10 +153,8 @@ bool is_token_key(std::string_view key) {
 
 bool may_report_tokens(const SpanView& span) {
   const auto speaks_of_tokens = [](const KeyValue& attribute) {
-    std::string key(attribute.key);
-    std::ranges::transform(key, key.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return key.find("token") != std::string::npos || key.find("usage") != std::string::npos;
+    return contains_ignoring_case(attribute.key, "token") ||
+           contains_ignoring_case(attribute.key, "usage");
   };
   return std::ranges::any_of(span.attributes, speaks_of_tokens);
 }

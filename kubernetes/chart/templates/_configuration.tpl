@@ -1,5 +1,6 @@
 {{/* tracelinkd.yaml: .Values.config with what the pod decides. */}}
 {{- define "tracelink.configuration" -}}
+{{- if and (ne .Values.mode "daemonset") (not .Values.queue.claim) -}}{{- include "tracelink.checkedBounds" . -}}{{- end -}}
 {{- $isNode := eq .Values.mode "daemonset" -}}
 {{- $control := $isNode | ternary "/var/lib/tracelink/control.sock" "/run/tracelink/control.sock" -}}
 {{- $fixed := dict
@@ -14,5 +15,5 @@
 {{- $version := .Values.model.version.value | default "{service.version}" -}}
 {{- $_ := set $fixed "model" (dict "name" $name "version" $version) -}}
 {{- end -}}
-{{- mergeOverwrite (deepCopy .Values.config) $fixed | toYaml -}}
+{{- mergeOverwrite (deepCopy (.Values.config | default dict)) $fixed | toYaml -}}
 {{- end }}

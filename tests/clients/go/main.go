@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -29,6 +30,14 @@ func main() {
 	}()
 	for !stops.Load() {
 		_, span := tracer.Start(ctx, "answer")
+		span.SetAttributes(
+			attribute.String("mlflow.spanInputs", `{"question": "Where is my parcel?"}`),
+			attribute.String("mlflow.spanOutputs", `{"answer": "On its way."}`),
+			attribute.Int("gen_ai.usage.input_tokens", 21),
+			attribute.Int("gen_ai.usage.output_tokens", 8),
+			attribute.String("session.id", "session-1"),
+			attribute.String("user.id", "ada"),
+		)
 		span.End()
 		spans := ended.GetSpans().Snapshots()
 		ended.Reset()

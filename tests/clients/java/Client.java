@@ -28,6 +28,12 @@ class Client {
         reader.start();
         while (!stops) {
             Span span = tracer.spanBuilder("answer").startSpan();
+            span.setAttribute("mlflow.spanInputs", "{\"question\": \"Where is my parcel?\"}");
+            span.setAttribute("mlflow.spanOutputs", "{\"answer\": \"On its way.\"}");
+            span.setAttribute("gen_ai.usage.input_tokens", 21);
+            span.setAttribute("gen_ai.usage.output_tokens", 8);
+            span.setAttribute("session.id", "session-1");
+            span.setAttribute("user.id", "ada");
             span.end();
             List<SpanData> spans = List.copyOf(ended.getFinishedSpanItems());
             ended.reset();

@@ -15,6 +15,14 @@ const isStored = spans => new Promise(resolve => exporter.export(spans, result =
 async function main() {
   while (!stops) {
     const span = tracer.startSpan('answer');
+    span.setAttributes({
+      'mlflow.spanInputs': JSON.stringify({ question: 'Where is my parcel?' }),
+      'mlflow.spanOutputs': JSON.stringify({ answer: 'On its way.' }),
+      'gen_ai.usage.input_tokens': 21,
+      'gen_ai.usage.output_tokens': 8,
+      'session.id': 'session-1',
+      'user.id': 'ada',
+    });
     span.end();
     const spans = [...ended.getFinishedSpans()];
     ended.reset();

@@ -26,7 +26,8 @@ def traced(name: str) -> str:
     with mlflow.start_span(name) as span:
         span.set_inputs({"question": "why?"})
         if Attachment is not None:
-            span.set_outputs({"picture": Attachment(content_type="image/png", content_bytes=bytes(range(256)))})
+            span.set_outputs({"picture": Attachment(content_type="image/png", content_bytes=bytes(range(256))),
+                              "empty": Attachment(content_type="text/plain", content_bytes=b"")})
         with mlflow.start_span("model", span_type=SpanType.CHAT_MODEL) as model:
             model.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8})
         mlflow.update_current_trace(tags={"team": "ml"}, client_request_id="request-7",
@@ -62,7 +63,7 @@ def change(halfway) -> dict:
     return {
         "trace_id": trace_id, "deleted": deleted, "deletions": gone,
         # Later than 3.6 the prompts are told by a request of their own, too.
-        "changes": 14 + ("link_prompts_to_trace" in vars(RestStore)), "attachments": 0 if Attachment is None else 2,
+        "changes": 14 + ("link_prompts_to_trace" in vars(RestStore)), "attachments": 0 if Attachment is None else 4,
         "ids": [good.assessment_id, expected.assessment_id, last.assessment_id],
         "updated": [updated.name, updated.value, updated.rationale],
         "spans": [span.name for span in read.data.spans], "tags": read.info.tags,

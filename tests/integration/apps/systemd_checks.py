@@ -16,6 +16,7 @@ import time
 SOCKET = "/run/tracelink/tracelink.sock"
 UNIT = "tracelinkd.service"
 CONFIGURATION = "/etc/tracelink/tracelinkd.yaml"
+RESTARTS = 100
 INSTANCE = "/run/tracelink/instances/billing"
 
 
@@ -156,12 +157,35 @@ def who_may_send(seen):
 
 def restarts(seen):
     seen["user"] = pwd.getpwuid(os.stat(f"/proc/{show('MainPID')}").st_uid).pw_name
-    seen["restart"] = send_while(lambda: run("systemctl", "restart", UNIT), 1_000)
+    seen["restart"] = send_while(lambda: [run("systemctl", "restart", UNIT) for _ in range(RESTARTS)], 1_000)
     seen["kill"] = send_while(lambda: run("kill", "-KILL", show("MainPID")), 10_000)
     run("kill", "-HUP", show("MainPID"))
     seen["accepted"] = accepted()
     seen["restarts"] = show("NRestarts")
     seen["state"] = owner("/var/lib/tracelink"), os.path.exists("/var/lib/tracelink/queue")
+
+
+def configure(text):
+    with open(CONFIGURATION, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def reload(seen):
+    """What `systemctl reload` says came of it."""
+    with open(CONFIGURATION, encoding="utf-8") as file:
+        text = file.read()
+
+    def reload_with(changed):
+        configure(changed)
+        code = run("systemctl", "reload", UNIT)[0]
+        return code, json.loads(run("tracelink", "status", "--json")[1])["model"]["requested_name"]
+    before, process = said("spam: unknown key"), show("MainPID")
+    seen["reload"] = send_while(lambda: seen.update({"reloaded": reload_with(text.replace("version: v1", "version: v2"))}), 12_000)
+    seen["reloaded with a mistake"] = reload_with(text + "spam: {}\n")
+    seen["said of the mistake"] = said("spam: unknown key") - before
+    seen["reloaded again"] = reload_with(text)
+    seen["reloaded an instance"] = run("systemctl", "reload", "tracelinkd@billing.service")
+    seen["one process"] = show("MainPID") == process
 
 
 def watchdog(seen):
@@ -261,6 +285,7 @@ seen["verify"] = run("systemd-analyze", "verify", *(f"/usr/lib/systemd/system/{n
     "tracelinkd.service", "tracelinkd.socket", "tracelinkd@billing.service", "tracelinkd@billing.socket")))
 who_may_send(seen)
 restarts(seen)
+reload(seen)
 watchdog(seen)
 rotation(seen)
 upgrade(seen)

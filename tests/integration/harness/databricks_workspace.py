@@ -54,12 +54,14 @@ class Workspace:
         self.experiments = {number: self._experiment(number, tags) for number, tags in (
             ("1", {}), ("2", {PATH_TAG: LOCATION, TABLE_TAG: TABLES[LOCATION]}), ("3", {PATH_TAG: SCHEMA}), ("4", {}))}
         self.models: dict[str, dict] = {}
+        self.runs: dict[str, dict] = {}
         self.infos: dict[str, list[dict]] = collections.defaultdict(list)  # by 32 hex digits; the newest row counts
         self.rows: dict[str, list[dict]] = {table: [] for table in TABLES.values()}  # append-only: duplicates stay
         self.files: dict[str, bytes] = {}
         self.tokens: dict[str, float] = {}  # until when
         self.issued: list[str] = []  # every token that was ever given
         self.searches: list[list[dict]] = []  # what each found
+        self.next_page = ""  # the token that every page of a search names
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
         self.connections_dropped = 0
@@ -250,6 +252,38 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             model["info"]["status"] = json.loads(body)["status"]
         return 200, {"model": model}, {}
 
+    def _untag_model(self, number: str, key: str, **_):
+        info = self.workspace.models[number]["info"]
+        info["tags"] = [tag for tag in info["tags"] if tag["key"] != urllib.parse.unquote(key)]
+        return 200, {}, {}
+
+    # Runs: metrics of models go through them, as in open-source MLflow [client].
+
+    def _search_runs(self, body, **_):
+        asked = json.loads(body)
+        key, value = re.fullmatch(r"tags\.`([^`]*)` = '([^']*)'", asked["filter"]).groups()
+        return 200, {"runs": [run for run in self.workspace.runs.values() if run["info"]["experiment_id"] in asked["experiment_ids"]
+                              and {"key": key, "value": value} in run["data"]["tags"]]}, {}
+
+    def _create_run(self, body, **_):
+        asked = json.loads(body)
+        number = f"{len(self.workspace.runs) + 1:032x}"
+        self.workspace.runs[number] = {"info": {"run_id": number, "experiment_id": asked["experiment_id"], "status": "RUNNING"},
+                                       "data": {"tags": asked["tags"]}}
+        return 200, {"run": self.workspace.runs[number]}, {}
+
+    def _update_run(self, body, **_):
+        asked = json.loads(body)
+        self.workspace.runs[asked["run_id"]]["info"] |= {"status": asked["status"]}
+        return 200, {"run_info": self.workspace.runs[asked["run_id"]]["info"]}, {}
+
+    def _log_batch(self, body, **_):
+        asked = json.loads(body)
+        for metric in asked["metrics"]:
+            metrics = self.workspace.models[metric["model_id"]]["data"].setdefault("metrics", [])
+            metrics.append(metric | {"run_id": asked["run_id"]})
+        return 200, {}, {}
+
     def _file(self, path: str, body=b"", **_):
         """The Files API: what lies in volumes, and the small files of models [client]."""
         files = self.workspace.files
@@ -301,8 +335,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _search_traces(self, body, **_):
         wanted = {place["mlflow_experiment"]["experiment_id"] for place in json.loads(body)["locations"]}
-        return 200, {"traces": [info for info in self._linked(json.loads(body))
-                                if info["trace_location"].get("mlflow_experiment", {}).get("experiment_id") in wanted]}, {}
+        return 200, self._page("traces", [info for info in self._linked(json.loads(body))
+                                          if info["trace_location"].get("mlflow_experiment", {}).get("experiment_id") in wanted]), {}
+
+    def _page(self, name: str, found: list[dict]) -> dict:
+        return {name: found} | ({"next_page_token": self.workspace.next_page} if self.workspace.next_page else {})
 
     def _linked(self, asked: dict) -> list[dict]:
         """The infos that a search is about: all, or those of the model that its filter names [client]."""
@@ -350,7 +387,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return 200, {"name": f"operation-{len(self.workspace.searches)}", "done": False}, {}
 
     def _search_operation(self, number: str, **_):
-        return 200, {"name": f"operation-{number}", "done": True, "response": {"trace_infos": self.workspace.searches[int(number) - 1]}}, {}  # [client]
+        response = self._page("trace_infos", self.workspace.searches[int(number) - 1])
+        return 200, {"name": f"operation-{number}", "done": True, "response": response}, {}  # [client]
 
     def _warehouse(self, number: str, **_):
         return 200, {"id": number, "state": "RUNNING"}, {}  # [client]
@@ -379,6 +417,11 @@ _ROUTES = {
     rf"POST {_MLFLOW}/logged-models": _Handler._create_model,
     rf"POST {_MLFLOW}/logged-models/search": _Handler._search_models,
     rf"\w+ {_MLFLOW}/logged-models/(m-[0-9a-f]+)(/tags|/params|)": _Handler._model,
+    rf"DELETE {_MLFLOW}/logged-models/(m-[0-9a-f]+)/tags/([^/]+)": _Handler._untag_model,
+    rf"POST {_MLFLOW}/runs/search": _Handler._search_runs,
+    rf"POST {_MLFLOW}/runs/create": _Handler._create_run,
+    rf"POST {_MLFLOW}/runs/update": _Handler._update_run,
+    rf"POST {_MLFLOW}/runs/log-batch": _Handler._log_batch,
     r"(?:PUT|GET|HEAD) /api/2.0/fs/files(/.*)": _Handler._file,
     r"GET /api/2.0/sql/warehouses/([\w-]+)": _Handler._warehouse,
     r"POST /api/3.0/mlflow/traces": _Handler._start_trace,

@@ -65,6 +65,20 @@ TEST_F(ProbesTest, AreReadOnly) {
   EXPECT_EQ(status("/status"), 404);
 }
 
+TEST_F(ProbesTest, HeadIsAnsweredAsGetIs) {
+  for (const char* path :
+       {"/", "/metrics", "/healthz", "/readyz", "/status.json", "/history.json"}) {
+    EXPECT_EQ(status(path, "HEAD"), 200) << path;
+  }
+  EXPECT_EQ(status("/status", "HEAD"), 404);
+}
+
+TEST_F(ProbesTest, AQueryChangesNothing) {
+  EXPECT_EQ(status("/metrics?job=tracelink"), 200);
+  EXPECT_EQ(status("/?"), 200);
+  EXPECT_EQ(status("/status?x=/metrics"), 404);
+}
+
 TEST_F(ProbesTest, APageUnderAnotherNameReadsNothing) {
   const auto asked_as = [&](const std::string& host) {
     return handle_probe({"GET", "/status.json", "", host}, inputs);

@@ -44,7 +44,9 @@ TEST_F(QueueWatchTest, AQueueThatCannotBeWrittenIsToldUntilItCan) {
   EXPECT_NE(watch.notices()[0].find("Permission denied; check the disk"), std::string::npos);
   ASSERT_TRUE(watch.last_error());
   EXPECT_EQ(watch.last_error()->message, "queue: cannot be written: Permission denied");
+  EXPECT_FALSE(watch.writable());
   watch.appended({});
+  EXPECT_TRUE(watch.writable());
   EXPECT_EQ(logged(), "info works again subject=\"queue\"");
   EXPECT_TRUE(watch.notices().empty());
 }

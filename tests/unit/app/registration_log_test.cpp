@@ -86,6 +86,18 @@ TEST_F(RegistrationLogTest, TellsBothIdsOfAModelThatWasRegisteredAgain) {
   EXPECT_TRUE(lines[1].starts_with("info model ready model_id=m-2"));
 }
 
+TEST_F(RegistrationLogTest, AnOlderDuplicateThatTakesOverIsNotToldAsALoss) {
+  becomes_ready("m-1", true);
+  log.take();
+  becomes_ready("m-0");
+  const Lines lines = log.take();
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0],
+            "info an older duplicate of the model turned up, traces belong to that one "
+            "name=\"agent\" old_model_id=m-1 model_id=m-0");
+  EXPECT_TRUE(lines[1].starts_with("info model ready model_id=m-0"));
+}
+
 TEST_F(RegistrationLogTest, AFailureIsTheLastErrorAndToldWithItsRemedy) {
   fails(FailureScope::link);
   fails(FailureScope::link);

@@ -7,23 +7,6 @@ namespace {
 
 using State = Finding::State;
 
-TEST(ExamineSdkVariables, KnowsWhereProgramsOfThisEnvironmentSend) {
-  const auto state_with = [](const char* name, const char* value) {
-    return examine_sdk_variables({{name, value}}, "/run/t.sock", "127.0.0.1:4318").state;
-  };
-  EXPECT_EQ(examine_sdk_variables({}, "/run/t.sock", "").state, State::ok);
-  EXPECT_EQ(state_with("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "unix:///run/t.sock"), State::ok);
-  EXPECT_EQ(state_with("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:4318/v1/traces"),
-            State::ok);
-  EXPECT_EQ(state_with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"), State::ok);
-  EXPECT_EQ(state_with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:43180"), State::warning);
-  EXPECT_EQ(state_with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317"), State::warning)
-      << "a Collector's";
-  EXPECT_EQ(state_with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317"), State::warning);
-  EXPECT_EQ(state_with("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "unix:///run/other.sock"),
-            State::warning);
-}
-
 TEST(RemedyOfNoAnswer, TellsTheCausesApart) {
   const auto remedy = [](const char* message, const char* proxy = "") {
     return remedy_of_no_answer(message, "http://h:5000", proxy);

@@ -24,6 +24,16 @@ TEST(Troubles, NamesWhatNeedsAnOperator) {
   EXPECT_EQ(troubles_of(status_of("ready", "refusing")), Lines{"server: http://h refuses"});
 }
 
+TEST(Troubles, AQueueThatTakesNothingNeedsAnOperator) {
+  auto status = status_of("ready", "up");
+  status["queue"] = {{"full", true}, {"writable", false}};
+  EXPECT_EQ(troubles_of(status), (Lines{"queue: cannot be written (check the disk of state_dir)",
+                                        "queue: full, new spans wait or are refused (see what is "
+                                        "held and why, or raise queue.max_bytes)"}));
+  status["queue"] = {{"full", false}, {"writable", true}};
+  EXPECT_EQ(troubles_of(status), Lines{});
+}
+
 TEST(Troubles, WhatIsHeldIsNamedWithItsRemedyAndWhatNeedsTimeOnlyIsNot) {
   auto status = status_of("ready", "up");
   status["held"] = {{{"scope", "experiment 7"}, {"reason", "deleted"}, {"remedy", "restore it"}},

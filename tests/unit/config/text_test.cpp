@@ -49,18 +49,6 @@ TEST(Text, QuotesWhatWouldLeaveItsLine) {
   EXPECT_EQ(quoted("a\"b\\c\n\x7f"), "\"a\\\"b\\\\c\\x0a\\x7f\"");
 }
 
-TEST(Text, KnowsUtf8) {
-  for (const char* valid : {"", "plain", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
-                            "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
-    EXPECT_TRUE(is_utf8(valid)) << quoted(valid);
-  }
-  for (const char* wrong :
-       {"\x80", "\xff", "\xc0\xaf", "\xc3", "\xc3(", "\xe0\x80\xaf", "\xe2\x82", "\xed\xa0\x80",
-        "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80"}) {
-    EXPECT_FALSE(is_utf8(wrong)) << quoted(wrong);
-  }
-}
-
 TEST(Text, SplitsAndTrims) {
   EXPECT_EQ(split(" a , b,c", ","), (std::vector<std::string_view>{"a", "b", "c"}));
   EXPECT_EQ(split("a__b", "__"), (std::vector<std::string_view>{"a", "b"}));

@@ -149,6 +149,20 @@ TEST_F(RunningControlServerTest, AnswersThatAreNotTakenMakeRoom) {
   EXPECT_EQ(stats().evicted, 1u);
 }
 
+// What followed a body would be read as the next answer.
+TEST_F(RunningControlServerTest, AnAnswerToHeadHasTheLengthAndNoBody) {
+  RawClient client = RawClient::connect_unix(path());
+  client.send(
+      "HEAD /quick HTTP/1.1\r\nHost: x\r\n\r\n"
+      "HEAD /quick HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string answers = client.receive_all();
+  const auto second = answers.find("HTTP/1.1 200 OK\r\n", 1);
+  ASSERT_NE(second, std::string::npos) << answers;
+  EXPECT_EQ(answers.substr(second - 4, 4), "\r\n\r\n");
+  EXPECT_NE(answers.find("Content-Length: 2\r\n"), std::string::npos) << answers;
+  EXPECT_EQ(answers.substr(answers.size() - 4), "\r\n\r\n");
+}
+
 TEST_F(RunningControlServerTest, AHeaderWithoutEndIsCutOff) {
   RawClient client = RawClient::connect_unix(path());
   client.send("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x'));

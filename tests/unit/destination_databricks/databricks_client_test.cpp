@@ -79,6 +79,20 @@ TEST_F(DatabricksClientTest, ASearchThatFailedSaysWhy) {
   EXPECT_NE(failed.error().message.find("no SELECT on the table"), std::string::npos);
 }
 
+TEST_F(DatabricksClientTest, ASearchWithAnErrorOfAnotherFormFailedToo) {
+  http.will_answer(200, R"({"name": "op-1", "done": true, "error": "no SELECT on the table"})");
+  const auto failed = search({});
+  ASSERT_TRUE(!failed);
+  EXPECT_EQ(failed.error().message, "the search failed: \"no SELECT on the table\"");
+}
+
+TEST_F(DatabricksClientTest, ASearchThatGoesOnWithoutANameIsNotOfDatabricks) {
+  http.will_answer(200, R"({"name": 7, "done": "true"})");
+  const auto failed = search({});
+  ASSERT_TRUE(!failed);
+  EXPECT_EQ(failed.error().message, "the answer to a search names no operation");
+}
+
 TEST_F(DatabricksClientTest, ReadsTheSpansOfATraceInATable) {
   http.will_answer(200, R"({"traces": []})");
   const auto text = ask<std::string>(
@@ -117,6 +131,22 @@ TEST_F(DatabricksClientTest, AWebPageIsNoUpload) {
   EXPECT_EQ(refused.error().failure_class, FailureClass::configuration);
   EXPECT_EQ(refused.error().scope, FailureScope::experiment);
   EXPECT_NE(refused.error().remedy.find("proxy"), std::string::npos) << refused.error().remedy;
+}
+
+TEST_F(DatabricksClientTest, AStoreHasTheTimeThatTheBytesOfAFileTake) {
+  const auto time_for = [&](UploadTarget::Kind kind, std::size_t bytes) {
+    http.will_answer(200, "");
+    (void)ask<void>([&](auto done) {
+      client.upload({.kind = kind, .url = "https://store/f", .headers = {}},
+                    std::string(bytes, 'x'), std::move(done));
+    });
+    return http.last_request().timeout;
+  };
+  using Kind = UploadTarget::Kind;
+  EXPECT_EQ(time_for(Kind::signed_url, 100), std::chrono::seconds(10));
+  EXPECT_EQ(time_for(Kind::signed_url, 4u << 20), std::chrono::seconds(18));
+  EXPECT_EQ(time_for(Kind::signed_url, 64u << 20), std::chrono::seconds(30)) << "as configured";
+  EXPECT_EQ(time_for(Kind::volume, 100), std::chrono::seconds(30)) << "the workspace itself";
 }
 
 TEST_F(DatabricksClientTest, SpansDoNotLeaveTheirTls) {

@@ -155,6 +155,43 @@ TEST_F(ForwarderFairnessTest, ProbesOfInventionsDoNotGrowWithTheirNumber) {
   EXPECT_GE(destination.batches().size(), 1'000u);
 }
 
+TEST_F(ForwarderFairnessTest, ProbesThatAreNotAnsweredLeaveASlotToOthers) {
+  const auto is_dark = [](const LinkHash& link) {
+    return link == link_of('a') || link == link_of('b');
+  };
+  destination.follow(ScriptedDestination::each([&](const TraceDelivery& delivery) {
+    return is_dark(delivery.link) ? transient(FailureScope::link) : Outcome{};
+  }));
+  accept(1, {.link = 'a'});
+  accept(2, {.link = 'b'});
+  run();
+  destination.hold_answers_to([&](const auto& batch) { return is_dark(batch.front().link); });
+  run_for(minutes(2));
+  EXPECT_EQ(destination.in_flight(), 1u);
+  accept(3, {.link = 'c'});
+  run();
+  EXPECT_EQ(destination.delivered_spans(trace_id(3)).size(), 1u);
+  destination.follow(ScriptedDestination::each([](const TraceDelivery&) { return Outcome{}; }));
+  destination.hold_answers(false);
+  run_for(minutes(2));
+  EXPECT_EQ(source.totals().delivered, 3u);
+}
+
+TEST_F(ForwarderFairnessTest, AnUnansweredProbeDoesNotKeepTheServerFromBeingProbed) {
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    return transient(delivery.link == link_of('a') ? FailureScope::link : FailureScope::server);
+  }));
+  accept(1, {.link = 'a'});
+  run();
+  destination.hold_answers_to([](const auto& batch) { return batch.front().link == link_of('a'); });
+  run_for(minutes(2));
+  accept(2, {.link = 'b'});
+  run_for(minutes(2));
+  destination.follow(ScriptedDestination::each([](const TraceDelivery&) { return Outcome{}; }));
+  run_for(minutes(2));
+  EXPECT_EQ(destination.delivered_spans(trace_id(2)).size(), 1u);
+}
+
 TEST_F(ForwarderFairnessTest, ARoundDoesNotAskAboutAllThatIsHeld) {
   Failure hold;
   hold.scope = FailureScope::link;
@@ -185,6 +222,26 @@ TEST_F(ForwarderFairnessTest, UnclearAnswersAboutOneExperimentDoNotStopTheOthers
     EXPECT_EQ(destination.delivered_spans(trace_id(trace)).size(), 1u) << trace;
   }
   EXPECT_EQ(forwarder->status().held_scopes, 0u);
+}
+
+// Its infos are stored, and what takes their spans is another host than the server.
+TEST_F(ForwarderFairnessTest, AnExperimentWithoutItsStoreIsHeldWhileOthersGoThrough) {
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    if (delivery.experiment != "7") return Outcome{};
+    Outcome outcome = transient(FailureScope::experiment);
+    outcome.info_stored = true;
+    return outcome;
+  }));
+  accept_all(1, 5, {.experiment = "7"});
+  for (std::uint64_t trace = 1'001; trace <= 1'200; ++trace) {
+    accept(trace);
+    run_for(seconds(3));
+  }
+  EXPECT_EQ(forwarder->status().held_scopes, 1u);
+  EXPECT_EQ(source.totals().dead_lettered, 0u);
+  destination.follow(ScriptedDestination::each([](const TraceDelivery&) { return Outcome{}; }));
+  run_for(minutes(3));
+  EXPECT_EQ(source.totals().delivered, 205u);
 }
 
 TEST_F(ForwarderFairnessTest, StatusShowsTheFirstHoldsAndTheNumberOfAll) {

@@ -171,7 +171,7 @@ TEST_F(GrpcServer, TellsRejectedSpansAndKeepsTheGoodOnes) {
 }
 
 TEST_F(GrpcServer, RefusesATooLargeMessageWhileItIsStillSent) {
-  options.max_request_bytes = 200'000;
+  options.limits.max_request_bytes = 200'000;
   start();
   GrpcTestClient client(connect());
   const auto stream = client.call(frame_grpc_message(one_span(1, 300'000)), {}, false);
@@ -184,7 +184,7 @@ TEST_F(GrpcServer, RefusesATooLargeMessageWhileItIsStillSent) {
 }
 
 TEST_F(GrpcServer, TheLimitHoldsAfterDecompressionToo) {
-  options.max_request_bytes = 200'000;
+  options.limits.max_request_bytes = 200'000;
   start();
   std::string framed = frame_grpc_message(compress_gzip(one_span(1, 300'000)));
   framed[0] = 1;
@@ -296,7 +296,7 @@ TEST_F(GrpcServer, TurnsSinkErrorsIntoARetryUnlessItCanNeverFit) {
 }
 
 TEST_F(GrpcServer, StopsGrantingWindowWhenTheMemoryIsUsedAndResumes) {
-  options.memory_bytes = 1u << 20;  // half of it for requests up to 1 MiB
+  options.limits.memory = 1u << 20;  // half of it for requests up to 1 MiB
   start(false);
   GrpcTestClient client(connect());
   const auto first = client.call(frame_grpc_message(one_span(1, 400'000)));

@@ -132,7 +132,7 @@ TEST_F(HttpServer, TakesGzipAndDeflate) {
 }
 
 TEST_F(HttpServer, RefusalsAreReadableWhileTheClientStillSends) {
-  options.max_request_bytes = 100'000;
+  options.limits.max_request_bytes = 100'000;
   start();
   // The whole body is sent before anything is read, as simple clients do.
   RawClient announced = connect();
@@ -169,7 +169,7 @@ TEST_F(HttpServer, BoundsWhatIsNotBody) {
 }
 
 TEST_F(HttpServer, RefusesATooLargeBodyInsteadOf100Continue) {
-  options.max_request_bytes = 10;
+  options.limits.max_request_bytes = 10;
   start();
   RawClient client = connect();
   client.send(std::string("POST /v1/traces HTTP/1.1\r\nContent-Length: 11\r\n") + kProtobuf +

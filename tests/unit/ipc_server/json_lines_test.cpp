@@ -61,7 +61,7 @@ TEST_F(JsonLines, TakesALastLineWithoutItsEnd) {
 }
 
 TEST_F(JsonLines, ALineOverTheLimitCostsOnlyItself) {
-  options.max_request_bytes = 1000;
+  options.limits.max_request_bytes = 1000;
   start();
   RawClient client = connect();
   client.send("{" + std::string(5000, ' ') + "}\n" + kOneSpanJson + "\n");

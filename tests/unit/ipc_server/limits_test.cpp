@@ -13,7 +13,7 @@ class Limits : public ServerTest {};
 
 // Large requests fill their half of the memory; small ones still get through.
 TEST_F(Limits, LargeRequestsDoNotKeepSmallOnesWaiting) {
-  options.memory_bytes = 6u << 20;
+  options.limits.memory = 6u << 20;
   start(false);
   GrpcTestClient large(connect());
   large.call(frame_grpc_message(one_span(1, 2u << 20)));
@@ -37,7 +37,7 @@ TEST_F(Limits, LargeRequestsDoNotKeepSmallOnesWaiting) {
 
 // HTTP reads no body before its announced length has its memory.
 TEST_F(Limits, HttpStopsReadingWhenTheMemoryIsUsedAndResumes) {
-  options.memory_bytes = 1u << 20;
+  options.limits.memory = 1u << 20;
   start(false);
   const std::string body = one_span(1, 400'000);
   const std::string request =
@@ -62,7 +62,7 @@ TEST_F(Limits, HttpStopsReadingWhenTheMemoryIsUsedAndResumes) {
 
 // Both halves of the memory are smaller than the requests, which are within max_request_bytes.
 TEST_F(Limits, ARequestLargerThanTheMemoryIsTakenAlone) {
-  options.memory_bytes = 1u << 20;
+  options.limits.memory = 1u << 20;
   start();
   GrpcTestClient client(connect());
   for (const std::size_t bytes : {600'000u, 3'000'000u}) {
@@ -81,7 +81,7 @@ TEST_F(Limits, ARequestLargerThanTheMemoryIsTakenAlone) {
 
 // A client that announces much and sends little of it loses its memory once another waits for it.
 TEST_F(Limits, ASlowBodyGivesItsMemoryToOneThatWaits) {
-  options.memory_bytes = 2u << 20;
+  options.limits.memory = 2u << 20;
   options.hold_time = 1h;
   start();
   GrpcTestClient slow(connect());
@@ -97,7 +97,7 @@ TEST_F(Limits, ASlowBodyGivesItsMemoryToOneThatWaits) {
 
 // One connection with many calls that are only announced takes no more than its own part.
 TEST_F(Limits, AnnouncementsDoNotFillTheMemory) {
-  options.memory_bytes = 4u << 20;
+  options.limits.memory = 4u << 20;
   start();
   GrpcTestClient announcer(connect());
   for (int i = 0; i < 100; ++i) {
@@ -169,7 +169,7 @@ TEST_F(Limits, ASinkHoldsOnlyAPartOfWhatAClientSends) {
 }
 
 TEST_F(Limits, WaitingForMemoryEndsAtTheDeadline) {
-  options.memory_bytes = 1u << 20;
+  options.limits.memory = 1u << 20;
   options.hold_time = 1s;
   start(false);
   GrpcTestClient client(connect());

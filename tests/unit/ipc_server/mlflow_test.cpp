@@ -212,6 +212,39 @@ TEST_F(MlflowServerTest, StoresAnArtifactOfATrace) {
   EXPECT_EQ(stats().relayed_requests, 0u);
 }
 
+// So an SDK sends a file that is empty.
+TEST_F(MlflowServerTest, StoresAnArtifactWhoseLengthIsNotTold) {
+  start_alone();
+  const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") +
+                           kTrace + "/artifacts/attachments/a";
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  EXPECT_TRUE(ask(request("PUT", path, chunked) + "0\r\n\r\n").has("200 OK"));
+  EXPECT_TRUE(ask(request("PUT", path, chunked) + "3\r\npng\r\n0\r\n\r\n").has("200 OK"));
+  EXPECT_TRUE(ask(request("PUT", path)).has("200 OK"));
+  const auto sent = sink().wait_for(3);
+  const std::string begin = R"({"kind":"put_artifact","body":{"path":")" + path;
+  EXPECT_EQ(sent[0].slices.at(0).change, begin + R"(","content":""}})");
+  EXPECT_EQ(sent[1].slices.at(0).change, begin + R"(","content":"cG5n"}})");
+  EXPECT_EQ(sent[2].slices.at(0).change, begin + R"(","content":""}})");
+}
+
+TEST_F(MlflowServerTest, PassesOnAnArtifactOfMoreThanItsChunksMayHave) {
+  start_in_front();
+  const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") +
+                           kTrace + "/artifacts/attachments/a";
+  const std::string large((16u << 20) + 1, 'z');
+  RawClient client = connect_mlflow();
+  std::thread sender([&] {
+    client.send(request("PUT", path, "Transfer-Encoding: chunked\r\n") + "1000001\r\n" + large +
+                "\r\n0\r\n\r\n");
+  });
+  const Answer answer = read_answer(client);
+  sender.join();
+  EXPECT_TRUE(answer.has("200 OK")) << answer.head << answer.body;
+  EXPECT_EQ(tracking.requests().at(0).body.size(), large.size());
+  EXPECT_TRUE(sink().requests().empty());
+}
+
 TEST_F(MlflowServerTest, PassesOnAnArtifactThatIsTooLargeToBeStored) {
   start_in_front();
   const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") +

@@ -24,7 +24,7 @@ namespace tracelink {
 // A running server on a socket of its own, with its io thread.
 class ServerTest : public ::testing::Test {
  protected:
-  ServerTest() { options.max_connections = 200; }  // any process has descriptors for them
+  ServerTest() { options.limits.connections = 200; }  // any process has descriptors for them
 
   // Answers come from the sink at once, or (false) by sink().answer().
   void start(bool answer_at_once = true) {

@@ -22,7 +22,7 @@ class ServerDoor : public ServerTest {
   // Of clients that begin so and wait for memory, which another one's request has.
   void expect_held_once(const std::string& begin) {
     constexpr std::size_t kClients = 100;
-    options.memory_bytes = 256u << 10;
+    options.limits.memory = 256u << 10;
     start(false);
     RawClient stored = connect();
     std::string large = kOneSpanJson;
@@ -130,7 +130,7 @@ TEST_F(ServerDoor, TellsNothingOnLoopbackUnderAForeignName) {
 }
 
 TEST_F(ServerDoor, MakesRoomForANewClientByClosingTheOneIdleForLongest) {
-  options.max_connections = 2;
+  options.limits.connections = 2;
   start();
   RawClient first = connect();
   first.send(kOneSpanJson + "\n");
@@ -145,7 +145,7 @@ TEST_F(ServerDoor, MakesRoomForANewClientByClosingTheOneIdleForLongest) {
 }
 
 TEST_F(ServerDoor, KeepsBusyClientsAtTheLimitAndServesTheNextAfterwards) {
-  options.max_connections = 1;
+  options.limits.connections = 1;
   start(false);
   RawClient busy = connect();
   busy.send(kOneSpanJson + "\n");
@@ -162,7 +162,7 @@ TEST_F(ServerDoor, KeepsBusyClientsAtTheLimitAndServesTheNextAfterwards) {
 
 // None of these has done anything useful, and each keeps its place for ever if it is let.
 TEST_F(ServerDoor, ConnectionsThatOnlyKeepTheServerWaitingMakeRoom) {
-  options.max_connections = 4;
+  options.limits.connections = 4;
   options.hold_time = 1h;
   start();
   RawClient silent = connect();
@@ -190,7 +190,7 @@ TEST_F(ServerDoor, ConnectionsThatOnlyKeepTheServerWaitingMakeRoom) {
 
 // They ask for a page again and again, so that none of them is ever seen to wait for long.
 TEST_F(ServerDoor, ConnectionsThatAreNeverStillAndStoreNothingMakeRoom) {
-  options.max_connections = 2;
+  options.limits.connections = 2;
   start();
   std::atomic<bool> stop = false;
   const auto be_noisy = [&](RawClient client) {
@@ -215,8 +215,8 @@ TEST_F(ServerDoor, ConnectionsThatAreNeverStillAndStoreNothingMakeRoom) {
 
 // What it has waited for is not looked for when the memory is there.
 TEST_F(ServerDoor, AClientThatWaitsForMemoryCanMakeRoomForAnother) {
-  options.max_connections = 2;
-  options.memory_bytes = 256u << 10;
+  options.limits.connections = 2;
+  options.limits.memory = 256u << 10;
   start(false);
   RawClient stored = connect();
   const std::string name(120u << 10, 'x');
@@ -243,7 +243,7 @@ TEST_F(ServerDoor, ABodyThatWaitsForMemoryIsHeldOnce) {
 
 TEST_F(ServerDoor, AnIdleConnectionKeepsNothingOfWhatItHasSent) {
   constexpr std::size_t kClients = 50;
-  options.max_request_bytes = 1u << 20;
+  options.limits.max_request_bytes = 1u << 20;
   start();
   (void)about(connect());
   const std::size_t before = heap_bytes();
@@ -259,7 +259,7 @@ TEST_F(ServerDoor, AnIdleConnectionKeepsNothingOfWhatItHasSent) {
 }
 
 TEST_F(ServerDoor, AnAnswerThatIsNotTakenDoesNotKeepItsConnection) {
-  options.max_connections = 1;
+  options.limits.connections = 1;
   options.hold_time = 1h;
   start();
   GrpcTestClient shut(connect(), 0);
@@ -281,6 +281,57 @@ TEST_F(ServerDoor, StopClosesSilentClientsAtOnceAndAnswersStuckOnesWithinTheGrac
   EXPECT_NE(stuck.receive_all().find("not stored in time; try again"), std::string::npos);
   sink().answer({});
   EXPECT_EQ(stats().accepted_spans, 1u);  // it was complete, so it was kept
+}
+
+// The client of a restart sees no connection closed that it has just made, or has just asked on.
+TEST_F(ServerDoor, StopServesWhatHasJustArrived) {
+  start();
+  const std::string ask = "GET / HTTP/1.1\r\nHost: l\r\n\r\n";
+  RawClient asked_before = connect();
+  asked_before.send(ask);
+  asked_before.receive_until("\"test\"}");
+  RawClient fresh = connect();
+  std::optional<GrpcTestClient> grpc(connect());
+  std::optional<GrpcTestClient> called_before(connect());
+  called_before->finish(called_before->call(frame_grpc_message(one_span(1))));
+  wait_until([](const ServerStats& now) { return now.connections_open == 4; });
+  const auto stream = grpc->call(frame_grpc_message(one_span(1)));
+  const auto next = called_before->call(frame_grpc_message(one_span(1)));
+  std::promise<void> closed;
+  on_io([&] {
+    asked_before.send(ask);
+    fresh.send(kOneSpanJson + "\n");
+    grpc->flush();
+    called_before->flush();
+    server().stop(20s, [&] { closed.set_value(); });
+  });
+  const std::string answer = asked_before.receive_all();
+  asked_before.finish_sending();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
+  EXPECT_NE(answer.find("Connection: close"), std::string::npos) << answer;
+  EXPECT_EQ(fresh.receive_all(), "{}\n");
+  EXPECT_EQ(grpc->finish(stream).status(), "0");
+  EXPECT_EQ(called_before->finish(next).status(), "0");
+  for (auto* client : {&grpc, &called_before}) {
+    (*client)->wait_for_go_away();
+    client->reset();  // hangs up, as clients do after GOAWAY
+  }
+  closed.get_future().get();
+}
+
+TEST_F(ServerDoor, StopLetsANewClientSendItsFirstRequest) {
+  start(false);
+  RawClient fresh = connect();
+  wait_until([](const ServerStats& now) { return now.connections_open == 1; });
+  std::promise<void> closed;
+  on_io([&] {
+    server().stop(20s, [&] { closed.set_value(); });
+    fresh.send(kOneSpanJson + "\n");
+  });
+  sink().wait_for(1);
+  sink().answer({});
+  EXPECT_EQ(fresh.receive_all(), "{}\n");
+  closed.get_future().get();
 }
 
 TEST_F(ServerDoor, AnswersAfterItsEndAreDropped) {

@@ -163,6 +163,33 @@ TEST_F(ChangeBalanceTest, AreCountedOnceWhereverTheyAreMoved) {
   }
 }
 
+TEST_F(ChangeBalanceTest, TheCopiesThatAFileLostAreDamaged) {
+  use_small_segments();
+  open();
+  append_changes(0, 4);
+  let_it_move();
+  close();
+  for (const auto& name : files(".segment")) {
+    auto bytes = fs.content(in_queue(name));
+    if (bytes[kKindAt] != 1) continue;
+    const auto third = bytes.find(change(2).slice.change.substr(0, 20));
+    ASSERT_NE(third, std::string::npos);
+    bytes.resize(third);
+    fs.set_content(in_queue(name), bytes);
+  }
+  options.on_full = OnFull::drop_oldest;
+  open();
+  EXPECT_EQ(changes(), (Totals{.accepted = 4, .damaged = 2}));
+  EXPECT_EQ(drain().size(), 2u);
+  expect_conservation();
+  must_append(1000, 2400, 1000);  // no room for the two that are left
+  for (int life = 0; life < 2; ++life) {
+    EXPECT_EQ(changes(), (Totals{.accepted = 4, .dropped_policy = 2, .damaged = 2})) << life;
+    expect_conservation();
+    reopen();
+  }
+}
+
 TEST_F(ChangeBalanceTest, WhatWasMovedIsCountedOnceWithoutTheCheckpoint) {
   use_small_segments();
   open();

@@ -46,6 +46,13 @@ TEST_F(Notify, TellsSystemd) {
   EXPECT_EQ(received(), "WATCHDOG=1");
 }
 
+TEST_F(Notify, SaysWhenAReloadBegan) {
+  EXPECT_TRUE(systemd::reloading());
+  const std::string said = received();
+  ASSERT_TRUE(said.starts_with("RELOADING=1\nMONOTONIC_USEC=")) << said;
+  EXPECT_EQ(said.find_first_not_of("0123456789", said.rfind('=') + 1), std::string::npos) << said;
+}
+
 TEST_F(Notify, KeepsTheStatusOnOneLine) {
   EXPECT_TRUE(systemd::status("3 traces\nREADY=1"));
   EXPECT_EQ(received(), "STATUS=3 traces READY=1");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/text/hex.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -11,6 +13,18 @@ struct Utf8Case {
   std::string text, valid;
   std::size_t replaced;
 };
+
+TEST(Utf8, IsToldFromWhatIsIllFormed) {
+  for (const char* valid : {"", "plain", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                            "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(is_valid_utf8(valid)) << to_hex(valid);
+  }
+  for (const char* wrong :
+       {"\x80", "\xff", "\xc0\xaf", "\xc3", "\xc3(", "\xe0\x80\xaf", "\xe2\x82", "\xed\xa0\x80",
+        "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80"}) {
+    EXPECT_FALSE(is_valid_utf8(wrong)) << to_hex(wrong);
+  }
+}
 
 TEST(TextRepair, ReplacesEachIllFormedPartOfUtf8) {
   const std::string mark = kMark;

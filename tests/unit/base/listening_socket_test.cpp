@@ -1,10 +1,18 @@
 #include "daemon/base/listening_socket.hpp"
 
+#include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <string>
 
+#include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-#include "tests/unit/ipc_server/server_fixture.hpp"
+#include "tests/support/raw_client.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace tracelink {
 namespace {
