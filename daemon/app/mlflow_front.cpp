@@ -45,6 +45,8 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
       .provisional = provisional_,
       .server = has_server ? config_.tracking.uri : "(tracking.uri is not set)",
       .current_version = [this] { return delivery_.forward_status().server.version; },
+      .is_server_down =
+          [this] { return delivery_.forward_status().server.state == ServerStatus::State::down; },
       .own_experiment = [this] { return own_experiment(); },
       .obeys_names = config_.model.from_traces == FromTraces::names,
       .give_id =

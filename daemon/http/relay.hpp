@@ -23,6 +23,8 @@ struct RelayRequest {
   std::optional<std::uint64_t> body_bytes;  // nothing: as many as come
   // For all of it, the answer's body included; nothing: as long as something comes.
   std::optional<std::chrono::milliseconds> timeout = {};
+  // It ends if nothing comes or goes for so long.
+  std::chrono::seconds silence{300};
 };
 
 struct RelayAnswer {

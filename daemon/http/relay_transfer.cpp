@@ -11,7 +11,6 @@ namespace tracelink {
 namespace {
 
 constexpr long kConnectSeconds = 5;
-constexpr long kSilentSeconds = 300;
 constexpr std::size_t kMaxAnswerHeaderBytes = 128u << 10;
 
 }  // namespace
@@ -42,7 +41,7 @@ void RelayTransfer::set_connection_options() {
   curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
   curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_TIME, kSilentSeconds);
+  curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request_.silence.count()));
   if (request_.timeout) {
     curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout->count()));
   }

@@ -26,6 +26,8 @@ struct MlflowDoor {
   std::string server;  // its address, for messages
   // The version that the server said last to the daemon; empty: none yet.
   std::function<std::string()> current_version;
+  // It does not answer the daemon either.
+  std::function<bool()> is_server_down;
   // The experiment that the daemon is configured with, once its id is known.
   std::function<std::optional<Experiment>()> own_experiment;
   // Whether a model that an application names is made for it (model.from_traces).

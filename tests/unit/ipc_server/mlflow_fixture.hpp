@@ -59,6 +59,7 @@ class MlflowServerTest : public ServerTest {
                    .provisional = provisional,
                    .server = uri,
                    .current_version = [this] { return version; },
+                   .is_server_down = [this] { return is_server_down.load(); },
                    .own_experiment = [this] { return own; },
                    .obeys_names = obeys_names,
                    .give_id =
@@ -134,6 +135,7 @@ class MlflowServerTest : public ServerTest {
   bool obeys_names = true;
   std::optional<std::string> real_id;  // of every name
   std::atomic<bool> is_delivered = false;
+  std::atomic<bool> is_server_down = false;
   std::atomic<int> awaited = 0;
   std::string version;
   std::optional<Experiment> own;

@@ -504,6 +504,16 @@ TEST_F(MlflowServerTest, WhoKeepsARelayedRequestWaitingMakesRoom) {
   tracking.release();
 }
 
+TEST_F(MlflowServerTest, AServerThatDoesNotAnswerAnybodyIsNotWaitedFor) {
+  tracking.answer_with({.hold = true});
+  is_server_down = true;
+  start_in_front();
+  const Answer answer = ask(request("GET", "/api/2.0/mlflow/experiments/search?max_results=5"));
+  EXPECT_TRUE(answer.has("503")) << answer.head;
+  EXPECT_TRUE(answer.says("cannot be reached: ")) << answer.body;
+  tracking.release();
+}
+
 TEST_F(MlflowServerTest, AFileOfSpansThatAreHereIsDropped) {
   start_in_front();
   store_spans(1);
