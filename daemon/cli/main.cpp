@@ -63,7 +63,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const std::string command = unknown_command(app);
     const std::string unknown = command.empty() ? unknown_option(app) : command;
-    if (error.get_exit_code() != 0 && !unknown.empty()) {
+    // There is no help on what there is not.
+    if (!command.empty() || (error.get_exit_code() != 0 && !unknown.empty())) {
       return fail(kUsage, unknown + "\nRun with --help for more information.");
     }
     std::ostringstream help;

@@ -116,8 +116,8 @@ def test_a_daemon_that_does_not_run_is_exit_code_3(make_daemon):
         assert (result.code, bool(result.err)) == (UNREACHABLE, True), command
 
 
-@pytest.mark.parametrize("command", [[], ["no-such-command"], ["status", "--no-such-option"], ["run"], ["send"],
-                                     ["models", "create", "--param", "no-value"]])
+@pytest.mark.parametrize("command", [[], ["no-such-command"], ["no-such-command", "--help"], ["models", "no-such-command", "--help"],
+                                     ["status", "--no-such-option"], ["run"], ["send"], ["models", "create", "--param", "no-value"]])
 def test_wrong_usage_is_exit_code_2(daemon, command):
     assert daemon.tracelink(*command).code == USAGE
 
