@@ -28,8 +28,9 @@ KNOWN = ({f"metadata.{key}": "the size of the whole trace is an estimate" for ke
 
 
 CLIENTS = [NEWEST, *(pytest.param(version, marks=pytest.mark.long) for version in (LATEST, "3.14.0", "3.11.1"))]
-OF_THE_SENDER = {"3.11.1": {f"span {name}.mlflow.spanLogLevel": "an attribute of later SDKs, one of which sends to the daemon"
-                            for name in ("answer", "plan", "retrieve", "chat")}}
+SPANS = ("answer", "plan", "retrieve", "chat")
+OF_THE_SENDER = {"3.11.1": {f"span {name}.mlflow.spanLogLevel": "an attribute of later SDKs, one of which sends to the daemon" for name in SPANS}}
+BEFORE_3_18 = {f"span {name}.kind": "the client does not write it; the daemon does, as 3.18" for name in SPANS}
 SENDER = {"3.11.1": NEWEST}  # whose environment has an OTLP exporter, where the client's has none
 STORAGES = pytest.mark.parametrize("experiment", ["2", "1"], ids=["unity-catalog", "experiment"])
 ALL_STORAGES = pytest.mark.parametrize("experiment", ["2", "3", "1", "4"], ids=["unity-catalog", "schema", "experiment", "volume"])
@@ -119,6 +120,7 @@ def stored(workspace: Workspace, trace_id: str) -> dict[str, object]:
             attributes = {pair["key"]: otlp_value(pair["value"]) for pair in attributes}
         fields |= {f"{key}.{name}": value for name, value in attributes.items()}
         fields |= {f"{key}.status": span["status"].get("code"), f"{key}.parent": names.get(span.get("parent_span_id")),
+                   f"{key}.kind": span.get("kind"), f"{key}.links": len(span.get("links", [])),
                    f"{key}.events": [event["name"] for event in span.get("events", [])]}
     fields["span names"] = sorted(names.values())
     return {key: json.loads(json.dumps(value).replace(hex_id, "<id>")) for key, value in fields.items()}
@@ -152,7 +154,8 @@ def test_the_workspace_holds_what_mlflows_client_stores(make_daemon, workspace, 
     assert len(direct) == COUNT
     for ours, theirs in zip(by_question(workspace, [trace["trace_id"] for trace in traces]), by_question(workspace, direct), strict=True):
         differing = {key: (theirs.get(key), ours.get(key)) for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
-        unknown = {key: pair for key, pair in differing.items() if key not in KNOWN | OF_THE_SENDER.get(client, {})}
+        of_the_client = OF_THE_SENDER.get(client, {}) | ({} if client == LATEST else BEFORE_3_18)
+        unknown = {key: pair for key, pair in differing.items() if key not in KNOWN | of_the_client}
         assert unknown == {}, "(the client's, the daemon's)"
 
 
