@@ -125,4 +125,4 @@ def test_systemd_is_told_of_a_reload_as_notify_reload_asks_for(make_daemon):
         os.kill(daemon.pid, signal.SIGHUP)
         assert int(re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", next_of("READY=1", "RELOADING=1"))[1]) >= asked
         assert next_of("READY=1", "RELOADING=1") == "READY=1"
-        assert "configuration reloaded" in daemon.log_file.read_text()
+        wait_until("the outcome in the log", lambda: "configuration reloaded" in daemon.log_file.read_text())
