@@ -25,6 +25,7 @@ from .loopback_server import LoopbackServer
 
 TOKEN = "dapi-of-the-test"
 CLIENT = ("service-principal", "its-secret")
+POD_TOKEN = "pod.jwt"  # of the platform, for a token of that principal
 LOCATION, SCHEMA = "main.agents.app", "main.agents"
 TABLES = {LOCATION: "main.agents.app_otel_spans", SCHEMA: "main.agents.mlflow_experiment_trace_otel_spans"}
 STATES = ("OK", "ERROR", "IN_PROGRESS")
@@ -82,6 +83,15 @@ class Workspace:
         return {"experiment_id": number, "name": f"/Shared/app-{number}", "lifecycle_stage": "active", "creation_time": 1,
                 "last_update_time": 1, "artifact_location": f"dbfs:/databricks/mlflow-tracking/{number}",
                 "tags": [{"key": key, "value": value} for key, value in tags.items()]}
+
+    def add_model(self, number: str, name: str, experiment: str, status: str = "LOGGED_MODEL_READY", **asked) -> dict:
+        self.models[number] = {
+            "info": {"model_id": number, "experiment_id": experiment, "name": name, "creation_timestamp_ms": 1, "last_updated_timestamp_ms": 1,
+                     "status": status, "model_type": asked.get("model_type", ""),
+                     "artifact_uri": f"dbfs:/databricks/mlflow-tracking/{experiment}/logged_models/{number}/artifacts",
+                     "creator_id": 1, "tags": asked.get("tags", [])},
+            "data": {"params": asked.get("params", [])}}
+        return self.models[number]
 
     def spans_of(self, trace: str) -> list[dict]:
         """The rows of all tables with this trace, in the order they came."""
@@ -162,10 +172,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return 200, {"authorization_endpoint": f"{self.workspace.host}/oidc/v1/authorize",  # [client]
                      "token_endpoint": f"{self.workspace.host}/oidc/v1/token"}, {}
 
-    def _token(self, _body):
+    def _token(self, body):
         import base64
         expected = "Basic " + base64.b64encode(":".join(CLIENT).encode()).decode()
-        if self.headers.get("Authorization") != expected:
+        form = urllib.parse.parse_qs(body.decode())
+        federated = (form.get("subject_token"), form.get("client_id")) == ([POD_TOKEN], [CLIENT[0]])  # [client]
+        if self.headers.get("Authorization") != expected and not federated:
             raise Refusal(401, "invalid_client", "Client authentication failed")  # [doc]
         token = f"token-{len(self.workspace.issued) + 1}"
         self.workspace.issued.append(token)
@@ -222,13 +234,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _create_model(self, body, **_):
         asked = json.loads(body)
         number = f"m-{len(self.workspace.models) + 1:032x}"
-        self.workspace.models[number] = {
-            "info": {"model_id": number, "experiment_id": asked["experiment_id"], "name": asked.get("name", ""), "creation_timestamp_ms": 1,
-                     "last_updated_timestamp_ms": 1, "status": "LOGGED_MODEL_PENDING", "model_type": asked.get("model_type", ""),
-                     "artifact_uri": f"dbfs:/databricks/mlflow-tracking/{asked['experiment_id']}/logged_models/{number}/artifacts",
-                     "creator_id": 1, "tags": asked.get("tags", [])},
-            "data": {"params": asked.get("params", [])}}
-        return 200, {"model": self.workspace.models[number]}, {}
+        model = self.workspace.add_model(number, asked.pop("name", ""), asked.pop("experiment_id"), "LOGGED_MODEL_PENDING", **asked)
+        return 200, {"model": model}, {}
 
     def _search_models(self, body, **_):
         asked = json.loads(body)
