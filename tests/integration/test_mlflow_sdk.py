@@ -82,6 +82,34 @@ def test_nothing_differs_from_what_the_sdk_stores_directly(make_server, front_of
     assert not found, "\n".join(found)
 
 
+WAYS = APPS / "mlflow_ways.py"
+OF_ANOTHER_MODEL = ("a thread with a model", "a block with a model", "a created model")
+
+
+@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=["sync", "async"])
+@pytest.mark.parametrize("version", versions("3.6.0", OLDER, LATEST))
+def test_each_way_of_tracing_ends_as_a_direct_one(make_server, front_of, version, mode):
+    """By the client of the server's own version."""
+    server = make_server(version)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    model_id = daemon.wait_for_model()["id"]
+    command = [ENVIRONMENTS[version] / "bin/python", WAYS]
+    made = run_through(daemon, command, **SUPPORT | mode)
+    direct = run_directly(server, model_id, command)
+    spans = sum(trace["spans"] for trace in made)
+    daemon.wait_for_spans(accepted=spans, delivered=spans, queued=0)
+    names = {model_id: "<model id>"} | {value: f"<{word}>" for trace in made + direct for word, value in trace["names"].items()}
+    ours, theirs = read(server, made, names), read(server, direct, names)
+    found = [f"{way}: {field}: {pair}" for way, trace in ours.items()
+             for field, pair in differences(trace.fields, theirs[way].fields or {}).items()
+             if not any(re.fullmatch(fields, field) for fields in KNOWN)]
+    assert not found, "\n".join(found)
+    linked = {way for way, trace in ours.items() if trace.fields[METADATA + "mlflow.modelId"] == "<model id>"}
+    assert ours.keys() - linked == set(OF_ANOTHER_MODEL)
+
+
 def test_what_was_traced_while_the_server_was_away_is_all_there(make_server, front_of):
     """The server is away from before the application starts until it has ended, and the daemon is killed in between."""
     server = make_server(LATEST)

@@ -500,7 +500,8 @@ TEST_F(MlflowServerTest, WhoKeepsARelayedRequestWaitingMakesRoom) {
     wait_until([](const ServerStats& stats) { return stats.relayed_requests == 5; });
   }
   expect_room("a client that has gone");
-  EXPECT_EQ(stats().connections_evicted, 3u);
+  // Or more: one of those who asked for room, and hung up with the answer, may still be there.
+  EXPECT_GE(stats().connections_evicted, 3u);
   tracking.release();
 }
 
