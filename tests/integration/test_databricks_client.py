@@ -36,8 +36,9 @@ CASES = {
     "files in a volume": Case(experiment="4"),
     "Unity Catalog by the experiment": Case(experiment="2"),
     "Unity Catalog by a schema": Case(experiment="3", variables={"MLFLOW_TRACING_DESTINATION": SCHEMA}),
-    "a profile": Case("variable", variables={"DATABRICKS_HOST": "", "DATABRICKS_TOKEN": "", "DATABRICKS_CONFIG_FILE": "{folder}/profiles", "MLFLOW_ACTIVE_MODEL_ID": MODEL,
-                                 "MLFLOW_TRACKING_URI": "databricks://prod"}),
+    "a profile": Case("variable", variables={
+        "MLFLOW_TRACKING_URI": "databricks://prod", "DATABRICKS_CONFIG_FILE": "{folder}/profiles", "DATABRICKS_HOST": "", "DATABRICKS_TOKEN": "",
+        "MLFLOW_ACTIVE_MODEL_ID": MODEL}),
     "a service principal": Case(variables={"DATABRICKS_TOKEN": "", "DATABRICKS_CLIENT_ID": CLIENT[0], "DATABRICKS_CLIENT_SECRET": CLIENT[1]}),
     "a federated token in a file": Case(variables=FEDERATED | {"DATABRICKS_AUTH_TYPE": "file-oidc",
                                                                "DATABRICKS_OIDC_TOKEN_FILEPATH": "{folder}/token"}),
