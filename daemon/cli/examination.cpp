@@ -17,6 +17,7 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/cli/databricks_delivery.hpp"
 #include "daemon/cli/databricks_examination.hpp"
+#include "daemon/cli/json_member.hpp"
 #include "daemon/cli/model_lookup.hpp"
 #include "daemon/cli/tracking_session.hpp"
 #include "daemon/cli/troubles.hpp"
@@ -193,8 +194,8 @@ Findings examine_daemon(const Context& context) {
   }
   Findings findings{{"socket", State::ok, *socket + " is served"}};
   const json about = json::parse(reply->body, nullptr, false);
-  const std::string runs = about.is_object() ? about.value("version", kVersion) : kVersion;
-  if (runs != kVersion) {
+  const std::string runs = text(about, "version");
+  if (!runs.empty() && runs != kVersion) {
     findings.push_back({"version", State::warning,
                         "tracelinkd " + runs + " runs, and this is tracelink " + kVersion,
                         "tracelink upgrade, or systemctl restart tracelinkd"});

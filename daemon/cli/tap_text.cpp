@@ -12,6 +12,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "daemon/cli/json_member.hpp"
 #include "daemon/cli/output.hpp"
 
 namespace tracelink::cli {
@@ -27,11 +28,6 @@ struct Span {
   bool failed = false;
   std::uint64_t start_ns = 0, end_ns = 0;
 };
-
-std::string text(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() || !found->is_string() ? "" : found->get<std::string>();
-}
 
 const json& list(const json& object, const char* key) {
   static const json none = json::array();

@@ -1,14 +1,11 @@
 #include "daemon/cli/troubles.hpp"
 
+#include "daemon/cli/json_member.hpp"
+
 namespace tracelink::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string text(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() || !found->is_string() ? "" : found->get<std::string>();
-}
 
 std::string with_remedy(const std::string& what, const json& held) {
   const std::string remedy = text(held, "remedy");
