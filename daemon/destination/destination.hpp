@@ -47,7 +47,7 @@ enum class DeliveryMode {
 struct TraceDelivery {
   PreparedTrace trace;
   LinkHash link;
-  std::string experiment;  // id asked for by the client; empty = the link's
+  std::string experiment;  // as Record has it
   DeliveryMode mode = DeliveryMode::whole;
   std::string change;  // as TraceSlice has it
   WallTime accepted_at{};

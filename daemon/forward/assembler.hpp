@@ -34,9 +34,9 @@ void fix_link(TraceWork& work, const RecentTrace& known);
 // behind, time stands at the last record read: a trace is not cut because its other half is still
 // unread. A trace given out is busy until finished(); what comes meanwhile waits here.
 //
-// A trace of more than `max_trace_bytes` is ready at once and goes in pieces, one after the other,
-// the part with the root in the first if it is there: whoever loads a piece holds that much at
-// most, or one record. Memory: positions, never payloads. Threads: one.
+// A trace whose cost is over `max_trace_bytes` is ready at once and goes in pieces, one after the
+// other, the part with the root in the first if it is there: whoever loads a piece holds that much
+// at most, or one record. Memory: positions, never payloads. Threads: one.
 class Assembler {
  public:
   struct Options {
@@ -55,7 +55,7 @@ class Assembler {
   // A trace that take_*() gave comes back to meet another part of it.
   void put_back(TraceWork work);
 
-  // In the order of readiness. `caught_up`: nothing was left to read at the last look.
+  // In the order of readiness. `caught_up`: nothing more could be read at the last look.
   std::vector<TraceWork> take_ready(bool caught_up);
   // At once: everything whose root, or what stands for it, is there (before a shutdown).
   std::vector<TraceWork> take_with_root();

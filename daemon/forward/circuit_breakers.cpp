@@ -16,15 +16,15 @@ std::array<ScopeKey, 3> scopes_of(const GroupKey& group) {
 }  // namespace
 
 CircuitBreakers::Permit CircuitBreakers::ask_scope(const ScopeKey& key) const {
-  const auto found = closed_.find(key);
-  if (found == closed_.end()) return Permit::yes;
+  const auto found = held_.find(key);
+  if (found == held_.end()) return Permit::yes;
   const bool waits = found->second.probing || clock_.steady() < found->second.until;
   return waits ? Permit::no : Permit::probe;
 }
 
 CircuitBreakers::Answer CircuitBreakers::ask(const GroupKey& group) const {
   Answer answer;
-  if (closed_.empty()) return answer;
+  if (held_.empty()) return answer;
   for (const ScopeKey& key : scopes_of(group)) {
     const Permit permit = ask_scope(key);
     if (permit == Permit::no) return {permit, key};
@@ -35,40 +35,40 @@ CircuitBreakers::Answer CircuitBreakers::ask(const GroupKey& group) const {
 
 void CircuitBreakers::begin_probe(const GroupKey& group) {
   for (const ScopeKey& key : scopes_of(group)) {
-    const auto found = closed_.find(key);
-    if (found == closed_.end()) continue;
+    const auto found = held_.find(key);
+    if (found == held_.end()) continue;
     due_.erase({found->second.until, key});
     found->second.probing = true;
   }
 }
 
-void CircuitBreakers::end_probe(Closed::iterator at) {
+void CircuitBreakers::end_probe(Held::iterator at) {
   at->second.probing = false;
   due_.emplace(at->second.until, at->first);
 }
 
-void CircuitBreakers::erase(Closed::iterator at) {
+void CircuitBreakers::erase(Held::iterator at) {
   due_.erase({at->second.until, at->first});
-  closed_.erase(at);
+  held_.erase(at);
 }
 
 std::vector<ScopeKey> CircuitBreakers::failed(const GroupKey& group, const ScopeKey& key,
                                               const Failure& failure) {
-  std::vector<ScopeKey> opened;
-  if (key.scope != FailureScope::server && forget({})) opened.emplace_back();
-  const auto found = closed_.find(key);
-  // What was in flight when the scope was closed says nothing new.
-  const bool is_news = found == closed_.end() || found->second.probing;
+  std::vector<ScopeKey> released;
+  if (key.scope != FailureScope::server && forget({})) released.emplace_back();
+  const auto found = held_.find(key);
+  // What was in flight when the scope came to be held says nothing new.
+  const bool is_news = found == held_.end() || found->second.probing;
   for (const ScopeKey& other : scopes_of(group)) {
-    const auto at = closed_.find(other);
-    if (at != closed_.end() && at->second.probing) end_probe(at);
+    const auto at = held_.find(other);
+    if (at != held_.end() && at->second.probing) end_probe(at);
   }
   if (is_news) hold(key, failure);
-  return opened;
+  return released;
 }
 
 void CircuitBreakers::hold(const ScopeKey& key, const Failure& failure) {
-  auto [at, is_new] = closed_.try_emplace(key);
+  auto [at, is_new] = held_.try_emplace(key);
   Breaker& breaker = at->second;
   due_.erase({breaker.until, key});
   // How long it lasts is counted from the first failure of the same class.
@@ -86,17 +86,17 @@ void CircuitBreakers::hold(const ScopeKey& key, const Failure& failure) {
 }
 
 std::vector<ScopeKey> CircuitBreakers::succeeded(const GroupKey& group) {
-  std::vector<ScopeKey> opened;
-  if (closed_.empty()) return opened;
+  std::vector<ScopeKey> released;
+  if (held_.empty()) return released;
   for (const ScopeKey& key : scopes_of(group)) {
-    if (forget(key)) opened.push_back(key);
+    if (forget(key)) released.push_back(key);
   }
-  return opened;
+  return released;
 }
 
 bool CircuitBreakers::forget(const ScopeKey& key) {
-  const auto found = closed_.find(key);
-  if (found == closed_.end()) return false;
+  const auto found = held_.find(key);
+  if (found == held_.end()) return false;
   erase(found);
   return true;
 }
@@ -108,8 +108,8 @@ std::optional<ScopeKey> CircuitBreakers::take_due() {
 
 void CircuitBreakers::offer_again(const GroupKey& group) {
   for (const ScopeKey& key : scopes_of(group)) {
-    const auto found = closed_.find(key);
-    if (found != closed_.end() && !found->second.probing) due_.emplace(found->second.until, key);
+    const auto found = held_.find(key);
+    if (found != held_.end() && !found->second.probing) due_.emplace(found->second.until, key);
   }
 }
 
@@ -119,13 +119,13 @@ std::optional<SteadyTime> CircuitBreakers::next_due() const {
 }
 
 bool CircuitBreakers::holds_experiments() const {
-  const auto at = closed_.lower_bound({FailureScope::experiment, {}, {}});
-  return at != closed_.end() && at->first.scope == FailureScope::experiment;
+  const auto at = held_.lower_bound({FailureScope::experiment, {}, {}});
+  return at != held_.end() && at->first.scope == FailureScope::experiment;
 }
 
 const CircuitBreakers::Breaker* CircuitBreakers::find(const ScopeKey& key) const {
-  const auto found = closed_.find(key);
-  return found == closed_.end() ? nullptr : &found->second;
+  const auto found = held_.find(key);
+  return found == held_.end() ? nullptr : &found->second;
 }
 
 }  // namespace tracelink

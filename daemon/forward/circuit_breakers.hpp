@@ -29,7 +29,7 @@ class CircuitBreakers {
   };
   struct Answer {
     Permit permit = Permit::yes;
-    ScopeKey closed;  // the widest scope that says no
+    ScopeKey held_by;  // the widest scope that says no
   };
 
   CircuitBreakers(RetryDelay retry_delay, std::chrono::milliseconds configuration_probe,
@@ -43,12 +43,12 @@ class CircuitBreakers {
   Permit ask_server() const { return ask_scope({}); }
   void begin_probe(const GroupKey& group);  // precondition: ask() says probe
 
-  // A delivery of `group` failed as a whole because of `key`. Wider scopes than that are open
-  // again: the server answered for them. Gives the scopes that this opened.
+  // A delivery of `group` failed as a whole because of `key`. Wider scopes than that are
+  // released: the server answered for them. Gives the scopes that this released.
   std::vector<ScopeKey> failed(const GroupKey& group, const ScopeKey& key, const Failure& failure);
-  // Opens the scopes of the group; gives those that were closed.
+  // Releases the scopes of the group; gives those that were held.
   std::vector<ScopeKey> succeeded(const GroupKey& group);
-  // False if it was open.
+  // False if it was not held.
   bool forget(const ScopeKey& key);
 
   // The next scope whose back-off is over, each once until begin_probe() or offer_again().
@@ -58,22 +58,22 @@ class CircuitBreakers {
   std::optional<SteadyTime> next_due() const;
 
   bool holds_experiments() const;
-  const Breaker* find(const ScopeKey& key) const;  // null: open
-  const std::map<ScopeKey, Breaker>& closed() const { return closed_; }
+  const Breaker* find(const ScopeKey& key) const;  // null: not held
+  const std::map<ScopeKey, Breaker>& held() const { return held_; }
 
  private:
-  using Closed = std::map<ScopeKey, Breaker>;
+  using Held = std::map<ScopeKey, Breaker>;
   Permit ask_scope(const ScopeKey& key) const;
   void hold(const ScopeKey& key, const Failure& failure);
-  void end_probe(Closed::iterator at);
-  void erase(Closed::iterator at);
+  void end_probe(Held::iterator at);
+  void erase(Held::iterator at);
 
   const RetryDelay retry_delay_;
   const std::chrono::milliseconds configuration_probe_;
   const Clock& clock_;
   RandomSource& random_;
-  Closed closed_;
-  std::set<std::pair<SteadyTime, ScopeKey>> due_;  // closed, not probing, not taken yet
+  Held held_;
+  std::set<std::pair<SteadyTime, ScopeKey>> due_;  // held, not probing, not taken yet
 };
 
 }  // namespace tracelink

@@ -25,7 +25,7 @@ class DeliveryLedger {
   DeliveryLedger(RecordSource& source, const Clock& clock);
 
   // What is read next was accepted then, or later. The traces of the hour before are known.
-  void read_up_to(SteadyTime accepted) { read_up_to_ = accepted; }
+  void set_read_up_to(SteadyTime accepted) { read_up_to_ = accepted; }
   std::optional<RecentTrace> recent(const TraceId& id) const;
   void add_links(LinkSet& to) const { recent_.add_links(read_up_to_, to); }  // of these
 

@@ -106,8 +106,8 @@ Dispatcher::Taken Dispatcher::take_turn(const GroupKey& group) {
 Dispatcher::Taken Dispatcher::ask_and_send(const GroupKey& group) {
   const auto answer = holds_.ask(group);
   if (answer.permit == Permit::no) {
-    if (answer.closed.scope == FailureScope::server) return Taken::server_says_no;
-    holds_.block(group, answer.closed);
+    if (answer.held_by.scope == FailureScope::server) return Taken::server_says_no;
+    holds_.block(group, answer.held_by);
     return Taken::nothing;
   }
   const bool doubtful = is_doubtful(group, answer.permit);

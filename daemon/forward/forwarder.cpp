@@ -130,9 +130,8 @@ bool Forwarder::has_delivered_all(SteadyTime since) const {
 }
 
 void Forwarder::note_all_sent(SteadyTime began) {
-  const bool has_read_all = caught_up_ && !window_full_;
   const MutexLock lock(mutex_);
-  if (!has_read_all || status_.in_flight_traces > 0) return;
+  if (!has_read_all_ || status_.in_flight_traces > 0) return;
   if (status_.assembling_traces > status_.waiting_for_root.traces) return;
   if (status_.waiting_traces == 0 || waits_for_operators_only()) all_sent_ = began;
 }
@@ -157,10 +156,9 @@ void Forwarder::await_delivery(TraceId id, SteadyTime deadline, std::function<vo
 void Forwarder::tell_waiting() {
   if (waiting_.empty()) return;
   const SteadyTime now = clock_.steady();
-  const bool has_read_all = caught_up_ && !window_full_;
   const bool helps = !is_away(destination_.server());
   const auto is_told = [&](const Waiting& waiting) {
-    const bool is_done = has_read_all && reader_.assembly().is_done(waiting.id);
+    const bool is_done = has_read_all_ && reader_.assembly().is_done(waiting.id);
     if (!is_done && helps && now < waiting.deadline) return false;
     waiting.done(is_done);
     return true;
@@ -178,13 +176,13 @@ void Forwarder::run_posted() {
 }
 
 void Forwarder::read() {
-  caught_up_ = false;
+  has_read_all_ = window_full_ = false;
   if (clock_.steady() < read_again_) return;
-  for (int n = 0; n < kReadsPerStep && !caught_up_; ++n) {
-    caught_up_ = window_full_ = !has_room_to_read();
-    if (caught_up_) return;
+  for (int n = 0; n < kReadsPerStep && !has_read_all_; ++n) {
+    window_full_ = !has_room_to_read();
+    if (window_full_) return;
     const auto read = reader_.read();
-    caught_up_ = read == TraceReader::Read::nothing_left;
+    has_read_all_ = read == TraceReader::Read::nothing_left;
     if (read != TraceReader::Read::later) continue;
     read_again_ = clock_.steady() + kReadRetry;
     return;
@@ -212,7 +210,7 @@ void Forwarder::admit_all(std::vector<TraceWork> works) {
 void Forwarder::admit_ready() {
   Assembler& assembly = reader_.assembly();
   if (drain_deadline()) admit_all(assembly.take_with_root());
-  admit_all(assembly.take_ready(caught_up_));
+  admit_all(assembly.take_ready(cannot_read()));
   // A window full of unfinished traces would wait for records that cannot be read.
   if (room() > (spill_.empty() ? 0 : kept_for_others())) return;
   while (assembly.records() > options_.window_records / 2) {
@@ -236,7 +234,7 @@ void Forwarder::sync_if_due() {
 std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest) const {
   const SteadyTime now = clock_.steady();
   // Traces that went from assembly to a held scope since the last look made room.
-  const bool can_read = !caught_up_ || (window_full_ && has_room()) ||
+  const bool can_read = !cannot_read() || (window_full_ && has_room()) ||
                         spill_.has_work(dispatcher_.backlog(), spill_room());
   if (can_read && now >= read_again_) return std::chrono::milliseconds(0);
   SteadyTime wake = now + longest;
@@ -275,7 +273,7 @@ std::optional<SteadyTime> Forwarder::drain_deadline() const {
 
 void Forwarder::note_drained() {
   if (!drain_deadline()) return;
-  const bool nothing_left = caught_up_ && dispatcher_.batches_in_flight() == 0 &&
+  const bool nothing_left = cannot_read() && dispatcher_.batches_in_flight() == 0 &&
                             dispatcher_.backlog().records() == 0 && spill_.empty() &&
                             !reader_.assembly().has_root();
   const MutexLock lock(mutex_);

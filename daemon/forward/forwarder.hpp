@@ -121,6 +121,7 @@ class Forwarder {
   void make_room();
   Spill::Room spill_room() const;
   // These give whether anything was spilled.
+  bool cannot_read() const { return has_read_all_ || window_full_; }
   bool spill_held(std::size_t excess);
   bool spill_flood();
   void forget(const TraceWork& work) { reader_.assembly().finished(work.trace_id); }
@@ -150,8 +151,8 @@ class Forwarder {
   Dispatcher dispatcher_;
   TraceReader reader_;
   HoldMaintenance maintenance_;
-  bool caught_up_ = false;    // nothing was left to read, or no room for it
-  bool window_full_ = false;  // there was no room at the last look
+  bool has_read_all_ = false;  // nothing was left to read at the last look
+  bool window_full_ = false;   // there was no room to read at the last look
   SteadyTime read_again_ = SteadyTime::min();
   SteadyTime next_spill_ = SteadyTime::min();
   std::vector<Waiting> waiting_;  // for deliveries

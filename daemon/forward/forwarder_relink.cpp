@@ -13,7 +13,7 @@ Result<std::size_t> Forwarder::relink(Relink relink) {
     ledger_.undo_relink(*noted, relink.from);
     return std::move(added).error();
   }
-  dispatcher_.holds().note_opened();  // what is spilled gets the link when it is read again
+  dispatcher_.holds().note_scope_released();  // what is spilled gets the link when it is read again
   const std::size_t moved = relink_in_memory(relink);
   dispatcher_.holds().forget_if_unused({FailureScope::link, relink.from, {}});
   return moved;

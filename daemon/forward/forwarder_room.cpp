@@ -44,7 +44,7 @@ void Forwarder::make_room() {
     // Looking costs time, so not again at once.
     if (in_vain) next_spill_ = clock_.steady() + kBetweenVainSpills;
   }
-  spill_.advance(dispatcher_.backlog(), spill_room(), dispatcher_.holds().take_opened());
+  spill_.advance(dispatcher_.backlog(), spill_room(), dispatcher_.holds().take_scope_released());
 }
 
 Spill::Room Forwarder::spill_room() const {
@@ -87,7 +87,11 @@ bool Forwarder::spill_flood() {
   const auto is_moving = [](const GroupKey&, bool held) { return !held; };
   const auto newest = backlog.take_newest(is_moving, options_.window_records / 4);
   for (const TraceWork& work : newest) {
-    spill_.may_flood(work.group) ? spill_.put_flood(work) : spill_.put_held(work, {});
+    if (spill_.may_flood(work.group)) {
+      spill_.put_flood(work);
+    } else {
+      spill_.put_held(work, {});
+    }
     forget(work);
   }
   return !newest.empty();

@@ -54,7 +54,7 @@ void HoldMaintenance::retry_unlinked() {
     const LinkHash link = work->group.link;
     admit_(*std::move(work));
     if (!linked) return;
-    parts_.holds.note_opened();
+    parts_.holds.note_scope_released();
     admit_those_waiting_for(link);
   }
 }

@@ -1,8 +1,10 @@
 #include "daemon/forward/holds.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
+#include "daemon/base/retry_delay.hpp"
 #include "daemon/codec/link_codec.hpp"
 #include "daemon/forward/scope_name.hpp"
 #include "daemon/types/named_experiment.hpp"
@@ -11,13 +13,19 @@ namespace tracelink {
 
 namespace {
 
-constexpr auto kConfigurationProbe = std::chrono::minutes(1);
 // Refusals in a row, or time, that confirm a hold, so that a trace that is old for another reason
 // is not given up at the first refusal.
 constexpr int kHoldProbes = 3;
 constexpr auto kHoldConfirmed = std::chrono::minutes(3);
 // A server that was not needed for a while is asked for its version before anything is sent.
 constexpr auto kMomentary = std::chrono::seconds(1);
+
+// Of a map by scopes, the part of one kind of them.
+template <class ByScope>
+auto of_scope(const ByScope& all, FailureScope scope) {
+  return std::ranges::subrange(all.lower_bound({scope, {}, {}}), all.end()) |
+         std::views::take_while([scope](const auto& entry) { return entry.first.scope == scope; });
+}
 
 // A wait for the server that passes by itself, and has just begun, tells an operator nothing.
 bool tells(const Failure& failure, SteadyTime::duration waited) {
@@ -29,7 +37,7 @@ bool tells(const Failure& failure, SteadyTime::duration waited) {
 
 Holds::Holds(Parts parts)
     : parts_(parts),
-      breakers_(RetryDelay{}, kConfigurationProbe, parts.clock, parts.random),
+      breakers_(RetryDelay{}, kOperatorWait, parts.clock, parts.random),
       unlinked_(parts.clock) {}
 
 Turns::Kind Holds::kind_of(const GroupKey& group) const {
@@ -95,7 +103,7 @@ bool Holds::forget_wait(const ScopeKey& key) {
 
 void Holds::end_wait(const ScopeKey& key) {
   if (!forget_wait(key)) return;
-  opened_ = true;
+  scope_released_ = true;
   parts_.reporter.recovered(report_subject(key, parts_.source));
   release_all(behind_destination_, key);
 }
@@ -108,16 +116,16 @@ void Holds::failed(const GroupKey& group, const ScopeKey& key, const Failure& fa
 }
 
 void Holds::succeeded(const GroupKey& group) {
-  opened(breakers_.succeeded(group));
+  scopes_released(breakers_.succeeded(group));
   for (const FailureScope scope : {FailureScope::link, FailureScope::experiment}) {
     const ScopeKey key = scope_key(scope, group);
     if (!is_proven(key) && is_peer_chosen(key, parts_.source)) prove(key);
   }
 }
 
-void Holds::opened(const std::vector<ScopeKey>& keys) {
+void Holds::scopes_released(const std::vector<ScopeKey>& keys) {
   for (const ScopeKey& key : keys) {
-    opened_ |= key.scope != FailureScope::server;
+    scope_released_ |= key.scope != FailureScope::server;
     const bool others_are_held =
         key.scope == FailureScope::experiment && breakers_.holds_experiments();
     if (!others_are_held) parts_.reporter.recovered(report_subject(key, parts_.source));
@@ -192,11 +200,11 @@ void Holds::release_all(Blocked& from, const ScopeKey& key) {
 
 std::vector<GroupKey> Holds::take_released() { return std::exchange(released_, {}); }
 
-bool Holds::take_opened() { return std::exchange(opened_, false); }
+bool Holds::take_scope_released() { return std::exchange(scope_released_, false); }
 
 std::vector<Holds::GivenUp> Holds::peers_that_stay_refused() const {
   std::vector<GivenUp> given_up;
-  for (const auto& [key, breaker] : breakers_.closed()) {
+  for (const auto& [key, breaker] : breakers_.held()) {
     if (breaker.failures < kHoldProbes || !is_peer_chosen(key, parts_.source)) continue;
     if (breaker.failure.failure_class != FailureClass::configuration) continue;
     given_up.push_back({key, breaker.failure});
@@ -216,7 +224,7 @@ std::size_t Holds::scopes() const {
         return breakers_.find(wait.first) == nullptr &&
                tells(wait.second.failure, now - wait.second.since);
       });
-  return breakers_.closed().size() + static_cast<std::size_t>(only_waits) + unlinked_.reasons();
+  return breakers_.held().size() + static_cast<std::size_t>(only_waits) + unlinked_.reasons();
 }
 
 HeldScope Holds::describe(const ScopeKey& key, const Failure& failure, SteadyTime since,
@@ -227,24 +235,29 @@ HeldScope Holds::describe(const ScopeKey& key, const Failure& failure, SteadyTim
 
 std::vector<HeldScope> Holds::list(std::size_t max, const Elsewhere& elsewhere) const {
   std::vector<HeldScope> scopes;
-  const auto& closed = breakers_.closed();
-  const auto add = [&](auto from, auto to) {
-    for (; from != to && scopes.size() < max; ++from) {
-      const auto& [key, breaker] = *from;
+  const auto add = [&](FailureScope scope, bool chosen_by_peers) {
+    const auto is_wanted = [&](const ScopeKey& key) {
+      return is_peer_chosen(key, parts_.source) == chosen_by_peers;
+    };
+    for (const auto& [key, breaker] : of_scope(breakers_.held(), scope)) {
+      if (scopes.size() >= max) return;
+      if (!is_wanted(key)) continue;
       scopes.push_back(describe(key, breaker.failure, breaker.since, elsewhere));
     }
+    for (const auto& [key, wait] : of_scope(waits_, scope)) {
+      if (scopes.size() >= max) return;
+      if (breakers_.find(key) != nullptr || !is_wanted(key)) continue;
+      if (!tells(wait.failure, parts_.clock.steady() - wait.since)) continue;
+      scopes.push_back(describe(key, wait.failure, wait.since, elsewhere));
+    }
   };
-  const auto experiments = closed.lower_bound({FailureScope::experiment, {}, {}});
-  const auto links = closed.lower_bound({FailureScope::link, {}, {}});
-  add(closed.begin(), experiments);
-  for (const auto& [key, wait] : waits_) {
-    if (scopes.size() >= max || closed.contains(key)) continue;
-    if (!tells(wait.failure, parts_.clock.steady() - wait.since)) continue;
-    scopes.push_back(describe(key, wait.failure, wait.since, elsewhere));
+  add(FailureScope::server, false);
+  add(FailureScope::link, false);
+  for (HeldScope& scope : unlinked_.held(parts_.source)) {
+    if (scopes.size() < max) scopes.push_back(std::move(scope));
   }
-  add(links, closed.end());
-  for (HeldScope& scope : unlinked_.held(parts_.source)) scopes.push_back(std::move(scope));
-  add(experiments, links);
+  add(FailureScope::link, true);
+  add(FailureScope::experiment, true);
   return scopes;
 }
 

@@ -75,8 +75,8 @@ class Holds {
   // Those that wait for the destination may ask again, whatever it says.
   void let_all_ask_again();
   std::vector<GroupKey> take_released();
-  bool take_opened();  // a scope opened since the last call
-  void note_opened() { opened_ = true; }
+  bool take_scope_released();  // a scope was released since the last call
+  void note_scope_released() { scope_released_ = true; }
 
   std::optional<SteadyTime> next_due() const { return breakers_.next_due(); }
 
@@ -88,7 +88,8 @@ class Holds {
   std::vector<GivenUp> peers_that_stay_refused() const;
 
   std::size_t scopes() const;
-  // The first `max` of them, operators' before peers'.
+  // The first `max` of them: the server, links that an operator chose, traces without a link, links
+  // that peers chose, and then experiments, which peers choose.
   std::vector<HeldScope> list(std::size_t max, const Elsewhere& elsewhere) const;
 
  private:
@@ -105,7 +106,7 @@ class Holds {
   void release(const GroupKey& group);
   void release_one(Blocked& from, const ScopeKey& key);
   void release_all(Blocked& from, const ScopeKey& key);
-  void opened(const std::vector<ScopeKey>& keys);
+  void scopes_released(const std::vector<ScopeKey>& keys);
   void end_wait(const ScopeKey& key);
   bool forget_wait(const ScopeKey& key);
   HeldScope describe(const ScopeKey& key, const Failure& failure, SteadyTime since,
@@ -122,7 +123,7 @@ class Holds {
   // Chosen by peers, and the server took something of it. One that goes because they are too many
   // is tried like a new one again.
   BoundedMap<ScopeKey, std::monostate> proven_{kMaxProven};
-  bool opened_ = false;
+  bool scope_released_ = false;
 };
 
 }  // namespace tracelink

@@ -7,13 +7,13 @@
 
 #include <spdlog/spdlog.h>
 
+#include "daemon/base/retry_delay.hpp"
 #include "daemon/forward/scope_name.hpp"
 
 namespace tracelink {
 
 namespace {
 
-constexpr auto kConfigurationWait = std::chrono::minutes(1);
 constexpr auto kOthersGoThrough = std::chrono::seconds(5);
 constexpr int kSuspicionFailures = 3;
 // If nothing else fails and the trace's own info is stored each time, the server is well: one
@@ -156,7 +156,7 @@ bool OutcomeHandler::blame_traces(const BatchInFlight& flight,
   return any_blamed;
 }
 
-// It has had such an answer before, and the scope was opened since, by others: a firewall refuses
+// It has had such an answer before, and the scope was released since, by others: a firewall refuses
 // its body, or the server says of a trace what it says of an experiment.
 bool OutcomeHandler::is_exception(const BatchInFlight& flight, const Outcome& outcome) const {
   return outcome.kind == OutcomeKind::configuration && flight.items.size() == 1 &&
@@ -318,7 +318,7 @@ bool OutcomeHandler::is_given_up(const TraceWork& work) const {
 // The breaker of the scope holds it, unless others of the scope go through: then it waits alone.
 void OutcomeHandler::misconfigured(TraceWork work) {
   const bool held = parts_.holds.ask(work.group).permit != Holds::Permit::yes;
-  again(std::move(work), held ? std::chrono::milliseconds(0) : kConfigurationWait);
+  again(std::move(work), held ? std::chrono::milliseconds(0) : kOperatorWait);
 }
 
 void OutcomeHandler::split(std::vector<TraceWork> works, std::chrono::milliseconds wait) {

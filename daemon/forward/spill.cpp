@@ -97,7 +97,11 @@ void Spill::put(const TraceWork& work) {
   if (mark == nullptr) mark = &others_;  // it follows its trace
   const auto flood = floods_.find(work.group);
   const bool is_flood = flood != floods_.end() && mark == &flood->second;
-  is_flood ? remember_flood(work) : remember(held_ids_, newly_held_ids_, work);
+  if (is_flood) {
+    remember_flood(work);
+  } else {
+    remember(held_ids_, newly_held_ids_, work);
+  }
   spill(*mark, work);
 }
 
@@ -187,7 +191,7 @@ bool Spill::general_is_due(const Room& room) const {
   if (held_.empty() && !has_others_) return false;
   const SteadyTime now = clock_.steady();
   if (now < next_general_) return false;
-  return opened_ || room.for_held || now >= latest_general_;
+  return scope_released_ || room.for_held || now >= latest_general_;
 }
 
 bool Spill::is_low(const GroupKey& group, const Backlog& backlog, const Room& room) const {
@@ -210,8 +214,8 @@ std::optional<Position> Spill::wanted_by_floods(const Backlog& backlog, const Ro
   return from;
 }
 
-void Spill::advance(const Backlog& backlog, Room room, bool opened) {
-  opened_ |= opened;
+void Spill::advance(const Backlog& backlog, Room room, bool scope_released) {
+  scope_released_ |= scope_released;
   if (empty()) return;
   if (scanning_) {
     close_full_floods(backlog, room);
@@ -229,7 +233,7 @@ void Spill::advance(const Backlog& backlog, Room room, bool opened) {
 
 void Spill::begin(Position from, bool general) {
   if (general) {
-    opened_ = false;
+    scope_released_ = false;
     next_general_ = clock_.steady() + kBetweenGeneral;
     latest_general_ = clock_.steady() + kLongestAside;
   }

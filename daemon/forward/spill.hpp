@@ -21,8 +21,8 @@ namespace tracelink {
 // whatever their group is, so that the parts of a trace stay in order.
 //
 // A rescan reads them again, in slices, so that what is new is read in between. A general rescan
-// (a scope opened, there is room, an hour passed) is for everything; otherwise a rescan is for the
-// floods of which little is left in memory, and ends when they are filled up.
+// (a scope was released, there is room, an hour passed) is for everything; otherwise a rescan is
+// for the floods of which little is left in memory, and ends when they are filled up.
 //
 // Memory: a mark for each scope and group, bounded, and filters of a fixed size. Threads: one.
 // Lifetime: the references outlive this object.
@@ -57,8 +57,9 @@ class Spill {
   template <class IsForgotten>
   void drop_marks_of(IsForgotten is_forgotten);
 
-  // Begins, goes on with, or pauses a rescan. `opened`: a scope opened since the last call.
-  void advance(const Backlog& backlog, Room room, bool opened);
+  // Begins, goes on with, or pauses a rescan. `scope_released`: a scope was released since the last
+  // call.
+  void advance(const Backlog& backlog, Room room, bool scope_released);
   // advance() would begin one, or go on with it.
   bool has_work(const Backlog& backlog, const Room& room) const;
 
@@ -112,7 +113,7 @@ class Spill {
   TraceIdFilter flood_parts_, mixed_ids_;
   TraceIdFilter passed_ids_;  // of what the last rescan read, and was spilled again
 
-  bool opened_ = false;
+  bool scope_released_ = false;
   bool scanning_ = false;    // next() gives what was spilled
   bool general_ = false;     // the last rescan was, or is
   bool unfinished_ = false;  // it has not come to the end yet

@@ -17,7 +17,7 @@ TraceReader::Read TraceReader::read() {
     parts_.spill.note_end();
     if (!parts_.dead_letter_writer.knows_all() && !parts_.source.holds_files())
       parts_.dead_letter_writer.all_read();
-    parts_.ledger.read_up_to(parts_.clock.steady());
+    parts_.ledger.set_read_up_to(parts_.clock.steady());
     return Read::nothing_left;
   }
   parts_.spill.note_read(**stored);
@@ -27,7 +27,7 @@ TraceReader::Read TraceReader::read() {
     return Read::record;
   }
   assemble(*std::move(*stored));
-  parts_.ledger.read_up_to(assembly_.read_up_to());
+  parts_.ledger.set_read_up_to(assembly_.read_up_to());
   return Read::record;
 }
 

@@ -31,7 +31,7 @@ struct Part {
 // What may be sent together.
 struct GroupKey {
   LinkHash link;
-  std::string experiment;  // id asked for by the client; empty = the link's
+  std::string experiment;  // as Record has it
   auto operator<=>(const GroupKey&) const = default;
 };
 

@@ -38,7 +38,8 @@ struct Record {
   WallTime accepted_at{};
   Peer peer;
   LinkHash link;  // zero = none
-  // Id asked for by the client (x-mlflow-experiment-id); empty: the link's.
+  // The id that the client asked for (x-mlflow-experiment-id), or a line break and a name
+  // (named_experiment.hpp); empty: the link's.
   std::string experiment;
   TraceSlice slice;
   bool operator==(const Record&) const = default;

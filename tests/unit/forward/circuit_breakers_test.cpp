@@ -48,7 +48,7 @@ class CircuitBreakersTest : public ::testing::Test {
 TEST_F(CircuitBreakersTest, EverythingIsOpenAtFirst) {
   EXPECT_EQ(breakers.ask(kGroup).permit, Permit::yes);
   EXPECT_FALSE(breakers.next_due());
-  EXPECT_TRUE(breakers.closed().empty());
+  EXPECT_TRUE(breakers.held().empty());
 }
 
 TEST_F(CircuitBreakersTest, AServerFailureHoldsEverythingUntilTheBackOffIsOver) {
@@ -75,9 +75,9 @@ TEST_F(CircuitBreakersTest, AFailedProbeDoublesTheBackOff) {
   probe();
   fail_transient();
   EXPECT_EQ(breakers.next_due(), clock.steady() + seconds(1));
-  ASSERT_EQ(breakers.closed().size(), 1u);
-  EXPECT_EQ(breakers.closed().begin()->second.failures, 2);
-  EXPECT_EQ(breakers.closed().begin()->second.since, clock.steady() - milliseconds(500));
+  ASSERT_EQ(breakers.held().size(), 1u);
+  EXPECT_EQ(breakers.held().begin()->second.failures, 2);
+  EXPECT_EQ(breakers.held().begin()->second.since, clock.steady() - milliseconds(500));
 }
 
 TEST_F(CircuitBreakersTest, ASuccessfulProbeOpens) {
@@ -92,7 +92,7 @@ TEST_F(CircuitBreakersTest, ASuccessfulProbeOpens) {
 TEST_F(CircuitBreakersTest, WhatWasInFlightWhenTheScopeClosedSaysNothingNew) {
   fail_transient();
   fail_transient();
-  EXPECT_EQ(breakers.closed().begin()->second.failures, 1);
+  EXPECT_EQ(breakers.held().begin()->second.failures, 1);
 }
 
 TEST_F(CircuitBreakersTest, RetryAfterIsHonoured) {
@@ -126,7 +126,7 @@ TEST_F(CircuitBreakersTest, ALinkHoldsOnlyItselfInAllItsExperiments) {
 
 TEST_F(CircuitBreakersTest, ATransientFailureHoldsTheServerAsAWhole) {
   fail_transient();
-  EXPECT_EQ(breakers.closed().size(), 1u);
+  EXPECT_EQ(breakers.held().size(), 1u);
   EXPECT_NE(breakers.find({}), nullptr);
 }
 
@@ -171,9 +171,9 @@ TEST_F(CircuitBreakersTest, AnotherClassOfFailureCountsAnew) {
   clock.advance(milliseconds(500));
   probe();
   fail(kGroup, FailureScope::server, FailureClass::configuration);
-  ASSERT_EQ(breakers.closed().size(), 1u);
-  EXPECT_EQ(breakers.closed().begin()->second.failures, 1);
-  EXPECT_EQ(breakers.closed().begin()->second.since, clock.steady());
+  ASSERT_EQ(breakers.held().size(), 1u);
+  EXPECT_EQ(breakers.held().begin()->second.failures, 1);
+  EXPECT_EQ(breakers.held().begin()->second.since, clock.steady());
 }
 
 }  // namespace

@@ -127,6 +127,21 @@ TEST_F(ForwarderLinksTest, ANoteKeepsTheLinkOverARestart) {
   EXPECT_EQ(models_of(1).back(), "cart");
 }
 
+TEST_F(ForwarderLinksTest, StatusShowsWhatTheOperatorChoseBeforeWhatPeersChose) {
+  options.links.max_names = 200;
+  destination.follow(ScriptedDestination::each(
+      [](const TraceDelivery&) { return misconfigured(FailureScope::link); }));
+  for (std::uint64_t trace = 1; trace <= 150; ++trace) {
+    accept_named(trace, "peer-" + std::to_string(trace));
+  }
+  accept_span(151, true, {});
+  run_for(minutes(1));
+  const ForwardStatus status = forwarder->status();
+  EXPECT_EQ(status.held_scopes, 151u);
+  ASSERT_EQ(status.held.size(), 100u);
+  EXPECT_EQ(status.held[0].scope, "link agent");
+}
+
 TEST_F(ForwarderLinksTest, MoreModelsThanAllowedAreHeldAndTheOthersGo) {
   accept_named(1, "a");
   accept_named(2, "b");

@@ -12,9 +12,9 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 
-class ForwarderAsideTest : public ForwarderFixture {
+class ForwarderSpillTest : public ForwarderFixture {
  protected:
-  ForwarderAsideTest() {
+  ForwarderSpillTest() {
     options.window_records = 10;
     options.held_records = 40;
     options.max_traces_per_batch = 10;
@@ -49,7 +49,7 @@ class ForwarderAsideTest : public ForwarderFixture {
   bool all_are_bad = false;
 };
 
-TEST_F(ForwarderAsideTest, HeldTracesWithoutEndStopNobody) {
+TEST_F(ForwarderSpillTest, HeldTracesWithoutEndStopNobody) {
   accept_all(1, 500, {.experiment = "7"});
   accept_all(501, 530);
   run_for(minutes(2));
@@ -57,7 +57,7 @@ TEST_F(ForwarderAsideTest, HeldTracesWithoutEndStopNobody) {
   EXPECT_LE(source.in_flight(), options.held_records + options.window_records);
 }
 
-TEST_F(ForwarderAsideTest, WhatIsAsideIsDeliveredInOrderWhenItsScopeOpens) {
+TEST_F(ForwarderSpillTest, WhatIsSpilledIsDeliveredInOrderWhenItsScopeIsReleased) {
   accept_all(1, 500, {.experiment = "7"});
   run_for(minutes(2));
   ASSERT_GT(source.spilled_records(), 400u);
@@ -70,7 +70,7 @@ TEST_F(ForwarderAsideTest, WhatIsAsideIsDeliveredInOrderWhenItsScopeOpens) {
   EXPECT_TRUE(std::ranges::is_sorted(ids));
 }
 
-TEST_F(ForwarderAsideTest, AScopeThatOpensDoesNotWaitForOthersThatAreHeld) {
+TEST_F(ForwarderSpillTest, AScopeThatIsReleasedDoesNotWaitForOthersThatAreHeld) {
   bad_experiments = {"7", "8", "9"};
   accept_all(1, 300, {.experiment = "7"});
   accept_all(301, 600, {.experiment = "8"});
@@ -81,7 +81,7 @@ TEST_F(ForwarderAsideTest, AScopeThatOpensDoesNotWaitForOthersThatAreHeld) {
   EXPECT_EQ(source.totals().delivered, 300u);
 }
 
-TEST_F(ForwarderAsideTest, StatusCountsWhatIsAside) {
+TEST_F(ForwarderSpillTest, StatusCountsWhatIsSpilled) {
   accept_all(1, 500, {.experiment = "7"});
   run_for(minutes(2));
   ASSERT_EQ(forwarder->status().held.size(), 1u);
@@ -89,13 +89,13 @@ TEST_F(ForwarderAsideTest, StatusCountsWhatIsAside) {
   EXPECT_EQ(forwarder->status().waiting_traces, 500u);
 }
 
-TEST_F(ForwarderAsideTest, WhatAPeerChoseBecomesDeadLettersInTheEnd) {
+TEST_F(ForwarderSpillTest, WhatAPeerChoseBecomesDeadLettersInTheEnd) {
   accept_all(1, 200, {.experiment = "7"});
   run_for(hours(25));
   EXPECT_EQ(source.totals(), (Totals{.accepted = 200, .dead_lettered = 200}));
 }
 
-TEST_F(ForwarderAsideTest, ARelinkReachesWhatIsAside) {
+TEST_F(ForwarderSpillTest, ARelinkReachesWhatIsSpilled) {
   bad_links = {link_of('b')};
   accept_all(1, 300, {.link = 'b'});
   accept_all(301, 330);
@@ -106,7 +106,7 @@ TEST_F(ForwarderAsideTest, ARelinkReachesWhatIsAside) {
   EXPECT_EQ(source.totals().delivered, 330u);
 }
 
-TEST_F(ForwarderAsideTest, AnExperimentForEachTraceStopsNobody) {
+TEST_F(ForwarderSpillTest, AnExperimentForEachTraceStopsNobody) {
   all_are_bad = true;
   for (std::uint64_t trace = 1; trace <= 300; ++trace) {
     accept(trace, {.experiment = std::to_string(1000 + trace)});
@@ -120,7 +120,7 @@ TEST_F(ForwarderAsideTest, AnExperimentForEachTraceStopsNobody) {
   EXPECT_EQ(source.totals().delivered, 330u);
 }
 
-TEST_F(ForwarderAsideTest, LaterPartsFollowTheirTraceAside) {
+TEST_F(ForwarderSpillTest, LaterPartsFollowTheirTraceIntoTheSpill) {
   options.window_records = 100;  // a rescan that is paused may tear them apart
   accept_all(1, 60, {.experiment = "7"});
   run_for(minutes(2));
@@ -134,7 +134,7 @@ TEST_F(ForwarderAsideTest, LaterPartsFollowTheirTraceAside) {
   EXPECT_EQ(destination.batches().back().back().trace.span_count, 2u);
 }
 
-TEST_F(ForwarderAsideTest, WhileNothingChangesTheQueueIsReadAgainEachHourOnly) {
+TEST_F(ForwarderSpillTest, WhileNothingChangesTheQueueIsReadAgainEachHourOnly) {
   accept_all(1, 500, {.experiment = "7"});
   run_for(minutes(2));
   run_for(hours(5));
