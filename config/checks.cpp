@@ -11,10 +11,10 @@
 #include "config/file_content.hpp"
 #include "config/key_table.hpp"
 #include "config/listener_address.hpp"
-#include "config/reserved_tags.hpp"
 #include "config/source_facts.hpp"
 #include "config/text.hpp"
 #include "config/tracking_uri.hpp"
+#include "daemon/types/reserved_tags.hpp"
 
 namespace tracelink {
 namespace {

@@ -22,25 +22,7 @@
 namespace tracelink {
 namespace {
 
-constexpr std::string_view kFlag = "flag";
 constexpr std::size_t kMostFileBytes = 16u << 20;  // more than a person writes
-
-Settings read_flags(const LoadContext& context, std::vector<ConfigProblem>& errors) {
-  Settings settings;
-  for (const auto& [path, value] : context.flags) {
-    const Key* key = find_key(path);
-    if (key && key->syntax != Syntax::map) {
-      settings.push_back({path, value, {std::string(kFlag)}});
-      continue;
-    }
-    const std::string near = nearest_key(path);
-    const std::string message = key            ? "a map can be set in the configuration file only"
-                                : near.empty() ? "unknown key"
-                                               : "unknown key; did you mean " + near + "?";
-    errors.push_back({std::string(kFlag), 0, 0, path, message});
-  }
-  return settings;
-}
 
 // What TRACELINK_CONFIG names; empty: nothing.
 std::string file_of_variable(const LoadContext& context) {
@@ -83,7 +65,7 @@ void cut_blanks_of(Settings& source) {
   }
 }
 
-// Checks every value, also those that a stronger source masks: a mistake stays one. Removes the
+// Checks every value, also those that a stronger source overrides: a mistake stays one. Removes the
 // wrong ones.
 void check_values(Settings& source, std::vector<ConfigProblem>& errors) {
   Config scratch;
@@ -138,7 +120,6 @@ LoadResult load_config(const LoadContext& context) {
   Draft draft;
   draft.loaded.file = file_to_read(context);
   std::vector<Settings> sources;
-  sources.push_back(read_flags(context, draft.errors));
   sources.push_back(read_tracelink_variables(context.environment, draft.loaded.warnings));
   sources.push_back(read_mlflow_variables(context.environment, draft.loaded.warnings));
   auto in_file = read_file(draft.loaded.file, context, draft.errors, draft.loaded.warnings);

@@ -14,8 +14,7 @@ namespace tracelink {
 // What the loader sees of its surroundings, so that tests can give others.
 struct LoadContext {
   std::map<std::string, std::string> environment;
-  std::optional<std::string> config_flag;    // --config
-  std::map<std::string, std::string> flags;  // dotted key -> value: the strongest source
+  std::optional<std::string> config_flag;  // --config
   bool is_root = false;
   std::uint32_t uid = 0;
   std::string cgroup;  // /proc/self/cgroup
@@ -34,7 +33,7 @@ struct ConfigProblem {
 struct LoadedConfig {
   Config config;
   std::map<std::string, std::string>
-      origins;  // dotted key -> "default", "file:12", "TRACELINK_…", "MLFLOW_…", "flag"
+      origins;                    // dotted key -> "default", "file:12", "TRACELINK_…", "MLFLOW_…"
   std::set<std::string> secrets;  // dotted keys whose value came from ${file:…}
   // Dotted keys that the file sets and a stronger source sets otherwise -> the file's text.
   std::map<std::string, std::string> overridden;

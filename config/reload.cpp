@@ -35,9 +35,11 @@ constexpr auto kLive = std::to_array<std::string_view>({"model.id",
                                                         "databricks.client_secret",
                                                         "databricks.azure_client_id",
                                                         "databricks.azure_client_secret",
-                                                        "log.level"});
-constexpr auto kLiveElsewhere = std::to_array<std::string_view>(
-    {"tracking.uri", "listen.max_request_bytes", "limits.memory", "limits.connections"});
+                                                        "log.level",
+                                                        "tracking.uri",
+                                                        "listen.max_request_bytes",
+                                                        "limits.memory",
+                                                        "limits.connections"});
 
 void copy(const Key& key, Config& from, Config& to) {
   std::visit(
@@ -71,9 +73,7 @@ bool is_overridden_anew(const std::string& key, const LoadedConfig& running,
 
 }  // namespace
 
-bool is_live(std::string_view key) {
-  return std::ranges::count(kLive, key) + std::ranges::count(kLiveElsewhere, key) != 0;
-}
+bool is_live(std::string_view key) { return std::ranges::count(kLive, key) != 0; }
 
 ConfigChange changes_between(const LoadedConfig& running, const LoadedConfig& loaded) {
   ConfigChange change{.config = running.config, .taken_up = {}, .restart = {}, .overridden = {}};

@@ -12,7 +12,7 @@ inline constexpr const char* kMasked = "********";
 // Whether the value must not be shown; an empty secret may.
 bool is_masked(const Key& key, const LoadedConfig& loaded);
 
-// Where the value comes from: "default", a variable, "flag", or file and line.
+// Where the value comes from: "default", a variable, or file and line.
 std::string shown_origin(const Key& key, const LoadedConfig& loaded);
 
 }  // namespace tracelink

@@ -172,7 +172,7 @@ ControlReply reload(Reload& reload) {
   const Reload::Report report = reload.run();
   return json_reply({{"taken_up", report.change.taken_up},
                      {"restart", report.change.restart},
-                     {"masked", report.change.overridden},
+                     {"overridden", report.change.overridden},
                      {"errors", report.errors}});
 }
 

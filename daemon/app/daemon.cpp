@@ -103,16 +103,27 @@ class DaemonImpl final : public Daemon {
   // That of the start; what may change since is in reload_.
   const Config& config() const { return loaded_.config; }
 
-  std::optional<Credentials> read_credentials() const {
-    const LoadResult again = load_();
+  // On the forwarder's thread, before each request after a refusal: a mistake is logged once.
+  std::optional<Config> read_again() {
+    LoadResult again = load_();
+    const std::string mistake = again.loaded ? "" : again.errors.front().to_string();
+    if (std::exchange(mistake_, mistake) != mistake && !mistake.empty()) {
+      spdlog::error("the credentials are not read again: {}", mistake);
+    }
     if (!again.loaded) return std::nullopt;
-    return credentials_of(again.loaded->config);
+    return std::move(again.loaded->config);
   }
 
-  std::optional<DatabricksWorkspace> read_workspace() const {
-    const LoadResult again = load_();
-    if (!again.loaded) return std::nullopt;
-    return again.loaded->config.workspace;
+  std::optional<Credentials> read_credentials() {
+    const auto now = read_again();
+    if (!now) return std::nullopt;
+    return credentials_of(*now);
+  }
+
+  std::optional<DatabricksWorkspace> read_workspace() {
+    const auto now = read_again();
+    if (!now) return std::nullopt;
+    return now->workspace;
   }
 
   Result<void> open_state() {
@@ -289,6 +300,7 @@ class DaemonImpl final : public Daemon {
 
   LoadedConfig loaded_;
   const Reload::Load load_;
+  std::string mistake_;  // that the last reading for credentials met
   std::shared_ptr<const LogWriter> log_;
   const Successor own_;
   SystemClock clock_;

@@ -33,7 +33,7 @@ void log_report(const Reload::Report& report) {
         .warn();
   }
   if (!change.overridden.empty()) {
-    LogEvent("changed keys of the file have no effect: variables or flags set them")
+    LogEvent("changed keys of the file have no effect: variables set them")
         .word("keys", list_of(change.overridden))
         .warn();
   }

@@ -55,7 +55,11 @@ int show(const Context& context, const std::string& id) {
   const auto body = ask_daemon(context, "GET", "/dead-letters/" + id);
   if (!body) return fail(body.error());
   const json letter = json::parse(*body, nullptr, false);
-  letter.is_discarded() ? write_out(visible_lines(*body) + "\n") : print_json(letter);
+  if (letter.is_discarded()) {
+    write_out(visible_lines(*body) + "\n");
+  } else {
+    print_json(letter);
+  }
   return kDone;
 }
 

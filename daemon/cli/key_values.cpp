@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "config/reserved_tags.hpp"
+#include "daemon/types/reserved_tags.hpp"
 
 namespace tracelink::cli {
 

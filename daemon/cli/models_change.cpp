@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "config/reserved_tags.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/key_values.hpp"
 #include "daemon/cli/model_lookup.hpp"
@@ -12,6 +11,7 @@
 #include "daemon/cli/model_traces.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/mlflow/registration/model_choice.hpp"
+#include "daemon/types/reserved_tags.hpp"
 
 namespace tracelink::cli {
 

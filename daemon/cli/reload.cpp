@@ -16,13 +16,13 @@ void print_keys(const char* what, const json& keys) {
 }
 
 void print_report(const json& report) {
-  const bool nothing =
-      report.at("taken_up").empty() && report.at("restart").empty() && report.at("masked").empty();
+  const bool nothing = report.at("taken_up").empty() && report.at("restart").empty() &&
+                       report.at("overridden").empty();
   if (nothing) print("nothing has changed\n");
   print_keys("taken up:", report.at("taken_up"));
   print_keys("changed, and taken up by a restart only:", report.at("restart"));
-  print_keys("changed in the file without effect, since variables or flags set them:",
-             report.at("masked"));
+  print_keys("changed in the file without effect, since variables set them:",
+             report.at("overridden"));
 }
 
 int reload(const Context& context) {

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "config/reserved_tags.hpp"
+#include "daemon/types/reserved_tags.hpp"
 
 namespace tracelink::compare {
 namespace {

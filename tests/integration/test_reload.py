@@ -39,7 +39,7 @@ def test_another_version_in_the_middle_of_a_stream(server, daemon_for):
         report = reloaded(daemon, {"model": V2})
         answered = time.monotonic()
         stream.wait_for(10)
-    assert report == {"taken_up": ["model.version"], "restart": [], "masked": [], "errors": []}
+    assert report == {"taken_up": ["model.version"], "restart": [], "overridden": [], "errors": []}
     daemon.wait_for_spans(delivered=len(stream.traces) * SPANS_PER_TRACE, queued=0)
 
     is_split(server, server.experiment_id("support"), stream, asked, answered)
@@ -77,12 +77,12 @@ def test_an_invalid_file_changes_nothing_and_says_why(newest_server, daemon_for)
     assert daemon.status()["model"]["requested_name"] == "agent-v1"
 
 
-def test_keys_that_need_a_restart_or_are_masked_are_named(newest_server, daemon_for):
+def test_keys_that_need_a_restart_or_are_overridden_are_named(newest_server, daemon_for):
     daemon = daemon_for(newest_server, "v1")
     daemon.variables["TRACELINK_LOG__LEVEL"] = "info"
     daemon.start()
     report = reloaded(daemon, {"queue": {"on_full": "reject"}, "log": {"level": "debug"}, "experiment": {"name": "other"}})
-    assert report == {"taken_up": ["experiment.name"], "restart": ["queue.on_full"], "masked": ["log.level"], "errors": []}
+    assert report == {"taken_up": ["experiment.name"], "restart": ["queue.on_full"], "overridden": ["log.level"], "errors": []}
     run = daemon.tracelink("reload")
     assert run.code == DONE
     assert run.out == "changed, and taken up by a restart only:\n  queue.on_full\n"
@@ -189,3 +189,29 @@ def test_many_reloads_under_load_lose_nothing_and_leave_nothing(newest_server, d
     assert {trace.trace_id for trace in last} <= set(new)
     old = trace_ids(newest_server, experiment, "agent-v1")
     assert len(old) + len(new) == len(stream.traces) + 2
+
+
+class Refusing(StandIn):
+    """Wants other credentials, whatever is asked."""
+
+    def __init__(self):
+        self.sent: list[str] = []
+        super().__init__()
+
+    def answer(self, method, target, headers, body):
+        self.sent.append(headers.get("Authorization", ""))
+        return 401, {"error_code": "UNAUTHENTICATED", "message": "who are you?"}
+
+
+def test_a_mistake_that_keeps_credentials_from_being_read_again_is_logged_once(make_daemon):
+    server = Refusing()
+    daemon = make_daemon({"model": {"name": "agent"}, "tracking": {"uri": server.uri, "token": "old"}})
+    daemon.start()
+    daemon.configure({"tracking": {"uri": server.uri, "tokn": "new"}})
+    daemon.tracelink("models", "set-active", "other")  # a registration that does not wait a minute for the operator
+    wait_until("the mistake is logged", lambda: "the credentials are not read again" in log_of(daemon), state=daemon.log_tail)
+    assert "tracking.tokn: unknown key; did you mean tracking.token?" in log_of(daemon)
+    daemon.configure({"tracking": {"uri": server.uri, "token": "new"}})
+    daemon.tracelink("models", "set-active", "third")
+    wait_until("the new token is sent", lambda: "Bearer new" in server.sent, state=daemon.log_tail)
+    assert log_of(daemon).count("the credentials are not read again") == 1

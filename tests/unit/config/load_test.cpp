@@ -74,7 +74,7 @@ TEST_F(LoadConfig, NeverWaitsForAPipe) {
   EXPECT_NE(errors().find(refused), std::string::npos) << errors();
 }
 
-TEST_F(LoadConfig, PrefersFlagThenTracelinkThenMlflowThenFile) {
+TEST_F(LoadConfig, PrefersTracelinkThenMlflowThenFile) {
   file("model: {name: agent}\ntracking: {uri: \"http://file\"}\n");
   EXPECT_EQ(load().config.tracking.uri, "http://file");
   EXPECT_EQ(load().origins.at("tracking.uri"), "file:2");
@@ -84,17 +84,6 @@ TEST_F(LoadConfig, PrefersFlagThenTracelinkThenMlflowThenFile) {
   env("TRACELINK_TRACKING__URI", "http://tracelink");
   EXPECT_EQ(load().config.tracking.uri, "http://tracelink");
   EXPECT_EQ(load().origins.at("tracking.uri"), "TRACELINK_TRACKING__URI");
-  context_.flags["tracking.uri"] = "http://flag";
-  EXPECT_EQ(load().config.tracking.uri, "http://flag");
-  EXPECT_EQ(load().origins.at("tracking.uri"), "flag");
-}
-
-TEST_F(LoadConfig, RefusesUnknownFlags) {
-  env("TRACELINK_MODEL__NAME", "agent");
-  context_.flags = {{"queue.max_byte", "1"}, {"model.tags", "a"}};
-  EXPECT_EQ(errors(),
-            "flag: model.tags: a map can be set in the configuration file only\n"
-            "flag: queue.max_byte: unknown key; did you mean queue.max_bytes?\n");
 }
 
 TEST_F(LoadConfig, RefusesSocketPathsThatTheKernelWould) {

@@ -106,7 +106,7 @@ TEST_F(ConfigModel, RefusesTagsThatTheDaemonSetsItself) {
 
 TEST_F(ConfigModel, EmptyTextsSetNoIdentity) {
   file("model: {id: \"\", name: agent}\nexperiment: {id: \"\", name: e}\n");
-  context_.flags["model.id"] = "";
+  env("TRACELINK_MODEL__ID", "");
   EXPECT_EQ(load().config.model.name, "agent");
   EXPECT_EQ(load().config.experiment.name, "e");
 }
