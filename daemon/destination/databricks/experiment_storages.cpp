@@ -8,7 +8,6 @@
 namespace tracelink {
 namespace {
 
-constexpr auto kConfigurationWait = std::chrono::milliseconds(60'000);
 constexpr RetryDelay kDelay{};
 
 Failure not_answered_yet(const std::string& experiment_id) {
@@ -71,7 +70,7 @@ void ExperimentStorages::failed(Entry& entry, const Failure& failure) {
   if (failure.scope == FailureScope::experiment) entry.failure->scope = FailureScope::link;
   auto wait = kDelay.after(++entry.failures, random_, failure.retry_after);
   if (failure.failure_class == FailureClass::configuration) {
-    wait = std::max(wait, kConfigurationWait);
+    wait = std::max(wait, kOperatorWait);
   }
   entry.due = clock_.steady() + wait;
   wake(entry);

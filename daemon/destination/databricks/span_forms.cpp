@@ -147,7 +147,11 @@ class TracesJson {
       out_ += i > 0 ? ", {" : "{";
       out_ += "\"trace_id\": \"tr-" + to_hex(link.trace_id) + "\", \"span_id\": \"" +
               to_hex(link.span_id) + "\", \"attributes\": ";
-      link.attributes.empty() ? void(out_ += "null") : typed(link.attributes);
+      if (link.attributes.empty()) {
+        out_ += "null";
+      } else {
+        typed(link.attributes);
+      }
       out_ += '}';
     }
     out_ += ']';

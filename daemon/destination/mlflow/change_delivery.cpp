@@ -56,7 +56,11 @@ ChangeDelivery::ChangeDelivery(TrackingClient& client, StepRecorder& steps, Trac
 void ChangeDelivery::start() {
   const auto self = shared_from_this();
   const auto answered = [self](const Answer<void>& answer) {
-    answer ? self->done_({}) : self->refused(answer.error());
+    if (answer) {
+      self->done_({});
+    } else {
+      self->refused(answer.error());
+    }
   };
   client_.change_trace(change_, steps_.counted<void>(DeliveryStep::change, answered));
 }

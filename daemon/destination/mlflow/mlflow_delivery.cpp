@@ -108,7 +108,11 @@ void MlflowDelivery::look_up(std::size_t index) {
     }
     if (self->aborted_) return self->info_failed(index, *self->aborted_);
     const auto& known = *answer;
-    known ? self->found(index, known->experiment_id) : self->start_trace(index);
+    if (known) {
+      self->found(index, known->experiment_id);
+    } else {
+      self->start_trace(index);
+    }
   };
   context_.client.get_trace(id,
                             counted<std::optional<KnownTrace>>(DeliveryStep::look_up, looked_up));

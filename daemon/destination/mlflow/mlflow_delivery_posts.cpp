@@ -131,7 +131,11 @@ void MlflowDelivery::post_answered(const std::shared_ptr<Post>& post, const Answ
     return;
   }
   if (!post->is_last) return send_post(post);
-  context_.proof.is_fresh() ? post_stored(post) : read_back(post);
+  if (context_.proof.is_fresh()) {
+    post_stored(post);
+  } else {
+    read_back(post);
+  }
 }
 
 void MlflowDelivery::post_stored(const std::shared_ptr<Post>& post) {

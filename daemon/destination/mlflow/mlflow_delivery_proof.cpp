@@ -41,7 +41,11 @@ void MlflowDelivery::read_back(const std::shared_ptr<Post>& post) {
   const Item& item = items_[witness];
   // The answer with the spans of a large trace would be longer than an answer may be.
   const bool by_spans = item.joins_others && !item.in_several_posts;
-  by_spans ? read_back_spans(post, witness) : read_back_info(post, witness);
+  if (by_spans) {
+    read_back_spans(post, witness);
+  } else {
+    read_back_info(post, witness);
+  }
 }
 
 void MlflowDelivery::read_back_info(const std::shared_ptr<Post>& post, std::size_t index) {

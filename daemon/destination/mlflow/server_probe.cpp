@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/base/retry_delay.hpp"
+
 namespace tracelink {
 
 namespace {
 
-constexpr auto kConfigurationWait = std::chrono::milliseconds(60'000);
 // A server closes connections that are idle for some seconds (uvicorn: 5 s), so one that is used
 // again later is a new one, and so may the server be.
 constexpr auto kPause = std::chrono::seconds(5);
@@ -102,7 +103,7 @@ void ServerProbe::failed(const Failure& failure) {
   reporter_.failure(kServerSubject, failure.message, failure.remedy);
   refusing_ = failure.failure_class == FailureClass::configuration;
   auto wait = kDelay.after(++failures_, random_, failure.retry_after);
-  if (refusing_) wait = std::max(wait, kConfigurationWait);
+  if (refusing_) wait = std::max(wait, kOperatorWait);
   due_ = clock_.steady() + wait;
 }
 

@@ -17,8 +17,8 @@ namespace tracelink {
 // Knows what server is at the other side: asks its version at the start, after every loss of
 // connection, after a pause, in which the server may have become another one unseen, and behind a
 // new connection, which may lead to another one; reports what it learns. Nothing is sent to a
-// server that is not known. A server that was away is asked at once when it has answered somebody
-// else, and registrations are tried at once when it has answered here: neither waits for the other.
+// server that is not known. After an outage, an answer to a registration has the version asked at
+// once, and the version has registrations tried at once: neither waits for the other.
 //
 // Threads: the HttpClient's owner. Lifetime: the references outlive this object, and it outlives
 // its request.

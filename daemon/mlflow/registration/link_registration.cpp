@@ -17,7 +17,6 @@ namespace {
 
 constexpr char kDefaultExperiment[] = "0";
 constexpr RetryDelay kDelay{std::chrono::milliseconds(500), std::chrono::seconds(30)};
-constexpr auto kPermanentDelay = std::chrono::minutes(1);
 
 std::string random_instance(RandomSource& random) {
   std::array<char, 33> text{};
@@ -98,7 +97,11 @@ void LinkRegistration::model_fetched(std::optional<LoggedModel> model) {
   model_ = *std::move(model);
   if (has_fixed_id()) return resolve_link_experiment();
   experiment_ = Experiment{stored_.experiment_id, stored_.experiment_name, false};
-  twin_check_is_due() ? look_for_older_twin() : complete();
+  if (twin_check_is_due()) {
+    look_for_older_twin();
+  } else {
+    complete();
+  }
 }
 
 void LinkRegistration::resolve_link_experiment() {
@@ -260,7 +263,7 @@ void LinkRegistration::fail(Failure failure) {
   status_.verified = false;
   verify_again_ = false;  // the next attempt begins with it
   schedule(failure.is_permanent()
-               ? kPermanentDelay
+               ? kOperatorWait
                : kDelay.after(++failures_, environment_.random, failure.retry_after),
            &LinkRegistration::begin);
   if (status_.definition.named_by_trace) failure.remedy = remedy_for_applications(failure.remedy);

@@ -87,7 +87,11 @@ bool LinkRegistration::twin_check_is_due() const {
 void LinkRegistration::look_for_older_twin() {
   search_models_by_names(environment_.client, experiment_.id, {model_.name},
                          [this](const Answer<std::vector<LoggedModel>>& hits) {
-                           hits ? compare_with(*hits) : twin_check_failed(hits.error());
+                           if (hits) {
+                             compare_with(*hits);
+                           } else {
+                             twin_check_failed(hits.error());
+                           }
                          });
 }
 

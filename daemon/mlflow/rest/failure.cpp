@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "daemon/http/proxy_error.hpp"
@@ -40,7 +41,8 @@ struct MessageRule {
   Verdict verdict;
 };
 
-// MLflow's own words, whatever the status: 400, 404, 422, 500 differ between versions.
+// MLflow's own words, for the statuses that judge() leaves to the text: 400, 404, 422, 500 differ
+// between versions.
 constexpr MessageRule kMessages[] = {
     {"Workspace '*' not found", hold_server(remedy::kWorkspace)},
     {"Workspace APIs are not available", hold_server(remedy::kNoWorkspaces)},
@@ -65,6 +67,13 @@ constexpr MessageRule kMessages[] = {
     {"Endpoint: * disabled due to the mlflow server running", kPoison},
     {"Artifact serving is", kPoison},  // 3.17
 };
+
+std::optional<Verdict> judge_message(std::string_view message) {
+  for (const MessageRule& rule : kMessages) {
+    if (matches(message, rule.pattern)) return rule.verdict;
+  }
+  return std::nullopt;
+}
 
 bool says_busy_database(std::string_view message) {
   constexpr std::string_view kWords[] = {"lock", "locked",     "locks",      "deadlock",
@@ -109,9 +118,7 @@ Verdict judge_refused_value(Operation operation) {
 // 400, 422, 500 and 503: the status says little, the text decides. Texts of a refused value repeat
 // the value, so the database's words are looked for elsewhere only.
 Verdict judge_text(Operation operation, int status, const AnswerText& text) {
-  for (const MessageRule& rule : kMessages) {
-    if (matches(text.message, rule.pattern)) return rule.verdict;
-  }
+  if (const auto verdict = judge_message(text.message)) return *verdict;
   if (text.error_code == kInvalidValue) return judge_refused_value(operation);
   if (auto verdict = judge_database_error(text.message)) {
     const bool poison = verdict->failure_class == FailureClass::poison;
@@ -130,9 +137,7 @@ Verdict judge(Operation operation, int status, const AnswerText& text) {
       return text.message.starts_with("Invalid Host header") ? hold_server(remedy::kAllowedHosts)
                                                              : hold_experiment(remedy::kPermission);
     case 404:
-      if (text.message.starts_with("No Experiment with id")) break;
-      if (text.message.starts_with("Workspace '")) break;
-      if (text.message.starts_with("Trace with ID")) break;
+      if (const auto verdict = judge_message(text.message)) return *verdict;
       return judge_not_found(operation, text);
     case 405:
       return hold_server(remedy::kRoute);

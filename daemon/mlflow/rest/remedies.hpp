@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-// What an operator does about each configuration failure: shown by status, log and metrics.
+// What an operator does about each configuration failure: shown by status and log.
 namespace tracelink::remedy {
 
 inline constexpr std::string_view kCredentials =

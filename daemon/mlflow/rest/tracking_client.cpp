@@ -70,10 +70,10 @@ void TrackingClient::send(HttpRequest request, Read read) {
 
 void TrackingClient::hide_secrets(std::string& text) const {
   const Credentials& credentials = options_.credentials;
-  const std::string basic = base64(credentials.username + ":" + credentials.password);
-  for (const std::string& secret : {credentials.token, credentials.password, basic}) {
-    hide_secret(text, secret);
-  }
+  hide_secret(text, credentials.token);
+  hide_secret(text, credentials.password);
+  if (credentials.username.empty()) return;
+  hide_secret(text, base64(credentials.username + ":" + credentials.password));
 }
 
 // They may have been rotated.

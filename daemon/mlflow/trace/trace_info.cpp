@@ -10,6 +10,7 @@
 #include <protozero/varint.hpp>
 
 #include "daemon/codec/run_attribute.hpp"
+#include "daemon/codec/service_name.hpp"
 #include "daemon/mlflow/trace/mlflow_attributes.hpp"
 #include "daemon/mlflow/trace/preview.hpp"
 #include "daemon/mlflow/trace/resource_repair.hpp"
@@ -166,7 +167,11 @@ TraceInfo info_of(TraceId trace_id, const std::vector<SpanView>& spans) {
   const SpanView* root = find_root(spans);
   const SpanView* top = root != nullptr ? root : find_stand_in(spans);
   info.has_root = root != nullptr;
-  top != nullptr ? add_root(info, *top) : add_times(info, spans);
+  if (top != nullptr) {
+    add_root(info, *top);
+  } else {
+    add_times(info, spans);
+  }
   add_of_first(info, spans, "mlflow.trace.session", "session.id", "gen_ai.conversation.id",
                kMaxSession);
   add_of_first(info, spans, "mlflow.trace.user", "user.id", "", kMaxUser);
@@ -183,18 +188,6 @@ TraceInfo info_of(TraceId trace_id, const std::vector<SpanView>& spans) {
     info.metadata["mlflow.trace.sizeBytes"] = std::to_string(stats.total_bytes);
   }
   return info;
-}
-
-std::string service_name(const std::string& resource_fields) {
-  protozero::pbf_reader reader = reader_of(resource_fields);
-  while (reader.next(1, protozero::pbf_wire_type::length_delimited)) {
-    protozero::pbf_reader resource = reader_of(take_bytes(reader));
-    while (resource.next(1, protozero::pbf_wire_type::length_delimited)) {
-      const KeyValue pair = read_key_value(take_bytes(resource));
-      if (pair.key == "service.name") return std::string(read_any_value(pair.value).data);
-    }
-  }
-  return {};
 }
 
 Result<PreparedTrace> prepare(TraceId trace_id, const std::vector<std::string_view>& slices) {
@@ -225,7 +218,7 @@ Result<PreparedTrace> prepare(TraceId trace_id, const std::vector<std::string_vi
   }
   trace.otlp = builder.build();
   trace.span_count = static_cast<std::uint32_t>(spans->views.size());
-  if (!set.resources.empty()) trace.service = service_name(set.resources.front());
+  trace.service = service_name(trace.otlp);
   return trace;
 }
 
@@ -264,18 +257,24 @@ std::string without_details(std::string_view span) {
   return bare;
 }
 
-}  // namespace
-
-Result<PreparedTrace> prepare_trace(TraceId trace_id, const std::vector<std::string_view>& slices) {
+// What `read` gives, unless it meets bytes that are no OTLP.
+template <class Read>
+auto or_corrupt(Read read) -> decltype(read()) {
   try {
-    return prepare(trace_id, slices);
+    return read();
   } catch (const protozero::exception& error) {
     return Error{ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
   }
 }
 
+}  // namespace
+
+Result<PreparedTrace> prepare_trace(TraceId trace_id, const std::vector<std::string_view>& slices) {
+  return or_corrupt([&] { return prepare(trace_id, slices); });
+}
+
 Result<std::string> bare_root(std::string_view otlp) {
-  try {
+  return or_corrupt([&]() -> Result<std::string> {
     SpanSet set;
     read_traces_data(otlp, set);
     const auto spans = distinct_spans(set.spans);
@@ -285,14 +284,12 @@ Result<std::string> bare_root(std::string_view otlp) {
     const std::string bare = without_details(root->encoded);
     builder.add({}, {}, bare);
     return builder.build();
-  } catch (const protozero::exception& error) {
-    return Error{ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
-  }
+  });
 }
 
 Result<SpanSelection> select_spans(std::string_view otlp,
                                    const std::function<bool(std::size_t)>& wanted) {
-  try {
+  return or_corrupt([&]() -> Result<SpanSelection> {
     SpanSet set;
     read_traces_data(otlp, set);
     TracesDataBuilder builder;
@@ -304,13 +301,11 @@ Result<SpanSelection> select_spans(std::string_view otlp,
     }
     selection.otlp = builder.build();
     return selection;
-  } catch (const protozero::exception& error) {
-    return Error{ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
-  }
+  });
 }
 
 Result<SpanSelection> take_spans(std::string_view otlp, std::size_t first, std::size_t max_bytes) {
-  try {
+  return or_corrupt([&]() -> Result<SpanSelection> {
     SpanSet set;
     read_traces_data(otlp, set);
     const std::size_t end = end_of_piece(set.spans, first, max_bytes);
@@ -321,9 +316,7 @@ Result<SpanSelection> take_spans(std::string_view otlp, std::size_t first, std::
     }
     selection.otlp = builder.build();
     return selection;
-  } catch (const protozero::exception& error) {
-    return Error{ErrorCode::corrupt, std::string("not OTLP: ") + error.what()};
-  }
+  });
 }
 
 }  // namespace tracelink

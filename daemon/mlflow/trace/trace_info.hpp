@@ -59,7 +59,7 @@ struct PreparedTrace {
   // (docs/mlflow-servers.md#attributes-of-mlflow-sdks).
   std::string otlp;
   std::uint32_t span_count = 0;  // distinct span ids
-  std::string service;           // service.name of the first resource, or empty
+  std::string service;           // service.name of the first resource that has one, or empty
   std::string run_id;            // of a run that the trace is to be linked to, or empty
   Repairs repairs;               // of values in `otlp` (text_repair.hpp, mlflow_attributes.hpp)
 };

@@ -23,7 +23,7 @@ std::string winner(const std::vector<LoggedModel>& models) {
   return choice.winner == nullptr ? "none" : choice.winner->model_id;
 }
 
-TEST(ModelChoice, NoneOfNone) {
+TEST(ModelChoice, WithoutModelsNobodyWins) {
   EXPECT_EQ(winner({}), "none");
   EXPECT_FALSE(choose_model({}, "mine").only_failed);
 }

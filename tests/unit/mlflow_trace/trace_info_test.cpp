@@ -174,7 +174,7 @@ TEST(PrepareTrace, TheLastOfEqualSpanIdsCounts) {
   EXPECT_EQ(trace->span_count, 2u);
   EXPECT_EQ(trace->info.name, "second");
   EXPECT_EQ(trace->otlp, second);
-  EXPECT_EQ(trace->service, "one");
+  EXPECT_EQ(trace->service, "two") << "that of the spans that are sent";
 }
 
 TEST(PrepareTrace, SpansOfEqualResourceAreSentTogether) {
