@@ -39,7 +39,8 @@ struct IntakeOptions {
 // A request is answered exactly once, unless abandoned: by the sink's answer, by an error, or at
 // its deadline with `unavailable`. Memory stays reserved until the sink has answered.
 //
-// Small and large requests (over 1 MiB, or compressed) have half of the memory each, so that a few
+// Small and large requests (over 1 MiB once decompressed, or over 64 KiB
+// compressed) have half of the memory each, so that a few
 // slow large ones cannot keep the others waiting. Large ones, and compressed ones unless they turn
 // out to be small, are decoded on a worker thread. Decoding waits while its half is exceeded, so
 // what bodies grow to is bounded too: by the memory limit plus one request of each half.

@@ -45,8 +45,8 @@ void rethrow(const std::exception_ptr& failure) {
 
 }  // namespace
 
-Server::Listener::Listener(ListeningSocket opened, asio::io_context& io, bool for_mlflow)
-    : listening(std::move(opened)), acceptor(io.get_executor()), is_mlflow(for_mlflow) {}
+Server::Listener::Listener(ListenerKind of_kind, ListeningSocket opened, asio::io_context& io)
+    : kind(of_kind), listening(std::move(opened)), acceptor(io.get_executor()) {}
 
 Server::Server(ServerOptions options, asio::io_context& io, RecordSink& sink, const Clock& clock)
     : options_(std::move(options)),
@@ -82,13 +82,14 @@ void Server::set_limits(const Limits& limits) {
 }
 
 Result<void> Server::listen() {
-  if (auto ok = add_listener(open_local()); !ok) {
+  if (auto ok = add_listener(ListenerKind::local, open_local()); !ok) {
     return std::move(ok).error().within("listen.socket");
   }
-  if (auto ok = listen_tcp(options_.tcp_address, options_.kept.tcp, false); !ok) {
+  if (auto ok = listen_tcp(ListenerKind::tcp, options_.tcp_address, options_.kept.tcp); !ok) {
     return std::move(ok).error().within("listen.tcp");
   }
-  if (auto ok = listen_tcp(options_.mlflow_address, options_.kept.mlflow, true); !ok) {
+  if (auto ok = listen_tcp(ListenerKind::mlflow, options_.mlflow_address, options_.kept.mlflow);
+      !ok) {
     return std::move(ok).error().within("listen.mlflow");
   }
   return {};
@@ -102,29 +103,38 @@ Result<ListeningSocket> Server::open_local() const {
   return ListeningSocket::open_unix(options_.socket);
 }
 
-Result<void> Server::listen_tcp(const std::string& address, std::optional<int> kept,
-                                bool is_mlflow) {
+Result<void> Server::listen_tcp(ListenerKind kind, const std::string& address,
+                                std::optional<int> kept) {
   if (address.empty()) {
     if (kept) ::close(*kept);  // nobody would serve it
     return {};
   }
-  return add_listener(
-      kept ? ListeningSocket::resume_tcp(*kept, address) : ListeningSocket::open_tcp(address),
-      is_mlflow);
+  return add_listener(kind, kept ? ListeningSocket::resume_tcp(*kept, address)
+                                 : ListeningSocket::open_tcp(address));
 }
 
 KeptSockets Server::keep_listening() {
   KeptSockets kept;
   for (Listener& listener : listeners_) {
-    auto& fd = listener.is_mlflow ? kept.mlflow : kept.local ? kept.tcp : kept.local;
-    fd = listener.listening.release();
+    const int fd = listener.listening.release();
+    switch (listener.kind) {
+      case ListenerKind::local:
+        kept.local = fd;
+        break;
+      case ListenerKind::tcp:
+        kept.tcp = fd;
+        break;
+      case ListenerKind::mlflow:
+        kept.mlflow = fd;
+        break;
+    }
   }
   return kept;
 }
 
-Result<void> Server::add_listener(Result<ListeningSocket> opened, bool is_mlflow) {
+Result<void> Server::add_listener(ListenerKind kind, Result<ListeningSocket> opened) {
   if (!opened) return std::move(opened).error();
-  return assign_acceptor(listeners_.emplace_back(*std::move(opened), io_, is_mlflow));
+  return assign_acceptor(listeners_.emplace_back(kind, *std::move(opened), io_));
 }
 
 Result<void> Server::assign_acceptor(Listener& listener) {
@@ -164,7 +174,7 @@ Task<void> Server::accept_loop(Listener& listener) {
     boost::system::error_code error;
     listener.acceptor.accept(socket, error);
     if (!error) {
-      admit(std::move(socket), listener.is_mlflow);
+      admit(std::move(socket), listener.kind == ListenerKind::mlflow);
     } else if (error != asio::error::would_block && error != asio::error::connection_aborted) {
       ++stats_.accept_errors;
       warn("accepting a connection: " + error.message());
@@ -313,11 +323,9 @@ ServerStats Server::stats() const {
   return stats;
 }
 
-std::uint16_t Server::tcp_port() const {
-  return std::next(listeners_.begin())->listening.tcp_port();
+std::uint16_t Server::port_of(ListenerKind kind) const {
+  return std::ranges::find(listeners_, kind, &Listener::kind)->listening.tcp_port();
 }
-
-std::uint16_t Server::mlflow_port() const { return listeners_.back().listening.tcp_port(); }
 
 void Server::warn(const std::string& message) const {
   if (options_.on_warning) options_.on_warning(message);

@@ -86,15 +86,17 @@ class Server {
   void set_limits(const Limits& limits);
 
   ServerStats stats() const;
-  std::uint16_t tcp_port() const;     // precondition: a TCP listener was asked for
-  std::uint16_t mlflow_port() const;  // precondition: that listener was asked for
+  // Precondition: that listener was asked for.
+  std::uint16_t tcp_port() const { return port_of(ListenerKind::tcp); }
+  std::uint16_t mlflow_port() const { return port_of(ListenerKind::mlflow); }
 
  private:
+  enum class ListenerKind { local, tcp, mlflow };
   struct Listener {
-    Listener(ListeningSocket opened, boost::asio::io_context& io, bool for_mlflow);
+    Listener(ListenerKind of_kind, ListeningSocket opened, boost::asio::io_context& io);
+    const ListenerKind kind;
     ListeningSocket listening;
     StreamAcceptor acceptor;  // on a duplicate of the descriptor
-    const bool is_mlflow;
   };
   using ConnectionId = std::uint64_t;
 
@@ -102,8 +104,9 @@ class Server {
   Result<void> listen();
   Result<ListeningSocket> open_local() const;
   // Nothing if `address` is empty.
-  Result<void> listen_tcp(const std::string& address, std::optional<int> kept, bool is_mlflow);
-  Result<void> add_listener(Result<ListeningSocket> opened, bool is_mlflow = false);
+  Result<void> listen_tcp(ListenerKind kind, const std::string& address, std::optional<int> kept);
+  Result<void> add_listener(ListenerKind kind, Result<ListeningSocket> opened);
+  std::uint16_t port_of(ListenerKind kind) const;  // precondition: it was asked for
   static Result<void> assign_acceptor(Listener& listener);
 
   Task<void> accept_loop(Listener& listener);

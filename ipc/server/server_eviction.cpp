@@ -15,19 +15,26 @@ constexpr std::chrono::milliseconds kPatience{100};
 // Who has stored nothing for so long has no claim to that.
 constexpr std::chrono::seconds kLongInVain{1};
 
-// Which connection is given up first, the lowest first: of the user who has most of them, one that
-// never sent anything useful, then the one idle for longest, then the one that has kept us waiting
-// for longest, then one that sends without pause and never anything useful.
+// What a connection has to say for keeping its place, the weakest claim first.
+enum class Claim {
+  never_useful,
+  idle,
+  waiting,       // for the rest of what its client sends
+  busy_in_vain,  // it sends without pause, and never anything useful
+};
+
+// Which connection is given up first, the lowest first: of the user who has most of them the one
+// with the weakest claim, and of these the one that has had it for longest.
 struct EvictionRank {
   std::size_t others = 0;  // how many connections fewer than the greatest number its user has
-  int kind = 0;
+  Claim claim = Claim::never_useful;
   SteadyTime since;
   auto operator<=>(const EvictionRank&) const = default;
 };
 
-int eviction_kind(const ClientConnection& connection) {
-  if (!connection.served()) return 0;
-  return connection.idle() ? 1 : 2;
+Claim claim_of(const ClientConnection& connection) {
+  if (!connection.served()) return Claim::never_useful;
+  return connection.idle() ? Claim::idle : Claim::waiting;
 }
 
 }  // namespace
@@ -41,14 +48,15 @@ bool Server::evict_one() {
   for (const auto& [id, connection] : connections_) {
     const auto since = connection->waits_since();
     if (!since || leaving_.contains(id)) continue;
-    int kind = eviction_kind(*connection);
-    if (kind != 1 && now - *since < kPatience) {
-      const bool in_vain = kind == 0 && now - connection->came_at() >= kLongInVain;
+    Claim claim = claim_of(*connection);
+    if (claim != Claim::idle && now - *since < kPatience) {
+      const bool in_vain =
+          claim == Claim::never_useful && now - connection->came_at() >= kLongInVain;
       if (!in_vain) continue;
-      kind = 3;
+      claim = Claim::busy_in_vain;
     }
     const std::size_t others = connections_.size() - of_user.at(connection->peer().uid);
-    const std::pair<EvictionRank, ConnectionId> entry{{others, kind, *since}, id};
+    const std::pair<EvictionRank, ConnectionId> entry{{others, claim, *since}, id};
     if (!first || entry < *first) first = entry;
   }
   if (!first) return false;

@@ -13,7 +13,7 @@ namespace tracelink {
 // Counted since the server was opened. Plain values of the io thread.
 struct ServerStats {
   std::uint64_t connections_open = 0, connections_accepted = 0;
-  std::uint64_t connections_evicted = 0;  // idle ones closed to make room at the limit
+  std::uint64_t connections_evicted = 0;  // closed to make room for others at the limit
   std::uint64_t accept_errors = 0;
   std::uint64_t late_headers = 0;       // connections whose first bytes or header came too slowly
   std::uint64_t frame_floods = 0;       // HTTP/2 connections of which FrameAllowance had enough
