@@ -301,9 +301,9 @@ Result<void> Delivery::open_destination() {
     const auto link = queue_.link(hash);
     return link || link.error().code != ErrorCode::invalid;
   };
-  auto unreadable = registrar_->load(may_be_known, &queue_.held_files());
-  if (!unreadable) return std::move(unreadable).error().within("models");
-  for (const std::string& file : *unreadable) {
+  auto damaged = registrar_->load(may_be_known, &queue_.held_files());
+  if (!damaged) return std::move(damaged).error().within("models");
+  for (const std::string& file : *damaged) {
     spdlog::warn("models/{} is damaged and set aside; its link is registered again", file);
   }
   if (config_.workspace) {

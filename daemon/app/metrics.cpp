@@ -85,7 +85,7 @@ void add_queue(MetricFamilies& families, const QueueStats& queue, WallTime now) 
                    queue.moved_records);
   families.counter("tracelink_queue_reclaimed_bytes_total", "Room that moving records gave back.",
                    queue.reclaimed_bytes);
-  families.gauge("tracelink_quarantine_bytes", "Unreadable bytes that were set aside.",
+  families.gauge("tracelink_quarantine_bytes", "Damaged bytes that were set aside.",
                  number(queue.quarantine_bytes));
 }
 

@@ -57,7 +57,11 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
       .real_id = [this](const LinkDefinition& named) { return real_id(named); },
       .await_delivery =
           [forwarder](const TraceId& trace, SteadyTime deadline, std::function<void(bool)> done) {
-            forwarder ? forwarder->await_delivery(trace, deadline, std::move(done)) : done(false);
+            if (forwarder) {
+              forwarder->await_delivery(trace, deadline, std::move(done));
+            } else {
+              done(false);
+            }
           },
       .hurry =
           [forwarder](const std::optional<TraceId>& trace) {

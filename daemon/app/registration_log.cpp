@@ -45,9 +45,13 @@ void RegistrationLog::tell_failure(const RegistrationStatus& status, Told& told)
 void RegistrationLog::tell_exchange(const ResolvedModel& model, const std::string& before,
                                     bool was_gone) {
   LogEvent event(was_gone ? "model gone from the server, its traces belong to another one"
-                          : "an older duplicate of the model turned up, traces belong to that one");
+                          : "an older twin of the model turned up, traces belong to that one");
   event.text("name", model.name).word("old_model_id", before).word("model_id", model.model_id);
-  was_gone ? event.warn() : event.info();
+  if (was_gone) {
+    event.warn();
+  } else {
+    event.info();
+  }
 }
 
 void RegistrationLog::tell_ready(const RegistrationStatus& status, Told& told) {

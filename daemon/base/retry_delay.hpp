@@ -18,6 +18,9 @@ struct RetryDelay {
                                   std::optional<std::chrono::milliseconds> retry_after = {}) const;
 };
 
+// Between two looks at what an operator has to mend.
+inline constexpr std::chrono::milliseconds kOperatorWait{60'000};
+
 // 0 <= result <= most, evenly.
 std::chrono::milliseconds random_below(RandomSource& random, std::chrono::milliseconds most);
 

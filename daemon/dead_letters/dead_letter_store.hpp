@@ -137,7 +137,7 @@ class DeadLetterStore {
   // way all the same.
   Result<void> begin(const Withdrawal& withdrawal);
   std::optional<Withdrawal> under_way() const { return under_way_; }
-  // What an operator should know, once: of one thread at a time, as is the next.
+  // What an operator should know, once. One thread at a time calls it.
   std::vector<std::string> take_notices() { return std::exchange(notices_, {}); }
   // Whether the id is that of a letter which was damaged before it was finished.
   static bool is_damaged(std::string_view id);

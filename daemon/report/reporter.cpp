@@ -17,7 +17,12 @@ constexpr std::size_t kMostSubjects = 1000;
 
 void Reporter::failure(const std::string& subject, const std::string& message,
                        const std::string& remedy) {
-  if (muted_ || is_consequence(subject, remedy)) return;
+  if (muted_) return;
+  if (!remedy.empty()) {
+    note_waiting(subject);
+  } else if (is_waiting(subject)) {
+    return;
+  }
   last_error_ = LastError{subject + ": " + message, remedy, clock_.steady(), std::nullopt};
   last_subject_ = subject;
   log_left_out();
@@ -32,15 +37,22 @@ void Reporter::failure(const std::string& subject, const std::string& message,
       .log(level);
 }
 
-bool Reporter::is_consequence(const std::string& subject, const std::string& remedy) {
-  const SteadyTime now = clock_.steady();
-  const auto is_over = [&](const auto& at) { return now - at.second > kStillWaits; };
+bool Reporter::is_waiting(const std::string& subject) const {
   const auto known = waits_for_operator_.find(subject);
-  if (remedy.empty()) return known != waits_for_operator_.end() && !is_over(*known);
-  const bool is_known = known != waits_for_operator_.end();
-  if (waits_for_operator_.size() >= kMostSubjects) std::erase_if(waits_for_operator_, is_over);
-  if (is_known || waits_for_operator_.size() < kMostSubjects) waits_for_operator_[subject] = now;
-  return false;
+  return known != waits_for_operator_.end() && clock_.steady() - known->second <= kStillWaits;
+}
+
+void Reporter::note_waiting(const std::string& subject) {
+  const SteadyTime now = clock_.steady();
+  if (const auto known = waits_for_operator_.find(subject); known != waits_for_operator_.end()) {
+    known->second = now;
+    return;
+  }
+  if (waits_for_operator_.size() >= kMostSubjects) {
+    std::erase_if(waits_for_operator_,
+                  [&](const auto& at) { return now - at.second > kStillWaits; });
+  }
+  if (waits_for_operator_.size() < kMostSubjects) waits_for_operator_.emplace(subject, now);
 }
 
 void Reporter::recovered(const std::string& subject) {

@@ -35,7 +35,8 @@ class Reporter {
 
  private:
   void log_left_out();
-  bool is_consequence(const std::string& subject, const std::string& remedy);
+  bool is_waiting(const std::string& subject) const;  // for an operator
+  void note_waiting(const std::string& subject);
 
   const Clock& clock_;
   LogThrottle throttle_;

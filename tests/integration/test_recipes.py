@@ -18,7 +18,8 @@ def recipe(heading: str) -> list[tuple[str, str]]:
     return [(step[1], step[2].replace("\\|", "|")) for step in steps]
 
 
-STEPS = [(heading, *step) for heading in ("Add a destination", "Add a limit", "Add a metric") for step in recipe(heading)]
+HEADINGS = ("Add a destination", "Add a limit", "Add a metric", "Judge an answer of the server", "Add a record type")
+STEPS = [(heading, *step) for heading in HEADINGS for step in recipe(heading)]
 
 
 @pytest.mark.parametrize("heading, place, example", STEPS)

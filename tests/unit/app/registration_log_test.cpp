@@ -93,7 +93,7 @@ TEST_F(RegistrationLogTest, AnOlderDuplicateThatTakesOverIsNotToldAsALoss) {
   const Lines lines = log.take();
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0],
-            "info an older duplicate of the model turned up, traces belong to that one "
+            "info an older twin of the model turned up, traces belong to that one "
             "name=\"agent\" old_model_id=m-1 model_id=m-0");
   EXPECT_TRUE(lines[1].starts_with("info model ready model_id=m-0"));
 }

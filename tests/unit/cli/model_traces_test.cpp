@@ -13,7 +13,7 @@ TEST(Since, IsADurationOrATimeInUtc) {
   EXPECT_EQ(since_ms("2026-11-23T11:54:31Z", kNow), 1'795'434'871'000);
 }
 
-TEST(Since, IsNothingElse) {
+TEST(Since, RefusesWhatIsNoDurationOrTime) {
   for (const char* text : {"", "yesterday", "24", "2026-11-23 11:54", "2026-13-01"}) {
     EXPECT_EQ(since_ms(text, 0), std::nullopt) << text;
   }

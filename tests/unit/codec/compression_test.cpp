@@ -21,7 +21,7 @@ ErrorCode error_of(ContentEncoding encoding, std::string_view bytes, std::size_t
   return result ? ErrorCode::closed : result.error().code;
 }
 
-TEST(ContentEncoding, Names) {
+TEST(ContentEncoding, KnowsGzipAndDeflateAndRefusesOthers) {
   EXPECT_EQ(*parse_content_encoding(""), ContentEncoding::identity);
   EXPECT_EQ(*parse_content_encoding("identity"), ContentEncoding::identity);
   EXPECT_EQ(*parse_content_encoding("gzip"), ContentEncoding::gzip);

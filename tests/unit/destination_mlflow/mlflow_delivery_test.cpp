@@ -269,7 +269,7 @@ TEST_F(MlflowDeliveryTest, ABatchGoesInOnePostSortedById) {
   expect_delivered();
 }
 
-TEST_F(MlflowDeliveryTest, AsManyRequestsAtOnceAsTheGateLetsThrough) {
+TEST_F(MlflowDeliveryTest, AsManyRequestsAtOnceAsThereAreSlots) {
   std::vector<TraceDelivery> batch;
   for (std::uint64_t trace = 1; trace <= 5; ++trace) batch.push_back(delivery(trace));
   begin(std::move(batch));

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::string_literals;
 
-TEST(JsonText, Int64) {
+TEST(JsonText, ReadsWholeNumbersOf64Bits) {
   const std::vector<std::pair<std::string, std::int64_t>> good = {
       {"0", 0},
       {"-9223372036854775808", std::numeric_limits<std::int64_t>::min()},
