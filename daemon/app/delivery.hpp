@@ -43,7 +43,8 @@ struct CredentialReaders {
 // Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination,
 // delivery loop.
 //
-// Threads: start(), stop() from the io thread; call() from the control thread; the others from any.
+// Threads: start(), stop() from the io thread; call(), and what uses it, from any but the
+// forwarder's, for which it waits; the others from any.
 class Delivery {
  public:
   // `tap` sees what is delivered, and outlives this object.
