@@ -21,17 +21,11 @@ namespace {
 
 constexpr std::size_t kMaxSocketPath = 107;  // sockaddr_un::sun_path without its NUL
 
-ConfigProblem problem(const Draft& draft, const std::string& key, std::string message) {
-  const auto setting = draft.settings.find(key);
-  const Place place =
-      setting == draft.settings.end() ? Place{"configuration"} : setting->second.place;
-  return place.problem(key, std::move(message));
-}
 void fail(Draft& draft, const std::string& key, std::string message) {
-  draft.errors.push_back(problem(draft, key, std::move(message)));
+  draft.errors.push_back(problem_of(draft, key, std::move(message)));
 }
 void warn(Draft& draft, const std::string& key, std::string message) {
-  draft.loaded.warnings.push_back(problem(draft, key, std::move(message)));
+  draft.loaded.warnings.push_back(problem_of(draft, key, std::move(message)));
 }
 
 std::string found_value(const Draft& draft, const std::string& key, const std::string& value) {
@@ -259,6 +253,13 @@ void check_certificates(Draft& draft) {
 }
 
 }  // namespace
+
+ConfigProblem problem_of(const Draft& draft, const std::string& key, std::string message) {
+  const auto setting = draft.settings.find(key);
+  const Place place =
+      setting == draft.settings.end() ? Place{"configuration"} : setting->second.place;
+  return place.problem(key, std::move(message));
+}
 
 void complete(Draft& draft, const LoadContext& context) {
   fill_paths(draft, context);

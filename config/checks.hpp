@@ -16,6 +16,9 @@ struct Draft {
   bool file_unknown = false;  // see LoadResult
 };
 
+// At the place where the key is set.
+ConfigProblem problem_of(const Draft& draft, const std::string& key, std::string message);
+
 // Fills in what depends on the surroundings and checks what depends on several values: default
 // paths, `version: git`, the tracking URI and its credentials, the model. Without the file only the
 // paths: what is missing elsewhere may be in it.

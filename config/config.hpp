@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "daemon/databricks/settings/databricks_values.hpp"
@@ -23,11 +22,8 @@ namespace tracelink {
 // environment (paths) are filled by the loader.
 
 enum class DestinationKind { mlflow, file };
-constexpr std::string_view to_string(DestinationKind kind) {
-  return kind == DestinationKind::file ? "file" : "mlflow";
-}
 // Traces are linked to models there, and it has an address.
-constexpr bool is_tracking_server(DestinationKind kind) { return kind != DestinationKind::file; }
+constexpr bool is_tracking_server(DestinationKind kind) { return kind == DestinationKind::mlflow; }
 enum class LogLevel { trace, debug, info, warn, error };
 enum class LogFormat { automatic, text, json, journald };
 

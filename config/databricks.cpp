@@ -50,13 +50,6 @@ constexpr Variable kVariables[] = {
     {"ARM_ENVIRONMENT", "databricks.azure_environment"},
 };
 
-ConfigProblem problem_of(const Draft& draft, const std::string& key, std::string message) {
-  const auto setting = draft.settings.find(key);
-  const Place place =
-      setting == draft.settings.end() ? Place{"configuration"} : setting->second.place;
-  return place.problem(key, std::move(message));
-}
-
 std::string value_of(const LoadContext& context, std::string_view variable) {
   const auto found = context.environment.find(std::string(variable));
   return found == context.environment.end() ? "" : found->second;

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <type_traits>
 
 #include "config/nearest.hpp"
 #include "config/text.hpp"
+#include "daemon/text/ascii_case.hpp"
 
 namespace tracelink {
 namespace {
@@ -359,7 +359,7 @@ std::string variable_name(const Key& key) {
     if (c == '.') {
       name += "__";
     } else {
-      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+      name += ascii_upper(c);
     }
   }
   return name;

@@ -2,6 +2,7 @@
 
 #include "config/text.hpp"
 #include "config/value.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {

@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "daemon/text/ascii_case.hpp"
+#include "daemon/text/blanks.hpp"
+#include "daemon/text/control.hpp"
 #include "daemon/text/hex.hpp"
 
 namespace tracelink {
@@ -38,8 +40,6 @@ std::string format_quantity(std::uint64_t value, const std::array<Unit, 4>& unit
   }
   return std::to_string(value);
 }
-
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 }  // namespace
 
@@ -93,7 +93,7 @@ std::string quoted(std::string_view text) {
 }
 
 bool has_control_characters(std::string_view text) {
-  if (std::ranges::any_of(text, is_control)) return true;
+  if (has_control(text)) return true;
   for (std::size_t at = text.find('\xc2'); at != text.npos; at = text.find('\xc2', at + 1)) {
     if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0xa0) return true;
   }
@@ -102,12 +102,6 @@ bool has_control_characters(std::string_view text) {
 
 std::string_view without_end_breaks(std::string_view text) {
   return text.substr(0, text.find_last_not_of("\r\n") + 1);
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 std::vector<std::string_view> split(std::string_view text, std::string_view separator) {

@@ -26,7 +26,6 @@ bool has_control_characters(std::string_view text);
 
 std::string_view without_end_breaks(std::string_view text);
 
-std::string_view trimmed(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, std::string_view separator);  // trimmed
 
 }  // namespace tracelink

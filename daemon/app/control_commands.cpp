@@ -10,6 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "config/key_table.hpp"
+#include "config/value.hpp"
 #include "daemon/app/model_json.hpp"
 #include "daemon/app/options.hpp"
 #include "daemon/app/requested_link.hpp"
@@ -100,7 +102,9 @@ ControlReply set_active(const Body& body, const ControlParts& parts) {
       .word("link", link->hex())
       .info();
   register_now(*link, *definition, parts.delivery);
-  ordered_json json{{"service", name}, {"destination", to_string(parts.config.destination)}};
+  ordered_json json{{"service", name},
+                    {"destination", display(*find_key("destination"), parts.config)},
+                    {"registers_models", is_tracking_server(parts.config.destination)}};
   json.update(override_json({*definition, *link, now}, parts.delivery));
   return json_reply(json);
 }

@@ -16,6 +16,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "config/key_table.hpp"
+#include "config/value.hpp"
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/answers.hpp"
 #include "daemon/app/delivery.hpp"
@@ -229,7 +231,7 @@ class DaemonImpl final : public Daemon {
         .word("config", loaded_.file.empty() ? "defaults" : loaded_.file)
         .word("socket", listeners_.socket_activated() ? "systemd" : config().listen.socket.path)
         .word("state_dir", config().state_dir)
-        .word("destination", to_string(config().destination))
+        .word("destination", display(*find_key("destination"), config()))
         .word("model", link.display_name())
         .word("server", config().tracking.uri.empty() ? "none" : server_uri(config()))
         .number("queued_spans", queue_->stats().queued_spans)

@@ -12,9 +12,7 @@
 #include "daemon/base/wall_time_of.hpp"
 #include "daemon/codec/link_codec.hpp"
 #include "daemon/codec/name_template.hpp"
-#include "daemon/destination/databricks/databricks_destination.hpp"
 #include "daemon/destination/databricks/remedies.hpp"
-#include "daemon/destination/file/file_destination.hpp"
 #include "daemon/destination/mlflow/mlflow_destination.hpp"
 #include "daemon/types/named_experiment.hpp"
 
@@ -56,12 +54,23 @@ Result<void> Delivery::open() {
   if (auto finished = letter_commands_->finish_pending(); !finished) {
     note("dead letters: what was interrupted could not be settled: " + finished.error().message);
   }
-  if (auto opened = open_destination(); !opened) return opened;
-  if (!destination_) return {};
-  tapped_.emplace(*destination_, tap_, clock_);
+  auto opened = open_destination(
+      {.config = config_,
+       .readers = readers_,
+       .queue = queue_,
+       .fs = fs_,
+       .clock = clock_,
+       .random = random_,
+       .reporter = reporter_,
+       .on_registered = [this](const RegistrationStatus& status) { registered(status); },
+       .on_forgotten = [this](const LinkHash& link) { forgotten(link); }});
+  if (!opened) return std::move(opened).error();
+  opened_ = std::move(*opened);
+  if (!opened_.destination) return {};
+  tapped_.emplace(*opened_.destination, tap_, clock_);
   forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), queue_, *tapped_,
                                            *dead_letters_, *relinks_, reporter_, clock_, random_);
-  queue_.set_on_durable([this] { destination_->wakeup(); });
+  queue_.set_on_durable([this] { opened_.destination->wakeup(); });
   return {};
 }
 
@@ -73,7 +82,7 @@ void Delivery::start() {
 void Delivery::drain(SteadyTime deadline) {
   if (!forwarder_) return;
   forwarder_->drain(deadline);
-  destination_->wakeup();
+  opened_.destination->wakeup();
 }
 
 bool Delivery::drained() const { return !forwarder_ || forwarder_->drained(); }
@@ -81,7 +90,7 @@ bool Delivery::drained() const { return !forwarder_ || forwarder_->drained(); }
 void Delivery::stop() {
   if (!thread_.joinable()) return;
   thread_.request_stop();
-  destination_->wakeup();
+  opened_.destination->wakeup();
   thread_.join();
 }
 
@@ -115,11 +124,11 @@ ForwardStatus Delivery::forward_status() const {
 }
 
 void Delivery::want(const LinkHash& link, const LinkDefinition& definition) {
-  if (!registrar_ || definition.empty() || is_template(definition)) return;
+  if (!opened_.registrar || definition.empty() || is_template(definition)) return;
   // After the end of delivery nothing is registered any more.
   (void)forwarder_->post([this, link, definition] {
-    registrar_->want(link, definition);
-    if (const auto status = registrar_->status(link)) registered(*status);
+    opened_.registrar->want(link, definition);
+    if (const auto status = opened_.registrar->status(link)) registered(*status);
   });
 }
 
@@ -131,10 +140,10 @@ void Delivery::configure(const LinkHash& link, const LinkDefinition& definition)
 }
 
 void Delivery::move_server(const Config& config) {
-  if (!mlflow_) return;
+  if (!opened_.mlflow) return;
   // After the end of delivery nothing is sent any more.
   (void)forwarder_->post([this, tracking = tracking_options_of(config)] {
-    mlflow_->move_to(tracking.uri, tracking.credentials);
+    opened_.mlflow->move_to(tracking.uri, tracking.credentials);
   });
 }
 
@@ -280,62 +289,6 @@ void Delivery::note(std::string text) {
 // On the forwarder thread, which writes letters.
 Result<void> Delivery::with_letters(std::function<Result<void>(DeadLetterCommands&)> command) {
   return on_forwarder([this, command = std::move(command)] { return command(*letter_commands_); });
-}
-
-Result<void> Delivery::open_destination() {
-  if (config_.destination == DestinationKind::file) {
-    open_archive();
-    return {};
-  }
-  if (config_.tracking.uri.empty()) return {};
-  http_ = std::make_unique<TrackingHttp>(config_, readers_.workspace, fs_, clock_, random_);
-  TrackingOptions tracking = tracking_options_of(config_);
-  tracking.read_credentials = readers_.server;
-  client_ = std::make_unique<TrackingClient>(std::move(tracking), http_->api());
-  registrar_ =
-      std::make_unique<Registrar>(registrar_options_of(config_), *client_, fs_, clock_, random_);
-  registrar_->set_on_change([this](const RegistrationStatus& status) { registered(status); });
-  registrar_->set_on_forget([this](const LinkHash& link) { forgotten(link); });
-  // What cannot be read now may be known later.
-  const auto may_be_known = [this](const LinkHash& hash) {
-    const auto link = queue_.link(hash);
-    return link || link.error().code != ErrorCode::invalid;
-  };
-  auto damaged = registrar_->load(may_be_known, &queue_.held_files());
-  if (!damaged) return std::move(damaged).error().within("models");
-  for (const std::string& file : *damaged) {
-    spdlog::warn("models/{} is damaged and set aside; its link is registered again", file);
-  }
-  if (config_.workspace) {
-    open_workspace();
-    return {};
-  }
-  auto mlflow = std::make_unique<MlflowDestination>(mlflow_destination_options_of(config_),
-                                                    http_->api(), *client_, *registrar_,
-                                                    link_lookup(), reporter_, clock_, random_);
-  mlflow_ = mlflow.get();
-  destination_ = std::move(mlflow);
-  return {};
-}
-
-void Delivery::open_workspace() {
-  spdlog::info("Databricks is a preview: not yet run against a workspace (docs/databricks.md)");
-  databricks_ = std::make_unique<DatabricksClient>(databricks_client_options_of(config_),
-                                                   http_->api(), http_->plain());
-  destination_ = std::make_unique<DatabricksDestination>(
-      databricks_destination_options_of(config_), http_->api(), *databricks_, *registrar_,
-      link_lookup(), fs_, reporter_, clock_, random_);
-}
-
-void Delivery::open_archive() {
-  destination_ = std::make_unique<FileDestination>(
-      FileDestination::Options{.directory = config_.archive.dir,
-                               .max_bytes = config_.archive.max_bytes},
-      fs_, link_lookup(), clock_);
-}
-
-LinkLookup Delivery::link_lookup() const {
-  return [&queue = queue_](const LinkHash& hash) { return queue.link(hash); };
 }
 
 void Delivery::registered(RegistrationStatus status) {

@@ -10,19 +10,16 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "daemon/app/open_destination.hpp"
 #include "daemon/app/registration_log.hpp"
 #include "daemon/app/tapped_destination.hpp"
-#include "daemon/app/tracking_http.hpp"
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/mutex.hpp"
 #include "daemon/base/random_source.hpp"
 #include "daemon/base/result.hpp"
-#include "daemon/databricks/token_source.hpp"
 #include "daemon/dead_letters/dead_letter_commands.hpp"
 #include "daemon/dead_letters/dead_letter_store.hpp"
-#include "daemon/destination/databricks/databricks_client.hpp"
-#include "daemon/destination/destination.hpp"
 #include "daemon/forward/forward_status.hpp"
 #include "daemon/forward/forwarder.hpp"
 #include "daemon/links/relinks.hpp"
@@ -32,13 +29,6 @@
 #include "daemon/types/ids.hpp"
 
 namespace tracelink {
-
-class MlflowDestination;
-// Read credentials again, from wherever they came.
-struct CredentialReaders {
-  CredentialsReader server;
-  TokenSource::ReadWorkspace workspace;
-};
 
 // Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination,
 // delivery loop.
@@ -114,10 +104,6 @@ class Delivery {
   void note_relinks();
   void note(std::string text);
   Result<void> with_letters(std::function<Result<void>(DeadLetterCommands&)> command);
-  Result<void> open_destination();
-  void open_workspace();
-  void open_archive();
-  LinkLookup link_lookup() const;
   void registered(RegistrationStatus status);
   void forgotten(const LinkHash& link);
 
@@ -134,12 +120,7 @@ class Delivery {
   std::unique_ptr<DeadLetterStore> dead_letters_;
   std::optional<DeadLetterCommands> letter_commands_;
   std::unique_ptr<Relinks> relinks_;  // changed on the forwarder thread
-  std::unique_ptr<TrackingHttp> http_;
-  std::unique_ptr<TrackingClient> client_;
-  std::unique_ptr<Registrar> registrar_;
-  std::unique_ptr<DatabricksClient> databricks_;
-  std::unique_ptr<Destination> destination_;
-  MlflowDestination* mlflow_ = nullptr;  // destination_, where it is that
+  OpenedDestination opened_;
   std::optional<TappedDestination> tapped_;
   std::unique_ptr<Forwarder> forwarder_;
   std::jthread thread_;

@@ -48,8 +48,9 @@ int set_active(const Context& context, const std::string& model, const std::stri
     return kDone;
   }
   print("traces{} accepted from now on belong to {}\n", scope_of(service), model);
-  if (answer.value("destination", "") == "file") {
-    print("  nothing is registered with destination: file; the archive's lines name it\n");
+  if (!answer.value("registers_models", true)) {
+    print("  nothing is registered with destination: {}; what is stored there names it\n",
+          answer.value("destination", ""));
     return kDone;
   }
   print_model(answer);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/mlflow/trace/model_naming.hpp"
+#include "daemon/text/blanks.hpp"
 #include "daemon/text/percent.hpp"
 #include "daemon/types/model_id.hpp"
 
@@ -15,16 +16,14 @@ namespace {
 bool is_kept(std::string_view entry) {
   const auto equals = entry.find('=');
   if (equals == std::string_view::npos) return false;
-  std::string_view key = entry.substr(0, equals);
-  key.remove_prefix(std::min(key.find_first_not_of(' '), key.size()));
-  key = key.substr(0, key.find_last_not_of(' ') + 1);
+  const std::string_view key = trimmed(entry.substr(0, equals));
   return key != kModelIdAttribute && key != kModelNameAttribute;
 }
 
 }  // namespace
 
 Result<std::string> name_model(std::string_view current, std::string_view model) {
-  if (model.find_first_not_of(" \t") == std::string_view::npos) {
+  if (trimmed(model).empty()) {
     return Error{ErrorCode::invalid, "--model needs a name or an id"};
   }
   const bool by_id = is_model_id(model);

@@ -8,14 +8,10 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "daemon/text/blanks.hpp"
+
 namespace tracelink::compare {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(' ');
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
 
 Error invalid(std::string_view text, const std::string& what) {
   return {ErrorCode::invalid, "'" + std::string(text) + "': " + what};

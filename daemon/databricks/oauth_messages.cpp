@@ -1,7 +1,5 @@
 #include "daemon/databricks/oauth_messages.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <set>
@@ -11,8 +9,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/text/ascii_case.hpp"
 #include "daemon/text/base64.hpp"
+#include "daemon/text/control.hpp"
 #include "daemon/text/percent.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {
@@ -84,22 +85,9 @@ std::string scopes_of(const DatabricksValues& values) {
   return text.empty() ? "all-apis" : text;
 }
 
-std::string one_line(std::string text) {
-  if (text.size() > kMostErrorBytes) text.resize(kMostErrorBytes);
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = ' ';
-  }
-  return text;
-}
-
 std::string first_of(const json& body, const char* name, const char* other) {
   const std::string text = text_at(body, name);
   return text.empty() ? text_at(body, other) : text;
-}
-
-std::string upper(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return text;
 }
 
 // PUBLIC, USGOVERNMENT or CHINA. Older configurations write AzureChinaCloud.
@@ -107,7 +95,7 @@ std::string azure_cloud(const DatabricksWorkspace& workspace) {
   if (workspace.host.ends_with(".databricks.azure.us")) return "USGOVERNMENT";
   if (workspace.host.ends_with(".databricks.azure.cn")) return "CHINA";
   if (workspace.host.ends_with(".azuredatabricks.net")) return "PUBLIC";
-  std::string name = upper(workspace.values.azure_environment);
+  std::string name = upper_case(workspace.values.azure_environment);
   if (name.starts_with("AZURE")) name.erase(0, 5);
   if (name.ends_with("CLOUD")) name.resize(name.size() - 5);
   return name;
@@ -148,7 +136,8 @@ std::string read_token_error(const HttpResponse& answer) {
   if (code.empty()) code = text_at(body, "error_code");
   std::string summary = first_of(body, "errorSummary", "error_description");
   if (summary.empty()) summary = text_at(body, "message");
-  return one_line(code.empty() || summary.empty() ? code + summary : code + ": " + summary);
+  const std::string text = code.empty() || summary.empty() ? code + summary : code + ": " + summary;
+  return one_line(cut_text(text, kMostErrorBytes));
 }
 
 std::optional<std::string> read_azure_tenant(const HttpResponse& answer) {

@@ -5,19 +5,12 @@
 
 #include "daemon/databricks/oauth_messages.hpp"
 #include "daemon/text/base64.hpp"
+#include "daemon/text/blanks.hpp"
 #include "daemon/text/percent.hpp"
 #include "daemon/text/secret.hpp"
 
 namespace tracelink {
 namespace {
-
-constexpr std::string_view kBlanks = " \t\r\n";
-
-std::string trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(kBlanks) - first + 1));
-}
 
 std::string principal_of(const DatabricksValues& values) {
   return values.client_id.empty() ? "the service principal"
@@ -92,7 +85,7 @@ Result<std::string> TokenFetch::id_token() const {
   const std::string& file = workspace_.values.oidc_token_filepath;
   auto text = read_file(fs_, file);
   if (!text) return std::move(text).error().within(file);
-  std::string token = trimmed(*text);
+  std::string token(trimmed(*text));
   if (token.empty()) return Error{ErrorCode::invalid, file + " is empty"};
   return token;
 }

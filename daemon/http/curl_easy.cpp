@@ -7,6 +7,7 @@
 
 #include "daemon/http/no_proxy.hpp"
 #include "daemon/http/proxy_error.hpp"
+#include "daemon/text/control.hpp"
 
 namespace tracelink {
 namespace {
@@ -46,6 +47,16 @@ bool is_about_proxy(CURLcode code, std::string_view text, std::string_view url) 
          text.find("CONNECT tunnel") != std::string_view::npos || names_another_address(text, url);
 }
 
+// In place of the system's. Looked at for each request: a file may be put there, or replaced by a
+// directory, while the daemon runs.
+void set_authorities(CURL* easy, const std::string& path) {
+  std::error_code unreadable;
+  const bool is_directory = std::filesystem::is_directory(path, unreadable);
+  const char* none = nullptr;
+  curl_easy_setopt(easy, CURLOPT_CAPATH, is_directory ? path.c_str() : none);
+  curl_easy_setopt(easy, CURLOPT_CAINFO, is_directory ? none : path.c_str());
+}
+
 }  // namespace
 
 CURLM* new_multi() {
@@ -64,15 +75,6 @@ std::uint64_t number_of(CURL* easy) {
   void* number = nullptr;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &number);
   return reinterpret_cast<std::uintptr_t>(number);
-}
-
-// In place of the system's.
-void set_authorities(CURL* easy, const std::string& path) {
-  std::error_code unreadable;
-  const bool is_directory = std::filesystem::is_directory(path, unreadable);
-  const char* none = nullptr;
-  curl_easy_setopt(easy, CURLOPT_CAPATH, is_directory ? path.c_str() : none);
-  curl_easy_setopt(easy, CURLOPT_CAINFO, is_directory ? none : path.c_str());
 }
 
 void set_common_options(CURL* easy, const CurlOptions& options, const std::string& url) {
@@ -107,17 +109,7 @@ std::string error_text(CURL* easy, const CurlOptions& options, const char* error
 }
 
 bool breaks_a_header(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t') || byte == 0x7f;
-  });
-}
-
-std::string_view without_blanks(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+  return std::ranges::any_of(text, [](char c) { return is_control(c) && c != '\t'; });
 }
 
 }  // namespace tracelink

@@ -27,7 +27,5 @@ std::string error_text(CURL* easy, const CurlOptions& options, const char* error
 
 // A control character: the text cannot be part of a header (RFC 9110 5.5).
 bool breaks_a_header(std::string_view text);
-// Without blanks and line breaks at its ends.
-std::string_view without_blanks(std::string_view text);
 
 }  // namespace tracelink

@@ -11,6 +11,7 @@
 #include "daemon/http/curl_transfer.hpp"
 #include "daemon/http/easy_handles.hpp"
 #include "daemon/http/open_sockets.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {
@@ -23,7 +24,7 @@ std::string upper_case_http_proxy() {
   const char* lower = std::getenv("http_proxy");
   const char* upper = std::getenv("HTTP_PROXY");
   if (lower != nullptr || upper == nullptr) return {};
-  return std::string(without_blanks(upper));
+  return std::string(trimmed(upper));
 }
 
 std::string proxy_variable(std::string_view url, std::string_view http_proxy) {

@@ -7,6 +7,7 @@
 #include "daemon/http/curl_easy.hpp"
 #include "daemon/http/proxy_error.hpp"
 #include "daemon/text/ascii_case.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {
@@ -193,10 +194,9 @@ void CurlTransfer::take_header_line(std::string_view line) {
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  std::string name(without_blanks(line.substr(0, colon)));
+  std::string name(trimmed(line.substr(0, colon)));
   std::ranges::transform(name, name.begin(), ascii_lower);
-  response_.headers.emplace_back(std::move(name),
-                                 std::string(without_blanks(line.substr(colon + 1))));
+  response_.headers.emplace_back(std::move(name), std::string(trimmed(line.substr(colon + 1))));
 }
 
 }  // namespace tracelink

@@ -6,6 +6,7 @@
 
 #include "daemon/http/curl_easy.hpp"
 #include "daemon/text/ascii_case.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {
@@ -169,7 +170,7 @@ void RelayTransfer::take_header_line(std::string_view line) {
     }
     return;
   }
-  if (without_blanks(line).empty()) {
+  if (trimmed(line).empty()) {
     answered_ = answer_.status >= 200;
     if (!answered_) return;
     leave_out_unused_length();
@@ -178,7 +179,7 @@ void RelayTransfer::take_header_line(std::string_view line) {
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  answer_.headers.emplace_back(line.substr(0, colon), without_blanks(line.substr(colon + 1)));
+  answer_.headers.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
 }
 
 }  // namespace tracelink

@@ -50,4 +50,10 @@ std::string_view without_blank_ends(std::string_view text) {
   return text;
 }
 
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(kAscii);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kAscii) - first + 1);
+}
+
 }  // namespace tracelink

@@ -10,4 +10,7 @@ namespace tracelink {
 // differs in such a thing alone is another name to a server.
 std::string_view without_blank_ends(std::string_view text);
 
+// Without ASCII white space at both ends: for protocols and files whose syntax knows no other.
+std::string_view trimmed(std::string_view text);
+
 }  // namespace tracelink

@@ -81,6 +81,7 @@ def test_a_switch_in_the_middle_of_a_stream(server, daemon_for):
         answered = time.monotonic()
         stream.wait_for(10)
     assert answer["requested_name"] == "agent-v2" and answer["state"] in ("unresolved", "ready")
+    assert (answer["destination"], answer["registers_models"]) == ("mlflow", True)
     daemon.wait_for_spans(delivered=len(stream.traces) * SPANS_PER_TRACE, queued=0)
 
     experiment = server.experiment_id("support")

@@ -30,4 +30,6 @@ def test_setting_the_active_model_promises_no_registration(make_daemon):
     daemon.start()
     answer = daemon.tracelink("models", "set-active", "agent-v2")
     assert answer.code == 0, answer.err
-    assert "nothing is registered" in answer.out and "being registered" not in answer.out, answer.out
+    assert "nothing is registered with destination: file" in answer.out and "being registered" not in answer.out, answer.out
+    as_json = daemon.tracelink("models", "set-active", "agent-v2", "--json").json()
+    assert (as_json["destination"], as_json["registers_models"]) == ("file", False)

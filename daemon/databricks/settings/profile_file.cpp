@@ -3,19 +3,13 @@
 #include <utility>
 
 #include "daemon/text/ascii_case.hpp"
+#include "daemon/text/blanks.hpp"
 
 namespace tracelink {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r\f\v";
 constexpr std::string_view kSettings = "__settings__";
 constexpr std::string_view kDefault = "DEFAULT";
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 // The sections of the file, read line by line.
 class Reader {
@@ -38,9 +32,9 @@ class Reader {
   }
 
   Result<void> take(std::string_view line) {
-    const std::string_view content = trim(line);
+    const std::string_view content = trimmed(line);
     if (content.empty() || content.front() == '#' || content.front() == ';') return {};
-    const std::size_t indent = line.find_first_not_of(kBlanks);
+    const std::size_t indent = line.find(content.front());
     if (value_ != nullptr && indent > indent_) {  // the value goes on
       *value_ += " " + std::string(content);
       return {};
@@ -67,8 +61,9 @@ class Reader {
     const auto sign = content.find_first_of("=:");
     if (sign == std::string_view::npos || sign == 0)
       return wrong("a value is written as name = value");
-    const auto [added, is_new] = section_->try_emplace(
-        lower_case(std::string(trim(content.substr(0, sign)))), trim(content.substr(sign + 1)));
+    const auto [added, is_new] =
+        section_->try_emplace(lower_case(std::string(trimmed(content.substr(0, sign)))),
+                              trimmed(content.substr(sign + 1)));
     if (!is_new) return wrong(added->first + " is there twice");
     value_ = &added->second;
     return {};

@@ -6,6 +6,7 @@
 #include <protozero/exception.hpp>
 
 #include "daemon/mlflow/trace/wire.hpp"
+#include "daemon/text/control.hpp"
 
 namespace tracelink {
 namespace {
@@ -19,15 +20,6 @@ constexpr std::array<std::string_view, 17> kCodes = {
 std::string name_of(std::int32_t code) {
   const auto index = static_cast<std::size_t>(code);
   return code >= 0 && index < kCodes.size() ? std::string(kCodes.at(index)) : std::string();
-}
-
-// Messages are shown to people.
-std::string one_line(std::string_view text) {
-  std::string line(text);
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
-  return line;
 }
 
 // Status: code = 1, message = 2.

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "daemon/mlflow/rest/rest_json.hpp"
+#include "daemon/text/control.hpp"
 #include "daemon/text/utf8.hpp"
 
 namespace tracelink {
@@ -18,17 +19,12 @@ bool is_html(const HttpResponse& response) {
   return first != std::string::npos && response.body[first] == '<';
 }
 
-std::string string_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 // FastAPI's validation errors: type, place and reason. Its `input` is user data.
 std::string validation_text(const Json& details) {
   std::string text;
   for (const Json& detail : details) {
     if (!detail.is_object()) continue;
-    text += (text.empty() ? "" : "; ") + string_at(detail, "msg") + ":";
+    text += (text.empty() ? "" : "; ") + text_at(detail, "msg") + ":";
     const auto place = detail.find("loc");
     if (place == detail.end() || !place->is_array()) continue;
     for (const Json& part : *place) {
@@ -41,18 +37,15 @@ std::string validation_text(const Json& details) {
 std::string message_of(const Json& body) {
   const auto detail = body.find("detail");
   if (detail != body.end() && detail->is_array()) return validation_text(*detail);
-  const std::string message = string_at(body, "message");
-  return message.empty() ? string_at(body, "detail") : message;
+  const std::string message = text_at(body, "message");
+  return message.empty() ? text_at(body, "detail") : message;
 }
 
 std::string made_safe(std::string_view text) {
   for (const std::string_view mark : {"[SQL:", "[parameters:", "(Background on this error at:"}) {
     text = text.substr(0, text.find(mark));
   }
-  std::string safe(cut_text(text, kMaxMessageBytes));
-  for (char& c : safe) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
+  std::string safe = one_line(cut_text(text, kMaxMessageBytes));
   while (!safe.empty() && safe.back() == ' ') safe.pop_back();
   return safe;
 }
@@ -63,7 +56,7 @@ AnswerText read_answer_text(const HttpResponse& response) {
   if (is_html(response)) return {"", "a web page instead of MLflow's REST API", true};
   const Json body = parse_answer(response.body);
   if (!body.is_object()) return {"", made_safe(response.body), false};
-  return {string_at(body, "error_code"), made_safe(message_of(body)), false};
+  return {text_at(body, "error_code"), made_safe(message_of(body)), false};
 }
 
 }  // namespace tracelink

@@ -1,9 +1,8 @@
 #include "daemon/mlflow/rest/rest_json.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <utility>
 
+#include "daemon/text/ascii_case.hpp"
 #include "daemon/text/json_text.hpp"
 
 namespace tracelink {
@@ -25,8 +24,7 @@ std::string short_status(const std::string& status) {
 Json order_of(const std::string& text) {
   if (text.empty()) return {{"field_name", "creation_timestamp"}, {"ascending", true}};
   const auto blank = text.find_last_of(' ');
-  std::string word = blank == std::string::npos ? "" : text.substr(blank + 1);
-  std::ranges::transform(word, word.begin(), [](unsigned char c) { return std::toupper(c); });
+  const std::string word = blank == std::string::npos ? "" : upper_case(text.substr(blank + 1));
   const bool has_direction = word == "ASC" || word == "DESC";
   return {{"field_name", has_direction ? text.substr(0, blank) : text},
           {"ascending", word != "DESC"}};

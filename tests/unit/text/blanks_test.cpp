@@ -30,5 +30,13 @@ TEST(Blanks, InsideAndWhatIsSeenStay) {
   }
 }
 
+TEST(Blanks, OfAsciiAloneAreTrimmed) {
+  EXPECT_EQ(trimmed(" \t a b \v\f\r\n\n"), "a b");
+  EXPECT_EQ(trimmed("a"), "a");
+  EXPECT_EQ(trimmed(" \r\n"), "");
+  EXPECT_EQ(trimmed(""), "");
+  EXPECT_EQ(trimmed(" \u00a0a\u00a0 "), "\u00a0a\u00a0");
+}
+
 }  // namespace
 }  // namespace tracelink
