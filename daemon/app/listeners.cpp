@@ -37,7 +37,7 @@ std::string fewer_clients(std::size_t wanted, const DescriptorShares& shares) {
 // Without its file nobody finds the socket; whoever is connected notices nothing.
 void keep_found(const std::string& path, const Result<bool>& made_again, HeldFiles& held) {
   if (!made_again) {
-    held.hold(StateFile::directory, path, made_again.error());
+    held.hold(StateFile::socket, path, made_again.error());
     (void)make_socket_directory(path).has_value();  // for the next try; what fails is told then
     return;
   }

@@ -37,6 +37,8 @@ std::string_view to_string(StateFile kind) {
       return "directory";
     case StateFile::lock:
       return "lock";
+    case StateFile::socket:
+      return "socket";
   }
   return "";
 }
@@ -52,11 +54,20 @@ std::string remedy_for(const HeldFile& file) {
     return "what needs it is refused meanwhile: put it back, and all goes on by itself; or restart "
            "tracelinkd to begin a new one";
   }
+  if (file.kind == StateFile::socket) {
+    return "clients do not find it meanwhile: remove what is in its place; it is made again by "
+           "itself";
+  }
   if (file.is_newer) {
     return "a later tracelinkd wrote it: start that one, which reads on; it is left as it is";
   }
   return "check the disk, and that the daemon's user may read " + file.path +
          "; it is left as it is and tried again by itself";
+}
+
+void HeldFile::note(const Error& error) {
+  reason = error.message;
+  is_newer = error.code == ErrorCode::invalid;
 }
 
 void HeldFiles::hold(StateFile kind, const std::string& path, const Error& error, Retry retry) {
@@ -65,10 +76,15 @@ void HeldFiles::hold(StateFile kind, const std::string& path, const Error& error
   if (entry.failures == 0) entry.file.since = clock_.steady();
   entry.file.kind = kind;
   entry.file.path = path;
-  entry.file.reason = error.message;
-  entry.file.is_newer = error.code == ErrorCode::invalid;
+  entry.file.note(error);
   if (retry) entry.retry = std::move(retry);
   entry.due = clock_.steady() + held_retry_delay(entry.failures++);
+}
+
+void HeldFiles::note_failure(const std::string& path, const Error& error) {
+  const MutexLock lock(mutex_);
+  const auto entry = entries_.find(path);
+  if (entry != entries_.end()) entry->second.file.note(error);
 }
 
 void HeldFiles::release(const std::string& path) {
@@ -92,7 +108,11 @@ std::vector<HeldFile> HeldFiles::list() const {
 void HeldFiles::retry_due() {
   const auto now = clock_.steady();
   while (const auto due = take_due(now)) {
-    if (due->second()) release(due->first);
+    if (const auto tried = due->second()) {
+      release(due->first);
+    } else {
+      note_failure(due->first, tried.error());
+    }
   }
 }
 

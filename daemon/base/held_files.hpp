@@ -28,12 +28,14 @@ enum class StateFile {
   quarantine,
   directory,
   lock,
+  socket,
 };
 
 inline constexpr StateFile kStateFiles[] = {
     StateFile::segment,      StateFile::journal,      StateFile::checkpoint,   StateFile::notes,
     StateFile::link,         StateFile::registration, StateFile::active_model, StateFile::relinks,
-    StateFile::dead_letters, StateFile::quarantine,   StateFile::directory,    StateFile::lock};
+    StateFile::dead_letters, StateFile::quarantine,   StateFile::directory,    StateFile::lock,
+    StateFile::socket};
 
 std::string_view to_string(StateFile kind);
 
@@ -47,6 +49,8 @@ struct HeldFile {
   std::string reason;
   SteadyTime since{};
   bool is_newer = false;  // of a later version of its format (`invalid`)
+
+  void note(const Error& error);
 };
 
 // What an operator can do about it.
@@ -80,6 +84,7 @@ class HeldFiles {
     SteadyTime due{};
   };
   std::optional<std::pair<std::string, Retry>> take_due(SteadyTime now);
+  void note_failure(const std::string& path, const Error& error);
 
   const Clock& clock_;
   mutable Mutex mutex_;

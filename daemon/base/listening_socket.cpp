@@ -202,8 +202,9 @@ Result<void> ListeningSocket::bind() {
   fd_ = fd;
   if (auto ok = bind_closed(fd_, options_.path, *address); !ok) return ok;
   path_ = options_.path;
+  if (auto ok = open_to_peers(fd_, options_); !ok) return ok;
   note_file();
-  return open_to_peers(fd_, options_);
+  return {};
 }
 
 void ListeningSocket::note_file() { file_ = file_at(options_.path); }

@@ -52,14 +52,14 @@ http::response<http::string_body> to_response(const http::request<http::string_b
   return response;
 }
 
-// The turn of slow work: one at a time, in the order of arrival.
+// The turn of slow work: one at a time.
 class Turn {
  public:
-  explicit Turn(const asio::any_io_executor& executor) : changed_(executor) {}
+  explicit Turn(const asio::any_io_executor& executor)
+      : changed_(executor, asio::steady_timer::time_point::max()) {}
 
   asio::awaitable<void> take() {
     while (is_taken_) {
-      changed_.expires_at(asio::steady_timer::time_point::max());
       (void)co_await changed_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
     is_taken_ = true;
@@ -221,9 +221,12 @@ class ControlServerImpl final : public ControlServer {
   }
 
   Result<bool> ensure_found() override {
-    if (!local_ || local_->is_found()) return false;
-    if (auto again = local_->open_again(); !again) {
-      return std::move(again).error().within("control.socket");
+    const bool found = local_ && local_->is_found();
+    if (!local_ || (found && acceptor_.is_open())) return false;
+    if (!found) {
+      if (auto again = local_->open_again(); !again) {
+        return std::move(again).error().within("control.socket");
+      }
     }
     beast::error_code ignored;
     acceptor_.close(ignored);
@@ -258,9 +261,14 @@ class ControlServerImpl final : public ControlServer {
 
  private:
   Result<void> accept_local() {
+    const int fd = ::fcntl(local_->fd(), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return Error{ErrorCode::io, std::string("control.socket: ") + std::strerror(errno)};
     beast::error_code error;
-    acceptor_.assign(Local(), ::fcntl(local_->fd(), F_DUPFD_CLOEXEC, 0), error);
-    if (error) return Error{ErrorCode::io, "control.socket: " + error.message()};
+    acceptor_.assign(Local(), fd, error);
+    if (error) {
+      ::close(fd);
+      return Error{ErrorCode::io, "control.socket: " + error.message()};
+    }
     asio::co_spawn(acceptor_.get_executor(), accept(), rethrow);
     return {};
   }

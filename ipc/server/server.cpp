@@ -139,9 +139,11 @@ Result<void> Server::add_listener(ListenerKind kind, Result<ListeningSocket> ope
 
 Result<void> Server::assign_acceptor(Listener& listener) {
   const int fd = ::fcntl(listener.listening.fd(), F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return Error{ErrorCode::io, std::string("listening socket: ") + std::strerror(errno)};
   boost::system::error_code error;
   listener.acceptor.assign(asio::generic::stream_protocol(listener.listening.family(), 0), fd,
                            error);
+  if (error) ::close(fd);
   if (!error) listener.acceptor.non_blocking(true, error);
   if (error) return Error{ErrorCode::io, "listening socket: " + error.message()};
   return {};
@@ -153,9 +155,12 @@ void Server::start() {
 
 Result<bool> Server::ensure_found() {
   Listener& local = listeners_.front();
-  if (stopping_ || local.listening.is_found()) return false;
-  auto again = local.listening.open_again();
-  if (!again) return std::move(again).error().within("listen.socket");
+  const bool found = local.listening.is_found();
+  if (stopping_ || (found && local.acceptor.is_open())) return false;
+  if (!found) {
+    auto again = local.listening.open_again();
+    if (!again) return std::move(again).error().within("listen.socket");
+  }
   boost::system::error_code ignored;
   local.acceptor.close(ignored);  // ends its loop, or leaves it a second one on the new socket
   if (auto ok = assign_acceptor(local); !ok) return std::move(ok).error();
@@ -179,8 +184,7 @@ Task<void> Server::accept_loop(Listener& listener) {
       ++stats_.accept_errors;
       warn("accepting a connection: " + error.message());
       (void)evict_one();
-      room_.expires_after(kLookAgain);
-      (void)co_await room_.async_wait(kUseTask);
+      co_await look_again();
     }
   }
 }
@@ -189,9 +193,14 @@ Task<void> Server::wait_for_room() {
   while (!stopping_ && connections_.size() - leaving_.size() >= options_.limits.connections) {
     if (leaving_.size() < most_leaving(options_.limits.connections) && evict_one()) continue;
     close_leaving();
-    room_.expires_after(kLookAgain);
-    (void)co_await room_.async_wait(kUseTask);
+    co_await look_again();
   }
+}
+
+// The loops share the timer: whoever set it while another one waits would wake that one.
+Task<void> Server::look_again() {
+  if (room_.expiry() <= IoTimer::clock_type::now()) room_.expires_after(kLookAgain);
+  (void)co_await room_.async_wait(kUseTask);
 }
 
 void Server::admit(StreamSocket socket, bool is_mlflow) {

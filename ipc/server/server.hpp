@@ -111,6 +111,7 @@ class Server {
 
   Task<void> accept_loop(Listener& listener);
   Task<void> wait_for_room();
+  Task<void> look_again();
   void admit(StreamSocket socket, bool is_mlflow);
   std::optional<Reply> refusal_of(const Result<Peer>& peer, int socket);
   Task<void> serve(std::shared_ptr<OpeningConnection> opening, ConnectionId id);

@@ -56,5 +56,17 @@ TEST(HeldFiles, ARetryIsCalledWhenItIsDueUntilItSucceeds) {
   EXPECT_TRUE(held.list().empty());
 }
 
+TEST(HeldFiles, TheReasonIsThatOfTheLastTry) {
+  FakeClock clock;
+  HeldFiles held(clock);
+  held.hold(StateFile::notes, "/state/x", kBroken,
+            [] { return Result<void>(Error{ErrorCode::invalid, "has version 99"}); });
+  clock.advance(milliseconds(500));
+  held.retry_due();
+  ASSERT_EQ(held.list().size(), 1u);
+  EXPECT_EQ(held.list()[0].reason, "has version 99");
+  EXPECT_NE(remedy_for(held.list()[0]).find("a later tracelinkd"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tracelink
