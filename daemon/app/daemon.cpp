@@ -95,7 +95,8 @@ class DaemonImpl final : public Daemon {
   }
 
   std::optional<Successor> successor() override {
-    if (!upgrading_) return std::nullopt;
+    // Whoever ends the daemon wants it ended, before an upgrade and during one.
+    if (!upgrading_ || shutdown_.was_signalled()) return std::nullopt;
     return Successor{.program = own_.program,
                      .sockets = listeners_.keep_listening(),
                      .socket_activated = listeners_.socket_activated()};
@@ -116,9 +117,10 @@ class DaemonImpl final : public Daemon {
     return std::move(again.loaded->config);
   }
 
-  std::optional<Credentials> read_credentials() {
+  // What the file has for another server by now is not told to this one.
+  std::optional<Credentials> read_credentials(const std::string& uri) {
     const auto now = read_again();
-    if (!now) return std::nullopt;
+    if (!now || server_uri(*now) != uri) return std::nullopt;
     return credentials_of(*now);
   }
 
@@ -145,10 +147,11 @@ class DaemonImpl final : public Daemon {
         &queue_->held_files());
     if (!active) return std::move(active).error().within("models");
     active_ = std::move(*active);
-    auto delivery = Delivery::open(config(), *queue_, fs_, clock_, random_,
-                                   {.server = [this] { return read_credentials(); },
-                                    .workspace = [this] { return read_workspace(); }},
-                                   delivered_tap_);
+    auto delivery =
+        Delivery::open(config(), *queue_, fs_, clock_, random_,
+                       {.server = [this](const std::string& uri) { return read_credentials(uri); },
+                        .workspace = [this] { return read_workspace(); }},
+                       delivered_tap_);
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();

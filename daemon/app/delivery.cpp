@@ -51,7 +51,7 @@ Result<void> Delivery::open() {
   open_dead_letters(state_dir / "dead-letters");
   open_relinks(state_dir / "models" / "relinks.json");
   letter_commands_.emplace(*dead_letters_, queue_, clock_);
-  if (auto finished = letter_commands_->finish_pending(); !finished) {
+  if (auto finished = letter_commands_->finish_withdrawal(); !finished) {
     note("dead letters: what was interrupted could not be settled: " + finished.error().message);
   }
   auto opened = open_destination(
@@ -178,6 +178,7 @@ Delivery::DeliveredTraces Delivery::delivered(const LinkHash& link) const {
 
 Result<void> Delivery::call(std::function<void()> work) {
   if (!forwarder_) {
+    const MutexLock one_at_a_time(without_forwarder_);
     work();
     return {};
   }
@@ -197,7 +198,10 @@ Result<void> Delivery::call(std::function<void()> work) {
 }
 
 void Delivery::post(std::function<void()> work) {
-  if (!forwarder_) return work();
+  if (!forwarder_) {
+    const MutexLock one_at_a_time(without_forwarder_);
+    return work();
+  }
   (void)forwarder_->post(std::move(work));
 }
 

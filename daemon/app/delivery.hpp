@@ -125,6 +125,7 @@ class Delivery {
   std::unique_ptr<Forwarder> forwarder_;
   std::jthread thread_;
 
+  Mutex without_forwarder_;  // held by whoever does then what is the forwarder's
   mutable Mutex mutex_;
   std::vector<Relink> relinks_seen_ GUARDED_BY(mutex_);
   std::vector<std::string> notices_ GUARDED_BY(mutex_);

@@ -25,7 +25,7 @@ Result<void> load_registrations(Registrar& registrar, Queue& queue) {
     return link || link.error().code != ErrorCode::invalid;
   };
   auto damaged = registrar.load(may_be_known, &queue.held_files());
-  if (!damaged) return std::move(unreadable).error().within("models");
+  if (!damaged) return std::move(damaged).error().within("models");
   for (const std::string& file : *damaged) {
     spdlog::warn("models/{} is damaged and set aside; its link is registered again", file);
   }

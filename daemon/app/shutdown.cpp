@@ -40,9 +40,9 @@ void Shutdown::await_next() {
 }
 
 void Shutdown::on_signal(int signal) {
-  if (signal == SIGHUP) {
-    steps_.reload();
-  } else if (stopping_) {
+  if (signal == SIGHUP) return steps_.reload();
+  was_signalled_ = true;
+  if (stopping_) {
     hurry();
   } else {
     begin("signal " + std::to_string(signal), grace_);

@@ -35,6 +35,8 @@ class Shutdown {
   // Stops as SIGTERM does, with this grace; `reason` is for the log. Does nothing if it stops
   // already.
   void begin(const std::string& reason, std::chrono::milliseconds grace);
+  // Whether SIGTERM or SIGINT came, also while it was stopping for another reason.
+  bool was_signalled() const { return was_signalled_; }
 
  private:
   void await_next();
@@ -49,6 +51,7 @@ class Shutdown {
   boost::asio::steady_timer drain_timer_;
   std::chrono::milliseconds grace_{};
   bool stopping_ = false;
+  bool was_signalled_ = false;
   bool closing_ = false;
   std::chrono::milliseconds patience_;
   SteadyTime drain_until_{};

@@ -2,12 +2,14 @@
 
 import http.client
 import shutil
+import socket
 import threading
 
 from harness import places, unix_http
 from harness.daemon import PROTOBUF
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.ports import free_port
+from harness.waiting import wait_until
 
 DONE, FAILED, UNREACHABLE = 0, 1, 3
 UPGRADES = 10
@@ -112,3 +114,17 @@ def test_the_program_that_is_installed_by_now_takes_over(make_daemon, folder, mo
 def test_without_a_daemon(make_daemon):
     daemon = make_daemon({"destination": "file"})
     assert daemon.tracelink("upgrade").code == UNREACHABLE
+
+
+def test_a_signal_during_an_upgrade_ends_the_daemon(make_daemon):
+    daemon = make_daemon({"destination": "file"})
+    daemon.start()
+    with socket.socket(socket.AF_UNIX) as busy:  # a client that is waited for
+        busy.connect(str(daemon.socket))
+        busy.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        upgrade = threading.Thread(target=lambda: daemon.tracelink("upgrade"))
+        upgrade.start()
+        wait_until("the upgrade begins", lambda: "reason=upgrade" in daemon.log_file.read_text(), state=daemon.log_tail)
+        assert daemon.sigterm() == 0
+        upgrade.join()
+    assert daemon.log_file.read_text().count("msg=\"tracelinkd ") == 1

@@ -79,7 +79,7 @@ void TrackingClient::hide_secrets(std::string& text) const {
 // They may have been rotated.
 void TrackingClient::read_credentials_again() {
   if (!options_.read_credentials) return;
-  if (auto credentials = options_.read_credentials())
+  if (auto credentials = options_.read_credentials(options_.uri))
     options_.credentials = *std::move(credentials);
 }
 

@@ -27,8 +27,9 @@ struct Credentials {
   std::string username, password;  // basic; wins over the token when set
   std::string token;               // bearer
 };
-// Reads them again, from wherever they came; nothing while that is not possible.
-using CredentialsReader = std::function<std::optional<Credentials>()>;
+// Reads those for the server at `uri` again, from wherever they came; nothing while that is not
+// possible, or if they are for another server by now.
+using CredentialsReader = std::function<std::optional<Credentials>(const std::string& uri)>;
 
 // Which experiments keep their traces in tables of Databricks' Unity Catalog, where the search for
 // traces does not see them.

@@ -44,7 +44,10 @@ TEST_F(ClientHeadersTest, AUserNameWinsOverTheToken) {
 
 TEST_F(ClientHeadersTest, CredentialsAreReadAgainAfterARefusal) {
   options.credentials.token = "old";
-  options.read_credentials = [] { return Credentials{"", "", "new"}; };
+  options.read_credentials = [this](const std::string& uri) {
+    EXPECT_EQ(uri, options.uri);
+    return Credentials{"", "", "new"};
+  };
   send(500);
   send(401);
   EXPECT_EQ(header("Authorization"), "Bearer old");
@@ -55,7 +58,7 @@ TEST_F(ClientHeadersTest, CredentialsAreReadAgainAfterARefusal) {
 TEST_F(ClientHeadersTest, TheVersionDoesNotShowThatCredentialsAreRight) {
   options.credentials.token = "old";
   std::string token = "also wrong";
-  options.read_credentials = [&] { return Credentials{"", "", token}; };
+  options.read_credentials = [&](const std::string&) { return Credentials{"", "", token}; };
   send(403);
   send(200);
   token = "new";
@@ -70,7 +73,7 @@ TEST_F(ClientHeadersTest, TheVersionDoesNotShowThatCredentialsAreRight) {
 
 TEST_F(ClientHeadersTest, CredentialsThatCannotBeReadStay) {
   options.credentials.token = "old";
-  options.read_credentials = [] { return std::optional<Credentials>(); };
+  options.read_credentials = [](const std::string&) { return std::optional<Credentials>(); };
   send(401);
   send();
   EXPECT_EQ(header("Authorization"), "Bearer old");
