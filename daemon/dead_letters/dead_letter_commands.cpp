@@ -97,7 +97,7 @@ Result<DeadLetter> DeadLetterCommands::read(const std::string& id) const {
   return letter;
 }
 
-Result<void> DeadLetterCommands::finish_pending() {
+Result<void> DeadLetterCommands::finish_withdrawal() {
   const auto withdrawal = store_.under_way();
   if (!withdrawal) return {};
   const QueueStats stats = queue_.stats();
@@ -156,7 +156,7 @@ Result<LetterCounts> DeadLetterCommands::counts_to_remove(const std::string& id,
 }
 
 Result<void> DeadLetterCommands::replay(const std::string& id) {
-  if (auto finished = finish_pending(); !finished) return finished;
+  if (auto finished = finish_withdrawal(); !finished) return finished;
   const auto letter = read(id);
   if (!letter) return letter.error();
   auto records = records_of(*letter);
@@ -170,7 +170,7 @@ Result<void> DeadLetterCommands::replay(const std::string& id) {
   const std::uint64_t total = replayed(queue_.stats()) + letter->spans + letter->changes;
   auto done = store_.begin({id, Withdrawal::Kind::replay, total});
   if (done) done = append(*std::move(records), As::replayed);
-  const auto finished = finish_pending();
+  const auto finished = finish_withdrawal();
   return done ? finished : done;
 }
 
@@ -181,7 +181,7 @@ Result<void> DeadLetterCommands::replay_uncounted(const std::string& id,
   if (auto queued = append(std::move(records), as); !queued) return queued;
   const std::uint64_t total = replayed(queue_.stats());
   if (auto begun = store_.begin({id, Withdrawal::Kind::replay, total}); !begun) return begun;
-  return finish_pending();
+  return finish_withdrawal();
 }
 
 // Waits for the disk only: with a full queue the answer is no.
@@ -200,7 +200,7 @@ Result<void> DeadLetterCommands::append(std::vector<Record> records, As as) {
 }
 
 Result<void> DeadLetterCommands::remove(const std::string& id) {
-  if (auto finished = finish_pending(); !finished) return finished;
+  if (auto finished = finish_withdrawal(); !finished) return finished;
   const auto text = store_.read_json(id);
   if (!text) return text.error();
   if (auto synced = sync_journal(); !synced) return synced;
@@ -209,7 +209,7 @@ Result<void> DeadLetterCommands::remove(const std::string& id) {
   const std::uint64_t total = removed(queue_.stats()) + counts->spans + counts->changes;
   auto begun = store_.begin({id, Withdrawal::Kind::removal, total});
   if (!begun) return begun;
-  return finish_pending();
+  return finish_withdrawal();
 }
 
 }  // namespace tracelink

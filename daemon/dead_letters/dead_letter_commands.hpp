@@ -28,7 +28,7 @@ class DeadLetterCommands {
       : store_(store), queue_(queue), clock_(clock) {}
 
   // What was left unfinished: call at the start, the commands do it themselves.
-  Result<void> finish_pending();
+  Result<void> finish_withdrawal();
 
   // `unavailable`, of both: the letter is of a run that crashed, whose records are being read.
   //

@@ -50,7 +50,9 @@ std::optional<Id> id_at(const Json& json, const char* key) {
 
 std::uint32_t number_at(const Json& json, const char* key) {
   const auto found = json.find(key);
-  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint32_t>() : 0;
+  if (found == json.end() || !found->is_number_unsigned()) return 0;
+  const auto number = found->get<std::uint64_t>();
+  return std::in_range<std::uint32_t>(number) ? static_cast<std::uint32_t>(number) : 0;
 }
 
 Peer peer_of(const Json& json) {

@@ -38,6 +38,7 @@ std::string DeadLetter::id() const {
 }
 
 Result<void> DeadLetterStore::load() {
+  if (known_) return {};  // by a call whose caller did not wait for its end
   if (auto made = fs_.create_directories(directory_); !made) return made;
   const auto names = fs_.list(directory_);
   if (!names) return names.error();

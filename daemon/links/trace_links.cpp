@@ -193,6 +193,7 @@ void TraceLinks::forget_unused(const LinkSet& in_use) {
     if (clock_.steady() - entry->second < kForget) continue;
     if (const auto forgotten = source_.forget_link(entry->first); !forgotten) {
       reporter_.failure(kSubject, forgotten.error().message, "");
+      continue;
     }
     last_use_.erase(entry);
   }

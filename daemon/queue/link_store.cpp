@@ -135,18 +135,17 @@ std::vector<LinkHash> LinkStore::named_by_traces() const {
   return named;
 }
 
-// A file that stays after a failure is loaded, and forgotten, again.
+// After an error it is known as before.
 Result<void> LinkStore::forget(const LinkHash& hash) {
   const MutexLock writing(writing_);
   const auto known = encoded(hash);
   if (!known || !is_named_by_trace(*known)) return {};
-  {
-    const MutexLock lock(mutex_);
-    links_.erase(hash);
-  }
   const auto path = directory_ / hash.hex();
+  if (auto removed = fs_.remove(path); !removed) return removed;
   held_.release(path.string());
-  return fs_.remove(path);
+  const MutexLock lock(mutex_);
+  links_.erase(hash);
+  return {};
 }
 
 std::map<LinkHash, LinkDefinition> LinkStore::all() const {

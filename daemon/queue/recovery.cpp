@@ -229,7 +229,7 @@ Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations)
   for (const auto& gap : content->gaps) {
     if (!gap.torn) segment->uncopied.push_back(gap);
   }
-  const auto whole = strange_newest(id, *content);
+  const auto whole = unrecognized_newest(id, *content);
   if (!whole) return whole.error();
   if (*whole) segment->uncopied.push_back(**whole);
   (void)store_.copy_damaged(*segment);  // else before it is deleted
@@ -322,14 +322,15 @@ SegmentContent Recovery::scan(SegmentReader& reader, const SegmentOrigin& origin
 
 void Recovery::harden(std::uint64_t id, std::uint64_t file_bytes) {
   const auto file = core_.fs.open(core_.paths.segment(id));
+  // Truncated to its own size it gives back the blocks that were preallocated behind it.
   const bool hard = file && (*file)->sync() && (*file)->truncate(file_bytes);
   if (!hard) core_.count_failure();  // nothing acknowledged depends on it
 }
 
-// All of the newest segment if nothing of it is one, unless it is blank after a crash while it was
-// created.
-Result<std::optional<Gap>> Recovery::strange_newest(std::uint64_t id,
-                                                    const SegmentContent& content) {
+// The whole newest file as a gap, if it has neither a header nor a record; nothing if it is all
+// zeros, as a crash during its creation leaves it.
+Result<std::optional<Gap>> Recovery::unrecognized_newest(std::uint64_t id,
+                                                         const SegmentContent& content) {
   if (id != newest_ || content.origin.header || content.counts.records > 0)
     return std::optional<Gap>();
   const auto bytes = read_file(core_.fs, core_.paths.segment(id));

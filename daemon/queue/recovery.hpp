@@ -86,7 +86,7 @@ class Recovery {
   void account_losses();
   void account_missing_spans();
   void account_loss(std::uint64_t before, std::uint64_t spans, std::uint64_t changes);
-  Result<std::optional<Gap>> strange_newest(std::uint64_t id, const SegmentContent& content);
+  Result<std::optional<Gap>> unrecognized_newest(std::uint64_t id, const SegmentContent& content);
   void keep_lost_tail(Segment& segment);
 
   QueueCore& core_;

@@ -30,7 +30,9 @@ struct ReadPoint {
   auto operator<=>(const ReadPoint&) const = default;
 };
 
-// What the queue knows about one segment file.
+// What the queue knows about one segment file. It is guarded with QueueState. Without that lock
+// only what does not change any more may be read: `id`, `place`, `key`, and `end` once it is
+// closed. `journal` is for whoever holds SegmentStore's journals_.
 struct Segment {
   std::uint64_t id = 0;  // of its file
   // Its key among the segments, in the order of acceptance: the id; if its records were moved, the

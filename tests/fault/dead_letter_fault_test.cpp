@@ -36,7 +36,7 @@ class Scenario : public QueueHarness {
     const auto loaded = store->load();
     ASSERT_TRUE(loaded) << loaded.error().message;
     commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
-    const auto finished = commands->finish_pending();
+    const auto finished = commands->finish_withdrawal();
     ASSERT_TRUE(finished) << finished.error().message;
   }
   void crash_and_open(Crash how, std::uint64_t seed) {

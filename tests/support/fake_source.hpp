@@ -170,6 +170,7 @@ class FakeSource final : public RecordSource {
     return named;
   }
   Result<void> forget_link(const LinkHash& hash) override {
+    if (notes_fail_) return Error{ErrorCode::io, "the file cannot be removed"};
     links_.erase(hash);
     return {};
   }

@@ -76,6 +76,14 @@ TEST(DeadLetterJson, IsReadAsItWasWrittenAndAsAPersonFormatsIt) {
   EXPECT_FALSE(read_dead_letter(text.substr(0, text.size() - 3))) << "torn";
 }
 
+TEST(DeadLetterJson, ANumberThatDoesNotFitIsNone) {
+  Json json = Json::parse(write_dead_letter(letter()));
+  json["peer"]["pid"] = 4'294'967'297;
+  const auto read = read_dead_letter(json.dump());
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->peer.pid, 0u);
+}
+
 TEST(DeadLetterJson, WithoutALinkItIsEmpty) {
   DeadLetter unlinked = letter();
   unlinked.link = {};

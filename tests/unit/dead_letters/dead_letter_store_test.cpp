@@ -104,6 +104,15 @@ TEST_F(DeadLetterStoreTest, AtItsBoundNothingIsWritten) {
   EXPECT_TRUE(store->write(letter(1))) << "replacing needs no room";
 }
 
+TEST_F(DeadLetterStoreTest, LoadedOnceMoreItCountsNothingTwice) {
+  open();
+  ASSERT_TRUE(store->write(letter(1)));
+  const auto bytes = store->bytes();
+  ASSERT_TRUE(store->load());
+  EXPECT_EQ(store->count(), 1u);
+  EXPECT_EQ(store->bytes(), bytes);
+}
+
 TEST_F(DeadLetterStoreTest, AFileThatCannotBeReadIsListedWithTheReason) {
   fs->set_content(kDirectory / "broken.json", "nonsense");
   open();

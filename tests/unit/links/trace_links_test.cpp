@@ -261,6 +261,19 @@ TEST_F(TraceLinksTest, IsForgottenAnHourAfterItsLastUse) {
   EXPECT_EQ(chosen({{"mlflow.modelName", "b"}}).name, "b");
 }
 
+TEST_F(TraceLinksTest, WhatCannotBeForgottenCountsUntilItIs) {
+  options.max_names = 1;
+  const LinkHash link = choose({{"mlflow.modelName", "a"}}).link;
+  clock.advance(hours(2));
+  source.fail_notes(true);
+  forget_unused();
+  EXPECT_FALSE(links->has_room());
+  source.fail_notes(false);
+  forget_unused();
+  EXPECT_TRUE(links->has_room());
+  EXPECT_FALSE(source.knows(link));
+}
+
 TEST_F(TraceLinksTest, LateSpansOfItsTracesKeepIt) {
   const LinkHash link = choose({{"mlflow.modelName", "a"}}).link;
   clock.advance(minutes(30));

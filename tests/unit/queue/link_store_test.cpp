@@ -134,6 +134,25 @@ TEST(LinkStore, WhatASegmentTellsIsKnownThoughItsFileCannotBeWritten) {
   EXPECT_TRUE(*fs.exists("/links/" + hash_link(encoded).hex()));
 }
 
+TEST(LinkStore, WhatCannotBeRemovedIsKnownUntilItCan) {
+  FakeFileSystem fs;
+  FakeClock clock;
+  Quarantine quarantine(fs, "/quarantine", 1000);
+  HeldFiles held(clock);
+  DiskReserve reserve(fs, "/reserve", 0);
+  LinkStore links(fs, "/links", quarantine, held, reserve);
+  LinkDefinition named = link("named");
+  named.named_by_trace = true;
+  const auto hash = links.remember(named);
+  ASSERT_TRUE(hash);
+  fs.fail_names(hash->hex());
+  EXPECT_FALSE(links.forget(*hash));
+  EXPECT_TRUE(links.find(*hash));
+  fs.fail_names("");
+  EXPECT_TRUE(links.forget(*hash));
+  EXPECT_FALSE(*fs.exists("/links/" + hash->hex()));
+}
+
 TEST(LinkStore, WhatIsForgottenIsNotWrittenLater) {
   FakeFileSystem fs;
   FakeClock clock;
