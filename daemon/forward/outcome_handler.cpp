@@ -272,8 +272,9 @@ void OutcomeHandler::suspected_alone(Item item, const Outcome& outcome) {
     const std::string first = work.suspicion.first_answer;
     return parts_.dead_letter_writer.dead_letter(
         std::move(work),
-        "the server's answers to its info leave its fate open: at first: " + first +
-            "; at last: " + outcome.failure.message,
+        std::string("the server's answers to ") +
+            (item.mode == DeliveryMode::change ? "it" : "its info") +
+            " leave its fate open: at first: " + first + "; at last: " + outcome.failure.message,
         outcome.failure);
   }
   if (!of_info && is_judged(work.suspicion, outcome))

@@ -129,7 +129,8 @@ Task<std::optional<HttpReply>> OtlpHttpConnection::read_header(Parser& parser) {
     if (has_many || error == http::error::header_limit) {
       ++context_.stats.large_headers;
       co_return plain_error(431, RpcCode::invalid_argument,
-                            "request header over 16384 bytes or 128 fields");
+                            "request header over " + std::to_string(kMaxHeaderBytes) +
+                                " bytes or " + std::to_string(kMaxHeaderFields) + " fields");
     }
     if (error && error != http::error::need_more) {
       co_return plain_error(400, RpcCode::invalid_argument, "malformed HTTP request");
@@ -306,7 +307,8 @@ std::optional<Reply> OtlpHttpConnection::feed(Parser& parser, std::string_view b
   }
   if (!parser.is_done() && input_.size() > kMaxHeaderBytes) {
     ++context_.stats.large_headers;
-    return refuse(RpcCode::invalid_argument, "chunk extension or trailer over 16384 bytes");
+    return refuse(RpcCode::invalid_argument,
+                  "chunk extension or trailer over " + std::to_string(kMaxHeaderBytes) + " bytes");
   }
   return std::nullopt;
 }

@@ -66,7 +66,7 @@ int http_status_of(RpcCode code) {
       return 503;
     case RpcCode::invalid_argument:
     case RpcCode::unimplemented:
-    case RpcCode::internal:
+    case RpcCode::internal:  // of gRPC alone
       return 400;
   }
   return 400;

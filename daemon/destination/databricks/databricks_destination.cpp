@@ -70,11 +70,11 @@ DatabricksDestination::DatabricksDestination(Options options, HttpClient& http,
       request_slots_(std::max<std::size_t>(options_.connections, 1)),
       steps_(clock),
       sent_(SentJournal(fs, options_.sent_spans, clock), reporter) {
-  (void)is_sent_known();  // else refusal() tells why, and asks again
+  (void)ensure_sent_known();  // else refusal() tells why, and asks again
 }
 
 // Without it, what a table has would be sent once more.
-bool DatabricksDestination::is_sent_known() {
+bool DatabricksDestination::ensure_sent_known() {
   if (!sent_unread_) return true;
   if (clock_.steady() < sent_due_) return false;
   const auto loaded = sent_.load();
@@ -85,7 +85,7 @@ bool DatabricksDestination::is_sent_known() {
 
 std::optional<Failure> DatabricksDestination::refusal(const LinkHash& link,
                                                       const std::string& experiment) {
-  if (!is_sent_known()) return unread(*sent_unread_, options_.sent_spans);
+  if (!ensure_sent_known()) return unread(*sent_unread_, options_.sent_spans);
   auto target = find_target(registrar_, lookup_, link, experiment);
   if (!target) {
     Failure& failure = target.error();
@@ -175,7 +175,8 @@ Destination::Done DatabricksDestination::learning(Addressee to, std::vector<Trac
   };
 }
 
-// What the caller was told is what it makes durable.
+// Only when the caller is told, since it makes that durable then; until then what was sent is
+// remembered here.
 Destination::Done DatabricksDestination::telling(std::vector<TraceId> whole, Done done) {
   return [this, whole = std::move(whole), done = std::move(done)](std::vector<Outcome> outcomes) {
     for (std::size_t i = 0; i < outcomes.size(); ++i) {

@@ -65,7 +65,7 @@ class DatabricksDestination final : public Destination {
   void note_refusal(const Failure& failure);
   void learn_from(const Addressee& to, const Outcome& outcome);
   std::optional<SteadyTime> next_due() const;
-  bool is_sent_known();
+  bool ensure_sent_known();
 
   const Options options_;
   HttpClient& http_;

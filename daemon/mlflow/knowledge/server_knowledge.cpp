@@ -142,9 +142,13 @@ bool ServerKnowledge::is_refresh_due(const ExperimentQuery& query, SteadyTime no
 void ServerKnowledge::forget_oldest() {
   const auto oldest =
       std::ranges::min_element(by_id_, {}, [](const auto& known) { return known.second.age; });
-  std::erase_if(id_of_name_, [&](const auto& named) { return named.second == oldest->first; });
-  bytes_ -= oldest->second.json.size();
-  by_id_.erase(oldest);
+  erase(oldest);
+}
+
+void ServerKnowledge::erase(Entries::iterator entry) {
+  std::erase_if(id_of_name_, [&](const auto& named) { return named.second == entry->first; });
+  bytes_ -= entry->second.json.size();
+  by_id_.erase(entry);
 }
 
 void ServerKnowledge::forget_experiment(const ExperimentQuery& query) {
@@ -155,9 +159,7 @@ void ServerKnowledge::forget_experiment(const ExperimentQuery& query) {
     const std::string id = query.by_name ? named->second : query.value;
     const auto entry = by_id_.find(id);
     if (entry == by_id_.end()) return;
-    bytes_ -= entry->second.json.size();
-    by_id_.erase(entry);
-    std::erase_if(id_of_name_, [&](const auto& known) { return known.second == id; });
+    erase(entry);
   }
   on_change_();
 }

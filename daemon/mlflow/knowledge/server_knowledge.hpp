@@ -69,7 +69,9 @@ class ServerKnowledge {
     SteadyTime asked_at{};
   };
   bool learn(std::string_view experiment) REQUIRES(mutex_);
+  using Entries = std::map<std::string, Entry>;
   void forget_oldest() REQUIRES(mutex_);
+  void erase(Entries::iterator entry) REQUIRES(mutex_);
   const Entry* find(const ExperimentQuery& query) const REQUIRES(mutex_);
 
   FileSystem& fs_;
@@ -78,7 +80,7 @@ class ServerKnowledge {
   const std::function<void()> on_change_;
   mutable Mutex mutex_;
   std::string version_ GUARDED_BY(mutex_);
-  std::map<std::string, Entry> by_id_ GUARDED_BY(mutex_);
+  Entries by_id_ GUARDED_BY(mutex_);
   std::map<std::string, std::string> id_of_name_ GUARDED_BY(mutex_);
   std::size_t bytes_ GUARDED_BY(mutex_) = 0;  // of the objects
   std::uint64_t next_age_ GUARDED_BY(mutex_) = 0;

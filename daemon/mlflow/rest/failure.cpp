@@ -41,8 +41,8 @@ struct MessageRule {
   Verdict verdict;
 };
 
-// MLflow's own words, for the statuses that judge() leaves to the text: 400, 404, 422, 500 differ
-// between versions.
+// MLflow's own words, for 404 and every status without a case in judge(): the same status says
+// different things in different versions.
 constexpr MessageRule kMessages[] = {
     {"Workspace '*' not found", hold_server(remedy::kWorkspace)},
     {"Workspace APIs are not available", hold_server(remedy::kNoWorkspaces)},
@@ -115,8 +115,8 @@ Verdict judge_refused_value(Operation operation) {
   return kPoison;
 }
 
-// 400, 422, 500 and 503: the status says little, the text decides. Texts of a refused value repeat
-// the value, so the database's words are looked for elsewhere only.
+// 400, 422, 500, 503 and every status without a case in judge(): the text decides. Texts of a
+// refused value repeat the value, so the database's words are looked for elsewhere only.
 Verdict judge_text(Operation operation, int status, const AnswerText& text) {
   if (const auto verdict = judge_message(text.message)) return *verdict;
   if (text.error_code == kInvalidValue) return judge_refused_value(operation);

@@ -53,9 +53,9 @@ bool has_digits_in_a_row(std::string_view text, std::size_t digits) {
   return false;
 }
 
-// Python reads no integer of more digits. Its parser fails at one in any text that begins as a JSON
-// number, array or object, before it sees whether the rest is JSON.
-bool may_be_endless(std::string_view text) {
+// Python reads no integer of more than 4,300 digits, and fails at one in any text that begins as a
+// JSON number, array or object, before it sees whether the rest is JSON.
+bool holds_unreadable_integer(std::string_view text) {
   constexpr std::size_t kMostDigits = 4'300;
   const auto first = text.find_first_not_of(" \t\r\n");
   if (text.size() <= kMostDigits || first == std::string_view::npos) return false;
@@ -190,7 +190,7 @@ std::optional<std::string> readable_json(std::string_view json, bool token, Repa
   if (!has_long_number(json)) return std::nullopt;
   auto text = json_to_any_value(json, BigInteger::as_text);
   auto number = json_to_any_value(json, BigInteger::saturated);
-  if (!text && may_be_endless(json)) return quoted_text(json, repairs);
+  if (!text && holds_unreadable_integer(json)) return quoted_text(json, repairs);
   if (!text || text == number) return std::nullopt;
   ++repairs.range;
   return token ? number : text;
@@ -224,7 +224,7 @@ std::optional<std::string> readable_value(std::string_view key, const AnyValue& 
   if (value.kind != ValueKind::string) return std::nullopt;
   const bool nested = value.data.find_first_of("{[") == value.data.find_first_not_of(" \t\r\n");
   if (nested || token) return readable_json(value.data, token, repairs);
-  if (!may_be_endless(value.data)) return std::nullopt;
+  if (!holds_unreadable_integer(value.data)) return std::nullopt;
   return quoted_text(value.data, repairs);
 }
 
