@@ -17,6 +17,7 @@
 #include "daemon/queue/disk_reserve.hpp"
 #include "daemon/queue/link_store.hpp"
 #include "daemon/queue/queue.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 
 namespace tracelink {
 
@@ -75,7 +76,7 @@ class TraceNotes {
   };
   std::map<std::uint64_t, Entry> by_age_ GUARDED_BY(mutex_);  // key: a counter
   bool loaded_are_dated_ GUARDED_BY(mutex_) = false;
-  std::unordered_map<TraceId, std::uint64_t, IdHash> age_of_ GUARDED_BY(mutex_);
+  std::unordered_map<TraceId, std::uint64_t, PeerIdHash> age_of_ GUARDED_BY(mutex_);
   std::uint64_t next_age_ GUARDED_BY(mutex_) = std::uint64_t{1} << 63;
   std::uint64_t oldest_age_ GUARDED_BY(mutex_) = next_age_;
   std::set<std::filesystem::path> unread_

@@ -11,6 +11,7 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/base/mutex.hpp"
 #include "daemon/types/ids.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 #include "daemon/types/record.hpp"
 
 namespace tracelink {
@@ -61,7 +62,7 @@ class StoredTraces {
 
   const Limits limits_;
   mutable Mutex mutex_;
-  std::unordered_map<TraceId, Stored, IdHash> traces_ GUARDED_BY(mutex_);
+  std::unordered_map<TraceId, Stored, PeerIdHash> traces_ GUARDED_BY(mutex_);
   std::deque<TraceId> order_ GUARDED_BY(mutex_);    // of the traces
   std::deque<TraceId> holding_ GUARDED_BY(mutex_);  // those that began to hold something
   std::size_t bytes_ GUARDED_BY(mutex_) = 0;
