@@ -97,6 +97,16 @@ TEST(ClientTraceInfo, RefusesWhatIsNoTraceOfAnExperiment) {
   EXPECT_EQ(read_start_trace(R"({"trace":)" + deep + "}").error().code, ErrorCode::invalid);
 }
 
+TEST(ClientTraceInfo, HasABoundOnItsAssessments) {
+  Json many = sent();
+  many["assessments"] = Json::array();
+  for (int n = 0; n < 1'000; ++n) many["assessments"].push_back(Json::object());
+  EXPECT_TRUE(read_start_trace(body(many)));
+  many["assessments"].push_back(Json::object());
+  EXPECT_EQ(read_start_trace(body(many)).error().message,
+            "trace.trace_info has more than 1000 assessments");
+}
+
 TEST(ClientTraceInfo, AnswersAsMlflowDoes) {
   const auto info = read_start_trace(body(sent()));
   const Json answer = Json::parse(start_trace_answer(*info, "mlflow-artifacts:/12", true));
