@@ -113,6 +113,12 @@ Result<ClientTraceInfo> read_start_trace(std::string_view body) {
   return read_info(std::move(info));
 }
 
+Result<ClientTraceInfo> read_kept_info(std::string_view json) {
+  Json info = parse_shallow(json);
+  if (!info.is_object()) return invalid("the trace_info is no JSON object");
+  return read_info(std::move(info));
+}
+
 std::string derived_assessment_id(std::string_view text) {
   std::array<unsigned char, 32> digest{};
   if (EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) {

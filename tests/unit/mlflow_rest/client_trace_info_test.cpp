@@ -176,6 +176,21 @@ TEST(ClientTraceInfo, NamesTheModelThatTheApplicationChose) {
   EXPECT_EQ(model_of_client_info(read_start_trace(body(info))->json).id, "m-1");
 }
 
+TEST(ClientTraceInfo, WhatWasKeptOfItIsReadAsItIs) {
+  Json info = sent();
+  info["trace_metadata"]["mlflow.modelId"] = "m-1";
+  auto read = read_start_trace(body(info));
+  LinkDefinition named;
+  named.name = "agent";
+  explain_model(*read, named);
+  const auto kept = read_kept_info(read->json);
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_EQ(kept->json, read->json) << "with what its provisional id stands for";
+  EXPECT_EQ(kept->trace_id, read->trace_id);
+  EXPECT_EQ(kept->experiment_id, "12");
+  EXPECT_EQ(read_kept_info("5").error().code, ErrorCode::invalid);
+}
+
 TEST(ClientTraceInfo, TellsWhatTheIdOfItsModelStandsForAndNobodyElseDoes) {
   Json info = sent();
   info["trace_metadata"]["mlflow.modelId"] = "m-1";
