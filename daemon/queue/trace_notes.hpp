@@ -44,7 +44,8 @@ class TraceNotes {
   // acceptance of the oldest record that is not done (if there is none, of the present), unless
   // this process has known it for less than an hour: the wall clock may have been set.
   Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record, SteadyTime now);
-  std::vector<TraceNote> recent() const;  // newest per trace, oldest first
+  std::vector<TraceNote> recent() const;                    // newest per trace, oldest first
+  std::uint64_t late_loads() const { return late_loads_; }  // of files that were held
 
   std::uint64_t file_bytes() const;  // of the files that were read or written
 
@@ -86,6 +87,7 @@ class TraceNotes {
   std::set<LinkHash> defined_ GUARDED_BY(mutex_);            // in the file
   // Notes and parts of definitions, in the files that were read or written, stale ones included.
   std::atomic<std::uint64_t> file_pieces_ = 0;
+  std::atomic<std::uint64_t> late_loads_ = 0;
   std::unique_ptr<File> file_ GUARDED_BY(mutex_);  // null: to be written anew
 };
 
