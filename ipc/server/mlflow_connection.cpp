@@ -241,6 +241,7 @@ void MlflowConnection::refresh_experiment(const Parser& parser, const Experiment
   if (!door_.knowledge.is_refresh_due(query, context_.clock.steady())) return;
   RelayRequest asked = relayed(parser.get(), 0);
   asked.timeout = kRefreshWithin;
+  ask_for_plain_answer(asked);
   (void)door_.relay.begin(std::move(asked), std::make_shared<Refresh>(door_.knowledge, query));
 }
 

@@ -108,6 +108,19 @@ TEST_F(MlflowServerTest, AsksForAnExperimentOnceAndRemembersIt) {
   tracking.release();
 }
 
+// A proxy before the server would compress it, and what was asked for by a client would be read
+// here.
+TEST_F(MlflowServerTest, AsksForPlainAnswersWhereItReadsThem) {
+  tracking.answer_with({.body = kExperiment});
+  start_in_front();
+  const std::string accepts = "Accept-Encoding: gzip, deflate\r\n";
+  ask(request("GET", "/api/2.0/mlflow/experiments/get-by-name?experiment_name=support", accepts));
+  ask(request("GET", "/api/2.0/mlflow/runs/get?run_id=1", accepts));
+  ASSERT_EQ(tracking.requests().size(), 2u);
+  EXPECT_FALSE(tracking.requests()[0].headers.contains("accept-encoding"));
+  EXPECT_EQ(tracking.requests()[1].headers.at("accept-encoding"), "gzip, deflate");
+}
+
 TEST_F(MlflowServerTest, GivesTheServersAnswerAboutAnExperimentThatItDoesNotHave) {
   tracking.answer_with({.status = 404, .body = R"({"error_code":"RESOURCE_DOES_NOT_EXIST"})"});
   start_in_front();
