@@ -55,6 +55,16 @@ TEST_F(MlflowServerTest, RefusesATraceInfoThatCannotBeKept) {
   EXPECT_EQ(stats().too_large_requests, 1u);
 }
 
+// JavaScript writes it where a preview was cut inside an emoji.
+TEST_F(MlflowServerTest, KeepsATraceInfoWithHalfACharacter) {
+  start_in_front();
+  const Answer answer = ask(request("POST", "/api/3.0/mlflow/traces", "",
+                                    trace_info(1, R"(,"request_preview":"cut \ud83d")")));
+  EXPECT_TRUE(answer.has("200 OK")) << answer.body;
+  EXPECT_NE(sink().wait_for(1).front().slices[0].info.find("cut \xef\xbf\xbd"), std::string::npos);
+  EXPECT_EQ(stats().replaced_surrogates, 1u);
+}
+
 // As the server takes it, which knows no rule for names of traces.
 TEST_F(MlflowServerTest, ATraceOfAnotherNameIsPassedOn) {
   tracking.answer_with({.body = "{}"});
