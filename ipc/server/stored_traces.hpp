@@ -42,6 +42,8 @@ class StoredTraces {
 
   std::uint64_t spans(const TraceId& id) const;
   bool knows(const TraceId& id) const;
+  // That content() of them has.
+  std::size_t bytes(const std::vector<TraceId>& ids) const;
   // All that came of the trace since it was delivered, or ever; empty if some of that is not held
   // any more. An artifact that did not fit is there without its bytes.
   std::vector<TraceSlice> content(const TraceId& id) const;

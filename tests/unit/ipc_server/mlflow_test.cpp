@@ -406,6 +406,22 @@ TEST_F(MlflowServerTest, ATraceThatTheServerDoesNotHaveIsToldFromHere) {
   EXPECT_TRUE(gone.says("RESOURCE_DOES_NOT_EXIST"));
 }
 
+// Each has a copy of what is stored, and an answer that is as large.
+TEST_F(MlflowServerTest, AFewLargeTracesAreToldAtATime) {
+  options.hold_time = std::chrono::milliseconds(200);
+  start_in_front();
+  store_trace(R"(,"tags":{"large":")" + std::string(500'000, 'x') + "\"}");
+  const std::string asked = request("GET", "/api/3.0/mlflow/traces/" + stored_name());
+  const auto reads = options.mlflow->large_reads;
+  *reads = MlflowDoor::kMostLargeReads;
+  const Answer busy = ask(asked);
+  EXPECT_TRUE(busy.has("503")) << busy.head;
+  EXPECT_TRUE(busy.says("TEMPORARILY_UNAVAILABLE"));
+  EXPECT_EQ(stats().overload_replies, 1u);
+  *reads = MlflowDoor::kMostLargeReads - 1;
+  for (int n = 0; n < 3; ++n) EXPECT_TRUE(ask(asked).has("200 OK")) << "places are given back";
+}
+
 // The io thread, which serves the others, leaves reading it to another one.
 TEST_F(MlflowServerTest, ALargeTraceIsToldAndChangedAsASmallOne) {
   start_in_front();
