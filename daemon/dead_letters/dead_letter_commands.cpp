@@ -41,7 +41,7 @@ Result<Record> spans_of(const DeadLetter& letter) {
 }
 
 Result<Record> info_of(const DeadLetter& letter) {
-  auto info = read_start_trace(R"({"trace":{"trace_info":)" + letter.info + "}}");
+  auto info = read_kept_info(letter.info);
   if (!info) return std::move(info).error();
   if (info->trace_id != letter.trace_id) {
     return Error{ErrorCode::invalid, "its trace_info is of another trace"};

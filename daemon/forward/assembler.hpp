@@ -14,6 +14,7 @@
 #include "daemon/forward/acceptance_clock.hpp"
 #include "daemon/forward/recent_traces.hpp"
 #include "daemon/forward/trace_work.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 
 namespace tracelink {
 
@@ -114,10 +115,10 @@ class Assembler {
   const Options options_;
   const Clock& clock_;
   AcceptanceClock acceptance_;
-  std::unordered_map<TraceId, Open, IdHash> open_;
+  std::unordered_map<TraceId, Open, PeerIdHash> open_;
   Due due_;     // of the open traces that are not busy
   Due idling_;  // those of them that wait for `trace_idle`
-  std::unordered_set<TraceId, IdHash> busy_;
+  std::unordered_set<TraceId, PeerIdHash> busy_;
   SteadyTime read_up_to_{};  // arrival of the last record; a rescan goes back
   std::size_t records_ = 0;
   std::uint64_t pieces_ = 0;

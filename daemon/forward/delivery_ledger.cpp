@@ -20,6 +20,14 @@ void DeliveryLedger::remember(const TraceNote& note) {
   recent_.remember(note, clock_.steady(), read_up_to_);
 }
 
+void DeliveryLedger::learn_late_notes() {
+  const std::uint64_t late = source_.late_notes();
+  if (std::exchange(late_notes_, late) == late) return;
+  for (const TraceNote& note : source_.recent_notes()) {
+    if (!recent(note.trace_id)) remember(note);
+  }
+}
+
 std::optional<RecentTrace> DeliveryLedger::recent(const TraceId& id) const {
   return recent_.find(id, read_up_to_);
 }

@@ -28,6 +28,8 @@ class DeliveryLedger {
   void set_read_up_to(SteadyTime accepted) { read_up_to_ = accepted; }
   std::optional<RecentTrace> recent(const TraceId& id) const;
   void add_links(LinkSet& to) const { recent_.add_links(read_up_to_, to); }  // of these
+  // Takes up the notes that could not be read before. What was noted since is newer.
+  void learn_late_notes();
 
   // The links of `works` are durable when it returns success, one sync for all that are new or
   // changed.
@@ -63,6 +65,7 @@ class DeliveryLedger {
   const Clock& clock_;
   SteadyTime read_up_to_;
   RecentTraces recent_;
+  std::uint64_t late_notes_ = 0;      // of the source, that are known
   std::vector<TraceNote> delivered_;  // not noted durably yet
   std::optional<SteadyTime> sync_due_;
   std::function<void()> on_journal_synced_;

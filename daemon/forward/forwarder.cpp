@@ -62,6 +62,7 @@ void Forwarder::run(const std::stop_token& stop_token) {
 void Forwarder::step(std::chrono::milliseconds longest_wait) {
   const SteadyTime began = clock_.steady();
   run_posted();
+  ledger_.learn_late_notes();
   make_room();
   read();
   hurry_waiting();

@@ -11,6 +11,7 @@
 #include "daemon/links/link_choice.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/types/ids.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 
 namespace tracelink {
 
@@ -48,7 +49,7 @@ class RecentTraces {
   void forget_old(SteadyTime now);
 
   std::size_t capacity_;
-  std::unordered_map<TraceId, RecentTrace, IdHash> traces_;
+  std::unordered_map<TraceId, RecentTrace, PeerIdHash> traces_;
   std::deque<std::pair<SteadyTime, TraceId>> order_;  // one entry a note
 };
 

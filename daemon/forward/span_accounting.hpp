@@ -6,10 +6,11 @@
 
 #include "daemon/forward/trace_work.hpp"
 #include "daemon/queue/queue.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 
 namespace tracelink {
 
-using SpanIds = std::unordered_set<SpanId, IdHash>;
+using SpanIds = std::unordered_set<SpanId, PeerIdHash>;
 
 // How the spans of a trace end, one Completion a part: what is in `dead` is dead-lettered, the rest
 // delivered. Of a span id that occurs more than once the last one went out; the earlier ones are

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include "daemon/base/mix64.hpp"
+
 namespace tracelink {
 
 namespace {
@@ -11,18 +13,12 @@ constexpr std::size_t kHashes = 4;
 // At that many bits an id, 2 of 100 ids that were not added are found.
 constexpr std::size_t kLeastBitsEach = 8;
 
-std::uint64_t mix(std::uint64_t value) {  // the finaliser of splitmix64
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
-  return value ^ (value >> 31);
-}
-
 std::array<std::size_t, kHashes> places(const TraceId& id, std::uint64_t secret, std::size_t size) {
   std::array<std::uint64_t, 2> words{};
   static_assert(sizeof(words) == sizeof(id.bytes));
   std::memcpy(words.data(), id.bytes.data(), sizeof(words));
-  const std::uint64_t first = mix(mix(words[0] ^ secret) ^ words[1]);
-  const std::uint64_t step = mix(first + secret) | 1;
+  const std::uint64_t first = mix64(mix64(words[0] ^ secret) ^ words[1]);
+  const std::uint64_t step = mix64(first + secret) | 1;
   std::array<std::size_t, kHashes> found{};
   for (std::size_t n = 0; n < kHashes; ++n) {
     found[n] = static_cast<std::size_t>((first + n * step) % size);

@@ -13,6 +13,7 @@
 #include "daemon/forward/trace_work.hpp"
 #include "daemon/mlflow/rest/failure.hpp"
 #include "daemon/queue/record_source.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 
 namespace tracelink {
 
@@ -53,7 +54,7 @@ class UnlinkedTraces {
 
   const Clock& clock_;
   Works works_;
-  std::unordered_map<TraceId, std::uint64_t, IdHash> sequence_of_;
+  std::unordered_map<TraceId, std::uint64_t, PeerIdHash> sequence_of_;
   std::map<Reason, Waiting> reasons_;
   std::map<LinkHash, Sequences> by_link_;
   std::size_t records_ = 0;

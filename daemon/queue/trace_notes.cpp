@@ -225,6 +225,7 @@ Result<void> TraceNotes::load_late(const std::filesystem::path& path) {
   unread_.erase(path);
   read_.insert(path);
   file_.reset();  // the next add() writes them all to one file, and removes the others
+  ++late_loads_;
   return {};
 }
 

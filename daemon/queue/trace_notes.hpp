@@ -17,6 +17,7 @@
 #include "daemon/queue/disk_reserve.hpp"
 #include "daemon/queue/link_store.hpp"
 #include "daemon/queue/queue.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 
 namespace tracelink {
 
@@ -43,7 +44,8 @@ class TraceNotes {
   // acceptance of the oldest record that is not done (if there is none, of the present), unless
   // this process has known it for less than an hour: the wall clock may have been set.
   Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record, SteadyTime now);
-  std::vector<TraceNote> recent() const;  // newest per trace, oldest first
+  std::vector<TraceNote> recent() const;                    // newest per trace, oldest first
+  std::uint64_t late_loads() const { return late_loads_; }  // of files that were held
 
   std::uint64_t file_bytes() const;  // of the files that were read or written
 
@@ -75,7 +77,7 @@ class TraceNotes {
   };
   std::map<std::uint64_t, Entry> by_age_ GUARDED_BY(mutex_);  // key: a counter
   bool loaded_are_dated_ GUARDED_BY(mutex_) = false;
-  std::unordered_map<TraceId, std::uint64_t, IdHash> age_of_ GUARDED_BY(mutex_);
+  std::unordered_map<TraceId, std::uint64_t, PeerIdHash> age_of_ GUARDED_BY(mutex_);
   std::uint64_t next_age_ GUARDED_BY(mutex_) = std::uint64_t{1} << 63;
   std::uint64_t oldest_age_ GUARDED_BY(mutex_) = next_age_;
   std::set<std::filesystem::path> unread_
@@ -85,6 +87,7 @@ class TraceNotes {
   std::set<LinkHash> defined_ GUARDED_BY(mutex_);            // in the file
   // Notes and parts of definitions, in the files that were read or written, stale ones included.
   std::atomic<std::uint64_t> file_pieces_ = 0;
+  std::atomic<std::uint64_t> late_loads_ = 0;
   std::unique_ptr<File> file_ GUARDED_BY(mutex_);  // null: to be written anew
 };
 

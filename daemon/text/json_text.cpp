@@ -70,6 +70,7 @@ std::optional<std::uint64_t> parse_uint64(std::string_view text) {
 
 JsonExtent json_extent(std::string_view text) {
   JsonExtent extent;
+  std::array<std::size_t, 501> members{};  // of what is open at each depth
   std::size_t depth = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -81,8 +82,12 @@ JsonExtent json_extent(std::string_view text) {
     } else if (c == '[' || c == '{') {
       ++extent.values;
       extent.depth = std::max(extent.depth, ++depth);
-    } else if (c == ',' || c == ':') {
+      if (depth < members.size()) members[depth] = 0;
+    } else if (c == ',') {
       ++extent.values;
+    } else if (c == ':') {
+      ++extent.values;
+      if (depth < members.size()) extent.members = std::max(extent.members, ++members[depth]);
     } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;
     }

@@ -21,8 +21,9 @@ std::optional<std::uint64_t> parse_uint64(std::string_view text);
 // How large a JSON text is once it is parsed: counted by its brackets, braces, commas and colons,
 // whether it is JSON or not.
 struct JsonExtent {
-  std::size_t values = 0;  // at least as many as there are
-  std::size_t depth = 0;   // of arrays and objects inside one another
+  std::size_t values = 0;   // at least as many as there are
+  std::size_t depth = 0;    // of arrays and objects inside one another
+  std::size_t members = 0;  // of the object that has most, among those less than 500 levels deep
 };
 JsonExtent json_extent(std::string_view text);
 

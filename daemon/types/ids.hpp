@@ -35,7 +35,7 @@ using TraceId = Id<struct TraceIdTag, 16>;  // OpenTelemetry trace id
 using SpanId = Id<struct SpanIdTag, 8>;     // OpenTelemetry span id
 using LinkHash = Id<struct LinkTag, 16>;    // names a LinkDefinition (codec/link_codec.hpp)
 
-struct IdHash {
+struct IdHash {  // of what no peer chooses; see peer_id_hash.hpp
   template <class Tag, std::size_t N>
   std::size_t operator()(const Id<Tag, N>& id) const {
     return std::hash<std::string_view>{}(id.view());

@@ -101,6 +101,7 @@ Task<void> OtlpHttpConnection::run() {
     disarm_watchdog();
     if (closed_by_client_) break;
     set_waiting();
+    if (!refusal) refusal = refuse_coding(parser);
     if (!refusal && peer_refusal()) refusal = reply_to_refused_peer(parser);
     if (refusal) {
       more = co_await send(*std::move(refusal), false);
@@ -147,6 +148,20 @@ Task<std::optional<HttpReply>> OtlpHttpConnection::read_header(Parser& parser) {
     }
     input_ += *bytes;
   }
+}
+
+// Of another coding the parser takes the body for an empty one, and what follows for a request: a
+// success would acknowledge what nobody has read (RFC 9112, section 6.1).
+std::optional<HttpReply> OtlpHttpConnection::refuse_coding(const Parser& parser) {
+  const auto [first, last] = parser.get().equal_range(http::field::transfer_encoding);
+  const bool is_plain = first == last;
+  const bool is_chunked =
+      !is_plain && std::next(first) == last && boost::beast::iequals(first->value(), "chunked");
+  if (is_plain || is_chunked) return std::nullopt;
+  ++context_.stats.invalid_requests;
+  return plain_error(501, RpcCode::unimplemented,
+                     "the only Transfer-Encoding that is taken is chunked",
+                     error_format(parser.get()));
 }
 
 Task<bool> OtlpHttpConnection::serve(Parser& parser) {

@@ -52,6 +52,7 @@ class OtlpHttpConnection : public SequentialConnection {
   };
 
   Task<std::optional<HttpReply>> read_header(Parser& parser);
+  std::optional<HttpReply> refuse_coding(const Parser& parser);
   Task<Reply> serve_export(Parser& parser, Export request);
 
   std::optional<HttpReply> route(const Parser& parser) const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/mlflow/rest/client_trace_info.hpp"
+#include "daemon/text/utf8.hpp"
 #include "ipc/server/mlflow_relaying.hpp"
 #include "ipc/server/mlflow_request.hpp"
 
@@ -172,6 +173,7 @@ Task<std::optional<HttpReply>> MlflowConnection::read_small_body(Parser& parser)
   if (closed_by_client_) co_return std::nullopt;
   if (refusal) co_return error_of(*refusal);
   if (parser.get().body().size() > kMaxInfoBytes) co_return too_large();
+  context_.stats.replaced_surrogates += replace_lone_surrogates(parser.get().body());
   co_return std::nullopt;
 }
 
@@ -241,6 +243,7 @@ void MlflowConnection::refresh_experiment(const Parser& parser, const Experiment
   if (!door_.knowledge.is_refresh_due(query, context_.clock.steady())) return;
   RelayRequest asked = relayed(parser.get(), 0);
   asked.timeout = kRefreshWithin;
+  ask_for_plain_answer(asked);
   (void)door_.relay.begin(std::move(asked), std::make_shared<Refresh>(door_.knowledge, query));
 }
 

@@ -85,11 +85,14 @@ class MlflowConnection final : public OtlpHttpConnection {
   Task<HttpReply> keep_deletion(const Parser& parser, DeletionByTime deletion);
   Task<std::string> known_assessment(const Parser& parser, TraceChange change);
   Task<bool> tell_traces(Parser& parser, TraceRead read);
-  Task<std::optional<HttpReply>> queued_answer(const TraceRead& read);
+  // Taken by a large read; given back when nobody has it any more.
+  using ReadPlace = std::shared_ptr<void>;
+  Task<ReadPlace> take_read_place();
+  Task<std::optional<HttpReply>> queued_answer(const TraceRead& read, ReadPlace& place);
   Task<std::optional<HttpReply>> queued_artifact(const Parser& parser);
   using Finder = std::function<std::optional<std::string>(const std::vector<TraceSlice>&)>;
   Task<std::optional<std::string>> find_stored(TraceId trace, Finder find);
-  Task<bool> read_stored(std::size_t bytes, std::function<void()> read);
+  Task<bool> read_stored(std::size_t bytes, std::function<void()> read, ReadPlace place);
   Task<bool> are_delivered(std::vector<TraceId> traces);
   Task<bool> is_delivered(TraceId trace, SteadyTime deadline);
 

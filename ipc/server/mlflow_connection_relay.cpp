@@ -39,6 +39,12 @@ RelayRequest relayed(const MlflowRequest& request, std::optional<std::uint64_t> 
           .body_bytes = body_bytes};
 }
 
+void ask_for_plain_answer(RelayRequest& request) {
+  std::erase_if(request.headers, [](const auto& header) {
+    return boost::beast::iequals(header.first, "accept-encoding");
+  });
+}
+
 bool has_small_body(const MlflowRequest& request) {
   const auto length = request.find(http::field::content_length);
   const bool is_chunked = request.find(http::field::transfer_encoding) != request.end();
@@ -72,6 +78,7 @@ std::shared_ptr<RelayMailbox> MlflowConnection::make_mailbox() {
 
 // The application waits, but not for a server that hangs.
 Task<MlflowConnection::Fetched> MlflowConnection::fetch(RelayRequest request) {
+  ask_for_plain_answer(request);
   const auto mailbox = make_mailbox();
   const SteadyTime deadline = context_.clock.steady() + kAskFor;
   const auto id = co_await begin_relayed(std::move(request), mailbox);

@@ -34,33 +34,54 @@ constexpr std::size_t kReadHere = 128u << 10;
 
 // Calls `read`, which has so many bytes to read, on the worker thread if they are many. False: it
 // may be running still, since the client has gone.
-Task<bool> MlflowConnection::read_stored(std::size_t bytes, std::function<void()> read) {
+Task<bool> MlflowConnection::read_stored(std::size_t bytes, std::function<void()> read,
+                                         ReadPlace place) {
   if (bytes <= kReadHere) {
     read();
     co_return true;
   }
   const auto done = std::make_shared<bool>(false);  // of the io thread
-  context_.intake.post_to_worker(
-      [done, read = std::move(read), weak = weak_from_this(), executor = socket_.get_executor()] {
-        read();
-        boost::asio::post(executor, [done, weak] {
-          *done = true;
-          if (const auto self = weak.lock()) static_cast<MlflowConnection&>(*self).wake();
-        });
-      });
+  context_.intake.post_to_worker([done, read = std::move(read), place = std::move(place),
+                                  weak = weak_from_this(), executor = socket_.get_executor()] {
+    read();
+    boost::asio::post(executor, [done, weak] {
+      *done = true;
+      if (const auto self = weak.lock()) static_cast<MlflowConnection&>(*self).wake();
+    });
+  });
   while (!*done && socket_.is_open()) co_await sleep();
   co_return *done;
 }
 
-// In what is stored of the trace. Nothing also if the client has gone.
+// Nothing if there is none for too long.
+Task<MlflowConnection::ReadPlace> MlflowConnection::take_read_place() {
+  set_serving();
+  const auto reads = door_.large_reads;
+  const SteadyTime give_up = context_.clock.steady() + context_.hold_time;
+  while (*reads >= MlflowDoor::kMostLargeReads && socket_.is_open()) {
+    const SteadyTime now = context_.clock.steady();
+    if (now >= give_up) co_return nullptr;
+    co_await sleep_until(now + kLookAgain);
+  }
+  ++*reads;
+  co_return ReadPlace(reads.get(), [reads](void*) { --*reads; });
+}
+
+// In what is stored of the trace. Nothing also if the client has gone, or many read.
 Task<std::optional<std::string>> MlflowConnection::find_stored(TraceId trace, Finder find) {
+  const std::vector<TraceId> one(1, trace);
+  ReadPlace place;
+  if (door_.stored.bytes(one) > kReadHere) {
+    place = co_await take_read_place();
+    if (!place) co_return std::nullopt;
+  }
   Contents contents{door_.stored.content(trace)};
   const std::size_t bytes = bytes_of(contents);
   const auto found = std::make_shared<std::optional<std::string>>();
   std::function<void()> read = [found, contents = std::move(contents), find = std::move(find)] {
     *found = find(contents.front());
   };
-  const bool is_read = co_await read_stored(bytes, std::move(read));
+  const bool is_read = co_await read_stored(bytes, std::move(read), std::move(place));
   co_return is_read ? std::exchange(*found, std::nullopt) : std::nullopt;
 }
 
@@ -115,12 +136,13 @@ Task<bool> MlflowConnection::delete_by_time(Parser& parser) {
 Task<HttpReply> MlflowConnection::keep_deletion(const Parser& parser, DeletionByTime deletion) {
   const auto found = std::make_shared<std::optional<std::vector<TraceChange>>>();
   bool is_read = true;
-  if (auto stored = door_.stored.undelivered()) {
+  ReadPlace place = co_await take_read_place();
+  if (auto stored = place ? door_.stored.undelivered() : std::nullopt) {
     const std::size_t bytes = bytes_of(*stored);
     std::function<void()> read = [found, stored = *std::move(stored), deletion] {
       *found = deletions_of(stored, deletion);
     };
-    is_read = co_await read_stored(bytes, std::move(read));
+    is_read = co_await read_stored(bytes, std::move(read), std::move(place));
   }
   auto changes = is_read ? std::exchange(*found, std::nullopt) : std::nullopt;
   if (!changes) {
@@ -185,7 +207,8 @@ Task<std::string> MlflowConnection::known_assessment(const Parser& parser, Trace
 Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
   const bool delivered = co_await are_delivered(read.traces);
   std::optional<HttpReply> queued;
-  if (!delivered) queued = co_await queued_answer(read);
+  ReadPlace place;  // until the answer is taken
+  if (!delivered) queued = co_await queued_answer(read, place);
   if (queued) co_return co_await send_text(parser, *std::move(queued));
   if (!parser.is_done()) co_return co_await pass_on(parser);
   ++context_.stats.relayed_requests;
@@ -197,7 +220,7 @@ Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
   if (!id) co_return co_await send_no_room(parser);
   while (!mailbox->answered() && socket_.is_open()) co_await sleep();
   const int status = mailbox->status();
-  if (status == 0 || server_is_away(status)) queued = co_await queued_answer(read);
+  if (status == 0 || server_is_away(status)) queued = co_await queued_answer(read, place);
   bool more = false;
   if (queued) {
     more = co_await send_text(parser, *std::move(queued));
@@ -209,7 +232,15 @@ Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
 }
 
 // Nothing: not all of it is here.
-Task<std::optional<HttpReply>> MlflowConnection::queued_answer(const TraceRead& read) {
+Task<std::optional<HttpReply>> MlflowConnection::queued_answer(const TraceRead& read,
+                                                               ReadPlace& place) {
+  if (!place && door_.stored.bytes(read.traces) > kReadHere) {
+    place = co_await take_read_place();
+    if (!place) {
+      ++context_.stats.overload_replies;
+      co_return mlflow_error(503, "TEMPORARILY_UNAVAILABLE", "others read large traces; try again");
+    }
+  }
   Contents contents;
   for (const TraceId& id : read.traces) contents.push_back(door_.stored.content(id));
   const std::size_t bytes = bytes_of(contents);
@@ -218,7 +249,7 @@ Task<std::optional<HttpReply>> MlflowConnection::queued_answer(const TraceRead& 
                                 &knowledge = door_.knowledge] {
     *found = answer_from(contents, read, knowledge);
   };
-  const bool is_read = co_await read_stored(bytes, std::move(look));
+  const bool is_read = co_await read_stored(bytes, std::move(look), place);
   co_return is_read ? std::exchange(*found, std::nullopt) : std::nullopt;
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -19,6 +22,8 @@ namespace tracelink {
 // What the listener for MLflow's SDK needs beside the intake; daemon/app binds it.
 // Lifetime: outlives the server. Threads: the functions are called on the io thread.
 struct MlflowDoor {
+  static constexpr std::size_t kMostLargeReads = 2;
+
   Relay& relay;
   ServerKnowledge& knowledge;
   StoredTraces& stored;
@@ -44,6 +49,9 @@ struct MlflowDoor {
   std::function<void(const std::optional<TraceId>&)> hurry;
   // Everything that was stored before is at the server, or waiting does not bring it there.
   std::function<bool(SteadyTime since)> all_delivered;
+  // Reads of megabytes that are stored here, each with a copy of them, until its answer is taken.
+  std::shared_ptr<std::atomic<std::size_t>> large_reads =
+      std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 }  // namespace tracelink

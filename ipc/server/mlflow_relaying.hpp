@@ -24,6 +24,9 @@ using MlflowRequest = boost::beast::http::request<GrowingBody>;
 // `body_bytes`: nothing if the length is not known.
 RelayRequest relayed(const MlflowRequest& request, std::optional<std::uint64_t> body_bytes);
 
+// The answer is read here, so the client's encodings are not asked for.
+void ask_for_plain_answer(RelayRequest& request);
+
 // Its body is less than a megabyte, and its length is known.
 bool has_small_body(const MlflowRequest& request);
 

@@ -99,6 +99,16 @@ bool StoredTraces::knows(const TraceId& id) const {
   return traces_.contains(id);
 }
 
+std::size_t StoredTraces::bytes(const std::vector<TraceId>& ids) const {
+  const MutexLock lock(mutex_);
+  std::size_t bytes = 0;
+  for (const TraceId& id : ids) {
+    const auto found = traces_.find(id);
+    if (found != traces_.end()) bytes += found->second.bytes;
+  }
+  return bytes;
+}
+
 std::vector<TraceSlice> StoredTraces::content(const TraceId& id) const {
   const MutexLock lock(mutex_);
   const auto found = traces_.find(id);

@@ -11,6 +11,7 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/base/mutex.hpp"
 #include "daemon/types/ids.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 #include "daemon/types/record.hpp"
 
 namespace tracelink {
@@ -41,6 +42,8 @@ class StoredTraces {
 
   std::uint64_t spans(const TraceId& id) const;
   bool knows(const TraceId& id) const;
+  // That content() of them has.
+  std::size_t bytes(const std::vector<TraceId>& ids) const;
   // All that came of the trace since it was delivered, or ever; empty if some of that is not held
   // any more. An artifact that did not fit is there without its bytes.
   std::vector<TraceSlice> content(const TraceId& id) const;
@@ -61,7 +64,7 @@ class StoredTraces {
 
   const Limits limits_;
   mutable Mutex mutex_;
-  std::unordered_map<TraceId, Stored, IdHash> traces_ GUARDED_BY(mutex_);
+  std::unordered_map<TraceId, Stored, PeerIdHash> traces_ GUARDED_BY(mutex_);
   std::deque<TraceId> order_ GUARDED_BY(mutex_);    // of the traces
   std::deque<TraceId> holding_ GUARDED_BY(mutex_);  // those that began to hold something
   std::size_t bytes_ GUARDED_BY(mutex_) = 0;

@@ -61,9 +61,12 @@ EACH = [pytest.param((neighbour,), id=neighbour.__name__) for neighbour in neigh
 
 @pytest.mark.parametrize("company", [*EACH, pytest.param(neighbours.ALL, id="all")])
 def test_a_good_client_beside(company, make_daemon, stand_in):
-    probes = ("127.0.0.1", free_port())
+    probes, mlflow = (("127.0.0.1", free_port()) for _ in range(2))
     daemon = make_daemon({"model": {"name": "agent", "git": "off"}, "experiment": {"id": "1"}, "tracking": {"uri": stand_in.uri}})
-    daemon.configure({"control": {"socket": str(daemon.control), "http": f"{probes[0]}:{probes[1]}"}})
+    daemon.configure({
+        "control": {"socket": str(daemon.control), "http": f"{probes[0]}:{probes[1]}"},
+        "listen": {"socket": {"path": str(daemon.socket)}, "mlflow": f"{mlflow[0]}:{mlflow[1]}"},
+    })
     daemon.start()
     daemon.wait_for_model()
     good = Good(daemon)
@@ -71,7 +74,7 @@ def test_a_good_client_beside(company, make_daemon, stand_in):
     wait_until("the good traces arrive alone", lambda: good.sent <= stand_in.trace_ids)
     open_alone = descriptors(daemon)
 
-    with neighbours.beside(daemon, probes, company) as stage:
+    with neighbours.beside(daemon, probes, mlflow, company) as stage:
         for _ in company:
             wait_until("the neighbours are under way", lambda: stage.under_way.acquire(blocking=False))
         waited = statistics.median(good.worst_of(REQUESTS // 5) for _ in range(5))

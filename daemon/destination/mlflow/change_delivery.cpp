@@ -93,6 +93,7 @@ void ChangeDelivery::look_for_trace(const Failure& refusal) {
   const auto looked = [self, refusal](const Answer<std::optional<KnownTrace>>& answer) {
     if (!answer) return self->done_(answer.error());
     if (*answer) return self->done_(judged(refusal));
+    if (self->change_.kind == TraceChange::Kind::delete_trace) return self->done_({});
     Failure unknown = refusal;
     unknown.failure_class = FailureClass::poison;
     unknown.message = "it does not know " + trace_name(self->change_.trace_id) +

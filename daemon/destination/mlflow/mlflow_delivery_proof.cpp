@@ -8,6 +8,7 @@
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/mlflow/trace/trace_metadata.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 
 // Whether spans that were answered with success are on the server (SpansProof says when to look).
 namespace tracelink {
@@ -23,7 +24,7 @@ bool promises_spans(const TraceInfo& info) {
 bool shows_all(const StoredTrace& stored, const std::string& otlp) {
   const auto posted = span_ids(otlp);
   if (!posted) return true;
-  std::unordered_set<SpanId, IdHash> shown;
+  std::unordered_set<SpanId, PeerIdHash> shown;
   for (const UsageNode& span : stored.spans) shown.insert(span.id);
   return std::ranges::all_of(*posted, [&](const SpanId& id) { return shown.contains(id); });
 }

@@ -17,6 +17,8 @@ namespace tracelink {
 namespace {
 
 constexpr char kExplanation[] = "tracelink.model";
+// Each gets an id, which is longer than one may be.
+constexpr std::size_t kMaxAssessments = 1'000;
 
 Error invalid(std::string message) { return {ErrorCode::invalid, std::move(message)}; }
 
@@ -80,13 +82,7 @@ std::optional<std::string> optional_text(const Json& json, const char* key) {
   return without_nul(text_at(json, key));
 }
 
-}  // namespace
-
-Result<ClientTraceInfo> read_start_trace(std::string_view body) {
-  Json json = parse_shallow(body);
-  if (!json.is_object()) return invalid("the body is no JSON object");
-  Json info = member(member(json, "trace"), "trace_info");
-  if (!info.is_object()) return invalid("the body has no trace.trace_info");
+Result<ClientTraceInfo> read_info(Json info) {
   const auto trace_id = trace_of_name(text_at(info, "trace_id"));
   if (!trace_id) {
     return Error{ErrorCode::rejected, "trace.trace_info.trace_id is not tr- and 32 hex digits"};
@@ -94,13 +90,33 @@ Result<ClientTraceInfo> read_start_trace(std::string_view body) {
   if (experiment_of(info).empty()) {
     return invalid("trace.trace_info.trace_location names no MLflow experiment");
   }
+  if (member(info, "assessments").size() > kMaxAssessments) {
+    return invalid("trace.trace_info has more than " + std::to_string(kMaxAssessments) +
+                   " assessments");
+  }
   name_assessments(info);
-  leave_out_explanation(info);
   return ClientTraceInfo{.trace_id = *trace_id,
                          .experiment_id = experiment_of(info),
                          .announced_spans = announced_spans(info),
                          .model_id = text_at(member(info, "trace_metadata"), kModelIdKey),
                          .json = to_text(info)};
+}
+
+}  // namespace
+
+Result<ClientTraceInfo> read_start_trace(std::string_view body) {
+  const auto json = parse_client_body(body);
+  if (!json) return json.error();
+  Json info = member(member(*json, "trace"), "trace_info");
+  if (!info.is_object()) return invalid("the body has no trace.trace_info");
+  leave_out_explanation(info);
+  return read_info(std::move(info));
+}
+
+Result<ClientTraceInfo> read_kept_info(std::string_view json) {
+  Json info = parse_shallow(json);
+  if (!info.is_object()) return invalid("the trace_info is no JSON object");
+  return read_info(std::move(info));
 }
 
 std::string derived_assessment_id(std::string_view text) {

@@ -31,6 +31,9 @@ struct ClientTraceInfo {
 // another name than tr- and 32 hex digits, which only a server can take.
 Result<ClientTraceInfo> read_start_trace(std::string_view body);
 
+// `json`: ClientTraceInfo::json, which explain_model() may have explained; that stays in it.
+Result<ClientTraceInfo> read_kept_info(std::string_view json);
+
 // The id of an assessment that has none: the same for the same text.
 std::string derived_assessment_id(std::string_view text);
 

@@ -110,6 +110,8 @@ inline constexpr std::string_view kNamedModelFailed =
     "another one by mlflow.modelName or mlflow.modelId where the application sets it (resource or "
     "root span); 'tracelink models relink OLD NEW' moves the traces that are kept.";
 
+inline constexpr std::string_view kDeletedElsewhere =
+    "The trace is not in the experiment that its deletion names: the application deletes it there.";
 inline constexpr std::string_view kChangedTraceUnknown =
     "The trace was deleted on the server, never came here, or is a dead letter itself: replay that "
     "one first, then this change.";

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "daemon/mlflow/rest/json_filter.hpp"
 #include "daemon/text/ascii_case.hpp"
 #include "daemon/text/json_text.hpp"
 
@@ -10,6 +11,10 @@ namespace {
 
 constexpr std::size_t kMaxAnswerValues = 2'000'000;
 constexpr std::size_t kMaxAnswerDepth = 500;
+constexpr std::size_t kMaxAnswerMembers = 10'000;
+constexpr std::size_t kMaxDepth = 64;
+constexpr std::size_t kMaxClientDepth = 60;
+constexpr std::size_t kMaxMembers = 1'000;
 constexpr int kSearchPageSize = 50;  // the most that every version accepts
 
 // "LOGGED_MODEL_READY" -> "READY", as MLflow's documentation writes it.
@@ -57,11 +62,13 @@ std::map<std::string, std::string> read_texts(const Json& object) {
 
 Json parse_answer(std::string_view text, const Json::parser_callback_t& keep) {
   const JsonExtent extent = json_extent(text);
-  if (extent.values > kMaxAnswerValues || extent.depth > kMaxAnswerDepth) {
-    Json discarded(Json::value_t::discarded);  // in braces it would be an element of an array
-    return discarded;
-  }
-  return Json::parse(text, keep, /*allow_exceptions=*/false);
+  const bool is_fit = extent.values <= kMaxAnswerValues && extent.depth <= kMaxAnswerDepth &&
+                      extent.members <= kMaxAnswerMembers;
+  Json discarded(Json::value_t::discarded);  // in braces it would be an element of an array
+  if (!is_fit) return discarded;
+  if (!keep) return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  JsonFilter filter(keep);
+  return Json::sax_parse(text, &filter) ? filter.take() : discarded;
 }
 
 std::string to_text(const Json& json) {
@@ -69,14 +76,25 @@ std::string to_text(const Json& json) {
 }
 
 Json parse_shallow(std::string_view text) {
-  constexpr int kMaxDepth = 64;
-  bool too_deep = false;
-  const auto keep = [&too_deep](int depth, Json::parse_event_t, const Json&) {
-    too_deep |= depth > kMaxDepth;
-    return depth <= kMaxDepth;
-  };
-  Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
-  return too_deep || json.is_discarded() ? Json() : json;
+  const JsonExtent extent = json_extent(text);
+  if (extent.depth > kMaxDepth || extent.members > kMaxMembers) return {};
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return json.is_discarded() ? Json() : json;
+}
+
+Result<Json> parse_client_body(std::string_view body) {
+  const JsonExtent extent = json_extent(body);
+  if (extent.depth > kMaxClientDepth) {
+    return Error{ErrorCode::invalid,
+                 "the body nests more than " + std::to_string(kMaxClientDepth) + " deep"};
+  }
+  if (extent.members > kMaxMembers) {
+    return Error{ErrorCode::invalid,
+                 "an object of the body has more than " + std::to_string(kMaxMembers) + " members"};
+  }
+  Json json = parse_shallow(body);
+  if (!json.is_object()) return Error{ErrorCode::invalid, "the body is no JSON object"};
+  return json;
 }
 
 Json key_values(const std::map<std::string, std::string>& values) {

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/base/result.hpp"
 #include "daemon/mlflow/rest/experiment.hpp"
 #include "daemon/mlflow/rest/logged_model.hpp"
 #include "daemon/mlflow/rest/queries.hpp"
@@ -19,16 +20,21 @@ namespace tracelink {
 // Keeps the order of keys: the server drops what follows the first value that it cannot read.
 using Json = nlohmann::ordered_json;
 
-// An answer of the server as JSON; discarded if it is none, or one that would take far more memory
-// than its bytes: of more than 2 million values or 500 levels. `keep` as of nlohmann::json::parse.
+// An answer of the server as JSON; discarded if it is none, or one that would take far more memory,
+// or time, than its bytes: of more than 2 million values, 500 levels, or 10,000 members of an
+// object. `keep` as of nlohmann::json::parse, asked at each key and at the end of each object.
 Json parse_answer(std::string_view text, const Json::parser_callback_t& keep = nullptr);
 
 // Invalid UTF-8 becomes U+FFFD.
 std::string to_text(const Json& json);
 
-// Null if `text` is no JSON, or nested more than 64 deep: what is written again is written by
-// recursion.
+// Null if `text` is no JSON; or nested more than 64 deep, since what is written again is written by
+// recursion; or if an object has more than kMaxMembers, since each is looked for among all others.
 Json parse_shallow(std::string_view text);
+
+// What a client sends, as an object. It nests less deep, for what is stored wraps it. Error:
+// `invalid`, with the reason.
+Result<Json> parse_client_body(std::string_view body);
 
 // [{"key": …, "value": …}, …]
 Json key_values(const std::map<std::string, std::string>& values);

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000;
 constexpr int kSpanDepth = 4;  // {"traces": [{"spans": [{…
+// A count of tokens has six; each is looked for among all others.
+constexpr std::size_t kMostPairs = 64;
 
 // A KeyValue of OTLP's JSON that the token sum does not need.
 bool is_beside_the_point(const Json& object) {
@@ -38,6 +40,7 @@ Json plain_json(const Json& any_value) {
   if (!pairs.is_array()) return {};
   Json object = Json::object();
   for (const Json& pair : pairs) {
+    if (object.size() == kMostPairs) break;
     const Json& value = member(pair, "value");
     if (!value.contains("kvlist_value")) object[text_at(pair, "key")] = plain_json(value);
   }

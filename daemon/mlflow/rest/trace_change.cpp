@@ -190,10 +190,10 @@ bool is_trace_change(std::string_view method, std::string_view path) {
 Result<std::vector<TraceChange>> read_trace_changes(std::string_view method, std::string_view path,
                                                     std::string_view body) {
   TraceChange change = *read_route(method, path);
-  const Json json = body.empty() ? Json::object() : parse_shallow(body);
-  if (!json.is_object()) return invalid("the body is no JSON object");
-  if (change.kind == Kind::delete_trace) return read_deletions(json);
-  if (auto completed = complete(change, json); !completed) return std::move(completed).error();
+  const auto json = parse_client_body(body.empty() ? "{}" : body);
+  if (!json) return json.error();
+  if (change.kind == Kind::delete_trace) return read_deletions(*json);
+  if (auto completed = complete(change, *json); !completed) return std::move(completed).error();
   return std::vector<TraceChange>{std::move(change)};
 }
 

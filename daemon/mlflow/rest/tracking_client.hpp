@@ -137,7 +137,8 @@ class TrackingClient {
   void read_trace(TraceId trace_id, AnswerHandler<std::optional<StoredTrace>> handler);
   // As `x-mlflow-run-id` on /v1/traces does, and with an answer.
   void link_to_run(TraceId trace_id, const std::string& run_id, AnswerHandler<void> handler);
-  // A tag that is to go and is not there is a success. Failures of a trace that the server does not
+  // A tag that is to go and is not there is a success; a trace that is to go and did not is an
+  // unknown failure. Failures of a trace that the server does not
   // know look as any other (docs/mlflow-servers.md#changes-of-a-trace).
   void change_trace(const TraceChange& change, AnswerHandler<void> handler);
   void has_assessment(TraceId trace_id, const std::string& assessment_id,

@@ -5,6 +5,7 @@
 #include "daemon/codec/compression.hpp"
 #include "daemon/mlflow/rest/error_message.hpp"
 #include "daemon/mlflow/rest/export_answer.hpp"
+#include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/mlflow/rest/started_trace.hpp"
 #include "daemon/mlflow/rest/trace_name.hpp"
@@ -24,6 +25,17 @@ constexpr std::chrono::milliseconds kUploadWithin{120'000};  // of an artifact
 constexpr std::size_t kEchoCharacters = 250;                 // answers show no more of a value
 
 using Metadata = std::map<std::string, std::string>;
+
+// As it answers where the trace is unknown, or in another experiment than the deletion names.
+std::optional<Failure> check_deletion(const Result<HttpResponse>& answer) {
+  const auto json = read_json(Operation::end_trace, answer);
+  if (!json) return json.error();
+  const Json& deleted = member(*json, "traces_deleted");
+  if (!deleted.is_number_integer() || deleted != 0) return std::nullopt;
+  Failure failure = unexpected_answer(*answer, "the server deleted no trace");
+  failure.remedy = remedy::kDeletedElsewhere;
+  return failure;
+}
 
 // 3.17 answers an upload so.
 bool says_nothing(const Result<HttpResponse>& answer) {
@@ -150,17 +162,22 @@ void TrackingClient::link_to_run(TraceId trace_id, const std::string& run_id,
 void TrackingClient::change_trace(const TraceChange& change, AnswerHandler<void> handler) {
   const bool is_deletion = change.kind == TraceChange::Kind::delete_tag;
   const bool is_upload = change.kind == TraceChange::Kind::put_artifact;
+  const bool deletes_trace = change.kind == TraceChange::Kind::delete_trace;
   ChangeRequest asked = request_of(change);
   HttpRequest sent = request(asked.method, asked.path);
   sent.headers.emplace_back("Content-Type", std::move(asked.content_type));
   sent.body = std::move(asked.body);
   if (is_upload) sent.timeout = std::max(sent.timeout, kUploadWithin);
-  send(std::move(sent),
-       [is_deletion, is_upload, handler = std::move(handler)](const Result<HttpResponse>& answer) {
-         if (is_deletion && is_unknown_resource(answer)) return handler({});
-         if (is_upload && says_nothing(answer)) return handler({});
-         handler(read_nothing(Operation::end_trace, answer));
-       });
+  send(std::move(sent), [is_deletion, is_upload, deletes_trace,
+                         handler = std::move(handler)](const Result<HttpResponse>& answer) {
+    if (is_deletion && is_unknown_resource(answer)) return handler({});
+    if (is_upload && says_nothing(answer)) return handler({});
+    if (deletes_trace) {
+      const auto failure = check_deletion(answer);
+      return failure ? handler(*failure) : handler({});
+    }
+    handler(read_nothing(Operation::end_trace, answer));
+  });
 }
 
 void TrackingClient::has_assessment(TraceId trace_id, const std::string& assessment_id,

@@ -10,6 +10,7 @@
 
 #include "daemon/mlflow/trace/json_to_any_value.hpp"
 #include "daemon/text/ascii_case.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 
 namespace tracelink {
 namespace {
@@ -128,7 +129,7 @@ std::optional<TokenUsage> usage_by(const Convention& keys, const SpanView& span)
   return usage;
 }
 
-using Children = std::unordered_map<SpanId, std::vector<std::size_t>, IdHash>;
+using Children = std::unordered_map<SpanId, std::vector<std::size_t>, PeerIdHash>;
 
 }  // namespace
 

@@ -20,6 +20,7 @@
 #include "daemon/mlflow/trace/token_usage.hpp"
 #include "daemon/mlflow/trace/traces_data.hpp"
 #include "daemon/mlflow/trace/wire.hpp"
+#include "daemon/types/peer_id_hash.hpp"
 
 namespace tracelink {
 namespace {
@@ -34,7 +35,7 @@ struct Spans {
 
 // Distinct span ids in the order of their last occurrence; nothing if an id has not 8 bytes.
 std::optional<Spans> distinct_spans(const std::vector<LocatedSpan>& all) {
-  std::unordered_set<SpanId, IdHash> seen;
+  std::unordered_set<SpanId, PeerIdHash> seen;
   Spans spans;
   for (const LocatedSpan& located : all | std::views::reverse) {
     const auto view = read_span(located.encoded);
@@ -56,8 +57,8 @@ const SpanView* find_root(const std::vector<SpanView>& spans) {
   return root;
 }
 
-std::unordered_set<SpanId, IdHash> ids_of(const std::vector<SpanView>& spans) {
-  std::unordered_set<SpanId, IdHash> ids;
+std::unordered_set<SpanId, PeerIdHash> ids_of(const std::vector<SpanView>& spans) {
+  std::unordered_set<SpanId, PeerIdHash> ids;
   for (const SpanView& span : spans) ids.insert(span.id);
   return ids;
 }

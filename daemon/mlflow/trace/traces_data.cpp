@@ -64,11 +64,17 @@ void read_traces_data(std::string_view encoded, SpanSet& into) {
   }
 }
 
-TracesDataBuilder::Scope& TracesDataBuilder::scope_of(std::string_view resource,
-                                                      std::string_view scope) {
+std::size_t TracesDataBuilder::group_of(std::string_view resource) {
+  if (last_ != nullptr && is_same(resource, last_resource_)) return last_group_;
   const auto [found, is_new] = index_.try_emplace(resource, resources_.size());
   if (is_new) resources_.push_back({resource, {}, {}});
-  Resource& group = resources_[found->second];
+  return found->second;
+}
+
+TracesDataBuilder::Scope& TracesDataBuilder::scope_of(std::string_view resource,
+                                                      std::string_view scope) {
+  last_group_ = group_of(resource);
+  Resource& group = resources_[last_group_];
   const auto [inner, is_new_scope] = group.index.try_emplace(scope, group.scopes.size());
   if (is_new_scope) group.scopes.push_back({scope, {}});
   return group.scopes[inner->second];

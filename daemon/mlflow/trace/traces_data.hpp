@@ -45,12 +45,15 @@ class TracesDataBuilder {
     std::map<std::string_view, std::size_t> index;  // of `scopes` by their fields
     std::vector<Scope> scopes;
   };
+  std::size_t group_of(std::string_view resource);
   Scope& scope_of(std::string_view resource, std::string_view scope);
 
   std::map<std::string_view, std::size_t> index_;  // of `resources_` by their fields
   std::vector<Resource> resources_;
-  Scope* last_ = nullptr;  // of the span added before
+  // Of the span added before.
+  Scope* last_ = nullptr;
   std::string_view last_resource_;
+  std::size_t last_group_ = 0;  // of `resources_`
 };
 
 }  // namespace tracelink

@@ -2,6 +2,8 @@
 
 import contextlib
 import gzip
+import http.client
+import json
 import os
 import socket
 import struct
@@ -18,8 +20,8 @@ MIB = 1 << 20
 class Stage:
     """What a neighbour finds: the daemon, and when to stop."""
 
-    def __init__(self, daemon, probes: tuple[str, int]):
-        self.daemon, self.probes = daemon, probes
+    def __init__(self, daemon, probes: tuple[str, int], mlflow: tuple[str, int]):
+        self.daemon, self.probes, self.mlflow = daemon, probes, mlflow
         self.stop = threading.Event()
         self.under_way = threading.Semaphore(0)  # released by each neighbour that is
         self.due: dict[str, int] = {}  # what has to arrive all the same: spans by trace
@@ -46,6 +48,14 @@ class Stage:
         """One request, whatever the answer."""
         with contextlib.suppress(OSError, ValueError):
             unix_http.request(self.daemon.socket, "POST", "/v1/traces", body, {"Content-Type": PROTOBUF} | headers, timeout_s=15)
+
+    def send_to_mlflow(self, target: str, body: bytes) -> None:
+        """One request to listen.mlflow, whatever the answer."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection(*self.mlflow, timeout=15)
+            connection.request("POST", target, body, {"Content-Type": "application/json"})
+            connection.getresponse().read()
+            connection.close()
 
     def pause(self, seconds: float) -> bool:
         """False: it is time to stop."""
@@ -213,15 +223,76 @@ def a_trace_without_end(stage: Stage) -> None:
         stage.send(trace.request.SerializeToString())
 
 
+MASK = (1 << 64) - 1
+MURMUR = 0xc6a4a7935bd1e995
+BACK = pow(MURMUR, -1, 1 << 64)
+
+
+def id_with_hash(value: int) -> bytes:
+    """The eight bytes that libstdc++ hashes to that: its function has no secret, and each step of it can be undone."""
+    value = (value ^ value >> 47) * BACK & MASK
+    value = (value ^ value >> 47) * BACK & MASK
+    value ^= 0xc70f6907 ^ 8 * MURMUR & MASK
+    value = value * BACK & MASK
+    return struct.pack("<Q", (value ^ value >> 47) * BACK & MASK)
+
+
+def span_ids_of_one_bucket(stage: Stage) -> None:
+    """A trace whose span ids would all share one bucket of a table of so many."""
+    buckets, count = 172_933, 160_000
+    trace = make_trace()
+    root = trace.root
+    times = b"\x39" + struct.pack("<Q", root.start_time_unix_nano) + b"\x41" + struct.pack("<Q", root.end_time_unix_nano)
+    fixed = message_field(1, root.trace_id) + message_field(4, root.span_id) + message_field(5, b"s") + times
+    spans = [message_field(2, root.SerializeToString())]
+    spans += [message_field(2, fixed + message_field(2, id_with_hash(n * buckets))) for n in range(1, count)]
+    stage.due[trace.trace_id] = count
+    stage.send(message_field(1, message_field(2, b"".join(spans))))
+    stage.stay()
+
+
+def scopes_below_a_large_resource(stage: Stage) -> None:
+    trace = make_trace()
+    span = trace.root
+    attribute = message_field(1, b"text") + message_field(2, message_field(1, b"x" * (4 * MIB)))
+    scopes = []
+    for number in range(60_000):
+        name = message_field(1, message_field(1, str(number).encode()))
+        scopes.append(message_field(2, name + message_field(2, span.SerializeToString())))
+        span.span_id = os.urandom(8)
+        span.parent_span_id = b"parents!"
+        del span.attributes[:]
+    stage.due[trace.trace_id] = len(scopes)
+    stage.send(message_field(1, message_field(1, message_field(1, attribute)) + b"".join(scopes)))
+    stage.stay()
+
+
+def info_of_mlflow(more: str) -> bytes:
+    info = {"trace_id": "tr-" + os.urandom(16).hex(), "trace_location": {"mlflow_experiment": {"experiment_id": "1"}}}
+    return f'{{"trace":{{"trace_info":{json.dumps(info)[:-1]},"assessments":{more}}}}}}}'.encode()
+
+
+def many_objects_in_json(stage: Stage) -> None:
+    for _ in stage.rounds(2, 0.05):
+        stage.send_to_mlflow("/api/3.0/mlflow/traces", info_of_mlflow("[" + ",".join(["{}"] * 300_000) + "]"))
+
+
+def an_object_of_many_members(stage: Stage) -> None:
+    members = ",".join(f'"{number}":0' for number in range(90_000))
+    for _ in stage.rounds(2, 0.05):
+        stage.send_to_mlflow("/api/3.0/mlflow/traces", info_of_mlflow("{" + members + "}"))
+
+
 ALL = (slow_bodies, announcements, idle_connections, probe_connections, shut_windows, headers_without_end, empty_messages_in_gzip,
        empty_attributes_in_gzip,
-       invented_experiments, invented_models, forged_lines, poison_spans, poison_below_a_large_resource, a_large_trace, a_trace_without_end)
+       invented_experiments, invented_models, forged_lines, poison_spans, poison_below_a_large_resource, a_large_trace, a_trace_without_end,
+       span_ids_of_one_bucket, scopes_below_a_large_resource, many_objects_in_json, an_object_of_many_members)
 
 
 @contextlib.contextmanager
-def beside(daemon, probes: tuple[str, int], neighbours):
+def beside(daemon, probes: tuple[str, int], mlflow: tuple[str, int], neighbours):
     """Runs them all, from now to the end of the block. Gives their Stage."""
-    stage = Stage(daemon, probes)
+    stage = Stage(daemon, probes, mlflow)
     threads = [threading.Thread(target=neighbour, args=(stage,)) for neighbour in neighbours]
     for thread in threads:
         thread.start()

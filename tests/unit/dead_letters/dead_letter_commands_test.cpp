@@ -95,7 +95,9 @@ TEST_F(DeadLetterCommandsTest, AReplayedTraceIsQueuedAsItWasAccepted) {
 
 TEST_F(DeadLetterCommandsTest, AReplayedTraceHasItsInfoAgain) {
   const std::string id = dead_letter();
-  const std::string info = info_of_trace(1);
+  Json told = Json::parse(info_of_trace(1));
+  told["tracelink.model"] = {{"name", "agent"}};  // what a provisional id stands for
+  const std::string info = told.dump();
   edit(id, [&](Json& json) { json["trace_info"] = Json::parse(info); });
   ASSERT_TRUE(commands->replay(id));
   const auto records = drain();

@@ -119,6 +119,23 @@ TEST_F(MlflowDeliveryChangeTest, ATagThatIsGoneAlreadyIsGone) {
   EXPECT_EQ(deliver(kNoTag).kind, OutcomeKind::delivered);
 }
 
+// What comes of the trace behind a deletion is left out, so it is not taken for one that was made.
+TEST_F(MlflowDeliveryChangeTest, ADeletionThatTheServerDidNotMakeIsRefused) {
+  const std::string deletion = R"({"kind":"delete_trace","body":{"experiment_id":"7"}})";
+  answers["POST "] = {200, {}, R"({"traces_deleted":0})"};
+  knows_the_trace();
+  const Outcome outcome = deliver(deletion);
+  EXPECT_EQ(outcome.kind, OutcomeKind::poison);
+  EXPECT_EQ(outcome.failure.message, "the server deleted no trace");
+  EXPECT_EQ(outcome.failure.remedy, remedy::kDeletedElsewhere);
+  does_not_know_the_trace();
+  EXPECT_EQ(deliver(deletion).kind, OutcomeKind::delivered) << "it is gone, or never came";
+  answers["POST "] = {200, {}, R"({"traces_deleted":1})"};
+  calls.clear();
+  EXPECT_EQ(deliver(deletion).kind, OutcomeKind::delivered);
+  EXPECT_EQ(calls, Calls{"POST "});
+}
+
 // SQLite's words in older and newer servers.
 TEST_F(MlflowDeliveryChangeTest, AnAssessmentThatIsThereAlreadyIsMade) {
   for (const int status : {400, 500}) {

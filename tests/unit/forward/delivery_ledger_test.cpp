@@ -45,6 +45,25 @@ TEST_F(DeliveryLedgerTest, FixesTheLinkDurablyAndOnce) {
   EXPECT_EQ(ledger.recent(first.trace_id)->link, link_of('a'));
 }
 
+TEST_F(DeliveryLedgerTest, LearnsNotesThatCouldNotBeReadAtTheStart) {
+  const TraceWork known = work(1);
+  ASSERT_TRUE(ledger.fix_links({&known}));
+  for (const std::uint64_t trace : {1, 2}) {
+    source.find_note({.trace_id = trace_id(trace),
+                      .step = TraceNote::Step::delivered,
+                      .link = link_of('b'),
+                      .root_delivered = true,
+                      .start_ns = 0,
+                      .at = clock.wall()});
+  }
+  EXPECT_FALSE(ledger.recent(trace_id(2)));
+  ledger.learn_late_notes();
+  ASSERT_TRUE(ledger.recent(trace_id(2)));
+  EXPECT_EQ(ledger.recent(trace_id(2))->link, link_of('b'));
+  EXPECT_TRUE(ledger.recent(trace_id(2))->root_delivered);
+  EXPECT_EQ(ledger.recent(trace_id(1))->link, link_of('a')) << "what was noted since is newer";
+}
+
 TEST_F(DeliveryLedgerTest, DoesNotFixALinkThatIsNotDurable) {
   source.fail_notes(true);
   const TraceWork first = work(1);

@@ -97,6 +97,22 @@ TEST_F(HttpServer, TakesChunkedBodiesCutAnywhere) {
   EXPECT_EQ(sink().requests()[1].slices[0].otlp, span);
 }
 
+// Its body would be taken for an empty request, which is acknowledged.
+TEST_F(HttpServer, RefusesATransferCodingThatItDoesNotRead) {
+  start();
+  for (const std::string coding :
+       {"identity", "gzip", "xchunked", "chunked, chunked", "gzip, chunked", "chunked, identity"}) {
+    SCOPED_TRACE(coding);
+    const HttpAnswer answer = ask("POST /v1/traces HTTP/1.1\r\nTransfer-Encoding: " + coding +
+                                  "\r\n" + kProtobuf + "\r\n" + one_span(1));
+    EXPECT_TRUE(answer.has("501 Not Implemented")) << answer.head;
+    EXPECT_TRUE(answer.has("Connection: close"));
+  }
+  EXPECT_TRUE(sink().requests().empty());
+  EXPECT_EQ(stats().invalid_requests, 6u);
+  EXPECT_TRUE(ask("GET / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n").has("200"));
+}
+
 TEST_F(HttpServer, TakesALargeChunkedBody) {
   start();
   const std::string span = one_span(1, 2u << 20);

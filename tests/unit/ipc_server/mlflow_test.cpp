@@ -55,6 +55,16 @@ TEST_F(MlflowServerTest, RefusesATraceInfoThatCannotBeKept) {
   EXPECT_EQ(stats().too_large_requests, 1u);
 }
 
+// JavaScript writes it where a preview was cut inside an emoji.
+TEST_F(MlflowServerTest, KeepsATraceInfoWithHalfACharacter) {
+  start_in_front();
+  const Answer answer = ask(request("POST", "/api/3.0/mlflow/traces", "",
+                                    trace_info(1, R"(,"request_preview":"cut \ud83d")")));
+  EXPECT_TRUE(answer.has("200 OK")) << answer.body;
+  EXPECT_NE(sink().wait_for(1).front().slices[0].info.find("cut \xef\xbf\xbd"), std::string::npos);
+  EXPECT_EQ(stats().replaced_surrogates, 1u);
+}
+
 // As the server takes it, which knows no rule for names of traces.
 TEST_F(MlflowServerTest, ATraceOfAnotherNameIsPassedOn) {
   tracking.answer_with({.body = "{}"});
@@ -106,6 +116,19 @@ TEST_F(MlflowServerTest, AsksForAnExperimentOnceAndRemembersIt) {
   EXPECT_EQ(ask(request("GET", "/api/2.0/mlflow/experiments/get?experiment_id=12")).body,
             kExperiment);
   tracking.release();
+}
+
+// A proxy before the server would compress it, and what was asked for by a client would be read
+// here.
+TEST_F(MlflowServerTest, AsksForPlainAnswersWhereItReadsThem) {
+  tracking.answer_with({.body = kExperiment});
+  start_in_front();
+  const std::string accepts = "Accept-Encoding: gzip, deflate\r\n";
+  ask(request("GET", "/api/2.0/mlflow/experiments/get-by-name?experiment_name=support", accepts));
+  ask(request("GET", "/api/2.0/mlflow/runs/get?run_id=1", accepts));
+  ASSERT_EQ(tracking.requests().size(), 2u);
+  EXPECT_FALSE(tracking.requests()[0].headers.contains("accept-encoding"));
+  EXPECT_EQ(tracking.requests()[1].headers.at("accept-encoding"), "gzip, deflate");
 }
 
 TEST_F(MlflowServerTest, GivesTheServersAnswerAboutAnExperimentThatItDoesNotHave) {
@@ -381,6 +404,22 @@ TEST_F(MlflowServerTest, ATraceThatTheServerDoesNotHaveIsToldFromHere) {
   const Answer gone = ask(request("GET", root + stored_name()));
   EXPECT_TRUE(gone.has("404")) << gone.head;
   EXPECT_TRUE(gone.says("RESOURCE_DOES_NOT_EXIST"));
+}
+
+// Each has a copy of what is stored, and an answer that is as large.
+TEST_F(MlflowServerTest, AFewLargeTracesAreToldAtATime) {
+  options.hold_time = std::chrono::milliseconds(200);
+  start_in_front();
+  store_trace(R"(,"tags":{"large":")" + std::string(500'000, 'x') + "\"}");
+  const std::string asked = request("GET", "/api/3.0/mlflow/traces/" + stored_name());
+  const auto reads = options.mlflow->large_reads;
+  *reads = MlflowDoor::kMostLargeReads;
+  const Answer busy = ask(asked);
+  EXPECT_TRUE(busy.has("503")) << busy.head;
+  EXPECT_TRUE(busy.says("TEMPORARILY_UNAVAILABLE"));
+  EXPECT_EQ(stats().overload_replies, 1u);
+  *reads = MlflowDoor::kMostLargeReads - 1;
+  for (int n = 0; n < 3; ++n) EXPECT_TRUE(ask(asked).has("200 OK")) << "places are given back";
 }
 
 // The io thread, which serves the others, leaves reading it to another one.

@@ -97,6 +97,16 @@ TEST(ClientTraceInfo, RefusesWhatIsNoTraceOfAnExperiment) {
   EXPECT_EQ(read_start_trace(R"({"trace":)" + deep + "}").error().code, ErrorCode::invalid);
 }
 
+TEST(ClientTraceInfo, HasABoundOnItsAssessments) {
+  Json many = sent();
+  many["assessments"] = Json::array();
+  for (int n = 0; n < 1'000; ++n) many["assessments"].push_back(Json::object());
+  EXPECT_TRUE(read_start_trace(body(many)));
+  many["assessments"].push_back(Json::object());
+  EXPECT_EQ(read_start_trace(body(many)).error().message,
+            "trace.trace_info has more than 1000 assessments");
+}
+
 TEST(ClientTraceInfo, AnswersAsMlflowDoes) {
   const auto info = read_start_trace(body(sent()));
   const Json answer = Json::parse(start_trace_answer(*info, "mlflow-artifacts:/12", true));
@@ -164,6 +174,21 @@ TEST(ClientTraceInfo, NamesTheModelThatTheApplicationChose) {
   info["trace_metadata"]["mlflow.modelId"] = "m-1";
   EXPECT_EQ(read_start_trace(body(info))->model_id, "m-1");
   EXPECT_EQ(model_of_client_info(read_start_trace(body(info))->json).id, "m-1");
+}
+
+TEST(ClientTraceInfo, WhatWasKeptOfItIsReadAsItIs) {
+  Json info = sent();
+  info["trace_metadata"]["mlflow.modelId"] = "m-1";
+  auto read = read_start_trace(body(info));
+  LinkDefinition named;
+  named.name = "agent";
+  explain_model(*read, named);
+  const auto kept = read_kept_info(read->json);
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_EQ(kept->json, read->json) << "with what its provisional id stands for";
+  EXPECT_EQ(kept->trace_id, read->trace_id);
+  EXPECT_EQ(kept->experiment_id, "12");
+  EXPECT_EQ(read_kept_info("5").error().code, ErrorCode::invalid);
 }
 
 TEST(ClientTraceInfo, TellsWhatTheIdOfItsModelStandsForAndNobodyElseDoes) {

@@ -9,6 +9,64 @@ namespace {
 
 using Values = std::map<std::string, std::string>;
 
+std::string object_of(std::size_t members) {
+  std::string text = "{";
+  for (std::size_t n = 0; n < members; ++n)
+    text += (n == 0 ? "\"" : ",\"") + std::to_string(n) + "\":0";
+  return text + "}";
+}
+std::string nested(std::size_t depth) {
+  return R"({"a":)" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+}
+
+TEST(ParseShallow, HasBoundsOnDepthAndOnTheMembersOfAnObject) {
+  EXPECT_EQ(parse_shallow(object_of(1'000)).size(), 1'000u);
+  EXPECT_TRUE(parse_shallow(object_of(1'001)).is_null());
+  EXPECT_TRUE(parse_shallow("[" + object_of(1'001) + "]").is_null());
+  EXPECT_EQ(parse_shallow("[" + object_of(600) + "," + object_of(600) + "]").size(), 2u);
+  EXPECT_TRUE(parse_shallow(nested(64)).is_object());
+  EXPECT_TRUE(parse_shallow(nested(65)).is_null());
+  EXPECT_TRUE(parse_shallow("{").is_null());
+}
+
+TEST(ParseClientBody, SaysWhyItIsNone) {
+  EXPECT_EQ(parse_client_body(R"({"a":1})")->size(), 1u);
+  EXPECT_TRUE(parse_client_body(nested(60)));
+  EXPECT_EQ(parse_client_body(nested(61)).error().message, "the body nests more than 60 deep");
+  EXPECT_EQ(parse_client_body(object_of(1'001)).error().message,
+            "an object of the body has more than 1000 members");
+  EXPECT_EQ(parse_client_body("[]").error().message, "the body is no JSON object");
+}
+
+// What is stored of a client's body is a member of another object.
+TEST(ParseClientBody, WhatItTakesCanBeReadWhereItIsStored) {
+  const auto body = parse_client_body(nested(60));
+  ASSERT_TRUE(body);
+  EXPECT_TRUE(parse_shallow(to_text(Json{{"kind", "k"}, {"body", *body}})).is_object());
+}
+
+TEST(ParseAnswer, HasABoundOnTheMembersOfAnObject) {
+  EXPECT_EQ(parse_answer(object_of(10'000)).size(), 10'000u);
+  EXPECT_TRUE(parse_answer(object_of(10'001)).is_discarded());
+}
+
+TEST(ParseAnswer, LeavesOutWhatIsNotWanted) {
+  const auto without = [](std::string_view text) {
+    return parse_answer(text, [](int depth, Json::parse_event_t event, const Json& value) {
+      if (event == Json::parse_event_t::key) return value != "secret";
+      return depth == 0 || !value.contains("drop");
+    });
+  };
+  EXPECT_EQ(without(R"({"secret":{"a":[{"secret":1}]},"b":[1,"x",null,true,-2,1.5]})").dump(),
+            R"({"b":[1,"x",null,true,-2,1.5]})");
+  EXPECT_EQ(without(R"({"a":[{"drop":1},{"keep":1},{"drop":2},[]],"b":{"drop":3}})").dump(),
+            R"({"a":[{"keep":1},[]]})");
+  EXPECT_EQ(without(R"({"secret":1,"secret":[1,{}],"a":1,"a":2})").dump(), R"({"a":2})");
+  EXPECT_EQ(without("5").dump(), "5");
+  for (const char* none : {"", "{", R"({"a":1}x)", R"({"a":1,})", "\"\xff\""})
+    EXPECT_TRUE(without(none).is_discarded()) << none;
+}
+
 TEST(CreateModelBody, HoldsEverythingAsStrings) {
   EXPECT_EQ(create_model_body({.experiment_id = "12",
                                .name = "agent-v1",

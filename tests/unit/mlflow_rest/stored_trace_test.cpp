@@ -92,6 +92,18 @@ TEST(StoredTrace, TokensInJsonText) {
   EXPECT_EQ(trace->spans[0].usage->tokens.input_tokens, 7);
 }
 
+TEST(StoredTrace, OfAnObjectOfManyCountsTheFirstAreRead) {
+  std::string many;
+  for (int n = 0; n < 100; ++n)
+    many += R"(, {"key": "token_)" + std::to_string(n) + R"(", "value": {"int_value": 1}})";
+  const auto trace = read(span(
+      "E",
+      usage(R"({"kvlist_value": {"values": [{"key": "input_tokens", "value": {"int_value": 7}})" +
+            many + "]}}")));
+  ASSERT_TRUE(trace && trace->spans.size() == 1 && trace->spans[0].usage);
+  EXPECT_EQ(trace->spans[0].usage->tokens.input_tokens, 7);
+}
+
 TEST(StoredTrace, WhatIsNotLikeThatIsNothing) {
   EXPECT_FALSE(read_stored_trace({}, "{}"));
   EXPECT_FALSE(read_stored_trace({}, R"({"traces": []})"));

@@ -82,6 +82,22 @@ TEST(TraceChange, IsStoredAndReadAgain) {
             R"({"kind":"set_tag","body":{"key":"team","value":"ml"}})");
 }
 
+// Else it would be acknowledged, and refused where it is to be sent.
+TEST(TraceChange, HoweverDeepItIsWhatIsTakenCanBeReadAgain) {
+  bool is_taken = true;
+  for (std::size_t depth = 40; is_taken; ++depth) {
+    ASSERT_LT(depth, 100u);
+    const std::string value = std::string(depth, '[') + std::string(depth, ']');
+    const auto changes = read_trace_changes(
+        "POST", kV3 + "/assessments", R"({"assessment":{"feedback":{"value":)" + value + "}}}");
+    is_taken = changes.has_value();
+    if (!is_taken) continue;
+    const TraceSlice slice = trace_change_slice(changes->front());
+    EXPECT_TRUE(stored_trace_change(slice.trace_id, slice.change)) << depth;
+    EXPECT_NE(change_answer(*changes, {}).find(value), std::string::npos) << depth;
+  }
+}
+
 TEST(TraceChange, TheNewerTagRouteIsTheSame) {
   const TraceChange change = read({"PATCH", kV3 + "/tags", R"({"key":"a","value":"b"})"});
   EXPECT_EQ(request_of(change).path, kV2 + "/tags") << "every version has it";

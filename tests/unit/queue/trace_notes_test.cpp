@@ -155,6 +155,7 @@ TEST_F(TraceNotesTest, AFileThatCannotBeReadIsKeptAndJoinedLater) {
   held.retry_due();
   EXPECT_TRUE(held.list().empty());
   EXPECT_EQ(traces(), (std::vector<int>{1, 3, 2}));
+  EXPECT_EQ(notes->late_loads(), 1u);
   EXPECT_EQ(notes->file_bytes(), 16u + 4 * 56u) << "until they are one file";
   EXPECT_EQ(notes->recent().back().step, TraceNote::Step::delivered);
   ASSERT_TRUE(add({note(4)}));

@@ -76,6 +76,17 @@ TEST(JsonText, TheExtentCountsWhatAParserWouldBuild) {
   EXPECT_EQ(extent("]]][[[").second, 3u) << "no JSON";
 }
 
+TEST(JsonText, TheExtentCountsTheMembersOfTheLargestObject) {
+  const auto members = [](std::string_view text) { return json_extent(text).members; };
+  EXPECT_EQ(members(""), 0u);
+  EXPECT_EQ(members("[1,2,3,4]"), 0u);
+  EXPECT_EQ(members(R"([{"a":1},{"b":2}])"), 1u) << "each has its own";
+  EXPECT_EQ(members(R"({"a":{"b":1,"c":2,"d":3},"e":{"f":4}})"), 3u);
+  EXPECT_EQ(members(R"({"a":":::","b":{}})"), 2u) << "what is in a string is none";
+  const std::string deep(1'000, '[');
+  EXPECT_EQ(members(R"({"a":)" + deep + R"({"b":1,"c":2})" + std::string(1'000, ']') + "}"), 1u);
+}
+
 TEST(JsonText, JsonStringEscapes) {
   std::string out;
   append_json_string(out, "a\"\\\n\x00\x1f\x7f/é"s);
