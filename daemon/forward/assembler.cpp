@@ -21,11 +21,17 @@ void strengthen(TraceWork& work, const LinkChoice& choice) {
   if (choice.rank > work.link_rank) set_link(work, choice);
 }
 
+// The SDK's trace info says the experiment of the trace. Spans may have come under that of the
+// thread in which they ended.
+bool knows_experiment(const TraceWork& work) {
+  return std::ranges::any_of(work.parts, &Part::has_info);
+}
+
 // The part is the first of its trace as yet.
 void begin_with(TraceWork& work, const StoredRecord& stored, const LinkChoice& choice,
                 SteadyTime arrived) {
   if (choice.rank >= work.link_rank) set_link(work, choice);
-  work.group.experiment = stored.record.experiment;
+  if (!knows_experiment(work)) work.group.experiment = stored.record.experiment;
   work.accepted_link = stored.record.link;
   work.sequence = stored.sequence;
   work.accepted_at = stored.record.accepted_at;
@@ -55,6 +61,7 @@ void learn_group(TraceWork& work, const StoredRecord& stored, const LinkChoice& 
   } else {
     strengthen(work, choice);
   }
+  if (!stored.record.slice.info.empty()) work.group.experiment = stored.record.experiment;
 }
 
 std::uint32_t bytes_of(const TraceSlice& slice) {
@@ -85,12 +92,14 @@ void add_part(TraceWork& work, const StoredRecord& stored) {
 }
 
 void join(TraceWork& work, TraceWork later) {
+  const bool brings_experiment = knows_experiment(later) && !knows_experiment(work);
   work.parts.insert(work.parts.end(), later.parts.begin(), later.parts.end());
   work.bytes += later.bytes;
   work.cost += later.cost;
   work.root_seen |= later.root_seen;
   work.again |= later.again;
   work.is_mixed |= later.is_mixed || later.group != work.group;
+  if (brings_experiment) work.group.experiment = later.group.experiment;
   strengthen(work, {later.group.link, later.link_rank, later.link_obstacle});
 }
 

@@ -170,9 +170,7 @@ Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
   SplitRequest split;
   for (TraceChange& change : changes) {
     split.slices.push_back(trace_change_slice(change));
-    if (change.kind != Kind::put_artifact) continue;
-    change.body.clear();  // large, and told to nobody
-    change.body.shrink_to_fit();
+    std::string().swap(change.content);  // large, and told to nobody
   }
   Finder find = [](const std::vector<TraceSlice>& content) { return experiment_of(content); };
   const auto known_experiment = co_await find_stored(changes.front().trace_id, std::move(find));

@@ -5,10 +5,13 @@ import subprocess
 import threading
 
 import pytest
+import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from harness.daemon import Daemon
 from harness.fault_proxy import FaultProxy
 from harness.mlflow_server import MlflowServer
+from harness.otlp import make_trace
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment
 from harness.waiting import wait_until
 from test_differential import METADATA, read, run_directly
@@ -167,3 +170,29 @@ def test_the_experiment_and_the_model_that_the_application_named_are_obeyed(make
     wait_until("the info is there", lambda: told(server, trace_id)["own"], state=daemon.log_tail)
     assert told(server, trace_id) == ALL | {"experiment": experiment, "model": other}
     assert spans_of(server, trace_id) == ["answer", "step"]
+
+
+def test_a_span_that_ended_in_a_thread_of_another_experiment_goes_with_its_trace(make_server, front_of):
+    """A thread does not know what set_destination(…, context_local=True) said in the one that has begun it, and sends its span first."""
+    server = make_server(NEWEST)
+    server.start()
+    daemon = front_of(server)
+    daemon.start()
+    daemon.wait_for_model()
+    of_the_thread, of_the_trace = server.create_experiment("of the thread"), server.create_experiment("of the trace")
+    trace = make_trace()
+    inner, root = ExportTraceServiceRequest(), ExportTraceServiceRequest()
+    for request, left_out in ((inner, slice(-1, None)), (root, slice(0, -1))):
+        request.CopyFrom(trace.request)
+        del request.resource_spans[0].scope_spans[0].spans[left_out]
+    for request, experiment in ((inner, of_the_thread), (root, of_the_trace)):
+        answer = requests.post(f"{daemon.front}/v1/traces", data=request.SerializeToString(), timeout=60, headers={
+            "Content-Type": "application/x-protobuf", "x-mlflow-experiment-id": experiment})
+        assert answer.status_code == 200, answer.text
+    answer = requests.post(f"{daemon.front}/api/3.0/mlflow/traces", timeout=60, json={"trace": {"trace_info": {
+        "trace_id": trace.trace_id, "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": of_the_trace}},
+        "request_time": "2026-01-01T00:00:00Z", "state": "OK", "trace_metadata": {}, "tags": {}}}})
+    assert answer.status_code == 200, answer.text
+    daemon.wait_for_spans(accepted=3, delivered=3, queued=0)
+    assert told(server, trace.trace_id)["experiment"] == of_the_trace
+    assert spans_of(server, trace.trace_id) == ["answer", "chat", "retrieve"]

@@ -35,8 +35,9 @@ Failure judged(Failure failure) {
 
 }  // namespace
 
-Answer<TraceChange> change_in(const TraceDelivery& delivery, const std::string& experiment_id) {
-  auto change = stored_trace_change(delivery.trace.info.trace_id, delivery.change);
+Answer<TraceChange> take_change(TraceDelivery& delivery, const std::string& experiment_id) {
+  auto change =
+      stored_trace_change(delivery.trace.info.trace_id, std::exchange(delivery.change, {}));
   if (!change) {
     Failure failure;
     failure.failure_class = FailureClass::poison;
@@ -63,6 +64,7 @@ void ChangeDelivery::start() {
     }
   };
   client_.change_trace(change_, steps_.counted<void>(DeliveryStep::change, answered));
+  std::string().swap(change_.content);  // asked for once
 }
 
 void ChangeDelivery::refused(const Failure& refusal) {

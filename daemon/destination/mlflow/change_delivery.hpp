@@ -11,8 +11,9 @@
 namespace tracelink {
 
 // The change that a delivery of mode `change` is about, for the server that has its experiment
-// under `experiment_id`. Failure: poison, what is stored is no change.
-Answer<TraceChange> change_in(const TraceDelivery& delivery, const std::string& experiment_id);
+// under `experiment_id`; taken out of it, since it may be large. Failure: poison, what is stored is
+// no change.
+Answer<TraceChange> take_change(TraceDelivery& delivery, const std::string& experiment_id);
 
 // One change of a trace on its way to MLflow. Servers word a change that is made already, and one
 // of a trace that is not there, in ways that differ by version and database
@@ -35,7 +36,7 @@ class ChangeDelivery : public std::enable_shared_from_this<ChangeDelivery> {
 
   TrackingClient& client_;
   StepRecorder& steps_;
-  const TraceChange change_;
+  TraceChange change_;
   const AnswerHandler<void> done_;
 };
 

@@ -86,7 +86,7 @@ void MlflowDelivery::send_info(std::size_t index) {
 }
 
 void MlflowDelivery::send_change(std::size_t index) {
-  auto change = change_in(items_[index].delivery, context_.experiment_id);
+  auto change = take_change(items_[index].delivery, context_.experiment_id);
   if (!change) return info_failed(index, change.error());
   const auto self = shared_from_this();
   const auto done = [self, index](const Answer<void>& answer) {

@@ -111,13 +111,13 @@ void MlflowDelivery::write_after_spans(std::size_t index,
   const bool is_ours = brings_root(item.delivery.mode) || !item.joins_others;
   TraceInfo info = item.delivery.trace.info;
   Metadata metadata = end_metadata(item);
-  if (stored) {
-    const auto sum = roll_up_usage(stored->spans);
+  if (stored && !is_ours) info = stored->unchanged_info();
+  const auto sum = stored ? roll_up_usage(stored->spans) : std::nullopt;
+  if (sum) {
     const auto known = stored->metadata.find(kTokenUsageKey);
-    const std::string text = sum ? sum->tokens.to_json() : std::string();
-    const bool is_right = !sum || (known != stored->metadata.end() && known->second == text);
+    const std::string text = sum->tokens.to_json();
+    const bool is_right = known != stored->metadata.end() && known->second == text;
     if (!is_right) metadata[kTokenUsageKey] = text;
-    if (!is_ours) info = stored->unchanged_info();
   } else if (is_ours && needs_own_sum(item)) {
     metadata[kTokenUsageKey] = info.token_usage->to_json();
   }

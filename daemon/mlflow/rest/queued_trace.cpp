@@ -90,13 +90,20 @@ std::optional<QueuedTrace> queued_trace(const std::vector<TraceSlice>& slices,
   leave_out_explanation(info);
   tell_location(info, artifact_root, true);
   QueuedTrace trace;
+  const bool has_spans =
+      std::ranges::any_of(slices, [](const TraceSlice& slice) { return !slice.otlp.empty(); });
+  bool has_file = false;
   for (const TraceSlice& slice : slices) {
     if (slice.change.empty()) continue;
     const auto change = stored_trace_change(slice.trace_id, slice.change);
     if (!change) continue;
     apply_change(*change, info);
     trace.is_deleted |= change->kind == TraceChange::Kind::delete_trace;
+    has_file |= change->kind == TraceChange::Kind::put_artifact &&
+                is_spans_file(text_at(parse_shallow(change->body), "path"));
   }
+  // An SDK that sends its spans as a file looks for them there.
+  if (has_file && !has_spans) info["tags"].erase("mlflow.trace.spansLocation");
   trace.info = to_text(info);
   if (!with_spans) return trace;
   auto spans = spans_of(told->trace_id, slices);

@@ -161,14 +161,6 @@ bool is_plain(std::string_view path) {
          path.find("..") == std::string_view::npos && path.find("//") == std::string_view::npos;
 }
 
-ChangeRequest upload_of(const TraceChange& change) {
-  const Json body = parse_shallow(change.body);
-  return {.method = "PUT",
-          .path = text_at(body, "path"),
-          .body = parse_base64(text_at(body, "content")).value_or(std::string()),
-          .content_type = "application/octet-stream"};
-}
-
 std::string assessments_path(const TraceChange& change) {
   return std::string(kTraces[0]) + trace_name(change.trace_id) + "/" + std::string(kAssessments);
 }
@@ -210,7 +202,10 @@ ChangeRequest request_of(const TraceChange& change) {
     case Kind::delete_assessment:
       return {.method = "DELETE", .path = assessment_path(change), .body = change.body};
     case Kind::put_artifact:
-      return upload_of(change);
+      return {.method = "PUT",
+              .path = text_at(parse_shallow(change.body), "path"),
+              .body = change.content,
+              .content_type = "application/octet-stream"};
     case Kind::link_prompts:
     case Kind::delete_trace:
     case Kind::delete_until:
@@ -236,17 +231,12 @@ std::optional<TraceId> artifact_trace(std::string_view path) {
 
 bool is_spans_file(std::string_view path) { return path.ends_with(kSpansFile); }
 
-TraceChange artifact_change(std::string_view path, std::string_view bytes) {
-  TraceChange change;
-  change.kind = Kind::put_artifact;
-  change.trace_id = *artifact_trace(path);
-  change.body.reserve(bytes.size() / 3 * 4 + path.size() + 64);  // else it may take twice that
-  change.body = "{\"path\":";
-  append_json_string(change.body, path);
-  change.body += ",\"content\":\"";
-  append_base64(change.body, bytes);
-  change.body += "\"}";
-  return change;
+TraceChange artifact_change(std::string_view path, std::string bytes) {
+  return TraceChange{.kind = Kind::put_artifact,
+                     .trace_id = *artifact_trace(path),
+                     .assessment_id = {},
+                     .body = to_text({{"path", path}}),
+                     .content = std::move(bytes)};
 }
 
 std::string experiment_of_change(const TraceChange& change) {
@@ -266,32 +256,48 @@ bool is_trace_deletion(std::string_view change) { return change.starts_with(kDel
 
 TraceSlice trace_change_slice(const TraceChange& change) {
   const auto* const kind = std::ranges::find(kKinds, change.kind, &KindWord::first);
-  std::string json = "{\"kind\":\"" + std::string(kind->second) + "\"";
-  if (!change.assessment_id.empty()) {
-    json += ",\"assessment_id\":" + to_text(change.assessment_id);
-  }
   TraceSlice slice;
   slice.trace_id = change.trace_id;
-  slice.change.reserve(json.size() + change.body.size() + 16);  // it may be large
-  slice.change.append(json).append(",\"body\":").append(change.body).append("}");
+  std::string& json = slice.change;
+  json.reserve(change.body.size() + change.content.size() / 3 * 4 + 128);  // else it may take twice
+  json.append("{\"kind\":\"").append(kind->second).append("\"");
+  if (!change.assessment_id.empty()) {
+    json.append(",\"assessment_id\":").append(to_text(change.assessment_id));
+  }
+  json.append(",\"body\":").append(change.body);
+  if (change.kind == Kind::put_artifact) {
+    json.replace(json.size() - 1, 1, ",\"content\":\"");
+    append_base64(json, change.content);
+    json.append("\"}");
+  }
+  json += '}';
   return slice;
 }
 
 Result<TraceChange> stored_trace_change(TraceId trace_id, std::string_view json) {
-  const Json stored = parse_shallow(json);
+  Json stored = parse_shallow(json);
   const std::string word = text_at(stored, "kind");
   const auto* const kind = std::ranges::find(kKinds, std::string_view(word), &KindWord::second);
   if (kind == kKinds.end() || !member(stored, "body").is_object()) {
     return invalid("it is no change of a trace: kind or body is wrong");
   }
-  if (kind->first == Kind::put_artifact &&
-      artifact_trace(text_at(member(stored, "body"), "path")) != trace_id) {
-    return invalid("its path is of no artifact of the trace");
-  }
-  return TraceChange{.kind = kind->first,
+  TraceChange change{.kind = kind->first,
                      .trace_id = trace_id,
                      .assessment_id = text_at(stored, "assessment_id"),
-                     .body = to_text(member(stored, "body"))};
+                     .body = {}};
+  Json& body = stored["body"];
+  if (change.kind == Kind::put_artifact) {
+    if (artifact_trace(text_at(body, "path")) != trace_id) {
+      return invalid("its path is of no artifact of the trace");
+    }
+    const Json& text = member(body, "content");
+    auto bytes = text.is_string() ? parse_base64(text.get_ref<const std::string&>()) : std::nullopt;
+    if (!bytes) return invalid("its content is no base64");
+    change.content = *std::move(bytes);
+    body.erase("content");
+  }
+  change.body = to_text(body);
+  return change;
 }
 
 }  // namespace tracelink

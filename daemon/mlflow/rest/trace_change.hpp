@@ -32,7 +32,8 @@ struct TraceChange {
   Kind kind = Kind::set_tag;
   TraceId trace_id;
   std::string assessment_id;  // of the three kinds about assessments
-  std::string body;           // of the request, a JSON object
+  std::string body;           // of the request, a JSON object; of an artifact {"path": …}
+  std::string content = {};   // the bytes of an artifact, which may be many
 };
 
 // How MLflow's REST API is asked for it.
@@ -60,7 +61,7 @@ std::optional<TraceId> artifact_trace(std::string_view path);
 // Whether it is the file of a trace's spans, of an SDK that does not send them by OTLP.
 bool is_spans_file(std::string_view path);
 // Precondition: artifact_trace(path).
-TraceChange artifact_change(std::string_view path, std::string_view bytes);
+TraceChange artifact_change(std::string_view path, std::string bytes);
 // As a record has it (docs/queue-format.md#change-of-a-trace), and back. Error: `invalid`.
 TraceSlice trace_change_slice(const TraceChange& change);
 Result<TraceChange> stored_trace_change(TraceId trace_id, std::string_view json);

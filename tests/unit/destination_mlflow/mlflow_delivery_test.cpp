@@ -262,6 +262,17 @@ TEST_F(MlflowDeliveryTest, AnInfoWithoutSpansTellsItsTokens) {
   EXPECT_NE(tokens_of(0), "") << "nobody else can";
 }
 
+// MLflow 3.6 says of every trace that spans of it are stored.
+TEST_F(MlflowDeliveryTest, AnInfoWithoutSpansTellsItsTokensWhereNoSpanHasAny) {
+  server_is(3, 6);
+  store_spans(1, 40);
+  server.traces["1"].spans = nlohmann::json::array({{{"span_id", "AAAAAAAAAAE="}}});
+  deliver(with_tokens(of_client(1, Mode::whole, 0)));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "read 1", "end 1"}));
+  EXPECT_NE(stored_tokens(1), "");
+  expect_delivered();
+}
+
 TEST_F(MlflowDeliveryTest, ABatchGoesInOnePostSortedById) {
   deliver({delivery(3), delivery(1), delivery(2)});
   EXPECT_EQ(server.calls.back(), "post 1 2 3");

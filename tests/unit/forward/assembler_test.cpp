@@ -30,12 +30,16 @@ class AssemblerTest : public ::testing::Test {
     LinkChoice choice{};
     std::uint32_t flags = 0;
     std::uint64_t earlier = 0;  // so many sequence numbers ago, and spilled since
+    const char* experiment = "";
+    bool info = false;  // it is the trace info of an SDK
   };
   void add(std::uint64_t trace, bool root, Options options) {
     StoredRecord stored;
     const TestSpan span{.id = ++sequence_, .parent = root ? 0u : 999u, .flags = options.flags};
     stored.record = trace_record(trace, {span}, clock.wall() - options.age);
     stored.record.link = link_of(options.link);
+    stored.record.experiment = options.experiment;
+    if (options.info) stored.record.slice.info = "{}";
     stored.sequence = sequence_ - options.earlier;
     stored.position = {1, stored.sequence};
     LinkChoice choice = options.choice;
@@ -77,6 +81,36 @@ TEST_F(AssemblerTest, WaitsForTheIdleTimeWithoutARoot) {
   EXPECT_EQ(ready(), ids({}));
   clock.advance(milliseconds(1));
   EXPECT_EQ(ready(), ids({1}));
+}
+
+// A span is sent under the experiment of the thread in which it ended.
+TEST_F(AssemblerTest, TheExperimentIsThatOfTheTraceInfo) {
+  add(1, false, {.experiment = "1"});
+  add(1, true, {.experiment = "2", .info = true});
+  add(1, false, {.experiment = "1"});
+  add(2, true, {.experiment = "2", .info = true});
+  add(2, false, {.earlier = 3, .experiment = "1"});
+  add(3, true, {.experiment = "1"});
+  add(3, false, {.experiment = "2"});
+  clock.advance(seconds(2));
+  std::vector<std::string> experiments;
+  for (const TraceWork& work : assembler.take_ready(true)) {
+    experiments.push_back(work.group.experiment);
+  }
+  EXPECT_EQ(experiments, (std::vector<std::string>{"2", "2", "1"}));
+}
+
+TEST_F(AssemblerTest, ATraceThatComesBackTakesTheExperimentOfALaterInfo) {
+  add(1, true, {.experiment = "1"});
+  clock.advance(seconds(2));
+  std::vector<TraceWork> works = assembler.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  add(1, true, {.experiment = "2", .info = true});
+  assembler.put_back(std::move(works.front()));
+  clock.advance(seconds(2));
+  works = assembler.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  EXPECT_EQ(works.front().group.experiment, "2");
 }
 
 TEST_F(AssemblerTest, ASpanWithARemoteParentStandsForTheRoot) {

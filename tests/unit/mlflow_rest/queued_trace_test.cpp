@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/mlflow/rest/trace_change.hpp"
 #include "tests/support/trace_record.hpp"
 
 namespace tracelink {
@@ -51,6 +52,20 @@ TEST(QueuedTrace, IsTheLastInfoWithItsChanges) {
                   {"mlflow.trace.spansLocation", "TRACKING_STORE"}}));
   EXPECT_FALSE(Json::parse(trace->json()).contains("spans"));
   EXPECT_FALSE(trace->is_deleted);
+}
+
+TEST(QueuedTrace, WhoseSpansCameAsAFileSaysThatTheyAreThere) {
+  const TraceSlice file =
+      trace_change_slice(artifact_change("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-" +
+                                             trace_id(1).hex() + "/artifacts/traces.json",
+                                         "{}"));
+  const auto says_place = [](const std::vector<TraceSlice>& slices) {
+    const auto trace = queued_trace(slices, "", true);
+    return Json::parse(trace->info)["tags"].contains("mlflow.trace.spansLocation");
+  };
+  EXPECT_FALSE(says_place({info(), file}));
+  EXPECT_TRUE(says_place({info(), file, spans({{.id = 1}})}));
+  EXPECT_TRUE(says_place({info()})) << "they are on their way";
 }
 
 TEST(QueuedTrace, HasItsSpansOnceWithIdsAsProtobufReadsThem) {

@@ -182,6 +182,18 @@ TEST(TraceChange, AnArtifactIsUploadedWithItsBytes) {
   EXPECT_FALSE(stored_trace_change({}, slice.change)) << "of another trace than it says";
 }
 
+// An operator may have changed a dead letter. An empty file would take the place of the right one.
+TEST(TraceChange, AnArtifactWhoseContentIsNoBase64IsNone) {
+  const std::string path = kArtifacts + "attachments/a";
+  for (const char* content : {R"("%%")", "5"}) {
+    const auto change =
+        stored_trace_change(*artifact_trace(path), R"({"kind":"put_artifact","body":{"path":")" +
+                                                       path + R"(","content":)" + content + "}}");
+    ASSERT_FALSE(change) << content;
+    EXPECT_EQ(change.error().message, "its content is no base64");
+  }
+}
+
 TEST(TraceChange, ADeletionIsOneForEachTrace) {
   const std::string other = "tr-" + std::string(32, 'a');
   const auto changes = read_trace_changes(
