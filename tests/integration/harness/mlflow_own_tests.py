@@ -1,17 +1,24 @@
 """A plugin of pytest for MLflow's own tests (scripts/mlflow-tests): their tracking servers have tracelinkd in front of them.
 
-What those tests keep in a local database goes to a server of their own, too. With FRONT_OF_MLFLOW=no they meet the servers
-themselves, so that two runs differ by tracelinkd alone.
+What those tests keep in a local database goes to a server, too. With FRONT_OF_MLFLOW=no they meet the servers themselves, so that
+two runs differ by tracelinkd alone. RESULTS_OF_MLFLOW: a file where each test has a line as soon as it begins, and at its end another
+one, which counts.
 """
 
 import contextlib
+import functools
+import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
+import pytest
+
 from .daemon import Daemon
+from .places import APPS
 from .ports import free_port
 
 SQLITE = "sqlite:///"
@@ -59,18 +66,21 @@ def pytest_collection() -> None:
     mlflow.set_tracking_uri = set_uri_of_server
 
 
+@functools.cache
+def _files_server() -> tuple[subprocess.Popen, str]:
+    """It is a process of its own. FastAPI makes spans of requests where the process has a tracer provider, and if that is MLflow's, as
+    some of its tests want it, the thread that serves sends each such span to its own server, and waits for the answer for ever."""
+    process = subprocess.Popen([sys.executable, APPS / "mlflow_files_server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return process, process.stdout.readline().strip()
+
+
 def serve(file: os.PathLike | str) -> str:
     """The address of a server that keeps what the test would have kept in the SQLite file."""
-    from mlflow.server import handlers
-    from mlflow.server.fastapi_app import app
-    from tests.helper_functions import get_safe_port
-    from tests.tracking.integration_test_utils import ServerThread
-
-    path = pathlib.Path(file)
-    shutil.copy(_migrated(), path)
-    handlers._tracking_store = handlers._model_registry_store = None
-    handlers.initialize_backend_stores(f"sqlite:///{path}", default_artifact_root=path.parent.as_uri())
-    return _of_test.enter_context(ServerThread(app, get_safe_port()))
+    shutil.copy(_migrated(), file)
+    process, uri = _files_server()
+    print(file, file=process.stdin, flush=True)
+    assert process.stdout.readline().strip() == str(file)
+    return _of_test.enter_context(front_of(uri))
 
 
 def _migrated() -> pathlib.Path:
@@ -86,3 +96,26 @@ def _migrated() -> pathlib.Path:
 def pytest_fixture_post_finalizer(fixturedef) -> None:
     if fixturedef.argname in ("tracking_uri_mock", "tracking_uri"):
         _of_test.close()
+
+
+def _note(test: str, result: str) -> None:
+    with open(os.environ["RESULTS_OF_MLFLOW"], "a") as results:
+        print(json.dumps([test, result]), file=results)
+
+
+def pytest_runtest_logstart(nodeid) -> None:
+    _note(nodeid, "unfinished")
+
+
+def pytest_runtest_logreport(report) -> None:
+    if report.when == "call" or report.outcome != "passed":
+        _note(report.nodeid, report.outcome)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Else MLflow's SDK sends at exit, and again for minutes, what is left for servers that are gone."""
+    if _files_server.cache_info().currsize:
+        _files_server()[0].kill()
+    sys.stdout.flush()
+    os._exit(0)
