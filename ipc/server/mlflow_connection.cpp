@@ -190,8 +190,8 @@ Task<HttpReply> MlflowConnection::keep_info(ClientTraceInfo info) {
   const Reply reply = co_await exchange(std::move(split), info.experiment_id);
   if (!reply.ok()) co_return error_of(reply);
   ++context_.stats.accepted_infos;
-  const bool has_spans =
-      door_.stored.spans(info.trace_id) >= std::max<std::uint64_t>(info.announced_spans, 1);
+  door_.stored.announce(info.trace_id, info.announced_spans);
+  const bool has_spans = door_.stored.has_all_spans(info.trace_id);
   HttpReply answer;
   answer.body =
       start_trace_answer(info, door_.knowledge.artifact_root(info.experiment_id), has_spans);

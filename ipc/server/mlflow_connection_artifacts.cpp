@@ -16,15 +16,15 @@ constexpr std::size_t kMaxArtifactBytes = 16u << 20;
 
 }  // namespace
 
-// The SDK uploads its spans as a file when it was told that they are not here; they may have been
-// on their way. If they never come, by an SDK that asked the version when nobody answered, the file
-// is all there is.
+// The SDK uploads its spans as a file when it was told that they are not all here; they may have
+// been on their way. If they never come, by an SDK that asked the version when nobody answered, or
+// some of them do not, the file is all there is.
 Task<bool> MlflowConnection::take_artifact(Parser& parser) {
   const auto target = view(parser.get().target());
   if (is_spans_file(target)) {
     const TraceId trace = *artifact_trace(target);
     co_await wait_for_spans(trace);
-    if (door_.stored.spans(trace) > 0) co_return co_await drop_body(parser);
+    if (door_.stored.has_all_spans(trace)) co_return co_await drop_body(parser);
   }
   if (!can_be_stored(parser)) co_return co_await pass_on(parser);
   co_return co_await store_artifact(parser);
@@ -69,7 +69,7 @@ Task<bool> MlflowConnection::drop_body(Parser& parser) {
 Task<void> MlflowConnection::wait_for_spans(TraceId trace) {
   set_serving();
   const SteadyTime give_up = context_.clock.steady() + kSpansWithin;
-  while (door_.stored.spans(trace) == 0 && socket_.is_open()) {
+  while (!door_.stored.has_all_spans(trace) && socket_.is_open()) {
     const SteadyTime now = context_.clock.steady();
     if (now >= give_up) break;
     co_await sleep_until(now + kLookAgain);

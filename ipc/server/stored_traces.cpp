@@ -33,12 +33,22 @@ std::vector<TraceSlice> StoredTraces::worth_holding(const std::vector<TraceSlice
 
 void StoredTraces::add(TraceSlice slice) {
   const MutexLock lock(mutex_);
-  const TraceId id = slice.trace_id;
+  Stored& stored = stored_of(slice.trace_id);
+  stored.spans += slice.span_count;
+  hold(stored, std::move(slice));
+  keep_bounds();
+}
+
+void StoredTraces::announce(const TraceId& id, std::uint64_t spans) {
+  const MutexLock lock(mutex_);
+  stored_of(id).announced = spans;
+  keep_bounds();
+}
+
+StoredTraces::Stored& StoredTraces::stored_of(const TraceId& id) {
   const auto [at, is_new] = traces_.try_emplace(id);
   if (is_new) order_.push_back(id);
-  at->second.spans += slice.span_count;
-  hold(at->second, std::move(slice));
-  keep_bounds();
+  return at->second;
 }
 
 void StoredTraces::hold(Stored& stored, TraceSlice slice) {
@@ -88,10 +98,11 @@ void StoredTraces::delivered(const TraceId& id) {
   found->second.is_partial = false;
 }
 
-std::uint64_t StoredTraces::spans(const TraceId& id) const {
+bool StoredTraces::has_all_spans(const TraceId& id) const {
   const MutexLock lock(mutex_);
   const auto found = traces_.find(id);
-  return found == traces_.end() ? 0 : found->second.spans;
+  if (found == traces_.end()) return false;
+  return found->second.spans >= std::max<std::uint64_t>(found->second.announced, 1);
 }
 
 bool StoredTraces::knows(const TraceId& id) const {

@@ -40,7 +40,10 @@ class StoredTraces {
   // The server has all of it: it can tell the trace itself.
   void delivered(const TraceId& id);
 
-  std::uint64_t spans(const TraceId& id) const;
+  // How many spans the trace has, as its info says; 0: that says nothing.
+  void announce(const TraceId& id, std::uint64_t spans);
+  // Whether all that were announced are here, or any if none were.
+  bool has_all_spans(const TraceId& id) const;
   bool knows(const TraceId& id) const;
   // That content() of them has.
   std::size_t bytes(const std::vector<TraceId>& ids) const;
@@ -54,10 +57,12 @@ class StoredTraces {
  private:
   struct Stored {
     std::uint64_t spans = 0;
+    std::uint64_t announced = 0;
     std::vector<TraceSlice> slices;
     std::size_t bytes = 0;  // of the slices
     bool is_partial = false;
   };
+  Stored& stored_of(const TraceId& id) REQUIRES(mutex_);
   void hold(Stored& stored, TraceSlice slice) REQUIRES(mutex_);
   void let_go(Stored& stored) REQUIRES(mutex_);
   void keep_bounds() REQUIRES(mutex_);

@@ -24,6 +24,11 @@ bool may_pass(const Failure& failure) {
   return failure.failure_class == FailureClass::unknown && failure.http_status != 0;
 }
 
+bool says_nothing_of_run(const Failure& failure) {
+  constexpr int kUnauthorized = 401;  // what may be done to the run was not looked at
+  return failure.failure_class == FailureClass::transient || failure.http_status == kUnauthorized;
+}
+
 }  // namespace
 
 // The server's sum, and ours, are of some of the spans only.
@@ -74,7 +79,7 @@ void MlflowDelivery::link_to_run(std::size_t index) {
     if (self->aborted_) return self->after_spans_failed(index, *self->aborted_);
     const PreparedTrace& trace = self->items_[index].delivery.trace;
     const auto answered = [self, index](const Answer<void>& answer) {
-      if (!answer && answer.error().failure_class == FailureClass::transient) {
+      if (!answer && says_nothing_of_run(answer.error())) {
         return self->after_spans_failed(index, answer.error());
       }
       if (!answer && self->context_.run_refused) {

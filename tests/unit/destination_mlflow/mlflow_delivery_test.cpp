@@ -467,6 +467,24 @@ TEST_F(MlflowDeliveryTest, ATraceWhoseRepairFailsIsNotDelivered) {
   EXPECT_TRUE(outcomes[0].info_stored);
 }
 
+TEST_F(MlflowDeliveryTest, ARunThatTheServerRefusesCostsTheTraceNothing) {
+  server.refuse("run", MlflowServer::error(404, "RESOURCE_DOES_NOT_EXIST", "no such run"));
+  TraceDelivery named = delivery(1);
+  named.trace.run_id = "r-1";
+  deliver(std::move(named));
+  EXPECT_EQ(server.calls, (Calls{"start 1", "post 1", "run"}));
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered);
+}
+
+TEST_F(MlflowDeliveryTest, ARunIsNamedAgainOnceTheCredentialsAreRight) {
+  server.refuse("run", MlflowServer::error(401, "UNAUTHENTICATED", "who are you?"));
+  TraceDelivery named = delivery(1);
+  named.trace.run_id = "r-1";
+  deliver(std::move(named));
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::configuration);
+  EXPECT_TRUE(outcomes[0].spans_stored);
+}
+
 TEST_F(MlflowDeliveryTest, NewServersTakeARepeatedInfo) {
   store(1, "5");
   deliver(repeated(delivery(1)));

@@ -75,6 +75,7 @@ class MlflowServer {
     if (path == "/v1/traces") return post(request);
     if (path.find("/batchGet?") != std::string::npos)
       return read(number(path.substr(path.find("tr-"))));
+    if (path.ends_with("/link-to-run")) return special("run", {200, {}, "{}"});
     if (request.method == "POST") return start(Json::parse(request.body));
     const std::string trace = number(path.substr(path.find("tr-")));
     return request.method == "GET" ? get(trace) : end(trace, Json::parse(request.body));

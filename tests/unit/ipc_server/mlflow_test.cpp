@@ -568,6 +568,16 @@ TEST_F(MlflowServerTest, AFileOfSpansThatAreHereIsDropped) {
   EXPECT_TRUE(is_artifact(sink().wait_for(1)[0].slices.at(0).change)) << "nobody else has them";
 }
 
+TEST_F(MlflowServerTest, AFileOfSpansIsKeptWhereSomeOfThemAreMissing) {
+  start_in_front();
+  EXPECT_TRUE(ask(request("POST", "/api/3.0/mlflow/traces", "", trace_info(2))).has("200 OK"));
+  store_spans(1);
+  const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") +
+                           kTrace + "/artifacts/traces.json";
+  EXPECT_TRUE(ask(request("PUT", path, "", R"({"spans":[]})")).has("200 OK"));
+  EXPECT_TRUE(is_artifact(sink().wait_for(2)[1].slices.at(0).change));
+}
+
 TEST_F(MlflowServerTest, SaysAtOnceThatTheServerIsAway) {
   hurried = 2;
   start_alone();
