@@ -11,7 +11,6 @@
 namespace tracelink {
 namespace {
 
-constexpr std::chrono::seconds kSpansWithin{3};
 constexpr std::size_t kMaxArtifactBytes = 16u << 20;
 
 }  // namespace
@@ -68,7 +67,7 @@ Task<bool> MlflowConnection::drop_body(Parser& parser) {
 
 Task<void> MlflowConnection::wait_for_spans(TraceId trace) {
   set_serving();
-  const SteadyTime give_up = context_.clock.steady() + kSpansWithin;
+  const SteadyTime give_up = context_.clock.steady() + door_.spans_within;
   while (!door_.stored.has_all_spans(trace) && socket_.is_open()) {
     const SteadyTime now = context_.clock.steady();
     if (now >= give_up) break;

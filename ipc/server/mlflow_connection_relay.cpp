@@ -23,8 +23,6 @@ constexpr std::chrono::milliseconds kSlowRelayGrace{100};
 constexpr std::size_t kSlowRelayBytesPerMs = 64;
 constexpr std::chrono::seconds kStillRelayClient{1};
 constexpr std::chrono::seconds kRoomWithin{2};
-// Of a server that does not answer the daemon either, until it does.
-constexpr std::chrono::seconds kSilenceOfADeadServer{5};
 
 }  // namespace
 
@@ -104,7 +102,7 @@ Task<MlflowConnection::Fetched> MlflowConnection::fetch(RelayRequest request) {
 Task<std::optional<Relay::Id>> MlflowConnection::begin_relayed(
     RelayRequest request, std::shared_ptr<RelayMailbox> mailbox) {
   set_serving();
-  if (door_.is_server_down()) request.silence = kSilenceOfADeadServer;
+  if (door_.is_server_down()) request.silence = door_.silence_while_down;
   const SteadyTime give_up = context_.clock.steady() + kRoomWithin;
   auto id = door_.relay.begin(request, mailbox);
   while (!id && socket_.is_open() && context_.clock.steady() < give_up) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -33,6 +34,9 @@ struct MlflowDoor {
   std::function<std::string()> current_version;
   // It does not answer the daemon either.
   std::function<bool()> is_server_down;
+  std::chrono::seconds silence_while_down{5};
+  // How long the file of a trace's spans waits for spans that may be on their way.
+  std::chrono::milliseconds spans_within{3'000};
   // The experiment that the daemon is configured with, once its id is known.
   std::function<std::optional<Experiment>()> own_experiment;
   // Whether a model that an application names is made for it (model.from_traces).

@@ -60,6 +60,8 @@ class MlflowServerTest : public ServerTest {
                    .server = uri,
                    .current_version = [this] { return version; },
                    .is_server_down = [this] { return is_server_down.load(); },
+                   .silence_while_down = std::chrono::seconds(1),
+                   .spans_within = std::chrono::milliseconds(20),
                    .own_experiment = [this] { return own; },
                    .obeys_names = obeys_names,
                    .give_id =
