@@ -111,13 +111,17 @@ TEST(LinkStore, WhatTracesNameLeavesTheReserveOfAFullDiskAlone) {
   EXPECT_TRUE(*fs.exists("/links/" + hash->hex()));
 }
 
-TEST(LinkStore, WhatASegmentTellsIsKnownThoughItsFileCannotBeWritten) {
+class LinkStoreTest : public ::testing::Test {
+ protected:
   FakeFileSystem fs;
   FakeClock clock;
-  Quarantine quarantine(fs, "/quarantine", 1000);
-  HeldFiles held(clock);
-  DiskReserve reserve(fs, "/reserve", 0);
-  LinkStore links(fs, "/links", quarantine, held, reserve);
+  Quarantine quarantine{fs, "/quarantine", 1000};
+  HeldFiles held{clock};
+  DiskReserve reserve{fs, "/reserve", 0};
+  LinkStore links{fs, "/links", quarantine, held, reserve};
+};
+
+TEST_F(LinkStoreTest, WhatASegmentTellsIsKnownThoughItsFileCannotBeWritten) {
   LinkDefinition named = link("named");
   named.named_by_trace = true;
   const std::string encoded = encode_link(link("of a segment"));
@@ -134,13 +138,7 @@ TEST(LinkStore, WhatASegmentTellsIsKnownThoughItsFileCannotBeWritten) {
   EXPECT_TRUE(*fs.exists("/links/" + hash_link(encoded).hex()));
 }
 
-TEST(LinkStore, WhatCannotBeRemovedIsKnownUntilItCan) {
-  FakeFileSystem fs;
-  FakeClock clock;
-  Quarantine quarantine(fs, "/quarantine", 1000);
-  HeldFiles held(clock);
-  DiskReserve reserve(fs, "/reserve", 0);
-  LinkStore links(fs, "/links", quarantine, held, reserve);
+TEST_F(LinkStoreTest, WhatCannotBeRemovedIsKnownUntilItCan) {
   LinkDefinition named = link("named");
   named.named_by_trace = true;
   const auto hash = links.remember(named);
@@ -153,13 +151,7 @@ TEST(LinkStore, WhatCannotBeRemovedIsKnownUntilItCan) {
   EXPECT_FALSE(*fs.exists("/links/" + hash->hex()));
 }
 
-TEST(LinkStore, WhatIsForgottenIsNotWrittenLater) {
-  FakeFileSystem fs;
-  FakeClock clock;
-  Quarantine quarantine(fs, "/quarantine", 1000);
-  HeldFiles held(clock);
-  DiskReserve reserve(fs, "/reserve", 0);
-  LinkStore links(fs, "/links", quarantine, held, reserve);
+TEST_F(LinkStoreTest, WhatIsForgottenIsNotWrittenLater) {
   fs.set_capacity(0);
   LinkDefinition named = link("named");
   named.named_by_trace = true;
