@@ -11,8 +11,9 @@ namespace tracelink {
 
 namespace {
 
-// A general rescan reads again all that was spilled.
+// A general rescan reads again all that was spilled: it is rarer when that is more than a slice.
 constexpr auto kBetweenGeneral = std::chrono::minutes(1);
+constexpr auto kBetweenGeneralOfOneSlice = std::chrono::seconds(1);
 // For what no other sign would bring back.
 constexpr auto kLongestAside = std::chrono::hours(1);
 // Each slice looks up what is done in the segments that it reads.
@@ -190,7 +191,9 @@ void Spill::close_full_floods(const Backlog& backlog, const Room& room) {
 bool Spill::general_is_due(const Room& room) const {
   if (held_.empty() && !has_others_) return false;
   const SteadyTime now = clock_.steady();
-  if (now < next_general_) return false;
+  const SteadyTime::duration between =
+      records_ > kSliceRecords ? SteadyTime::duration(kBetweenGeneral) : kBetweenGeneralOfOneSlice;
+  if (last_general_ && now < *last_general_ + between) return false;
   return scope_released_ || room.for_held || now >= latest_general_;
 }
 
@@ -234,7 +237,7 @@ void Spill::advance(const Backlog& backlog, Room room, bool scope_released) {
 void Spill::begin(Position from, bool general) {
   if (general) {
     scope_released_ = false;
-    next_general_ = clock_.steady() + kBetweenGeneral;
+    last_general_ = clock_.steady();
     latest_general_ = clock_.steady() + kLongestAside;
   }
   for_each_mark([&](Mark& mark) {

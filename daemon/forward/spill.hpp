@@ -120,7 +120,7 @@ class Spill {
   Position cursor_;          // how far it came
   std::size_t slice_left_ = 0;
   std::size_t new_left_ = 0;  // records to be read between two slices
-  SteadyTime next_general_ = SteadyTime::min();
+  std::optional<SteadyTime> last_general_;
   SteadyTime latest_general_ = SteadyTime::max();
 };
 
