@@ -9,9 +9,8 @@ namespace tracelink {
 
 namespace {
 
-constexpr std::size_t kHashes = 4;
-// At that many bits an id, 2 of 100 ids that were not added are found.
-constexpr std::size_t kLeastBitsEach = 8;
+constexpr std::size_t kHashes = 6;
+constexpr std::size_t kBitsEach = 16;
 
 std::array<std::size_t, kHashes> places(const TraceId& id, std::uint64_t secret, std::size_t size) {
   std::array<std::uint64_t, 2> words{};
@@ -29,14 +28,18 @@ std::array<std::size_t, kHashes> places(const TraceId& id, std::uint64_t secret,
 }  // namespace
 
 void TraceIdFilter::add(const TraceId& id) {
-  if (bits_.empty()) bits_.resize(size_);
-  for (const std::size_t place : places(id, secret_, size_)) bits_[place] = true;
-  ++added_;
+  if (bits_.empty()) bits_.resize(max_ids_ * kBitsEach);
+  bool is_new = false;
+  for (const std::size_t place : places(id, secret_, bits_.size())) {
+    is_new |= !bits_[place];
+    bits_[place] = true;
+  }
+  if (is_new) ++added_;
 }
 
 bool TraceIdFilter::contains(const TraceId& id) const {
-  if (added_ == 0 || added_ > size_ / kLeastBitsEach) return false;
-  for (const std::size_t place : places(id, secret_, size_)) {
+  if (added_ == 0 || added_ > max_ids_) return false;
+  for (const std::size_t place : places(id, secret_, bits_.size())) {
     if (!bits_[place]) return false;
   }
   return true;
