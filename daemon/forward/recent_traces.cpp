@@ -9,26 +9,33 @@ constexpr auto kKeep = std::chrono::hours(1);
 }  // namespace
 
 void RecentTraces::remember(const TraceNote& note, SteadyTime at, SteadyTime now) {
-  RecentTrace& trace = traces_[note.trace_id];
+  const auto [at_id, is_new] = traces_.try_emplace(note.trace_id);
+  Entry& entry = at_id->second;
+  if (is_new) {
+    entry.place = order_.insert(order_.end(), note.trace_id);
+  } else {
+    order_.splice(order_.end(), order_, entry.place);
+  }
+  RecentTrace& trace = entry.trace;
   trace.link = note.link;
   trace.delivered |= note.step != TraceNote::Step::linked;
   trace.deleted |= note.step == TraceNote::Step::deleted;
   trace.root_delivered |= note.root_delivered;
   trace.noted = true;
   trace.at = at;
-  order_.emplace_back(at, note.trace_id);
   forget_old(now);
 }
 
 std::optional<RecentTrace> RecentTraces::find(const TraceId& id, SteadyTime now) const {
   const auto found = traces_.find(id);
-  if (found == traces_.end() || now - found->second.at > kKeep) return std::nullopt;
-  return found->second;
+  if (found == traces_.end() || now - found->second.trace.at > kKeep) return std::nullopt;
+  return found->second.trace;
 }
 
 std::vector<TraceId> RecentTraces::undelivered(const LinkHash& link, SteadyTime now) const {
   std::vector<TraceId> ids;
-  for (const auto& [id, trace] : traces_) {
+  for (const auto& [id, entry] : traces_) {
+    const RecentTrace& trace = entry.trace;
     if (trace.link == link && !trace.delivered && now - trace.at <= kKeep) ids.push_back(id);
   }
   return ids;
@@ -37,21 +44,21 @@ std::vector<TraceId> RecentTraces::undelivered(const LinkHash& link, SteadyTime 
 void RecentTraces::set_unnoted(const TraceId& id, const LinkHash& link) {
   const auto found = traces_.find(id);
   if (found == traces_.end()) return;
-  found->second.link = link;
-  found->second.noted = false;
+  found->second.trace.link = link;
+  found->second.trace.noted = false;
 }
 
 void RecentTraces::add_links(SteadyTime now, LinkSet& to) const {
-  for (const auto& [id, trace] : traces_) {
-    if (now - trace.at <= kKeep) to.insert(trace.link);
+  for (const auto& [id, entry] : traces_) {
+    if (now - entry.trace.at <= kKeep) to.insert(entry.trace.link);
   }
 }
 
 void RecentTraces::forget_old(SteadyTime now) {
-  while (!order_.empty() && (order_.size() > capacity_ || now - order_.front().first > kKeep)) {
-    const auto& [at, id] = order_.front();
-    const auto found = traces_.find(id);
-    if (found != traces_.end() && found->second.at == at) traces_.erase(found);
+  while (!order_.empty()) {
+    const auto oldest = traces_.find(order_.front());
+    if (order_.size() <= capacity_ && now - oldest->second.trace.at <= kKeep) break;
+    traces_.erase(oldest);
     order_.pop_front();
   }
 }

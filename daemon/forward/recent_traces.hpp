@@ -1,10 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <optional>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
@@ -32,7 +31,9 @@ struct RecentTrace {
 // without a root would. Threads: one.
 class RecentTraces {
  public:
-  explicit RecentTraces(std::size_t capacity = 65'536) : capacity_(capacity) {}
+  static constexpr std::size_t kMaxTraces = 65'536;
+
+  explicit RecentTraces(std::size_t capacity = kMaxTraces) : capacity_(capacity) {}
 
   // `at`: of the note.
   void remember(const TraceNote& note, SteadyTime at, SteadyTime now);
@@ -46,11 +47,16 @@ class RecentTraces {
   std::size_t size() const { return traces_.size(); }
 
  private:
+  struct Entry {
+    RecentTrace trace;
+    std::list<TraceId>::iterator place;  // in order_
+  };
+
   void forget_old(SteadyTime now);
 
   std::size_t capacity_;
-  std::unordered_map<TraceId, RecentTrace, PeerIdHash> traces_;
-  std::deque<std::pair<SteadyTime, TraceId>> order_;  // one entry a note
+  std::unordered_map<TraceId, Entry, PeerIdHash> traces_;
+  std::list<TraceId> order_;  // the one that was noted last is the last
 };
 
 }  // namespace tracelink

@@ -87,6 +87,23 @@ TEST_F(RecentTracesTest, TellsWhatIsLinkedAndNotDelivered) {
   EXPECT_EQ(recent.undelivered(link_of('a'), now), std::vector<TraceId>{trace_id(1)});
 }
 
+TEST_F(RecentTracesTest, TheStepsOfATraceTakeOnePlace) {
+  for (std::uint64_t trace = 1; trace <= 4; ++trace) {
+    remember(trace, Step::linked);
+    now += std::chrono::seconds(1);
+    remember(trace, Step::delivered);
+  }
+  for (std::uint64_t trace = 1; trace <= 4; ++trace) EXPECT_TRUE(find(trace)) << trace;
+}
+
+TEST_F(RecentTracesTest, TheOneThatWasNotedLastIsForgottenLast) {
+  for (std::uint64_t trace = 1; trace <= 4; ++trace) remember(trace, Step::linked);
+  remember(1, Step::delivered);
+  remember(5, Step::linked);
+  EXPECT_TRUE(find(1));
+  EXPECT_FALSE(find(2));
+}
+
 TEST_F(RecentTracesTest, IsBoundedTheOldestGoesFirst) {
   for (std::uint64_t trace = 1; trace <= 6; ++trace) {
     now += std::chrono::seconds(1);
