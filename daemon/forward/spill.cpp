@@ -20,6 +20,8 @@ constexpr auto kLongestAside = std::chrono::hours(1);
 constexpr std::size_t kSliceRecords = 8'192;
 constexpr std::size_t kNewRecords = 2'048;
 constexpr std::size_t kMaxFloods = 64;
+// Of what could not be read: a general rescan looks everywhere.
+constexpr Position kAnywhere{};
 constexpr Position kNowhere{std::numeric_limits<std::uint64_t>::max(), 0};
 
 // A key for the filters: parts of one trace that came under different links, or to different
@@ -58,7 +60,7 @@ void Spill::note_read(const StoredRecord& stored) {
   } else if (stored.again) {
     cursor_ = stored.position;
     slice_left_ -= std::min<std::size_t>(slice_left_, 1);
-  } else {
+  } else if (!source_.is_rescanning()) {
     end();
   }
 }
@@ -257,15 +259,23 @@ void Spill::go_on() {
   source_.rescan(cursor_);
 }
 
-void Spill::pause() {
+// What was passed over since it cannot be read now comes back with a later general rescan.
+void Spill::stop_scanning() {
   scanning_ = false;
+  if (source_.missed_spilled()) others_.first = kAnywhere;
+  has_others_ |= others_.first.has_value();
+}
+
+void Spill::pause() {
+  stop_scanning();
   new_left_ = kNewRecords;
   source_.end_rescan();
 }
 
 // Marks whose traces are all back are gone.
 void Spill::end() {
-  scanning_ = unfinished_ = false;
+  stop_scanning();
+  unfinished_ = false;
   const auto is_empty = [](const auto& entry) { return !entry.second.first; };
   std::erase_if(floods_, is_empty);
   if (general_) std::erase_if(held_, is_empty);
@@ -273,10 +283,11 @@ void Spill::end() {
   if (!has_others_) others_.records = 0;
   for_each_mark([](Mark& mark) { mark.open = false; });
   if (empty()) records_ = 0;  // what was lost meanwhile does not come back
-  if (floods_.empty()) {
+  const bool missed = others_.first == kAnywhere;
+  if (floods_.empty() && !missed) {
     for (TraceIdFilter* ids : {&flood_ids_, &flood_parts_, &mixed_ids_}) ids->clear();
   }
-  if (!general_) return;
+  if (!general_ || missed) return;  // later parts follow what is unread yet
   std::swap(held_ids_, newly_held_ids_);
   newly_held_ids_.clear();
   std::swap(flood_ids_, newly_flood_ids_);

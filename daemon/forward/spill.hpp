@@ -96,6 +96,7 @@ class Spill {
   std::optional<Position> wanted_by_floods(const Backlog& backlog, const Room& room);
   void begin(Position from, bool general);
   void go_on();
+  void stop_scanning();
   void pause();
   void end();
 

@@ -56,6 +56,8 @@ class DurableQueue final : public Queue {
   void spill(Position position) override { core_.state.lock()->spill(position); }
   void rescan(Position from) override { reader_.rescan(from); }
   void end_rescan() override { reader_.end_rescan(); }
+  bool is_rescanning() const override { return reader_.is_rescanning(); }
+  bool missed_spilled() const override { return reader_.missed_spilled(); }
 
   Result<void> note(const std::vector<TraceNote>& notes) override {
     return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()),

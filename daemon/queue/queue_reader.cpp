@@ -40,7 +40,11 @@ std::optional<QueueReader::Next> QueueReader::choose_next() {
       const bool read = entry.first < read_up_to_.place && !entry.second->has_unread();
       return read || state->waits(*entry.second, now);
     };
-    next = std::find_if_not(segments.upper_bound(place_), segments.end(), passed_over);
+    const auto first = segments.upper_bound(place_);
+    next = std::find_if_not(first, segments.end(), passed_over);
+    missed_spilled_ |= std::any_of(first, next, [](const auto& entry) {
+      return entry.second->spilled_records > 0 && !entry.second->dropped;
+    });
   }
   if (next == segments.end()) return std::nullopt;
   return Next{.place = next->first, .id = next->second->id, .was_left = left.has_value()};
@@ -128,7 +132,7 @@ void QueueReader::resume(bool was_left) {
 bool QueueReader::finish_segment(const View& view) {
   const auto state = core_.state.lock();
   if (const auto segment = current(*state)) segment->unread_from.reset();
-  if (view.closed) return true;
+  if (view.closed || is_rescanning()) return true;
   if (!state->left_for_later(core_.clock.steady())) return false;
   if (!return_to_) return_to_ = ReadPoint{place_, offset_};
   return true;
@@ -140,6 +144,7 @@ void QueueReader::hold_back(std::uint64_t id, StateFile kind, const std::filesys
   const auto segment = state->find(place_, id);
   // Deleted, or its records moved, meanwhile: what is there now is looked for again.
   if (!segment) return (void)--place_;
+  missed_spilled_ |= segment->spilled_records > 0;
   auto& unread = segment->unread_from;
   if (!unread && place_ >= read_up_to_.place) {
     unread = place_ == read_up_to_.place ? read_up_to_.offset : 0;
@@ -164,6 +169,7 @@ void QueueReader::move_to(std::uint64_t offset) {
 }
 
 void QueueReader::rescan(Position from) {
+  missed_spilled_ = false;
   std::uint64_t oldest = 0;
   {
     const auto state = core_.state.lock();
@@ -180,12 +186,16 @@ void QueueReader::rescan(Position from) {
 }
 
 void QueueReader::end_rescan() {
-  if (read_up_to_ == ReadPoint{place_, offset_}) return;
+  if (!is_rescanning()) return;
   leave_segment();
   place_ = read_up_to_.place - 1;
   resume_at_ = read_up_to_;
   return_to_.reset();
   look_from_.reset();
+}
+
+bool QueueReader::is_rescanning() const {
+  return return_to_.value_or(ReadPoint{place_, offset_}) < read_up_to_;
 }
 
 bool QueueReader::is_done(std::uint64_t offset) const {

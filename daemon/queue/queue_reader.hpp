@@ -25,6 +25,8 @@ class QueueReader {
   Result<std::optional<StoredRecord>> next();
   void rescan(Position from);
   void end_rescan();
+  bool is_rescanning() const;
+  bool missed_spilled() const { return missed_spilled_; }
 
  private:
   // What may be read of the segment at the cursor now.
@@ -86,6 +88,7 @@ class QueueReader {
   std::optional<Position> look_from_;    // of a record: rescan()
   std::optional<Position> skip_before_;  // in a segment of moved records
   std::optional<ReadPoint> return_to_;   // after a segment that was left for later
+  bool missed_spilled_ = false;          // since rescan()
 };
 
 }  // namespace tracelink

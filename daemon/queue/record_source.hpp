@@ -57,8 +57,8 @@ struct TraceNote {
 
 // The reading half of the queue: where the forwarder takes records from and says what became of
 // them. A fake of it makes the delivery loop testable without a disk. Threads: next(),
-// read(), complete(), spill(), rescan() and end_rescan() from one (the forwarder), the
-// others from any.
+// read(), complete(), spill() and what concerns rescans from one (the forwarder), the others from
+// any.
 class RecordSource {
  public:
   virtual ~RecordSource() = default;
@@ -81,6 +81,12 @@ class RecordSource {
   virtual void rescan(Position from) = 0;
   // Ends a rescan: next() goes on where it had been before; what it did not reach stays spilled.
   virtual void end_rescan() = 0;
+  // What next() gave last is not behind all that it ever gave: a rescan goes on. In one also come,
+  // not `again`, records that could not be read before.
+  virtual bool is_rescanning() const = 0;
+  // Since rescan() next() has passed over records that are spilled, in files that cannot be read
+  // now. They stay spilled, and only a later rescan gives them.
+  virtual bool missed_spilled() const = 0;
   // Journalled lazily; twice for one position, or terms that don't add up, is an invariant
   // violation.
   virtual void complete(const Completion& completion) = 0;

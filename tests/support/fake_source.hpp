@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,8 +42,9 @@ class FakeSource final : public RecordSource {
   // was completed since the last sync_journal() is not.
   void restart(bool crash = false) {
     next_ = read_up_to_ = 0;
+    left_.clear();
     for (Entry& entry : records_) {
-      entry.read = false;
+      entry.read = entry.spilled = false;
       if (crash && !entry.durable) entry.completion.reset();
       entry.durable = entry.completion.has_value();
     }
@@ -53,6 +55,8 @@ class FakeSource final : public RecordSource {
   void fail_reads(bool fail) { reads_fail_ = fail; }
   // The record is found damaged, and counted, when it is read again.
   void lose(Position position) { records_.at(position.offset).lost = true; }
+  // While it is hidden, its file cannot be read: next() passes over it.
+  void hide(Position position, bool hidden) { records_.at(position.offset).hidden = hidden; }
   void fail_notes(bool fail) { notes_fail_ = fail; }
   void fail_journal(bool fail) { journal_fails_ = fail; }
 
@@ -91,16 +95,23 @@ class FakeSource final : public RecordSource {
       next_failures_.pop_front();
       return error;
     }
+    const auto left =
+        std::ranges::find_if(left_, [this](std::size_t at) { return !records_[at].hidden; });
+    if (left != left_.end()) return give(records_[*left]);
     const auto is_done = [](const Entry& entry) { return entry.completion || entry.lost; };
     const auto is_known = [&] { return next_ < read_up_to_ && records_[next_].read; };
-    while (next_ < records_.size() && (is_done(records_[next_]) || is_known())) ++next_;
+    for (; next_ < records_.size(); ++next_) {
+      Entry& entry = records_[next_];
+      if (is_done(entry) || is_known()) continue;
+      if (!entry.hidden) break;
+      missed_spilled_ |= entry.spilled;
+      if (!entry.spilled) left_.insert(next_);
+    }
+    read_up_to_ = std::max(read_up_to_, next_);
     if (next_ == records_.size()) return std::optional<StoredRecord>();
     Entry& entry = records_[next_++];
-    entry.stored.again = next_ <= read_up_to_;
     read_up_to_ = std::max(read_up_to_, next_);
-    EXPECT_FALSE(entry.read) << "a record is given out twice";
-    entry.read = true;
-    return std::optional<StoredRecord>(entry.stored);
+    return give(entry);
   }
   Result<StoredRecord> read(Position position) const override {
     if (reads_fail_) return Error{ErrorCode::io, "the disk fails"};
@@ -113,12 +124,16 @@ class FakeSource final : public RecordSource {
     Entry& entry = records_.at(position.offset);
     EXPECT_TRUE(entry.read && !entry.completion) << "offset " << position.offset;
     entry.read = false;
+    entry.spilled = true;
     ++set_aside_;
   }
   void rescan(Position from) override {
     next_ = from.offset;
+    missed_spilled_ = false;
     ++rescans_;
   }
+  bool is_rescanning() const override { return next_ < read_up_to_; }
+  bool missed_spilled() const override { return missed_spilled_; }
   void end_rescan() override { next_ = read_up_to_; }
   std::uint64_t next_sequence() const override { return records_.size() + 1; }
   std::size_t spilled_records() const { return set_aside_; }  // ever
@@ -196,13 +211,26 @@ class FakeSource final : public RecordSource {
     bool durable = false;  // the completion
     bool read = false;     // by this process
     bool lost = false;
+    bool spilled = false;  // and not read since
+    bool hidden = false;
   };
+
+  std::optional<StoredRecord> give(Entry& entry) {
+    EXPECT_FALSE(entry.read) << "a record is given out twice";
+    entry.stored.again = entry.spilled;
+    entry.read = true;
+    entry.spilled = false;
+    left_.erase(entry.stored.position.offset);
+    return entry.stored;
+  }
 
   std::vector<Entry> records_;
   std::size_t next_ = 0;
   std::size_t read_up_to_ = 0;
   std::size_t set_aside_ = 0;
   std::size_t rescans_ = 0;
+  bool missed_spilled_ = false;
+  std::set<std::size_t> left_;  // passed over by next() before they were ever read
   std::deque<Error> next_failures_;
   bool reads_fail_ = false;
   std::map<LinkHash, LinkDefinition> links_;

@@ -1,10 +1,15 @@
 #include "daemon/forward/spill.hpp"
 
+#include <chrono>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_random_source.hpp"
 #include "tests/support/fake_source.hpp"
+#include "tests/support/queue_harness.hpp"
 #include "tests/support/trace_record.hpp"
 
 namespace tracelink {
@@ -92,6 +97,151 @@ TEST_F(SpillOfOthersTest, MoreThanASliceIsReadAgainOnceAMinute) {
   EXPECT_FALSE(begins_again());
   clock.advance(std::chrono::milliseconds(1));
   EXPECT_TRUE(begins_again());
+}
+
+// Records of files that cannot be read, for a while.
+class SpillUnreadableTest : public ::testing::Test {
+ protected:
+  TraceWork accept(std::uint64_t trace) {
+    Part part;
+    part.position = source.append(trace_record(trace, {TestSpan{.id = trace}}, clock.wall()));
+    TraceWork work;
+    work.trace_id = trace_id(trace);
+    work.parts.push_back(part);
+    return work;
+  }
+  static Position position(const TraceWork& work) { return work.parts.front().position; }
+  // What reading gives until nothing is left.
+  std::vector<Position> read_all() {
+    std::vector<Position> all;
+    while (true) {
+      const auto stored = source.next();
+      if (!stored || !*stored) break;
+      spill.note_read(**stored);
+      if ((*stored)->again) spill.note_back({});
+      all.push_back((*stored)->position);
+    }
+    spill.note_end();
+    return all;
+  }
+  bool begins_again() {
+    spill.advance(Backlog{}, {.window_records = 100}, false);
+    return spill.is_scanning();
+  }
+
+  FakeClock clock;
+  FakeRandomSource random;
+  FakeSource source;
+  Spill spill{source, clock, random};
+};
+
+TEST_F(SpillUnreadableTest, WhatARescanCouldNotReadComesWithALaterOne) {
+  for (const bool held : {false, true}) {
+    const TraceWork work = accept(held ? 1 : 2);
+    read_all();
+    held ? spill.put_held(work, scope_key(FailureScope::link, work.group)) : spill.put_flood(work);
+    source.hide(position(work), true);
+    for (int n = 0; n < 3; ++n) {
+      clock.advance(std::chrono::minutes(1));
+      ASSERT_TRUE(begins_again()) << n;
+      EXPECT_TRUE(read_all().empty());
+      EXPECT_FALSE(spill.empty());
+      EXPECT_EQ(spill.records(), 1u);
+      EXPECT_TRUE(spill.keeps(work)) << "later parts follow it";
+    }
+    source.hide(position(work), false);
+    clock.advance(std::chrono::minutes(1));
+    ASSERT_TRUE(begins_again());
+    EXPECT_EQ(read_all(), std::vector{position(work)});
+    EXPECT_TRUE(spill.empty());
+    EXPECT_FALSE(spill.keeps(work));
+  }
+}
+
+TEST_F(SpillUnreadableTest, WhatASliceCouldNotReadIsNotForgottenByTheNext) {
+  const TraceWork first = accept(1);
+  const TraceWork second = accept(2);
+  read_all();
+  spill.put_held(first, {});
+  spill.put_held(second, {});
+  source.hide(position(first), true);
+  ASSERT_TRUE(begins_again());
+  const auto stored = source.next();
+  ASSERT_TRUE(stored && *stored);
+  spill.note_read(**stored);
+  spill.note_back({});
+  spill.advance(Backlog{}, {.window = false}, false);
+  ASSERT_FALSE(spill.is_scanning());
+  EXPECT_TRUE(read_all().empty());  // nothing is new
+  source.hide(position(first), false);
+  ASSERT_TRUE(begins_again()) << "goes on behind both";
+  EXPECT_TRUE(read_all().empty());
+  clock.advance(std::chrono::minutes(1));
+  ASSERT_TRUE(begins_again());
+  EXPECT_EQ(read_all(), std::vector{position(first)});
+  EXPECT_TRUE(spill.empty());
+}
+
+TEST_F(SpillUnreadableTest, WhatComesLateForTheFirstTimeDoesNotEndARescan) {
+  const TraceWork first = accept(1);
+  const TraceWork late = accept(2);
+  const TraceWork last = accept(3);
+  source.hide(position(late), true);
+  read_all();
+  spill.put_flood(first);
+  spill.put_flood(last);
+  source.hide(position(late), false);
+  ASSERT_TRUE(begins_again());
+  for (const TraceWork* work : {&late, &first, &last}) {
+    const auto stored = source.next();
+    ASSERT_TRUE(stored && *stored);
+    EXPECT_EQ((*stored)->position, position(*work));
+    spill.note_read(**stored);
+    EXPECT_TRUE(spill.is_scanning());
+  }
+  accept(4);
+  spill.note_read(**source.next());
+  EXPECT_FALSE(spill.is_scanning());
+}
+
+// The real queue, and a read that fails once.
+class SpillQueueTest : public ::testing::Test, protected QueueHarness {};
+
+TEST_F(SpillQueueTest, WhicheverReadFailsEverythingComesBack) {
+  options.segment_bytes = 4u << 10;
+  open();
+  must_append(0, 60, 200);
+  auto all = drain();
+  ASSERT_GE(files(".segment").size(), 3u);
+  for (std::uint64_t n = 0;; ++n) {
+    SCOPED_TRACE("read " + std::to_string(n));
+    Spill spill(*queue, clock, random);
+    for (const StoredRecord& stored : all) {
+      TraceWork work;
+      work.trace_id = stored.record.slice.trace_id;
+      work.parts.push_back({.position = stored.position});
+      spill.put_flood(work);
+    }
+    fs.fail_reads("queue/", n, 1);
+    std::vector<StoredRecord> again;
+    for (int round = 0; round < 10; ++round) {
+      spill.advance(Backlog{}, {.window_records = 1'000}, false);
+      for (const StoredRecord& stored : drain()) {
+        // As a trace of it that is sent meanwhile: the file is known to be readable then.
+        (void)queue->read(stored.position).has_value();
+        spill.note_read(stored);
+        if (stored.again) spill.note_back({});
+        again.push_back(stored);
+      }
+      spill.note_end();
+      clock.advance(std::chrono::seconds(30));
+    }
+    const bool fired = fs.fired();
+    fs.heal();
+    EXPECT_TRUE(spill.empty());
+    ASSERT_EQ(again.size(), all.size());
+    if (!fired) break;
+  }
 }
 
 }  // namespace

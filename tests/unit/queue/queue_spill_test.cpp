@@ -14,6 +14,10 @@ struct QueueAsideTest : testing::Test, QueueHarness {
   void spill(const std::vector<StoredRecord>& all, const Numbers& which) {
     for (const std::uint32_t n : which) queue->spill(all.at(n).position);
   }
+  bool lies_in(const StoredRecord& stored, std::size_t index) const {
+    const std::string name = segment_path(index).filename();
+    return std::stoull(name, nullptr, 16) == stored.position.segment_id;
+  }
 };
 
 TEST_F(QueueAsideTest, WhatIsSetAsideComesAgainAfterALookBackOnly) {
@@ -136,6 +140,82 @@ TEST_F(QueueAsideTest, SegmentsWithNothingAsideAreNotReadAgain) {
   queue->rescan({});
   EXPECT_EQ(drain_numbers(), (Numbers{0}));
   EXPECT_EQ(queue->stats().quarantine_files, 0u);
+}
+
+TEST_F(QueueAsideTest, ALookBackTellsThatItPassedOverWhatItCouldNotRead) {
+  must_append(0, 300, 200);
+  const auto all = drain();
+  spill(all, {40, 250});
+  queue->rescan({});
+  EXPECT_EQ(drain_numbers(), (Numbers{40, 250}));
+  EXPECT_FALSE(queue->missed_spilled());
+  spill(all, {40, 250});
+  ASSERT_TRUE(lies_in(all[40], 1) && !lies_in(all[250], 1));
+  fs.fail_reads(segment_path(1).filename());
+  queue->rescan({});
+  EXPECT_EQ(drain_numbers(), (Numbers{250}));
+  EXPECT_TRUE(queue->missed_spilled());
+  fs.heal();
+  EXPECT_TRUE(queue->read(all[41].position)) << "which ends the hold";
+  EXPECT_TRUE(queue->missed_spilled());
+  queue->rescan({});
+  EXPECT_FALSE(queue->missed_spilled());
+  EXPECT_EQ(drain_numbers(), (Numbers{40}));
+  EXPECT_FALSE(queue->missed_spilled());
+}
+
+TEST_F(QueueAsideTest, ALookBackGoesOnAfterTheLastSegmentWasReadThatCouldNotBeBefore) {
+  must_append(0, 300, 200);
+  const auto all = drain();
+  spill(all, {40});
+  fs.fail_reads(files(".segment").back(), 0, 1);
+  queue->rescan({});
+  EXPECT_EQ(drain_numbers(), (Numbers{40}));
+  ASSERT_EQ(queue->stats().held_files.size(), 1u);
+  clock.advance(std::chrono::seconds(11));
+  spill(all, {40});
+  queue->rescan({});
+  EXPECT_TRUE(queue->is_rescanning());
+  EXPECT_EQ(drain_numbers(), (Numbers{40}));
+  EXPECT_FALSE(queue->is_rescanning());
+}
+
+TEST_F(QueueAsideTest, ALookBackMayBeEndedWhileWhatCouldNotBeReadBeforeComes) {
+  must_append(0, 300, 200);
+  const auto all = drain();
+  spill(all, {40});
+  fs.fail_reads(files(".segment").back(), 0, 1);
+  queue->rescan({});
+  EXPECT_EQ(drain_numbers(), (Numbers{40}));
+  must_append(300, 302, 200);
+  EXPECT_EQ(drain_numbers(), Numbers());
+  spill(all, {40});
+  clock.advance(std::chrono::seconds(11));
+  queue->rescan({});
+  EXPECT_EQ(number((*queue->next())->record), 300u);
+  EXPECT_TRUE(queue->is_rescanning());
+  queue->end_rescan();
+  EXPECT_EQ(drain_numbers(), (Numbers{301}));
+  queue->rescan({});
+  EXPECT_EQ(drain_numbers(), (Numbers{40}));
+}
+
+TEST_F(QueueAsideTest, ALookBackTellsThatItPassedOverWhatIsHeld) {
+  must_append(0, 300, 200);
+  const auto all = drain();
+  spill(all, {40});
+  ASSERT_TRUE(lies_in(all[40], 1));
+  fs.fail_reads(segment_path(1).filename(), 0, 1);
+  queue->rescan({});
+  EXPECT_EQ(drain_numbers(), Numbers());
+  ASSERT_TRUE(queue->missed_spilled());
+  queue->rescan({});
+  EXPECT_EQ(drain_numbers(), Numbers()) << "it is not tried again at once";
+  EXPECT_TRUE(queue->missed_spilled());
+  clock.advance(std::chrono::seconds(11));
+  queue->rescan({});
+  EXPECT_EQ(drain_numbers(), (Numbers{40}));
+  EXPECT_FALSE(queue->missed_spilled());
 }
 
 TEST_F(QueueAsideTest, WhatIsSetAsideIsUnreadAfterAReopen) {
