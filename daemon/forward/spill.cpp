@@ -11,9 +11,11 @@ namespace tracelink {
 
 namespace {
 
-// A general rescan reads again all that was spilled: it is rarer when that is more than a slice.
-constexpr auto kBetweenGeneral = std::chrono::minutes(1);
-constexpr auto kBetweenGeneralOfOneSlice = std::chrono::seconds(1);
+// A general rescan reads again all that was spilled, and no flood has more than its share of memory
+// meanwhile. Between two of them lies nine times what the last one took, so that they have a tenth
+// of the time at most.
+constexpr auto kBetweenGeneral = std::chrono::seconds(1);
+constexpr int kRestOfGeneral = 9;
 // For what no other sign would bring back.
 constexpr auto kLongestAside = std::chrono::hours(1);
 // Each slice looks up what is done in the segments that it reads.
@@ -193,9 +195,9 @@ void Spill::close_full_floods(const Backlog& backlog, const Room& room) {
 bool Spill::general_is_due(const Room& room) const {
   if (held_.empty() && !has_others_) return false;
   const SteadyTime now = clock_.steady();
-  const SteadyTime::duration between =
-      records_ > kSliceRecords ? SteadyTime::duration(kBetweenGeneral) : kBetweenGeneralOfOneSlice;
-  if (last_general_ && now < *last_general_ + between) return false;
+  const auto between = std::clamp<SteadyTime::duration>(kRestOfGeneral * general_took_,
+                                                        kBetweenGeneral, kLongestAside);
+  if (general_ended_ && now < *general_ended_ + between) return false;
   return scope_released_ || room.for_held || now >= latest_general_;
 }
 
@@ -239,7 +241,7 @@ void Spill::advance(const Backlog& backlog, Room room, bool scope_released) {
 void Spill::begin(Position from, bool general) {
   if (general) {
     scope_released_ = false;
-    last_general_ = clock_.steady();
+    general_took_ = {};
     latest_general_ = clock_.steady() + kLongestAside;
   }
   for_each_mark([&](Mark& mark) {
@@ -255,6 +257,7 @@ void Spill::begin(Position from, bool general) {
 
 void Spill::go_on() {
   scanning_ = true;
+  slice_began_ = clock_.steady();
   slice_left_ = kSliceRecords;
   source_.rescan(cursor_);
 }
@@ -262,6 +265,7 @@ void Spill::go_on() {
 // What was passed over since it cannot be read now comes back with a later general rescan.
 void Spill::stop_scanning() {
   scanning_ = false;
+  if (general_) general_took_ += clock_.steady() - slice_began_;
   if (source_.missed_spilled()) others_.first = kAnywhere;
   has_others_ |= others_.first.has_value();
 }
@@ -287,7 +291,9 @@ void Spill::end() {
   if (floods_.empty() && !missed) {
     for (TraceIdFilter* ids : {&flood_ids_, &flood_parts_, &mixed_ids_}) ids->clear();
   }
-  if (!general_ || missed) return;  // later parts follow what is unread yet
+  if (!general_) return;
+  general_ended_ = clock_.steady();
+  if (missed) return;  // later parts follow what is unread yet
   std::swap(held_ids_, newly_held_ids_);
   newly_held_ids_.clear();
   std::swap(flood_ids_, newly_flood_ids_);

@@ -121,7 +121,9 @@ class Spill {
   Position cursor_;          // how far it came
   std::size_t slice_left_ = 0;
   std::size_t new_left_ = 0;  // records to be read between two slices
-  std::optional<SteadyTime> last_general_;
+  SteadyTime slice_began_{};
+  SteadyTime::duration general_took_{};  // reading, of the last general one
+  std::optional<SteadyTime> general_ended_;
   SteadyTime latest_general_ = SteadyTime::max();
 };
 

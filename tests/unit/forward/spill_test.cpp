@@ -60,6 +60,7 @@ class SpillOfOthersTest : public ::testing::Test {
       const auto stored = source.next();
       ASSERT_TRUE(stored);
       if (!*stored) break;
+      clock.advance(cost_of_reading);
       spill.note_read(**stored);
       if ((*stored)->again) spill.note_back({});
     }
@@ -73,29 +74,48 @@ class SpillOfOthersTest : public ::testing::Test {
   FakeClock clock;
   FakeRandomSource random;
   FakeSource source;
+  std::chrono::milliseconds cost_of_reading{0};
   Spill spill{source, clock, random};
 };
 
-TEST_F(SpillOfOthersTest, AFewComeBackASecondAfterTheLastGeneralRescan) {
-  spill_others(1);
+TEST_F(SpillOfOthersTest, TheyComeBackASecondAfterTheLastGeneralRescan) {
+  for (const std::size_t count : {std::size_t{1}, 3 * kSlice}) {
+    spill_others(count);
+    clock.advance(std::chrono::milliseconds(999));
+    EXPECT_EQ(begins_again(), count == 1) << "no other was before it";
+    clock.advance(std::chrono::milliseconds(1));
+    ASSERT_TRUE(begins_again());
+    read_all();
+    ASSERT_TRUE(spill.empty());
+  }
+}
+
+TEST_F(SpillOfOthersTest, GeneralRescansTakeATenthOfTheTime) {
+  cost_of_reading = std::chrono::milliseconds(1);
+  spill_others(10'000);
   ASSERT_TRUE(begins_again());
   read_all();
   ASSERT_TRUE(spill.empty());
-  spill_others(kSlice);
-  clock.advance(std::chrono::milliseconds(999));
+  cost_of_reading = {};
+  spill_others(1);
+  clock.advance(std::chrono::milliseconds(89'999));
   EXPECT_FALSE(begins_again());
   clock.advance(std::chrono::milliseconds(1));
   EXPECT_TRUE(begins_again());
 }
 
-TEST_F(SpillOfOthersTest, MoreThanASliceIsReadAgainOnceAMinute) {
-  spill_others(1);
+TEST_F(SpillOfOthersTest, WaitingForRoomIsNoReading) {
+  spill_others(2 * kSlice);
+  ASSERT_TRUE(begins_again());
+  spill.advance(Backlog{}, {.window = false}, false);
+  ASSERT_FALSE(spill.is_scanning());
+  read_all();  // what is new
+  clock.advance(std::chrono::minutes(10));
   ASSERT_TRUE(begins_again());
   read_all();
-  spill_others(kSlice + 1);
-  clock.advance(std::chrono::milliseconds(59'999));
-  EXPECT_FALSE(begins_again());
-  clock.advance(std::chrono::milliseconds(1));
+  ASSERT_TRUE(spill.empty());
+  spill_others(1);
+  clock.advance(std::chrono::seconds(1));
   EXPECT_TRUE(begins_again());
 }
 
