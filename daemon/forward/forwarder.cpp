@@ -130,21 +130,13 @@ bool Forwarder::has_delivered_all(SteadyTime since) const {
   return is_away(status_.server) || all_sent_ > since;
 }
 
+// What was spilled needs no count of its own: of a flood something is in the backlog until all of
+// it is back, and the rest is held.
 void Forwarder::note_all_sent(SteadyTime began) {
   const MutexLock lock(mutex_);
   if (!has_read_all_ || status_.in_flight_traces > 0) return;
   if (status_.assembling_traces > status_.waiting_for_root.traces) return;
-  if (status_.waiting_traces == 0 || waits_for_operators_only()) all_sent_ = began;
-}
-
-// A hold without a remedy passes by itself: a model is being registered.
-bool Forwarder::waits_for_operators_only() const {
-  std::size_t held = 0;
-  for (const HeldScope& scope : status_.held) {
-    if (scope.remedy.empty()) return false;
-    held += scope.traces;
-  }
-  return held == status_.waiting_traces;
+  if (dispatcher_.backlog().traces_soon() == 0) all_sent_ = began;
 }
 
 void Forwarder::await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done) {
