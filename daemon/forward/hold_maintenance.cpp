@@ -11,6 +11,7 @@ namespace {
 
 constexpr auto kEach = std::chrono::minutes(1);
 constexpr std::size_t kGivenUpAtOnce = 64;  // each is a file that is synced
+constexpr int kUnreadAtOnce = 16;
 
 }  // namespace
 
@@ -40,22 +41,34 @@ void HoldMaintenance::forget_unused_links() {
   parts_.reader.links().forget_unused(in_use);
 }
 
+// What cannot be read now keeps nobody behind it from a link.
 void HoldMaintenance::retry_unlinked() {
-  while (parts_.reader.links().has_room()) {
-    auto work = parts_.holds.unlinked().take_oldest_that_may_pass();
-    if (!work) return;
+  for (int unread = 0; unread < kUnreadAtOnce && parts_.reader.links().has_room();) {
+    auto work = parts_.holds.unlinked().take_oldest_that_may_pass(retry_from_);
+    if (!work) {
+      retry_from_ = 0;
+      return;
+    }
     const auto payloads = load_payloads(parts_.source, *work);
     if (!payloads && payloads.error().code == ErrorCode::closed) {
       parts_.reader.assembly().finished(work->trace_id);
       continue;
     }
-    if (payloads) parts_.reader.choose_again(*work, *payloads);
+    if (payloads) {
+      parts_.reader.choose_again(*work, *payloads);
+    } else {
+      retry_from_ = work->sequence + 1;
+      ++unread;
+    }
     const bool linked = work->link_obstacle == LinkObstacle::none;
     const LinkHash link = work->group.link;
     admit_(*std::move(work));
-    if (!linked) return;
-    parts_.holds.note_scope_released();
-    admit_those_waiting_for(link);
+    if (linked) {
+      parts_.holds.note_scope_released();
+      admit_those_waiting_for(link);
+    } else if (payloads) {
+      return;
+    }
   }
 }
 

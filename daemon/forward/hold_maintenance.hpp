@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -45,7 +46,8 @@ class HoldMaintenance {
   const Admit admit_;
   SteadyTime next_ = SteadyTime::min();
   SteadyTime next_give_up_ = SteadyTime::min();
-  std::size_t may_give_up_ = 0;  // in this portion
+  std::size_t may_give_up_ = 0;   // in this portion
+  std::uint64_t retry_from_ = 0;  // a sequence: unlinked traces before it could not be read
 };
 
 }  // namespace tracelink
