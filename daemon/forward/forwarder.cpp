@@ -230,6 +230,7 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   const bool can_read = !cannot_read() || (window_full_ && has_room()) ||
                         spill_.has_work(dispatcher_.backlog(), spill_room());
   if (can_read && now >= read_again_) return std::chrono::milliseconds(0);
+  if (now >= maintenance_.next_due()) return std::chrono::milliseconds(0);
   SteadyTime wake = now + longest;
   const auto consider = [&](std::optional<SteadyTime> at) {
     if (at && *at > now) wake = std::min(wake, *at);
@@ -238,6 +239,7 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   consider(reader_.assembly().next_ready());
   consider(dispatcher_.next_due());
   consider(dead_letter_writer_.next_due());
+  consider(maintenance_.next_due());
   consider(ledger_.sync_due());
   consider(drain_deadline());
   for (const Waiting& waiting : waiting_) consider(waiting.deadline);

@@ -9,7 +9,9 @@ namespace tracelink {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::milliseconds;
 using std::chrono::minutes;
+using std::chrono::seconds;
 
 class HoldMaintenanceTest : public ForwarderFixture {
  protected:
@@ -40,6 +42,38 @@ TEST_F(HoldMaintenanceTest, ATraceThatCannotBeReadKeepsNoOtherFromItsLink) {
   run_for(hours(2) + minutes(5));
   EXPECT_TRUE(is_delivered(41));
   EXPECT_EQ(forwarder->status().waiting_traces, 39u);
+}
+
+// Traces of an experiment that the server does not know, and a slow disk for their dead letters.
+class GivingUpTest : public ForwarderFixture {
+ protected:
+  GivingUpTest() {
+    fs.set_on_sync([this] { clock.advance(milliseconds(30)); });
+    destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+      return delivery.experiment.empty() ? Outcome{} : misconfigured(FailureScope::experiment);
+    }));
+    for (std::uint64_t trace = 1; trace <= kHeld; ++trace) accept(trace, {.experiment = "7"});
+    run_for(hours(24));
+  }
+  static constexpr std::uint64_t kHeld = 200;
+};
+
+TEST_F(GivingUpTest, LeavesTimeToWhatCanBeDelivered) {
+  ASSERT_EQ(store->count(), 0u);
+  for (std::uint64_t good = 1001; store->count() < kHeld; ++good) {
+    const std::size_t before = store->count();
+    accept(good);
+    while (destination.delivered_spans(trace_id(good)).empty()) {
+      forwarder->hurry(std::nullopt);
+      forwarder->step(seconds(1));
+    }
+    ASSERT_LE(store->count() - before, 3u) << "while one trace was delivered";
+  }
+}
+
+TEST_F(GivingUpTest, GoesOnWhileNothingElseHappens) {
+  run_for(minutes(2));
+  EXPECT_EQ(store->count(), kHeld);
 }
 
 }  // namespace
