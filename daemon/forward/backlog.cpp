@@ -11,6 +11,8 @@ namespace {
 
 // What a batch is chosen from, so that its cost has a bound.
 constexpr std::size_t kLooksForBatch = 512;
+// Failures in a row, after which the back-off is longer than anybody waits.
+constexpr int kSoonFailures = 3;
 
 // Nothing is known of it but what its records say.
 bool is_as_read(const TraceWork& work) {
@@ -18,6 +20,11 @@ bool is_as_read(const TraceWork& work) {
 }
 
 }  // namespace
+
+std::size_t Backlog::Group::soon() const {
+  const auto is_stalled = [](Scopes::iterator scope) { return scope->second.stalled; };
+  return std::ranges::any_of(scopes, is_stalled) ? 0 : promising;
+}
 
 Backlog::Groups::iterator Backlog::group_of(const GroupKey& key) {
   const auto [at, is_new] = groups_.try_emplace(key);
@@ -37,6 +44,9 @@ void Backlog::count(Group& group, const TraceWork& work, bool added) {
   records_ += records;
   traces_ += traces;
   if (group.held) held_records_ += records;
+  soon_ -= group.soon();
+  if (work.failures < kSoonFailures) group.promising += traces;
+  soon_ += group.soon();
   for (const auto scope : group.scopes) scope->second.traces += traces;
 }
 
@@ -148,6 +158,16 @@ void Backlog::set_held(const GroupKey& key, bool held) {
   due_not_held_ += held ? -due : due;
 }
 
+void Backlog::set_stalled(const ScopeKey& key, bool stalled) {
+  const auto scope = scopes_.try_emplace(key).first;
+  if (scope->second.stalled != stalled) {
+    for (const GroupKey& group : scope->second.groups) soon_ -= groups_.at(group).soon();
+    scope->second.stalled = stalled;
+    for (const GroupKey& group : scope->second.groups) soon_ += groups_.at(group).soon();
+  }
+  drop_if_unused(scope);
+}
+
 std::vector<TraceWork> Backlog::take_if(const GroupKey& key,
                                         const std::function<bool(const TraceWork&)>& wanted,
                                         std::size_t max) {
@@ -223,7 +243,7 @@ std::vector<TraceWork> Backlog::take_newest(
 
 void Backlog::add_links(LinkSet& to) const {
   for (const auto& [key, scope] : scopes_) {
-    if (key.scope == FailureScope::link) to.insert(key.link);
+    if (key.scope == FailureScope::link && scope.traces > 0) to.insert(key.link);
   }
 }
 
@@ -246,9 +266,13 @@ void Backlog::drop_if_empty(Groups::iterator group) {
   if (!group->second.due.empty() || !group->second.later.empty()) return;
   for (const auto scope : group->second.scopes) {
     scope->second.groups.erase(group->first);
-    if (scope->second.groups.empty()) scopes_.erase(scope);
+    drop_if_unused(scope);
   }
   groups_.erase(group);
+}
+
+void Backlog::drop_if_unused(Scopes::iterator scope) {
+  if (scope->second.groups.empty() && !scope->second.stalled) scopes_.erase(scope);
 }
 
 }  // namespace tracelink

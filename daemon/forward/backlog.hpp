@@ -52,6 +52,13 @@ class Backlog {
   std::size_t held_records() const { return held_records_; }
   std::size_t due_traces_not_held() const { return due_not_held_; }
 
+  // Whether waiting a moment brings nothing of the scope (not the server's) to the destination.
+  // Stays so while it has no traces.
+  void set_stalled(const ScopeKey& scope, bool stalled);
+  // Traces that may be delivered in a moment: of no scope that is stalled, and not refused again
+  // and again.
+  std::size_t traces_soon() const { return soon_; }
+
   // Takes what `wanted` says of a group, oldest first, at most `max` traces. Walks the group.
   std::vector<TraceWork> take_if(const GroupKey& group,
                                  const std::function<bool(const TraceWork&)>& wanted,
@@ -71,14 +78,17 @@ class Backlog {
   struct Scope {
     std::size_t traces = 0;
     std::set<GroupKey> groups;
+    bool stalled = false;
   };
   using Scopes = std::map<ScopeKey, Scope>;
   struct Group {
     Works due, later;
     std::map<int, std::set<std::uint64_t>> due_by_failures;  // their sequences
     std::size_t records = 0;
+    std::size_t promising = 0;  // traces that were not refused again and again
     bool held = false;
     std::vector<Scopes::iterator> scopes;
+    std::size_t soon() const;
   };
   using Groups = std::map<GroupKey, Group>;
 
@@ -87,19 +97,21 @@ class Backlog {
   void make_due(Groups::iterator group, Works::node_type work);
   TraceWork remove(Groups::iterator group, Works& from, Works::iterator work);
   void drop_if_empty(Groups::iterator group);
+  void drop_if_unused(Scopes::iterator scope);
   // Leaves so many traces. Gives how many records that were.
   std::size_t take_newest_of(Groups::iterator group, std::size_t records, std::size_t left,
                              std::vector<TraceWork>& to);
 
   SteadyTime now_ = SteadyTime::min();
   Groups groups_;
-  Scopes scopes_;  // of the groups there are
+  Scopes scopes_;  // of the groups there are, and those that are stalled
   std::map<std::pair<SteadyTime, std::uint64_t>, Groups::iterator> later_;  // by time and sequence
   std::vector<GroupKey> awakened_;
   std::size_t records_ = 0;
   std::size_t traces_ = 0;
   std::size_t held_records_ = 0;
   std::size_t due_not_held_ = 0;
+  std::size_t soon_ = 0;
 };
 
 }  // namespace tracelink
