@@ -13,7 +13,7 @@ from harness.mlflow_server import ADMIN, MlflowServer
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment, versions
 from harness.stored_trace import differences
 from harness.waiting import wait_until
-from test_differential import CASES, METADATA, SIZES, Trace, read, run_cases, run_directly
+from test_differential import CASES, METADATA, SIZES, Trace, read, reference, run_cases, run_directly
 
 SYNC = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false"}
 ASYNC = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "true"}
@@ -75,8 +75,8 @@ def test_nothing_differs_from_what_the_sdk_stores_directly(make_server, front_of
     daemon.start()
     model_id = daemon.wait_for_model()["id"]
     made = run_through(daemon, **SUPPORT | SYNC)
-    direct = run_directly(server, model_id)
     daemon.wait_for_spans(accepted=spans_of(made), delivered=spans_of(made), queued=0)
+    direct = run_directly(server, model_id)
     names = {model_id: "<model id>"}
     found = unexplained(read(server, made, names), read(server, direct, names), without_info=WITHOUT_INFO.get(version, set()))
     assert not found, "\n".join(found)
@@ -97,9 +97,9 @@ def test_each_way_of_tracing_ends_as_a_direct_one(make_server, front_of, version
     model_id = daemon.wait_for_model()["id"]
     command = [ENVIRONMENTS[version] / "bin/python", WAYS]
     made = run_through(daemon, command, **SUPPORT | mode)
-    direct = run_directly(server, model_id, command)
     spans = sum(trace["spans"] for trace in made)
     daemon.wait_for_spans(accepted=spans, delivered=spans, queued=0)
+    direct = run_directly(server, model_id, command)
     names = {model_id: "<model id>"} | {value: f"<{word}>" for trace in made + direct for word, value in trace["names"].items()}
     ours, theirs = read(server, made, names), read(server, direct, names)
     found = [f"{way}: {field}: {pair}" for way, trace in ours.items()
@@ -143,6 +143,10 @@ def run_changes(version: str, halfway=lambda: None, **environment: str) -> dict:
     out, errors = process.communicate("\n", timeout=600)
     assert process.returncode == 0, errors[-3000:]
     return json.loads(out.splitlines()[-1])
+
+
+def change_directly(server: MlflowServer, version: str) -> dict:
+    return reference(server, lambda: run_changes(version, MLFLOW_TRACKING_URI=server.uri), lambda made: [made["trace_id"]])
 
 
 def trace_info(server: MlflowServer, trace_id: str) -> dict | None:
@@ -209,8 +213,8 @@ def test_changes_end_as_those_that_the_sdk_makes_directly(make_server, front_of,
     daemon.start()
     daemon.wait_for_model()
     made = run_changes(version, **variables_of(daemon))
-    direct = run_changes(version, MLFLOW_TRACKING_URI=server.uri)
     wait_for_changes(daemon, made["changes"] + made["attachments"])
+    direct = change_directly(server, version)
     assert daemon.status()["mlflow_sdk"]["accepted_changes"] == made["changes"] + made["attachments"]
     assert changed(server, made) == changed(server, direct)
     sees_its_own_changes(made, direct)
@@ -224,7 +228,7 @@ def test_changes_made_while_the_server_is_away_are_all_made(make_server, front_o
     daemon = front_of(server)
     daemon.start()
     daemon.wait_for_model()
-    direct = run_changes(version, MLFLOW_TRACKING_URI=server.uri)
+    direct = change_directly(server, version)
     server.kill()
 
     def kill_daemon():

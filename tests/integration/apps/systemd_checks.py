@@ -47,7 +47,7 @@ class Connection(http.client.HTTPConnection):
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(300)
         self.sock.connect(self.path)
 
 
@@ -61,7 +61,7 @@ def send(number, path=SOCKET):
 
 
 def send_as(user, number):
-    return run("runuser", "-u", user, "--", "curl", "--silent", "--show-error", "--max-time", "20", "--unix-socket", SOCKET,
+    return run("runuser", "-u", user, "--", "curl", "--silent", "--show-error", "--max-time", "300", "--unix-socket", SOCKET,
                "--header", "Content-Type: application/json", "--data", body(number), "--write-out", "%{http_code}",
                "http://localhost/v1/traces")
 

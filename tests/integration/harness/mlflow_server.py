@@ -54,6 +54,8 @@ class MlflowServer:
                               MLFLOW_ENABLE_OTLP_EXPORTER="false", GIT_PYTHON_REFRESH="quiet") | self._environment,
             self._folder / "server.log", cwd=self._folder)
         wait_until(f"mlflow {self.version} answers", self._answers, state=self._process.log_tail)
+        # The first request makes the store, for longer than a command may wait. Whatever the answer: some servers are made to refuse.
+        requests.get(self.uri + "/api/2.0/mlflow/experiments/get", params={"experiment_id": "0"}, auth=self.auth, timeout=300)
 
     def _answers(self) -> bool:
         assert self._process and self._process.is_running(), self.log_tail()
