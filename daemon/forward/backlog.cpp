@@ -9,9 +9,10 @@ namespace tracelink {
 
 namespace {
 
-// What a batch or a probe is chosen from, so that its cost has a bound.
+// What a batch is chosen from, so that its cost has a bound.
 constexpr std::size_t kLooksForBatch = 512;
-constexpr std::size_t kLooksForProbe = 64;
+// Failures in a row, after which the back-off is longer than anybody waits.
+constexpr int kSoonFailures = 3;
 
 // Nothing is known of it but what its records say.
 bool is_as_read(const TraceWork& work) {
@@ -19,6 +20,11 @@ bool is_as_read(const TraceWork& work) {
 }
 
 }  // namespace
+
+std::size_t Backlog::Group::soon() const {
+  const auto is_stalled = [](Scopes::iterator scope) { return scope->second.stalled; };
+  return std::ranges::any_of(scopes, is_stalled) ? 0 : promising;
+}
 
 Backlog::Groups::iterator Backlog::group_of(const GroupKey& key) {
   const auto [at, is_new] = groups_.try_emplace(key);
@@ -38,6 +44,9 @@ void Backlog::count(Group& group, const TraceWork& work, bool added) {
   records_ += records;
   traces_ += traces;
   if (group.held) held_records_ += records;
+  soon_ -= group.soon();
+  if (work.failures < kSoonFailures) group.promising += traces;
+  soon_ += group.soon();
   for (const auto scope : group.scopes) scope->second.traces += traces;
 }
 
@@ -57,6 +66,7 @@ void Backlog::add(TraceWork work) {
 
 void Backlog::make_due(Groups::iterator group, Works::node_type work) {
   if (group->second.due.empty()) awakened_.push_back(group->first);
+  group->second.due_by_failures[work.mapped().failures].insert(work.key());
   group->second.due.insert(std::move(work));
   if (!group->second.held) ++due_not_held_;
 }
@@ -103,13 +113,8 @@ std::optional<TraceWork> Backlog::take_probe(const GroupKey& key) {
   const auto group = groups_.find(key);
   if (group == groups_.end() || group->second.due.empty()) return std::nullopt;
   Works& due = group->second.due;
-  auto best = due.begin();
-  std::size_t looks = 0;
-  for (auto at = best; at != due.end() && ++looks <= kLooksForProbe; ++at) {
-    if (at->second.failures < best->second.failures) best = at;
-    if (best->second.failures == 0) break;
-  }
-  TraceWork work = remove(group, due, best);
+  const std::uint64_t newest = *group->second.due_by_failures.begin()->second.rbegin();
+  TraceWork work = remove(group, due, due.find(newest));
   drop_if_empty(group);
   return work;
 }
@@ -151,6 +156,16 @@ void Backlog::set_held(const GroupKey& key, bool held) {
   const std::size_t due = group->second.due.size();
   held_records_ += held ? group->second.records : -group->second.records;
   due_not_held_ += held ? -due : due;
+}
+
+void Backlog::set_stalled(const ScopeKey& key, bool stalled) {
+  const auto scope = scopes_.try_emplace(key).first;
+  if (scope->second.stalled != stalled) {
+    for (const GroupKey& group : scope->second.groups) soon_ -= groups_.at(group).soon();
+    scope->second.stalled = stalled;
+    for (const GroupKey& group : scope->second.groups) soon_ += groups_.at(group).soon();
+  }
+  drop_if_unused(scope);
 }
 
 std::vector<TraceWork> Backlog::take_if(const GroupKey& key,
@@ -228,7 +243,7 @@ std::vector<TraceWork> Backlog::take_newest(
 
 void Backlog::add_links(LinkSet& to) const {
   for (const auto& [key, scope] : scopes_) {
-    if (key.scope == FailureScope::link) to.insert(key.link);
+    if (key.scope == FailureScope::link && scope.traces > 0) to.insert(key.link);
   }
 }
 
@@ -236,8 +251,11 @@ TraceWork Backlog::remove(Groups::iterator group, Works& from, Works::iterator w
   TraceWork taken = std::move(work->second);
   if (&from == &group->second.later) {
     later_.erase({taken.not_before, work->first});
-  } else if (!group->second.held) {
-    --due_not_held_;
+  } else {
+    const auto alike = group->second.due_by_failures.find(taken.failures);
+    alike->second.erase(work->first);
+    if (alike->second.empty()) group->second.due_by_failures.erase(alike);
+    if (!group->second.held) --due_not_held_;
   }
   from.erase(work);
   count(group->second, taken, false);
@@ -248,9 +266,13 @@ void Backlog::drop_if_empty(Groups::iterator group) {
   if (!group->second.due.empty() || !group->second.later.empty()) return;
   for (const auto scope : group->second.scopes) {
     scope->second.groups.erase(group->first);
-    if (scope->second.groups.empty()) scopes_.erase(scope);
+    drop_if_unused(scope);
   }
   groups_.erase(group);
+}
+
+void Backlog::drop_if_unused(Scopes::iterator scope) {
+  if (scope->second.groups.empty() && !scope->second.stalled) scopes_.erase(scope);
 }
 
 }  // namespace tracelink

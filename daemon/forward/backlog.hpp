@@ -34,8 +34,8 @@ class Backlog {
   bool has_due(const GroupKey& group) const;
   // The oldest due trace of the group and those that may go with it: next to it in the order.
   std::vector<TraceWork> take_batch(const GroupKey& group, Limits limits);
-  // The trace with the fewest failures among the oldest that are due: a stuck one, which is due
-  // later each time, does not speak for its scope.
+  // Of the due traces with the fewest failures the newest: neither those that were refused before
+  // nor those that are refused like them, and wait since, speak for their scope.
   std::optional<TraceWork> take_probe(const GroupKey& group);
 
   // When the next trace that is not due yet becomes so.
@@ -51,6 +51,13 @@ class Backlog {
   void set_held(const GroupKey& group, bool held);
   std::size_t held_records() const { return held_records_; }
   std::size_t due_traces_not_held() const { return due_not_held_; }
+
+  // Whether waiting a moment brings nothing of the scope (not the server's) to the destination.
+  // Stays so while it has no traces.
+  void set_stalled(const ScopeKey& scope, bool stalled);
+  // Traces that may be delivered in a moment: of no scope that is stalled, and not refused again
+  // and again.
+  std::size_t traces_soon() const { return soon_; }
 
   // Takes what `wanted` says of a group, oldest first, at most `max` traces. Walks the group.
   std::vector<TraceWork> take_if(const GroupKey& group,
@@ -71,13 +78,17 @@ class Backlog {
   struct Scope {
     std::size_t traces = 0;
     std::set<GroupKey> groups;
+    bool stalled = false;
   };
   using Scopes = std::map<ScopeKey, Scope>;
   struct Group {
     Works due, later;
+    std::map<int, std::set<std::uint64_t>> due_by_failures;  // their sequences
     std::size_t records = 0;
+    std::size_t promising = 0;  // traces that were not refused again and again
     bool held = false;
     std::vector<Scopes::iterator> scopes;
+    std::size_t soon() const;
   };
   using Groups = std::map<GroupKey, Group>;
 
@@ -86,19 +97,21 @@ class Backlog {
   void make_due(Groups::iterator group, Works::node_type work);
   TraceWork remove(Groups::iterator group, Works& from, Works::iterator work);
   void drop_if_empty(Groups::iterator group);
+  void drop_if_unused(Scopes::iterator scope);
   // Leaves so many traces. Gives how many records that were.
   std::size_t take_newest_of(Groups::iterator group, std::size_t records, std::size_t left,
                              std::vector<TraceWork>& to);
 
   SteadyTime now_ = SteadyTime::min();
   Groups groups_;
-  Scopes scopes_;  // of the groups there are
+  Scopes scopes_;  // of the groups there are, and those that are stalled
   std::map<std::pair<SteadyTime, std::uint64_t>, Groups::iterator> later_;  // by time and sequence
   std::vector<GroupKey> awakened_;
   std::size_t records_ = 0;
   std::size_t traces_ = 0;
   std::size_t held_records_ = 0;
   std::size_t due_not_held_ = 0;
+  std::size_t soon_ = 0;
 };
 
 }  // namespace tracelink

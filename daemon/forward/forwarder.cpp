@@ -45,7 +45,9 @@ Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination
                    options.max_traces_per_second},
                   {source, destination, ledger_, dead_letter_writer_, reporter_, clock, random},
                   [this](const TraceId& id) { reader_.assembly().finished(id); }),
-      reader_({{options.trace_grace, options.trace_idle, max_trace_bytes(options)}, options.links},
+      reader_({{options.trace_grace, options.trace_idle, max_trace_bytes(options)},
+               options.links,
+               options.window_records / 4},
               {source, dead_letter_writer_, relinks, ledger_, dispatcher_.holds().unlinked(),
                spill_, reporter_, clock}),
       maintenance_(options.hold_max,
@@ -130,21 +132,13 @@ bool Forwarder::has_delivered_all(SteadyTime since) const {
   return is_away(status_.server) || all_sent_ > since;
 }
 
+// What was spilled needs no count of its own: of a flood something is in the backlog until all of
+// it is back, and the rest is held.
 void Forwarder::note_all_sent(SteadyTime began) {
   const MutexLock lock(mutex_);
   if (!has_read_all_ || status_.in_flight_traces > 0) return;
   if (status_.assembling_traces > status_.waiting_for_root.traces) return;
-  if (status_.waiting_traces == 0 || waits_for_operators_only()) all_sent_ = began;
-}
-
-// A hold without a remedy passes by itself: a model is being registered.
-bool Forwarder::waits_for_operators_only() const {
-  std::size_t held = 0;
-  for (const HeldScope& scope : status_.held) {
-    if (scope.remedy.empty()) return false;
-    held += scope.traces;
-  }
-  return held == status_.waiting_traces;
+  if (dispatcher_.backlog().traces_soon() == 0) all_sent_ = began;
 }
 
 void Forwarder::await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done) {
@@ -238,6 +232,7 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   const bool can_read = !cannot_read() || (window_full_ && has_room()) ||
                         spill_.has_work(dispatcher_.backlog(), spill_room());
   if (can_read && now >= read_again_) return std::chrono::milliseconds(0);
+  if (now >= maintenance_.next_due()) return std::chrono::milliseconds(0);
   SteadyTime wake = now + longest;
   const auto consider = [&](std::optional<SteadyTime> at) {
     if (at && *at > now) wake = std::min(wake, *at);
@@ -246,6 +241,7 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   consider(reader_.assembly().next_ready());
   consider(dispatcher_.next_due());
   consider(dead_letter_writer_.next_due());
+  consider(maintenance_.next_due());
   consider(ledger_.sync_due());
   consider(drain_deadline());
   for (const Waiting& waiting : waiting_) consider(waiting.deadline);

@@ -73,9 +73,9 @@ class Forwarder {
   // Somebody waits for the trace, or for all (Assembler::hurry()). All are looked at once in
   // kBetweenHurries, however many wait. Threads: any.
   void hurry(std::optional<TraceId> id);
-  // Whether everything stored before `since` is at the server, or waiting does not bring it there:
-  // the server is away, or what is left is held until an operator has done something. Not known
-  // before the first round. Any thread; costs next to nothing.
+  // Whether everything stored before `since` is at the server, or waiting a moment does not bring
+  // it there: the server is away, or what is left is held until an operator has done something, or
+  // fails again and again. Not known before the first round. Any thread; costs next to nothing.
   bool has_delivered_all(SteadyTime since) const;
   // Somebody waits for the trace until nothing of it is left here: `done(true)`. It is false at the
   // deadline, and at once when the server cannot be reached. Called once, on the forwarder thread,
@@ -135,7 +135,6 @@ class Forwarder {
   void note_drained();
   void publish_status();
   void note_all_sent(SteadyTime began);
-  bool waits_for_operators_only() const REQUIRES(mutex_);
   WaitingForRoot waiting_for_root() const;
 
   const ForwarderOptions options_;
@@ -165,7 +164,7 @@ class Forwarder {
   std::optional<SteadyTime> drain_deadline_ GUARDED_BY(mutex_);
   bool drained_ GUARDED_BY(mutex_) = false;  // nothing was left after the last round
   ForwardStatus status_ GUARDED_BY(mutex_);
-  // The last round that left nothing behind of what it found, but for what is held.
+  // The last round that left nothing behind of what it found, but for what does not go soon.
   SteadyTime all_sent_ GUARDED_BY(mutex_) = SteadyTime::min();
 };
 

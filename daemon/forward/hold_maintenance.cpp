@@ -10,7 +10,10 @@ namespace tracelink {
 namespace {
 
 constexpr auto kEach = std::chrono::minutes(1);
-constexpr std::size_t kGivenUpAtOnce = 64;  // each is a file that is synced
+// Giving up takes so long at a time, or as long as one file takes to be synced; then as long is
+// left to deliveries.
+constexpr auto kGiveUpPortion = std::chrono::milliseconds(20);
+constexpr int kUnreadAtOnce = 16;
 
 }  // namespace
 
@@ -26,8 +29,9 @@ void HoldMaintenance::run_if_due() {
     parts_.holds.let_all_ask_again();
   }
   if (now >= next_give_up_) {
-    give_up_overdue();
-    next_give_up_ = may_give_up_ > 0 ? now + kEach : now;
+    const bool is_done = give_up_overdue();
+    const SteadyTime end = parts_.clock.steady();
+    next_give_up_ = is_done ? end + kEach : end + (end - now);
   }
 }
 
@@ -40,22 +44,34 @@ void HoldMaintenance::forget_unused_links() {
   parts_.reader.links().forget_unused(in_use);
 }
 
+// What cannot be read now keeps nobody behind it from a link.
 void HoldMaintenance::retry_unlinked() {
-  while (parts_.reader.links().has_room()) {
-    auto work = parts_.holds.unlinked().take_oldest_that_may_pass();
-    if (!work) return;
+  for (int unread = 0; unread < kUnreadAtOnce && parts_.reader.links().has_room();) {
+    auto work = parts_.holds.unlinked().take_oldest_that_may_pass(retry_from_);
+    if (!work) {
+      retry_from_ = 0;
+      return;
+    }
     const auto payloads = load_payloads(parts_.source, *work);
     if (!payloads && payloads.error().code == ErrorCode::closed) {
       parts_.reader.assembly().finished(work->trace_id);
       continue;
     }
-    if (payloads) parts_.reader.choose_again(*work, *payloads);
+    if (payloads) {
+      parts_.reader.choose_again(*work, *payloads);
+    } else {
+      retry_from_ = work->sequence + 1;
+      ++unread;
+    }
     const bool linked = work->link_obstacle == LinkObstacle::none;
     const LinkHash link = work->group.link;
     admit_(*std::move(work));
-    if (!linked) return;
-    parts_.holds.note_scope_released();
-    admit_those_waiting_for(link);
+    if (linked) {
+      parts_.holds.note_scope_released();
+      admit_those_waiting_for(link);
+    } else if (payloads) {
+      return;
+    }
   }
 }
 
@@ -67,31 +83,40 @@ void HoldMaintenance::admit_those_waiting_for(const LinkHash& link) {
   }
 }
 
-void HoldMaintenance::give_up_overdue() {
-  may_give_up_ = kGivenUpAtOnce;
-  const SteadyTime before = parts_.clock.steady() - hold_max_;
-  for (const Holds::GivenUp& hold : parts_.holds.peers_that_stay_refused()) {
+bool HoldMaintenance::give_up_overdue() {
+  const auto refused = parts_.holds.peers_that_stay_refused();
+  const SteadyTime began = parts_.clock.steady();
+  const SteadyTime before = began - hold_max_;
+  const auto time_is_up = [&] { return parts_.clock.steady() - began >= kGiveUpPortion; };
+  for (const Holds::GivenUp& hold : refused) {
     for (const GroupKey& group : parts_.backlog.groups_in(hold.key)) {
-      if (may_give_up_ == 0) return;
-      give_up(parts_.backlog.take_accepted_before(group, before, may_give_up_), hold.failure);
+      while (give_up(parts_.backlog.take_accepted_before(group, before, 1), hold.failure)) {
+        if (time_is_up()) return false;
+      }
     }
     parts_.holds.forget_if_unused(hold.key);
   }
-  for (TraceWork& work : parts_.holds.unlinked().take_accepted_before(before, may_give_up_)) {
-    const Failure failure = link_failure(work.link_obstacle, work.accepted_link, parts_.source);
-    std::vector<TraceWork> one;
-    one.push_back(std::move(work));
-    give_up(std::move(one), failure);
+  UnlinkedTraces& unlinked = parts_.holds.unlinked();
+  while (give_up_unlinked(unlinked.take_accepted_before(before, 1))) {
+    if (time_is_up()) return false;
   }
+  return true;
 }
 
-void HoldMaintenance::give_up(std::vector<TraceWork> overdue, const Failure& failure) {
-  may_give_up_ -= overdue.size();
+bool HoldMaintenance::give_up_unlinked(std::vector<TraceWork> overdue) {
+  if (overdue.empty()) return false;
+  const TraceWork& work = overdue.front();
+  const Failure failure = link_failure(work.link_obstacle, work.accepted_link, parts_.source);
+  return give_up(std::move(overdue), failure);
+}
+
+bool HoldMaintenance::give_up(std::vector<TraceWork> overdue, const Failure& failure) {
   for (TraceWork& work : overdue) {
     work.bisection.reset();
     parts_.dead_letter_writer.dead_letter(std::move(work), "held too long: " + failure.message,
                                           failure);
   }
+  return !overdue.empty();
 }
 
 }  // namespace tracelink

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -32,20 +34,23 @@ class HoldMaintenance {
   HoldMaintenance(std::chrono::milliseconds hold_max, Parts parts, Admit admit);
 
   void run_if_due();
+  SteadyTime next_due() const { return std::min(next_, next_give_up_); }
 
  private:
   void forget_unused_links();
   void retry_unlinked();
   void admit_those_waiting_for(const LinkHash& link);
-  void give_up_overdue();
-  void give_up(std::vector<TraceWork> overdue, const Failure& failure);
+  bool give_up_overdue();  // false: there may be more
+  // Whether there was one.
+  bool give_up_unlinked(std::vector<TraceWork> overdue);
+  bool give_up(std::vector<TraceWork> overdue, const Failure& failure);
 
   const std::chrono::milliseconds hold_max_;
   const Parts parts_;
   const Admit admit_;
   SteadyTime next_ = SteadyTime::min();
   SteadyTime next_give_up_ = SteadyTime::min();
-  std::size_t may_give_up_ = 0;  // in this portion
+  std::uint64_t retry_from_ = 0;  // a sequence: unlinked traces before it could not be read
 };
 
 }  // namespace tracelink

@@ -79,6 +79,7 @@ void Holds::refused(const GroupKey& group, Failure failure) {
   if (changed && !now.remedy.empty()) {
     parts_.reporter.failure(report_subject(key, parts_.source), now.message, now.remedy);
   }
+  note_stalled(key);
   if (key.scope == FailureScope::server || !blocked_.insert(group).second) return;
   behind_destination_[key].push_back(group);
   parts_.backlog.set_held(group, true);
@@ -103,16 +104,33 @@ bool Holds::forget_wait(const ScopeKey& key) {
 
 void Holds::end_wait(const ScopeKey& key) {
   if (!forget_wait(key)) return;
+  note_stalled(key);
   scope_released_ = true;
   parts_.reporter.recovered(report_subject(key, parts_.source));
   release_all(behind_destination_, key);
 }
 
+// An operator has to do something, or it fails again and again. Anything else passes by itself in a
+// moment: a model is being registered.
+void Holds::note_stalled(const ScopeKey& key) {
+  if (key.scope == FailureScope::server) return;
+  const auto* breaker = breakers_.find(key);
+  const auto wait = waits_.find(key);
+  const bool is_refused =
+      breaker != nullptr && (!breaker->failure.remedy.empty() || breaker->failures >= kHoldProbes);
+  const bool waits_long =
+      wait != waits_.end() && (!wait->second.failure.remedy.empty() ||
+                               parts_.clock.steady() - wait->second.since >= kHoldConfirmed);
+  parts_.backlog.set_stalled(key, is_refused || waits_long);
+}
+
 void Holds::failed(const GroupKey& group, const ScopeKey& key, const Failure& failure) {
   if (key.scope != FailureScope::server) proven_.erase(key);
   for (const ScopeKey& open : breakers_.failed(group, key, failure)) {
+    note_stalled(open);
     release_all(behind_breaker_, open);
   }
+  note_stalled(key);
 }
 
 void Holds::succeeded(const GroupKey& group) {
@@ -129,6 +147,7 @@ void Holds::scopes_released(const std::vector<ScopeKey>& keys) {
     const bool others_are_held =
         key.scope == FailureScope::experiment && breakers_.holds_experiments();
     if (!others_are_held) parts_.reporter.recovered(report_subject(key, parts_.source));
+    note_stalled(key);
     release_all(behind_breaker_, key);
     seat_again(key);
   }
@@ -153,6 +172,7 @@ bool Holds::forget_if_unused(const ScopeKey& key) {
   if (is_probed || parts_.backlog.traces_in(key) > 0) return false;
   if (breakers_.forget(key)) release_all(behind_breaker_, key);
   if (forget_wait(key)) release_all(behind_destination_, key);
+  note_stalled(key);
   return true;
 }
 

@@ -109,6 +109,7 @@ class Holds {
   void scopes_released(const std::vector<ScopeKey>& keys);
   void end_wait(const ScopeKey& key);
   bool forget_wait(const ScopeKey& key);
+  void note_stalled(const ScopeKey& key);
   HeldScope describe(const ScopeKey& key, const Failure& failure, SteadyTime since,
                      const Elsewhere& elsewhere) const;
 

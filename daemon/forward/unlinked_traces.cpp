@@ -76,11 +76,12 @@ std::vector<TraceWork> UnlinkedTraces::take_newest(std::size_t records) {
   return taken;
 }
 
-std::optional<TraceWork> UnlinkedTraces::take_oldest_that_may_pass() {
+std::optional<TraceWork> UnlinkedTraces::take_oldest_that_may_pass(std::uint64_t from) {
   std::optional<std::uint64_t> oldest;
   for (const auto& [reason, waiting] : reasons_) {
-    const std::uint64_t first = *waiting.traces.begin();
-    if (may_pass(reason.first) && (!oldest || first < *oldest)) oldest = first;
+    const auto first = waiting.traces.lower_bound(from);
+    if (!may_pass(reason.first) || first == waiting.traces.end()) continue;
+    oldest = std::min(oldest.value_or(*first), *first);
   }
   if (!oldest) return std::nullopt;
   return remove(works_.find(*oldest));

@@ -26,8 +26,8 @@ class UnlinkedTraces {
   void add(TraceWork work);  // precondition: it has an obstacle, and no other part is here
   std::optional<TraceWork> take(const TraceId& id);
   std::vector<TraceWork> take_newest(std::size_t records);  // so many records or a few more
-  // The one accepted first of those whose obstacle may pass.
-  std::optional<TraceWork> take_oldest_that_may_pass();
+  // The one accepted first of those whose obstacle may pass, from this sequence on.
+  std::optional<TraceWork> take_oldest_that_may_pass(std::uint64_t from);
   // Of those whose obstacle may pass: they want the link.
   std::vector<TraceWork> take_waiting_for(const LinkHash& link);
   // Traces that would go if the link became available.

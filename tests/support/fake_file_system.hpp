@@ -41,6 +41,11 @@ class FakeFileSystem final : public FileSystem {
     const std::lock_guard lock(mutex_);
     power_cut_ = true;
   }
+  // Called by each sync() of a file.
+  void set_on_sync(std::function<void()> on_sync) {
+    const std::lock_guard lock(mutex_);
+    on_sync_ = std::move(on_sync);
+  }
   // Every operation on a path whose name starts so fails; empty: none.
   void fail_names(std::string prefix) {
     const std::lock_guard lock(mutex_);
@@ -256,6 +261,7 @@ class FakeFileSystem final : public FileSystem {
         return step;
       }
       if (!inode_->sync_failed) inode_->durable = inode_->bytes;
+      if (fs_.on_sync_) fs_.on_sync_();
       return {};
     }
     Result<std::string> read_at(std::uint64_t offset, std::size_t size) const override {
@@ -357,6 +363,7 @@ class FakeFileSystem final : public FileSystem {
   };
   mutable std::optional<ReadFaults> read_faults_;
   mutable std::function<void()> at_next_free_bytes_;
+  std::function<void()> on_sync_;
   bool power_cut_ = false;
   std::string failing_prefix_;
   mutable std::uint64_t count_ = 0;

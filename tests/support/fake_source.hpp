@@ -53,6 +53,7 @@ class FakeSource final : public RecordSource {
   // The next calls of next() give these errors; `corrupt` ones take no record with them.
   void fail_next(Error error) { next_failures_.push_back(std::move(error)); }
   void fail_reads(bool fail) { reads_fail_ = fail; }
+  void fail_reads_of(Position position) { records_.at(position.offset).unreadable = true; }
   // The record is found damaged, and counted, when it is read again.
   void lose(Position position) { records_.at(position.offset).lost = true; }
   // While it is hidden, its file cannot be read: next() passes over it.
@@ -114,8 +115,8 @@ class FakeSource final : public RecordSource {
     return give(entry);
   }
   Result<StoredRecord> read(Position position) const override {
-    if (reads_fail_) return Error{ErrorCode::io, "the disk fails"};
     const Entry& entry = records_.at(position.offset);
+    if (reads_fail_ || entry.unreadable) return Error{ErrorCode::io, "the disk fails"};
     if (entry.lost) return Error{ErrorCode::corrupt, "damaged"};
     EXPECT_TRUE(entry.read && !entry.completion) << "offset " << position.offset;
     return entry.stored;
@@ -213,6 +214,7 @@ class FakeSource final : public RecordSource {
     bool lost = false;
     bool spilled = false;  // and not read since
     bool hidden = false;
+    bool unreadable = false;
   };
 
   std::optional<StoredRecord> give(Entry& entry) {

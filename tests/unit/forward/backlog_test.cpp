@@ -159,15 +159,22 @@ TEST_F(BacklogTest, LinksAndExperimentsDoNotMix) {
   EXPECT_EQ(backlog.traces(), 2u);
 }
 
-TEST_F(BacklogTest, TheProbeIsTheTraceThatFailedLeast) {
+TEST_F(BacklogTest, TheProbeIsTheNewestOfTheTracesThatFailedLeast) {
   add(1, {.failures = 4});
   add(2, {.wait = seconds(5)});
   add(3, {.failures = 1});
   add(4, {.failures = 1});
-  EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 3u);
   EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 4u);
+  EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 3u);
   EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 1u);
   EXPECT_FALSE(backlog.take_probe(kGroup));
+}
+
+TEST_F(BacklogTest, TheProbeIsFoundBehindAnyNumberOfTracesThatFailed) {
+  for (std::uint64_t n = 1; n <= 200; ++n) add(n, {.failures = 1});
+  add(201);
+  for (std::uint64_t n = 202; n <= 400; ++n) add(n, {.failures = 1});
+  EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 201u);
 }
 
 TEST_F(BacklogTest, TakesWhatIsWantedOfAGroup) {
@@ -217,6 +224,45 @@ TEST_F(BacklogTest, WhatIsUnderSearchIsNotTakenAsTheNewest) {
 TEST_F(BacklogTest, AnUnknownGroupHasNothing) {
   EXPECT_TRUE(batch().empty());
   EXPECT_FALSE(backlog.take_probe(kGroup));
+}
+
+TEST_F(BacklogTest, CountsWhatMayGoSoon) {
+  add(1);
+  add(2, {.failures = 2});
+  add(3, {.failures = 3});
+  add(4, {.experiment = "7"});
+  EXPECT_EQ(backlog.traces_soon(), 3u) << "without the one that fails again and again";
+  const ScopeKey experiment = scope_key(FailureScope::experiment, {link_of('a'), "7"});
+  const ScopeKey link = scope_key(FailureScope::link, kGroup);
+  backlog.set_stalled(experiment, true);
+  EXPECT_EQ(backlog.traces_soon(), 2u);
+  backlog.set_stalled(link, true);
+  EXPECT_EQ(backlog.traces_soon(), 0u);
+  backlog.set_stalled(link, false);
+  EXPECT_EQ(backlog.traces_soon(), 2u);
+  EXPECT_EQ(batch().size(), 3u);
+  EXPECT_EQ(backlog.traces_soon(), 0u);
+  backlog.set_stalled(experiment, false);
+  EXPECT_EQ(backlog.traces_soon(), 1u);
+}
+
+TEST_F(BacklogTest, AScopeStaysStalledWhileNothingOfItIsHere) {
+  const GroupKey group{link_of('a'), "7"};
+  const ScopeKey experiment = scope_key(FailureScope::experiment, group);
+  backlog.set_stalled(experiment, true);
+  add(1, {.experiment = "7"});
+  EXPECT_TRUE(backlog.take_probe(group));
+  add(1, {.experiment = "7"});
+  EXPECT_EQ(backlog.traces_soon(), 0u);
+  backlog.set_stalled(experiment, false);
+  EXPECT_EQ(backlog.traces_soon(), 1u);
+}
+
+TEST_F(BacklogTest, AStalledScopeUsesNoLinkByItself) {
+  backlog.set_stalled(scope_key(FailureScope::link, kGroup), true);
+  LinkSet in_use;
+  backlog.add_links(in_use);
+  EXPECT_TRUE(in_use.empty());
 }
 
 }  // namespace

@@ -7,6 +7,8 @@ namespace tracelink {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
 
 class ForwarderBarrierTest : public ForwarderFixture {
  protected:
@@ -19,6 +21,12 @@ class ForwarderBarrierTest : public ForwarderFixture {
       run_for(milliseconds(60));
     }
     return forwarder->has_delivered_all(since);
+  }
+  // The server knows none of the experiments that clients name.
+  void refuse_experiments() {
+    destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+      return delivery.experiment.empty() ? Outcome{} : misconfigured(FailureScope::experiment);
+    }));
   }
 };
 
@@ -104,6 +112,105 @@ TEST_F(ForwarderBarrierTest, DoesNotWaitForWhatAnOperatorHasToMend) {
   destination.hold_answers(true);
   accept(3);
   EXPECT_FALSE(is_all_sent()) << "a good one beside them";
+}
+
+// More than a status lists, and most of their traces were never sent.
+TEST_F(ForwarderBarrierTest, DoesNotWaitForWrongExperimentsHoweverMany) {
+  refuse_experiments();
+  for (std::uint64_t n = 1; n <= 404; ++n) {
+    accept(n, From{.experiment = std::to_string(1000 + n % 101)});
+  }
+  run_for(minutes(1));
+  EXPECT_TRUE(is_all_sent());
+  accept(405, From{.experiment = "1001"});
+  run();
+  EXPECT_TRUE(is_all_sent()) << "another one of them";
+  destination.hold_answers(true);
+  accept(406);
+  EXPECT_FALSE(is_all_sent()) << "a good one beside them";
+}
+
+TEST_F(ForwarderBarrierTest, DoesNotWaitForWhatIsHeldUnreadInTheQueue) {
+  options.window_records = 10;
+  options.held_records = 40;
+  refuse_experiments();
+  for (std::uint64_t n = 1; n <= 300; ++n) accept(n, From{.experiment = std::to_string(1000 + n)});
+  run_for(minutes(3));
+  ASSERT_GT(source.spilled_records(), 200u);
+  EXPECT_TRUE(is_all_sent());
+}
+
+TEST_F(ForwarderBarrierTest, WaitsForAFlood) {
+  options.window_records = 40;
+  options.max_traces_per_batch = 1;
+  start();
+  destination.follow(ScriptedDestination::each([this](const TraceDelivery&) {
+    clock.advance(milliseconds(20));
+    return Outcome{};
+  }));
+  for (std::uint64_t n = 1; n <= 200; ++n) accept(n);
+  bool is_sent = false;
+  while (source.totals().delivered < 200) {
+    EXPECT_FALSE(is_sent);
+    is_sent = is_all_sent();
+  }
+  EXPECT_GT(source.spilled_records(), 100u);
+  EXPECT_TRUE(is_all_sent());
+}
+
+TEST_F(ForwarderBarrierTest, WaitsForATraceThatIsRetried) {
+  start();
+  destination.follow(ScriptedDestination::each([](const TraceDelivery&) { return transient(); }));
+  accept(1);
+  EXPECT_FALSE(is_all_sent());
+  destination.follow(ScriptedDestination::each([](const TraceDelivery&) { return Outcome{}; }));
+  EXPECT_FALSE(is_all_sent());
+  run_for(seconds(1));
+  EXPECT_TRUE(is_all_sent());
+}
+
+// The info of one trace is answered unclearly for a day, while others go through.
+TEST_F(ForwarderBarrierTest, DoesNotWaitForATraceThatFailsAgainAndAgain) {
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    const bool bad = delivery.trace.info.trace_id == trace_id(1);
+    return bad ? failed(OutcomeKind::unknown, FailureClass::unknown) : Outcome{};
+  }));
+  accept(1);
+  for (std::uint64_t n = 2; n <= 10; ++n) {
+    accept(n);
+    run_for(seconds(3));
+  }
+  ASSERT_EQ(source.totals().queued, 1u);
+  EXPECT_TRUE(is_all_sent());
+}
+
+// Of one experiment all answers are unclear, so that most of its traces are never sent.
+TEST_F(ForwarderBarrierTest, DoesNotWaitForAnExperimentThatFailsAgainAndAgain) {
+  start();
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    return delivery.experiment.empty() ? Outcome{} : transient(FailureScope::experiment);
+  }));
+  for (std::uint64_t n = 1; n <= 10; ++n) accept(n, From{.experiment = "12"});
+  EXPECT_FALSE(is_all_sent());
+  run_for(minutes(1));
+  EXPECT_TRUE(is_all_sent());
+  destination.follow(ScriptedDestination::each([](const TraceDelivery&) { return Outcome{}; }));
+  run_for(minutes(2));
+  ASSERT_EQ(source.totals().delivered, 10u);
+  destination.hold_answers(true);
+  accept(11, From{.experiment = "12"});
+  EXPECT_FALSE(is_all_sent()) << "it works again";
+}
+
+TEST_F(ForwarderBarrierTest, DoesNotWaitForAModelWhoseRegistrationDoesNotEnd) {
+  destination.refuse([](const LinkHash& link, const std::string&) { return link == link_of('b'); },
+                     transient(FailureScope::link).failure);
+  accept(1, From{.link = 'b'});
+  accept(2);
+  run();
+  EXPECT_FALSE(is_all_sent());
+  run_for(minutes(5));
+  EXPECT_TRUE(is_all_sent());
 }
 
 }  // namespace
