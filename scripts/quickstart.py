@@ -64,7 +64,7 @@ def start(name, arguments, folder, env):
     return child
 
 
-def wait_for(what, probe, child, limit_s=120):
+def wait_for(what, probe, child, limit_s=600):
     """The first true value of probe(); a dot a second meanwhile."""
     print(f"   waiting until {what} ", end="", flush=True)
     for _ in range(limit_s * 2):
@@ -100,9 +100,9 @@ def start_server(folder):
     return server, uri
 
 
-def tracelink(folder, *arguments):
-    return subprocess.run([TRACELINK, "--config", folder / "tracelinkd.yaml", *arguments], env=environment(),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+def tracelink(folder, *arguments, **variables):
+    return subprocess.run([TRACELINK, "--config", folder / "tracelinkd.yaml", *arguments], env=environment(**variables),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
 
 
 def status(folder):
@@ -112,7 +112,8 @@ def status(folder):
 
 def run_agent(folder, daemon):
     say("-- tracelink run -- python examples/agent.py")
-    run = tracelink(folder, "run", "--", sys.executable, str(ROOT / "examples/agent.py"))
+    run = tracelink(folder, "run", "--", sys.executable, str(ROOT / "examples/agent.py"),
+                    OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="300")  # 10 s else, which a busy machine may not keep
     for line in run.stdout.splitlines():
         say(f"   {line}")
     if run.returncode != 0:
@@ -125,7 +126,7 @@ def delivered(folder):
 
 
 def print_model(uri, model_id):
-    found = requests.get(f"{uri}/api/2.0/mlflow/logged-models/{model_id}", timeout=30).json()["model"]
+    found = requests.get(f"{uri}/api/2.0/mlflow/logged-models/{model_id}", timeout=300).json()["model"]
     info = found["info"]
     say(f"\nLoggedModel  {model_id}")
     say(f"  name       {info['name']}")
@@ -140,7 +141,7 @@ def print_model(uri, model_id):
 def print_traces(uri, experiment_id, model_id):
     """Returns how many traces the server finds by this model."""
     location = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}
-    answer = requests.post(f"{uri}/api/3.0/mlflow/traces/search", timeout=30, json={
+    answer = requests.post(f"{uri}/api/3.0/mlflow/traces/search", timeout=300, json={
         "locations": [location], "filter": f"request_metadata.`mlflow.modelId` = '{model_id}'", "max_results": 100})
     traces = answer.json().get("traces", [])
     say(f"\nTraces that the server finds by this model: {len(traces)}")

@@ -10,6 +10,12 @@
 namespace tracelink {
 namespace {
 
+// An answer that leaves open what becomes of one registration: the server is there for others.
+bool is_of_registration(const Failure& failure) {
+  return failure.scope != FailureScope::server ||
+         (failure.http_status != 0 && !failure.is_permanent());
+}
+
 Failure registration_hold(const std::optional<RegistrationStatus>& status,
                           const std::string& requested_experiment) {
   if (!status || !status->failure) {
@@ -20,9 +26,9 @@ Failure registration_hold(const std::optional<RegistrationStatus>& status,
   }
   Failure failure = *status->failure;
   // The experiment that failed is the link's own, not one that a client asked for.
-  if (failure.scope == FailureScope::experiment && !requested_experiment.empty()) {
-    failure.scope = FailureScope::link;
-  }
+  const bool is_own_experiment =
+      failure.scope == FailureScope::experiment && requested_experiment.empty();
+  if (is_of_registration(failure) && !is_own_experiment) failure.scope = FailureScope::link;
   return failure;
 }
 
@@ -41,7 +47,7 @@ Answer<std::string> find_experiment(Registrar& registrar, std::string_view name)
   failure.scope = FailureScope::experiment;
   if (!status->failure) return failure;
   failure = *status->failure;
-  if (failure.scope != FailureScope::server) failure.scope = FailureScope::experiment;
+  if (is_of_registration(failure)) failure.scope = FailureScope::experiment;
   return failure;
 }
 

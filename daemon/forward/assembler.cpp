@@ -139,7 +139,11 @@ void Assembler::add(const StoredRecord& stored, const std::optional<RecentTrace>
   } else {
     await_rest(open, stored.record.slice, is_delivered, arrived);
   }
-  if (!busy_.contains(id)) schedule(id, open);
+  if (busy_.contains(id)) {
+    ++waiting_records_;
+  } else {
+    schedule(id, open);
+  }
 }
 
 void Assembler::await_rest(Open& open, const TraceSlice& slice, bool is_delivered,
@@ -182,7 +186,7 @@ Assembler::Rootless Assembler::rootless() const {
 void Assembler::put_back(TraceWork work) {
   const TraceId id = work.trace_id;
   const SteadyTime now = clock_.steady();
-  busy_.erase(id);
+  end_busy(id);
   records_ += work.parts.size();
   if (const auto rest = open_.find(id); rest != open_.end()) {
     unschedule(id, rest->second);
@@ -205,6 +209,7 @@ TraceWork Assembler::take(TraceId id) {
     join(*rest, *std::move(changes));
   }
   if (rest) {
+    waiting_records_ += rest->parts.size();
     const SteadyTime now = clock_.steady();
     found->second = Open{.work = *std::move(rest),
                          .ready_at = now,
@@ -280,8 +285,14 @@ void Assembler::for_each(const std::function<void(TraceWork&)>& change) {
   for (auto& [id, open] : open_) change(open.work);
 }
 
+void Assembler::end_busy(const TraceId& id) {
+  if (busy_.erase(id) == 0) return;
+  const auto rest = open_.find(id);
+  if (rest != open_.end()) waiting_records_ -= rest->second.work.parts.size();
+}
+
 void Assembler::finished(const TraceId& id) {
-  busy_.erase(id);
+  end_busy(id);
   const auto found = open_.find(id);
   if (found == open_.end()) return;
   Open& open = found->second;

@@ -86,6 +86,9 @@ class Assembler {
   std::optional<SteadyTime> next_ready() const;
   SteadyTime read_up_to() const { return read_up_to_; }  // acceptance of the last record
   std::size_t records() const { return records_; }       // in assembly
+  // Of these, what came for traces that were given out and are not finished.
+  std::size_t waiting_records() const { return waiting_records_; }
+  bool is_busy(const TraceId& id) const { return busy_.contains(id); }
   std::size_t traces() const { return open_.size(); }
   std::uint64_t pieces() const { return pieces_; }  // given out, of traces that were cut
   // Of any trace in assembly that is not busy; a change alone needs none.
@@ -110,6 +113,7 @@ class Assembler {
 
   void await_rest(Open& open, const TraceSlice& slice, bool is_delivered, SteadyTime arrived);
   TraceWork take(TraceId id);
+  void end_busy(const TraceId& id);
   void make_ready(const TraceId& id, SteadyTime now);
 
   const Options options_;
@@ -121,6 +125,7 @@ class Assembler {
   std::unordered_set<TraceId, PeerIdHash> busy_;
   SteadyTime read_up_to_{};  // arrival of the last record; a rescan goes back
   std::size_t records_ = 0;
+  std::size_t waiting_records_ = 0;
   std::uint64_t pieces_ = 0;
 };
 

@@ -9,9 +9,8 @@ namespace tracelink {
 
 namespace {
 
-// What a batch or a probe is chosen from, so that its cost has a bound.
+// What a batch is chosen from, so that its cost has a bound.
 constexpr std::size_t kLooksForBatch = 512;
-constexpr std::size_t kLooksForProbe = 64;
 // Failures in a row, after which the back-off is longer than anybody waits.
 constexpr int kSoonFailures = 3;
 
@@ -67,6 +66,7 @@ void Backlog::add(TraceWork work) {
 
 void Backlog::make_due(Groups::iterator group, Works::node_type work) {
   if (group->second.due.empty()) awakened_.push_back(group->first);
+  group->second.due_by_failures[work.mapped().failures].insert(work.key());
   group->second.due.insert(std::move(work));
   if (!group->second.held) ++due_not_held_;
 }
@@ -113,13 +113,8 @@ std::optional<TraceWork> Backlog::take_probe(const GroupKey& key) {
   const auto group = groups_.find(key);
   if (group == groups_.end() || group->second.due.empty()) return std::nullopt;
   Works& due = group->second.due;
-  auto best = due.begin();
-  std::size_t looks = 0;
-  for (auto at = best; at != due.end() && ++looks <= kLooksForProbe; ++at) {
-    if (at->second.failures < best->second.failures) best = at;
-    if (best->second.failures == 0) break;
-  }
-  TraceWork work = remove(group, due, best);
+  const std::uint64_t newest = *group->second.due_by_failures.begin()->second.rbegin();
+  TraceWork work = remove(group, due, due.find(newest));
   drop_if_empty(group);
   return work;
 }
@@ -256,8 +251,11 @@ TraceWork Backlog::remove(Groups::iterator group, Works& from, Works::iterator w
   TraceWork taken = std::move(work->second);
   if (&from == &group->second.later) {
     later_.erase({taken.not_before, work->first});
-  } else if (!group->second.held) {
-    --due_not_held_;
+  } else {
+    const auto alike = group->second.due_by_failures.find(taken.failures);
+    alike->second.erase(work->first);
+    if (alike->second.empty()) group->second.due_by_failures.erase(alike);
+    if (!group->second.held) --due_not_held_;
   }
   from.erase(work);
   count(group->second, taken, false);

@@ -34,8 +34,8 @@ class Backlog {
   bool has_due(const GroupKey& group) const;
   // The oldest due trace of the group and those that may go with it: next to it in the order.
   std::vector<TraceWork> take_batch(const GroupKey& group, Limits limits);
-  // The trace with the fewest failures among the oldest that are due: a stuck one, which is due
-  // later each time, does not speak for its scope.
+  // Of the due traces with the fewest failures the newest: neither those that were refused before
+  // nor those that are refused like them, and wait since, speak for their scope.
   std::optional<TraceWork> take_probe(const GroupKey& group);
 
   // When the next trace that is not due yet becomes so.
@@ -83,6 +83,7 @@ class Backlog {
   using Scopes = std::map<ScopeKey, Scope>;
   struct Group {
     Works due, later;
+    std::map<int, std::set<std::uint64_t>> due_by_failures;  // their sequences
     std::size_t records = 0;
     std::size_t promising = 0;  // traces that were not refused again and again
     bool held = false;

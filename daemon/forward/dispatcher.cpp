@@ -24,6 +24,9 @@ int http_status_of(const Outcome& outcome) { return outcome.failure.http_status;
 constexpr auto kLongestPause = std::chrono::minutes(1);
 constexpr auto kLongestBatch = std::chrono::hours(1);
 
+// In a round: what keeps one model from being registered may look like a fault of the server.
+constexpr int kServerRefusals = 4;
+
 // What an MLflow SDK tells is told also where the root has been.
 DeliveryMode mode_of(const TraceInfo& info, const std::optional<RecentTrace>& known) {
   const bool root_delivered = known && known->delivered && known->root_delivered;
@@ -69,14 +72,15 @@ void Dispatcher::dispatch() {
   holds_.wake(parts_.destination.take_changed_links());
   seat_groups();
   server_says_no_ = false;
+  int refusals = 0;
   while (flights_ < options_.connections && holds_.ask_server() != Permit::no &&
          pace_.allowance() > 0) {
     const auto group = turns_.next(doubtful_in_flight_ == 0);
     if (!group) break;
     if (take_turn(*group) == Taken::server_says_no) {
       server_says_no_ = true;
-      turns_.join_first(*group, holds_.kind_of(*group));
-      break;
+      turns_.join(*group, holds_.kind_of(*group));
+      if (++refusals == kServerRefusals) break;
     }
     seat_groups();
   }

@@ -79,6 +79,7 @@ void OutcomeHandler::handle(BatchInFlight flight, std::vector<Outcome> outcomes)
   if (any(outcomes, OutcomeKind::transient)) last_trouble_ = parts_.clock.steady();
   const bool blamed = blame_traces(flight, outcomes);
   handle_scopes(flight.group, outcomes, blamed);
+  const bool held = parts_.holds.ask(flight.group).permit != Holds::Permit::yes;
   std::vector<TraceWork> refused;
   std::vector<TraceWork> suspected;
   for (std::size_t i = 0; i < flight.items.size(); ++i) {
@@ -95,7 +96,10 @@ void OutcomeHandler::handle(BatchInFlight flight, std::vector<Outcome> outcomes)
       ++item.work.failures;
       if (outcomes.size() > 1) item.work.split_group = ++last_split_group_;
     }
-    if (outcome.batch && outcome.kind == OutcomeKind::poison) {
+    // Where others of the scope go through, one of the batch is to blame.
+    const bool of_one = outcome.kind == OutcomeKind::poison ||
+                        (outcome.kind == OutcomeKind::configuration && !held);
+    if (outcome.batch && of_one) {
       refused.push_back(std::move(item.work));
     } else if (outcome.batch && outcome.kind == OutcomeKind::unknown) {
       suspected.push_back(std::move(item.work));
@@ -279,7 +283,13 @@ void OutcomeHandler::suspected_alone(Item item, const Outcome& outcome) {
   }
   if (!of_info && is_judged(work.suspicion, outcome))
     return refused_alone(std::move(item), outcome);
-  again_after(std::move(work), outcome.failure);
+  if (!of_info || last_delivery_ < work.suspicion.first) {
+    return again_after(std::move(work), outcome.failure);
+  }
+  // Others go through, so it is the trace; many of them, often tried, would take the others' turns.
+  ++work.failures;
+  const auto wait = info_delay_.after(work.failures, parts_.random, outcome.failure.retry_after);
+  again(std::move(work), wait);
 }
 
 void OutcomeHandler::note_suspicion(TraceWork& work, bool of_info, const Failure& failure) {

@@ -92,6 +92,7 @@ class OutcomeHandler {
   const Parts parts_;
   const Finished finished_;
   const RetryDelay trace_delay_;
+  const RetryDelay info_delay_{.cap = std::chrono::minutes(15)};
   std::uint64_t last_split_group_ = 0;
   SteadyTime last_delivery_ = SteadyTime::min();
   SteadyTime last_trouble_ = SteadyTime::min();  // a transient failure

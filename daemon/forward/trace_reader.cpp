@@ -6,6 +6,7 @@ namespace tracelink {
 
 TraceReader::TraceReader(Options options, Parts parts)
     : parts_(parts),
+      max_waiting_records_(options.waiting_records),
       first_sequence_(parts.source.next_sequence()),
       links_(options.links, parts.source, parts.reporter, parts.clock),
       assembly_(options.assembly, parts.clock) {}
@@ -60,6 +61,10 @@ void TraceReader::assemble(StoredRecord stored) {
   const bool may_link = record.slice.change.empty();
   if (auto waiting = may_link ? parts_.unlinked.take(id) : std::nullopt)
     assembly_.put_back(*std::move(waiting));
+  // A trace may be held for long, and what comes for it would fill the window of all.
+  if (assembly_.is_busy(id) && assembly_.waiting_records() >= max_waiting_records_) {
+    return put_off(stored);
+  }
   const auto fixed = parts_.ledger.recent(id);
   const LinkHash first = assembly_.accepted_link(id, stored.sequence).value_or(record.link);
   const LinkHash base = fixed ? fixed->link : first;

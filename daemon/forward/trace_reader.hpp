@@ -28,6 +28,8 @@ class TraceReader {
   struct Options {
     Assembler::Options assembly;
     TraceLinks::Options links;
+    // Further ones, for traces that were given out and are not finished, are spilled.
+    std::size_t waiting_records = 5'000;
   };
   struct Parts {
     RecordSource& source;
@@ -64,6 +66,7 @@ class TraceReader {
                     const Relinks::Acceptance& accepted);
 
   const Parts parts_;
+  const std::size_t max_waiting_records_;
   std::function<void(const TraceSlice&)> on_earlier_;
   const std::uint64_t first_sequence_;  // that is not of an earlier run
   TraceLinks links_;

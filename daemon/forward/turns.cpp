@@ -34,12 +34,6 @@ void Turns::join(const GroupKey& group, Kind kind) {
   }
 }
 
-void Turns::join_first(const GroupKey& group, Kind kind) {
-  if (places_.contains(group)) return;
-  List& list = list_of(kind);
-  places_.emplace(group, Place{kind, list.insert(list.begin(), group)});
-}
-
 std::optional<GroupKey> Turns::pop(List& list) {
   if (list.empty()) return std::nullopt;
   GroupKey group = std::move(list.front());

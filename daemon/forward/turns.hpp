@@ -26,7 +26,6 @@ class Turns {
 
   // Behind the others of its kind. A group has one place: it keeps it, or goes where its kind is.
   void join(const GroupKey& group, Kind kind);
-  void join_first(const GroupKey& group, Kind kind);  // it had its turn and could not use it
   // Takes the group whose turn it is. `inventions`: those of peers may go too.
   std::optional<GroupKey> next(bool inventions);
   // A probe that next() gave was sent: the following one comes later.

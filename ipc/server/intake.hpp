@@ -151,7 +151,7 @@ class Intake {
   void note_grant(Request& request, std::size_t bytes);
   bool grant(Lane& lane);
   bool comes_slowly(const Request& request, SteadyTime now) const;
-  std::optional<RequestId> largest_slow(const Lane& lane) const;
+  std::vector<RequestId> slow_bodies_of(const Lane& lane) const;
   void take_back_memory(Lane& lane);
   void watch_slow_bodies();
   bool may_decode(const Lane& lane) const;

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <functional>
 #include <utility>
+#include <vector>
 
 #include "ipc/server/intake.hpp"
 
@@ -67,27 +69,31 @@ void Intake::watch_slow_bodies() {
 }
 
 void Intake::take_back_memory(Lane& lane) {
-  while (lane.budget.waiting()) {
-    const auto id = largest_slow(lane);
-    if (!id) return;
+  if (!lane.budget.waiting()) return;
+  for (const RequestId id : slow_bodies_of(lane)) {
+    if (!lane.budget.waiting()) return;
+    if (!requests_.contains(id)) continue;
     ++stats_.slow_bodies;
-    finish(*id,
+    finish(id,
            refuse(RpcCode::unavailable, "the body came too slowly while others waited; try again"));
     pump();
   }
 }
 
-std::optional<RequestId> Intake::largest_slow(const Lane& lane) const {
+// The largest first.
+std::vector<RequestId> Intake::slow_bodies_of(const Lane& lane) const {
   const SteadyTime now = clock_.steady();
-  std::optional<RequestId> largest;
-  std::size_t most = client_bytes_;  // every client's own part stays with it
+  std::vector<std::pair<std::size_t, RequestId>> slow;
   for (const auto& [id, request] : requests_) {
-    if (request.lane != &lane || request.held_bytes <= most || !comes_slowly(request, now))
-      continue;
-    largest = id;
-    most = request.held_bytes;
+    // Every client's own part stays with it.
+    const bool may_give = request.lane == &lane && request.held_bytes > client_bytes_;
+    if (may_give && comes_slowly(request, now)) slow.emplace_back(request.held_bytes, id);
   }
-  return largest;
+  std::ranges::sort(slow, std::greater());
+  std::vector<RequestId> ids;
+  ids.reserve(slow.size());
+  for (const auto& [bytes, id] : slow) ids.push_back(id);
+  return ids;
 }
 
 bool Intake::comes_slowly(const Request& request, SteadyTime now) const {

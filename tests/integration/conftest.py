@@ -190,7 +190,7 @@ def front_of(make_daemon):
         address = f"127.0.0.1:{free_port()}"
         daemon = make_daemon({"model": {"name": "agent"}, "experiment": {"name": "support"}, "tracking": {"uri": server.uri}})
         # An SDK sends the spans and the info of a trace one after the other, and a busy machine lets it wait in between.
-        daemon.configure({"listen": {"socket": {"path": str(daemon.socket)}, "mlflow": address}, "forward": {"trace_grace": "1s"}})
+        daemon.configure({"listen": {"socket": {"path": str(daemon.socket)}, "mlflow": address}, "forward": {"trace_grace": "5s"}})
         daemon.front = f"http://{address}"
         return daemon
     return make

@@ -10,6 +10,7 @@ from harness.language_models import LanguageModels
 from harness.mlflow_server import MlflowServer
 from harness.places import APPS, AUTOLOG, ENVIRONMENTS, NEWEST, clean_environment
 from harness.stored_trace import differences
+from test_differential import reference
 from test_mlflow_sdk import SUPPORT
 
 pytestmark = pytest.mark.long  # the libraries are an environment of their own
@@ -32,6 +33,13 @@ def run_app(models: LanguageModels, **environment: str) -> dict[str, str]:
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_directly(models: LanguageModels, server: MlflowServer, model_id: str) -> dict[str, str]:
+    """Synchronously: else an info may overtake its spans, which are an artifact then."""
+    def run():
+        return run_app(models, MLFLOW_TRACKING_URI=server.uri, MLFLOW_ACTIVE_MODEL_ID=model_id, MLFLOW_ENABLE_ASYNC_TRACE_LOGGING="false")
+    return reference(server, run, dict.values)
 
 
 def fields(trace: dict) -> dict[str, object]:
@@ -65,10 +73,9 @@ def test_what_mlflow_makes_of_calls_is_the_same(newest_server, front_of, models,
     daemon = front_of(newest_server)
     daemon.start()
     model_id = daemon.wait_for_model()["id"]
-    mode = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": is_async}
-    through = run_app(models, MLFLOW_TRACKING_URI=daemon.front, **mode)
-    direct = run_app(models, MLFLOW_TRACKING_URI=newest_server.uri, MLFLOW_ACTIVE_MODEL_ID=model_id, **mode)
+    through = run_app(models, MLFLOW_TRACKING_URI=daemon.front, MLFLOW_ENABLE_ASYNC_TRACE_LOGGING=is_async)
     daemon.wait_for_spans(queued=0)
+    direct = run_directly(models, newest_server, model_id)
     ours, theirs = read(newest_server, through), read(newest_server, direct)
     found = {case: unlike for case in theirs if (unlike := differences(ours[case], theirs[case]))}
     assert not found, json.dumps(found, indent=1)

@@ -9,6 +9,7 @@ import pytest
 from harness.browser import DESKTOP, PHONE, WIDE, Browser
 from harness.daemon import Daemon
 from harness.otlp import SPANS_PER_TRACE, make_trace, set_attribute
+from harness.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("latest")
 
@@ -96,10 +97,9 @@ def test_the_model_page_lists_the_traces_of_its_version_only(page, deployed):
 
 def test_the_list_of_agent_versions_shows_every_version_with_its_source(page):
     shown = page("models")
-    shown.wait_for("support/app.py")
+    for text in ("support/app.py", SHOWN_NAME, "support-agent-v1-1-0", "Logged from"):
+        shown.wait_for(text)
     shown.screenshot("mlflow-agent-versions")
-    lines = shown.text().splitlines()
-    assert SHOWN_NAME in lines and "support-agent-v1-1-0" in lines and "Logged from" in lines
 
 
 def test_the_list_of_traces_filters_by_the_version_and_has_it_as_a_column(page):
@@ -112,7 +112,7 @@ def test_the_list_of_traces_filters_by_the_version_and_has_it_as_a_column(page):
     shown.screenshot("mlflow-traces-filtered")
     for step in ("Display", "Columns", "tracelink.version"):
         shown.click(step)
-    assert shown.column("tracelink.version") == [VERSION] * TRACES
+    wait_until("the column shows the version", lambda: shown.column("tracelink.version") == [VERSION] * TRACES, state=shown.text)
     shown.screenshot("mlflow-traces-column")
 
 

@@ -84,7 +84,7 @@ def test_the_status_knows_where_everything_is_and_when_something_came(daemon):
 def test_the_configuration_of_a_relative_path_is_found_from_everywhere(make_daemon):
     daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
     daemon.adopt(Process([BIN / "tracelinkd", "--config", daemon.config_file.name], daemon.environment, daemon.log_file, cwd=daemon.folder))
-    wait_until("it serves", lambda: daemon.control.exists(), state=daemon.log_tail)
+    daemon.wait()
     assert daemon.status()["config_file"] == str(daemon.config_file)
 
 

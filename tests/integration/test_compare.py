@@ -53,7 +53,8 @@ def versions(server_of_module):
 
 @pytest.fixture
 def compare(versions, make_daemon):
-    job = make_daemon({"experiment": {"id": versions.experiment}, "tracking": {"uri": versions.server.uri}})
+    # A page of 500 traces takes a busy server a while.
+    job = make_daemon({"experiment": {"id": versions.experiment}, "tracking": {"uri": versions.server.uri, "timeout": "10m"}})
     return lambda *arguments, **variables: job.tracelink("models", "compare", *arguments, **variables)
 
 
@@ -162,7 +163,7 @@ def test_conditions_are_read_before_anything_is_asked(make_daemon):
 def test_a_page_that_fails_fails_the_whole(versions, make_daemon, folder):
     proxy = FaultProxy(versions.server.port)
     try:
-        job = make_daemon({"experiment": {"id": versions.experiment}, "tracking": {"uri": proxy.uri}})
+        job = make_daemon({"experiment": {"id": versions.experiment}, "tracking": {"uri": proxy.uri, "timeout": "10m"}})
         proxy.spoil(1, Fault.BROKEN, SEARCH)
         ran = job.tracelink("models", "compare", *versions.ids[:2], "--html", folder / "x.html")
         assert proxy.spoiled and ran.code == FAILED and ran.out == "" and "spoiled" in ran.err

@@ -299,7 +299,7 @@ def test_a_kill_at_each_request_ends_with_one_model_and_one_trace(make_daemon, w
         # What was asked is done, and the daemon does not live to see the answer.
         workspace.faults = [Fault(request, lose=True, hook=lambda asked=asked, killed=killed: (asked.set(), killed.wait()))]
         daemon.start()
-        wait_until(f"it asks {request}", asked.is_set, 120, state=daemon.log_tail)
+        wait_until(f"it asks {request}", asked.is_set, state=daemon.log_tail)
         daemon.sigkill()
         killed.set()
     daemon.start()

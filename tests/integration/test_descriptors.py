@@ -36,8 +36,9 @@ def connect(path) -> socket.socket:
 def test_few_files_are_shared_out(daemon):
     process = start_with(daemon, FEW)
     daemon.adopt(process)
-    wait_until("it serves", lambda: daemon.socket.exists() and daemon.control.exists(), state=daemon.log_tail)
-    assert "at most 10 clients are served at a time, since the process may open 64 files" in daemon.log_tail()
+    daemon.wait()
+    few = "at most 10 clients are served at a time, since the process may open 64 files"
+    wait_until("fewer clients are told", lambda: few in daemon.log_tail(), state=daemon.log_tail)
     idle = [connect(path) for path in (daemon.socket, daemon.control) for _ in range(FEW)]
     for _ in range(3):
         daemon.post(make_trace().request)
@@ -63,7 +64,7 @@ def test_closed_standard_streams_are_nobody_elses(daemon):
     process = Process(["bash", "-c", 'exec "$0" --config "$1" <&- >&- 2>&-', BIN / "tracelinkd", daemon.config_file],
                       daemon.environment, daemon.log_file)
     daemon.adopt(process)
-    wait_until("it serves", lambda: daemon.socket.exists() and daemon.control.exists())
+    daemon.wait()
     assert null_streams(process.pid) == ["/dev/null"] * 3
     daemon.post(make_trace().request)
     daemon.wait_for_spans(delivered=SPANS_PER_TRACE, queued=0)

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import subprocess
-from typing import Callable, NamedTuple
+from typing import Callable, Iterable, NamedTuple, TypeVar
 
 import pytest
 import requests
@@ -21,6 +21,7 @@ from harness.stored_trace import ABSENT, AS_MEASURED, differences, fields_of
 log = logging.getLogger("test")
 
 ATTEMPTS = 5
+Made = TypeVar("Made")
 METADATA = "info.trace_metadata."
 SIZES = METADATA + "mlflow.trace.size"
 TOKENS = METADATA + "mlflow.trace.tokenUsage"
@@ -173,20 +174,27 @@ def run_on(templates, tmp_path_factory):
 def both_roads(server: MlflowServer, daemon: Daemon) -> Run:
     model_id = daemon.wait_for_model()["id"]
     through_daemon = run_cases(**dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines()))
-    direct = run_directly(server, model_id)
     spans = sum(len(trace["times"]) for trace in through_daemon)
     daemon.wait_for_spans(accepted=spans, delivered=spans, queued=0)
+    direct = run_directly(server, model_id)
     return Run(*(read(server, made, {model_id: "<model id>"}) for made in (through_daemon, direct)))
 
 
 def run_directly(server: MlflowServer, model_id: str, command: list = CASES) -> list[dict]:
-    """By MLflow's SDK alone. It asks GET /version once and waits 3 s for it; on a busy machine it then takes the server for an
-    old one and uploads the spans as artifacts for the life of its process. That run is no reference: it is made again."""
-    for attempt in range(ATTEMPTS):
-        made = run_cases(command, MLFLOW_TRACKING_URI=server.uri, MLFLOW_EXPERIMENT_NAME="support", MLFLOW_ACTIVE_MODEL_ID=model_id,
+    """By MLflow's SDK alone."""
+    def run():
+        return run_cases(command, MLFLOW_TRACKING_URI=server.uri, MLFLOW_EXPERIMENT_NAME="support", MLFLOW_ACTIVE_MODEL_ID=model_id,
                          # Else it may exit, or wait for minutes, with traces unsent.
                          MLFLOW_ENABLE_ASYNC_TRACE_LOGGING="false", MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
-        if any(spans_location(server, trace["trace_id"]) == "TRACKING_STORE" for trace in made):
+    return reference(server, run, lambda made: [trace["trace_id"] for trace in made])
+
+
+def reference(server: MlflowServer, run: Callable[[], Made], trace_ids: Callable[[Made], Iterable[str]]) -> Made:
+    """What run() made by MLflow's SDK alone. The SDK asks GET /version once and waits 3 s for it; on a busy machine it then takes the
+    server for an old one and uploads the spans as artifacts for the life of its process. That is no reference: it is made again."""
+    for attempt in range(ATTEMPTS):
+        made = run()
+        if any(spans_location(server, trace_id) == "TRACKING_STORE" for trace_id in trace_ids(made)):
             return made
         log.info("the SDK took the server for an old one (attempt %d)", attempt + 1)
     raise AssertionError(f"in {ATTEMPTS} runs MLflow's SDK sent no spans to the server")

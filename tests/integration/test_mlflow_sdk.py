@@ -1,9 +1,11 @@
 """MLflow's own SDK with tracelinkd as its tracking server: what it stores is what it stores without it, the server up or down."""
 
+import itertools
 import json
 import re
 import subprocess
 from datetime import datetime
+from typing import Callable
 
 import pytest
 import requests
@@ -13,7 +15,7 @@ from harness.mlflow_server import ADMIN, MlflowServer
 from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment, versions
 from harness.stored_trace import differences
 from harness.waiting import wait_until
-from test_differential import CASES, METADATA, SIZES, Trace, read, run_cases, run_directly
+from test_differential import ATTEMPTS, CASES, METADATA, SIZES, Trace, read, reference, run_cases, run_directly
 
 SYNC = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false"}
 ASYNC = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "true"}
@@ -75,8 +77,8 @@ def test_nothing_differs_from_what_the_sdk_stores_directly(make_server, front_of
     daemon.start()
     model_id = daemon.wait_for_model()["id"]
     made = run_through(daemon, **SUPPORT | SYNC)
-    direct = run_directly(server, model_id)
     daemon.wait_for_spans(accepted=spans_of(made), delivered=spans_of(made), queued=0)
+    direct = run_directly(server, model_id)
     names = {model_id: "<model id>"}
     found = unexplained(read(server, made, names), read(server, direct, names), without_info=WITHOUT_INFO.get(version, set()))
     assert not found, "\n".join(found)
@@ -97,9 +99,9 @@ def test_each_way_of_tracing_ends_as_a_direct_one(make_server, front_of, version
     model_id = daemon.wait_for_model()["id"]
     command = [ENVIRONMENTS[version] / "bin/python", WAYS]
     made = run_through(daemon, command, **SUPPORT | mode)
-    direct = run_directly(server, model_id, command)
     spans = sum(trace["spans"] for trace in made)
     daemon.wait_for_spans(accepted=spans, delivered=spans, queued=0)
+    direct = run_directly(server, model_id, command)
     names = {model_id: "<model id>"} | {value: f"<{word}>" for trace in made + direct for word, value in trace["names"].items()}
     ours, theirs = read(server, made, names), read(server, direct, names)
     found = [f"{way}: {field}: {pair}" for way, trace in ours.items()
@@ -143,6 +145,10 @@ def run_changes(version: str, halfway=lambda: None, **environment: str) -> dict:
     out, errors = process.communicate("\n", timeout=600)
     assert process.returncode == 0, errors[-3000:]
     return json.loads(out.splitlines()[-1])
+
+
+def change_directly(server: MlflowServer, version: str) -> dict:
+    return reference(server, lambda: run_changes(version, MLFLOW_TRACKING_URI=server.uri), lambda made: [made["trace_id"]])
 
 
 def trace_info(server: MlflowServer, trace_id: str) -> dict | None:
@@ -209,8 +215,8 @@ def test_changes_end_as_those_that_the_sdk_makes_directly(make_server, front_of,
     daemon.start()
     daemon.wait_for_model()
     made = run_changes(version, **variables_of(daemon))
-    direct = run_changes(version, MLFLOW_TRACKING_URI=server.uri)
     wait_for_changes(daemon, made["changes"] + made["attachments"])
+    direct = change_directly(server, version)
     assert daemon.status()["mlflow_sdk"]["accepted_changes"] == made["changes"] + made["attachments"]
     assert changed(server, made) == changed(server, direct)
     sees_its_own_changes(made, direct)
@@ -224,7 +230,7 @@ def test_changes_made_while_the_server_is_away_are_all_made(make_server, front_o
     daemon = front_of(server)
     daemon.start()
     daemon.wait_for_model()
-    direct = run_changes(version, MLFLOW_TRACKING_URI=server.uri)
+    direct = change_directly(server, version)
     server.kill()
 
     def kill_daemon():
@@ -307,7 +313,7 @@ def test_a_queued_trace_is_read_as_it_was_sent(make_server, front_of):
     daemon = front_of(server)
     daemon.start()
     daemon.wait_for_model()
-    direct = run_changes(NEWEST, MLFLOW_TRACKING_URI=server.uri)
+    direct = change_directly(server, NEWEST)
     server.kill()
     made = run_changes(NEWEST, **variables_of(daemon))
     sees_its_own_changes(made, direct)
@@ -342,6 +348,16 @@ def run_app(daemon: Daemon, version: str, **environment: str) -> dict:
     return json.loads(finished.stdout.splitlines()[-1])
 
 
+def read_in_time(run: Callable[[], dict]) -> tuple[dict, int]:
+    """What the application mlflow_sdk.py reads back, and how many ran. A read waits 5 s until the server has its trace
+    (docs/limits.md); on a busy machine, which takes longer, the application is run again."""
+    for number in range(1, ATTEMPTS + 1):
+        seen = run()
+        if seen["took_s"] < 5:
+            break
+    return seen, number
+
+
 @pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=["sync", "async"])
 @pytest.mark.parametrize("version", versions(OLDER, NEWEST))
 def test_an_application_sees_what_it_has_written(make_server, front_of, version, mode):
@@ -350,7 +366,7 @@ def test_an_application_sees_what_it_has_written(make_server, front_of, version,
     daemon = front_of(server)
     daemon.start()
     model_id = daemon.wait_for_model()["id"]
-    seen = run_app(daemon, version, **mode)
+    seen, applications = read_in_time(lambda: run_app(daemon, version, **mode))
     assert seen["spans"] == ["answer", "step"]
     assert (seen["tags"]["team"], seen["tags"]["later"]) == ("ml", "yes")
     assert seen["client_request_id"] == "request-7"
@@ -358,7 +374,7 @@ def test_an_application_sees_what_it_has_written(make_server, front_of, version,
     assert seen["metadata"] == seen["metadata"] | expected
     assert [name for name, _ in seen["assessments"]] == ["expected", "good"]
     assert seen["trace_id"] in seen["found"]
-    assert daemon.status()["mlflow_sdk"]["accepted_infos"] == 1
+    assert daemon.status()["mlflow_sdk"]["accepted_infos"] == applications
 
 
 def test_the_model_that_the_application_chose_is_obeyed(make_server, front_of):
@@ -445,8 +461,10 @@ def test_an_evaluation_ends_as_a_direct_one(make_server, front_of):
     daemon.start()
     daemon.wait_for_model()
     through = run_evaluation(daemon.front, experiment, "through")
-    direct = run_evaluation(server.uri, experiment, "direct")
     daemon.wait_for_spans(queued=0)
+    names = map("direct-{}".format, itertools.count())
+    direct = reference(server, lambda: run_evaluation(server.uri, experiment, next(names)),
+                       lambda model: [info["trace_id"] for info in server.linked_traces(experiment, model)])
     expected = judged(server, experiment, direct)
     assert len(expected) == 6
     assert judged(server, experiment, through) == expected

@@ -83,7 +83,7 @@ def test_what_an_application_names_is_made_when_the_server_is_there(make_server,
     server.start()
     daemon.wait_for_spans(accepted=2, delivered=2, queued=0)
     model_id = wait_until("the model is there", lambda: one_model(server, "billing", "billing-7"), state=daemon.log_tail)
-    wait_until("the tags are set", lambda: trace_info(server, made["traces"][1])["tags"].get("later"), state=daemon.log_tail)
+    wait_until("the tags are set", lambda: all(trace_info(server, trace)["tags"].get("later") for trace in made["traces"]), state=daemon.log_tail)
     assert links(server, made["traces"], "billing") == {model_id}
     again = Application(daemon, version, "billing-7", "billing").halfway().end()
     assert again["model_id"] == model_id

@@ -70,7 +70,7 @@ def test_a_good_client_beside(company, make_daemon, stand_in):
     daemon.start()
     daemon.wait_for_model()
     good = Good(daemon)
-    alone = good.worst_of(REQUESTS)
+    alone = max(good.worst_of(REQUESTS) for _ in range(3))  # a quiet moment is no measure for a busy one
     wait_until("the good traces arrive alone", lambda: good.sent <= stand_in.trace_ids)
     open_alone = descriptors(daemon)
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 import requests
 
-from harness.places import BIN, ROOT, clean_environment
+from harness.places import BIN, PATIENT, ROOT, clean_environment
 from harness.waiting import wait_until
 
 APPLICATION = """
@@ -25,8 +25,8 @@ provider.shutdown()
 
 
 def shell(folder, command: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command, shell=True, cwd=folder, env=clean_environment(TMPDIR=str(folder)), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
+    return subprocess.run(command, shell=True, cwd=folder, env=clean_environment(TMPDIR=str(folder), **PATIENT),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=1800, check=False)
 
 
 @pytest.fixture

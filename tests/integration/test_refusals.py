@@ -47,8 +47,8 @@ def test_a_wrong_experiment_id_holds_only_the_traces_of_its_client(newest_server
     for trace in good:
         daemon.post(trace.request)
     daemon.wait_for_spans(accepted=8 + 5 * SPANS_PER_TRACE, delivered=5 * SPANS_PER_TRACE, queued=8)
+    wait_until("the others are held", lambda: any("999999" in json.dumps(held) for held in daemon.status()["held"]), state=daemon.status)
     status = daemon.status()
-    assert any("999999" in json.dumps(held) for held in status["held"]), status["held"]
     assert status["server"]["state"] == "up"
     linked_once(newest_server, status["experiment"]["id"], status["model"]["id"], good)
 

@@ -30,6 +30,11 @@ def log_of(daemon) -> str:
     return daemon.log_file.read_text()
 
 
+def wait_for_log(daemon, text: str) -> None:
+    """The daemon's log is written by a thread of its own."""
+    wait_until(f"it logs {text!r}", lambda: text in log_of(daemon), state=daemon.log_tail)
+
+
 def test_another_version_in_the_middle_of_a_stream(server, daemon_for):
     server.start()
     daemon = daemon_for(server, "v1")
@@ -53,7 +58,7 @@ def test_what_was_set_at_runtime_ends_with_the_version_that_it_overrides(newest_
     assert daemon.tracelink("models", "set-active", "agent-hotfix").code == DONE
     hotfix = send(daemon, 2)
     reloaded(daemon, {"model": V2})
-    assert "agent-hotfix" in log_of(daemon)
+    wait_for_log(daemon, "agent-hotfix")
     deployed = send(daemon, 3)
     daemon.sigkill()
     daemon.start()
@@ -73,7 +78,7 @@ def test_an_invalid_file_changes_nothing_and_says_why(newest_server, daemon_for)
     assert run.code == FAILED and run.out == ""
     assert "queue.on_full: found \"never\", allowed: wait | reject | drop_oldest" in run.err
     assert run.err.endswith("tracelink: nothing was changed\n")
-    assert "configuration not reloaded" in log_of(daemon)
+    wait_for_log(daemon, "configuration not reloaded")
     assert daemon.status()["model"]["requested_name"] == "agent-v1"
 
 
@@ -146,7 +151,7 @@ def test_a_hang_up_reloads(newest_server, daemon_for):
     daemon.configure({"model": V2})
     os.kill(daemon.pid, signal.SIGHUP)
     wait_until("v2 is configured", lambda: daemon.status()["model"]["requested_name"] == "agent-v2", state=daemon.log_tail)
-    assert "configuration reloaded taken_up=model.version" in log_of(daemon)
+    wait_for_log(daemon, "configuration reloaded taken_up=model.version")
 
 
 def test_without_a_daemon_it_says_so(newest_server, daemon_for):
@@ -209,8 +214,8 @@ def test_a_mistake_that_keeps_credentials_from_being_read_again_is_logged_once(m
     daemon.start()
     daemon.configure({"tracking": {"uri": server.uri, "tokn": "new"}})
     daemon.tracelink("models", "set-active", "other")  # a registration that does not wait a minute for the operator
-    wait_until("the mistake is logged", lambda: "the credentials are not read again" in log_of(daemon), state=daemon.log_tail)
-    assert "tracking.tokn: unknown key; did you mean tracking.token?" in log_of(daemon)
+    wait_for_log(daemon, "the credentials are not read again")
+    wait_for_log(daemon, "tracking.tokn: unknown key; did you mean tracking.token?")
     daemon.configure({"tracking": {"uri": server.uri, "token": "new"}})
     daemon.tracelink("models", "set-active", "third")
     wait_until("the new token is sent", lambda: "Bearer new" in server.sent, state=daemon.log_tail)

@@ -8,7 +8,7 @@ from harness.fault_proxy import Fault, FaultProxy
 from harness.parts import PartsSender, TraceInParts
 
 FORWARD = {"trace_grace": "50ms", "trace_idle": "100ms"}
-MORE_STEPS_THAN_THERE_ARE = 40
+MORE_STEPS_THAN_THERE_ARE = 100
 
 
 @pytest.fixture

@@ -20,13 +20,19 @@ CANNOT_WORK = 78  # EX_CONFIG: systemd does not try again
 ACTIVATE = shutil.which("systemd-socket-activate") or "/usr/bin/systemd-socket-activate"
 
 
+def is_connected(family: socket.AddressFamily, address) -> bool:
+    """The first connection is what starts the daemon."""
+    with socket.socket(family) as client:
+        return client.connect_ex(address) == 0
+
+
 def test_a_handed_over_socket_is_served_and_left_in_place(make_daemon):
     daemon = make_daemon({"model": {"name": "agent"}})
     process = Process([ACTIVATE, f"--listen={daemon.socket}", BIN / "tracelinkd", "--config", daemon.config_file],
                       daemon.environment, daemon.folder / "activate.log")
     daemon.adopt(process)
-    wait_until("the socket is there", daemon.socket.exists, state=process.log_tail)
-    daemon.post(make_trace().request)  # the first connection is what starts the daemon
+    wait_until("somebody listens", lambda: is_connected(socket.AF_UNIX, str(daemon.socket)), state=process.log_tail)
+    daemon.post(make_trace().request)
     assert daemon.spans()["accepted"] == SPANS_PER_TRACE
     assert daemon.sigterm() == 0
     assert daemon.socket.exists(), "the socket file belongs to whoever made it"
@@ -61,13 +67,13 @@ def test_a_request_made_while_the_daemon_is_down_is_answered_by_the_next_one(mak
 
 
 def activate(daemon, *addresses: str) -> Process:
-    """systemd's sockets: the intake's and these; the first connection is what starts the daemon."""
+    """systemd's sockets: the intake's and these, of which the last is made last."""
     sockets = [f"--listen={place}" for place in (daemon.socket, *addresses)]
     daemon.socket.unlink(missing_ok=True)
     process = Process([ACTIVATE, *sockets, BIN / "tracelinkd", "--config", daemon.config_file],
                       daemon.environment, daemon.folder / "activate.log")
-    wait_until("the socket is there", daemon.socket.exists, 30, process.log_tail)
-    socket.create_connection(addresses[0].split(":")).close()
+    host, port = addresses[-1].split(":")
+    wait_until("somebody listens", lambda: is_connected(socket.AF_INET, (host, int(port))), state=process.log_tail)
     return process
 
 

@@ -216,6 +216,7 @@ def test_sockets_that_are_removed_are_made_again(daemon):
     daemon.post(make_trace().request)
     daemon.wait_for_spans(accepted=SPANS_PER_TRACE)
     for socket in sockets:
-        assert f"the socket was removed and is made again socket={socket}" in daemon.log_tail()
+        said = f"the socket was removed and is made again socket={socket}"
+        wait_until(said, lambda said=said: said in daemon.log_tail(), state=daemon.log_tail)
     assert not daemon.status()["held"]
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import signal
 import subprocess
 import threading
 
@@ -22,7 +21,14 @@ class Viewer:
         self.process = subprocess.Popen([BIN / "tracelink", "--config", daemon.config_file, "tap", *options], env=daemon.environment,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.lines = []
-        threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")), daemon=True).start()
+        self.is_read = threading.Event()
+        self.is_read.set()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.is_read.wait()
+            self.lines.append(line)
 
 
 @pytest.fixture
@@ -48,8 +54,6 @@ def watch(daemon):
         return viewer
     yield begin
     for viewer in viewers:
-        with contextlib.suppress(ProcessLookupError):
-            viewer.process.send_signal(signal.SIGCONT)
         viewer.process.kill()
         viewer.process.wait()
 
@@ -84,10 +88,10 @@ def test_a_viewer_that_hangs_is_told_what_it_missed_and_nobody_waits(daemon, wat
     daemon.post(last.request)
     wait_until("all is seen", lambda: last.trace_id.removeprefix("tr-") in viewer.lines[-1])
     before = len(viewer.lines)  # one may be told as missed: that which came while it began
-    viewer.process.send_signal(signal.SIGSTOP)
+    viewer.is_read.clear()  # it hangs as soon as its pipe is full
     for _ in range(2_500):  # the daemon keeps 1,000
         daemon.post(make_trace().request)
-    viewer.process.send_signal(signal.SIGCONT)
+    viewer.is_read.set()
 
     def seen_and_missed() -> tuple[int, int]:
         told = [re.fullmatch(r"(\d+) traces? came too fast to be shown\n", line) for line in viewer.lines[before:]]

@@ -5,7 +5,7 @@ import subprocess
 
 from harness.expect import MODEL_ID, VERSION_TAG, linked_once
 from harness.otlp import SPANS_PER_TRACE, SentTrace, make_trace, set_attribute
-from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, clean_environment
+from harness.places import APPS, BIN, ENVIRONMENTS, NEWEST, PATIENT, clean_environment
 from harness.waiting import wait_until
 
 USAGE = 2
@@ -130,7 +130,8 @@ def test_an_id_that_does_not_exist_holds_its_traces_alone(newest_server, daemon_
     good = send(daemon)
     delivered(daemon, 1)
     expect_linked(newest_server, {"agent-v1": [good]})
-    [held] = wait_until("it is held", lambda: daemon.status()["held"])
+    [held] = wait_until("it is held", lambda: [held for held in daemon.status()["held"] if held["scope"].startswith("link ")],
+                        state=daemon.log_tail)
     assert held["scope"] == f"link {UNKNOWN_ID}" and "not found" in held["reason"] and held["remedy"]
     assert models(daemon)[UNKNOWN_ID]["state"] == "failed"
 
@@ -220,7 +221,7 @@ def test_workers_side_by_side_have_their_own_versions(newest_server, daemon_for)
             runs[name] = subprocess.Popen(
                 [BIN / "tracelink", "--config", daemon.config_file, "run", "--model", name, "--",
                  ENVIRONMENTS[NEWEST] / "bin/python", APPS / app, "3"],
-                env=clean_environment(GIT_PYTHON_REFRESH="quiet", OTEL_RESOURCE_ATTRIBUTES="deployment=canary"),
+                env=clean_environment(GIT_PYTHON_REFRESH="quiet", **PATIENT, OTEL_RESOURCE_ATTRIBUTES="deployment=canary"),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     sent = {}
     for name, run in runs.items():

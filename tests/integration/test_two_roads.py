@@ -12,7 +12,7 @@ from harness.daemon import Daemon
 from harness.fault_proxy import FaultProxy
 from harness.mlflow_server import MlflowServer
 from harness.otlp import make_trace
-from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, clean_environment
+from harness.places import APPS, ENVIRONMENTS, LATEST, NEWEST, OLDER, PATIENT, clean_environment
 from harness.waiting import wait_until
 from test_differential import METADATA, read, run_directly
 from test_mlflow_sdk import ASYNC, SUPPORT, SYNC, run_through, unexplained
@@ -43,8 +43,8 @@ def test_what_goes_both_roads_ends_as_what_the_sdk_stores_directly(make_server, 
     daemon.start()
     model_id = daemon.wait_for_model()["id"]
     made = run_through(daemon, **SUPPORT | SYNC | DUAL)
-    direct = run_directly(server, model_id)
     daemon.wait_for_spans(queued=0)
+    direct = run_directly(server, model_id)
     spans = daemon.spans()
     assert spans["accepted"] > sum(len(trace["times"]) for trace in made), "one road alone"
     names = {model_id: "<model id>"}
@@ -59,7 +59,7 @@ class Application:
         variables = dict(line.split("=", 1) for line in daemon.tracelink("env").out.splitlines())
         self._process = subprocess.Popen(
             [ENVIRONMENTS[NEWEST] / "bin/python", APPS / "mlflow_two_roads.py"],
-            env=clean_environment(GIT_PYTHON_REFRESH="quiet", **SUPPORT) | variables | ASYNC | environment,
+            env=clean_environment(GIT_PYTHON_REFRESH="quiet", **SUPPORT, **PATIENT) | variables | ASYNC | environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def trace_id(self) -> str:
@@ -110,8 +110,7 @@ def test_an_info_that_comes_after_its_spans_went_by_otlp(make_server, front_of, 
     expected = ALL | {"experiment": server.experiment_id("support"), "model": model}
     if version == OLDER:
         expected |= LATE_ON_OLD_SERVERS
-    wait_until("the info is there", lambda: told(server, trace_id)["own"], state=daemon.log_tail)
-    assert told(server, trace_id) == expected
+    wait_until("the info is there", lambda: told(server, trace_id) == expected, state=lambda: told(server, trace_id))
     assert spans_of(server, trace_id) == ["answer", "step"]
 
 
@@ -167,8 +166,8 @@ def test_the_experiment_and_the_model_that_the_application_named_are_obeyed(make
     trace_id = application.trace_id()
     application.end()
     daemon.wait_for_spans(accepted=4, queued=0)
-    wait_until("the info is there", lambda: told(server, trace_id)["own"], state=daemon.log_tail)
-    assert told(server, trace_id) == ALL | {"experiment": experiment, "model": other}
+    expected = ALL | {"experiment": experiment, "model": other}
+    wait_until("the info is there", lambda: told(server, trace_id) == expected, state=lambda: told(server, trace_id))
     assert spans_of(server, trace_id) == ["answer", "step"]
 
 

@@ -8,6 +8,7 @@ from harness.expect import linked_once
 from harness.mlflow_server import MlflowServer
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import BIN, NEWEST, clean_environment
+from harness.waiting import wait_until
 
 DONE, FAILED, BAD_CONFIGURATION = 0, 1, 78
 
@@ -208,7 +209,8 @@ def test_another_commit_under_one_version_is_a_warning_and_changes_nothing(serve
     assert status["id"] == model_id
     [short, full] = status["warnings"]
     assert first[:8] in short and second[:8] in short and first in full and second in full
-    assert second in daemon.log_tail() and second in daemon.tracelink("status").out
+    assert second in daemon.tracelink("status").out
+    wait_until("the log names the other commit", lambda: second in daemon.log_tail(), state=daemon.log_tail)
     assert server.model(model_id)["tags"]["mlflow.source.git.commit"] == first
 
 
@@ -239,7 +241,7 @@ def test_mlflows_variable_may_hold_a_name(server, deploy):
     daemon = deploy(MLFLOW_ACTIVE_MODEL_ID="my-agent-v7.0")
     model = daemon.wait_for_model()
     assert (model["requested_name"], model["name"]) == ("my-agent-v7.0", "my-agent-v7-0")
-    assert "taken as a name" in daemon.log_tail()
+    wait_until("the log says how it is taken", lambda: "taken as a name" in daemon.log_tail(), state=daemon.log_tail)
     assert_links(server, daemon, model["id"])
 
 

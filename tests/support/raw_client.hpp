@@ -94,7 +94,7 @@ class RawClient {
   // The bound only turns a hang into a failure.
   void wait_readable() const {
     pollfd entry{fd_, POLLIN, 0};
-    if (::poll(&entry, 1, 20'000) != 1) throw std::runtime_error("test client: no answer");
+    if (::poll(&entry, 1, 300'000) != 1) throw std::runtime_error("test client: no answer");
   }
 
   int fd_ = -1;

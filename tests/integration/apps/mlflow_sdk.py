@@ -1,10 +1,11 @@
 """usage: mlflow_sdk.py: one trace by MLflow's SDK with all that only the SDK's own road carries, and what is done to it at once.
 
-Prints the trace's id, and what the SDK reads back. ACTIVE_MODEL in the environment: a model that the application chooses by id.
+Prints the trace's id, what the SDK reads back, and how long that took. ACTIVE_MODEL in the environment: a model that the application chooses by id.
 """
 
 import json
 import os
+import time
 
 import mlflow
 from mlflow.entities import AssessmentSource
@@ -26,10 +27,12 @@ mlflow.flush_trace_async_logging()
 mlflow.log_feedback(trace_id=trace_id, name="good", value=True, source=judge)
 mlflow.log_expectation(trace_id=trace_id, name="expected", value="because", source=AssessmentSource(source_type="HUMAN", source_id="ada"))
 mlflow.set_trace_tag(trace_id, "later", "yes")
+began = time.monotonic()
 read = mlflow.get_trace(trace_id)
 found = mlflow.search_traces(locations=[read.info.experiment_id], return_type="list") if hasattr(mlflow, "search_traces") else []
+took = time.monotonic() - began
 print(json.dumps({
-    "trace_id": trace_id, "spans": sorted(span.name for span in read.data.spans), "tags": read.info.tags,
+    "took_s": took, "trace_id": trace_id, "spans": sorted(span.name for span in read.data.spans), "tags": read.info.tags,
     "metadata": read.info.trace_metadata, "client_request_id": read.info.client_request_id,
     "assessments": sorted([item.name, str(item.value if hasattr(item, "value") else None)] for item in read.info.assessments),
     "found": [trace.info.trace_id for trace in found]}))

@@ -47,7 +47,7 @@ class Connection(http.client.HTTPConnection):
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(300)
         self.sock.connect(self.path)
 
 
@@ -61,7 +61,7 @@ def send(number, path=SOCKET):
 
 
 def send_as(user, number):
-    return run("runuser", "-u", user, "--", "curl", "--silent", "--show-error", "--max-time", "20", "--unix-socket", SOCKET,
+    return run("runuser", "-u", user, "--", "curl", "--silent", "--show-error", "--max-time", "300", "--unix-socket", SOCKET,
                "--header", "Content-Type: application/json", "--data", body(number), "--write-out", "%{http_code}",
                "http://localhost/v1/traces")
 
@@ -92,7 +92,7 @@ def send_while(action, first):
         while not over.is_set():
             try:
                 status = send(first + sent)
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 status = str(error)
             sent += 1
             if status != 200:
@@ -108,14 +108,20 @@ def send_while(action, first):
     return {"bad": bad, "sent": sent}
 
 
+def journal(*options):
+    """All that the service has said until now: the journal is written by a process of its own."""
+    run("journalctl", "--sync")
+    return run("journalctl", "--no-pager", *options, "--unit", UNIT)[1]
+
+
 def said(text):
     """How often the journal of the service has it."""
-    return run("journalctl", "--no-pager", "--output", "cat", "--unit", UNIT)[1].count(text)
+    return journal("--output", "cat").count(text)
 
 
 def fields_of(words):
     """The last entry of the service's journal that begins with them."""
-    lines = run("journalctl", "--no-pager", "--output", "json", "--unit", UNIT)[1].splitlines()
+    lines = journal("--output", "json").splitlines()
     entries = [entry for entry in map(json.loads, lines) if str(entry["MESSAGE"]).startswith(words)]
     return entries[-1] if entries else {}
 
@@ -294,7 +300,7 @@ seen["stop"] = run("systemctl", "stop", "tracelinkd.socket", UNIT)
 seen["result"] = show("Result"), show("ExecMainStatus")
 seen["failing"] = fields_of("failing")
 seen["stopped"] = fields_of("stopped")
-seen["journal"] = run("journalctl", "--no-pager", "--unit", UNIT)[1]
+seen["journal"] = journal()
 wrong_configuration(seen)
 remove_and_purge(seen)
 with open("/exchange/seen.json", "w", encoding="utf-8") as file:

@@ -24,7 +24,9 @@ class ApiServer:
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, stderr=subprocess.DEVNULL)
         tokens.write_text(f"{TOKEN},admin,admin,system:masters\n")
         self._etcd = Process([BIN / "etcd", "--data-dir", folder / "etcd", "--listen-client-urls", etcd, "--advertise-client-urls", etcd,
-                              "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}"],
+                              "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}",
+                              # Else it gives up a write after some seconds of a busy disk.
+                              "--unsafe-no-fsync", "--heartbeat-interval", "1000", "--election-timeout", "10000"],
                              clean_environment(), folder / "etcd.log")
         self._server = Process([BIN / "kube-apiserver", "--etcd-servers", etcd, "--bind-address", "127.0.0.1",
                                 "--secure-port", self._uri.rpartition(":")[2], "--cert-dir", folder / "certificates",

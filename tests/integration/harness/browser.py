@@ -12,6 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from .places import CHROMEDRIVER, CHROMIUM, ROOT
+from .ports import free_port
 from .waiting import LIMIT_S, wait_until
 
 # Kept after the tests. CI's own folder for artifacts is named by the variable.
@@ -29,6 +30,12 @@ _NOT_YET = (NoSuchElementException, StaleElementReferenceException, ElementClick
             ValueError, IndexError)
 
 
+class _Driver(webdriver.Chrome):
+    def start_session(self, capabilities: dict) -> None:
+        self.command_executor.client_config.timeout = LIMIT_S  # 120 s else, also for the start of Chromium
+        super().start_session(capabilities)
+
+
 class Browser:
     """profile: a new, empty folder."""
 
@@ -38,9 +45,9 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
         for flag in (*_FLAGS, f"--user-data-dir={profile}"):
             options.add_argument(flag)
-        self._driver = webdriver.Chrome(options, Service(str(CHROMEDRIVER)))
-        self._driver.command_executor.client_config.timeout = LIMIT_S  # 120 s else
+        self._driver = _Driver(options, Service(str(CHROMEDRIVER), port=free_port()))
         self._driver.set_page_load_timeout(LIMIT_S)
+        self._driver.set_script_timeout(LIMIT_S)
 
     def quit(self) -> None:
         self._driver.quit()

@@ -56,6 +56,10 @@ class Daemon:
     def start(self) -> None:
         assert not self.is_running(), "already running"
         self._process = Process([BIN / "tracelinkd", "--config", self.config_file], self.environment, self.log_file)
+        self.wait()
+
+    def wait(self) -> None:
+        """A socket's file is there before somebody listens."""
         wait_until("tracelinkd accepts", self._accepts, state=self.log_tail)
 
     def adopt(self, process: Process) -> None:

@@ -7,7 +7,7 @@ import subprocess
 
 from .places import APPS, clean_environment
 from .processes import Process
-from .waiting import wait_until
+from .waiting import LIMIT_S, wait_until
 
 UNIT = """\
 [Unit]
@@ -48,7 +48,8 @@ class Machine:
             ["systemd-nspawn", "--quiet", f"--directory={self._root}", f"--bind={self.exchange}:/exchange",
              "--register=no", "--keep-unit", "--private-network", "--boot", "--", "systemd.unit=inside.service"],
             clean_environment(), self._folder / "boot.log")
-        wait_until("the machine has powered off", lambda: not self._process.is_running(), state=self._process.log_tail)
+        # All that the program does: a hundred restarts, several installations.
+        wait_until("the machine has powered off", lambda: not self._process.is_running(), 12 * LIMIT_S, state=self._process.log_tail)
         seen = self.exchange / "seen.json"
         assert seen.exists(), (self.exchange / "program.log").read_text() + self._process.log_tail()
         return json.loads(seen.read_text())

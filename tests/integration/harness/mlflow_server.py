@@ -15,7 +15,7 @@ import requests
 from .places import APPS, ENVIRONMENTS, clean_environment
 from .ports import free_port
 from .processes import Process
-from .waiting import wait_until
+from .waiting import LIMIT_S, wait_until
 
 ADMIN = ("admin", "the admin's password")  # of servers with basic authentication
 
@@ -45,15 +45,19 @@ class MlflowServer:
             shutil.copy(template, self.database)
 
     def start(self) -> None:
+        # The supervisor of several workers kills one that does not answer within 5 s, while it still imports as well.
+        patience = ["--uvicorn-opts", "--timeout-worker-healthcheck 600"] if self._workers > 1 else []
         self._process = Process(
             [ENVIRONMENTS[self.version] / "bin/mlflow", "server",
              "--backend-store-uri", self.store,
              "--artifacts-destination", self._folder / "artifacts",
-             "--host", "127.0.0.1", "--port", self.port, "--workers", self._workers, *self._arguments],
+             "--host", "127.0.0.1", "--port", self.port, "--workers", self._workers, *patience, *self._arguments],
             clean_environment(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
                               MLFLOW_ENABLE_OTLP_EXPORTER="false", GIT_PYTHON_REFRESH="quiet") | self._environment,
             self._folder / "server.log", cwd=self._folder)
-        wait_until(f"mlflow {self.version} answers", self._answers, state=self._process.log_tail)
+        wait_until(f"mlflow {self.version} answers", self._answers, 3 * LIMIT_S, self._process.log_tail)  # of an empty database: migrations
+        # The first request makes the store, for longer than a command may wait. Whatever the answer: some servers are made to refuse.
+        requests.get(self.uri + "/api/2.0/mlflow/experiments/get", params={"experiment_id": "0"}, auth=self.auth, timeout=300)
 
     def _answers(self) -> bool:
         assert self._process and self._process.is_running(), self.log_tail()

@@ -46,7 +46,7 @@ class Stage:
 
     def send(self, body: bytes, **headers: str) -> None:
         """One request, whatever the answer."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
             unix_http.request(self.daemon.socket, "POST", "/v1/traces", body, {"Content-Type": PROTOBUF} | headers, timeout_s=15)
 
     def send_until_stored(self, body: bytes) -> None:

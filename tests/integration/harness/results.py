@@ -1,5 +1,6 @@
 """Which test passed on which version of the server: docs/compatibility.md is made of it (scripts/compatibility)."""
 
+import fcntl
 import json
 
 from .places import ROOT
@@ -21,10 +22,13 @@ def add(item, report) -> None:
 
 
 def save() -> None:
-    """What was not run this time keeps its result."""
-    known = json.loads(FILE.read_text()) if FILE.exists() else {}
-    for test, by_version in _seen.items():
-        known.setdefault(test, {}).update(by_version)
-    if _seen:
-        FILE.parent.mkdir(exist_ok=True)
+    """What was not run this time keeps its result. The workers of a run end at the same time."""
+    if not _seen:
+        return
+    FILE.parent.mkdir(exist_ok=True)
+    with FILE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = json.loads(FILE.read_text()) if FILE.exists() else {}
+        for test, by_version in _seen.items():
+            known.setdefault(test, {}).update(by_version)
         FILE.write_text(json.dumps(known, indent=1))

@@ -190,6 +190,16 @@ TEST_F(MlflowDestinationTest, AModelThatIsGoneHoldsItsLinkAlone) {
   EXPECT_TRUE(accepts());
 }
 
+TEST_F(MlflowDestinationTest, AnUnclearAnswerAboutAModelHoldsItsLinkAlone) {
+  connect();
+  server.refuse("other model", MlflowServer::error(500, "INTERNAL_ERROR", "no"));
+  run_for(seconds(1), link_of('x'));
+  EXPECT_FALSE(accepts(link_of('x')));
+  EXPECT_EQ(hold.failure_class, FailureClass::unknown);
+  EXPECT_EQ(hold.scope, FailureScope::link);
+  EXPECT_TRUE(accepts());
+}
+
 TEST_F(MlflowDestinationTest, ALinkWhoseDefinitionIsLostIsHeld) {
   connect();
   EXPECT_FALSE(accepts(link_of('?')));

@@ -107,7 +107,8 @@ class MlflowServer {
                        {"experiment_id", "5"},
                        {"status", "LOGGED_MODEL_READY"},
                        {"tags", model_tags}};
-    if (!path.ends_with(model_id)) return error(404, "RESOURCE_DOES_NOT_EXIST", "no such model");
+    if (!path.ends_with(model_id))
+      return special("other model", error(404, "RESOURCE_DOES_NOT_EXIST", "no such model"));
     return special("model", {200, {}, Json{{"model", {{"info", info}}}}.dump()});
   }
   HttpResponse experiment(const std::string& id) {

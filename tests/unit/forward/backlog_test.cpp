@@ -159,15 +159,22 @@ TEST_F(BacklogTest, LinksAndExperimentsDoNotMix) {
   EXPECT_EQ(backlog.traces(), 2u);
 }
 
-TEST_F(BacklogTest, TheProbeIsTheTraceThatFailedLeast) {
+TEST_F(BacklogTest, TheProbeIsTheNewestOfTheTracesThatFailedLeast) {
   add(1, {.failures = 4});
   add(2, {.wait = seconds(5)});
   add(3, {.failures = 1});
   add(4, {.failures = 1});
-  EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 3u);
   EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 4u);
+  EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 3u);
   EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 1u);
   EXPECT_FALSE(backlog.take_probe(kGroup));
+}
+
+TEST_F(BacklogTest, TheProbeIsFoundBehindAnyNumberOfTracesThatFailed) {
+  for (std::uint64_t n = 1; n <= 200; ++n) add(n, {.failures = 1});
+  add(201);
+  for (std::uint64_t n = 202; n <= 400; ++n) add(n, {.failures = 1});
+  EXPECT_EQ(backlog.take_probe(kGroup)->sequence, 201u);
 }
 
 TEST_F(BacklogTest, TakesWhatIsWantedOfAGroup) {

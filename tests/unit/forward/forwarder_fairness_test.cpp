@@ -244,6 +244,15 @@ TEST_F(ForwarderFairnessTest, AnExperimentWithoutItsStoreIsHeldWhileOthersGoThro
   EXPECT_EQ(source.totals().delivered, 205u);
 }
 
+TEST_F(ForwarderFairnessTest, AModelWhoseRegistrationTheServerLeavesOpenDelaysNoOther) {
+  Failure failure = transient().failure;
+  destination.refuse([](const LinkHash& link, auto&&) { return link == link_of('b'); }, failure);
+  accept(1, {.link = 'b'});
+  accept_all(2, 50, {});
+  run();
+  EXPECT_EQ(source.totals().delivered, 49u);
+}
+
 TEST_F(ForwarderFairnessTest, StatusShowsTheFirstHoldsAndTheNumberOfAll) {
   refuse_experiments_but({""});
   for (std::uint64_t trace = 1; trace <= 300; ++trace) {

@@ -281,6 +281,39 @@ TEST_F(ForwarderRefusalsTest, OneTraceThatIsRefusedLikeASettingHoldsNoOthersForL
   EXPECT_EQ(source.totals().dead_lettered, 1u);
 }
 
+TEST_F(ForwarderRefusalsTest, ManyTracesThatAreRefusedLikeASettingHoldNoOthersForLong) {
+  for (std::uint64_t trace = 1; trace <= 80; ++trace) accept(trace);
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    return delivery.trace.info.trace_id < trace_id(71) ? misconfigured(FailureScope::link)
+                                                       : Outcome{};
+  }));
+  run_for(minutes(3));
+  EXPECT_EQ(source.totals().delivered, 10u);
+  accept(++others_);
+  run_for(seconds(20));
+  EXPECT_EQ(source.totals().delivered, 11u) << "not held again";
+}
+
+// Where one of a batch is refused, those behind it are not sent.
+TEST_F(ForwarderRefusalsTest, WhatWasNotSentForTheSakeOfARefusedTraceGoesAtOnce) {
+  options.connections = 1;
+  warm_up();
+  for (std::uint64_t trace = 1001; trace <= 1020; ++trace) accept(trace);
+  destination.follow([](const ScriptedDestination::Batch& batch) {
+    std::vector<Outcome> outcomes;
+    bool refused = false;
+    for (const TraceDelivery& delivery : batch) {
+      const bool is_bad = delivery.trace.info.trace_id == trace_id(1006);
+      outcomes.push_back(refused || is_bad ? misconfigured(FailureScope::link) : Outcome{});
+      outcomes.back().batch = refused;
+      refused |= is_bad;
+    }
+    return outcomes;
+  });
+  run();
+  EXPECT_EQ(source.totals().delivered, 300u + 19);
+}
+
 // It makes the server's worker die, or a proxy close: the others' answers tell that it is not the
 // server.
 TEST_F(ForwarderRefusalsTest, SpansThatNoAnswerComesToAreFoundWhileOthersGoThrough) {
@@ -323,6 +356,20 @@ TEST_F(ForwarderRefusalsTest, AnInfoWhoseAnswerStaysUnknownIsGivenUpAfterADay) {
   const std::string reason = all[0]["reason"];
   EXPECT_NE(reason.find("at first: KeyError: 'a'"), std::string::npos) << reason;
   EXPECT_NE(reason.find("at last: KeyError: 'b'"), std::string::npos) << reason;
+}
+
+// Many of them would take the turns of the others.
+TEST_F(ForwarderRefusalsTest, AnInfoThatIsUnclearBesideOthersIsAskedAboutLessAndLess) {
+  accept(1);
+  int asked = 0;
+  destination.follow(ScriptedDestination::each([&](const TraceDelivery& delivery) {
+    if (delivery.trace.info.trace_id != trace_id(1)) return Outcome{};
+    ++asked;
+    return failed(OutcomeKind::unknown, FailureClass::unknown);
+  }));
+  run_beside_others(minutes(6 * 60));
+  EXPECT_GE(asked, 6 * 4);
+  EXPECT_LE(asked, 6 * 8 + 12);
 }
 
 // The daemon was stopped in between, so that nobody has asked for a day.

@@ -134,6 +134,31 @@ TEST_F(ForwarderSpillTest, LaterPartsFollowTheirTraceIntoTheSpill) {
   EXPECT_EQ(destination.batches().back().back().trace.span_count, 2u);
 }
 
+TEST_F(ForwarderSpillTest, WhatComesForATraceThatIsHeldDoesNotFillTheWindow) {
+  options.window_records = 100;
+  accept(1, {.experiment = "7"});
+  run_for(minutes(1));
+  for (std::uint64_t n = 2; n <= 300; ++n) accept(1, n, n, {.experiment = "7"});
+  accept(2);
+  run_for(minutes(1));
+  EXPECT_EQ(destination.delivered_spans(trace_id(2)), span_set(2, {1}));
+  bad_experiments.clear();
+  run_for(minutes(5));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 301, .delivered = 301}));
+  std::vector<SpanId> in_order;
+  for (const auto& batch : destination.batches()) {
+    for (const TraceDelivery& delivery : batch) {
+      if (delivery.trace.info.trace_id != trace_id(1)) continue;
+      const auto ids = span_ids(delivery.trace.otlp);
+      in_order.insert(in_order.end(), ids->begin(), ids->end());
+    }
+  }
+  in_order.erase(in_order.begin(), in_order.end() - 300);  // refused ones
+  std::vector<SpanId> accepted;
+  for (std::uint64_t n = 1; n <= 300; ++n) accepted.push_back(span_id(span(1, n)));
+  EXPECT_EQ(in_order, accepted);
+}
+
 TEST_F(ForwarderSpillTest, WhileNothingChangesTheQueueIsReadAgainEachHourOnly) {
   accept_all(1, 500, {.experiment = "7"});
   run_for(minutes(2));

@@ -98,6 +98,15 @@ class MlflowServerTest : public ServerTest {
     client.send(text);
     return read_answer(client);
   }
+  // The answer to a small request, asked for again while there is no room for it.
+  Answer ask_until_there_is_room() {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(300);
+    Answer answer;
+    do {
+      answer = ask(request("HEAD", "/api/2.0/mlflow/users/current"));
+    } while (!answer.has("200") && std::chrono::steady_clock::now() < give_up);
+    return answer;
+  }
   static std::string trace_info(int spans, const std::string& more = "") {
     return std::string(R"({"trace":{"trace_info":{"trace_id":"tr-)") + kTrace +
            R"(","trace_location":{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":)" +

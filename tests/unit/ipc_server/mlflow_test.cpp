@@ -408,7 +408,7 @@ TEST_F(MlflowServerTest, ATraceThatTheServerDoesNotHaveIsToldFromHere) {
 
 // Each has a copy of what is stored, and an answer that is as large.
 TEST_F(MlflowServerTest, AFewLargeTracesAreToldAtATime) {
-  options.hold_time = std::chrono::milliseconds(200);
+  options.hold_time = std::chrono::seconds(2);  // for the answers that are read, too
   start_in_front();
   store_trace(R"(,"tags":{"large":")" + std::string(500'000, 'x') + "\"}");
   const std::string asked = request("GET", "/api/3.0/mlflow/traces/" + stored_name());
@@ -503,11 +503,7 @@ TEST_F(MlflowServerTest, ALongAnswerThatNobodyWaitsForKeepsNoPlace) {
     return HttpImposter::Reply{.body = is_refresh ? std::string(1u << 20, 'x') : ""};
   });
   EXPECT_EQ(ask(asked).body, kExperiment);
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  Answer next;
-  do {
-    next = ask(request("HEAD", "/api/2.0/mlflow/users/current"));
-  } while (!next.has("200") && std::chrono::steady_clock::now() < give_up);
+  const Answer next = ask_until_there_is_room();
   EXPECT_TRUE(next.has("200")) << next.head;
 }
 
@@ -532,11 +528,15 @@ TEST_F(MlflowServerTest, WhoKeepsARelayedRequestWaitingMakesRoom) {
   RawClient unread = connect_mlflow();
   unread.send(request("GET", "/large"));
   unread.receive(1);
-  expect_room("an answer that is not read");
+  // Its reader counts as still once all buffers on the way are full, which a busy machine may take
+  // a while for.
+  const Answer next = ask_until_there_is_room();
+  EXPECT_TRUE(next.has("200")) << "an answer that is not read: " << next.head;
   {
     RawClient gone = connect_mlflow();
+    const auto before = stats().relayed_requests;
     gone.send(request("GET", "/hangs"));
-    wait_until([](const ServerStats& stats) { return stats.relayed_requests == 5; });
+    wait_until([&](const ServerStats& stats) { return stats.relayed_requests > before; });
   }
   expect_room("a client that has gone");
   // Or more: one of those who asked for room, and hung up with the answer, may still be there.
