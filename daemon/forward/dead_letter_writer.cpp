@@ -1,5 +1,6 @@
 #include "daemon/forward/dead_letter_writer.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/codec/span_ids.hpp"
@@ -12,8 +13,8 @@ namespace tracelink {
 
 namespace {
 
-constexpr auto kRetry = std::chrono::minutes(1);
-constexpr std::size_t kRetriesAtOnce = 16;
+constexpr std::chrono::milliseconds kRetry = std::chrono::minutes(1);
+constexpr std::size_t kRetriesInAMinute = 16;  // that fail
 constexpr const char* kSubject = "dead letters";
 constexpr const char* kMakeRoom =
     "make room: look at them with 'tracelink dead-letters ls', or raise queue.max_bytes";
@@ -99,17 +100,20 @@ void DeadLetterWriter::dead_letter(TraceWork work, std::string reason, Failure a
   if (auto done = try_to_dead_letter(dead); !done) park(std::move(dead), done.error());
 }
 
+// One that fails again goes behind the others, for which there may be room. After one that did not,
+// as long as it took is left to deliveries.
 void DeadLetterWriter::retry_due() {
-  if (parked_.empty() || clock_.steady() < due_) return;
-  for (std::size_t n = 0; n < kRetriesAtOnce && !parked_.empty(); ++n) {
-    DeadTrace dead = std::move(parked_.front());
-    parked_.pop_front();
-    parked_records_ -= dead.work.parts.size();
-    const auto done = try_to_dead_letter(dead);
-    if (done) continue;
-    due_ = clock_.steady() + kRetry;
-    return park(std::move(dead), done.error());
-  }
+  const SteadyTime began = clock_.steady();
+  if (parked_.empty() || began < due_) return;
+  DeadTrace dead = std::move(parked_.front());
+  parked_.pop_front();
+  parked_records_ -= dead.work.parts.size();
+  const auto done = try_to_dead_letter(dead);
+  const SteadyTime end = clock_.steady();
+  due_ = end + (end - began);
+  if (done) return;
+  park(std::move(dead), done.error());
+  due_ = end + kRetry / static_cast<int>(std::min(parked_.size(), kRetriesInAMinute));
 }
 
 void DeadLetterWriter::for_each(const std::function<void(TraceWork&)>& change) {

@@ -18,7 +18,8 @@ namespace tracelink {
 
 // Brings traces that cannot be delivered to the dead letters: first the file, then the journals. A
 // crash in between leaves a file that says how its records end (DeadLetterStore). What cannot be
-// written (the bound, the disk) stays parked in the queue and is tried again each minute.
+// written (the bound, the disk) stays parked in the queue and is tried again each minute; of many,
+// a few a minute by turns, until one finds room.
 //
 // Threads: one. Lifetime: the references outlive this object.
 class DeadLetterWriter {
@@ -30,7 +31,7 @@ class DeadLetterWriter {
 
   // With a bisection in `work` its bad spans, the others being delivered; else all its spans.
   void dead_letter(TraceWork work, std::string reason, Failure answer);
-  // A few at a time, as long as they find room.
+  // The next one that is parked.
   void retry_due();
   // For every record that is read. True: a letter of an earlier run has it, it is completed.
   bool complete_if_dead_lettered(const StoredRecord& stored);

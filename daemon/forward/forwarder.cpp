@@ -232,7 +232,10 @@ std::chrono::milliseconds Forwarder::wait_time(std::chrono::milliseconds longest
   const bool can_read = !cannot_read() || (window_full_ && has_room()) ||
                         spill_.has_work(dispatcher_.backlog(), spill_room());
   if (can_read && now >= read_again_) return std::chrono::milliseconds(0);
-  if (now >= maintenance_.next_due()) return std::chrono::milliseconds(0);
+  const auto is_due = [now](std::optional<SteadyTime> at) { return at && now >= *at; };
+  const bool has_own_work =
+      is_due(maintenance_.next_due()) || is_due(dead_letter_writer_.next_due());
+  if (has_own_work) return std::chrono::milliseconds(0);
   SteadyTime wake = now + longest;
   const auto consider = [&](std::optional<SteadyTime> at) {
     if (at && *at > now) wake = std::min(wake, *at);

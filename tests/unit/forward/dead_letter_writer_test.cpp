@@ -20,7 +20,9 @@ namespace tracelink {
 namespace {
 
 using Json = nlohmann::json;
+using std::chrono::milliseconds;
 using std::chrono::minutes;
+using std::chrono::seconds;
 
 // One trace that was read from the queue and is to be dead-lettered.
 class DeadLetterWriterTest : public ::testing::Test {
@@ -59,6 +61,19 @@ class DeadLetterWriterTest : public ::testing::Test {
       work.parts.push_back({stored.position, stored.record.slice.span_count, 0, stored.sequence});
     }
     return work;
+  }
+  // Traces of one record, for which there is no room at first.
+  std::vector<Position> park(std::uint64_t first, std::uint64_t last) {
+    std::vector<Position> positions;
+    source.fail_notes(true);
+    for (std::uint64_t trace = first; trace <= last; ++trace) {
+      positions.push_back(source.append(trace_record(trace, spans(1, 2), clock.wall())));
+      TraceWork work = read();
+      work.trace_id = trace_id(trace);
+      dead_letter_writer->dead_letter(std::move(work), "refused", refusal());
+    }
+    source.fail_notes(false);
+    return positions;
   }
   static Failure refusal() {
     Failure failure;
@@ -161,6 +176,40 @@ TEST_F(DeadLetterWriterTest, WhatFindsNoRoomStaysParkedAndIsTriedEachMinute) {
   dead_letter_writer->retry_due();
   EXPECT_EQ(dead_letter_writer->parked_traces(), 1u);
   EXPECT_EQ(finished, 0);
+}
+
+TEST_F(DeadLetterWriterTest, ThoseThatCannotBeWrittenHoldNoOtherBack) {
+  open();
+  for (const Position& at : park(1, 19)) source.fail_reads_of(at);
+  park(20, 20);
+  clock.advance(minutes(1));
+  dead_letter_writer->retry_due();
+  EXPECT_EQ(dead_letter_writer->next_due(), clock.steady() + milliseconds(60'000 / 16))
+      << "16 in a minute";
+  for (int n = 0; n < 90; ++n) {
+    clock.advance(seconds(1));
+    dead_letter_writer->retry_due();
+  }
+  EXPECT_EQ(dead_letter_writer->parked_traces(), 19u);
+  EXPECT_EQ(source.totals().dead_lettered, 2u);
+}
+
+TEST_F(DeadLetterWriterTest, WhereThereIsRoomAgainTheyFollowEachOther) {
+  open();
+  park(1, 20);
+  clock.advance(minutes(1));
+  fs->set_on_sync([this] { clock.advance(milliseconds(10)); });
+  for (int n = 0; n < 20; ++n) {
+    const SteadyTime began = clock.steady();
+    dead_letter_writer->retry_due();
+    const auto took = clock.steady() - began;
+    EXPECT_GT(took, milliseconds(0));
+    const SteadyTime next = dead_letter_writer->next_due().value_or(clock.steady() + took);
+    EXPECT_EQ(next, clock.steady() + took) << "as long for deliveries";
+    clock.advance(took);
+  }
+  EXPECT_EQ(dead_letter_writer->parked_traces(), 0u);
+  EXPECT_EQ(store->count(), 20u);
 }
 
 TEST_F(DeadLetterWriterTest, AFullDiskIsToldFromTheBound) {
