@@ -145,9 +145,11 @@ bool OutcomeHandler::is_of_traces(const GroupKey& group, const Failure& failure)
 }
 
 // A failure that would hold a whole scope is taken as the trace's own where others of the scope go
-// through. True if there was such an answer.
+// through. A probe is another matter: its scope waits for what it says. True if there was such an
+// answer.
 bool OutcomeHandler::blame_traces(const BatchInFlight& flight,
                                   std::vector<Outcome>& outcomes) const {
+  if (parts_.holds.ask(flight.group).permit != Holds::Permit::yes) return false;
   bool any_blamed = false;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     Outcome& outcome = outcomes[i];
@@ -164,8 +166,7 @@ bool OutcomeHandler::blame_traces(const BatchInFlight& flight,
 // its body, or the server says of a trace what it says of an experiment.
 bool OutcomeHandler::is_exception(const BatchInFlight& flight, const Outcome& outcome) const {
   return outcome.kind == OutcomeKind::configuration && flight.items.size() == 1 &&
-         flight.items.front().work.failures > 0 &&
-         parts_.holds.ask(flight.group).permit == Holds::Permit::yes;
+         flight.items.front().work.failures > 0;
 }
 
 // No answer of the server came, while others are answered: the info, or the spans, may be what ends

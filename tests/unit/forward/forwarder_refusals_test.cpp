@@ -333,6 +333,23 @@ TEST_F(ForwarderRefusalsTest, SpansThatNoAnswerComesToAreFoundWhileOthersGoThrou
   EXPECT_EQ(source.totals().queued, 0u);
 }
 
+// A proxy says that its server is gone, and then is gone itself.
+TEST_F(ForwarderRefusalsTest, AProbeThatNoAnswerComesToIsFollowedByAnother) {
+  accept(1);
+  run();
+  Outcome gone = transient();
+  gone.failure.http_status = 503;
+  all_fails(gone);
+  accept(2);
+  run_for(milliseconds(2'001));
+  all_fails(transient());
+  run_for(milliseconds(1'500));
+  ASSERT_EQ(destination.batches().size(), 3u) << "one that went through, one that did not, a probe";
+  all_works();
+  run_for(minutes(2));
+  EXPECT_EQ(source.totals().delivered, 2u);
+}
+
 TEST_F(ForwarderRefusalsTest, AnInfoWhoseAnswerStaysUnknownIsGivenUpAfterADay) {
   accept(1, 1, 3);
   int asked = 0;
