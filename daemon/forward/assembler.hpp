@@ -90,6 +90,8 @@ class Assembler {
   std::size_t waiting_records() const { return waiting_records_; }
   bool is_busy(const TraceId& id) const { return busy_.contains(id); }
   std::size_t traces() const { return open_.size(); }
+  // Of these, those of which nothing was given out that is not finished.
+  std::size_t free_traces() const { return due_.size(); }
   std::uint64_t pieces() const { return pieces_; }  // given out, of traces that were cut
   // Of any trace in assembly that is not busy; a change alone needs none.
   bool has_root() const;

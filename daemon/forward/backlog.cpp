@@ -168,6 +168,16 @@ void Backlog::set_stalled(const ScopeKey& key, bool stalled) {
   drop_if_unused(scope);
 }
 
+bool Backlog::is_stalled(const ScopeKey& key) const {
+  const auto scope = scopes_.find(key);
+  return scope != scopes_.end() && scope->second.stalled;
+}
+
+bool Backlog::may_go_soon(const TraceWork& work) const {
+  return work.failures < kSoonFailures && !is_stalled(scope_key(FailureScope::link, work.group)) &&
+         !is_stalled(scope_key(FailureScope::experiment, work.group));
+}
+
 std::vector<TraceWork> Backlog::take_if(const GroupKey& key,
                                         const std::function<bool(const TraceWork&)>& wanted,
                                         std::size_t max) {

@@ -58,6 +58,8 @@ class Backlog {
   // Traces that may be delivered in a moment: of no scope that is stalled, and not refused again
   // and again.
   std::size_t traces_soon() const { return soon_; }
+  // Whether traces_soon() counts the trace while it is here.
+  bool may_go_soon(const TraceWork& work) const;
 
   // Takes what `wanted` says of a group, oldest first, at most `max` traces. Walks the group.
   std::vector<TraceWork> take_if(const GroupKey& group,
@@ -98,6 +100,7 @@ class Backlog {
   TraceWork remove(Groups::iterator group, Works& from, Works::iterator work);
   void drop_if_empty(Groups::iterator group);
   void drop_if_unused(Scopes::iterator scope);
+  bool is_stalled(const ScopeKey& key) const;
   // Leaves so many traces. Gives how many records that were.
   std::size_t take_newest_of(Groups::iterator group, std::size_t records, std::size_t left,
                              std::vector<TraceWork>& to);

@@ -173,6 +173,9 @@ void Dispatcher::launch(BatchInFlight flight, std::vector<TraceDelivery> deliver
   ++flights_;
   doubtful_in_flight_ += flight.doubtful ? 1 : 0;
   in_flight_traces_ += flight.items.size();
+  const auto is_expected = [&](const auto& item) { return backlog_.may_go_soon(item.work); };
+  flight.expected = static_cast<std::size_t>(std::ranges::count_if(flight.items, is_expected));
+  in_flight_expected_ += flight.expected;
   in_flight_records_ += flight.records();
   pace_.sent(flight.items.size());
   progress_at_ = parts_.clock.steady();
@@ -245,6 +248,7 @@ void Dispatcher::handle(BatchInFlight flight, const std::vector<Outcome>& outcom
     }
   }
   in_flight_traces_ -= flight.items.size();
+  in_flight_expected_ -= flight.expected;
   in_flight_records_ -= flight.records();
   progress_at_ = parts_.clock.steady();
   const auto refused = std::ranges::count(outcomes, kTooManyRequests, http_status_of);

@@ -60,6 +60,8 @@ class Dispatcher {
   std::optional<SteadyTime> next_due() const;
   std::size_t batches_in_flight() const { return flights_; }
   std::size_t traces_in_flight() const { return in_flight_traces_; }
+  // Without probes of what is stalled.
+  std::size_t expected_in_flight() const { return in_flight_expected_; }
   std::size_t records_in_flight() const { return in_flight_records_; }
   // Traces could go, and for long none went or came back: a fault of this program.
   bool is_stuck() const;
@@ -105,6 +107,7 @@ class Dispatcher {
   std::size_t doubtful_in_flight_ = 0;  // one at most: the other slots are for what works
   std::vector<GroupKey> postponed_;     // until that one ends
   std::size_t in_flight_traces_ = 0;
+  std::size_t in_flight_expected_ = 0;
   std::size_t in_flight_records_ = 0;
   bool server_says_no_ = false;
   SteadyTime progress_at_;  // the last one, or when nothing could go

@@ -135,10 +135,11 @@ bool Forwarder::has_delivered_all(SteadyTime since) const {
 // What was spilled needs no count of its own: of a flood something is in the backlog until all of
 // it is back, and the rest is held.
 void Forwarder::note_all_sent(SteadyTime began) {
+  const Assembler& assembly = reader_.assembly();
+  if (!has_read_all_ || assembly.free_traces() > assembly.rootless().traces) return;
+  if (dispatcher_.expected_in_flight() + dispatcher_.backlog().traces_soon() > 0) return;
   const MutexLock lock(mutex_);
-  if (!has_read_all_ || status_.in_flight_traces > 0) return;
-  if (status_.assembling_traces > status_.waiting_for_root.traces) return;
-  if (dispatcher_.backlog().traces_soon() == 0) all_sent_ = began;
+  all_sent_ = began;
 }
 
 void Forwarder::await_delivery(TraceId id, SteadyTime deadline, std::function<void(bool)> done) {

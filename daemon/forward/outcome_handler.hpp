@@ -32,6 +32,7 @@ struct BatchInFlight {
   GroupKey group;
   bool doubtful = false;  // its scope was refused, or never tried: an answer may take long
   std::vector<Item> items;
+  std::size_t expected = 0;  // of these: Backlog::may_go_soon() when they were sent
   std::size_t records() const;
 };
 

@@ -213,5 +213,27 @@ TEST_F(ForwarderBarrierTest, DoesNotWaitForAModelWhoseRegistrationDoesNotEnd) {
   EXPECT_TRUE(is_all_sent());
 }
 
+TEST_F(ForwarderBarrierTest, DoesNotWaitForWhatComesForATraceThatIsHeld) {
+  refuse_experiments();
+  accept(1, From{.experiment = "7"});
+  run();
+  accept(1, 2, 2, From{.experiment = "7"});
+  run();
+  EXPECT_TRUE(is_all_sent());
+}
+
+TEST_F(ForwarderBarrierTest, DoesNotWaitForAProbeThatIsNotAnswered) {
+  refuse_experiments();
+  accept(1, From{.experiment = "7"});
+  accept(2, From{.experiment = "7"});
+  run();
+  destination.hold_answers_to([](const auto& batch) { return batch.front().experiment == "7"; });
+  run_for(minutes(2));
+  ASSERT_EQ(destination.in_flight(), 1u);
+  EXPECT_TRUE(is_all_sent());
+  accept(3, From{.experiment = "8"});
+  EXPECT_FALSE(is_all_sent()) << "one that was never tried";
+}
+
 }  // namespace
 }  // namespace tracelink
