@@ -302,6 +302,15 @@ void Assembler::finished(const TraceId& id) {
   schedule(id, open);
 }
 
+void Assembler::forget(TraceWork& work) {
+  end_busy(work.trace_id);
+  auto rest = open_.extract(work.trace_id);
+  if (!rest) return;
+  unschedule(work.trace_id, rest.mapped());
+  records_ -= rest.mapped().work.parts.size();
+  join(work, std::move(rest.mapped().work));
+}
+
 std::optional<SteadyTime> Assembler::next_ready() const {
   if (due_.empty()) return std::nullopt;
   return due_.begin()->first;

@@ -70,6 +70,9 @@ class Assembler {
   // Every trace in assembly. `change` leaves alone what they are ordered by.
   void for_each(const std::function<void(TraceWork&)>& change);
   void finished(const TraceId& id);  // delivered or given up: late spans may go
+  // A trace that take_*() gave is forgotten here. What came for it meanwhile joins it, or would
+  // overtake it.
+  void forget(TraceWork& work);
 
   // The link accepted with the first part, if that is in assembly and came before `sequence`.
   std::optional<LinkHash> accepted_link(const TraceId& id, std::uint64_t sequence) const;

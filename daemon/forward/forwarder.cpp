@@ -189,8 +189,8 @@ void Forwarder::admit(TraceWork work) {
   // Its link may have been fixed by an earlier part of the trace while this one waited.
   if (const auto fixed = ledger_.recent(work.trace_id)) fix_link(work, *fixed);
   if (work.link_obstacle == LinkObstacle::none && spill_.keeps(work)) {
-    spill_.put(work);
-    return forget(work);
+    reader_.assembly().forget(work);
+    return spill_.put(work);
   }
   if (work.link_obstacle != LinkObstacle::none) {
     dispatcher_.holds().unlinked().add(std::move(work));

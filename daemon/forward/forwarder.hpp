@@ -124,7 +124,6 @@ class Forwarder {
   bool cannot_read() const { return has_read_all_ || window_full_; }
   bool spill_held(std::size_t excess);
   bool spill_flood();
-  void forget(const TraceWork& work) { reader_.assembly().finished(work.trace_id); }
   void admit(TraceWork work);
   void admit_all(std::vector<TraceWork> works);
   void admit_ready();

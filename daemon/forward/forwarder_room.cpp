@@ -62,17 +62,18 @@ bool Forwarder::spill_held(std::size_t excess) {
   Holds& holds = dispatcher_.holds();
   const std::size_t records = excess + std::max<std::size_t>(options_.held_records / 8, 1);
   if (holds.unlinked().records() > backlog.held_records()) {
-    for (const TraceWork& work : holds.unlinked().take_newest(records)) {
+    for (TraceWork& work : holds.unlinked().take_newest(records)) {
+      reader_.assembly().forget(work);
       spill_.put_held(work, {});
-      forget(work);
     }
     return true;
   }
   const auto is_held = [](const GroupKey&, bool held) { return held; };
-  const auto newest = backlog.take_newest(is_held, records);
-  for (const TraceWork& work : newest) {
-    spill_.put_held(work, holds.held_alone_by(work.group).value_or(ScopeKey{}));
-    forget(work);
+  auto newest = backlog.take_newest(is_held, records);
+  for (TraceWork& work : newest) {
+    const ScopeKey scope = holds.held_alone_by(work.group).value_or(ScopeKey{});
+    reader_.assembly().forget(work);
+    spill_.put_held(work, scope);
   }
   spill_.drop_marks_of([&](const ScopeKey& scope) { return holds.forget_if_unused(scope); });
   return !newest.empty();
@@ -85,14 +86,14 @@ bool Forwarder::spill_flood() {
   const bool server_is_open = dispatcher_.holds().ask_server() == Holds::Permit::yes;
   if (!server_is_open || moving_records() < options_.window_records / 4) return false;
   const auto is_moving = [](const GroupKey&, bool held) { return !held; };
-  const auto newest = backlog.take_newest(is_moving, options_.window_records / 4);
-  for (const TraceWork& work : newest) {
+  auto newest = backlog.take_newest(is_moving, options_.window_records / 4);
+  for (TraceWork& work : newest) {
+    reader_.assembly().forget(work);
     if (spill_.may_flood(work.group)) {
       spill_.put_flood(work);
     } else {
       spill_.put_held(work, {});
     }
-    forget(work);
   }
   return !newest.empty();
 }

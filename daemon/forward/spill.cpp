@@ -84,16 +84,22 @@ auto Spill::find_mark(Self& self, const GroupKey& group, Wanted wanted) -> declt
   return found ? &flood->second : nullptr;
 }
 
+bool Spill::may_follow_held(const TraceId& id) const {
+  return held_ids_.contains(id) || newly_held_ids_.contains(id);
+}
+
+// A general rescan has read what came before it; one for floods not what is held, and not every
+// flood.
+bool Spill::follows(const TraceId& id) const {
+  if (passed_ids_.contains(id)) return true;
+  return !general_ && (may_follow_held(id) || mixed_ids_.contains(id));
+}
+
 bool Spill::keeps(const TraceWork& work) const {
   if (empty()) return false;
-  if (work.again && passed_ids_.contains(work.trace_id)) return true;
   if (find_mark(*this, work.group, closed_for(work)) != nullptr) return true;
-  const bool may_follow_held =
-      held_ids_.contains(work.trace_id) || newly_held_ids_.contains(work.trace_id);
-  // A general rescan has read what came before it; one for floods not what is held, and not every
-  // flood.
-  if (work.again) return !general_ && (may_follow_held || mixed_ids_.contains(work.trace_id));
-  return may_follow_held || flood_ids_.contains(work.trace_id) ||
+  if (work.again) return false;
+  return may_follow_held(work.trace_id) || flood_ids_.contains(work.trace_id) ||
          newly_flood_ids_.contains(work.trace_id);
 }
 
@@ -112,7 +118,7 @@ void Spill::put(const TraceWork& work) {
 
 void Spill::remember(TraceIdFilter& ids, TraceIdFilter& new_ids, const TraceWork& work) {
   (has_more_slices() ? new_ids : ids).add(work.trace_id);
-  if (work.again) passed_ids_.add(work.trace_id);
+  passed_ids_.add(work.trace_id);
 }
 
 void Spill::remember_flood(const TraceWork& work) {

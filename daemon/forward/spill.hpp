@@ -43,6 +43,10 @@ class Spill {
   // A record that was spilled is back; of this group, as far as it tells.
   void note_back(const GroupKey& group);
 
+  // Of a trace of which a record that was spilled is back: what lies before that is spilled still,
+  // so that the record is, too, by put(). Asked when it is read, since another rescan, which has
+  // not come so far, may begin while it waits in assembly.
+  bool follows(const TraceId& id) const;
   // A trace left assembly. True: it is spilled too, by put().
   bool keeps(const TraceWork& work) const;
   void put(const TraceWork& work);
@@ -81,6 +85,7 @@ class Spill {
   template <class Self, class Wanted>
   static auto find_mark(Self& self, const GroupKey& group, Wanted wanted)
       -> decltype(&self.others_);
+  bool may_follow_held(const TraceId& id) const;
   void remember(TraceIdFilter& ids, TraceIdFilter& new_ids, const TraceWork& work);
   void remember_flood(const TraceWork& work);
   void spill(Mark& mark, const TraceWork& work);
@@ -112,7 +117,7 @@ class Spill {
   // Of floods: the traces with their groups, and those of more than one group. A rescan for some of
   // the floods leaves these to a general one, or a later part could come before an earlier one.
   TraceIdFilter flood_parts_, mixed_ids_;
-  TraceIdFilter passed_ids_;  // of what the last rescan read, and was spilled again
+  TraceIdFilter passed_ids_;  // of what was spilled since the last rescan began
 
   bool scope_released_ = false;
   bool scanning_ = false;    // next() gives what was spilled

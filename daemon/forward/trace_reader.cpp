@@ -4,6 +4,21 @@
 
 namespace tracelink {
 
+namespace {
+
+// As much of it as is spilled.
+TraceWork work_of(const StoredRecord& stored, GroupKey group) {
+  TraceWork work;
+  work.trace_id = stored.record.slice.trace_id;
+  work.group = std::move(group);
+  work.sequence = stored.sequence;
+  work.again = stored.again;
+  work.parts.push_back({.position = stored.position});
+  return work;
+}
+
+}  // namespace
+
 TraceReader::TraceReader(Options options, Parts parts)
     : parts_(parts),
       max_waiting_records_(options.waiting_records),
@@ -40,12 +55,7 @@ TraceReader::Read TraceReader::failed(const Error& error) {
 
 // It stays in the queue, and is read again after a while.
 void TraceReader::put_off(const StoredRecord& stored) {
-  TraceWork work;
-  work.trace_id = stored.record.slice.trace_id;
-  work.group = {stored.record.link, stored.record.experiment};
-  work.sequence = stored.sequence;
-  work.again = stored.again;
-  work.parts.push_back({.position = stored.position});
+  const TraceWork work = work_of(stored, {stored.record.link, stored.record.experiment});
   if (stored.again) parts_.spill.note_back(work.group);
   parts_.spill.put_held(work, {});
 }
@@ -69,7 +79,11 @@ void TraceReader::assemble(StoredRecord stored) {
   const LinkHash first = assembly_.accepted_link(id, stored.sequence).value_or(record.link);
   const LinkHash base = fixed ? fixed->link : first;
   const LinkChoice choice = choose(record.slice.otlp, record.slice.info, base, accepted);
-  if (stored.again) parts_.spill.note_back({choice.link, record.experiment});
+  if (stored.again) {
+    const GroupKey group{choice.link, record.experiment};
+    parts_.spill.note_back(group);
+    if (parts_.spill.follows(id)) return parts_.spill.put(work_of(stored, group));
+  }
   assembly_.add(stored, fixed, choice);
 }
 

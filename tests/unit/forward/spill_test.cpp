@@ -38,6 +38,30 @@ TEST(SpillTest, ARescanBeginsAtThePartThatLiesFirst) {
   EXPECT_EQ((*first)->position, (Position{1, 2}));
 }
 
+// What is read of a trace behind a part of it that was spilled since does not go before that.
+TEST(SpillTest, APartFollowsWhatWasSpilledSinceTheRescanBegan) {
+  FakeClock clock;
+  FakeRandomSource random;
+  FakeSource source;
+  TraceWork work;
+  work.trace_id = trace_id(1);
+  Part part;
+  part.position = source.append(trace_record(1, {TestSpan{}}, clock.wall()));
+  work.parts.push_back(part);
+  ASSERT_TRUE(source.next());
+  Spill spill(source, clock, random);
+  spill.put_flood(work);
+  spill.advance(Backlog{}, {.window_records = 100}, false);
+  ASSERT_TRUE(spill.is_scanning());
+  EXPECT_FALSE(spill.follows(trace_id(1)));
+  const auto back = source.next();
+  ASSERT_TRUE(back && *back);
+  spill.note_read(**back);
+  spill.put_flood(work);
+  EXPECT_TRUE(spill.follows(trace_id(1)));
+  EXPECT_FALSE(spill.follows(trace_id(2)));
+}
+
 // A trace that follows its trace aside (or seems to: the ids are in a filter) is of no flood that
 // would bring it back.
 class SpillOfOthersTest : public ::testing::Test {
