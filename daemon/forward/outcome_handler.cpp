@@ -188,7 +188,7 @@ void OutcomeHandler::handle_item(Item item, const Outcome& outcome) {
     case OutcomeKind::delivered:
       return delivered(std::move(item));
     case OutcomeKind::transient:
-      return again_after(std::move(item.work), outcome.failure);
+      return again_after(std::move(item.work), outcome.failure, trace_delay_);
     case OutcomeKind::configuration:
       return misconfigured(std::move(item.work));
     case OutcomeKind::poison:
@@ -284,13 +284,9 @@ void OutcomeHandler::suspected_alone(Item item, const Outcome& outcome) {
   }
   if (!of_info && is_judged(work.suspicion, outcome))
     return refused_alone(std::move(item), outcome);
-  if (!of_info || last_delivery_ < work.suspicion.first) {
-    return again_after(std::move(work), outcome.failure);
-  }
-  // Others go through, so it is the trace; many of them, often tried, would take the others' turns.
-  ++work.failures;
-  const auto wait = info_delay_.after(work.failures, parts_.random, outcome.failure.retry_after);
-  again(std::move(work), wait);
+  // Many such infos, often tried, would take the turns of the others, which go through.
+  const bool is_of_trace = of_info && last_delivery_ >= work.suspicion.first;
+  again_after(std::move(work), outcome.failure, is_of_trace ? info_delay_ : trace_delay_);
 }
 
 void OutcomeHandler::note_suspicion(TraceWork& work, bool of_info, const Failure& failure) {
@@ -350,12 +346,12 @@ void OutcomeHandler::again(TraceWork work, std::chrono::milliseconds wait) {
   parts_.backlog.add(std::move(work));
 }
 
-void OutcomeHandler::again_after(TraceWork work, const Failure& failure) {
+void OutcomeHandler::again_after(TraceWork work, const Failure& failure, const RetryDelay& delay) {
   ++work.failures;
-  const auto wait = trace_delay_.after(work.failures, parts_.random, failure.retry_after);
+  const auto wait = delay.after(work.failures, parts_.random, failure.retry_after);
   again(std::move(work), wait);
 }
 
-void OutcomeHandler::retry_later(TraceWork work) { again_after(std::move(work), {}); }
+void OutcomeHandler::retry_later(TraceWork work) { again_after(std::move(work), {}, trace_delay_); }
 
 }  // namespace tracelink

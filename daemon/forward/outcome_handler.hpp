@@ -88,7 +88,7 @@ class OutcomeHandler {
   bool is_given_up(const TraceWork& work) const;
   void split(std::vector<TraceWork> works, std::chrono::milliseconds wait);
   void again(TraceWork work, std::chrono::milliseconds wait);
-  void again_after(TraceWork work, const Failure& failure);
+  void again_after(TraceWork work, const Failure& failure, const RetryDelay& delay);
 
   const Parts parts_;
   const Finished finished_;

@@ -18,6 +18,16 @@ struct QueueAsideTest : testing::Test, QueueHarness {
     const std::string name = segment_path(index).filename();
     return std::stoull(name, nullptr, 16) == stored.position.segment_id;
   }
+  // 300 records, all read; a look back for number 40 has met a read error in the last segment.
+  std::vector<StoredRecord> look_back_past_an_unreadable_end() {
+    must_append(0, 300, 200);
+    auto all = drain();
+    spill(all, {40});
+    fs.fail_reads(files(".segment").back(), 0, 1);
+    queue->rescan({});
+    EXPECT_EQ(drain_numbers(), (Numbers{40}));
+    return all;
+  }
 };
 
 TEST_F(QueueAsideTest, WhatIsSetAsideComesAgainAfterALookBackOnly) {
@@ -165,12 +175,7 @@ TEST_F(QueueAsideTest, ALookBackTellsThatItPassedOverWhatItCouldNotRead) {
 }
 
 TEST_F(QueueAsideTest, ALookBackGoesOnAfterTheLastSegmentWasReadThatCouldNotBeBefore) {
-  must_append(0, 300, 200);
-  const auto all = drain();
-  spill(all, {40});
-  fs.fail_reads(files(".segment").back(), 0, 1);
-  queue->rescan({});
-  EXPECT_EQ(drain_numbers(), (Numbers{40}));
+  const auto all = look_back_past_an_unreadable_end();
   ASSERT_EQ(queue->stats().held_files.size(), 1u);
   clock.advance(std::chrono::seconds(11));
   spill(all, {40});
@@ -181,12 +186,7 @@ TEST_F(QueueAsideTest, ALookBackGoesOnAfterTheLastSegmentWasReadThatCouldNotBeBe
 }
 
 TEST_F(QueueAsideTest, ALookBackMayBeEndedWhileWhatCouldNotBeReadBeforeComes) {
-  must_append(0, 300, 200);
-  const auto all = drain();
-  spill(all, {40});
-  fs.fail_reads(files(".segment").back(), 0, 1);
-  queue->rescan({});
-  EXPECT_EQ(drain_numbers(), (Numbers{40}));
+  const auto all = look_back_past_an_unreadable_end();
   must_append(300, 302, 200);
   EXPECT_EQ(drain_numbers(), Numbers());
   spill(all, {40});
