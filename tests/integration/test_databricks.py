@@ -253,11 +253,15 @@ STEPS = {"2": ["/info", "otel/v1/traces"], "1": ["POST /api/3.0", "GET .*data-up
 EACH_STEP = pytest.mark.parametrize("experiment", list(STEPS), ids=["unity-catalog", "experiment", "volume"])
 
 
+def away() -> Fault:
+    return Fault("", Refusal(503, "TEMPORARILY_UNAVAILABLE", "not yet"), times=10**6)
+
+
 def daemon_with_a_trace(make_daemon, workspace: Workspace, experiment: str):
     """As a service principal, with a trace that is accepted while the workspace is away; and the trace."""
     daemon = make_daemon({"tracking": {"uri": "databricks"}, "experiment": {"id": experiment}, "model": {"name": "my-agent-v1.0"}})
     daemon.variables = {"DATABRICKS_HOST": workspace.host, "DATABRICKS_CLIENT_ID": CLIENT[0], "DATABRICKS_CLIENT_SECRET": CLIENT[1]}
-    workspace.faults = [Fault("", Refusal(503, "TEMPORARILY_UNAVAILABLE", "not yet"), times=10**6)]
+    workspace.faults = [away()]
     daemon.start()
     trace = make_trace()
     daemon.post(trace.request)
@@ -296,12 +300,13 @@ def test_a_kill_at_each_request_ends_with_one_model_and_one_trace(make_daemon, w
     daemon, trace = daemon_with_a_trace(make_daemon, workspace, experiment)
     for request in BEGINNING + STEPS[experiment]:
         asked, killed = threading.Event(), threading.Event()
-        # What was asked is done, and the daemon does not live to see the answer.
-        workspace.faults = [Fault(request, lose=True, hook=lambda asked=asked, killed=killed: (asked.set(), killed.wait()))]
+        # What was asked is done, and the daemon does not live to see the answer, nor to go on with what it asks beside that.
+        workspace.faults = [Fault(request, lose=True, hook=lambda asked=asked, killed=killed: (asked.set(), killed.wait()), then=[away()])]
         daemon.start()
         wait_until(f"it asks {request}", asked.is_set, state=daemon.log_tail)
         daemon.sigkill()
         killed.set()
+    workspace.faults = []
     daemon.start()
     check_one_trace_of_one_model(daemon, workspace, trace, experiment)
 

@@ -40,10 +40,11 @@ class Refusal(Exception):
 
 
 class Fault:
-    """The next `times` requests that match "METHOD path" are answered so; "lose" does what was asked, and says nothing."""
+    """The next `times` requests that match "METHOD path" are answered so; "lose" does what was asked, and says nothing.
+    "then": the faults of whatever is asked after it."""
 
-    def __init__(self, match: str, refusal: Refusal | None = None, times: int = 1, lose: bool = False, hook=None):
-        self.match, self.refusal, self.times, self.lose, self.hook = re.compile(match), refusal, times, lose, hook
+    def __init__(self, match: str, refusal: Refusal | None = None, times: int = 1, lose: bool = False, hook=None, then: list["Fault"] | None = None):
+        self.match, self.refusal, self.times, self.lose, self.hook, self.then = re.compile(match), refusal, times, lose, hook, then
 
 
 class Workspace:
@@ -142,6 +143,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for fault in self.workspace.faults:
             if fault.times > 0 and fault.match.search(f"{self.command} {path}"):
                 fault.times -= 1
+                if fault.then is not None:
+                    self.workspace.faults = fault.then
                 return fault
         return None
 
