@@ -158,6 +158,11 @@ void Backlog::set_held(const GroupKey& key, bool held) {
   due_not_held_ += held ? -due : due;
 }
 
+bool Backlog::is_held(const GroupKey& key) const {
+  const auto group = groups_.find(key);
+  return group != groups_.end() && group->second.held;
+}
+
 void Backlog::set_stalled(const ScopeKey& key, bool stalled) {
   const auto scope = scopes_.try_emplace(key).first;
   if (scope->second.stalled != stalled) {

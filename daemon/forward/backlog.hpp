@@ -49,6 +49,7 @@ class Backlog {
 
   // Whether the group's traces wait for its link or experiment alone; no longer once it is empty.
   void set_held(const GroupKey& group, bool held);
+  bool is_held(const GroupKey& group) const;
   std::size_t held_records() const { return held_records_; }
   std::size_t due_traces_not_held() const { return due_not_held_; }
 

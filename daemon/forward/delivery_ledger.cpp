@@ -10,8 +10,9 @@ constexpr auto kSyncDelay = std::chrono::seconds(1);
 
 }  // namespace
 
-DeliveryLedger::DeliveryLedger(RecordSource& source, const Clock& clock)
-    : source_(source), clock_(clock), read_up_to_(clock.steady()) {
+DeliveryLedger::DeliveryLedger(RecordSource& source, const Clock& clock,
+                               RecentTraces::IsSpilled is_spilled)
+    : source_(source), clock_(clock), read_up_to_(clock.steady()), recent_(std::move(is_spilled)) {
   // How old they are is not asked: the wall clock may have been set since.
   for (const TraceNote& note : source_.recent_notes()) remember(note);
 }

@@ -22,7 +22,8 @@ inline constexpr const char* kLedgerFiles = "journals and notes";
 // Threads: one. Lifetime: the references outlive this object.
 class DeliveryLedger {
  public:
-  DeliveryLedger(RecordSource& source, const Clock& clock);
+  // `is_spilled`: of a trace, whether a part of it may be (RecentTraces).
+  DeliveryLedger(RecordSource& source, const Clock& clock, RecentTraces::IsSpilled is_spilled);
 
   // What is read next was accepted then, or later. The traces of the hour before are known.
   void set_read_up_to(SteadyTime accepted) { read_up_to_ = accepted; }

@@ -143,9 +143,9 @@ class Forwarder {
   Relinks& relinks_;
   const Clock& clock_;
   Reporter& reporter_;
+  Spill spill_;
   DeliveryLedger ledger_;
   DeadLetterWriter dead_letter_writer_;
-  Spill spill_;
   Dispatcher dispatcher_;
   TraceReader reader_;
   HoldMaintenance maintenance_;

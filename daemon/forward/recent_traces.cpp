@@ -28,7 +28,7 @@ void RecentTraces::remember(const TraceNote& note, SteadyTime at, SteadyTime now
 
 std::optional<RecentTrace> RecentTraces::find(const TraceId& id, SteadyTime now) const {
   const auto found = traces_.find(id);
-  if (found == traces_.end() || now - found->second.trace.at > kKeep) return std::nullopt;
+  if (found == traces_.end() || !is_known(id, found->second, now)) return std::nullopt;
   return found->second.trace;
 }
 
@@ -36,7 +36,7 @@ std::vector<TraceId> RecentTraces::undelivered(const LinkHash& link, SteadyTime 
   std::vector<TraceId> ids;
   for (const auto& [id, entry] : traces_) {
     const RecentTrace& trace = entry.trace;
-    if (trace.link == link && !trace.delivered && now - trace.at <= kKeep) ids.push_back(id);
+    if (trace.link == link && !trace.delivered && is_known(id, entry, now)) ids.push_back(id);
   }
   return ids;
 }
@@ -50,14 +50,26 @@ void RecentTraces::set_unnoted(const TraceId& id, const LinkHash& link) {
 
 void RecentTraces::add_links(SteadyTime now, LinkSet& to) const {
   for (const auto& [id, entry] : traces_) {
-    if (now - entry.trace.at <= kKeep) to.insert(entry.trace.link);
+    if (is_known(id, entry, now)) to.insert(entry.trace.link);
   }
+}
+
+bool RecentTraces::is_known(const TraceId& id, const Entry& entry, SteadyTime now) const {
+  return now - entry.trace.at <= kKeep || is_spilled_(id);
 }
 
 void RecentTraces::forget_old(SteadyTime now) {
   while (!order_.empty()) {
     const auto oldest = traces_.find(order_.front());
-    if (order_.size() <= capacity_ && now - oldest->second.trace.at <= kKeep) break;
+    if (order_.size() <= capacity_) {
+      RecentTrace& trace = oldest->second.trace;
+      if (now - trace.at <= kKeep) break;
+      if (is_spilled_(oldest->first)) {
+        trace.at = now;  // for an hour more
+        order_.splice(order_.end(), order_, order_.begin());
+        continue;
+      }
+    }
     traces_.erase(oldest);
     order_.pop_front();
   }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
@@ -27,17 +29,20 @@ struct RecentTrace {
 // The traces of the last hour, so that late spans find the link and the steps of their trace. The
 // hour lies before the acceptance of what is read now, so that an outage does not shorten it, and
 // is counted by the steady clock (AcceptanceClock), so that setting the wall clock does not either.
-// Bounded: the oldest are forgotten first; what comes late for them goes as a trace of its own
-// without a root would. Threads: one.
+// A trace of which a part is spilled is known until that is back. Bounded: the oldest are forgotten
+// first; what comes late for them goes as a trace of its own without a root would. Threads: one.
 class RecentTraces {
  public:
   static constexpr std::size_t kMaxTraces = 65'536;
 
-  explicit RecentTraces(std::size_t capacity = kMaxTraces) : capacity_(capacity) {}
+  using IsSpilled = std::function<bool(const TraceId&)>;
+
+  explicit RecentTraces(IsSpilled is_spilled, std::size_t capacity = kMaxTraces)
+      : is_spilled_(std::move(is_spilled)), capacity_(capacity) {}
 
   // `at`: of the note.
   void remember(const TraceNote& note, SteadyTime at, SteadyTime now);
-  // Nothing if unknown, or older than an hour.
+  // Nothing if unknown, or older than an hour and not spilled.
   std::optional<RecentTrace> find(const TraceId& id, SteadyTime now) const;
   // What is known to be linked so and not delivered yet.
   std::vector<TraceId> undelivered(const LinkHash& link, SteadyTime now) const;
@@ -52,8 +57,10 @@ class RecentTraces {
     std::list<TraceId>::iterator place;  // in order_
   };
 
+  bool is_known(const TraceId& id, const Entry& entry, SteadyTime now) const;
   void forget_old(SteadyTime now);
 
+  IsSpilled is_spilled_;
   std::size_t capacity_;
   std::unordered_map<TraceId, Entry, PeerIdHash> traces_;
   std::list<TraceId> order_;  // the one that was noted last is the last

@@ -98,9 +98,12 @@ bool Spill::follows(const TraceId& id) const {
 bool Spill::keeps(const TraceWork& work) const {
   if (empty()) return false;
   if (find_mark(*this, work.group, closed_for(work)) != nullptr) return true;
-  if (work.again) return false;
-  return may_follow_held(work.trace_id) || flood_ids_.contains(work.trace_id) ||
-         newly_flood_ids_.contains(work.trace_id);
+  return !work.again && may_have(work.trace_id);
+}
+
+bool Spill::may_have(const TraceId& id) const {
+  if (empty()) return false;
+  return may_follow_held(id) || flood_ids_.contains(id) || newly_flood_ids_.contains(id);
 }
 
 void Spill::put(const TraceWork& work) {
@@ -192,9 +195,18 @@ std::size_t Spill::quota(const Room& room) const {
   return std::max<std::size_t>(share, 1);
 }
 
+// A flood that is held now is no part of the window.
+bool Spill::is_full(const GroupKey& group, const Backlog& backlog, const Room& room) const {
+  return backlog.is_held(group) ? !room.for_held : backlog.records_of(group) >= quota(room);
+}
+
+bool Spill::is_low(const GroupKey& group, const Backlog& backlog, const Room& room) const {
+  return backlog.is_held(group) ? room.for_held : backlog.records_of(group) <= quota(room) / 2;
+}
+
 void Spill::close_full_floods(const Backlog& backlog, const Room& room) {
   for (auto& [group, mark] : floods_) {
-    if (mark.open && backlog.records_of(group) >= quota(room)) mark.open = false;
+    if (mark.open && is_full(group, backlog, room)) mark.open = false;
   }
 }
 
@@ -205,10 +217,6 @@ bool Spill::general_is_due(const Room& room) const {
                                                         kBetweenGeneral, kLongestAside);
   if (general_ended_ && now < *general_ended_ + between) return false;
   return scope_released_ || room.for_held || now >= latest_general_;
-}
-
-bool Spill::is_low(const GroupKey& group, const Backlog& backlog, const Room& room) const {
-  return backlog.records_of(group) <= quota(room) / 2;
 }
 
 bool Spill::has_work(const Backlog& backlog, const Room& room) const {

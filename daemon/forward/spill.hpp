@@ -47,6 +47,7 @@ class Spill {
   // so that the record is, too, by put(). Asked when it is read, since another rescan, which has
   // not come so far, may begin while it waits in assembly.
   bool follows(const TraceId& id) const;
+  bool may_have(const TraceId& id) const;  // a part of the trace
   // A trace left assembly. True: it is spilled too, by put().
   bool keeps(const TraceWork& work) const;
   void put(const TraceWork& work);
@@ -97,6 +98,7 @@ class Spill {
   void close_full_floods(const Backlog& backlog, const Room& room);
   bool has_more_slices() const { return unfinished_ && general_; }
   bool general_is_due(const Room& room) const;
+  bool is_full(const GroupKey& group, const Backlog& backlog, const Room& room) const;
   bool is_low(const GroupKey& group, const Backlog& backlog, const Room& room) const;
   std::optional<Position> wanted_by_floods(const Backlog& backlog, const Room& room);
   void begin(Position from, bool general);

@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <iostream>
 #include <random>
@@ -22,7 +25,7 @@ class ConservationTest : public ForwarderFixture, public ::testing::WithParamInt
     options.connections = 1 + pick(3);
     options.max_traces_per_batch = 1 + pick(20);
     options.window_records = 20 + pick(200);
-    options.held_records = 5 + pick(60);
+    options.held_records = 30 + pick(60);
     destination.follow([this](const ScriptedDestination::Batch& batch) { return answer(batch); });
     start();
   }
@@ -37,7 +40,7 @@ class ConservationTest : public ForwarderFixture, public ::testing::WithParamInt
       if (choice == 63) source.fail_reads(pick(2) == 0);
       if (choice == 64) source.fail_next({ErrorCode::io, "the disk fails"});
       if (choice == 65) fs.fail_operation(pick(8));
-      if (choice == 66) trouble_ = pick(4);
+      if (choice == 66) trouble_ = pick(5);
       if (choice == 67) destination.hold_answers(pick(2) == 0);
       // Mostly little time goes by, sometimes much.
       run_for(milliseconds(pick(10) == 0 ? pick(400'000) : pick(1'500)));
@@ -52,13 +55,20 @@ class ConservationTest : public ForwarderFixture, public ::testing::WithParamInt
     source.fail_reads(false);
     destination.hold_answers(false);
     run_for(minutes(30));
-    for (int n = 0; n < 30 && source.totals().queued > 0; ++n) {
-      accept(++last_trace_);  // others go through, so that suspicions end
-      first_link_[trace_id(last_trace_)] = link_of('a');
-      run_for(minutes(1));
+    // Holds end after a day, and suspicions while others go through, one after the other.
+    for (int n = 0; n < kDay || (n < 3 * kDay && has_queued()); ++n) {
+      for (const char link : {'a', 'b', 'c'}) {
+        while (is_forbidden(trace_id(++last_trace_))) {
+        }
+        accept(last_trace_, From{.link = link});
+        first_link_[trace_id(last_trace_)] = link_of(link);
+      }
+      run_for(minutes(5));
     }
-    run_for(hours(26));  // and holds
+    run_for(hours(2));
   }
+
+  bool has_queued() const { return source.totals().queued + source.change_totals().queued > 0; }
 
   void expect_conservation() {
     for (const Totals& t : {source.totals(), source.change_totals()}) {
@@ -69,7 +79,7 @@ class ConservationTest : public ForwarderFixture, public ::testing::WithParamInt
     expect_conservation();
     for (const Totals& totals : {source.totals(), source.change_totals()}) {
       EXPECT_EQ(totals.queued, 0u);
-      EXPECT_GT(totals.delivered, totals.accepted / 2);
+      EXPECT_GE(totals.delivered, totals.accepted / 2);
     }
     for (const auto& [trace, links] : destination.links()) {
       EXPECT_EQ(links.size(), 1u) << trace.hex();
@@ -84,6 +94,8 @@ class ConservationTest : public ForwarderFixture, public ::testing::WithParamInt
   }
 
  private:
+  static constexpr int kDay = 26 * 12;  // and some more, in pieces of five minutes
+
   std::uint64_t pick(std::uint64_t below) { return engine_() % below; }
 
   // A record of a new trace or of one of the last ones: a first part, the root, late spans, spans
@@ -120,15 +132,44 @@ class ConservationTest : public ForwarderFixture, public ::testing::WithParamInt
     return std::hash<std::string_view>{}(bytes) % 50 == 0;
   }
 
+  // Something between refuses one trace in thirty, whatever is sent of it.
+  static bool is_forbidden(const TraceId& id) {
+    return std::hash<std::string_view>{}(id.view()) % 30 == 0;
+  }
+  // Those before it are delivered, those behind it not sent.
+  static std::vector<Outcome> refused_from(const ScriptedDestination::Batch& batch,
+                                           std::ptrdiff_t first) {
+    std::vector<Outcome> outcomes;
+    for (std::ptrdiff_t n = 0; n < std::ssize(batch); ++n) {
+      outcomes.push_back(n < first ? Outcome{} : misconfigured(FailureScope::link));
+      outcomes.back().batch = n > first;
+    }
+    return outcomes;
+  }
+  // It is gone, or what is in front of it says so.
+  Outcome no_server() {
+    constexpr std::array kStatus{0, 502, 503};
+    Outcome outcome = transient();
+    outcome.failure.http_status = kStatus[pick(kStatus.size())];
+    return outcome;
+  }
+
   std::vector<Outcome> answer(const ScriptedDestination::Batch& batch) {
     if (batch[0].experiment == "2") {
       return {batch.size(), misconfigured(FailureScope::experiment)};
     }
-    if (trouble_ == 1) return {batch.size(), transient()};
-    if (trouble_ == 2 && pick(2) == 0) return {batch.size(), transient()};
+    if (trouble_ == 1 || (trouble_ == 2 && pick(2) == 0)) return {batch.size(), no_server()};
     if (trouble_ == 3 && pick(2) == 0) {
       return {batch.size(), failed(OutcomeKind::unknown, FailureClass::unknown)};
     }
+    if (trouble_ == 4 && pick(2) == 0) {
+      const FailureScope scope = pick(2) == 0 ? FailureScope::link : FailureScope::server;
+      return {batch.size(), misconfigured(scope)};
+    }
+    const auto forbidden = std::ranges::find_if(batch, [](const TraceDelivery& delivery) {
+      return is_forbidden(delivery.trace.info.trace_id);
+    });
+    if (forbidden != batch.end()) return refused_from(batch, forbidden - batch.begin());
     bool refused = false;
     for (const TraceDelivery& delivery : batch) {
       const auto ids = span_ids(delivery.trace.otlp);
@@ -161,7 +202,7 @@ class ConservationTest : public ForwarderFixture, public ::testing::WithParamInt
   }
 
   std::mt19937_64 engine_;
-  std::uint64_t trouble_ = 0;  // 1: down, 2: shaky, 3: doubtful
+  std::uint64_t trouble_ = 0;  // 1: down, 2: shaky, 3: doubtful, 4: refusing
   std::uint64_t last_trace_ = 0;
   char active_link_ = 'a';
   std::map<TraceId, LinkHash> first_link_;

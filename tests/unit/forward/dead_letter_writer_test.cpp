@@ -33,7 +33,7 @@ class DeadLetterWriterTest : public ::testing::Test {
     dead_letter_writer.reset();
     store = std::make_unique<DeadLetterStore>(*fs, "/dead-letters", max_bytes);
     ASSERT_TRUE(store->load());
-    ledger = std::make_unique<DeliveryLedger>(source, clock);
+    ledger = std::make_unique<DeliveryLedger>(source, clock, [](const TraceId&) { return false; });
     reporter = std::make_unique<Reporter>(clock);
     dead_letter_writer = std::make_unique<DeadLetterWriter>(
         source, *store, *ledger, *reporter, clock, [this](const TraceId&) { ++finished; });

@@ -9,6 +9,8 @@
 namespace tracelink {
 namespace {
 
+const RecentTraces::IsSpilled nothing_is_spilled = [](const TraceId&) { return false; };
+
 class DeliveryLedgerTest : public testing::Test {
  protected:
   TraceWork work(std::uint64_t trace) {
@@ -34,7 +36,7 @@ class DeliveryLedgerTest : public testing::Test {
 
   FakeClock clock;
   FakeSource source;
-  DeliveryLedger ledger{source, clock};
+  DeliveryLedger ledger{source, clock, nothing_is_spilled};
 };
 
 TEST_F(DeliveryLedgerTest, FixesTheLinkDurablyAndOnce) {
@@ -102,7 +104,7 @@ TEST_F(DeliveryLedgerTest, TriesAgainWhatCouldNotBeNoted) {
 TEST_F(DeliveryLedgerTest, KnowsAfterARestartWhatWasDelivered) {
   deliver(1);
   ASSERT_TRUE(ledger.sync());
-  DeliveryLedger later(source, clock);
+  DeliveryLedger later(source, clock, nothing_is_spilled);
   ASSERT_TRUE(later.recent(trace_id(1)));
   EXPECT_TRUE(later.recent(trace_id(1))->root_delivered);
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -30,7 +31,8 @@ class RecentTracesTest : public ::testing::Test {
 
   SteadyTime now{std::chrono::hours(1)};
   std::optional<SteadyTime> read_up_to;  // else everything is read
-  RecentTraces recent{4};
+  std::set<TraceId> spilled;
+  RecentTraces recent{[this](const TraceId& id) { return spilled.contains(id); }, 4};
 };
 
 TEST_F(RecentTracesTest, KnowsLinkAndSteps) {
@@ -78,6 +80,30 @@ TEST_F(RecentTracesTest, WhileTheReaderIsBehindTheHourLiesBeforeWhatItReads) {
   EXPECT_TRUE(find(1));
   read_up_to = now;
   EXPECT_FALSE(find(1));
+}
+
+TEST_F(RecentTracesTest, KnowsATraceAsLongAsAPartOfItIsSpilled) {
+  remember(1, Step::delivered);
+  remember(2, Step::delivered);
+  spilled = {trace_id(1)};
+  for (int hour = 0; hour < 5; ++hour) {
+    now += minutes(61);
+    remember(3, Step::linked);
+    EXPECT_TRUE(find(1)) << hour;
+    EXPECT_FALSE(find(2)) << hour;
+  }
+  spilled.clear();
+  now += minutes(61);
+  EXPECT_FALSE(find(1));
+}
+
+TEST_F(RecentTracesTest, ManySpilledTracesAreBoundedLikeOthers) {
+  for (std::uint64_t trace = 1; trace <= 6; ++trace) {
+    spilled.insert(trace_id(trace));
+    remember(trace, Step::linked);
+    now += minutes(61);
+  }
+  EXPECT_EQ(recent.size(), 4u);
 }
 
 TEST_F(RecentTracesTest, TellsWhatIsLinkedAndNotDelivered) {

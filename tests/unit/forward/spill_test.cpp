@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -36,6 +37,31 @@ TEST(SpillTest, ARescanBeginsAtThePartThatLiesFirst) {
   const auto first = source.next();
   ASSERT_TRUE(first && *first);
   EXPECT_EQ((*first)->position, (Position{1, 2}));
+}
+
+// What is left of a flood in memory may be what is refused, and no part of the window.
+TEST(SpillTest, AFloodThatIsHeldNowComesBackWhileLittleIsHeld) {
+  FakeClock clock;
+  FakeRandomSource random;
+  FakeSource source;
+  TraceWork work;
+  work.parts.push_back({.position = source.append(trace_record(1, {TestSpan{}}, clock.wall()))});
+  ASSERT_TRUE(source.next());
+  Spill spill(source, clock, random);
+  spill.put_flood(work);
+  TraceWork refused;
+  refused.parts.resize(5);
+  Backlog backlog;
+  backlog.add(std::move(refused));
+  const Spill::Room room{.window_records = 16};
+  EXPECT_FALSE(spill.has_work(backlog, room));
+  backlog.set_held(work.group, true);
+  EXPECT_FALSE(spill.has_work(backlog, {.for_held = false, .window_records = 16}));
+  ASSERT_TRUE(spill.has_work(backlog, room));
+  spill.advance(backlog, room, false);
+  EXPECT_TRUE(spill.is_scanning());
+  spill.advance(backlog, {.for_held = false, .window_records = 16}, false);
+  EXPECT_FALSE(spill.is_scanning());
 }
 
 // What is read of a trace behind a part of it that was spilled since does not go before that.
