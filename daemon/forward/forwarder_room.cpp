@@ -50,7 +50,7 @@ void Forwarder::make_room() {
 Spill::Room Forwarder::spill_room() const {
   // Keeps that much room, or what comes back would be spilled again.
   const bool may_come_back =
-      room() > kept_for_others() && moving_records() <= options_.window_records * 3 / 8;
+      room() > kept_for_others() && moving_records() <= options_.window_records * 5 / 8;
   return {.window = may_come_back,
           .for_held = held_records() < options_.held_records / 2,
           .window_records = options_.window_records};

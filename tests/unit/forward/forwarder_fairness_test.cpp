@@ -9,6 +9,7 @@ namespace tracelink {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -80,6 +81,32 @@ TEST_F(ForwarderFairnessTest, MoreFloodsThanAreMarkedHoldNobodyElseBack) {
   EXPECT_EQ(source.totals().delivered, 2 * kTraces + 1);
 }
 
+TEST_F(ForwarderFairnessTest, AFloodThatIsSpilledHasItsShareBesideWhatFillsHalfOfTheWindow) {
+  options.trace_grace = milliseconds(0);
+  options.connections = 1;
+  options.max_traces_per_batch = 5;
+  options.window_records = 80;
+  destination.hold_answers(true);
+  accept_all(1, 300, {.link = 'a'});
+  accept_all(301, 345, {.link = 'b'});
+  run_for(seconds(3));
+  std::uint64_t last = 345;
+  std::size_t of_flood = 0, of_other = 0, beside_the_first_300 = 0;
+  destination.follow(ScriptedDestination::each([&](const TraceDelivery& delivery) {
+    if (delivery.link == link_of('a')) {
+      ++of_flood;
+      beside_the_first_300 += of_other < 300 ? 1 : 0;
+    } else if (++of_other <= 600) {
+      accept(++last, {.link = 'b'});  // for each of them another one comes
+    }
+    return Outcome{};
+  }));
+  destination.hold_answers(false);
+  run_for(minutes(1));
+  EXPECT_GE(beside_the_first_300, 100u);
+  EXPECT_EQ(of_flood, 300u);
+}
+
 TEST_F(ForwarderFairnessTest, AFloodIsDeliveredInItsOrder) {
   options.connections = 1;
   options.window_records = 200;
@@ -119,7 +146,7 @@ TEST_F(ForwarderFairnessTest, InventedExperimentsShareOnePlace) {
   for (std::uint64_t trace = 1; trace <= 2'000; ++trace) {
     accept(trace, {.experiment = std::to_string(1'000 + trace)});
   }
-  run_for(std::chrono::milliseconds(2'001));
+  run_for(milliseconds(2'001));
   accept(3'000);
   run();
   EXPECT_EQ(destination.delivered_spans(trace_id(3'000)).size(), 1u);
