@@ -19,11 +19,23 @@ bool is_as_read(const TraceWork& work) {
   return !work.bisection && work.suspicion.failures == 0 && work.split_group == 0;
 }
 
+bool is_doubtful(const TraceWork& work) { return work.suspicion.failures >= kSoonFailures; }
+
 }  // namespace
 
 std::size_t Backlog::Group::soon() const {
   const auto is_stalled = [](Scopes::iterator scope) { return scope->second.stalled; };
   return std::ranges::any_of(scopes, is_stalled) ? 0 : promising;
+}
+
+std::size_t Backlog::Group::records_of(bool is_held) const {
+  return is_held ? records - moving_records() : moving_records();
+}
+
+bool Backlog::Group::may_give(const TraceWork& work, bool is_held) const {
+  const bool doubtful = is_doubtful(work);
+  if ((held || doubtful) != is_held) return false;
+  return is_as_read(work) || (doubtful && !held);
 }
 
 Backlog::Groups::iterator Backlog::group_of(const GroupKey& key) {
@@ -40,12 +52,14 @@ Backlog::Groups::iterator Backlog::group_of(const GroupKey& key) {
 void Backlog::count(Group& group, const TraceWork& work, bool added) {
   const std::size_t traces = added ? 1 : static_cast<std::size_t>(-1);
   const std::size_t records = added ? work.parts.size() : -work.parts.size();
-  group.records += records;
   records_ += records;
   traces_ += traces;
-  if (group.held) held_records_ += records;
   soon_ -= group.soon();
+  held_records_ -= group.records_of(true);
+  group.records += records;
+  if (is_doubtful(work)) group.doubtful_records += records;
   if (work.failures < kSoonFailures) group.promising += traces;
+  held_records_ += group.records_of(true);
   soon_ += group.soon();
   for (const auto scope : group.scopes) scope->second.traces += traces;
 }
@@ -130,9 +144,9 @@ std::size_t Backlog::traces_in(const ScopeKey& key) const {
   return scope == scopes_.end() ? 0 : scope->second.traces;
 }
 
-std::size_t Backlog::records_of(const GroupKey& key) const {
+std::size_t Backlog::moving_records_of(const GroupKey& key) const {
   const auto group = groups_.find(key);
-  return group == groups_.end() ? 0 : group->second.records;
+  return group == groups_.end() ? 0 : group->second.moving_records();
 }
 
 std::vector<GroupKey> Backlog::groups_in(const ScopeKey& key) const {
@@ -152,9 +166,10 @@ std::vector<GroupKey> Backlog::groups() const {
 void Backlog::set_held(const GroupKey& key, bool held) {
   const auto group = groups_.find(key);
   if (group == groups_.end() || group->second.held == held) return;
+  held_records_ -= group->second.records_of(true);
   group->second.held = held;
+  held_records_ += group->second.records_of(true);
   const std::size_t due = group->second.due.size();
-  held_records_ += held ? group->second.records : -group->second.records;
   due_not_held_ += held ? -due : due;
 }
 
@@ -214,8 +229,8 @@ std::vector<TraceWork> Backlog::take_accepted_before(const GroupKey& key, Steady
   return taken;
 }
 
-std::size_t Backlog::take_newest_of(Groups::iterator group, std::size_t records, std::size_t left,
-                                    std::vector<TraceWork>& to) {
+std::size_t Backlog::take_newest_of(Groups::iterator group, bool held, std::size_t records,
+                                    std::size_t left, std::vector<TraceWork>& to) {
   std::size_t taken = 0;
   const auto has_more = [&] {
     return group->second.due.size() + group->second.later.size() > left;
@@ -223,7 +238,7 @@ std::size_t Backlog::take_newest_of(Groups::iterator group, std::size_t records,
   for (Works* works : {&group->second.later, &group->second.due}) {
     for (auto at = works->end(); at != works->begin() && taken < records && has_more();) {
       const auto candidate = --at;
-      if (!is_as_read(candidate->second)) continue;
+      if (!group->second.may_give(candidate->second, held)) continue;
       ++at;
       taken += candidate->second.parts.size();
       to.push_back(remove(group, *works, candidate));
@@ -233,14 +248,13 @@ std::size_t Backlog::take_newest_of(Groups::iterator group, std::size_t records,
   return taken;
 }
 
-std::vector<TraceWork> Backlog::take_newest(
-    const std::function<bool(const GroupKey&, bool held)>& wanted, std::size_t records) {
+std::vector<TraceWork> Backlog::take_newest(bool held, std::size_t records) {
+  const auto size = [held](Groups::iterator group) { return group->second.records_of(held); };
   std::vector<Groups::iterator> found;
   for (auto at = groups_.begin(); at != groups_.end(); ++at) {
-    if (wanted(at->first, at->second.held)) found.push_back(at);
+    if (size(at) > 0) found.push_back(at);
   }
-  std::ranges::stable_sort(found, std::greater(),
-                           [](Groups::iterator group) { return group->second.records; });
+  std::ranges::stable_sort(found, std::greater(), size);
   std::vector<TraceWork> taken;
   // One trace speaks for its group, unless groups are too many for that.
   for (const std::size_t left : {std::size_t{1}, std::size_t{0}}) {
@@ -248,9 +262,9 @@ std::vector<TraceWork> Backlog::take_newest(
     std::size_t wanted_records = records;
     for (const auto group : found) {
       if (wanted_records == 0) break;
-      const std::size_t half = std::max<std::size_t>(group->second.records / 2, 1);
+      const std::size_t half = std::max<std::size_t>(size(group) / 2, 1);
       const std::size_t share = std::min(wanted_records, half);
-      wanted_records -= std::min(wanted_records, take_newest_of(group, share, left, taken));
+      wanted_records -= std::min(wanted_records, take_newest_of(group, held, share, left, taken));
     }
   }
   return taken;

@@ -43,13 +43,15 @@ class Backlog {
   std::size_t records() const { return records_; }
   std::size_t traces() const { return traces_; }
   std::size_t traces_in(const ScopeKey& scope) const;
-  std::size_t records_of(const GroupKey& group) const;
+  std::size_t moving_records_of(const GroupKey& group) const;
   std::vector<GroupKey> groups_in(const ScopeKey& scope) const;
   std::vector<GroupKey> groups() const;
 
   // Whether the group's traces wait for its link or experiment alone; no longer once it is empty.
   void set_held(const GroupKey& group, bool held);
   bool is_held(const GroupKey& group) const;
+  // Of held groups, and of traces whose answers are unclear again and again, which are tried
+  // rarely; the others move.
   std::size_t held_records() const { return held_records_; }
   std::size_t due_traces_not_held() const { return due_not_held_; }
 
@@ -69,11 +71,10 @@ class Backlog {
   // The traces of the group accepted before, oldest first, at most `max`: O(log n) each.
   std::vector<TraceWork> take_accepted_before(const GroupKey& group, SteadyTime accepted,
                                               std::size_t max);
-  // Takes at least `records` records of these groups: the newest traces of the largest groups, half
-  // of a group at most. No group loses its last trace while another can give one. Not those that a
-  // search or a suspicion is about.
-  std::vector<TraceWork> take_newest(const std::function<bool(const GroupKey&, bool held)>& wanted,
-                                     std::size_t records);
+  // Takes at least `records` records, of what is held or of what moves: the newest traces of the
+  // groups that have most of that, half of it at most. No group loses its last trace while another
+  // can give one. Of what a search or a suspicion is about only what is tried rarely.
+  std::vector<TraceWork> take_newest(bool held, std::size_t records);
   void add_links(LinkSet& to) const;  // of the traces that wait
 
  private:
@@ -88,10 +89,14 @@ class Backlog {
     Works due, later;
     std::map<int, std::set<std::uint64_t>> due_by_failures;  // their sequences
     std::size_t records = 0;
-    std::size_t promising = 0;  // traces that were not refused again and again
+    std::size_t promising = 0;         // traces that did not fail again and again
+    std::size_t doubtful_records = 0;  // of traces whose answers are unclear again and again
     bool held = false;
     std::vector<Scopes::iterator> scopes;
     std::size_t soon() const;
+    std::size_t moving_records() const { return held ? 0 : records - doubtful_records; }
+    std::size_t records_of(bool held) const;
+    bool may_give(const TraceWork& work, bool held) const;
   };
   using Groups = std::map<GroupKey, Group>;
 
@@ -103,8 +108,8 @@ class Backlog {
   void drop_if_unused(Scopes::iterator scope);
   bool is_stalled(const ScopeKey& key) const;
   // Leaves so many traces. Gives how many records that were.
-  std::size_t take_newest_of(Groups::iterator group, std::size_t records, std::size_t left,
-                             std::vector<TraceWork>& to);
+  std::size_t take_newest_of(Groups::iterator group, bool held, std::size_t records,
+                             std::size_t left, std::vector<TraceWork>& to);
 
   SteadyTime now_ = SteadyTime::min();
   Groups groups_;

@@ -68,8 +68,7 @@ bool Forwarder::spill_held(std::size_t excess) {
     }
     return true;
   }
-  const auto is_held = [](const GroupKey&, bool held) { return held; };
-  auto newest = backlog.take_newest(is_held, records);
+  auto newest = backlog.take_newest(true, records);
   for (TraceWork& work : newest) {
     const ScopeKey scope = holds.held_alone_by(work.group).value_or(ScopeKey{});
     reader_.assembly().forget(work);
@@ -85,8 +84,7 @@ bool Forwarder::spill_flood() {
   Backlog& backlog = dispatcher_.backlog();
   const bool server_is_open = dispatcher_.holds().ask_server() == Holds::Permit::yes;
   if (!server_is_open || moving_records() < options_.window_records / 4) return false;
-  const auto is_moving = [](const GroupKey&, bool held) { return !held; };
-  auto newest = backlog.take_newest(is_moving, options_.window_records / 4);
+  auto newest = backlog.take_newest(false, options_.window_records / 4);
   for (TraceWork& work : newest) {
     reader_.assembly().forget(work);
     if (spill_.may_flood(work.group)) {

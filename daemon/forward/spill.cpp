@@ -197,11 +197,12 @@ std::size_t Spill::quota(const Room& room) const {
 
 // A flood that is held now is no part of the window.
 bool Spill::is_full(const GroupKey& group, const Backlog& backlog, const Room& room) const {
-  return backlog.is_held(group) ? !room.for_held : backlog.records_of(group) >= quota(room);
+  return backlog.is_held(group) ? !room.for_held : backlog.moving_records_of(group) >= quota(room);
 }
 
 bool Spill::is_low(const GroupKey& group, const Backlog& backlog, const Room& room) const {
-  return backlog.is_held(group) ? room.for_held : backlog.records_of(group) <= quota(room) / 2;
+  if (backlog.is_held(group)) return room.for_held;
+  return backlog.moving_records_of(group) <= quota(room) / 2;
 }
 
 void Spill::close_full_floods(const Backlog& backlog, const Room& room) {

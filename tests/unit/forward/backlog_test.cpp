@@ -22,6 +22,7 @@ class BacklogTest : public ::testing::Test {
     std::uint64_t split_group = 0;
     seconds wait{0};
     int failures = 0;
+    int unclear = 0;  // answers
   };
   void add(std::uint64_t sequence, Options options) {
     TraceWork work;
@@ -33,6 +34,7 @@ class BacklogTest : public ::testing::Test {
     work.split_group = options.split_group;
     work.not_before = clock.steady() + options.wait;
     work.failures = options.failures;
+    work.suspicion.failures = options.unclear;
     work.accepted = clock.steady();
     backlog.add(std::move(work));
     backlog.wake(clock.steady());
@@ -185,38 +187,52 @@ TEST_F(BacklogTest, TakesWhatIsWantedOfAGroup) {
   const auto odd = [](const TraceWork& work) { return work.sequence % 2 == 1; };
   EXPECT_EQ(backlog.take_if(kGroup, odd, 10).size(), 2u);
   EXPECT_EQ(backlog.traces(), 2u);
-  EXPECT_EQ(backlog.records_of(kGroup), 2u);
+  EXPECT_EQ(backlog.moving_records_of(kGroup), 2u);
 }
 
 TEST_F(BacklogTest, TakesTheNewestOfTheLargestGroupsAndLeavesTheirOldest) {
   for (std::uint64_t sequence = 1; sequence <= 6; ++sequence) add(sequence, {.link = 'b'});
   for (std::uint64_t sequence = 7; sequence <= 8; ++sequence) add(sequence, {.link = 'c'});
-  add(9);
-  const auto wanted = [this](const GroupKey& group, bool) { return group != kGroup; };
+  for (std::uint64_t sequence = 9; sequence <= 16; ++sequence) add(sequence);
+  backlog.set_held(kGroup, true);
   const auto sequences = [](const std::vector<TraceWork>& works) {
     std::vector<std::uint64_t> found;
     for (const TraceWork& work : works) found.push_back(work.sequence);
     return found;
   };
-  EXPECT_EQ(sequences(backlog.take_newest(wanted, 3)), (Sequences{6, 5}));
-  EXPECT_EQ(sequences(backlog.take_newest(wanted, 100)), (Sequences{4, 3, 8}));
-  EXPECT_EQ(backlog.records(), 8u);
+  EXPECT_EQ(sequences(backlog.take_newest(false, 3)), (Sequences{6, 5}));
+  EXPECT_EQ(sequences(backlog.take_newest(false, 100)), (Sequences{4, 3, 8}));
+  EXPECT_EQ(sequences(backlog.take_newest(true, 3)), (Sequences{16, 15}));
+  EXPECT_EQ(backlog.records(), 18u);
+}
+
+TEST_F(BacklogTest, WhatIsUnclearAgainAndAgainHasAWindowOfItsOwn) {
+  add(1);
+  add(2, {.split_group = 3, .unclear = 3});
+  add(3, {.unclear = 4});
+  add(4, {.failures = 5});
+  EXPECT_EQ(backlog.held_records(), 4u);
+  EXPECT_EQ(backlog.moving_records_of(kGroup), 4u);
+  EXPECT_EQ(backlog.take_newest(true, 2).front().sequence, 3u);
+  EXPECT_EQ(backlog.take_newest(true, 2).front().sequence, 2u);
+  EXPECT_TRUE(backlog.take_newest(true, 2).empty());
+  EXPECT_EQ(backlog.take_newest(false, 2).front().sequence, 4u);
+  EXPECT_EQ(backlog.held_records(), 0u);
 }
 
 TEST_F(BacklogTest, AGroupLosesItsLastTraceOnlyWhenNoOtherCanGiveOne) {
-  const auto all = [](const GroupKey&, bool) { return true; };
   add(1, {.link = 'b'});
-  EXPECT_TRUE(backlog.take_newest(all, 5).empty());
+  EXPECT_TRUE(backlog.take_newest(false, 5).empty());
   add(2, {.link = 'c'});
   add(3, {.link = 'c'});
-  EXPECT_EQ(backlog.take_newest(all, 5).size(), 1u);
-  EXPECT_EQ(backlog.take_newest(all, 5).size(), 2u);
+  EXPECT_EQ(backlog.take_newest(false, 5).size(), 1u);
+  EXPECT_EQ(backlog.take_newest(false, 5).size(), 2u);
 }
 
 TEST_F(BacklogTest, WhatIsUnderSearchIsNotTakenAsTheNewest) {
   add(1);
   add(2, {.split_group = 3});
-  const auto taken = backlog.take_newest([](const GroupKey&, bool) { return true; }, 2);
+  const auto taken = backlog.take_newest(false, 2);
   ASSERT_EQ(taken.size(), 1u);
   EXPECT_EQ(taken.front().sequence, 1u);
 }

@@ -107,6 +107,28 @@ TEST_F(ForwarderFairnessTest, AFloodThatIsSpilledHasItsShareBesideWhatFillsHalfO
   EXPECT_EQ(of_flood, 300u);
 }
 
+TEST_F(ForwarderFairnessTest, UnclearAnswersAboutMoreThanTheWindowDelayNobodyForLong) {
+  options.window_records = 60;
+  const auto is_good = [](std::uint64_t trace) { return trace % 10 == 0; };
+  std::set<TraceId> good;
+  for (std::uint64_t trace = 10; trace <= 2'000; trace += 10) good.insert(trace_id(trace));
+  destination.follow(ScriptedDestination::each([&](const TraceDelivery& delivery) {
+    return good.contains(delivery.trace.info.trace_id)
+               ? Outcome{}
+               : failed(OutcomeKind::unknown, FailureClass::unknown);
+  }));
+  std::size_t late = 0;
+  for (std::uint64_t trace = 1; trace <= 2'000; ++trace) {
+    accept(trace);
+    if (!is_good(trace)) continue;
+    run_for(minutes(1));
+    late += destination.delivered_spans(trace_id(trace)).empty() ? 1 : 0;
+  }
+  EXPECT_LE(late, 20u) << "of 200";
+  run_for(minutes(10));
+  EXPECT_EQ(source.totals().delivered, good.size());
+}
+
 TEST_F(ForwarderFairnessTest, AFloodIsDeliveredInItsOrder) {
   options.connections = 1;
   options.window_records = 200;

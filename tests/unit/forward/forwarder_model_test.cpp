@@ -38,6 +38,7 @@ class NaiveBacklog {
     std::size_t records;
     SteadyTime not_before;
     std::uint64_t split_group;
+    bool doubtful;
   };
   std::vector<Work> works;  // by sequence
   std::set<GroupKey> held;
@@ -84,7 +85,9 @@ TEST(BacklogModelTest, CountsAndChoosesAsTheModelDoes) {
       work.parts.resize(1 + pick(3));
       work.not_before = clock.steady() + milliseconds(pick(2) * pick(500));
       work.split_group = pick(8) == 0 ? 1 + pick(2) : 0;
-      model.works.push_back({n, group, work.parts.size(), work.not_before, work.split_group});
+      work.suspicion.failures = static_cast<int>(pick(5));
+      model.works.push_back({n, group, work.parts.size(), work.not_before, work.split_group,
+                             work.suspicion.failures >= 3});
       backlog.add(std::move(work));
     }
     if (pick(3) == 0) clock.advance(milliseconds(pick(200)));
@@ -99,17 +102,20 @@ TEST(BacklogModelTest, CountsAndChoosesAsTheModelDoes) {
       ASSERT_EQ(taken, expected) << n;
       for (const std::uint64_t sequence : taken) model.remove(sequence);
     }
-    if (pick(10) == 0 && backlog.records_of(group) > 0) {
+    using Work = NaiveBacklog::Work;
+    const auto is_of_group = [&](const Work& work) { return work.group == group; };
+    if (pick(10) == 0 && model.records(is_of_group) > 0) {
       const bool held = pick(2) == 0;
       backlog.set_held(group, held);
       held ? (void)model.held.insert(group) : (void)model.held.erase(group);
     }
-    using Work = NaiveBacklog::Work;
-    const auto is_held = [&](const Work& work) { return model.held.contains(work.group); };
+    const auto is_held = [&](const Work& work) {
+      return work.doubtful || model.held.contains(work.group);
+    };
     ASSERT_EQ(backlog.records(), model.records([](const Work&) { return true; }));
     ASSERT_EQ(backlog.held_records(), model.records(is_held));
-    ASSERT_EQ(backlog.records_of(group),
-              model.records([&](const Work& work) { return work.group == group; }));
+    ASSERT_EQ(backlog.moving_records_of(group),
+              model.records([&](const Work& work) { return is_of_group(work) && !is_held(work); }));
     const ScopeKey scope = scope_key(FailureScope::experiment, group);
     ASSERT_EQ(backlog.traces_in(scope),
               static_cast<std::size_t>(std::ranges::count_if(model.works, [&](const Work& work) {
