@@ -50,7 +50,7 @@ TEST_F(DeliveryLedgerTest, FixesTheLinkDurablyAndOnce) {
 TEST_F(DeliveryLedgerTest, LearnsNotesThatCouldNotBeReadAtTheStart) {
   const TraceWork known = work(1);
   ASSERT_TRUE(ledger.fix_links({&known}));
-  for (const std::uint64_t trace : {1, 2}) {
+  for (const std::uint64_t trace : {1u, 2u}) {
     source.find_note({.trace_id = trace_id(trace),
                       .step = TraceNote::Step::delivered,
                       .link = link_of('b'),
