@@ -98,7 +98,8 @@ void join(TraceWork& work, TraceWork later) {
   work.cost += later.cost;
   work.root_seen |= later.root_seen;
   work.again |= later.again;
-  work.is_mixed |= later.is_mixed || later.group != work.group;
+  work.is_mixed |=
+      later.is_mixed || later.group != work.group || later.accepted_link != work.accepted_link;
   if (brings_experiment) work.group.experiment = later.group.experiment;
   strengthen(work, {later.group.link, later.link_rank, later.link_obstacle});
 }

@@ -443,6 +443,19 @@ TEST_F(AssemblerTest, AStrongerNamingStaysWhenAnEarlierPartComesBack) {
   EXPECT_EQ(works[0].group.link, link_of('b'));
 }
 
+// Read alone it would be of another group, whatever it follows now.
+TEST_F(AssemblerTest, WhatFollowsTheLinkOfItsTraceMakesItMixedToo) {
+  add(1, true, {.link = 'b'});
+  clock.advance(seconds(2));
+  auto works = assembler.take_ready(true);
+  ASSERT_EQ(works.size(), 1u);
+  add(1, false, {.link = 'a', .known = RecentTrace{.link = link_of('b')}});
+  assembler.forget(works[0]);
+  EXPECT_EQ(works[0].group.link, link_of('b'));
+  EXPECT_EQ(works[0].parts.size(), 2u);
+  EXPECT_TRUE(works[0].is_mixed);
+}
+
 TEST_F(AssemblerTest, PartsOfOneGroupAreNotMixed) {
   add(1, true);
   add(1, false);
