@@ -7,6 +7,8 @@
 #include <span>
 
 #include <libdeflate.h>
+#define ZLIB_CONST  // it changes nothing of what it reads
+#include <zlib.h>
 
 namespace tracelink {
 namespace {
@@ -20,6 +22,16 @@ struct FreeCompressor {
   void operator()(libdeflate_compressor* it) const { libdeflate_free_compressor(it); }
 };
 using Compressor = std::unique_ptr<libdeflate_compressor, FreeCompressor>;
+
+struct EndInflate {
+  void operator()(z_stream* it) const { inflateEnd(it); }
+};
+
+// libdeflate cannot be stopped on its way, and blocks that hold nothing take it 60 ms for each MiB.
+constexpr std::size_t kMostAtOnce = 4u << 20;
+// Of a larger body, with the headers of members of gzip. Compressors end a block every 16 KiB or
+// more, or where they are told to flush.
+constexpr std::size_t kMaxDeflateBlocks = 64u << 10;
 
 enum class Outcome { done, damaged, buffer_full };
 
@@ -50,6 +62,75 @@ Step decode_part(ContentEncoding encoding, libdeflate_decompressor* decompressor
   const Step zlib = decode_once(&libdeflate_zlib_decompress_ex, decompressor, in, out);
   if (zlib.outcome != Outcome::damaged) return zlib;
   return decode_once(&libdeflate_deflate_decompress_ex, decompressor, in, out);
+}
+
+Error does_not_decompress() { return {ErrorCode::invalid, "the body does not decompress"}; }
+
+Error bytes_after_end() {
+  return {ErrorCode::invalid, "the compressed body has bytes after its end"};
+}
+
+Error too_much_output(std::size_t max_bytes) {
+  return {ErrorCode::too_large,
+          "more than " + std::to_string(max_bytes) + " bytes after decompression"};
+}
+
+// Precondition: it is smaller.
+void grow(std::string& out, std::size_t max_bytes) {
+  out.resize(out.size() > max_bytes / 2 ? max_bytes : out.size() * 2);
+}
+
+std::string first_output(ContentEncoding encoding, std::string_view bytes, std::size_t max_bytes) {
+  return std::string(std::min(decompressed_bytes(encoding, bytes), max_bytes), '\0');
+}
+
+// The formats of inflateInit2().
+constexpr int kGzip = 16 + MAX_WBITS;
+constexpr int kZlib = MAX_WBITS;
+constexpr int kRaw = -MAX_WBITS;
+
+// By zlib, which takes longer and stops at each block.
+Result<std::string> inflate_by_blocks(int format, std::string_view bytes, std::string out,
+                                      std::size_t max_bytes) {
+  constexpr int kBetweenBlocks = 128;  // in data_type
+  z_stream stream{};
+  if (inflateInit2(&stream, format) != Z_OK) std::abort();  // out of memory
+  const std::unique_ptr<z_stream, EndInflate> end(&stream);
+  stream.next_in = reinterpret_cast<const Bytef*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  std::size_t produced = 0;
+  for (std::size_t blocks = 0; blocks <= kMaxDeflateBlocks;) {
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + produced);
+    stream.avail_out = static_cast<uInt>(out.size() - produced);
+    const int result = inflate(&stream, Z_BLOCK);
+    produced = out.size() - stream.avail_out;
+    if (result == Z_STREAM_END && stream.avail_in == 0) {
+      out.resize(produced);
+      return out;
+    }
+    if (result == Z_STREAM_END) {
+      if (format != kGzip) return bytes_after_end();
+      inflateReset(&stream);
+    } else if (result == Z_BUF_ERROR && stream.avail_out == 0) {
+      if (produced >= max_bytes) return too_much_output(max_bytes);
+      grow(out, max_bytes);
+    } else if (result != Z_OK) {
+      return does_not_decompress();
+    }
+    if ((stream.data_type & kBetweenBlocks) != 0) ++blocks;
+  }
+  return Error{ErrorCode::too_large, "more than " + std::to_string(kMaxDeflateBlocks) +
+                                         " blocks of deflate; compress it in larger ones"};
+}
+
+Result<std::string> decompress_by_blocks(ContentEncoding encoding, std::string_view bytes,
+                                         std::size_t max_bytes) {
+  const auto inflate_as = [&](int format) {
+    return inflate_by_blocks(format, bytes, first_output(encoding, bytes, max_bytes), max_bytes);
+  };
+  if (encoding == ContentEncoding::gzip) return inflate_as(kGzip);
+  auto zlib = inflate_as(kZlib);
+  return zlib || zlib.error().code == ErrorCode::too_large ? zlib : inflate_as(kRaw);
 }
 
 }  // namespace
@@ -83,15 +164,14 @@ std::size_t decompressed_bytes(ContentEncoding encoding, std::string_view in) {
 
 Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
                                std::size_t max_bytes) {
-  const Error too_large{ErrorCode::too_large,
-                        "more than " + std::to_string(max_bytes) + " bytes after decompression"};
   if (encoding == ContentEncoding::identity) {
-    if (bytes.size() > max_bytes) return too_large;
+    if (bytes.size() > max_bytes) return too_much_output(max_bytes);
     return std::string(bytes);
   }
+  if (bytes.size() > kMostAtOnce) return decompress_by_blocks(encoding, bytes, max_bytes);
   const Decompressor decompressor(libdeflate_alloc_decompressor());
   if (!decompressor) std::abort();  // out of memory, as operator new would end it
-  std::string out(std::min(decompressed_bytes(encoding, bytes), max_bytes), '\0');
+  std::string out = first_output(encoding, bytes, max_bytes);
   std::size_t produced = 0;
   // libdeflate cannot continue in a larger buffer, so a part that does not fit starts anew;
   // doubling keeps the sum of the work below three times that of one attempt. RFC 1952 2.2: a gzip
@@ -100,19 +180,17 @@ Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
     const Step step =
         decode_part(encoding, decompressor.get(), bytes, std::span(out).subspan(produced));
     if (step.outcome == Outcome::damaged) {
-      return Error{ErrorCode::invalid, "the body does not decompress"};
+      return does_not_decompress();
     }
     if (step.outcome == Outcome::buffer_full) {
-      if (out.size() >= max_bytes) return too_large;
-      out.resize(out.size() > max_bytes / 2 ? max_bytes : out.size() * 2);
+      if (out.size() >= max_bytes) return too_much_output(max_bytes);
+      grow(out, max_bytes);
       continue;
     }
     bytes.remove_prefix(step.consumed);
     produced += step.produced;
     if (bytes.empty()) break;
-    if (encoding != ContentEncoding::gzip) {
-      return Error{ErrorCode::invalid, "the compressed body has bytes after its end"};
-    }
+    if (encoding != ContentEncoding::gzip) return bytes_after_end();
   }
   out.resize(produced);
   return out;

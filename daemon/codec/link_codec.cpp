@@ -26,6 +26,7 @@ constexpr Field kExperimentName = 10;
 constexpr Field kSourceTag = 11;
 constexpr Field kNamedByTrace = 12;
 constexpr Field kExperimentOfModel = 13;
+constexpr Field kUndecided = 14;
 
 constexpr Field kKey = 1;
 constexpr Field kValue = 2;
@@ -70,7 +71,8 @@ void read_pair(protozero::pbf_reader in, std::map<std::string, std::string>& val
 }
 
 void read_field(protozero::pbf_reader& in, LinkDefinition& link) {
-  const bool is_number = in.tag() == kNamePolicy || in.tag() == kNamedByTrace;
+  const bool is_number =
+      in.tag() == kNamePolicy || in.tag() == kNamedByTrace || in.tag() == kUndecided;
   const auto type =
       is_number ? protozero::pbf_wire_type::varint : protozero::pbf_wire_type::length_delimited;
   if (!has_type(in, type)) {
@@ -117,6 +119,9 @@ void read_field(protozero::pbf_reader& in, LinkDefinition& link) {
     case kExperimentOfModel:
       link.experiment.of_model = in.get_string();
       break;
+    case kUndecided:
+      link.undecided = in.get_bool();
+      break;
     default:
       in.skip();
   }
@@ -142,6 +147,7 @@ std::string encode_link(const LinkDefinition& link) {
   add_map(out, kSourceTag, link.source_tags);
   if (link.named_by_trace) out.add_bool(kNamedByTrace, true);
   add_text(out, kExperimentOfModel, link.experiment.of_model);
+  if (link.undecided) out.add_bool(kUndecided, true);
   return bytes;
 }
 

@@ -1,6 +1,9 @@
 #include "daemon/codec/compression.hpp"
 
+#include <random>
+
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "daemon/text/hex.hpp"
 
@@ -103,6 +106,92 @@ TEST(Decompress, TakesManyEmptyMembersOfWhateverOrder) {
             text);
   EXPECT_EQ(error_of(ContentEncoding::gzip, members + compress_gzip(text) + empty, 999'999),
             ErrorCode::too_large);
+}
+
+// What is over 4 MiB before it is decompressed.
+class DecompressLarge : public testing::Test {
+ protected:
+  static std::string noise() {
+    std::mt19937_64 random(7);
+    std::string text;
+    while (text.size() < 4'200'000) {
+      const std::uint64_t word = random();
+      text.append(reinterpret_cast<const char*>(&word), sizeof word);
+    }
+    return text;
+  }
+  static inline const std::string kNoise = noise();  // hardly compresses
+  static inline const std::string kNoisyGzip = compress_gzip(kNoise);
+  static std::string raw_of(const std::string& gzip) { return gzip.substr(10, gzip.size() - 18); }
+  // RFC 1951 3.2.4: blocks without compression. Raw deflate of so many blocks, the first ones
+  // large.
+  static std::string raw_of_blocks(std::size_t blocks) {
+    std::string bytes;
+    for (std::size_t block = 1; block < blocks; ++block) {
+      bytes += block <= kLargeBlocks ? kLargeHeader + std::string(65'535, 'x') : kEmptyBlock;
+    }
+    return bytes + kLastBlock;
+  }
+  static constexpr std::size_t kLargeBlocks = 70;
+  static inline const std::string kLargeHeader = *parse_hex("00ffff0000");
+  static inline const std::string kEmptyBlock = *parse_hex("000000ffff");
+  static inline const std::string kLastBlock = *parse_hex("010000ffff");
+  static constexpr std::size_t kMostBlocks = 65'536;
+};
+
+TEST_F(DecompressLarge, ReadsEveryFormat) {
+  ASSERT_GT(kNoisyGzip.size(), 4u << 20);
+  EXPECT_EQ(*decompress(ContentEncoding::gzip, kNoisyGzip, kNoise.size()), kNoise);
+  EXPECT_EQ(*decompress(ContentEncoding::gzip, kNoisyGzip + kGzip + kNoisyGzip, kNoLimit),
+            kNoise + kText + kNoise);
+  EXPECT_EQ(*decompress(ContentEncoding::deflate, raw_of(kNoisyGzip), kNoise.size()), kNoise);
+  std::string zlib(compressBound(kNoise.size()), '\0');
+  uLongf size = zlib.size();
+  ASSERT_EQ(compress(reinterpret_cast<Bytef*>(zlib.data()), &size,
+                     reinterpret_cast<const Bytef*>(kNoise.data()), kNoise.size()),
+            Z_OK);
+  zlib.resize(size);
+  EXPECT_EQ(*decompress(ContentEncoding::deflate, zlib, kNoise.size()), kNoise);
+}
+
+TEST_F(DecompressLarge, GrowsUpToTheLimit) {
+  const std::string text = kNoise + std::string(20'000'000, 'x');
+  const std::string gzip = compress_gzip(text);
+  EXPECT_EQ(*decompress(ContentEncoding::gzip, gzip + kGzip, text.size() + kText.size()),
+            text + kText);
+  EXPECT_EQ(error_of(ContentEncoding::gzip, gzip, text.size() - 1), ErrorCode::too_large);
+  EXPECT_EQ(error_of(ContentEncoding::gzip, gzip, 0), ErrorCode::too_large);
+}
+
+TEST_F(DecompressLarge, RefusesDamage) {
+  std::string gzip = kNoisyGzip;
+  EXPECT_EQ(error_of(ContentEncoding::gzip, gzip + "x", kNoLimit), ErrorCode::invalid);
+  EXPECT_EQ(error_of(ContentEncoding::gzip, gzip.substr(0, gzip.size() - 1), kNoLimit),
+            ErrorCode::invalid);
+  const std::string raw = raw_of(gzip);
+  EXPECT_EQ(error_of(ContentEncoding::deflate, raw + "x", kNoLimit), ErrorCode::invalid);
+  EXPECT_EQ(error_of(ContentEncoding::deflate, raw.substr(0, raw.size() - 1), kNoLimit),
+            ErrorCode::invalid);
+  gzip[gzip.size() - 5] ^= 1;
+  EXPECT_EQ(error_of(ContentEncoding::gzip, gzip, kNoLimit), ErrorCode::invalid) << "its checksum";
+}
+
+// Each takes the time of a table, however little it holds.
+TEST_F(DecompressLarge, HasNoMoreBlocksThanCompressorsMake) {
+  const std::string most = raw_of_blocks(kMostBlocks);
+  EXPECT_EQ(decompress(ContentEncoding::deflate, most, kNoLimit)->size(), kLargeBlocks * 65'535);
+  const auto refused =
+      decompress(ContentEncoding::deflate, raw_of_blocks(kMostBlocks + 1), kNoLimit);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::too_large);
+  EXPECT_NE(refused.error().message.find("65536 blocks of deflate"), std::string::npos);
+}
+
+TEST_F(DecompressLarge, CountsMembersToo) {
+  const std::string empty = compress_gzip("");
+  std::string members = kNoisyGzip;
+  for (std::size_t i = 0; i < kMostBlocks / 2; ++i) members += empty;
+  EXPECT_EQ(error_of(ContentEncoding::gzip, members, kNoLimit), ErrorCode::too_large);
 }
 
 TEST(DecompressedBytes, IsTheWorkAtLeast) {
