@@ -26,6 +26,14 @@ std::string dropped_text(const ActiveOverrides& overrides) {
          describe(overrides) + ")";
 }
 
+const ActiveOverride* override_of(const ActiveOverrides& overrides, std::string_view traces_data) {
+  if (!overrides.services.empty()) {
+    const auto found = overrides.services.find(service_name(traces_data));
+    if (found != overrides.services.end()) return &found->second;
+  }
+  return overrides.all ? &*overrides.all : nullptr;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ActiveLinks>> ActiveLinks::open(FileSystem& fs, std::filesystem::path file,
@@ -49,7 +57,12 @@ Result<void> ActiveLinks::load(const LinkDefinition& configured, HeldFiles* held
   }
   auto loaded = load_overrides();
   if (loaded || held == nullptr) return loaded;
-  unread_ = true;
+  const auto undecided = remember_undecided(configured);
+  if (!undecided) return undecided.error();
+  {
+    const MutexLock lock(mutex_);
+    undecided_link_ = *undecided;
+  }
   held->hold(StateFile::active_model, file_.string(), loaded.error(), [this] {
     const MutexLock again(change_mutex_);
     return load_overrides();
@@ -63,11 +76,28 @@ Result<LinkHash> ActiveLinks::remember_configured(const LinkDefinition& link) co
   return remember_(link);
 }
 
+Result<LinkHash> ActiveLinks::remember_undecided(LinkDefinition configured) const {
+  configured.undecided = true;
+  return remember_(configured);
+}
+
+void ActiveLinks::take(ActiveOverrides read) {
+  const MutexLock lock(mutex_);
+  read_ = std::make_shared<const ActiveOverrides>(std::move(read));
+  if (read_->configured == overrides_->configured) overrides_ = read_;
+}
+
+bool ActiveLinks::is_unread() const {
+  const MutexLock lock(mutex_);
+  return !read_;
+}
+
 Result<void> ActiveLinks::load_overrides() {
   const auto there = fs_.exists(file_);
   if (!there) return there.error();
+  const ActiveOverrides none{.configured = overrides()->configured, .all = {}, .services = {}};
   if (!*there) {
-    unread_ = false;
+    take(none);
     return {};
   }
   const auto text = read_file(fs_, file_);
@@ -78,24 +108,16 @@ Result<void> ActiveLinks::load_overrides() {
     note(
         "models/active.json is damaged and set aside: traces get the configured "
         "model; set others again with 'tracelink models set-active'");
-    unread_ = false;
+    take(none);
     return {};
-  }
-  unread_ = false;
-  const ModelIdentity identity = overrides()->configured;
-  if (stored->configured != identity) {
-    if (!stored->empty()) note(dropped_text(*stored));
-    ActiveOverrides none;
-    none.configured = identity;
-    return replace(std::move(none));
   }
   for (const auto* entry : stored->entries()) {
     if (auto link = remember_(entry->definition); !link) return link.error();
   }
-  auto overrides = std::make_shared<const ActiveOverrides>(*std::move(stored));
-  const MutexLock lock(mutex_);
-  overrides_ = std::move(overrides);
-  return {};
+  const bool is_dropped = stored->configured != none.configured;
+  if (is_dropped && !stored->empty() && is_unread()) note(dropped_text(*stored));
+  take(*std::move(stored));
+  return is_dropped ? write(none) : Result<void>();
 }
 
 void ActiveLinks::note(std::string text) {
@@ -113,6 +135,8 @@ Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string&
   const MutexLock change(change_mutex_);
   auto hash = remember_configured(link);
   if (!hash) return hash;
+  const auto undecided = is_unread() ? remember_undecided(link) : LinkHash();
+  if (!undecided) return undecided;
   auto next = overrides();
   if (const ModelIdentity identity = identity_of(link); next->configured != identity) {
     ActiveOverrides none;
@@ -127,6 +151,7 @@ Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string&
   const MutexLock lock(mutex_);
   overrides_ = std::move(next);
   configured_link_ = *hash;
+  undecided_link_ = *undecided;
   return hash;
 }
 
@@ -135,14 +160,29 @@ LinkHash ActiveLinks::link_for(std::string_view traces_data) const {
   LinkHash configured;
   {
     const MutexLock lock(mutex_);
+    if (!read_) return undecided_link_;
     current = overrides_;
     configured = configured_link_;
   }
-  if (!current->services.empty()) {
-    const auto found = current->services.find(service_name(traces_data));
-    if (found != current->services.end()) return found->second.link;
+  const ActiveOverride* entry = override_of(*current, traces_data);
+  return entry != nullptr ? entry->link : configured;
+}
+
+std::optional<LinkHash> ActiveLinks::decide(const LinkDefinition& undecided,
+                                            std::string_view traces_data) const {
+  std::shared_ptr<const ActiveOverrides> read;
+  {
+    const MutexLock lock(mutex_);
+    read = read_;
   }
-  return current->all ? current->all->link : configured;
+  if (!read) return std::nullopt;
+  LinkDefinition configured = undecided;
+  configured.undecided = false;
+  if (read->configured == identity_of(configured)) {
+    if (const ActiveOverride* entry = override_of(*read, traces_data)) return entry->link;
+  }
+  const auto link = remember_configured(configured);
+  return link ? std::optional(*link) : std::nullopt;
 }
 
 LinkHash ActiveLinks::configured() const {
@@ -185,13 +225,15 @@ std::shared_ptr<const ActiveOverrides> ActiveLinks::overrides() const {
   return overrides_;
 }
 
+Result<void> ActiveLinks::write(const ActiveOverrides& overrides) const {
+  return write_file_durably(fs_, file_, encode_overrides(overrides));
+}
+
 Result<void> ActiveLinks::replace(ActiveOverrides overrides) {
-  if (unread_) {
+  if (is_unread()) {
     return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
   }
-  if (auto written = write_file_durably(fs_, file_, encode_overrides(overrides)); !written) {
-    return written;
-  }
+  if (auto written = write(overrides); !written) return written;
   auto next = std::make_shared<const ActiveOverrides>(std::move(overrides));
   const MutexLock lock(mutex_);
   overrides_ = std::move(next);

@@ -32,7 +32,7 @@ class ActiveLinks {
 
   // What an earlier run stored in `file` holds only for the identity that it overrides (id, name,
   // version and experiment as configured then); otherwise it is dropped for good. A damaged file is
-  // set aside. notices() tells of both. One that cannot be read is held: records get the configured
+  // set aside. notices() tells of both. One that cannot be read is held: records get an undecided
   // link until it can be, and nothing replaces it. Without `held` that is an error, `io`.
   static Result<std::unique_ptr<ActiveLinks>> open(FileSystem& fs, std::filesystem::path file,
                                                    const LinkDefinition& configured,
@@ -41,6 +41,11 @@ class ActiveLinks {
   // `traces_data`: the record's OTLP; its resource is looked at only where a service has a link of
   // its own.
   LinkHash link_for(std::string_view traces_data) const;
+  // The link that a record had got if the file had been readable when it was accepted under
+  // `undecided`. Nothing: it is still not known. What is set after the file was read does not count
+  // until a restart.
+  std::optional<LinkHash> decide(const LinkDefinition& undecided,
+                                 std::string_view traces_data) const;
 
   // `service` empty: for all that have none of their own. `set_at`: for people.
   Result<LinkHash> set(const std::string& service, const LinkDefinition& link, std::string set_at);
@@ -62,18 +67,23 @@ class ActiveLinks {
   Result<void> load_overrides() REQUIRES(change_mutex_);
   void note(std::string text);
   Result<LinkHash> remember_configured(const LinkDefinition& link) const;
+  Result<LinkHash> remember_undecided(LinkDefinition configured) const;
+  void take(ActiveOverrides read);
+  bool is_unread() const;
+  Result<void> write(const ActiveOverrides& overrides) const;
   Result<void> replace(ActiveOverrides overrides) REQUIRES(change_mutex_);
 
   FileSystem& fs_;
   const std::filesystem::path file_;
   const Remember remember_;
-  Mutex change_mutex_;                             // one change at a time, with its file
-  bool unread_ GUARDED_BY(change_mutex_) = false;  // the file
+  Mutex change_mutex_;  // one change at a time, with its file
 
   mutable Mutex mutex_;
   std::vector<std::string> notices_ GUARDED_BY(mutex_);
   LinkHash configured_link_ GUARDED_BY(mutex_);
   std::shared_ptr<const ActiveOverrides> overrides_ GUARDED_BY(mutex_);
+  std::shared_ptr<const ActiveOverrides> read_ GUARDED_BY(mutex_);  // the file's; null: unread
+  LinkHash undecided_link_ GUARDED_BY(mutex_);                      // while it is unread
 };
 
 }  // namespace tracelink

@@ -122,6 +122,7 @@ ControlReply clear_active(const Body& body, const ControlParts& parts) {
 std::vector<KnownLink> known_links(const ControlParts& parts) {
   std::vector<KnownLink> known;
   for (auto& [link, definition] : parts.queue.links()) {
+    if (definition.undecided) continue;  // what is found in its place is relinked
     const auto status = parts.delivery.registration(link);
     known.push_back({link, definition, status ? status->model : std::nullopt});
   }

@@ -151,7 +151,7 @@ class DaemonImpl final : public Daemon {
         Delivery::open(config(), *queue_, fs_, clock_, random_,
                        {.server = [this](const std::string& uri) { return read_credentials(uri); },
                         .workspace = [this] { return read_workspace(); }},
-                       delivered_tap_);
+                       *active_, delivered_tap_);
     if (!delivery) return std::move(delivery).error();
     delivery_ = std::move(*delivery);
     want_active_models();

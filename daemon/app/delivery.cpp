@@ -27,21 +27,24 @@ constexpr std::chrono::seconds kCallTimeout{5};
 }  // namespace
 
 Delivery::Delivery(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
-                   RandomSource& random, CredentialReaders readers, Tap& tap)
+                   RandomSource& random, CredentialReaders readers, const ActiveLinks& active,
+                   Tap& tap)
     : config_(config),
       queue_(queue),
       fs_(fs),
       clock_(clock),
       random_(random),
       readers_(std::move(readers)),
+      active_(active),
       tap_(tap),
       reporter_(clock) {}
 
 Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, Queue& queue, FileSystem& fs,
                                                  const Clock& clock, RandomSource& random,
-                                                 CredentialReaders readers, Tap& tap) {
+                                                 CredentialReaders readers,
+                                                 const ActiveLinks& active, Tap& tap) {
   std::unique_ptr<Delivery> delivery(
-      new Delivery(config, queue, fs, clock, random, std::move(readers), tap));
+      new Delivery(config, queue, fs, clock, random, std::move(readers), active, tap));
   if (auto opened = delivery->open(); !opened) return std::move(opened).error();
   return delivery;
 }
@@ -68,8 +71,12 @@ Result<void> Delivery::open() {
   opened_ = std::move(*opened);
   if (!opened_.destination) return {};
   tapped_.emplace(*opened_.destination, tap_, clock_);
-  forwarder_ = std::make_unique<Forwarder>(forwarder_options_of(config_), queue_, *tapped_,
-                                           *dead_letters_, *relinks_, reporter_, clock_, random_);
+  ForwarderOptions options = forwarder_options_of(config_);
+  options.links.decide = [this](const LinkDefinition& undecided, std::string_view traces_data) {
+    return active_.decide(undecided, traces_data);
+  };
+  forwarder_ = std::make_unique<Forwarder>(std::move(options), queue_, *tapped_, *dead_letters_,
+                                           *relinks_, reporter_, clock_, random_);
   queue_.set_on_durable([this] { opened_.destination->wakeup(); });
   return {};
 }

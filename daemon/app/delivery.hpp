@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "daemon/app/active_links.hpp"
 #include "daemon/app/open_destination.hpp"
 #include "daemon/app/registration_log.hpp"
 #include "daemon/app/tapped_destination.hpp"
@@ -37,10 +38,11 @@ namespace tracelink {
 // forwarder's, for which it waits; the others from any.
 class Delivery {
  public:
-  // `tap` sees what is delivered, and outlives this object.
+  // `tap` sees what is delivered. The references outlive this object.
   static Result<std::unique_ptr<Delivery>> open(const Config& config, Queue& queue, FileSystem& fs,
                                                 const Clock& clock, RandomSource& random,
-                                                CredentialReaders readers, Tap& tap);
+                                                CredentialReaders readers,
+                                                const ActiveLinks& active, Tap& tap);
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
@@ -92,7 +94,7 @@ class Delivery {
 
  private:
   Delivery(const Config& config, Queue& queue, FileSystem& fs, const Clock& clock,
-           RandomSource& random, CredentialReaders readers, Tap& tap);
+           RandomSource& random, CredentialReaders readers, const ActiveLinks& active, Tap& tap);
   Result<void> open();
   void open_dead_letters(const std::filesystem::path& directory);
   void hold_unread_letters();
@@ -113,6 +115,7 @@ class Delivery {
   const Clock& clock_;
   RandomSource& random_;
   const CredentialReaders readers_;
+  const ActiveLinks& active_;
   Tap& tap_;
   Reporter reporter_;  // of the forwarder thread
   RegistrationLog registration_log_{reporter_};

@@ -61,8 +61,10 @@ std::string remedy_for(const HeldFile& file) {
   if (file.is_newer) {
     return "a later tracelinkd wrote it: start that one, which reads on; it is left as it is";
   }
-  return "check the disk, and that the daemon's user may read " + file.path +
-         "; it is left as it is and tried again by itself";
+  std::string remedy = "check the disk, and that the daemon's user may read " + file.path +
+                       "; it is left as it is and tried again by itself";
+  if (file.kind == StateFile::active_model) remedy += "; what is accepted meanwhile waits for it";
+  return remedy;
 }
 
 void HeldFile::note(const Error& error) {

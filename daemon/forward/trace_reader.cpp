@@ -38,10 +38,13 @@ TraceReader::Read TraceReader::read() {
   }
   parts_.spill.note_read(**stored);
   if (parts_.dead_letter_writer.complete_if_dead_lettered(**stored)) return Read::record;
-  if (parts_.dead_letter_writer.waits_for_letter(**stored)) {
+  Record& record = (*stored)->record;
+  const auto link = links_.decide(record.link, record.slice.otlp);
+  if (!link || parts_.dead_letter_writer.waits_for_letter(**stored)) {
     put_off(**stored);
     return Read::record;
   }
+  record.link = *link;
   assemble(*std::move(*stored));
   parts_.ledger.set_read_up_to(assembly_.read_up_to());
   return Read::record;

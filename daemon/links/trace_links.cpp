@@ -66,6 +66,12 @@ ModelNaming TraceLinks::chosen_by_client(std::string_view info) const {
           .experiment = std::move(model.experiment)};
 }
 
+std::optional<LinkHash> TraceLinks::decide(const LinkHash& accepted, std::string_view traces_data) {
+  const Base* base = base_of(accepted);
+  if (base == nullptr || !base->definition.undecided) return accepted;
+  return options_.decide(base->definition, traces_data);
+}
+
 LinkChoice TraceLinks::choose(std::string_view traces_data, std::string_view info,
                               const LinkHash& base_hash) {
   const Base* base = base_of(base_hash);

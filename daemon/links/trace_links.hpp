@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -14,6 +15,10 @@
 #include "daemon/report/reporter.hpp"
 
 namespace tracelink {
+
+// The link that an undecided definition stands for in a record; nothing: that is not known yet.
+using DecideLink =
+    std::function<std::optional<LinkHash>(const LinkDefinition&, std::string_view traces_data)>;
 
 // Chooses the link of a record: the model that its spans or its info name, else the link that was
 // active at acceptance, whose name may be a template for attributes of the resource
@@ -30,11 +35,15 @@ class TraceLinks {
     std::size_t max_names = 100;
     bool model_required = true;  // a trace without a model is not sent
     LinkHash configured = {};    // zero: nothing is configured
+    DecideLink decide = {};
   };
   TraceLinks(Options options, RecordSource& source, Reporter& reporter, const Clock& clock);
 
   // From now on `link` is the configured one; zero: nothing is configured.
   void configure(const LinkHash& link) { configured_ = read_base(link); }
+
+  // `accepted`, or what that stands for if it is undecided; nothing: the record has to wait.
+  std::optional<LinkHash> decide(const LinkHash& accepted, std::string_view traces_data);
 
   // By the spans and the trace info of an MLflow SDK, either of which may be empty. `base`: the
   // trace's link if it is fixed, else the one accepted with its first record.

@@ -35,6 +35,9 @@ struct LinkDefinition {
   // A trace named it, or an attribute of a trace is part of its name: a peer's choice, which is not
   // held without limit, and whose `name` and `version` are never a template.
   bool named_by_trace = false;
+  // What the operator had set at runtime could not be read: this definition, or what was set in its
+  // place. No trace is sent before that is decided (ActiveLinks::decide).
+  bool undecided = false;
 
   bool operator==(const LinkDefinition&) const = default;
 

@@ -1,5 +1,6 @@
 """What happens to the state directory behind the daemon's back: files that cannot be read, or are gone."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -50,8 +51,8 @@ def make_readable(path: pathlib.Path, kept: pathlib.Path) -> None:
         kept.rename(path)
 
 
-@pytest.mark.parametrize("pattern", ["queue/*.segment", "queue/checkpoint", "queue/notes", "models/active.json",
-                                     "models/relinks.json", "models/links/" + 32 * "0", "dead-letters"])
+@pytest.mark.parametrize("pattern", ["queue/*.segment", "queue/checkpoint", "queue/notes", "models/relinks.json",
+                                     "models/links/" + 32 * "0", "dead-letters"])
 def test_a_file_that_cannot_be_read_is_held_and_the_rest_goes_on(daemon, pattern):
     daemon.start()
     daemon.post(make_trace().request)
@@ -69,6 +70,29 @@ def test_a_file_that_cannot_be_read_is_held_and_the_rest_goes_on(daemon, pattern
     make_readable(path, kept)
     wait_until("it is read without help", lambda: not held(daemon, path), state=daemon.log_tail)
     daemon.wait_for_spans(accepted=2 * SPANS_PER_TRACE, delivered=2 * SPANS_PER_TRACE, damaged=0)
+
+
+def test_traces_wait_for_the_model_that_was_set_at_runtime(daemon):
+    deliver(daemon)
+    daemon.start()
+    assert daemon.tracelink("models", "set-active", "agent-v2").code == 0
+    assert daemon.sigterm() == 0
+    path = state(daemon) / "models" / "active.json"
+    kept = make_unreadable(path)
+    for _ in range(2):
+        daemon.start()
+        wait_until("it is named", lambda: held(daemon, path), state=daemon.log_tail)
+        assert "what is accepted meanwhile waits for it" in held(daemon, path)[0]["remedy"]
+        daemon.post(make_trace().request)
+        assert daemon.sigterm() == 0
+    assert not list((daemon.folder / "archive").glob("*")), "nobody knows the version yet"
+    daemon.start()
+    make_readable(path, kept)
+    daemon.post(make_trace().request)
+    daemon.wait_for_spans(accepted=3 * SPANS_PER_TRACE, delivered=3 * SPANS_PER_TRACE, damaged=0)
+    lines = [json.loads(line) for file in (daemon.folder / "archive").iterdir() for line in file.read_text().splitlines()]
+    assert {line["tracelink"]["link"]["model"] for line in lines} == {"agent-v2"}
+    assert daemon.tracelink("models", "relink", "agent-v1", "agent-v3").code == 0, "one link has that name for operators"
 
 
 def test_totals_that_are_not_known_are_not_shown(daemon):

@@ -213,22 +213,110 @@ TEST_F(ActiveLinksTest, ADamagedFileIsSetAsideAndSaid) {
   EXPECT_FALSE(fs.content(std::string(kFile) + ".damaged").empty());
 }
 
-// One change on a disk that fails or loses power at every operation in turn.
-TEST_F(ActiveLinksTest, ADamagedFileThatCouldNotBeReadAtFirstIsSaidToo) {
+// The file cannot be read at the start, and later it can.
+class ActiveLinksUnread : public ActiveLinksTest {
+ protected:
+  ActiveLinksUnread() { held = &files; }
+  void open_unread() {
+    fs.fail_reads(kFile, 0, 1);
+    open();
+    EXPECT_EQ(files.list().size(), 1u);
+  }
+  void read_late() {
+    clock.advance(std::chrono::seconds(10));
+    files.retry_due();
+    EXPECT_TRUE(files.list().empty());
+  }
+  static LinkDefinition undecided(LinkDefinition link) {
+    link.undecided = true;
+    return link;
+  }
+  std::optional<LinkHash> decided(const LinkDefinition& of, const std::string& service) const {
+    return links->decide(undecided(of), traces_of(service));
+  }
+
   FakeClock clock;
-  HeldFiles files(clock);
-  held = &files;
+  HeldFiles files{clock};
+};
+
+TEST_F(ActiveLinksUnread, ADamagedFileIsSaidToo) {
   fs.set_content(kFile, "damaged");
-  fs.fail_reads(kFile, 0, 1);
-  open();
+  open_unread();
   EXPECT_TRUE(links->notices().empty());
-  clock.advance(std::chrono::seconds(10));
-  files.retry_due();
-  EXPECT_TRUE(files.list().empty());
+  read_late();
   ASSERT_EQ(links->notices().size(), 1u);
   EXPECT_NE(links->notices().front().find("damaged"), std::string::npos);
+  EXPECT_EQ(decided(configured, "web"), hash_of(configured));
+  EXPECT_EQ(link_of("web"), hash_of(configured));
 }
 
+TEST_F(ActiveLinksUnread, RecordsAreUndecidedUntilTheFileTellsTheirLink) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  ASSERT_TRUE(set(named("billing-v7"), "billing"));
+  open_unread();
+  EXPECT_EQ(link_of("web"), hash_of(undecided(configured)));
+  EXPECT_EQ(remembered.back(), hash_of(undecided(configured))) << "before it is used";
+  EXPECT_EQ(decided(configured, "web"), std::nullopt);
+  EXPECT_FALSE(set(named("agent-v3"))) << "it would replace what is unread";
+  read_late();
+  EXPECT_EQ(decided(configured, "web"), hash_of(named("agent-v2")));
+  EXPECT_EQ(decided(configured, "billing"), hash_of(named("billing-v7")));
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v2")));
+}
+
+TEST_F(ActiveLinksUnread, WhatIsSetAfterwardsDecidesNothing) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  open_unread();
+  read_late();
+  ASSERT_TRUE(set(named("agent-v3")));
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v3")));
+  EXPECT_EQ(decided(configured, "web"), hash_of(named("agent-v2")));
+}
+
+TEST_F(ActiveLinksUnread, AFileThatIsGoneTellsThatNothingWasSet) {
+  fs.set_content(kFile, "soon removed");
+  open_unread();
+  ASSERT_TRUE(fs.remove(kFile));
+  read_late();
+  EXPECT_EQ(decided(configured, "web"), hash_of(configured));
+  EXPECT_EQ(decided({}, "web"), LinkHash()) << "no model was configured then";
+  EXPECT_EQ(remembered.back(), hash_of(configured));
+}
+
+TEST_F(ActiveLinksUnread, EachConfigurationIsDecidedByItself) {
+  open();
+  ASSERT_TRUE(set(named("agent-hotfix")));
+  open_unread();
+  std::string dropped;
+  ASSERT_TRUE(links->configure(named("agent-v2"), dropped));
+  EXPECT_EQ(link_of("web"), hash_of(undecided(named("agent-v2"))));
+  read_late();
+  EXPECT_EQ(decided(configured, "web"), hash_of(named("agent-hotfix")));
+  EXPECT_EQ(decided(named("agent-v2"), "web"), hash_of(named("agent-v2")));
+  EXPECT_EQ(link_of("web"), hash_of(named("agent-v2")));
+  ASSERT_EQ(links->notices().size(), 1u);
+  EXPECT_NE(links->notices().front().find("agent-hotfix"), std::string::npos);
+}
+
+// A full disk must not keep what is known from being sent.
+TEST_F(ActiveLinksUnread, WhatCannotBeDroppedYetIsReadAllTheSame) {
+  open();
+  ASSERT_TRUE(set(named("agent-v2")));
+  configured = named("agent-v3");
+  fs.fail_names("active.json.");  // the new content, before it is renamed
+  open();
+  EXPECT_EQ(files.list().size(), 1u);
+  EXPECT_EQ(link_of("web"), hash_of(configured));
+  fs.fail_names("");
+  read_late();
+  EXPECT_EQ(links->notices().size(), 1u) << "said once";
+  crash_and_open(Crash::lose_unsynced);
+  EXPECT_TRUE(links->notices().empty()) << "dropped for good";
+}
+
+// One change on a disk that fails or loses power at every operation in turn.
 class ActiveLinksFault : public ActiveLinksTest {
  protected:
   void change_at_every_operation(bool power_cut, Crash how) {

@@ -16,7 +16,8 @@ LinkDefinition full_link() {
           .tags = {{"team", ""}},
           .source_tags = {{"git_commit", "01234567"}},
           .experiment = {.id = {}, .name = "/Shared/x"},
-          .named_by_trace = true};
+          .named_by_trace = true,
+          .undecided = true};
 }
 
 TEST(LinkCodec, RoundTripsEveryField) {

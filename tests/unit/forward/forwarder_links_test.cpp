@@ -53,6 +53,63 @@ class ForwarderLinksTest : public ForwarderFixture {
   std::uint64_t next_span_ = 2;
 };
 
+// What was set at runtime cannot be read until it is decided.
+class ForwarderUndecidedTest : public ForwarderLinksTest {
+ protected:
+  ForwarderUndecidedTest() {
+    configured.undecided = true;
+    options.links.decide = [this](const LinkDefinition& undecided, std::string_view) {
+      EXPECT_EQ(undecided, configured);
+      return decided;
+    };
+  }
+  std::optional<LinkHash> decided;
+};
+
+TEST_F(ForwarderUndecidedTest, WhatWasAcceptedUndecidedWaitsAloneAndGetsTheLinkThatIsFound) {
+  accept_span(1, true, {});
+  accept(2);
+  run_for(minutes(1));
+  EXPECT_TRUE(models_of(1).empty());
+  EXPECT_EQ(models_of(2), Models{"model-a"});
+  decided = link_of('b');
+  run_for(minutes(1));
+  EXPECT_EQ(models_of(1), Models{"model-b"});
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 2, .delivered = 2}));
+}
+
+TEST_F(ForwarderUndecidedTest, ItWaitsAlsoOverARestart) {
+  accept_span(1, false, {});
+  accept_span(1, true, {});
+  run_for(minutes(1));
+  restart();
+  run_for(minutes(1));
+  EXPECT_TRUE(models_of(1).empty());
+  decided = link_of('b');
+  run_for(minutes(1));
+  EXPECT_EQ(models_of(1), Models{"model-b"}) << "both parts at once";
+}
+
+TEST_F(ForwarderUndecidedTest, LaterPartsFollowTheLinkThatTheirTraceHasGot) {
+  accept(1);
+  run();
+  accept_span(1, false, {});
+  run_for(minutes(1));
+  EXPECT_EQ(models_of(1), Models{"model-a"});
+  decided = link_of('b');
+  run_for(minutes(1));
+  EXPECT_EQ(models_of(1), (Models{"model-a", "model-a"}));
+}
+
+TEST_F(ForwarderUndecidedTest, ARelinkOfTheLinkThatIsFoundHoldsForThemToo) {
+  accept_span(1, true, {});
+  run_for(minutes(1));
+  ASSERT_TRUE(forwarder->relink({link_of('b'), link_of('c'), clock.wall(), 0}));
+  decided = link_of('b');
+  run_for(minutes(1));
+  EXPECT_EQ(models_of(1), Models{"model-c"});
+}
+
 TEST_F(ForwarderLinksTest, TheStrongestNamingOfAllPartsCounts) {
   accept_span(1, false, {{"mlflow.modelName", "resource"}});
   accept_span(1, true, {{"mlflow.modelName", "resource"}}, {{"mlflow.modelName", "root"}});
