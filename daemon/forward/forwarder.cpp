@@ -154,7 +154,8 @@ void Forwarder::tell_waiting() {
   const SteadyTime now = clock_.steady();
   const bool helps = !is_away(destination_.server());
   const auto is_told = [&](const Waiting& waiting) {
-    const bool is_done = has_read_all_ && reader_.assembly().is_done(waiting.id);
+    const bool is_done =
+        has_read_all_ && reader_.assembly().is_done(waiting.id) && !spill_.may_have(waiting.id);
     if (!is_done && helps && now < waiting.deadline) return false;
     waiting.done(is_done);
     return true;

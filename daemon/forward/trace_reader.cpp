@@ -27,25 +27,27 @@ TraceReader::TraceReader(Options options, Parts parts)
       assembly_(options.assembly, parts.clock) {}
 
 TraceReader::Read TraceReader::read() {
-  auto stored = parts_.source.next();
-  if (!stored) return failed(stored.error());
-  if (!*stored) {
+  auto next = parts_.source.next();
+  if (!next) return failed(next.error());
+  if (!*next) {
     parts_.spill.note_end();
     if (!parts_.dead_letter_writer.knows_all() && !parts_.source.holds_files())
       parts_.dead_letter_writer.all_read();
     parts_.ledger.set_read_up_to(parts_.clock.steady());
     return Read::nothing_left;
   }
-  parts_.spill.note_read(**stored);
-  if (parts_.dead_letter_writer.complete_if_dead_lettered(**stored)) return Read::record;
-  Record& record = (*stored)->record;
-  const auto link = links_.decide(record.link, record.slice.otlp);
-  if (!link || parts_.dead_letter_writer.waits_for_letter(**stored)) {
-    put_off(**stored);
+  StoredRecord& stored = **next;
+  parts_.spill.note_read(stored);
+  if (parts_.dead_letter_writer.complete_if_dead_lettered(stored)) return Read::record;
+  const bool is_earlier = stored.sequence < first_sequence_ && !stored.again;
+  if (is_earlier && on_earlier_) on_earlier_(stored.record.slice);
+  const auto link = links_.decide(stored.record.link, stored.record.slice.otlp);
+  if (!link || parts_.dead_letter_writer.waits_for_letter(stored)) {
+    put_off(stored);
     return Read::record;
   }
-  record.link = *link;
-  assemble(*std::move(*stored));
+  stored.record.link = *link;
+  assemble(std::move(stored));
   parts_.ledger.set_read_up_to(assembly_.read_up_to());
   return Read::record;
 }
@@ -66,8 +68,6 @@ void TraceReader::put_off(const StoredRecord& stored) {
 void TraceReader::assemble(StoredRecord stored) {
   Record& record = stored.record;
   const TraceId& id = record.slice.trace_id;
-  const bool is_earlier = stored.sequence < first_sequence_ && !stored.again;
-  if (is_earlier && on_earlier_) on_earlier_(record.slice);
   const Relinks::Acceptance accepted{stored.sequence, record.accepted_at, stored.replayed};
   record.link = parts_.relinks.resolve(record.link, accepted);
   // The new part may bring a link that the trace can be sent with; a change brings none.

@@ -101,6 +101,28 @@ TEST_F(ForwarderUndecidedTest, LaterPartsFollowTheLinkThatTheirTraceHasGot) {
   EXPECT_EQ(models_of(1), (Models{"model-a", "model-a"}));
 }
 
+TEST_F(ForwarderUndecidedTest, WhoWaitsForOneIsNotToldThatNothingOfItIsLeft) {
+  accept_span(1, true, {});
+  run();
+  std::vector<bool> told;
+  forwarder->await_delivery(trace_id(1), clock.steady() + seconds(1),
+                            [&](bool delivered) { told.push_back(delivered); });
+  run();
+  EXPECT_EQ(told, std::vector<bool>{false});
+}
+
+TEST_F(ForwarderUndecidedTest, ThoseOfAnEarlierRunAreToldAtOnceAndOnce) {
+  accept_span(1, true, {});
+  start();
+  std::vector<TraceId> told;
+  forwarder->set_on_earlier([&](const TraceSlice& slice) { told.push_back(slice.trace_id); });
+  run();
+  EXPECT_EQ(told, trace_ids({1}));
+  decided = link_of('b');
+  run_for(minutes(1));
+  EXPECT_EQ(told, trace_ids({1}));
+}
+
 TEST_F(ForwarderUndecidedTest, ARelinkOfTheLinkThatIsFoundHoldsForThemToo) {
   accept_span(1, true, {});
   run_for(minutes(1));
