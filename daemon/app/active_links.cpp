@@ -135,7 +135,7 @@ Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string&
   const MutexLock change(change_mutex_);
   auto hash = remember_configured(link);
   if (!hash) return hash;
-  const auto undecided = is_unread() ? remember_undecided(link) : LinkHash();
+  auto undecided = is_unread() ? remember_undecided(link) : LinkHash();
   if (!undecided) return undecided;
   auto next = overrides();
   if (const ModelIdentity identity = identity_of(link); next->configured != identity) {

@@ -75,8 +75,8 @@ Result<void> Delivery::open() {
   options.links.decide = [this](const LinkDefinition& undecided, std::string_view traces_data) {
     return active_.decide(undecided, traces_data);
   };
-  forwarder_ = std::make_unique<Forwarder>(std::move(options), queue_, *tapped_, *dead_letters_,
-                                           *relinks_, reporter_, clock_, random_);
+  forwarder_ = std::make_unique<Forwarder>(options, queue_, *tapped_, *dead_letters_, *relinks_,
+                                           reporter_, clock_, random_);
   queue_.set_on_durable([this] { opened_.destination->wakeup(); });
   return {};
 }

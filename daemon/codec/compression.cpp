@@ -81,7 +81,8 @@ void grow(std::string& out, std::size_t max_bytes) {
 }
 
 std::string first_output(ContentEncoding encoding, std::string_view bytes, std::size_t max_bytes) {
-  return std::string(std::min(decompressed_bytes(encoding, bytes), max_bytes), '\0');
+  std::string out(std::min(decompressed_bytes(encoding, bytes), max_bytes), '\0');
+  return out;
 }
 
 // The formats of inflateInit2().

@@ -27,9 +27,9 @@ std::uint64_t max_trace_bytes(const ForwarderOptions& options) {
 
 }  // namespace
 
-Forwarder::Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
-                     DeadLetterStore& dead_letters, Relinks& relinks, Reporter& reporter,
-                     const Clock& clock, RandomSource& random)
+Forwarder::Forwarder(const ForwarderOptions& options, RecordSource& source,
+                     Destination& destination, DeadLetterStore& dead_letters, Relinks& relinks,
+                     Reporter& reporter, const Clock& clock, RandomSource& random)
     : options_(options),
       source_(source),
       destination_(destination),

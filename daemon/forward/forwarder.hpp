@@ -51,7 +51,7 @@ struct ForwarderOptions {
 // Lifetime: the references outlive this object; construct it after Destination.
 class Forwarder {
  public:
-  Forwarder(ForwarderOptions options, RecordSource& source, Destination& destination,
+  Forwarder(const ForwarderOptions& options, RecordSource& source, Destination& destination,
             DeadLetterStore& dead_letters, Relinks& relinks, Reporter& reporter, const Clock& clock,
             RandomSource& random);
 

@@ -23,7 +23,7 @@ TraceReader::TraceReader(Options options, Parts parts)
     : parts_(parts),
       max_waiting_records_(options.waiting_records),
       first_sequence_(parts.source.next_sequence()),
-      links_(options.links, parts.source, parts.reporter, parts.clock),
+      links_(std::move(options.links), parts.source, parts.reporter, parts.clock),
       assembly_(options.assembly, parts.clock) {}
 
 TraceReader::Read TraceReader::read() {

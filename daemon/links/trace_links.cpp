@@ -35,11 +35,11 @@ LinkRank rank_of(NamedAt at) {
 
 TraceLinks::TraceLinks(Options options, RecordSource& source, Reporter& reporter,
                        const Clock& clock)
-    : options_(options),
+    : options_(std::move(options)),
       source_(source),
       reporter_(reporter),
       clock_(clock),
-      configured_(read_base(options.configured)) {
+      configured_(read_base(options_.configured)) {
   for (const LinkHash& link : source_.links_named_by_traces()) {
     last_use_.emplace(link, clock_.steady());
   }
