@@ -82,12 +82,16 @@ def test_traces_wait_for_the_model_that_was_set_at_runtime(daemon):
     for _ in range(2):
         daemon.start()
         wait_until("it is named", lambda: held(daemon, path), state=daemon.log_tail)
-        assert "what is accepted meanwhile waits for it" in held(daemon, path)[0]["remedy"]
+        remedy = held(daemon, path)[0]["remedy"]
+        assert "check the disk" in remedy and "what is accepted meanwhile waits for it" in remedy
+        assert f"file {path}: cannot be read" in daemon.tracelink("status").out
         daemon.post(make_trace().request)
         assert daemon.sigterm() == 0
+    assert path.is_symlink(), "it stays where it is"
     assert not list((daemon.folder / "archive").glob("*")), "nobody knows the version yet"
     daemon.start()
     make_readable(path, kept)
+    wait_until("it is read without help", lambda: not held(daemon, path), state=daemon.log_tail)
     daemon.post(make_trace().request)
     daemon.wait_for_spans(accepted=3 * SPANS_PER_TRACE, delivered=3 * SPANS_PER_TRACE, damaged=0)
     lines = [json.loads(line) for file in (daemon.folder / "archive").iterdir() for line in file.read_text().splitlines()]
