@@ -29,8 +29,8 @@ struct EndInflate {
 
 // libdeflate cannot be stopped on its way, and blocks that hold nothing take it 60 ms for each MiB.
 constexpr std::size_t kMostAtOnce = 4u << 20;
-// Of a larger body, with the headers of members of gzip. Compressors end a block every 16 KiB or
-// more, or where they are told to flush.
+// Of a body that zlib decompresses, with the headers of members of gzip. Compressors usually end a
+// block every 16 KiB or more, or where they are told to flush.
 constexpr std::size_t kMaxDeflateBlocks = 64u << 10;
 
 enum class Outcome { done, damaged, buffer_full };
@@ -81,8 +81,7 @@ void grow(std::string& out, std::size_t max_bytes) {
 }
 
 std::string first_output(ContentEncoding encoding, std::string_view bytes, std::size_t max_bytes) {
-  std::string out(std::min(decompressed_bytes(encoding, bytes), max_bytes), '\0');
-  return out;
+  return std::string(std::min(decompressed_bytes(encoding, bytes), max_bytes), '\0');
 }
 
 // The formats of inflateInit2().
@@ -90,7 +89,7 @@ constexpr int kGzip = 16 + MAX_WBITS;
 constexpr int kZlib = MAX_WBITS;
 constexpr int kRaw = -MAX_WBITS;
 
-// By zlib, which takes longer and stops at each block.
+// By zlib, which takes longer, stops at each block, and continues in a larger buffer.
 Result<std::string> inflate_by_blocks(int format, std::string_view bytes, std::string out,
                                       std::size_t max_bytes) {
   constexpr int kBetweenBlocks = 128;  // in data_type
@@ -104,6 +103,7 @@ Result<std::string> inflate_by_blocks(int format, std::string_view bytes, std::s
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + produced);
     stream.avail_out = static_cast<uInt>(out.size() - produced);
     const int result = inflate(&stream, Z_BLOCK);
+    if (result == Z_MEM_ERROR) std::abort();
     produced = out.size() - stream.avail_out;
     if (result == Z_STREAM_END && stream.avail_in == 0) {
       out.resize(produced);
@@ -174,23 +174,21 @@ Result<std::string> decompress(ContentEncoding encoding, std::string_view bytes,
   if (!decompressor) std::abort();  // out of memory, as operator new would end it
   std::string out = first_output(encoding, bytes, max_bytes);
   std::size_t produced = 0;
-  // libdeflate cannot continue in a larger buffer, so a part that does not fit starts anew;
-  // doubling keeps the sum of the work below three times that of one attempt. RFC 1952 2.2: a gzip
-  // file is one or more members, and their contents are concatenated.
+  std::string_view rest = bytes;
+  // RFC 1952 2.2: a gzip file is one or more members, and their contents are concatenated.
   while (true) {
     const Step step =
-        decode_part(encoding, decompressor.get(), bytes, std::span(out).subspan(produced));
-    if (step.outcome == Outcome::damaged) {
-      return does_not_decompress();
-    }
+        decode_part(encoding, decompressor.get(), rest, std::span(out).subspan(produced));
+    if (step.outcome == Outcome::damaged) return does_not_decompress();
     if (step.outcome == Outcome::buffer_full) {
       if (out.size() >= max_bytes) return too_much_output(max_bytes);
-      grow(out, max_bytes);
-      continue;
+      // libdeflate cannot continue in a larger buffer, and to start anew in each is what a peer
+      // would make it do.
+      return decompress_by_blocks(encoding, bytes, max_bytes);
     }
-    bytes.remove_prefix(step.consumed);
+    rest.remove_prefix(step.consumed);
     produced += step.produced;
-    if (bytes.empty()) break;
+    if (rest.empty()) break;
     if (encoding != ContentEncoding::gzip) return bytes_after_end();
   }
   out.resize(produced);

@@ -122,7 +122,10 @@ class DecompressLarge : public testing::Test {
   }
   static inline const std::string kNoise = noise();  // hardly compresses
   static inline const std::string kNoisyGzip = compress_gzip(kNoise);
-  static std::string raw_of(const std::string& gzip) { return gzip.substr(10, gzip.size() - 18); }
+  static constexpr std::size_t kGzipHeader = 10;
+  static std::string raw_of(const std::string& gzip) {
+    return gzip.substr(kGzipHeader, gzip.size() - 18);
+  }
   // RFC 1951 3.2.4: blocks without compression. Raw deflate of so many blocks, the first ones
   // large.
   static std::string raw_of_blocks(std::size_t blocks) {
@@ -192,6 +195,21 @@ TEST_F(DecompressLarge, CountsMembersToo) {
   std::string members = kNoisyGzip;
   for (std::size_t i = 0; i < kMostBlocks / 2; ++i) members += empty;
   EXPECT_EQ(error_of(ContentEncoding::gzip, members, kNoLimit), ErrorCode::too_large);
+}
+
+// The last member says how much the file holds, and a peer chooses it.
+TEST_F(DecompressLarge, CountsThemTooWhereASmallBodyHoldsMoreThanItSays) {
+  const std::string text(3'000'000, 'x');
+  const auto gzip_after = [&](std::size_t empty_blocks) {
+    std::string gzip = compress_gzip(text);
+    std::string blocks;
+    for (std::size_t block = 0; block < empty_blocks; ++block) blocks += kEmptyBlock;
+    return gzip.insert(kGzipHeader, blocks) + compress_gzip("");
+  };
+  EXPECT_EQ(*decompress(ContentEncoding::gzip, gzip_after(60'000), kNoLimit), text);
+  const std::string refused = gzip_after(kMostBlocks);
+  ASSERT_LT(refused.size(), 4u << 20);
+  EXPECT_EQ(error_of(ContentEncoding::gzip, refused, kNoLimit), ErrorCode::too_large);
 }
 
 TEST(DecompressedBytes, IsTheWorkAtLeast) {
