@@ -92,6 +92,11 @@ bool ActiveLinks::is_unread() const {
   return !read_;
 }
 
+Result<void> ActiveLinks::known() const {
+  if (!is_unread()) return {};
+  return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
+}
+
 Result<void> ActiveLinks::load_overrides() {
   const auto there = fs_.exists(file_);
   if (!there) return there.error();
@@ -208,6 +213,7 @@ Result<LinkHash> ActiveLinks::set(const std::string& service, const LinkDefiniti
 
 Result<bool> ActiveLinks::clear(const std::string& service) {
   const MutexLock change(change_mutex_);
+  if (auto read = known(); !read) return std::move(read).error();
   ActiveOverrides next = *overrides();
   const bool there = service.empty() ? next.all.has_value() : next.services.contains(service);
   if (!there) return false;
@@ -230,9 +236,7 @@ Result<void> ActiveLinks::write(const ActiveOverrides& overrides) const {
 }
 
 Result<void> ActiveLinks::replace(ActiveOverrides overrides) {
-  if (is_unread()) {
-    return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
-  }
+  if (auto read = known(); !read) return read;
   if (auto written = write(overrides); !written) return written;
   auto next = std::make_shared<const ActiveOverrides>(std::move(overrides));
   const MutexLock lock(mutex_);

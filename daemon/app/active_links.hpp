@@ -49,7 +49,8 @@ class ActiveLinks {
 
   // `service` empty: for all that have none of their own. `set_at`: for people.
   Result<LinkHash> set(const std::string& service, const LinkDefinition& link, std::string set_at);
-  // False if there was nothing to clear.
+  // False if there was nothing to clear. As set(), `io` while the file cannot be read: what it
+  // holds would come back.
   Result<bool> clear(const std::string& service);
   // The configuration has changed. If it names another version than before, what was set at runtime
   // is dropped, and `dropped` tells it for people.
@@ -68,9 +69,10 @@ class ActiveLinks {
   void note(std::string text);
   Result<LinkHash> remember_configured(const LinkDefinition& link) const;
   Result<LinkHash> remember_undecided(LinkDefinition configured) const;
-  void take(ActiveOverrides read);
+  void take(ActiveOverrides read) REQUIRES(change_mutex_);
   bool is_unread() const;
-  Result<void> write(const ActiveOverrides& overrides) const;
+  Result<void> known() const;  // `io` while the file is unread
+  Result<void> write(const ActiveOverrides& overrides) const REQUIRES(change_mutex_);
   Result<void> replace(ActiveOverrides overrides) REQUIRES(change_mutex_);
 
   FileSystem& fs_;

@@ -259,6 +259,7 @@ TEST_F(ActiveLinksUnread, RecordsAreUndecidedUntilTheFileTellsTheirLink) {
   EXPECT_EQ(remembered.back(), hash_of(undecided(configured))) << "before it is used";
   EXPECT_EQ(decided(configured, "web"), std::nullopt);
   EXPECT_FALSE(set(named("agent-v3"))) << "it would replace what is unread";
+  EXPECT_FALSE(links->clear("")) << "it would come back";
   read_late();
   EXPECT_EQ(decided(configured, "web"), hash_of(named("agent-v2")));
   EXPECT_EQ(decided(configured, "billing"), hash_of(named("billing-v7")));
