@@ -112,6 +112,7 @@ void HeldFiles::retry_due() {
   while (const auto due = take_due(now)) {
     if (const auto tried = due->second()) {
       release(due->first);
+      ++read_late_;
     } else {
       note_failure(due->first, tried.error());
     }

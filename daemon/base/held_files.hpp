@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -75,6 +76,8 @@ class HeldFiles {
 
   // Calls every retry that is due, and releases the files that could be read.
   void retry_due();
+  // How many could be read so: what waited for one may be looked at again each time.
+  std::uint64_t read_late() const { return read_late_; }
 
  private:
   struct Entry {
@@ -89,6 +92,7 @@ class HeldFiles {
   const Clock& clock_;
   mutable Mutex mutex_;
   std::map<std::string, Entry> entries_ GUARDED_BY(mutex_);  // by path
+  std::atomic<std::uint64_t> read_late_ = 0;
 };
 
 }  // namespace tracelink

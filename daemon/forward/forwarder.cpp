@@ -65,6 +65,7 @@ void Forwarder::step(std::chrono::milliseconds longest_wait) {
   const SteadyTime began = clock_.steady();
   run_posted();
   ledger_.learn_late_notes();
+  learn_late_files();
   make_room();
   read();
   hurry_waiting();
@@ -170,6 +171,12 @@ void Forwarder::run_posted() {
     posted.swap(posted_);
   }
   for (const auto& work : posted) work();
+}
+
+// What was put off for one of them may go now, however much others hold.
+void Forwarder::learn_late_files() {
+  const std::uint64_t late = source_.files_read_late();
+  if (std::exchange(files_read_late_, late) != late) dispatcher_.holds().note_scope_released();
 }
 
 void Forwarder::read() {

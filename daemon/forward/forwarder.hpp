@@ -108,6 +108,7 @@ class Forwarder {
     std::function<void(bool)> done;
   };
   void run_posted();
+  void learn_late_files();
   void hurry_waiting();
   std::optional<SteadyTime> next_hurry() const;
   void tell_waiting();
@@ -149,8 +150,9 @@ class Forwarder {
   Dispatcher dispatcher_;
   TraceReader reader_;
   HoldMaintenance maintenance_;
-  bool has_read_all_ = false;  // nothing was left to read at the last look
-  bool window_full_ = false;   // there was no room to read at the last look
+  bool has_read_all_ = false;          // nothing was left to read at the last look
+  bool window_full_ = false;           // there was no room to read at the last look
+  std::uint64_t files_read_late_ = 0;  // that were looked at
   SteadyTime read_again_ = SteadyTime::min();
   SteadyTime next_spill_ = SteadyTime::min();
   std::vector<Waiting> waiting_;  // for deliveries

@@ -79,6 +79,7 @@ class DurableQueue final : public Queue {
   void release_earlier_records() override { core_.state.lock()->hold_earlier(-1); }
   HeldFiles& held_files() override { return core_.held; }
   bool holds_files() const override { return !core_.held.list().empty(); }
+  std::uint64_t files_read_late() const override { return core_.held.read_late(); }
 
  private:
   QueueCore core_;

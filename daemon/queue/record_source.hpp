@@ -113,6 +113,8 @@ class RecordSource {
   virtual void set_external_bytes(std::uint64_t bytes) = 0;  // dead letters share the bound
   // Files cannot be read now, so that next() may still give what was stored before.
   virtual bool holds_files() const = 0;
+  // How many such files could be read later, those of other parts of the daemon too.
+  virtual std::uint64_t files_read_late() const = 0;
 };
 
 }  // namespace tracelink

@@ -204,6 +204,8 @@ class FakeSource final : public RecordSource {
   }
   void set_external_bytes(std::uint64_t bytes) override { external_bytes_ = bytes; }
   bool holds_files() const override { return false; }
+  std::uint64_t files_read_late() const override { return files_read_late_; }
+  void note_file_read_late() { ++files_read_late_; }
 
  private:
   struct Entry {
@@ -238,6 +240,7 @@ class FakeSource final : public RecordSource {
   std::map<LinkHash, LinkDefinition> links_;
   std::vector<TraceNote> notes_;
   std::uint64_t late_notes_ = 0;
+  std::uint64_t files_read_late_ = 0;
   bool notes_fail_ = false;
   bool journal_fails_ = false;
   std::uint64_t external_bytes_ = 0;

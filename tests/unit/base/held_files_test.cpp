@@ -50,10 +50,12 @@ TEST(HeldFiles, ARetryIsCalledWhenItIsDueUntilItSucceeds) {
   held.retry_due();
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(held.list().size(), 1u);
+  EXPECT_EQ(held.read_late(), 0u);
   clock.advance(milliseconds(2000));
   held.retry_due();
   EXPECT_EQ(calls, 3);
   EXPECT_TRUE(held.list().empty());
+  EXPECT_EQ(held.read_late(), 1u);
 }
 
 TEST(HeldFiles, TheReasonIsThatOfTheLastTry) {

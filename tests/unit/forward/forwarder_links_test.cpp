@@ -90,6 +90,22 @@ TEST_F(ForwarderUndecidedTest, ItWaitsAlsoOverARestart) {
   EXPECT_EQ(models_of(1), Models{"model-b"}) << "both parts at once";
 }
 
+// Much that is held keeps what was spilled from being read again, but for once an hour.
+TEST_F(ForwarderUndecidedTest, WhatOthersHoldDoesNotKeepThemOnceTheFileIsRead) {
+  options.window_records = 10;
+  options.held_records = 40;
+  destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {
+    return delivery.experiment == "7" ? misconfigured(FailureScope::experiment) : Outcome{};
+  }));
+  accept_span(1, true, {});
+  for (std::uint64_t trace = 2; trace <= 300; ++trace) accept(trace, {.experiment = "7"});
+  run_for(minutes(10));
+  decided = link_of('b');
+  source.note_file_read_late();
+  run_for(minutes(5));
+  EXPECT_EQ(models_of(1), Models{"model-b"});
+}
+
 TEST_F(ForwarderUndecidedTest, LaterPartsFollowTheLinkThatTheirTraceHasGot) {
   accept(1);
   run();
