@@ -177,6 +177,18 @@ std::optional<std::string> Delivery::experiment_id(const std::string& name) cons
   return known->model->experiment_id;
 }
 
+std::optional<std::string> Delivery::model_id(const std::string& name,
+                                              const ExperimentRef& experiment) const {
+  const MutexLock lock(mutex_);
+  for (const auto& [link, status] : registrations_) {
+    if (!status.model || status.model->model_id.empty() || status.requested_name != name) continue;
+    const bool is_there = experiment.id.empty() ? status.model->experiment_name == experiment.name
+                                                : status.model->experiment_id == experiment.id;
+    if (is_there) return status.model->model_id;
+  }
+  return std::nullopt;
+}
+
 Delivery::DeliveredTraces Delivery::delivered(const LinkHash& link) const {
   if (!forwarder_) return {};
   const LinkDeliveries::Entry delivered = forwarder_->link_deliveries().of(link);

@@ -69,6 +69,9 @@ class Delivery {
   std::optional<RegistrationStatus> registration(const LinkHash& link) const;
   // The id of an experiment that a client named; nothing: it was not asked for, or is not there.
   std::optional<std::string> experiment_id(const std::string& name) const;
+  // The id of the model of that name in that experiment; nothing: it is not registered yet.
+  std::optional<std::string> model_id(const std::string& name,
+                                      const ExperimentRef& experiment) const;
   // Of every link in use: configured, set at runtime, named by traces.
   std::vector<RegistrationStatus> registrations() const;
   // Traces delivered under the link since the start, and when the last was, as the wall clock

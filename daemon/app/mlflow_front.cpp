@@ -107,18 +107,10 @@ std::optional<Experiment> MlflowFront::own_experiment() const {
 // What an application named is registered with the first trace that needs it.
 std::optional<std::string> MlflowFront::real_id(const LinkDefinition& named) const {
   if (is_named_experiment(named)) return delivery_.experiment_id(named.experiment.name);
+  if (!named.experiment.empty()) return delivery_.model_id(named.name, named.experiment);
   const auto own = own_experiment();
-  const ExperimentRef& experiment = named.experiment;
-  for (const RegistrationStatus& known : delivery_.registrations()) {
-    if (!known.model || known.model->model_id.empty()) continue;
-    if (known.requested_name != named.name) continue;
-    const bool is_there = !experiment.id.empty() ? known.model->experiment_id == experiment.id
-                          : !experiment.name.empty()
-                              ? known.model->experiment_name == experiment.name
-                              : own && known.model->experiment_id == own->id;
-    if (is_there) return known.model->model_id;
-  }
-  return std::nullopt;
+  if (!own) return std::nullopt;
+  return delivery_.model_id(named.name, {.id = own->id, .name = {}});
 }
 
 // A failure costs an application that starts while the server is away, so it is worth a line.

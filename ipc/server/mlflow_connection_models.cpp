@@ -1,5 +1,11 @@
 #include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -15,6 +21,7 @@ namespace tracelink {
 namespace {
 
 constexpr std::chrono::seconds kAnswerWithin{3};
+constexpr std::size_t kMaxBytesLookedThrough = 1'000'000;  // has_small_body() is below it
 constexpr const char* kDefaultExperiment = "0";
 
 // Why the server did not say which model it is.
@@ -177,13 +184,22 @@ std::optional<std::string> MlflowConnection::real_id(std::string_view id) const 
   return door_.real_id(**named);
 }
 
-// The application goes on with the id that it was given.
+// The application goes on with the id that it was given. Each id is looked up once for a request,
+// which may name it as often as it has room for; what stands for nothing is not remembered, so that
+// the number of those that are has a bound.
 void MlflowConnection::use_real_ids(Parser& parser) const {
   if (door_.provisional.empty()) return;
-  const auto real = [this](std::string_view id) { return real_id(id); };
+  std::map<std::string, std::optional<std::string>, std::less<>> known;
+  const auto real = [&](std::string_view id) -> std::optional<std::string> {
+    if (const auto found = known.find(id); found != known.end()) return found->second;
+    const auto named = door_.provisional.find(id);
+    if (!named || !*named) return std::nullopt;
+    return known.emplace(id, door_.real_id(**named)).first->second;
+  };
   const std::string target = with_real_ids(view(parser.get().target()), real);
   parser.get().target(target);
-  parser.get().body() = with_real_ids(parser.get().body(), real);
+  std::string& body = parser.get().body();
+  if (body.size() < kMaxBytesLookedThrough) body = with_real_ids(body, real);
 }
 
 Task<bool> MlflowConnection::pass_with_real_ids(Parser& parser) {

@@ -69,7 +69,11 @@ class MlflowServerTest : public ServerTest {
                               const std::function<void(Result<std::string>)>& done) {
                          done(provisional.give(named));
                        },
-                   .real_id = [this](const LinkDefinition&) { return real_id; },
+                   .real_id =
+                       [this](const LinkDefinition&) {
+                         ++real_ids_asked;
+                         return real_id;
+                       },
                    .await_delivery =
                        [this](const TraceId&, SteadyTime, const std::function<void(bool)>& done) {
                          ++awaited;
@@ -145,6 +149,7 @@ class MlflowServerTest : public ServerTest {
   ProvisionalIds provisional{fs, "/state/names.json", clock};
   bool obeys_names = true;
   std::optional<std::string> real_id;  // of every name
+  std::atomic<int> real_ids_asked = 0;
   std::atomic<bool> is_delivered = false;
   std::atomic<bool> is_server_down = false;
   std::atomic<int> awaited = 0;

@@ -1,5 +1,6 @@
 #include "daemon/mlflow/knowledge/provisional_ids.hpp"
 #include "daemon/types/named_experiment.hpp"
+#include "ipc/server/mlflow_request.hpp"
 #include "tests/unit/ipc_server/mlflow_fixture.hpp"
 
 // Models that an application names while the tracking server is away.
@@ -159,6 +160,65 @@ TEST_F(MlflowModelsTest, RequestsNameTheModelThatTheServerHas) {
   EXPECT_EQ(asked[0].body, R"({"model_id":")" + kReal + R"(","tags":[]})");
   EXPECT_EQ(asked[1].body, R"({"model_id":")" + kReal + R"("})");
   EXPECT_EQ(asked[2].body, R"({"filter":"x = ')" + kReal + R"('"})");
+}
+
+// Each look goes through all registrations, and a body of a megabyte has room for 30,000 of them.
+TEST_F(MlflowModelsTest, AnIdIsLookedUpOnceForARequestHoweverOftenItIsNamed) {
+  const std::string id = give();
+  start_in_front();
+  const auto named_often = [](const std::string& model) {
+    std::string body;
+    for (int n = 0; n < 1'000; ++n) body += "\"" + model + "\",";
+    return body;
+  };
+  const std::string target = "/api/2.0/mlflow/runs/log-batch?model=";
+  ask(request("POST", target + id, "", named_often(id)));
+  EXPECT_EQ(real_ids_asked, 1) << "the server does not have it yet";
+  real_id = kReal;
+  ask(request("POST", target + id, "", named_often(id)));
+  EXPECT_EQ(real_ids_asked, 2);
+  const auto asked = tracking.requests();
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_EQ(asked[0].body, named_often(id));
+  EXPECT_EQ(asked[1].target, target + kReal);
+  EXPECT_EQ(asked[1].body, named_often(kReal));
+}
+
+TEST_F(MlflowModelsTest, ABodyOfAMegabyteIsPassedOnAsItIs) {
+  const std::string id = give();
+  real_id = kReal;
+  start_in_front();
+  const auto info_of_bytes = [&](std::size_t bytes) {
+    std::string info = info_of(id);
+    info.replace(info.find("tr-"), 3, "other-");
+    return info + std::string(bytes - info.size(), ' ');
+  };
+  for (const std::size_t bytes : {999'999u, 1'000'000u}) {
+    ask(request("POST", "/api/3.0/mlflow/traces", "", info_of_bytes(bytes)));
+  }
+  const auto asked = tracking.requests();
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_NE(asked[0].body.find(kReal), std::string::npos);
+  EXPECT_TRUE(asked[1].body == info_of_bytes(1'000'000));
+}
+
+TEST_F(MlflowModelsTest, AnAttachmentThatIsPassedOnIsNotLookedThrough) {
+  const std::string id = give();
+  real_id = kReal;
+  start_in_front();
+  const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") +
+                           kTrace + "/artifacts/attachments/a";
+  const std::string large = id + std::string(16u << 20, ' ') + id;
+  RawClient client = connect_mlflow();
+  std::thread sender([&] {
+    client.send(request("PUT", path, "Transfer-Encoding: chunked\r\n") + format_chunk(large) +
+                "0\r\n\r\n");
+  });
+  const Answer answer = read_answer(client);
+  sender.join();
+  EXPECT_TRUE(answer.has("200 OK")) << answer.head << answer.body;
+  EXPECT_TRUE(tracking.requests().at(0).body == large);
+  EXPECT_EQ(real_ids_asked, 0);
 }
 
 TEST_F(MlflowModelsTest, TellsAModelAsTheServerHasItOnceItDoes) {
