@@ -60,7 +60,7 @@ void CurlRelay::run_posted() {
   for (const Work& work : posted) work();
 }
 
-std::optional<Relay::Id> CurlRelay::begin(RelayRequest request,
+std::optional<Relay::Id> CurlRelay::begin(const RelayRequest& request,
                                           std::shared_ptr<RelayTarget> target) {
   Id id = 0;
   {
@@ -69,9 +69,7 @@ std::optional<Relay::Id> CurlRelay::begin(RelayRequest request,
     ++open_;
     id = ++last_id_;
   }
-  post([this, id, request = std::move(request), target = std::move(target)] {
-    start(id, request, target);
-  });
+  post([this, id, request, target = std::move(target)] { start(id, request, target); });
   return id;
 }
 

@@ -30,7 +30,8 @@ class CurlRelay final : public Relay {
   CurlRelay(const CurlRelay&) = delete;
   CurlRelay& operator=(const CurlRelay&) = delete;
 
-  std::optional<Id> begin(RelayRequest request, std::shared_ptr<RelayTarget> target) override;
+  std::optional<Id> begin(const RelayRequest& request,
+                          std::shared_ptr<RelayTarget> target) override;
   void send(Id id, std::string bytes, bool last) override;
   void taken(Id id, std::size_t bytes) override;
   void cancel(Id id) override;

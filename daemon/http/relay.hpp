@@ -54,8 +54,10 @@ class Relay {
 
   virtual ~Relay() = default;
 
-  // Nothing if too many requests are under way. The target is let go behind on_end() or cancel().
-  virtual std::optional<Id> begin(RelayRequest request, std::shared_ptr<RelayTarget> target) = 0;
+  // Nothing, and at no cost, if too many requests are under way. The target is let go behind
+  // on_end() or cancel().
+  virtual std::optional<Id> begin(const RelayRequest& request,
+                                  std::shared_ptr<RelayTarget> target) = 0;
   // More of the body; `last`: that is all. Keep what on_sent() has not told below kRelayWindow.
   virtual void send(Id id, std::string bytes, bool last) = 0;
   // The target has got rid of so much of what on_body() gave: more may come.

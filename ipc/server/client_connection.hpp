@@ -27,7 +27,7 @@ struct ServerContext {
   std::function<std::string()> status;    // body of `GET /status`
   std::vector<char> read_buffer;
   std::size_t max_calls;
-  // Gives up the relayed request that its client has kept waiting for longest; false: none does.
+  // Gives up the relayed request that SlowRelays tells next; false: there is none.
   std::function<bool()> make_relay_room = [] { return false; };
   std::size_t calls_open = 0;     // on all gRPC connections
   std::uint64_t connections = 0;  // ever made; numbers them for the intake

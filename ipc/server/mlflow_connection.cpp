@@ -244,7 +244,7 @@ void MlflowConnection::refresh_experiment(const Parser& parser, const Experiment
   RelayRequest asked = relayed(parser.get(), 0);
   asked.timeout = kRefreshWithin;
   ask_for_plain_answer(asked);
-  (void)door_.relay.begin(std::move(asked), std::make_shared<Refresh>(door_.knowledge, query));
+  (void)door_.relay.begin(asked, std::make_shared<Refresh>(door_.knowledge, query));
 }
 
 }  // namespace tracelink

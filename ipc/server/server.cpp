@@ -62,7 +62,8 @@ Server::Server(ServerOptions options, asio::io_context& io, RecordSink& sink, co
                options_.max_calls,
                [this] { return make_relay_room(); }},
       room_(io.get_executor()),
-      stop_timer_(io.get_executor()) {}
+      stop_timer_(io.get_executor()),
+      slow_relays_([this] { return relay_delays(); }) {}
 
 Result<std::unique_ptr<Server>> Server::open(ServerOptions options, asio::io_context& io,
                                              RecordSink& sink, const Clock& clock) {

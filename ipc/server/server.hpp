@@ -17,6 +17,7 @@
 #include "ipc/server/mlflow_door.hpp"
 #include "ipc/server/peer.hpp"
 #include "ipc/server/record_sink.hpp"
+#include "ipc/server/slow_relays.hpp"
 #include "ipc/wire/protocol.hpp"
 
 namespace tracelink {
@@ -118,6 +119,7 @@ class Server {
   std::shared_ptr<ClientConnection> connection_for(OpeningConnection& opening);
   std::shared_ptr<ClientConnection> make_connection(Protocol protocol, OpeningConnection& opening);
   bool evict_one();
+  std::vector<SlowRelays::Delay> relay_delays() const;
   bool make_relay_room();
   void close_leaving();
   void remove(ConnectionId id);
@@ -137,6 +139,7 @@ class Server {
   IoTimer stop_timer_;
   bool stopping_ = false;
   std::function<void()> on_closed_;
+  SlowRelays slow_relays_;
 };
 
 }  // namespace tracelink

@@ -66,16 +66,23 @@ bool Server::evict_one() {
   return true;
 }
 
-bool Server::make_relay_room() {
-  std::optional<std::pair<SteadyTime::duration, ConnectionId>> longest;
+std::vector<SlowRelays::Delay> Server::relay_delays() const {
+  std::vector<SlowRelays::Delay> delays;
   for (const auto& [id, connection] : connections_) {
-    const auto delay = connection->delays_relay_by();
-    if (delay && (!longest || *delay > longest->first)) longest = {*delay, id};
+    if (const auto delay = connection->delays_relay_by()) delays.push_back({*delay, id});
   }
-  if (!longest) return false;
-  ++stats_.connections_evicted;
-  connections_.at(longest->second)->abort();
-  return true;
+  return delays;
+}
+
+bool Server::make_relay_room() {
+  while (const auto id = slow_relays_.next(context_.clock.steady())) {
+    const auto found = connections_.find(*id);
+    if (found == connections_.end() || !found->second->delays_relay_by()) continue;
+    ++stats_.connections_evicted;
+    found->second->abort();
+    return true;
+  }
+  return false;
 }
 
 }  // namespace tracelink
