@@ -21,7 +21,9 @@ MlflowFront::MlflowFront(const Config& config, FileSystem& fs, const Clock& cloc
       clock_(clock),
       knowledge_(fs, std::filesystem::path(config.state_dir) / "models/server.json",
                  config.tracking.uri, [this] { unsaved_ = true; }),
-      provisional_(fs, std::filesystem::path(config.state_dir) / "models/names.json", clock) {
+      provisional_(fs, std::filesystem::path(config.state_dir) / "models/names.json", clock),
+      id_requests_(provisional_,
+                   [this](std::function<void()> work) { delivery_.post(std::move(work)); }) {
   // What an earlier process has stored can be asked for, too.
   if (Forwarder* forwarder = delivery_.forwarder()) {
     forwarder->set_on_earlier([this](const TraceSlice& slice) { stored_.add(slice); });
@@ -51,8 +53,7 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
       .obeys_names = config_.model.from_traces == FromTraces::names,
       .give_id =
           [this](const LinkDefinition& named, std::function<void(Result<std::string>)> done) {
-            delivery_.post(
-                [this, named, done = std::move(done)] { done(provisional_.give(named)); });
+            id_requests_.ask(named, std::move(done));
           },
       .real_id = [this](const LinkDefinition& named) { return real_id(named); },
       .await_delivery =

@@ -15,6 +15,7 @@
 #include "daemon/base/file_system.hpp"
 #include "daemon/base/held_files.hpp"
 #include "daemon/http/relay.hpp"
+#include "daemon/mlflow/knowledge/id_requests.hpp"
 #include "daemon/mlflow/knowledge/provisional_ids.hpp"
 #include "daemon/mlflow/knowledge/server_knowledge.hpp"
 #include "ipc/server/mlflow_door.hpp"
@@ -63,6 +64,7 @@ class MlflowFront {
   StoredTraces stored_;
   ServerKnowledge knowledge_;
   ProvisionalIds provisional_;
+  IdRequests id_requests_;
   std::unique_ptr<Relay> relay_;
 };
 

@@ -14,6 +14,13 @@ namespace {
 constexpr std::int64_t kFormat = 1;
 constexpr std::size_t kExperimentDigits = 18;  // the first one is a 9
 
+Result<std::string> usable_id(const LinkDefinition& named) {
+  if (is_usable_name(named.name) && is_usable_name(named.experiment.name)) {
+    return provisional_id(named);
+  }
+  return Error{ErrorCode::invalid, "the name is too long, or has a NUL"};
+}
+
 std::string digits_of(const LinkHash& hash) {
   constexpr std::uint64_t kRange = 100'000'000'000'000'000;
   std::uint64_t number = 0;
@@ -93,51 +100,94 @@ Result<void> ProvisionalIds::write(const Entries& entries) const {
   return write_file_durably(fs_, file_, to_text(json) + "\n");
 }
 
-// The application of a name that was unused for so long may have ended.
-std::optional<std::string> ProvisionalIds::unused_for_long() const {
-  const MutexLock lock(mutex_);
-  const auto oldest = std::ranges::min_element(
-      entries_, {}, [](const auto& entry) { return entry.second.used_at; });
-  if (clock_.steady() - oldest->second.used_at < kUnused) return std::nullopt;
-  return oldest->first;
+std::vector<Result<std::string>> ProvisionalIds::give_all(
+    const std::vector<LinkDefinition>& names) {
+  std::vector<Result<std::string>> ids;
+  for (const LinkDefinition& named : names) ids.push_back(usable_id(named));
+  Change change;
+  {
+    const MutexLock lock(mutex_);
+    note_use(ids);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (!ids[i]) continue;
+      if (auto noted = note(*ids[i], names[i], change); !noted) ids[i] = std::move(noted).error();
+    }
+  }
+  if (change.added.empty()) return ids;
+  if (const auto stored = store(change); !stored) {
+    for (auto& id : ids) {
+      if (id && change.added.contains(*id)) id = stored.error();
+    }
+  }
+  return ids;
 }
 
 Result<std::string> ProvisionalIds::give(const LinkDefinition& named) {
-  if (!is_usable_name(named.name) || !is_usable_name(named.experiment.name)) {
-    return Error{ErrorCode::invalid, "the name is too long, or has a NUL"};
+  return give_all({named}).front();
+}
+
+// So that none of them is forgotten for another.
+void ProvisionalIds::note_use(const std::vector<Result<std::string>>& ids) {
+  for (const auto& id : ids) {
+    const auto known = id ? entries_.find(*id) : entries_.end();
+    if (known != entries_.end()) known->second.used_at = clock_.steady();
   }
-  std::string id = provisional_id(named);
-  const auto known = find(id);
-  if (!known) return known.error();
-  if (*known) return id;
+}
+
+Result<void> ProvisionalIds::note(const std::string& id, const LinkDefinition& named,
+                                  Change& change) const {
+  if (!known_) return unreadable();
+  if (entries_.contains(id) || change.added.contains(id)) return {};
+  if (!make_room(change)) {
+    return Error{ErrorCode::rejected,
+                 "tracelink keeps " + std::to_string(kMaxNames) + " such names already"};
+  }
+  change.added.emplace(id, Entry{named, clock_.steady()});
+  return {};
+}
+
+// The application of a name that was unused for so long may have ended.
+bool ProvisionalIds::make_room(Change& change) const {
+  if (change.is_full) return false;
+  if (entries_.size() + change.added.size() - change.forgotten.size() < kMaxNames) return true;
+  const Entries::value_type* oldest = nullptr;
+  for (const auto& entry : entries_) {
+    const bool is_older = oldest == nullptr || entry.second.used_at < oldest->second.used_at;
+    if (is_older && !change.forgotten.contains(entry.first)) oldest = &entry;
+  }
+  change.is_full = oldest == nullptr || clock_.steady() - oldest->second.used_at < kUnused;
+  if (!change.is_full) change.forgotten.insert(oldest->first);
+  return !change.is_full;
+}
+
+void ProvisionalIds::Change::apply_to(Entries& entries) const {
+  for (const std::string& id : forgotten) entries.erase(id);
+  entries.insert(added.begin(), added.end());
+}
+
+// The table is copied only here, behind its bound.
+Result<void> ProvisionalIds::store(const Change& change) {
   Entries entries;
   {
     const MutexLock lock(mutex_);
     entries = entries_;
   }
-  std::optional<std::string> forgotten;
-  if (entries.size() >= kMaxNames) {
-    forgotten = unused_for_long();
-    if (!forgotten) {
-      return Error{ErrorCode::rejected,
-                   "tracelink keeps " + std::to_string(kMaxNames) + " such names already"};
-    }
-    entries.erase(*forgotten);
-  }
-  const Entry entry{named, clock_.steady()};
-  entries.emplace(id, entry);
-  if (auto written = write(entries); !written) return std::move(written).error();
+  change.apply_to(entries);
+  if (auto written = write(entries); !written) return written;
   const MutexLock lock(mutex_);
-  if (forgotten) entries_.erase(*forgotten);
-  entries_.emplace(id, entry);
-  return id;
+  change.apply_to(entries_);
+  return {};
+}
+
+Error ProvisionalIds::unreadable() const {
+  return {ErrorCode::unavailable, file_.string() + " cannot be read"};
 }
 
 Result<std::optional<LinkDefinition>> ProvisionalIds::find(std::string_view id) const {
   std::optional<LinkDefinition> named;
   if (!may_be_provisional(id)) return named;
   const MutexLock lock(mutex_);
-  if (!known_) return Error{ErrorCode::unavailable, file_.string() + " cannot be read"};
+  if (!known_) return unreadable();
   const auto found = entries_.find(id);
   if (found == entries_.end()) return named;
   found->second.used_at = clock_.steady();

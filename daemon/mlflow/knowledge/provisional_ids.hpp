@@ -6,8 +6,10 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
@@ -32,10 +34,10 @@ bool may_be_provisional(std::string_view id);
 // reached. Each was answered with a provisional id, which its application goes on using; this table
 // tells what the id stands for.
 //
-// Durability: an id is on stable storage when give() returns it.
+// Durability: an id is on stable storage when it is given.
 // Bounded: kMaxNames. A full table forgets the name that was unused for longest, if that is
 // kUnused or more, and gives no further id otherwise.
-// Threads: any; load() before the others, give() where a disk may be waited for, on one thread.
+// Threads: any; load() before the others, giving where a disk may be waited for, on one thread.
 class ProvisionalIds {
  public:
   static constexpr std::size_t kMaxNames = 1'000;
@@ -47,8 +49,10 @@ class ProvisionalIds {
   // aside, and no name is known.
   Result<void> load();
 
-  // Errors: `io`, `no_space`; `rejected` where the table is full; `invalid` for a name that no
-  // model and no experiment can have.
+  // An id for each name, in their order; those that are new are stored by one write. Errors: `io`,
+  // `no_space`; `rejected` where the table is full; `invalid` for a name that no model and no
+  // experiment can have.
+  std::vector<Result<std::string>> give_all(const std::vector<LinkDefinition>& names);
   Result<std::string> give(const LinkDefinition& named);
   // What the id stands for; nothing if it is none of these. Error: `unavailable`, the table could
   // not be read.
@@ -61,9 +65,20 @@ class ProvisionalIds {
     SteadyTime used_at{};
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
+  struct Change {
+    Entries added;
+    std::set<std::string> forgotten;
+    bool is_full = false;  // the table has no room for another one
+    void apply_to(Entries& entries) const;
+  };
 
+  void note_use(const std::vector<Result<std::string>>& ids) REQUIRES(mutex_);
+  Result<void> note(const std::string& id, const LinkDefinition& named, Change& change) const
+      REQUIRES(mutex_);
+  bool make_room(Change& change) const REQUIRES(mutex_);
+  Result<void> store(const Change& change);
   Result<void> write(const Entries& entries) const;
-  std::optional<std::string> unused_for_long() const;
+  Error unreadable() const;
 
   FileSystem& fs_;
   const std::filesystem::path file_;

@@ -22,6 +22,7 @@ class ProvisionalIdsTest : public ::testing::Test {
  protected:
   ProvisionalIdsTest() {
     EXPECT_TRUE(fs.create_directories(kFile.parent_path()));
+    fs.set_on_sync([this] { ++writes; });
     restart();
   }
   void restart() {
@@ -38,14 +39,17 @@ class ProvisionalIdsTest : public ::testing::Test {
     return found && *found == named;
   }
   void fill() {
+    std::vector<LinkDefinition> names;
     for (std::size_t n = 0; n < ProvisionalIds::kMaxNames; ++n) {
-      ASSERT_TRUE(ids->give(agent("a" + std::to_string(n))));
+      names.push_back(agent("a" + std::to_string(n)));
     }
+    for (const auto& id : ids->give_all(names)) ASSERT_TRUE(id);
   }
 
   FakeFileSystem fs;
   FakeClock clock;
   std::optional<ProvisionalIds> ids;
+  int writes = 0;
 };
 
 TEST_F(ProvisionalIdsTest, AnIdLooksLikeOneOfMlflowAndFollowsFromTheName) {
@@ -119,8 +123,40 @@ TEST_F(ProvisionalIdsTest, NothingIsKnownOrGivenUntilTheFileWasRead) {
 
 TEST_F(ProvisionalIdsTest, AFullTableGivesNoMoreAndKeepsWhatItGave) {
   fill();
+  writes = 0;
   EXPECT_EQ(ids->give(agent("late")).error().code, ErrorCode::rejected);
+  EXPECT_EQ(writes, 0);
   EXPECT_TRUE(stands_for(give(agent("a0")), agent("a0")));
+}
+
+TEST_F(ProvisionalIdsTest, NamesThatComeTogetherAreStoredByOneWrite) {
+  const std::string known = give(agent("known"));
+  const auto given =
+      ids->give_all({agent("b"), agent(std::string(2'001, 'x')), agent("known"), agent("b")});
+  EXPECT_EQ(writes, 2);
+  ASSERT_EQ(given.size(), 4u);
+  EXPECT_EQ(*given[0], provisional_id(agent("b")));
+  EXPECT_EQ(given[1].error().code, ErrorCode::invalid);
+  EXPECT_EQ(*given[2], known);
+  EXPECT_EQ(*given[3], *given[0]);
+  restart();
+  EXPECT_TRUE(stands_for(*given[0], agent("b")));
+}
+
+TEST_F(ProvisionalIdsTest, OfNamesThatComeTogetherAFullTableTakesAsManyAsItHasRoomFor) {
+  fill();
+  clock.advance(ProvisionalIds::kUnused - std::chrono::hours(1));
+  for (std::size_t n = 3; n < ProvisionalIds::kMaxNames; ++n) give(agent("a" + std::to_string(n)));
+  clock.advance(std::chrono::hours(1));
+  const auto given = ids->give_all({agent("b"), agent("c"), agent("d"), agent("a0"), agent("e")});
+  ASSERT_TRUE(given[0] && given[1]);
+  ASSERT_FALSE(given[2]) << "a0 is asked for now";
+  EXPECT_EQ(given[2].error().code, ErrorCode::rejected);
+  ASSERT_TRUE(given[3]);
+  EXPECT_EQ(given[4].error().code, ErrorCode::rejected);
+  restart();
+  EXPECT_TRUE(stands_for(*given[1], agent("c")));
+  EXPECT_TRUE(stands_for(*given[3], agent("a0")));
 }
 
 TEST_F(ProvisionalIdsTest, AFullTableForgetsWhatWasUnusedForLong) {
