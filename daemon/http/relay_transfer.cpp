@@ -88,7 +88,10 @@ void RelayTransfer::add_header(const std::string& line) {
   header_list_ = longer;
 }
 
+// A body comes at once, or in pieces of which few wait here: either way little is moved, if it is
+// moved here.
 void RelayTransfer::send(std::string_view bytes, bool last) {
+  outgoing_.erase(0, std::exchange(outgoing_at_, 0));
   outgoing_ += bytes;
   all_given_ |= last;
   if (!std::exchange(sending_paused_, false)) return;
@@ -114,14 +117,15 @@ Result<void> RelayTransfer::result_of(CURLcode code) const {
 
 std::size_t RelayTransfer::on_read(char* data, std::size_t size, std::size_t count, void* self) {
   auto& transfer = *static_cast<RelayTransfer*>(self);
-  if (transfer.outgoing_.empty()) {
+  const std::size_t left = transfer.outgoing_.size() - transfer.outgoing_at_;
+  if (left == 0) {
     if (transfer.all_given_) return 0;
     transfer.sending_paused_ = true;
     return CURL_READFUNC_PAUSE;
   }
-  const std::size_t bytes = std::min(size * count, transfer.outgoing_.size());
-  transfer.outgoing_.copy(data, bytes);
-  transfer.outgoing_.erase(0, bytes);
+  const std::size_t bytes = std::min(size * count, left);
+  transfer.outgoing_.copy(data, bytes, transfer.outgoing_at_);
+  transfer.outgoing_at_ += bytes;
   transfer.target_->on_sent(bytes);
   return bytes;
 }

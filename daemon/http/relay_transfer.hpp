@@ -51,7 +51,8 @@ class RelayTransfer {
   const std::string url_;
   RelayRequest request_;
   const std::shared_ptr<RelayTarget> target_;
-  std::string outgoing_;  // of the body
+  std::string outgoing_;         // of the body
+  std::size_t outgoing_at_ = 0;  // libcurl has what is before
   bool all_given_ = false;
   bool sending_paused_ = false;
   std::size_t untaken_ = 0;  // of the answer's body

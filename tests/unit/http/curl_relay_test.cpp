@@ -28,6 +28,7 @@ class Target final : public RelayTarget {
   void on_sent(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
     sent_ += bytes;
+    changed_.notify_all();
   }
   void on_end(Result<void> result) override {
     const std::lock_guard lock(mutex_);
@@ -45,6 +46,10 @@ class Target final : public RelayTarget {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, std::chrono::seconds(300), [&] { return body_.size() >= bytes; });
     return body_.size();
+  }
+  void wait_for_sent(std::size_t bytes) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(300), [&] { return sent_ >= bytes; });
   }
   const RelayAnswer& answer() const { return answer_; }  // these after wait()
   const std::string& body() const { return body_; }
@@ -101,6 +106,22 @@ TEST_F(CurlRelayTest, SendsABodyOfUnknownLength) {
   ASSERT_TRUE(target->wait());
   EXPECT_EQ(server.requests().at(0).body.size(), 1'000'000u);
   EXPECT_EQ(server.requests().at(0).headers.at("transfer-encoding"), "chunked");
+}
+
+// Several reads of libcurl, with more to send behind some of them.
+TEST_F(CurlRelayTest, SendsABodyInItsOrder) {
+  CurlRelay relay(server.url(), {});
+  const auto id = relay.begin(
+      {.method = "PUT", .target = "/", .headers = {}, .body_bytes = std::nullopt}, target);
+  std::string body;
+  for (int n = 0; n < 200'000; ++n) body += std::to_string(n) + ",";
+  const std::size_t half = body.size() / 2;
+  relay.send(*id, body.substr(0, half), false);
+  target->wait_for_sent(half / 2);
+  relay.send(*id, body.substr(half), true);
+  ASSERT_TRUE(target->wait());
+  EXPECT_TRUE(server.requests().at(0).body == body);
+  EXPECT_EQ(target->sent(), body.size());
 }
 
 TEST_F(CurlRelayTest, HoldsNoMoreOfAnAnswerThanItsTargetTakes) {
