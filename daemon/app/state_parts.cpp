@@ -1,7 +1,9 @@
 #include "daemon/app/state_parts.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <utility>
 
 #include <sys/stat.h>
 
@@ -17,7 +19,7 @@ bool is_within(const std::filesystem::path& path, const std::filesystem::path& d
 
 }  // namespace
 
-StateParts::StateParts(const std::filesystem::path& state_dir) {
+StateParts::StateParts(const std::filesystem::path& state_dir, Look look) : look_(std::move(look)) {
   for (const char* name : {"queue", "models", "dead-letters"}) {
     parts_.push_back({.path = state_dir / name, .seen = std::nullopt});
   }
@@ -29,15 +31,23 @@ std::optional<StateParts::Identity> StateParts::identity_of(const std::filesyste
   return Identity{.device = status.st_dev, .inode = status.st_ino};
 }
 
-void StateParts::note() {
+std::vector<StateParts::Part> StateParts::snapshot() const {
   const MutexLock lock(mutex_);
-  for (Part& part : parts_) {
-    if (!part.seen) part.seen = identity_of(part.path);
+  return parts_;
+}
+
+void StateParts::note() {
+  const auto parts = snapshot();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].seen) continue;
+    const auto seen = look_(parts[i].path);
+    const MutexLock lock(mutex_);
+    if (!parts_[i].seen) parts_[i].seen = seen;
   }
 }
 
-Result<void> StateParts::check(const Part& part) {
-  if (!part.seen || identity_of(part.path) == part.seen) return {};
+Result<void> StateParts::check(const Part& part) const {
+  if (!part.seen || look_(part.path) == part.seen) return {};
   return Error{ErrorCode::io, part.path.string() + " was removed or replaced"};
 }
 
@@ -54,13 +64,14 @@ Result<void> StateParts::check(const std::filesystem::path& path) const {
 
 // Not under the name that a start uses for a directory that it could not read.
 void StateParts::tell(HeldFiles& held) {
-  const MutexLock lock(mutex_);
-  for (Part& part : parts_) {
-    const std::string name = part.path.string() + "/";
-    const auto intact = check(part);
+  const auto parts = snapshot();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string name = parts[i].path.string() + "/";
+    const auto intact = check(parts[i]);
     if (!intact) held.hold(StateFile::directory, name, intact.error());
-    if (intact && part.is_held) held.release(name);
-    part.is_held = !intact;
+    if (intact && parts[i].is_held) held.release(name);
+    const MutexLock lock(mutex_);
+    parts_[i].is_held = !intact;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -17,7 +18,15 @@ namespace tracelink {
 // Threads: any.
 class StateParts {
  public:
-  explicit StateParts(const std::filesystem::path& state_dir);
+  struct Identity {
+    std::uint64_t device = 0, inode = 0;
+    bool operator==(const Identity&) const = default;
+  };
+  // Nothing: it is not there. A disk may keep it waiting.
+  using Look = std::function<std::optional<Identity>(const std::filesystem::path&)>;
+  static std::optional<Identity> identity_of(const std::filesystem::path& path);
+
+  explicit StateParts(const std::filesystem::path& state_dir, Look look = identity_of);
 
   // What is there now, and was not seen before, is what has to be there from now on.
   void note();
@@ -28,18 +37,17 @@ class StateParts {
   void tell(HeldFiles& held);
 
  private:
-  struct Identity {
-    std::uint64_t device = 0, inode = 0;
-    bool operator==(const Identity&) const = default;
-  };
   struct Part {
     std::filesystem::path path;
     std::optional<Identity> seen;
     bool is_held = false;
   };
-  static std::optional<Identity> identity_of(const std::filesystem::path& path);
-  static Result<void> check(const Part& part);
+  // A copy: no lock is held over a look at the disk, so that one that hangs keeps nobody waiting
+  // who asks for what lies on another.
+  std::vector<Part> snapshot() const;
+  Result<void> check(const Part& part) const;
 
+  const Look look_;
   mutable Mutex mutex_;
   std::vector<Part> parts_ GUARDED_BY(mutex_);
 };

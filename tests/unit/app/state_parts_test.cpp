@@ -58,6 +58,23 @@ TEST_F(StatePartsTest, WhatCannotBeLookedAtYetIsNotMissed) {
   EXPECT_FALSE(parts_.check(state_ / "models" / "active.json"));
 }
 
+TEST_F(StatePartsTest, WhileOneDiskKeepsALookWaitingTheOthersAreAskedFor) {
+  fs::create_directory(state_ / "dead-letters");
+  int looks = 0;
+  std::optional<StateParts> parts;
+  parts.emplace(state_, [&](const fs::path& path) {
+    if (path != queue_) {
+      ++looks;
+      EXPECT_TRUE(parts->check(queue_ / "checkpoint"));
+    }
+    return StateParts::identity_of(path);
+  });
+  parts->note();
+  EXPECT_EQ(looks, 2);
+  parts->tell(held_);
+  EXPECT_EQ(looks, 3);
+}
+
 TEST_F(StatePartsTest, OnlyItsOwnFilesAreReleased) {
   parts_.note();
   held_.hold(StateFile::directory, queue_.string(), Error{}, [] { return Result<void>(); });
