@@ -12,7 +12,11 @@ constexpr auto kSyncDelay = std::chrono::seconds(1);
 
 DeliveryLedger::DeliveryLedger(RecordSource& source, const Clock& clock,
                                RecentTraces::IsSpilled is_spilled)
-    : source_(source), clock_(clock), read_up_to_(clock.steady()), recent_(std::move(is_spilled)) {
+    : source_(source),
+      clock_(clock),
+      read_up_to_(clock.steady()),
+      recent_(std::move(is_spilled)),
+      note_loads_(source.note_loads()) {
   // How old they are is not asked: the wall clock may have been set since.
   for (const TraceNote& note : source_.recent_notes()) remember(note);
 }
@@ -22,8 +26,8 @@ void DeliveryLedger::remember(const TraceNote& note) {
 }
 
 void DeliveryLedger::learn_late_notes() {
-  const std::uint64_t late = source_.late_notes();
-  if (std::exchange(late_notes_, late) == late) return;
+  const std::uint64_t loads = source_.note_loads();
+  if (std::exchange(note_loads_, loads) == loads) return;
   for (const TraceNote& note : source_.recent_notes()) {
     if (!recent(note.trace_id)) remember(note);
   }

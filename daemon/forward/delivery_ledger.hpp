@@ -66,7 +66,7 @@ class DeliveryLedger {
   const Clock& clock_;
   SteadyTime read_up_to_;
   RecentTraces recent_;
-  std::uint64_t late_notes_ = 0;      // of the source, that are known
+  std::uint64_t note_loads_;          // of the source, that are known
   std::vector<TraceNote> delivered_;  // not noted durably yet
   std::optional<SteadyTime> sync_due_;
   std::function<void()> on_journal_synced_;

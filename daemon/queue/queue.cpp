@@ -64,7 +64,7 @@ class DurableQueue final : public Queue {
                            core_.clock.steady());
   }
   std::vector<TraceNote> recent_notes() const override { return core_.notes.recent(); }
-  std::uint64_t late_notes() const override { return core_.notes.late_loads(); }
+  std::uint64_t note_loads() const override { return core_.notes.loads(); }
   Result<void> sync_journal() override { return store_.save_journals(); }
 
   void set_on_durable(std::function<void()> callback) override {

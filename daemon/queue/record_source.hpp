@@ -93,8 +93,8 @@ class RecordSource {
   // Durable (journal synced) when it returns success.
   virtual Result<void> note(const std::vector<TraceNote>& notes) = 0;
   virtual std::vector<TraceNote> recent_notes() const = 0;  // newest per trace, oldest first
-  // How often notes have come that could not be read before: recent_notes() has more each time.
-  virtual std::uint64_t late_notes() const = 0;
+  // How often notes came from files, at the start or later: recent_notes() may have more each time.
+  virtual std::uint64_t note_loads() const = 0;
   virtual Result<void> sync_journal() = 0;
 
   // Sequences count acceptances: those of all that was acknowledged are below this one.

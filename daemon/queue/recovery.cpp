@@ -23,7 +23,6 @@ void Recovery::run() {
           [this] { return core_.quarantine.open(); });
   attempt(StateFile::link, core_.paths.links, [this] { return core_.links.open(); });
   attempt(StateFile::directory, core_.paths.queue, [this] { return find_files(); });
-  attempt(StateFile::notes, core_.paths.notes(), [this] { return core_.notes.open(); });
   running_ = true;
   core_.reserve.restore();
   core_.signal.want_maintenance();
@@ -46,6 +45,7 @@ Result<void> Recovery::make_directories() {
 Result<void> Recovery::find_files() {
   const auto names = core_.fs.list(core_.paths.queue);
   if (!names) return names.error();
+  core_.notes.load(*names);  // before the records whose links they know
   found_.clear();
   for (const auto& name : *names) {
     if (const auto id = QueuePaths::parse_segment(name)) {

@@ -17,8 +17,9 @@ namespace tracelink {
 // cannot be read is held: that file, and what cannot be understood without it, comes into the core
 // when a retry (HeldFiles::retry_due()) has read it, while the queue already runs.
 //
-// Without the list of files nothing is appended, since a segment's id could be used twice. Without
-// the checkpoint no earlier segment is used, since it may be counted as deleted.
+// Without the list of files nothing is appended, since a segment's id could be used twice, and
+// nothing is noted, since notes that are not read would be replaced. Without the checkpoint no
+// earlier segment is used, since it may be counted as deleted.
 // Threads: one at a time. Lifetime: the references outlive this object.
 class Recovery {
  public:

@@ -178,12 +178,10 @@ TraceNotes::TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& 
       max_notes_(max_notes),
       own_(path_) {}
 
-Result<void> TraceNotes::open() {
-  const auto names = fs_.list(path_.parent_path());
-  if (!names) return names.error();
+void TraceNotes::load(const std::vector<std::string>& names) {
   const MutexLock lock(mutex_);
   std::map<std::uint64_t, std::filesystem::path> files;  // the oldest first
-  for (const auto& name : *names) {
+  for (const auto& name : names) {
     if (const auto number = file_number(name)) files[*number] = path_.parent_path() / name;
   }
   for (const auto& [number, file] : files) {
@@ -195,7 +193,8 @@ Result<void> TraceNotes::open() {
                                     : newest.string();
   }
   forget_beyond_bound_lock_held();
-  return {};
+  listed_ = true;
+  ++loads_;
 }
 
 Result<void> TraceNotes::load_lock_held(const std::filesystem::path& path) {
@@ -225,7 +224,7 @@ Result<void> TraceNotes::load_late(const std::filesystem::path& path) {
   unread_.erase(path);
   read_.insert(path);
   file_.reset();  // the next add() writes them all to one file, and removes the others
-  ++late_loads_;
+  ++loads_;
   return {};
 }
 
@@ -237,6 +236,9 @@ void TraceNotes::remember_older_lock_held(const TraceNote& note) {
 Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldest_record,
                              SteadyTime now) {
   const MutexLock lock(mutex_);
+  if (!listed_) {
+    return Error{ErrorCode::io, path_.string() + " cannot be read, and is not replaced unread"};
+  }
   date_loaded_lock_held(now);
   std::string bytes;
   for (const auto& note : notes) {

@@ -38,14 +38,15 @@ class TraceNotes {
   TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve, HeldFiles& held,
              LinkStore& links, std::size_t max_notes);
 
-  // Loads the files; damaged notes are skipped. Error: `io`, the directory cannot be listed.
-  Result<void> open();
+  // Loads those of the names in its directory that are files of notes; damaged notes are skipped.
+  // Once, as soon as the directory can be listed: until then it knows no note, and add() fails.
+  void load(const std::vector<std::string>& names);
   // Durable when it returns success. Forgets what was noted an hour before `oldest_record`, the
   // acceptance of the oldest record that is not done (if there is none, of the present), unless
   // this process has known it for less than an hour: the wall clock may have been set.
   Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record, SteadyTime now);
-  std::vector<TraceNote> recent() const;                    // newest per trace, oldest first
-  std::uint64_t late_loads() const { return late_loads_; }  // of files that were held
+  std::vector<TraceNote> recent() const;          // newest per trace, oldest first
+  std::uint64_t loads() const { return loads_; }  // how often notes came from files
 
   std::uint64_t file_bytes() const;  // of the files that were read or written
 
@@ -76,6 +77,7 @@ class TraceNotes {
     SteadyTime known_since;  // in this process
   };
   std::map<std::uint64_t, Entry> by_age_ GUARDED_BY(mutex_);  // key: a counter
+  bool listed_ GUARDED_BY(mutex_) = false;                    // which files there are is known
   bool loaded_are_dated_ GUARDED_BY(mutex_) = false;
   std::unordered_map<TraceId, std::uint64_t, PeerIdHash> age_of_ GUARDED_BY(mutex_);
   std::uint64_t next_age_ GUARDED_BY(mutex_) = std::uint64_t{1} << 63;
@@ -87,7 +89,7 @@ class TraceNotes {
   std::set<LinkHash> defined_ GUARDED_BY(mutex_);            // in the file
   // Notes and parts of definitions, in the files that were read or written, stale ones included.
   std::atomic<std::uint64_t> file_pieces_ = 0;
-  std::atomic<std::uint64_t> late_loads_ = 0;
+  std::atomic<std::uint64_t> loads_ = 0;
   std::unique_ptr<File> file_ GUARDED_BY(mutex_);  // null: to be written anew
 };
 

@@ -160,11 +160,11 @@ class FakeSource final : public RecordSource {
     return {};
   }
   std::vector<TraceNote> recent_notes() const override { return notes_; }
-  std::uint64_t late_notes() const override { return late_notes_; }
+  std::uint64_t note_loads() const override { return note_loads_; }
   // Of an earlier process, in a file that could not be read until now.
   void find_note(const TraceNote& note) {
     notes_.insert(notes_.begin(), note);
-    ++late_notes_;
+    ++note_loads_;
   }
   // From now on the hash stands for this definition.
   LinkHash define(const LinkDefinition& link) {
@@ -239,7 +239,7 @@ class FakeSource final : public RecordSource {
   bool reads_fail_ = false;
   std::map<LinkHash, LinkDefinition> links_;
   std::vector<TraceNote> notes_;
-  std::uint64_t late_notes_ = 0;
+  std::uint64_t note_loads_ = 0;
   std::uint64_t files_read_late_ = 0;
   bool notes_fail_ = false;
   bool journal_fails_ = false;

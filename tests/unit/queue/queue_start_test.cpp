@@ -296,5 +296,63 @@ TEST_F(QueueStartTest, NoReadThatFailsLosesOrRepeatsAnything) {
   }
 }
 
+// The notes of the last life are neither replaced unread nor lost, and note_loads() tells whoever
+// has asked for recent_notes() without them.
+struct NotesAtStartTest : QueueStartTest {
+  void write_notes() {
+    open();
+    must_append(0, 2);
+    ASSERT_TRUE(queue->note({note(0), note(1)}));
+    close();
+  }
+  bool knows(std::uint32_t n) const {
+    const auto notes = queue->recent_notes();
+    const auto& id = record(n).slice.trace_id;
+    return std::ranges::find(notes, id, &TraceNote::trace_id) != notes.end();
+  }
+};
+
+TEST_F(NotesAtStartTest, NoReadThatFailsReplacesThem) {
+  for (const std::uint64_t times : {std::uint64_t{1}, std::uint64_t{2}, FakeFileSystem::kForEver}) {
+    for (std::uint64_t n = 0;; ++n) {
+      SCOPED_TRACE(std::to_string(times) + " from read " + std::to_string(n));
+      options.state_dir = "/n" + std::to_string(times) + "-" + std::to_string(n);
+      write_notes();
+      fs.fail_reads("/queue", n, times);
+      open();
+      const bool known = knows(0);
+      const auto loads = queue->note_loads();
+      const bool noted = queue->note({note(2)}).has_value();
+      const bool fired = fs.fired();
+      fs.heal();
+      retry();
+      retry();
+      EXPECT_TRUE(held().empty());
+      EXPECT_TRUE(knows(0) && knows(1));
+      EXPECT_EQ(knows(2), noted);
+      EXPECT_TRUE(known || queue->note_loads() > loads);
+      reopen();
+      EXPECT_TRUE(knows(0) && knows(1));
+      close();
+      if (!fired || HasFailure()) break;
+    }
+  }
+}
+
+TEST_F(NotesAtStartTest, TheyAreHeldUnderTheirOwnNameOnceTheDirectoryIsListed) {
+  write_notes();
+  fs.fail_reads("/queue");
+  open();
+  EXPECT_FALSE(queue->note({note(2)})) << "where to is not known";
+  fs.fail_reads("/queue/notes");
+  retry();
+  EXPECT_EQ(held(), (std::vector<std::string>{"notes"}));
+  ASSERT_TRUE(queue->note({note(2)}));
+  fs.heal();
+  retry();
+  EXPECT_TRUE(held().empty());
+  EXPECT_TRUE(knows(0) && knows(1) && knows(2));
+}
+
 }  // namespace
 }  // namespace tracelink

@@ -13,10 +13,14 @@ namespace {
 
 struct TraceNotesTest : testing::Test {
   void SetUp() override { open(); }
-  void open() {
+  void make() {
     links = std::make_unique<LinkStore>(fs, "/links", quarantine, held, reserve);
     notes = std::make_unique<TraceNotes>(fs, "/notes", reserve, held, *links, 100);
-    ASSERT_TRUE(notes->open());
+  }
+  void open() {
+    make();
+    const auto names = fs.list("/");
+    notes->load(*names);
   }
   TraceNote note(std::uint8_t trace, TraceNote::Step step = TraceNote::Step::linked) {
     TraceNote note;
@@ -155,13 +159,28 @@ TEST_F(TraceNotesTest, AFileThatCannotBeReadIsKeptAndJoinedLater) {
   held.retry_due();
   EXPECT_TRUE(held.list().empty());
   EXPECT_EQ(traces(), (std::vector<int>{1, 3, 2}));
-  EXPECT_EQ(notes->late_loads(), 1u);
+  EXPECT_EQ(notes->loads(), 2u);
   EXPECT_EQ(notes->file_bytes(), 16u + 4 * 56u) << "until they are one file";
   EXPECT_EQ(notes->recent().back().step, TraceNote::Step::delivered);
   ASSERT_TRUE(add({note(4)}));
   EXPECT_FALSE(*fs.exists("/notes"));
   crash();
   EXPECT_EQ(traces(), (std::vector<int>{1, 3, 2, 4}));
+}
+
+TEST_F(TraceNotesTest, NothingIsWrittenBeforeTheFilesAreKnown) {
+  ASSERT_TRUE(add({note(1)}));
+  const auto unread = fs.content("/notes");
+  make();
+  EXPECT_EQ(add({note(2)}).error().code, ErrorCode::io);
+  EXPECT_EQ(fs.content("/notes"), unread);
+  EXPECT_EQ(notes->loads(), 0u);
+  notes->load({"notes"});
+  EXPECT_EQ(traces(), std::vector<int>{1});
+  EXPECT_EQ(notes->loads(), 1u);
+  ASSERT_TRUE(add({note(3)}));
+  crash();
+  EXPECT_EQ(traces(), (std::vector<int>{1, 3}));
 }
 
 // What a program that is newer has written is neither read nor replaced.
