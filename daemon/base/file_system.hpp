@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +57,9 @@ class FileSystem {
                               const std::filesystem::path& to) = 0;
   virtual Result<void> remove(const std::filesystem::path& path) = 0;  // success if it is not there
   virtual Result<bool> exists(const std::filesystem::path& path) const = 0;
+  // Of a regular file, also of one that may not be opened; nothing where something else is, a link
+  // too, or nothing at all.
+  virtual Result<std::optional<std::uint64_t>> size_of(const std::filesystem::path& path) const = 0;
   virtual Result<void> create_directories(const std::filesystem::path& path) = 0;  // mode 0700
   virtual Result<void> sync_directory(const std::filesystem::path& path) = 0;
   // Names (not paths), sorted, of all that is there: what is in a file's place is not absent.

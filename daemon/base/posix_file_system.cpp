@@ -189,6 +189,16 @@ Result<bool> PosixFileSystem::exists(const std::filesystem::path& path) const {
   return has_parent;
 }
 
+Result<std::optional<std::uint64_t>> PosixFileSystem::size_of(
+    const std::filesystem::path& path) const {
+  if (auto allowed = ask_guard(path); !allowed) return std::move(allowed).error();
+  struct stat status{};
+  const bool there = ::lstat(path.c_str(), &status) == 0;
+  if (!there && errno != ENOENT) return os_error("stat", path);
+  if (!there || !S_ISREG(status.st_mode)) return std::optional<std::uint64_t>();
+  return std::optional(static_cast<std::uint64_t>(status.st_size));
+}
+
 Result<void> PosixFileSystem::create_directories(const std::filesystem::path& path) {
   if (auto allowed = ask_guard(path); !allowed) return allowed;
   if (path.empty()) return {};

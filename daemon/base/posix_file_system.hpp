@@ -23,6 +23,7 @@ class PosixFileSystem final : public FileSystem {
   Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Result<void> remove(const std::filesystem::path& path) override;
   Result<bool> exists(const std::filesystem::path& path) const override;
+  Result<std::optional<std::uint64_t>> size_of(const std::filesystem::path& path) const override;
   Result<void> create_directories(const std::filesystem::path& path) override;
   Result<void> sync_directory(const std::filesystem::path& path) override;
   Result<std::vector<std::string>> list(const std::filesystem::path& directory) const override;

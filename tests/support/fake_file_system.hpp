@@ -51,13 +51,18 @@ class FakeFileSystem final : public FileSystem {
     const std::lock_guard lock(mutex_);
     failing_prefix_ = std::move(prefix);
   }
-  // Reads (open_read_only(), exists(), list(), size(), read_at()) of paths that contain `part` are
-  // counted from 0; from the n-th on `times` of them fail.
+  // Reads (open_read_only(), exists(), size_of(), list(), size(), read_at()) of paths that contain
+  // `part` are counted from 0; from the n-th on `times` of them fail.
   static constexpr std::uint64_t kForEver = UINT64_MAX;
   void fail_reads(std::string part, std::uint64_t n = 0, std::uint64_t times = kForEver) {
     const std::lock_guard lock(mutex_);
     read_faults_ = ReadFaults{std::move(part), n, times};
     fired_ = false;
+  }
+  // Of another user: it cannot be opened, and all else can be done with it.
+  void forbid(std::filesystem::path path) {
+    const std::lock_guard lock(mutex_);
+    forbidden_ = std::move(path);
   }
   void heal() {
     const std::lock_guard lock(mutex_);
@@ -163,6 +168,14 @@ class FakeFileSystem final : public FileSystem {
     if (auto step = begin_read(path); !step) return std::move(step).error();
     if (auto step = begin(path); !step) return std::move(step).error();
     return entries_.contains(path);
+  }
+  Result<std::optional<std::uint64_t>> size_of(const std::filesystem::path& path) const override {
+    const std::lock_guard lock(mutex_);
+    if (auto step = begin_read(path); !step) return std::move(step).error();
+    if (auto step = begin(path); !step) return std::move(step).error();
+    const auto found = entries_.find(path);
+    if (found == entries_.end()) return std::optional<std::uint64_t>();
+    return std::optional<std::uint64_t>(found->second->bytes.size());
   }
   Result<void> create_directories(const std::filesystem::path& path) override {
     const std::lock_guard lock(mutex_);
@@ -335,6 +348,7 @@ class FakeFileSystem final : public FileSystem {
   }
   Result<std::unique_ptr<File>> find(const std::filesystem::path& path) {
     if (auto step = begin(path); !step) return std::move(step).error();
+    if (path == forbidden_) return Error{ErrorCode::io, path.string() + ": permission denied"};
     const auto found = entries_.find(path);
     if (found == entries_.end()) return Error{ErrorCode::io, path.string() + ": not there"};
     return handle(path, found->second);
@@ -366,6 +380,7 @@ class FakeFileSystem final : public FileSystem {
   std::function<void()> on_sync_;
   bool power_cut_ = false;
   std::string failing_prefix_;
+  std::filesystem::path forbidden_;
   mutable std::uint64_t count_ = 0;
   std::atomic<std::uint64_t> read_bytes_ = 0;
   // Outlives this object in handles that do.

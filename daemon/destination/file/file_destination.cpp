@@ -197,11 +197,10 @@ Result<std::uint64_t> FileDestination::directory_bytes() const {
   std::uint64_t total = 0;
   for (const std::string& name : *names) {
     if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
-    const auto file = fs_.open_read_only(options_.directory / name);
-    if (!file) return file.error();
-    const auto size = (*file)->size();
+    // By its name: an older file may be another user's, and a directory has such a name, too.
+    const auto size = fs_.size_of(options_.directory / name);
     if (!size) return size.error();
-    total += *size;
+    total += size->value_or(0);
   }
   return total;
 }

@@ -75,6 +75,19 @@ TEST_F(PosixFileSystemTest, WriteFileDurablyReplacesTheWhole) {
   EXPECT_EQ(*fs_.list(dir_), std::vector<std::string>{"f"});
 }
 
+TEST_F(PosixFileSystemTest, OnlyARegularFileHasASize) {
+  ASSERT_TRUE(write_file_durably(fs_, dir_ / "f", "12345"));
+  ASSERT_EQ(::chmod((dir_ / "f").c_str(), 0), 0);
+  EXPECT_EQ(*fs_.size_of(dir_ / "f"), 5u);
+  std::filesystem::create_directory(dir_ / "d");
+  std::filesystem::create_symlink("f", dir_ / "l");
+  ASSERT_EQ(::mkfifo((dir_ / "p").c_str(), 0600), 0);
+  for (const char* name : {"d", "l", "p", "none"}) {
+    EXPECT_EQ(*fs_.size_of(dir_ / name), std::nullopt) << name;
+  }
+  EXPECT_FALSE(fs_.size_of(dir_ / "f" / "below"));
+}
+
 TEST_F(PosixFileSystemTest, MakesNestedPrivateDirectories) {
   ASSERT_TRUE(fs_.create_directories(dir_ / "a" / "b"));
   ASSERT_TRUE(fs_.create_directories(dir_ / "a" / "b"));

@@ -12,8 +12,10 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "daemon/base/posix_file_system.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_file_system.hpp"
+#include "tests/support/temp_directory.hpp"
 #include "tests/support/trace_record.hpp"
 
 namespace tracelink {
@@ -209,6 +211,29 @@ TEST_F(FileDestinationTest, FilesOfOthersDoNotCountAgainstTheBound) {
   max_bytes = 1000;
   begin();
   fs->set_content(kDirectory / "notes.txt", std::string(5000, 'x'));
+  EXPECT_EQ(deliver({1})[0].kind, OutcomeKind::delivered);
+}
+
+TEST_F(FileDestinationTest, AnOlderFileThatMayNotBeOpenedCountsAndStopsNothing) {
+  const auto older = kDirectory / "traces-2023-11-13.jsonl";
+  fs->set_content(older, std::string(1000, '\n'));
+  fs->forbid(older);
+  EXPECT_EQ(deliver({1})[0].kind, OutcomeKind::delivered);
+  max_bytes = 1000;
+  begin();
+  const auto full = deliver({2});
+  EXPECT_EQ(full[0].kind, OutcomeKind::configuration);
+  EXPECT_NE(full[0].failure.remedy.find("archive.max_bytes"), std::string::npos);
+}
+
+TEST_F(FileDestinationTest, WhatIsNoFileDoesNotCount) {
+  const TempDirectory archive;
+  std::filesystem::create_directory(archive.path() / "traces-2023-11-13.jsonl");
+  std::filesystem::create_symlink("away", archive.path() / "traces-2023-11-12.jsonl");
+  PosixFileSystem real;
+  destination = std::make_unique<FileDestination>(
+      FileDestination::Options{.directory = archive.path(), .max_bytes = max_bytes}, real,
+      [this](const LinkHash& hash) { return definition(hash); }, clock);
   EXPECT_EQ(deliver({1})[0].kind, OutcomeKind::delivered);
 }
 

@@ -35,6 +35,9 @@ class SlowDirectories final : public FileSystem {
   }
   Result<void> remove(const std::filesystem::path& path) override { return fs_.remove(path); }
   Result<bool> exists(const std::filesystem::path& path) const override { return fs_.exists(path); }
+  Result<std::optional<std::uint64_t>> size_of(const std::filesystem::path& path) const override {
+    return fs_.size_of(path);
+  }
   Result<void> create_directories(const std::filesystem::path& path) override {
     return fs_.create_directories(path);
   }
