@@ -32,10 +32,7 @@ MlflowFront::MlflowFront(const Config& config, FileSystem& fs, const Clock& cloc
 
 std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
                                               const std::function<void(std::string)>& on_notice) {
-  if (auto loaded = knowledge_.load(); !loaded) {
-    on_notice("what is known of the tracking server cannot be read (" + loaded.error().message +
-              "): it is asked again");
-  }
+  load_knowledge(on_notice);
   load_names(on_notice);
   relay_ = std::make_unique<CurlRelay>(config_.tracking.uri, relay_options_of(config_), relayed);
   const bool has_server = !config_.tracking.uri.empty();
@@ -82,6 +79,19 @@ void MlflowFront::save_if_due() {
 
 void MlflowFront::save_rest() {
   if (unsaved_.exchange(false)) save();
+}
+
+// While the file cannot be read, nothing is saved in its place.
+void MlflowFront::load_knowledge(const std::function<void(std::string)>& on_notice) {
+  const auto loaded = knowledge_.load();
+  if (loaded) return;
+  if (loaded.error().code == ErrorCode::corrupt) {
+    on_notice(loaded.error().message + ": the tracking server is asked again for what it had");
+    return;
+  }
+  held_.hold(StateFile::registration,
+             (std::filesystem::path(config_.state_dir) / "models/server.json").string(),
+             loaded.error(), [this] { return knowledge_.load(); });
 }
 
 // While the file cannot be read, provisional ids are not recognised, and none is given.

@@ -49,6 +49,7 @@ class MlflowFront {
 
  private:
   void save();
+  void load_knowledge(const std::function<void(std::string)>& on_notice);
   void load_names(const std::function<void(std::string)>& on_notice);
   std::optional<Experiment> own_experiment() const;
   std::optional<std::string> real_id(const LinkDefinition& named) const;

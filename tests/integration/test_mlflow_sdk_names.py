@@ -162,6 +162,37 @@ def test_while_the_names_cannot_be_read_no_trace_of_one_is_taken(make_server, fr
     wait_until("it is read without help", lambda: tell() == 200, state=daemon.log_tail)
 
 
+def test_what_is_known_of_the_server_is_not_replaced_while_it_cannot_be_read(make_server, front_of):  # noqa: F811
+    daemon = front_of(make_server(NEWEST))
+
+    def learn(name: str) -> None:
+        made = requests.post(f"{daemon.front}/api/2.0/mlflow/experiments/create", timeout=60, json={"name": name})
+        assert made.status_code == 200
+        found = requests.get(f"{daemon.front}/api/2.0/mlflow/experiments/get-by-name", timeout=60, params={"experiment_name": name})
+        assert found.status_code == 200
+
+    path = daemon.folder / "state/models/server.json"
+
+    def known() -> list[str]:
+        return [experiment["name"] for experiment in json.loads(path.read_text())["experiments"]]
+    daemon.start()
+    learn("first")
+    assert daemon.sigterm() == 0
+    assert "first" in known()
+    kept = make_unreadable(path)
+    daemon.start()
+    assert "check the disk" in held(daemon, path)[0]["remedy"]
+    learn("second")
+    assert daemon.sigterm() == 0
+    assert path.is_symlink(), "it stays where it is"
+    daemon.start()
+    learn("third")
+    make_readable(path, kept)
+    wait_until("it is read without help", lambda: not held(daemon, path), state=daemon.log_tail)
+    assert daemon.sigterm() == 0
+    assert {"first", "third"} <= set(known())
+
+
 def test_a_name_is_not_noted_where_traces_may_not_name_models(make_server, front_of):  # noqa: F811
     daemon = front_of(make_server(NEWEST))
     daemon.configure({"model": {"name": "agent", "from_traces": "ids"}})

@@ -33,29 +33,46 @@ ServerKnowledge::ServerKnowledge(FileSystem& fs, std::filesystem::path file, std
 Result<void> ServerKnowledge::load() {
   const auto there = fs_.exists(file_);
   if (!there) return there.error();
-  if (!*there) return {};
-  const auto text = read_file(fs_, file_);
+  const auto text = *there ? read_file(fs_, file_) : Result<std::string>(std::string());
   if (!text) return text.error();
   const Json json = parse_shallow(*text);
+  const MutexLock lock(mutex_);
+  loaded_ = true;
+  if (!*there) return {};
   if (!json.is_object() || number_at(json, "format") != kFormat) {
     return Error{ErrorCode::corrupt, file_.string() + " is damaged"};
   }
   if (text_at(json, "uri") != uri_) return {};
-  const MutexLock lock(mutex_);
-  version_ = text_at(json, "server_version");
+  if (version_.empty()) version_ = text_at(json, "server_version");
+  const auto newer = experiments();
+  by_id_.clear();
+  id_of_name_.clear();
+  bytes_ = 0;
   for (const Json& experiment : member(json, "experiments")) learn(to_text(experiment));
+  for (const std::string& experiment : newer) learn(experiment);
   return {};
+}
+
+std::vector<std::string> ServerKnowledge::experiments() const {
+  std::map<std::uint64_t, const Entry*> by_age;
+  for (const auto& [id, entry] : by_id_) by_age.emplace(entry.age, &entry);
+  std::vector<std::string> all;
+  all.reserve(by_age.size());
+  for (const auto& [age, entry] : by_age) all.push_back(entry->json);
+  return all;
 }
 
 Result<void> ServerKnowledge::save() {
   Json json = {{"format", kFormat}, {"uri", uri_}};
   {
     const MutexLock lock(mutex_);
+    if (!loaded_) {
+      return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
+    }
     json["server_version"] = version_;
-    std::map<std::uint64_t, const Entry*> by_age;
-    for (const auto& [id, entry] : by_id_) by_age.emplace(entry.age, &entry);
     json["experiments"] = Json::array();
-    for (const auto& [age, entry] : by_age) json["experiments"].push_back(Json::parse(entry->json));
+    for (const std::string& known : experiments())
+      json["experiments"].push_back(Json::parse(known));
   }
   return write_file_durably(fs_, file_, to_text(json));
 }

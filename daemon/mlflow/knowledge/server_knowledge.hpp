@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/base/clock.hpp"
 #include "daemon/base/file_system.hpp"
@@ -27,7 +28,7 @@ struct ExperimentQuery {
 // server is away.
 //
 // Bounded: kMaxExperiments of kMaxBytes in all, the ones learned first are forgotten first.
-// Threads: any; load() before the others, save() where a disk may be waited for.
+// Threads: any; load() and save() where a disk may be waited for.
 class ServerKnowledge {
  public:
   static constexpr std::size_t kMaxExperiments = 1'000;
@@ -40,8 +41,11 @@ class ServerKnowledge {
   ServerKnowledge(FileSystem& fs, std::filesystem::path file, std::string uri,
                   std::function<void()> on_change);
 
-  // What is of another server is left out. Errors: `io`; `corrupt`. Nothing is known then.
+  // What is of another server is left out; what was learned before is newer than the file. Errors:
+  // `io`, call it again later; `corrupt`, what is learned takes its place. Nothing comes from it
+  // then.
   Result<void> load();
+  // Error: `io`; also until load() has told what is there, which is not replaced unread.
   Result<void> save();
 
   // The server's; before it was ever reached that of the oldest server that is served, so that an
@@ -69,6 +73,7 @@ class ServerKnowledge {
     SteadyTime asked_at{};
   };
   bool learn(std::string_view experiment) REQUIRES(mutex_);
+  std::vector<std::string> experiments() const REQUIRES(mutex_);  // learned first first
   using Entries = std::map<std::string, Entry>;
   void forget_oldest() REQUIRES(mutex_);
   void erase(Entries::iterator entry) REQUIRES(mutex_);
@@ -79,6 +84,7 @@ class ServerKnowledge {
   const std::string uri_;
   const std::function<void()> on_change_;
   mutable Mutex mutex_;
+  bool loaded_ GUARDED_BY(mutex_) = false;  // what is in the file is known
   std::string version_ GUARDED_BY(mutex_);
   Entries by_id_ GUARDED_BY(mutex_);
   std::map<std::string, std::string> id_of_name_ GUARDED_BY(mutex_);

@@ -50,6 +50,7 @@ TEST_F(ServerKnowledgeTest, AnswersAsTheServerDidByIdAndByName) {
 TEST_F(ServerKnowledgeTest, IsKeptOverARestart) {
   {
     ServerKnowledge knowledge = make();
+    ASSERT_TRUE(knowledge.load());
     knowledge.learn_experiment(answer("12", "support"));
     knowledge.learn_version("3.17.2");
     ASSERT_TRUE(knowledge.save());
@@ -64,6 +65,7 @@ TEST_F(ServerKnowledgeTest, IsKeptOverARestart) {
 
 TEST_F(ServerKnowledgeTest, IsOfOneServer) {
   ServerKnowledge knowledge = make();
+  ASSERT_TRUE(knowledge.load());
   knowledge.learn_experiment(answer("12", "support"));
   ASSERT_TRUE(knowledge.save());
   ServerKnowledge other = make("http://other:5000");
@@ -79,6 +81,40 @@ TEST_F(ServerKnowledgeTest, KnowsNothingFromAFileThatIsDamaged) {
   knowledge.learn_experiment(answer("12", "support"));
   ASSERT_TRUE(knowledge.save());
   EXPECT_TRUE(make().load());
+}
+
+TEST_F(ServerKnowledgeTest, AFileThatCannotBeReadIsNotReplacedAndJoinedLater) {
+  {
+    ServerKnowledge knowledge = make();
+    ASSERT_TRUE(knowledge.load());
+    knowledge.learn_version("3.17.2");
+    knowledge.learn_experiment(answer("12", "support"));
+    knowledge.learn_experiment(answer("13", "sales"));
+    ASSERT_TRUE(knowledge.save());
+  }
+  const std::string unread = fs.content(kFile);
+  for (std::uint64_t n = 0; n < 4; ++n) {  // each read of load()
+    SCOPED_TRACE(n);
+    fs.fail_reads("server.json", n);
+    ServerKnowledge knowledge = make();
+    ASSERT_EQ(knowledge.load().error().code, ErrorCode::io);
+    knowledge.learn_version("3.18.0");
+    knowledge.learn_experiment(answer("12", "help"));
+    EXPECT_EQ(knowledge.save().error().code, ErrorCode::io);
+    EXPECT_EQ(fs.content(kFile), unread);
+    fs.heal();
+    ASSERT_TRUE(knowledge.load());
+    EXPECT_EQ(knowledge.version(), "3.18.0");
+    EXPECT_TRUE(knowledge.experiment(name("help"))) << "what was learned since is newer";
+    EXPECT_FALSE(knowledge.experiment(name("support")));
+    EXPECT_TRUE(knowledge.experiment(name("sales")));
+    ASSERT_TRUE(knowledge.save());
+    ServerKnowledge again = make();
+    ASSERT_TRUE(again.load());
+    EXPECT_TRUE(again.experiment(name("help")));
+    EXPECT_TRUE(again.experiment(name("sales")));
+    fs.set_content(kFile, unread);
+  }
 }
 
 TEST_F(ServerKnowledgeTest, FollowsARenamedExperimentAndForgetsOneThatIsGone) {
@@ -115,6 +151,7 @@ TEST_F(ServerKnowledgeTest, ForgetsWhatItLearnedFirst) {
 
 TEST_F(ServerKnowledgeTest, IsBoundedInBytesToo) {
   ServerKnowledge knowledge = make();
+  ASSERT_TRUE(knowledge.load());
   const std::string tags(ServerKnowledge::kMaxAnswerBytes / 2, 'x');
   for (std::size_t n = 0; n < ServerKnowledge::kMaxBytes / tags.size() + 1; ++n) {
     knowledge.learn_experiment(answer(std::to_string(n), "e", tags));
