@@ -73,8 +73,8 @@ std::optional<Failure> put_into_tables(TrackingSession& session, const PreparedT
                                        const TraceStorage& storage) {
   DatabricksClient& client = *session.databricks();
   const auto info = session.wait<void>([&](auto done) {
-    client.put_info(storage, trace.info.trace_id, unity_catalog_info_body(trace.info, storage, {}),
-                    std::move(done));
+    client.put_info(storage, trace.info.trace_id, "",
+                    unity_catalog_info_body(trace.info, storage, {}), std::move(done));
   });
   if (!info) return info.error();
   auto otlp = unity_catalog_spans(trace, storage);
@@ -98,7 +98,7 @@ std::optional<Failure> put_beside_experiment(TrackingSession& session, const Pre
   TraceContext context;
   context.experiment_id = experiment_id;
   const auto started = session.wait<StoredInfo>([&](auto done) {
-    client.start_trace(trace.info.trace_id, experiment_info_body(trace.info, context),
+    client.start_trace(trace.info.trace_id, "", experiment_info_body(trace.info, context),
                        std::move(done));
   });
   if (!started) return started.error();

@@ -125,15 +125,23 @@ void DatabricksClient::get_experiment_tags(const std::string& experiment_id,
             });
 }
 
-void DatabricksClient::put_info(const TraceStorage& storage, TraceId trace_id, std::string body,
+void DatabricksClient::put_info(const TraceStorage& storage, TraceId trace_id,
+                                const std::string& model_id, std::string body,
                                 AnswerHandler<void> handler) {
   const std::string path = "/api/4.0/mlflow/traces/" + percent_encode(storage.location()) + "/" +
                            trace_id.hex() + "/info";
   api_.send(request("POST", path, std::move(body)),
-            [storage, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+            [storage, name = trace_id.hex(), model_id,
+             handler = std::move(handler)](const Result<HttpResponse>& answer) {
               auto json = read_object({DatabricksCall::trace_info, storage}, answer);
-              if (json || says_info_exists(json.error())) return handler({});
-              handler(std::move(json).error());
+              if (!json) {
+                if (says_info_exists(json.error())) return handler({});
+                return handler(std::move(json).error());
+              }
+              if (auto failure = check_info(*answer, *json, name, model_id)) {
+                return handler(*std::move(failure));
+              }
+              handler({});
             });
 }
 

@@ -48,17 +48,20 @@ class DatabricksClient {
   void get_experiment_tags(const std::string& experiment_id, AnswerHandler<Tags> handler);
 
   // Unity Catalog. The info repeated replaces the one before; spans repeated are stored twice.
-  void put_info(const TraceStorage& storage, TraceId trace_id, std::string body,
-                AnswerHandler<void> handler);
+  // `model_id`: the link that `body` has, compared with what is answered.
+  void put_info(const TraceStorage& storage, TraceId trace_id, const std::string& model_id,
+                std::string body, AnswerHandler<void> handler);
   void post_spans(const TraceStorage& storage, std::string otlp, AnswerHandler<void> handler);
 
   // Experiment storage. A file is written whole, in the place of one that is there.
-  void start_trace(TraceId trace_id, std::string body, AnswerHandler<StoredInfo> handler);
+  // `model_id` as above.
+  void start_trace(TraceId trace_id, const std::string& model_id, std::string body,
+                   AnswerHandler<StoredInfo> handler);
   void get_info(TraceId trace_id, AnswerHandler<std::optional<StoredInfo>> handler);
   // Without a volume.
   void get_upload_target(TraceId trace_id, AnswerHandler<UploadTarget> handler);
   void upload(const UploadTarget& target, std::string body, AnswerHandler<void> handler);
-  // Nothing: there is no file.
+  // Nothing: who keeps the file says that there is none. Any other 404 is a Failure.
   using File = std::optional<std::string>;
   void read_file(TraceId trace_id, const std::string& volume, AnswerHandler<File> handler);
 

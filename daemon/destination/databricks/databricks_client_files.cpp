@@ -18,6 +18,7 @@ constexpr std::size_t kBytesASecond = 512u << 10;
 
 constexpr char kUnknownWay[] = "the workspace offers a way to its files that is not known here";
 constexpr char kPlain[] = "the workspace offers an address without TLS for its files";
+constexpr char kEmpty[] = "nothing instead of the file of a trace";
 constexpr char kPage[] = "a web page instead of the answer of object storage";
 
 StoredInfo stored_info(const Json& info) {
@@ -25,11 +26,6 @@ StoredInfo stored_info(const Json& info) {
   return {.existed = false,
           .takes_no_file = text_at(tags, "mlflow.trace.spansLocation") == "TRACKING_STORE",
           .volume = volume_of(text_at(tags, "mlflow.artifactLocation"))};
-}
-
-// The workspace knows the address, and not what is asked for.
-bool is_missing(const Failure& failure) {
-  return failure.http_status == 404 && failure.error_code != "ENDPOINT_NOT_FOUND";
 }
 
 std::string credentials_path(TraceId trace_id, const char* way) {
@@ -53,6 +49,15 @@ Answer<UploadTarget> read_target(const std::string& host, const Result<HttpRespo
   return *std::move(target);
 }
 
+// No file is empty, but one in ADLS whose upload ended after it was created.
+Answer<DatabricksClient::File> read_content(const UploadTarget& target,
+                                            const HttpResponse& answer) {
+  if (answer.body.empty() && target.kind != UploadTarget::Kind::azure_file) {
+    return not_of_storage(kEmpty);
+  }
+  return DatabricksClient::File(answer.body);
+}
+
 std::chrono::milliseconds time_for(std::size_t bytes) {
   return kStoredWithin + std::chrono::seconds(bytes / kBytesASecond);
 }
@@ -62,10 +67,10 @@ bool is_web_page(const HttpResponse& answer) { return read_answer_text(answer).h
 
 }  // namespace
 
-void DatabricksClient::start_trace(TraceId trace_id, std::string body,
+void DatabricksClient::start_trace(TraceId trace_id, const std::string& model_id, std::string body,
                                    AnswerHandler<StoredInfo> handler) {
   api_.send(request("POST", "/api/3.0/mlflow/traces", std::move(body)),
-            [name = trace_name(trace_id),
+            [name = trace_name(trace_id), model_id,
              handler = std::move(handler)](const Result<HttpResponse>& answer) {
               auto json = read_object({DatabricksCall::start_trace, {}}, answer);
               if (!json) {
@@ -73,8 +78,8 @@ void DatabricksClient::start_trace(TraceId trace_id, std::string body,
                 return handler(std::move(json).error());
               }
               const Json& stored = member(member(*json, "trace"), "trace_info");
-              if (text_at(stored, "trace_id") != name) {
-                return handler(not_databricks(*answer, "the answer is not about the trace"));
+              if (auto failure = check_info(*answer, stored, name, model_id)) {
+                return handler(*std::move(failure));
               }
               handler(stored_info(stored));
             });
@@ -87,7 +92,7 @@ void DatabricksClient::get_info(TraceId trace_id,
             [name, handler = std::move(handler)](const Result<HttpResponse>& answer) {
               auto json = read_object({DatabricksCall::start_trace, {}}, answer);
               if (!json) {
-                if (is_missing(json.error())) return handler(std::optional<StoredInfo>());
+                if (says_missing(json.error())) return handler(std::optional<StoredInfo>());
                 return handler(std::move(json).error());
               }
               const Json& stored = member(member(*json, "trace"), "trace_info");
@@ -112,7 +117,6 @@ void DatabricksClient::read_file(TraceId trace_id, const std::string& volume,
             [this, handler = std::move(handler)](const Result<HttpResponse>& answer) {
               const auto target = read_target(options_.host, answer);
               if (target) return download(*target, handler);
-              if (is_missing(target.error())) return handler(File());
               handler(target.error());
             });
 }
@@ -126,12 +130,16 @@ void DatabricksClient::download(const UploadTarget& target, AnswerHandler<File> 
   HttpRequest get = request("GET", files_api_path(target.url));
   if (!in_volume) get.url = target.url;
   get.headers = target.headers;
-  client_of(target).send(std::move(get), [asked = about(target), handler = std::move(handler)](
-                                             const Result<HttpResponse>& answer) {
-    if (answer && answer->status == 200) return handler(File(answer->body));
-    if (answer && answer->status == 404) return handler(File());
-    handler(classify_databricks(asked, answer));
-  });
+  client_of(target).send(
+      std::move(get), [target, handler = std::move(handler)](const Result<HttpResponse>& answer) {
+        if (answer && answer->status == 200) return handler(read_content(target, *answer));
+        Failure failure = classify_databricks(about(target), answer);
+        const bool by_workspace = target.kind == UploadTarget::Kind::volume;
+        const bool is_none =
+            by_workspace ? says_missing(failure) : answer && says_no_object(*answer);
+        if (is_none) return handler(File());
+        handler(std::move(failure));
+      });
 }
 
 struct DatabricksClient::Upload {

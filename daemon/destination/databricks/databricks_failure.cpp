@@ -10,6 +10,7 @@
 #include "daemon/destination/databricks/rpc_status.hpp"
 #include "daemon/mlflow/rest/answer_text.hpp"
 #include "daemon/mlflow/rest/database_error.hpp"
+#include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
 #include "daemon/text/utf8.hpp"
 
@@ -46,6 +47,9 @@ constexpr std::string_view kThrottled[] = {"REQUEST_LIMIT_EXCEEDED",
                                            "ABORTED",
                                            "RESOURCE_CONFLICT"};
 constexpr std::string_view kExists[] = {"ALREADY_EXISTS", "RESOURCE_ALREADY_EXISTS"};
+constexpr std::string_view kMissing[] = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"};
+// Beside them: NoSuchBucket, ContainerNotFound, FilesystemNotFound are about another place.
+constexpr std::string_view kNoObject[] = {"NoSuchKey", "BlobNotFound", "PathNotFound"};
 constexpr std::string_view kUnclear[] = {"INVALID_STATE", "DATA_LOSS"};
 
 // As Databricks says it, and as OTLP's google.rpc.Status does.
@@ -158,6 +162,19 @@ void take_code_from_text(AnswerText& text) {
   text.message.erase(0, colon + 2);
 }
 
+// Of a refusal: Azure's header, else the XML of S3, Google and Blob Storage, or the JSON of ADLS.
+std::string object_storage_code(const HttpResponse& answer) {
+  constexpr std::string_view kOpen = "<Code>";
+  if (const auto code = answer.header("x-ms-error-code")) return std::string(*code);
+  const auto open = answer.body.find(kOpen);
+  if (open == std::string::npos) {
+    return text_at(member(parse_answer(answer.body), "error"), "code");
+  }
+  const auto begin = open + kOpen.size();
+  const auto end = answer.body.find("</Code>", begin);
+  return end == std::string::npos ? std::string() : answer.body.substr(begin, end - begin);
+}
+
 AnswerText text_of(const HttpResponse& response) {
   if (auto status = read_rpc_status(response)) {
     return {.error_code = std::move(status->code), .message = std::move(status->message)};
@@ -203,6 +220,14 @@ Failure not_databricks(const HttpResponse& response, std::string message) {
 bool says_info_exists(const Failure& failure) {
   if (is_one_of(failure.error_code, kExists)) return true;
   return failure.http_status == 400 && matches(failure.message, "*already exists");
+}
+
+bool says_missing(const Failure& failure) {
+  return failure.http_status == 404 && is_one_of(failure.error_code, kMissing);
+}
+
+bool says_no_object(const HttpResponse& answer) {
+  return answer.status == 404 && is_one_of(object_storage_code(answer), kNoObject);
 }
 
 bool refuses_signature(const Failure& failure) {

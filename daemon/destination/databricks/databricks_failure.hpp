@@ -37,6 +37,11 @@ Failure not_of_storage(std::string message);
 
 // StartTraceV3 was sent before: the trace info is stored.
 bool says_info_exists(const Failure& failure);
+// The workspace knows the address, and says that there is nothing of that name. Another 404, as of
+// a proxy, proves nothing.
+bool says_missing(const Failure& failure);
+// The same of object storage, in the words of S3 and Google Cloud Storage, or of either Azure kind.
+bool says_no_object(const HttpResponse& answer);
 // The signed URL has expired, or is refused for another reason: fresh ones may be accepted.
 bool refuses_signature(const Failure& failure);
 // The server may have stored what was sent, although it did not say so.

@@ -59,7 +59,8 @@ void ExperimentDelivery::send(std::size_t index) {
   const auto answered = [this, self, index](const Answer<StoredInfo>& answer) {
     started(index, answer);
   };
-  context_.client.start_trace(info.trace_id, experiment_info_body(info, context_.trace),
+  context_.client.start_trace(info.trace_id, context_.trace.model_id,
+                              experiment_info_body(info, context_.trace),
                               counted<StoredInfo>(DeliveryStep::info, answered));
 }
 

@@ -68,7 +68,7 @@ void UnityCatalogDelivery::send_info(std::size_t index) {
   }
   if (!needs_info(delivery)) return info_finished();
   const TraceInfo& info = delivery.trace.info;
-  context_.client.put_info(context_.storage, info.trace_id,
+  context_.client.put_info(context_.storage, info.trace_id, context_.trace.model_id,
                            unity_catalog_info_body(info, context_.storage, context_.trace),
                            context_.steps.counted<void>(
                                DeliveryStep::info, [this, self, index](const Answer<void>& answer) {

@@ -194,7 +194,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             raise Refusal(400, "", "Only one auth mechanism allowed")  # [doc]: S3 refuses two
         files = self.workspace.files
         if self.command == "GET":
-            return (200, files[path], {}) if path in files else (404, b"", {})
+            return (200, files[path], {}) if path in files else self._no_file()
         if query.get("comp") == "block":  # [client]
             files[path + "#" + query["blockid"]] = body
         elif query.get("comp") == "blocklist":
@@ -207,6 +207,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif query.get("action") != "flush":
             files[path] = body
         return 201 if "AZURE" in self.workspace.upload_type else 200, b"", {}
+
+    def _no_file(self):
+        """In the words of the storage [doc]; MLflow's client takes any 404 for it [client]."""
+        code = {"AZURE_SAS_URI": "BlobNotFound", "AZURE_ADLS_GEN2_SAS_URI": "PathNotFound"}.get(self.workspace.upload_type, "NoSuchKey")
+        headers = {"x-ms-error-code": code} if "AZURE" in self.workspace.upload_type else {}
+        return 404, f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code></Error>'.encode(), headers | {"Content-Type": "application/xml"}
 
     def _credential(self, name: str) -> dict:
         return {"credential_info": {"signed_uri": f"{self.workspace.host}/signed/{name}?sig=secret", "type": self.workspace.upload_type,  # [client]

@@ -183,16 +183,92 @@ TEST_F(DatabricksClientTest, ReadsAFileInAVolume) {
   EXPECT_EQ(asked(), "GET https://host/api/2.0/fs/files/Volumes/c/s/v/tr/traces.json");
 }
 
-TEST_F(DatabricksClientTest, AFileThatIsNotThereIsNone) {
-  http.will_answer(200, kSigned);
-  http.will_answer(404, "<Error>NoSuchKey</Error>");
-  const auto missing = ask<File>([&](auto done) { client.read_file(trace_id(1), "", done); });
-  ASSERT_TRUE(missing);
-  EXPECT_EQ(*missing, std::nullopt);
+TEST_F(DatabricksClientTest, AFileIsMissingWhereItsKeeperSaysSo) {
+  const auto is_none = [&](const std::string& volume, HttpResponse answer) {
+    if (volume.empty()) http.will_answer(200, kSigned);
+    http.will_answer(std::move(answer));
+    const auto file = ask<File>([&](auto done) { client.read_file(trace_id(1), volume, done); });
+    return file && !*file;
+  };
+  const auto xml = [](const std::string& code) {
+    return HttpResponse{404, {}, "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code></Error>"};
+  };
+  EXPECT_TRUE(is_none("", xml("NoSuchKey")));
+  EXPECT_TRUE(is_none("", xml("BlobNotFound")));
+  EXPECT_TRUE(is_none("", {404, {{"x-ms-error-code", "PathNotFound"}}, ""}));
+  EXPECT_TRUE(is_none("", {404, {}, R"({"error": {"code": "PathNotFound"}})"}));
+  EXPECT_FALSE(is_none("", xml("NoSuchBucket")));
+  EXPECT_FALSE(is_none("", {404, {{"x-ms-error-code", "ContainerNotFound"}}, ""}));
+  EXPECT_FALSE(is_none("", {404, {}, "<html>NoSuchKey</html>"}));
+  EXPECT_FALSE(is_none("", {404, {}, ""}));
+  EXPECT_FALSE(is_none("", {403, {}, xml("NoSuchKey").body}));
+  EXPECT_FALSE(is_none("", {200, {}, ""})) << "no file of a trace is empty";
+
+  const auto json = [](const std::string& code) {
+    return HttpResponse{404, {}, R"({"error_code": ")" + code + "\"}"};
+  };
+  const std::string volume = "/Volumes/c/s/v/tr";
+  EXPECT_TRUE(is_none(volume, json("NOT_FOUND")));
+  EXPECT_TRUE(is_none(volume, json("RESOURCE_DOES_NOT_EXIST")));
+  EXPECT_FALSE(is_none(volume, json("ENDPOINT_NOT_FOUND")));
+  EXPECT_FALSE(is_none(volume, {404, {}, "<html>no such page</html>"}));
+  EXPECT_FALSE(is_none(volume, {404, {}, ""}));
+}
+
+// The upload that creates it, and the one that fills it, are two requests there.
+TEST_F(DatabricksClientTest, AFileInAdlsMayBeEmpty) {
+  http.will_answer(200, R"({"credential_info": {"signed_uri": "https://store/file?sig=1",
+      "type": "AZURE_ADLS_GEN2_SAS_URI", "headers": []}})");
+  http.will_answer(200, "");
+  EXPECT_EQ(*ask<File>([&](auto done) { client.read_file(trace_id(1), "", done); }), "");
+}
+
+TEST_F(DatabricksClientTest, NoAddressOfAFileDoesNotSayThatThereIsNone) {
   http.will_answer(404, R"({"error_code": "RESOURCE_DOES_NOT_EXIST"})");
-  EXPECT_EQ(*ask<File>([&](auto done) { client.read_file(trace_id(1), "", done); }), std::nullopt);
-  http.will_answer(404, R"({"error_code": "ENDPOINT_NOT_FOUND"})");
   EXPECT_FALSE(ask<File>([&](auto done) { client.read_file(trace_id(1), "", done); }));
+}
+
+TEST_F(DatabricksClientTest, ATraceIsMissingWhereTheWorkspaceSaysSo) {
+  using Info = std::optional<StoredInfo>;
+  const auto is_missing = [&](const char* body) {
+    http.will_answer(404, body);
+    const auto info = ask<Info>([&](auto done) { client.get_info(trace_id(1), done); });
+    return info && !*info;
+  };
+  EXPECT_TRUE(is_missing(R"({"error_code": "RESOURCE_DOES_NOT_EXIST"})"));
+  EXPECT_FALSE(is_missing(R"({"error_code": "ENDPOINT_NOT_FOUND"})"));
+  EXPECT_FALSE(is_missing("<html>no such page</html>"));
+  EXPECT_FALSE(is_missing(""));
+}
+
+TEST_F(DatabricksClientTest, AnInfoIsStoredIfTheAnswerIsAboutItsTraceAndLink) {
+  const auto info = [](const std::string& name, const std::string& link) {
+    Json told = {{"trace_id", name}};
+    if (!link.empty()) told["trace_metadata"] = {{"mlflow.modelId", link}};
+    return told;
+  };
+  const auto put = [&](const std::string& body) {
+    http.will_answer(200, body);
+    return ask<void>([&](auto done) { client.put_info(tables, trace_id(1), "m-1", "{}", done); });
+  };
+  const auto start = [&](const Json& told) {
+    http.will_answer(200, Json{{"trace", {{"trace_info", told}}}}.dump());
+    return ask<StoredInfo>(
+        [&](auto done) { client.start_trace(trace_id(1), "m-1", "{}", std::move(done)); });
+  };
+  const std::string hex = trace_id(1).hex();
+  EXPECT_TRUE(put(info(hex, "m-1").dump()));
+  EXPECT_TRUE(put(info(hex, "").dump())) << "the link may be left out";
+  EXPECT_FALSE(put(info(hex, "m-2").dump()));
+  EXPECT_FALSE(put(info(trace_id(2).hex(), "m-1").dump()));
+  EXPECT_FALSE(put("{}"));
+  const auto empty = put("");
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().failure_class, FailureClass::configuration);
+  EXPECT_TRUE(start(info("tr-" + hex, "m-1")));
+  EXPECT_TRUE(start(info("tr-" + hex, "")));
+  EXPECT_FALSE(start(info("tr-" + hex, "m-2")));
+  EXPECT_FALSE(start(info("tr-" + trace_id(2).hex(), "m-1")));
 }
 
 TEST_F(DatabricksClientTest, AFileThatIsRefusedIsAFailureWithoutItsUrl) {

@@ -501,6 +501,22 @@ TEST_F(ExperimentStorageTest, AFileThatCannotBeReadIsNotOverwritten) {
   EXPECT_EQ(workspace.files.at("/signed/file"), "<html>");
 }
 
+TEST_F(ExperimentStorageTest, AnotherAnswerOf404DoesNotReplaceTheFile) {
+  ASSERT_TRUE(connect());
+  for (const std::string volume : {"", "dbfs:/Volumes/main/agents/files/tr-1"}) {
+    SCOPED_TRACE(volume);
+    workspace.forgive();
+    workspace.infos.clear();
+    workspace.files.clear();
+    workspace.artifact_location = volume;
+    deliver({delivery(1)});
+    workspace.refuse("download", {404, {}, "<html>no such page</html>"});
+    deliver({delivery(1, {{.id = 2, .parent = 1}}, DeliveryMode::spans_only)});
+    EXPECT_EQ(outcomes[0].kind, OutcomeKind::configuration);
+    EXPECT_EQ(spans_of_file(), Ids{1});
+  }
+}
+
 // Some stores refuse to tell that there is no file.
 TEST_F(ExperimentStorageTest, AFileThatAnEarlierAttemptDidNotWriteIsWritten) {
   ASSERT_TRUE(connect());

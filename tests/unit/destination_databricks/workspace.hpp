@@ -136,11 +136,16 @@ class Workspace {
   HttpResponse file(const HttpRequest& request, const std::string& name, const std::string& url) {
     const bool is_read = request.method == "GET";
     if (auto no = refusal(is_read ? "download" : "upload")) return *std::move(no);
-    if (is_read)
-      return files.contains(name) ? HttpResponse{200, {}, files[name]} : error(404, "NoSuchKey");
+    if (is_read) return files.contains(name) ? HttpResponse{200, {}, files[name]} : no_file(name);
     const bool is_part = url.find("comp=") != std::string::npos;
     files[name] = is_part ? files[name] + request.body : request.body;
     return {200, {}, ""};
+  }
+
+  // In the words of who keeps it.
+  static HttpResponse no_file(const std::string& name) {
+    if (name.starts_with("/api/")) return error(404, "NOT_FOUND");
+    return {404, {}, "<Error><Code>NoSuchKey</Code></Error>"};
   }
 
   std::map<std::string, std::pair<HttpResponse, int>> refusals_;
