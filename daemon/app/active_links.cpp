@@ -26,11 +26,9 @@ std::string dropped_text(const ActiveOverrides& overrides) {
          describe(overrides) + ")";
 }
 
-const ActiveOverride* override_of(const ActiveOverrides& overrides, std::string_view traces_data) {
-  if (!overrides.services.empty()) {
-    const auto found = overrides.services.find(service_name(traces_data));
-    if (found != overrides.services.end()) return &found->second;
-  }
+const ActiveOverride* override_of(const ActiveOverrides& overrides, std::string_view service) {
+  const auto found = overrides.services.find(service);
+  if (found != overrides.services.end()) return &found->second;
   return overrides.all ? &*overrides.all : nullptr;
 }
 
@@ -160,7 +158,7 @@ Result<LinkHash> ActiveLinks::configure(const LinkDefinition& link, std::string&
   return hash;
 }
 
-LinkHash ActiveLinks::link_for(std::string_view traces_data) const {
+LinkHash ActiveLinks::link_for(std::string_view service) const {
   std::shared_ptr<const ActiveOverrides> current;
   LinkHash configured;
   {
@@ -169,7 +167,7 @@ LinkHash ActiveLinks::link_for(std::string_view traces_data) const {
     current = overrides_;
     configured = configured_link_;
   }
-  const ActiveOverride* entry = override_of(*current, traces_data);
+  const ActiveOverride* entry = override_of(*current, service);
   return entry != nullptr ? entry->link : configured;
 }
 
@@ -184,7 +182,8 @@ std::optional<LinkHash> ActiveLinks::decide(const LinkDefinition& undecided,
   LinkDefinition configured = undecided;
   configured.undecided = false;
   if (read->configured == identity_of(configured)) {
-    if (const ActiveOverride* entry = override_of(*read, traces_data)) return entry->link;
+    if (const ActiveOverride* entry = override_of(*read, service_name(traces_data)))
+      return entry->link;
   }
   const auto link = remember_configured(configured);
   return link ? std::optional(*link) : std::nullopt;

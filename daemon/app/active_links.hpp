@@ -38,9 +38,8 @@ class ActiveLinks {
                                                    const LinkDefinition& configured,
                                                    Remember remember, HeldFiles* held = nullptr);
 
-  // `traces_data`: the record's OTLP; its resource is looked at only where a service has a link of
-  // its own.
-  LinkHash link_for(std::string_view traces_data) const;
+  // `service`: the record's `service.name`, or empty.
+  LinkHash link_for(std::string_view service) const;
   // The link that a record had got if the file had been readable when it was accepted under
   // `undecided`. Nothing: it is still not known. What is set after the file was read does not count
   // until a restart.

@@ -1,6 +1,6 @@
 #include "daemon/app/queue_sink.hpp"
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,28 +8,9 @@
 
 #include <spdlog/spdlog.h>
 
-#include "daemon/codec/run_attribute.hpp"
-#include "daemon/codec/service_name.hpp"
 #include "daemon/types/named_experiment.hpp"
-#include "ipc/server/experiment_header.hpp"
 
 namespace tracelink {
-namespace {
-
-// Of each service; slices of one service mostly come together.
-std::vector<std::pair<std::string, std::uint64_t>> spans_by_service(
-    const std::vector<Record>& records) {
-  std::vector<std::pair<std::string, std::uint64_t>> counts;
-  for (const Record& record : records) {
-    if (record.slice.span_count == 0) continue;
-    const std::string_view service = service_name(record.slice.otlp);
-    if (counts.empty() || counts.back().first != service) counts.emplace_back(service, 0);
-    counts.back().second += record.slice.span_count;
-  }
-  return counts;
-}
-
-}  // namespace
 
 // A record outlives the table of provisional ids, so it has the name that one stands for.
 Result<std::string> QueueSink::lasting(std::string_view experiment) const {
@@ -44,34 +25,36 @@ void QueueSink::submit(AcceptedRequest request, Done done) {
   std::vector<Record> records;
   records.reserve(request.slices.size());
   const WallTime now = clock_.wall();
-  auto slices =
-      stored_ == nullptr ? std::vector<TraceSlice>() : StoredTraces::worth_holding(request.slices);
-  const auto [named, run] = split_experiment(request.experiment);
-  auto experiment = lasting(named);
+  auto experiment = lasting(request.experiment);
   if (!experiment) return done(std::move(experiment).error());
-  for (TraceSlice& slice : request.slices) {
-    if (!run.empty() && slice.info.empty()) slice.otlp = with_run(slice.otlp, run);
-    records.push_back(Record{.accepted_at = now,
-                             .peer = request.peer,
-                             .link = active_.link_for(slice.otlp),
-                             .experiment = *experiment,
-                             .slice = std::move(slice)});
+  auto slice = request.slices.begin();
+  for (const ServiceSlices& of : request.services) {
+    const LinkHash link = active_.link_for(of.service);
+    for (std::size_t n = 0; n < of.slices; ++n, ++slice) {
+      records.push_back(Record{.accepted_at = now,
+                               .peer = request.peer,
+                               .link = link,
+                               .experiment = *experiment,
+                               .slice = std::move(*slice)});
+    }
   }
   const std::size_t traces = records.size();
   Tap::Batch seen = tap_.batch_of(records);
-  auto services = spans_by_service(records);
-  queue_.append(std::move(records), request.deadline,
-                [this, traces, seen = std::move(seen), services = std::move(services),
-                 slices = std::move(slices), done = std::move(done)](Result<void> stored) mutable {
-                  watch_.appended(stored);
-                  if (stored) {
-                    tap_.add(std::move(seen));
-                    for (const auto& [service, spans] : services) services_.add(service, spans);
-                    for (TraceSlice& slice : slices) stored_->add(std::move(slice));
-                    spdlog::debug("request accepted traces={}", traces);
-                  }
-                  done(std::move(stored));
-                });
+  queue_.append(
+      std::move(records), request.deadline,
+      [this, traces, seen = std::move(seen), services = std::move(request.services),
+       to_hold = std::move(request.to_hold), done = std::move(done)](Result<void> stored) mutable {
+        watch_.appended(stored);
+        if (stored) {
+          tap_.add(std::move(seen));
+          for (const ServiceSlices& of : services) {
+            if (of.spans > 0) services_.add(of.service, of.spans);
+          }
+          for (auto& addition : to_hold) stored_->add(std::move(addition));
+          spdlog::debug("request accepted traces={}", traces);
+        }
+        done(std::move(stored));
+      });
 }
 
 }  // namespace tracelink

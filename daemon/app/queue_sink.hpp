@@ -20,7 +20,8 @@ namespace tracelink {
 // Threads: submit() on the io thread. Lifetime: the references outlive it.
 class QueueSink final : public RecordSink {
  public:
-  // `stored`: null if nobody asks what is stored. `provisional`: null if no id is provisional.
+  // `stored`: null if nobody asks what is stored; then no request has anything for it.
+  // `provisional`: null if no id is provisional.
   QueueSink(Queue& queue, const Clock& clock, const ActiveLinks& active, QueueWatch& watch,
             Tap& tap, ServiceCounters& services, StoredTraces* stored,
             const ProvisionalIds* provisional)

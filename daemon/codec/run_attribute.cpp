@@ -73,14 +73,19 @@ std::string resource_without_run(std::string_view resource, std::string& run_id)
 
 std::string with_run(std::string_view traces_data, std::string_view run_id) {
   const std::string pair = attribute(run_id);
+  constexpr std::size_t kFraming = 32;  // tags and lengths of what is around it
   std::string out;
+  out.reserve(traces_data.size() + pair.size() + kFraming);
   WireReader reader(traces_data);
   for (WireField field; reader.next(field);) {
-    if (field.is(kFirst, WireType::bytes)) {
-      protozero::pbf_writer(out).add_message(kFirst, with_attribute(field.bytes, pair));
-    } else {
+    if (!field.is(kFirst, WireType::bytes)) {
       out.append(field.whole);
+      continue;
     }
+    protozero::pbf_writer(out).add_message(kFirst, with_attribute(field.bytes, pair));
+    const char* const rest = field.whole.data() + field.whole.size();
+    out.append(rest, traces_data.data() + traces_data.size());
+    return out;
   }
   return out;
 }

@@ -9,7 +9,8 @@ namespace tracelink {
 // spans: in the queue, among the dead letters, through a replay. It is taken off before delivery.
 inline constexpr std::string_view kRunAttribute = "tracelink.mlflow_run_id";
 
-// `traces_data` with the attribute on each resource. Precondition: valid, as after split_request().
+// `traces_data` with the attribute on its first resource: it is of the trace, and costs it once
+// however many there are. Precondition: valid, as after split_request().
 std::string with_run(std::string_view traces_data, std::string_view run_id);
 
 // The fields of a ResourceSpans without the attribute; `run_id` gets its value.

@@ -10,7 +10,7 @@
 
 #include "daemon/base/mutex.hpp"
 #include "daemon/base/result.hpp"
-#include "daemon/codec/split_request.hpp"
+#include "ipc/server/decode.hpp"
 #include "ipc/server/memory_budget.hpp"
 
 namespace tracelink {
@@ -19,7 +19,7 @@ struct Stored {
   Result<void> result;
 };
 struct Decoded {
-  Result<SplitRequest> result;
+  Result<DecodedRequest> result;
 };
 struct IoCompletion {
   RequestId id = 0;

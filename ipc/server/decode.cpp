@@ -1,8 +1,11 @@
 #include "ipc/server/decode.hpp"
 
+#include <string_view>
 #include <utility>
 
 #include "daemon/codec/otlp_json.hpp"
+#include "daemon/codec/run_attribute.hpp"
+#include "daemon/codec/service_name.hpp"
 #include "daemon/text/utf8.hpp"
 
 namespace tracelink {
@@ -23,9 +26,7 @@ Replaced repair_json(std::string& json, std::size_t max_bytes) {
   return replaced;
 }
 
-}  // namespace
-
-Result<SplitRequest> decode_body(RequestBody body, std::size_t max_bytes) {
+Result<SplitRequest> split_body(RequestBody body, std::size_t max_bytes) {
   if (body.encoding != ContentEncoding::identity) {
     auto plain = decompress(body.encoding, body.bytes, max_bytes);
     if (!plain) return std::move(plain).error();
@@ -54,6 +55,47 @@ Result<SplitRequest> decode_body(RequestBody body, std::size_t max_bytes) {
     if (split->first_rejection.empty()) split->first_rejection = refused.first_reason;
   }
   return split;
+}
+
+std::vector<ServiceSlices> services_of(const std::vector<TraceSlice>& slices) {
+  std::vector<ServiceSlices> services;
+  for (const TraceSlice& slice : slices) {
+    const std::string_view service = service_name(slice.otlp);
+    if (services.empty() || services.back().service != service) {
+      services.push_back({.service = std::string(service)});
+    }
+    ++services.back().slices;
+    services.back().spans += slice.span_count;
+  }
+  return services;
+}
+
+}  // namespace
+
+std::size_t DecodedRequest::bytes() const {
+  std::size_t bytes = 0;
+  for (const TraceSlice& slice : split.slices) {
+    bytes += slice.otlp.size() + slice.info.size() + slice.change.size() + kSliceCost;
+  }
+  for (const ServiceSlices& of : services) bytes += of.service.size() + sizeof(of);
+  for (const auto& [slice, is_whole] : to_hold) bytes += StoredTraces::bytes_of(slice);
+  return bytes;
+}
+
+Result<DecodedRequest> decode_body(RequestBody body, const DecodeOptions& options) {
+  auto split = split_body(std::move(body), options.max_bytes);
+  if (!split) return std::move(split).error();
+  if (!options.run.empty()) {
+    for (TraceSlice& slice : split->slices) slice.otlp = with_run(slice.otlp, options.run);
+  }
+  return read_slices(*std::move(split), options.holds_stored);
+}
+
+DecodedRequest read_slices(SplitRequest split, bool holds_stored) {
+  DecodedRequest request{.split = std::move(split)};
+  request.services = services_of(request.split.slices);
+  if (holds_stored) request.to_hold = StoredTraces::worth_holding(request.split.slices);
+  return request;
 }
 
 }  // namespace tracelink

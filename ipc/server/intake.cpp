@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "ipc/server/experiment_header.hpp"
 #include "ipc/wire/json_text.hpp"
 
 namespace tracelink {
@@ -76,7 +77,9 @@ void Intake::submit(RequestId id, RequestBody body, std::string experiment) {
   Request& request = requests_.at(id);
   request.state = State::complete;
   request.body = std::move(body);
-  request.experiment = std::move(experiment);
+  const ExperimentAndRun named = split_experiment(experiment);
+  request.experiment = named.experiment;
+  request.run = named.run;
   hold(request, request.body.bytes.size() + kRequestCost);
   const std::size_t plain_bytes = decompressed_bytes(request.body.encoding, request.body.bytes);
   const bool compressed = request.body.encoding != ContentEncoding::identity;
@@ -92,7 +95,7 @@ void Intake::submit(RequestId id, SplitRequest split, std::string experiment) {
   request.experiment = std::move(experiment);
   hold(request, kRequestCost);
   ++request.lane->downstream;
-  store_or_wait(id, request, std::move(split));
+  store_or_wait(id, request, read_slices(std::move(split), options_.holds_stored));
 }
 
 void Intake::keep(RequestId id, std::size_t bytes) {
@@ -143,12 +146,19 @@ Intake::Request& Intake::take_for_decoding(Lane& lane) {
   return request;
 }
 
+DecodeOptions Intake::decode_options(const Request& request) const {
+  return {.max_bytes = options_.limits.max_request_bytes,
+          .run = request.run,
+          .holds_stored = options_.holds_stored};
+}
+
 bool Intake::decode_next_small() {
   if (small_.to_decode.empty() || !may_decode(small_)) return false;
   const RequestId id = small_.to_decode.front();
   Request& request = take_for_decoding(small_);
   if (unpacks_within(request.body, std::min(kLargeBytes, options_.limits.max_request_bytes))) {
-    on_decoded(id, decode_body(std::move(request.body), options_.limits.max_request_bytes));
+    const DecodeOptions options = decode_options(request);
+    on_decoded(id, decode_body(std::move(request.body), options));
     return true;
   }
   --small_.downstream;  // it only claimed to be small
@@ -166,8 +176,8 @@ bool Intake::decode_next_large() {
   ++decoding_on_worker_;
   boost::asio::post(worker_,
                     [completion_queue = completion_queue_, id, body = std::move(request.body),
-                     max_bytes = options_.limits.max_request_bytes]() mutable {
-                      completion_queue->put({id, Decoded{decode_body(std::move(body), max_bytes)}});
+                     options = decode_options(request)]() mutable {
+                      completion_queue->put({id, Decoded{decode_body(std::move(body), options)}});
                     });
   return true;
 }
@@ -184,7 +194,7 @@ void Intake::take_completions(std::vector<IoCompletion>& completions) {
   pump();
 }
 
-void Intake::on_decoded(RequestId id, Result<SplitRequest> decoded) {
+void Intake::on_decoded(RequestId id, Result<DecodedRequest> decoded) {
   Request& request = requests_.at(id);
   if (request.expired) return forget(requests_.find(id));  // the client was told to try again
   if (!decoded) {
@@ -192,29 +202,26 @@ void Intake::on_decoded(RequestId id, Result<SplitRequest> decoded) {
     ++(large ? stats_.too_large_requests : stats_.invalid_requests);
     return finish(id, reply_for_decode_error(decoded.error()));
   }
-  stats_.repaired_ends += decoded->repaired_ends;
-  stats_.replaced_utf8 += decoded->replaced_utf8;
-  stats_.replaced_surrogates += decoded->replaced_surrogates;
-  for (const auto& [reason, spans] : decoded->rejected) {
+  const SplitRequest& split = decoded->split;
+  stats_.repaired_ends += split.repaired_ends;
+  stats_.replaced_utf8 += split.replaced_utf8;
+  stats_.replaced_surrogates += split.replaced_surrogates;
+  for (const auto& [reason, spans] : split.rejected) {
     stats_.rejected_spans[reason] += spans;
     request.rejected_spans += spans;
   }
-  request.first_rejection = printable_ascii(decoded->first_rejection);
-  if (decoded->slices.empty()) {
+  request.first_rejection = printable_ascii(split.first_rejection);
+  if (split.slices.empty()) {
     return finish(id,
                   Reply{RpcCode::ok, std::move(request.first_rejection), request.rejected_spans});
   }
   store_or_wait(id, request, *std::move(decoded));
 }
 
-void Intake::store_or_wait(RequestId id, Request& request, SplitRequest split) {
-  std::size_t bytes = kRequestCost;
-  for (const TraceSlice& slice : split.slices) {
-    bytes += slice.otlp.size() + slice.info.size() + slice.change.size() + kSliceCost;
-    request.span_count += slice.span_count;
-  }
-  hold(request, bytes);
-  request.split = std::move(split);
+void Intake::store_or_wait(RequestId id, Request& request, DecodedRequest decoded) {
+  for (const ServiceSlices& of : decoded.services) request.span_count += of.spans;
+  hold(request, decoded.bytes() + kRequestCost);
+  request.decoded = std::move(decoded);
   request.state = State::decoded;
   const ClientId client = request.client;
   outgoing_[client].waiting.push_back(id);
@@ -241,8 +248,12 @@ void Intake::store_next_of(const ClientId& client) {
 
 void Intake::store(RequestId id, Request& request) {
   request.state = State::storing;
-  AcceptedRequest accepted{request.peer, std::move(request.experiment),
-                           std::move(request.split.slices), request.deadline};
+  AcceptedRequest accepted{.peer = request.peer,
+                           .experiment = std::move(request.experiment),
+                           .slices = std::move(request.decoded.split.slices),
+                           .deadline = request.deadline,
+                           .services = std::move(request.decoded.services),
+                           .to_hold = std::move(request.decoded.to_hold)};
   sink_.submit(std::move(accepted),
                [completion_queue = completion_queue_, id](Result<void> result) {
                  completion_queue->put({id, Stored{std::move(result)}});

@@ -29,6 +29,7 @@ struct IntakeOptions {
   Limits limits;
   std::chrono::milliseconds hold_time{8'000};
   int decode_threads = 1;
+  bool holds_stored = false;  // StoredTraces are asked for what was stored
 };
 
 // The life of every request, whatever its protocol: memory, decoding, the sink, and the moment by
@@ -131,8 +132,8 @@ class Intake {
     SteadyTime granted_at;  // the last time, and how much had come then
     std::size_t received_when_granted = 0;
     RequestBody body;
-    std::string experiment;
-    SplitRequest split;
+    std::string experiment, run;
+    DecodedRequest decoded;
     std::uint64_t span_count = 0;
     std::uint64_t rejected_spans = 0;
     std::string first_rejection;
@@ -140,7 +141,7 @@ class Intake {
   using Requests = std::unordered_map<RequestId, Request>;
 
   void take_completions(std::vector<IoCompletion>& completions);
-  void on_decoded(RequestId id, Result<SplitRequest> decoded);
+  void on_decoded(RequestId id, Result<DecodedRequest> decoded);
   void on_stored(RequestId id, const Result<void>& result);
 
   void pump();
@@ -158,7 +159,8 @@ class Intake {
   Request& take_for_decoding(Lane& lane);
   bool decode_next_small();
   bool decode_next_large();
-  void store_or_wait(RequestId id, Request& request, SplitRequest split);
+  DecodeOptions decode_options(const Request& request) const;
+  void store_or_wait(RequestId id, Request& request, DecodedRequest decoded);
   void store(RequestId id, Request& request);
   void store_next_of(const ClientId& client);
 

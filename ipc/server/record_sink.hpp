@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -7,16 +9,26 @@
 #include "daemon/base/clock.hpp"
 #include "daemon/base/result.hpp"
 #include "daemon/types/record.hpp"
+#include "ipc/server/stored_traces.hpp"
 
 namespace tracelink {
 
-// One export call of a client, split at the door: what the server hands inwards.
+// Slices that follow each other and are of one service.
+struct ServiceSlices {
+  std::string service;  // `service.name`, or empty
+  std::size_t slices = 0;
+  std::uint64_t spans = 0;
+};
+
+// One export call of a client, split at the door: what the server hands inwards. What takes time
+// by the size of the slices was done where they were decoded.
 struct AcceptedRequest {
   Peer peer;
-  std::string experiment;          // x-mlflow-experiment-id and, behind a line break, the
-                                   // x-mlflow-run-id header (experiment_header.hpp), or empty
-  std::vector<TraceSlice> slices;  // never empty
+  std::string experiment;          // the x-mlflow-experiment-id header, or empty
+  std::vector<TraceSlice> slices;  // never empty; with the run that was named (run_attribute.hpp)
   SteadyTime deadline;             // after it nobody waits for the answer any more
+  std::vector<ServiceSlices> services;          // all of the slices, in their order
+  std::vector<StoredTraces::Addition> to_hold;  // once they are stored; empty: nobody asks for it
 };
 
 // Where accepted requests go; daemon/app binds it to the queue, so sockets and disk never meet.

@@ -34,7 +34,8 @@ std::size_t most_leaving(std::size_t connections) { return 4 + connections / 32;
 IntakeOptions intake_options(const ServerOptions& options) {
   return {.limits = options.limits,
           .hold_time = options.hold_time,
-          .decode_threads = options.decode_threads};
+          .decode_threads = options.decode_threads,
+          .holds_stored = options.mlflow != nullptr};
 }
 
 // Coroutines here return errors as values; what is thrown nevertheless (no memory) ends the

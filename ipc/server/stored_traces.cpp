@@ -7,35 +7,40 @@
 namespace tracelink {
 namespace {
 
-constexpr std::size_t kSliceCost = 256;  // beside its bytes
-
-std::size_t bytes_of(const TraceSlice& slice) {
-  return slice.otlp.size() + slice.info.size() + slice.change.size() + kSliceCost;
-}
-
-TraceSlice name_of(const TraceSlice& slice) {
+// An artifact that is missing is no gap: the trace reads without it.
+StoredTraces::Addition without_content(const TraceSlice& slice) {
   TraceSlice name;
   name.trace_id = slice.trace_id;
-  return name;
+  name.span_count = slice.span_count;
+  return {.slice = std::move(name), .is_whole = is_artifact(slice.change)};
 }
 
 }  // namespace
 
-std::vector<TraceSlice> StoredTraces::worth_holding(const std::vector<TraceSlice>& slices) {
-  std::vector<TraceSlice> worth;
+std::size_t StoredTraces::bytes_of(const TraceSlice& slice) {
+  constexpr std::size_t kSliceCost = 256;  // beside its bytes
+  return slice.otlp.size() + slice.info.size() + slice.change.size() + kSliceCost;
+}
+
+std::vector<StoredTraces::Addition> StoredTraces::worth_holding(
+    const std::vector<TraceSlice>& slices) {
+  std::vector<Addition> worth;
   worth.reserve(slices.size());
+  std::size_t held = 0;
   for (const TraceSlice& slice : slices) {
-    const bool is_large = is_artifact(slice.change) && bytes_of(slice) > kMaxTraceBytes;
-    worth.push_back(is_large ? name_of(slice) : slice);
+    const std::size_t bytes = bytes_of(slice);
+    const bool fits = bytes <= kMaxTraceBytes && held + bytes <= kMaxBytes;
+    worth.push_back(fits ? Addition{.slice = slice} : without_content(slice));
+    held += fits ? bytes : 0;
   }
   return worth;
 }
 
-void StoredTraces::add(TraceSlice slice) {
+void StoredTraces::add(Addition addition) {
   const MutexLock lock(mutex_);
-  Stored& stored = stored_of(slice.trace_id);
-  stored.spans += slice.span_count;
-  hold(stored, std::move(slice));
+  Stored& stored = stored_of(addition.slice.trace_id);
+  stored.spans += addition.slice.span_count;
+  hold(stored, std::move(addition));
   keep_bounds();
 }
 
@@ -51,18 +56,20 @@ StoredTraces::Stored& StoredTraces::stored_of(const TraceId& id) {
   return at->second;
 }
 
-void StoredTraces::hold(Stored& stored, TraceSlice slice) {
+void StoredTraces::hold(Stored& stored, Addition addition) {
   if (stored.is_partial) return;
-  const auto fits = [&] { return stored.bytes + bytes_of(slice) <= limits_.trace_bytes; };
-  if (is_artifact(slice.change) && !fits()) slice = name_of(slice);  // the trace reads without it
-  const std::size_t bytes = bytes_of(slice);
+  const auto fits = [&] {
+    return addition.is_whole && stored.bytes + bytes_of(addition.slice) <= limits_.trace_bytes;
+  };
+  if (is_artifact(addition.slice.change) && !fits()) addition = without_content(addition.slice);
   if (!fits()) {
     let_go(stored);
     stored.is_partial = true;
     return;
   }
-  if (stored.slices.empty()) holding_.push_back(slice.trace_id);
-  stored.slices.push_back(std::move(slice));
+  const std::size_t bytes = bytes_of(addition.slice);
+  if (stored.slices.empty()) holding_.push_back(addition.slice.trace_id);
+  stored.slices.push_back(std::move(addition.slice));
   stored.bytes += bytes;
   bytes_ += bytes;
 }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
@@ -34,9 +35,15 @@ class StoredTraces {
   StoredTraces() : StoredTraces(Limits{}) {}
   explicit StoredTraces(Limits limits) : limits_(limits) {}
 
-  void add(TraceSlice slice);
-  // What is worth keeping of what is to be added: all but the bytes of large artifacts.
-  static std::vector<TraceSlice> worth_holding(const std::vector<TraceSlice>& slices);
+  struct Addition {
+    TraceSlice slice;
+    bool is_whole = true;  // false: its content is too large, and is not there
+  };
+  void add(Addition addition);
+  void add(TraceSlice slice) { add(Addition{.slice = std::move(slice)}); }
+  // Of what is to be added what can be held, in kMaxBytes.
+  static std::vector<Addition> worth_holding(const std::vector<TraceSlice>& slices);
+  static std::size_t bytes_of(const TraceSlice& slice);  // in memory
   // The server has all of it: it can tell the trace itself.
   void delivered(const TraceId& id);
 
@@ -63,7 +70,7 @@ class StoredTraces {
     bool is_partial = false;
   };
   Stored& stored_of(const TraceId& id) REQUIRES(mutex_);
-  void hold(Stored& stored, TraceSlice slice) REQUIRES(mutex_);
+  void hold(Stored& stored, Addition addition) REQUIRES(mutex_);
   void let_go(Stored& stored) REQUIRES(mutex_);
   void keep_bounds() REQUIRES(mutex_);
 

@@ -63,7 +63,7 @@ class ActiveLinksTest : public testing::Test {
     const auto cleared = links->clear(service);
     return cleared && *cleared;
   }
-  LinkHash link_of(const std::string& service) const { return links->link_for(traces_of(service)); }
+  LinkHash link_of(const std::string& service) const { return links->link_for(service); }
 
   LinkDefinition configured = named("agent-v1");
   FakeFileSystem fs;

@@ -38,10 +38,10 @@ TEST(RunAttribute, StaysWithTheResourceAndComesOffAgain) {
   EXPECT_EQ(run_id, kRun);
 }
 
-TEST(RunAttribute, IsOnEachResource) {
+TEST(RunAttribute, IsOnTheFirstResourceOnly) {
   const auto one = encode_spans(trace_id(1), {{}}, {{"service.name", "a"}});
   const auto two = encode_spans(trace_id(1), {{}}, {{"service.name", "b"}});
-  EXPECT_EQ(with_run(one + two, kRun), with_run(one, kRun) + with_run(two, kRun));
+  EXPECT_EQ(with_run(one + two, kRun), with_run(one, kRun) + two);
 }
 
 TEST(RunAttribute, NeedsNoResource) {

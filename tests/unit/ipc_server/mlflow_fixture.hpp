@@ -49,7 +49,7 @@ class MlflowServerTest : public ServerTest {
   }
 
   // `uri`: of the tracking server.
-  void start_at(const std::string& uri) {
+  void start_at(const std::string& uri, bool answer_at_once = true) {
     relay = std::make_unique<CurlRelay>(uri, CurlOptions{}, relayed);
     options.mlflow_address = "127.0.0.1:0";
     options.mlflow = std::make_shared<MlflowDoor>(
@@ -81,9 +81,9 @@ class MlflowServerTest : public ServerTest {
                        },
                    .hurry = [this](const std::optional<TraceId>&) { ++hurried; },
                    .all_delivered = [this](SteadyTime) { return hurried >= 2; }});
-    start();
+    start(answer_at_once);
   }
-  void start_in_front() { start_at(tracking.url()); }
+  void start_in_front(bool answer_at_once = true) { start_at(tracking.url(), answer_at_once); }
   void start_alone() {
     std::string nowhere;
     {

@@ -42,6 +42,23 @@ TEST_F(MlflowServerTest, TakesSpansAsTheOtherListenersDo) {
   EXPECT_EQ(sink().wait_for(1).front().experiment, "12");
 }
 
+TEST_F(MlflowServerTest, ARunGoesWithTheSpansAndWhatIsHeldForTheSdkIsCounted) {
+  start_in_front(false);
+  RawClient client = connect_mlflow();
+  client.send(request("POST", "/v1/traces",
+                      "Content-Type: application/x-protobuf\r\nx-mlflow-experiment-id: 12\r\n"
+                      "x-mlflow-run-id: run-7\r\n",
+                      one_span(1, 100'000)));
+  const AcceptedRequest sent = sink().wait_for(1).front();
+  EXPECT_EQ(sent.experiment, "12");
+  EXPECT_NE(sent.slices.at(0).otlp.find("run-7"), std::string::npos);
+  ASSERT_EQ(sent.to_hold.size(), 1u);
+  EXPECT_EQ(sent.to_hold[0].slice, sent.slices[0]);
+  EXPECT_GT(stats().in_flight_bytes, 200'000u);
+  sink().answer({});
+  EXPECT_TRUE(read_answer(client).has("200 OK"));
+}
+
 TEST_F(MlflowServerTest, RefusesATraceInfoThatCannotBeKept) {
   start_in_front();
   const Answer wrong = ask(request("POST", "/api/3.0/mlflow/traces", "", "{}"));

@@ -75,6 +75,18 @@ TEST(StoredTraces, HoldNothingOfOneThatIsTooLarge) {
   EXPECT_TRUE(has_spans(stored, 3));
 }
 
+TEST(StoredTraces, KnowATraceWhoseContentWasTooLargeToCome) {
+  StoredTraces stored;
+  const auto worth = StoredTraces::worth_holding({slice(1, StoredTraces::kMaxTraceBytes, 3)});
+  ASSERT_EQ(worth.size(), 1u);
+  EXPECT_TRUE(worth[0].slice.otlp.empty());
+  stored.add(slice(1, 10));
+  stored.add(worth[0]);
+  EXPECT_TRUE(has_spans(stored, 4));
+  EXPECT_TRUE(stored.content(trace_id(1)).empty()) << "a part of it is not held";
+  EXPECT_EQ(stored.undelivered(), std::nullopt);
+}
+
 TraceSlice artifact_of(std::size_t bytes) {
   return trace_change_slice(artifact_change("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-" +
                                                 std::string(32, 'a') + "/artifacts/traces.json",
