@@ -234,14 +234,12 @@ void Intake::store_next_of(const ClientId& client) {
   Outgoing& outgoing = it->second;
   while (!outgoing.waiting.empty()) {
     const RequestId id = outgoing.waiting.front();
-    const auto found = requests_.find(id);
-    if (found != requests_.end()) {  // else its deadline has passed
-      const std::size_t bytes = found->second.held_bytes;
-      if (outgoing.stored_bytes > 0 && outgoing.stored_bytes + bytes > kClientStoringBytes) return;
-      outgoing.stored_bytes += bytes;
-      store(id, found->second);
-    }
+    Request& request = requests_.at(id);
+    const std::size_t bytes = request.held_bytes;
+    if (outgoing.stored_bytes > 0 && outgoing.stored_bytes + bytes > kClientStoringBytes) return;
+    outgoing.stored_bytes += bytes;
     outgoing.waiting.pop_front();
+    store(id, request);
   }
   if (outgoing.stored_bytes == 0) outgoing_.erase(it);
 }
@@ -289,6 +287,10 @@ void Intake::finish(RequestId id, Reply reply) {
 void Intake::forget(Requests::iterator it) {
   Request& request = it->second;
   deadlines_.remove(request.deadline, it->first);
+  if (request.state == State::decoded) {  // its deadline has passed, behind others of its client
+    auto& waiting = outgoing_.at(request.client).waiting;
+    waiting.erase(std::ranges::find(waiting, it->first));
+  }
   if (request.lane != nullptr) {
     request.lane->budget.cancel(it->first);
     request.lane->to_decode.remove(it->first);

@@ -168,6 +168,25 @@ TEST_F(Limits, ASinkHoldsOnlyAPartOfWhatAClientSends) {
   EXPECT_EQ(sink().wait_for(11).back().slices.at(0).otlp, one_span(99));
 }
 
+TEST_F(Limits, WaitingForTheSinkEndsAtTheDeadline) {
+  options.hold_time = 4s;
+  start(false);
+  GrpcTestClient client(connect());
+  std::vector<std::int32_t> streams;
+  for (char i = 1; i <= 12; ++i)
+    streams.push_back(client.call(frame_grpc_message(one_span(i, 900'000))));
+  for (const std::int32_t stream : streams) EXPECT_EQ(client.finish(stream).status(), "14");
+  const std::size_t with_sink = sink().requests().size();
+  EXPECT_LE(with_sink, 9u);
+  for (std::size_t n = 0; n < with_sink; ++n) sink().answer({});
+  EXPECT_EQ(stats().in_flight_bytes, 0u);
+  const auto next = client.call(frame_grpc_message(one_span(13)));
+  client.flush();
+  EXPECT_EQ(sink().wait_for(with_sink + 1).back().slices.at(0).otlp, one_span(13));
+  sink().answer({});
+  EXPECT_EQ(client.finish(next).status(), "0");
+}
+
 TEST_F(Limits, WaitingForMemoryEndsAtTheDeadline) {
   options.limits.memory = 1u << 20;
   options.hold_time = 4s;  // within which the first one has to reach the sink
