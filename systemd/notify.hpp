@@ -11,8 +11,12 @@
 // Threads: any.
 namespace tracelink::systemd {
 
-Result<void> ready();                        // the sockets are served, a reload is over
-Result<void> reloading();                    // until ready(), as Type=notify-reload asks for
+// These wait until the service manager takes them: it acts on each.
+Result<void> ready();      // the sockets are served, a reload is over
+Result<void> reloading();  // until ready(), as Type=notify-reload asks for
+
+// The others do not wait, since they are told from the thread that serves clients: where nobody
+// reads the socket any more they are `io`, and may be told again.
 Result<void> stopping();                     // shutdown has begun
 Result<void> status(std::string_view text);  // one line of `systemctl status`
 

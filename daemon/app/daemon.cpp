@@ -1,5 +1,6 @@
 #include "daemon/app/daemon.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -51,6 +52,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::seconds kQueueCheck{1};
+// A watchdog that could not be fed: long before it bites.
+constexpr std::chrono::microseconds kTellAgain{1'000'000};
 std::string mounts() {
   std::ifstream file("/proc/self/mountinfo");
   return {std::istreambuf_iterator<char>(file), {}};
@@ -268,8 +271,7 @@ class DaemonImpl final : public Daemon {
     std::string line = service_line(link_of(*config).display_name(),
                                     delivery_->registration(active_->configured()), queue, forward);
     if (line == service_line_) return;
-    tell_systemd(systemd::status(line));
-    service_line_ = std::move(line);
+    if (tell_systemd(systemd::status(line))) service_line_ = std::move(line);
   }
 
   // From the io thread, and only while the forwarder thread makes progress: if either hangs,
@@ -279,8 +281,8 @@ class DaemonImpl final : public Daemon {
     if (!interval) return;
     const bool hangs =
         delivers(config()) && forwarder_hangs(delivery_->forward_status(), clock_.steady());
-    if (!hangs) tell_systemd(systemd::watchdog());
-    watchdog_timer_.expires_after(*interval);
+    const bool told = hangs || tell_systemd(systemd::watchdog());
+    watchdog_timer_.expires_after(told ? *interval : std::min(*interval, kTellAgain));
     watchdog_timer_.async_wait([this](auto error) {
       if (!error) feed_watchdog();
     });

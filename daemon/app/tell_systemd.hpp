@@ -6,9 +6,10 @@
 
 namespace tracelink {
 
-// Logs what systemd could not be told (systemd/notify.hpp); the daemon goes on.
-inline void tell_systemd(const Result<void>& told) {
+// Logs what systemd could not be told (systemd/notify.hpp), which is false; the daemon goes on.
+inline bool tell_systemd(const Result<void>& told) {
   if (!told) spdlog::warn("systemd was not told: {}", told.error().message);
+  return static_cast<bool>(told);
 }
 
 }  // namespace tracelink

@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/support/temp_directory.hpp"
+
 namespace tracelink {
 namespace {
 
@@ -63,6 +65,32 @@ TEST_F(Notify, DoesNothingWithoutSystemd) {
   EXPECT_TRUE(systemd::ready());
   EXPECT_TRUE(systemd::status("text"));
   EXPECT_EQ(received(), "nothing");
+}
+
+// Nobody reads: what is told from the thread that serves clients does not wait for that.
+TEST_F(Notify, DoesNotWaitForAServiceManagerThatHangs) {
+  constexpr int kMost = 1'000'000;  // of any system's queue
+  int told = 0;
+  while (told < kMost && systemd::watchdog()) ++told;
+  ASSERT_LT(told, kMost);
+  EXPECT_FALSE(systemd::status("text"));
+  EXPECT_FALSE(systemd::stopping());
+  EXPECT_EQ(received(), "WATCHDOG=1");
+  EXPECT_TRUE(systemd::status("text")) << "it reads again";
+}
+
+TEST_F(Notify, FindsASocketByItsPath) {
+  const TempDirectory directory;
+  const std::string path = directory.file("notify");
+  close(socket_);
+  socket_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  EXPECT_TRUE(systemd::watchdog());
+  EXPECT_EQ(received(), "WATCHDOG=1");
 }
 
 TEST_F(Notify, ReportsASocketThatIsGone) {
