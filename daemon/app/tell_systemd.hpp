@@ -1,14 +1,19 @@
 #pragma once
 
+#include <atomic>
+
 #include <spdlog/spdlog.h>
 
 #include "daemon/base/result.hpp"
 
 namespace tracelink {
 
-// Logs what systemd could not be told (systemd/notify.hpp), which is false; the daemon goes on.
+// False: systemd could not be told (systemd/notify.hpp). That is logged once, until it can be told
+// again; the daemon goes on. Threads: any.
 inline bool tell_systemd(const Result<void>& told) {
-  if (!told) spdlog::warn("systemd was not told: {}", told.error().message);
+  static std::atomic<bool> is_told = true;  // of the process, as $NOTIFY_SOCKET is
+  const bool was_told = is_told.exchange(static_cast<bool>(told));
+  if (!told && was_told) spdlog::warn("systemd was not told: {}", told.error().message);
   return static_cast<bool>(told);
 }
 
