@@ -103,6 +103,7 @@ Result<void> ProvisionalIds::write(const Entries& entries) const {
 std::vector<Result<std::string>> ProvisionalIds::give_all(
     const std::vector<LinkDefinition>& names) {
   std::vector<Result<std::string>> ids;
+  ids.reserve(names.size());
   for (const LinkDefinition& named : names) ids.push_back(usable_id(named));
   Change change;
   {
