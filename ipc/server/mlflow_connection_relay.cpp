@@ -189,6 +189,7 @@ Task<bool> MlflowConnection::send_no_room(Parser& parser) {
 Task<bool> MlflowConnection::pass_on(Parser& parser) {
   ++context_.stats.relayed_requests;
   begin_request();
+  use_real_ids(parser);  // in its address, since its body is not read
   keep_request(2 * kRelayWindow);
   std::optional<std::uint64_t> body_bytes = 0;
   if (parser.chunked()) body_bytes.reset();

@@ -162,6 +162,18 @@ TEST_F(MlflowModelsTest, RequestsNameTheModelThatTheServerHas) {
   EXPECT_EQ(asked[2].body, R"({"filter":"x = ')" + kReal + R"('"})");
 }
 
+TEST_F(MlflowModelsTest, WhatIsStreamedNamesItInItsAddress) {
+  const std::string id = give();
+  real_id = kReal;
+  start_in_front();
+  const std::string models = "/api/2.0/mlflow-artifacts/artifacts/12/models/";
+  ask(request("PUT", models + id + "/artifacts/a", "", id));
+  const auto asked = tracking.requests();
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].target, models + kReal + "/artifacts/a");
+  EXPECT_EQ(asked[0].body, id) << "it is not read here";
+}
+
 // Each look goes through all registrations, and a body of a megabyte has room for 30,000 of them.
 TEST_F(MlflowModelsTest, AnIdIsLookedUpOnceForARequestHoweverOftenItIsNamed) {
   const std::string id = give();
