@@ -163,7 +163,9 @@ def test_while_the_names_cannot_be_read_no_trace_of_one_is_taken(make_server, fr
 
 
 def test_what_is_known_of_the_server_is_not_replaced_while_it_cannot_be_read(make_server, front_of):  # noqa: F811
-    daemon = front_of(make_server(NEWEST))
+    server = make_server(NEWEST)
+    server.start()
+    daemon = front_of(server)
 
     def learn(name: str) -> None:
         made = requests.post(f"{daemon.front}/api/2.0/mlflow/experiments/create", timeout=60, json={"name": name})
