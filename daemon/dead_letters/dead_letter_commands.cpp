@@ -21,7 +21,8 @@ Record record_of(const DeadLetter& letter, TraceSlice slice) {
           .peer = letter.peer,
           .link = letter.link,
           .experiment = letter.experiment,
-          .slice = std::move(slice)};
+          .slice = std::move(slice),
+          .accepted_sequence = letter.accepted_sequence};
 }
 
 Result<Record> spans_of(const DeadLetter& letter) {

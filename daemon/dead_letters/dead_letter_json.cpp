@@ -84,6 +84,7 @@ Json facts(const DeadLetter& letter) {
           {"link", letter.link.is_zero() ? std::string() : letter.link.hex()},
           {"experiment", letter.experiment},
           {"accepted_at", utc_iso(letter.accepted_at)},
+          {"accepted_sequence", letter.accepted_sequence},
           {"service", cut(letter.service)},
           {"peer", {{"pid", letter.peer.pid}, {"uid", letter.peer.uid}, {"gid", letter.peer.gid}}}};
 }
@@ -208,6 +209,8 @@ Result<DeadLetter> read_dead_letter(const std::string& text) {
   }
   letter.trace_id = *trace_id;
   letter.accepted_at = *accepted_at;
+  const Json sequence = json.value("accepted_sequence", Json());
+  if (sequence.is_number_unsigned()) letter.accepted_sequence = sequence.get<std::uint64_t>();
   if (!text_at(json, "link").empty()) {
     const auto link = id_at<LinkHash>(json, "link");
     if (!link) return invalid("link is not 32 hex digits");

@@ -50,6 +50,7 @@ struct DeadLetter {
   LinkHash link;           // as accepted: names the definition in models/links/
   std::string experiment;  // asked for by the client, or empty
   WallTime accepted_at{};
+  std::uint64_t accepted_sequence = 0;  // 0: not known
   std::string service;
   Peer peer;
   std::string otlp;                // TracesData bytes

@@ -34,6 +34,7 @@ void begin_with(TraceWork& work, const StoredRecord& stored, const LinkChoice& c
   if (!knows_experiment(work)) work.group.experiment = stored.record.experiment;
   work.accepted_link = stored.record.link;
   work.sequence = stored.sequence;
+  work.accepted_sequence = stored.accepted_sequence();
   work.accepted_at = stored.record.accepted_at;
   work.accepted = arrived;
   work.replayed = stored.replayed;

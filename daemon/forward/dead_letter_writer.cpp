@@ -195,6 +195,7 @@ DeadLetter DeadLetterWriter::letter(const DeadTrace& dead, DeadSpans& content) c
           .link = work.accepted_link,
           .experiment = work.group.experiment,
           .accepted_at = work.accepted_at,
+          .accepted_sequence = work.accepted_sequence,
           .service = content.service,
           .peer = work.peer,
           .otlp = std::move(content.otlp),

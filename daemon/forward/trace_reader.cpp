@@ -68,7 +68,7 @@ void TraceReader::put_off(const StoredRecord& stored) {
 void TraceReader::assemble(StoredRecord stored) {
   Record& record = stored.record;
   const TraceId& id = record.slice.trace_id;
-  const Relinks::Acceptance accepted{stored.sequence, record.accepted_at, stored.replayed};
+  const Relinks::Acceptance accepted{stored.accepted_sequence(), record.accepted_at};
   record.link = parts_.relinks.resolve(record.link, accepted);
   // The new part may bring a link that the trace can be sent with; a change brings none.
   const bool may_link = record.slice.change.empty();
@@ -101,7 +101,7 @@ LinkChoice TraceReader::choose(std::string_view traces_data, std::string_view in
 }
 
 void TraceReader::choose_again(TraceWork& work, const Payloads& payloads) {
-  const Relinks::Acceptance accepted{work.sequence, work.accepted_at, work.replayed};
+  const Relinks::Acceptance accepted{work.accepted_sequence, work.accepted_at};
   const auto& slices = payloads.slices;
   LinkChoice strongest = choose(slices.front(), payloads.info, work.accepted_link, accepted);
   for (std::size_t i = 1; i < slices.size(); ++i) {

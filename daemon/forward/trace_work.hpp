@@ -58,6 +58,7 @@ struct TraceFacts {
   LinkObstacle link_obstacle = LinkObstacle::none;  // it cannot be sent with that link
   LinkHash accepted_link;                           // of the first part
   std::uint64_t sequence = 0;                       // of the first part: the order of delivery
+  std::uint64_t accepted_sequence = 0;              // likewise; StoredRecord has what it is
   WallTime accepted_at{};                           // of the first part
   SteadyTime accepted{};                            // the same, whatever was done to the wall clock
   bool again = false;                               // a part of it was spilled before

@@ -17,7 +17,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
 
-// `at` is for people; `before_sequence` counts, `at_ns` for what is replayed.
+// `at` is for people; `before_sequence` counts; where one of both sequences is not known, `at_ns`
+// does.
 std::string encode(const std::vector<Relink>& relinks) {
   Json entries = Json::array();
   for (const Relink& relink : relinks) {
@@ -92,9 +93,9 @@ Result<void> Relinks::add(const Relink& relink) {
 
 LinkHash Relinks::resolve(LinkHash link, const Acceptance& accepted) const {
   for (const Relink& relink : relinks_) {
-    const bool by_time = accepted.replayed || relink.before_sequence == 0;
+    const bool by_time = accepted.sequence == 0 || relink.before_sequence == 0;
     const bool is_older =
-        accepted.sequence < relink.before_sequence || (by_time && accepted.at <= relink.at);
+        by_time ? accepted.at <= relink.at : accepted.sequence < relink.before_sequence;
     if (link == relink.from && is_older) link = relink.to;
   }
   return link;

@@ -39,9 +39,8 @@ class Relinks {
   // in their order: chains end where the last one leads, and a later one may undo an earlier one.
   // What was made before what is told by sequences, whatever the wall clock was set to.
   struct Acceptance {
-    std::uint64_t sequence = 0;
+    std::uint64_t sequence = 0;  // 0: not known, `at` has to do
     WallTime at{};
-    bool replayed = false;  // from the dead letters, accepted long before its sequence
   };
   LinkHash resolve(LinkHash link, const Acceptance& accepted) const;
 

@@ -10,6 +10,7 @@ constexpr std::string_view kSegmentMagic = "TLSEGMNT";
 constexpr std::uint32_t kRecordMagic = 0x43524C54;  // "TLRC"
 constexpr std::uint8_t kFlagRootSeen = 1;           // in the envelope
 constexpr std::uint8_t kFlagMoved = 2;              // likewise: an origin follows the experiment
+constexpr std::uint8_t kFlagAcceptedSequence = 4;   // likewise: accepted_sequence comes behind both
 constexpr std::size_t kExperimentBytesAt = 56;
 constexpr std::size_t kEnvelopeFlagsAt = 58;
 constexpr std::size_t kKindAt = 59;  // in the segment's header
@@ -129,7 +130,9 @@ std::uint64_t stored_bytes(std::uint64_t body_bytes) {
 }
 
 std::uint64_t stored_bytes(const Record& record) {
-  return stored_bytes(kEnvelopeBytes + record.experiment.size() + payload_of(record).size());
+  const std::size_t sequence = record.accepted_sequence == 0 ? 0 : kAcceptedSequenceBytes;
+  return stored_bytes(kEnvelopeBytes + record.experiment.size() + sequence +
+                      payload_of(record).size());
 }
 
 std::uint64_t stored_bytes(const RecordHeader& header, const SegmentKey& key) {
@@ -209,6 +212,8 @@ bool body_matches(std::string_view record, const RecordHeader& header, const Seg
 }
 
 void append_envelope(std::string& out, const Record& record) {
+  std::uint8_t flags = record.slice.root_seen ? kFlagRootSeen : 0;
+  if (record.accepted_sequence != 0) flags |= kFlagAcceptedSequence;
   append_le(out, to_unix_ns(record.accepted_at));
   append_le(out, record.peer.pid);
   append_le(out, record.peer.uid);
@@ -217,9 +222,10 @@ void append_envelope(std::string& out, const Record& record) {
   out.append(record.slice.trace_id.view());
   out.append(record.link.view());
   append_le(out, static_cast<std::uint16_t>(record.experiment.size()));
-  append_le(out, static_cast<std::uint8_t>(record.slice.root_seen ? kFlagRootSeen : 0));
+  append_le(out, flags);
   out.append(5, '\0');
   out.append(record.experiment);
+  if (record.accepted_sequence != 0) append_le(out, record.accepted_sequence);
 }
 
 Result<Record> decode_record(RecordType type, std::string_view body) {
@@ -238,6 +244,7 @@ Result<Record> decode_record(RecordType type, std::string_view body) {
   in.take_bytes(5);
   record.experiment = in.take_bytes(experiment_bytes);
   if ((flags & kFlagMoved) != 0) in.take_bytes(kOriginBytes);
+  if ((flags & kFlagAcceptedSequence) != 0) record.accepted_sequence = in.take<std::uint64_t>();
   if (!in.ok()) return Error{ErrorCode::corrupt, "record envelope is too short"};
   record.slice.trace_id = *trace_id;
   record.link = *link;
@@ -249,8 +256,10 @@ std::optional<std::uint32_t> envelope_spans(std::string_view body) {
   constexpr std::size_t kSpanCountAt = 20;
   if (body.size() < kEnvelopeBytes) return std::nullopt;
   const auto experiment_bytes = get_le<std::uint16_t>(body.data() + kExperimentBytesAt);
-  const bool moved = (static_cast<std::uint8_t>(body[kEnvelopeFlagsAt]) & kFlagMoved) != 0;
-  const std::size_t more = experiment_bytes + (moved ? kOriginBytes : 0);
+  const auto flags = static_cast<std::uint8_t>(body[kEnvelopeFlagsAt]);
+  std::size_t more = experiment_bytes;
+  if ((flags & kFlagMoved) != 0) more += kOriginBytes;
+  if ((flags & kFlagAcceptedSequence) != 0) more += kAcceptedSequenceBytes;
   if (body.size() - kEnvelopeBytes < more) return std::nullopt;
   return get_le<std::uint32_t>(body.data() + kSpanCountAt);
 }

@@ -12,7 +12,7 @@ namespace tracelink {
 
 // The bytes of a segment file (docs/queue-format.md). All integers little-endian.
 
-inline constexpr std::uint32_t kSegmentVersion = 5;     // what is written
+inline constexpr std::uint32_t kSegmentVersion = 6;     // what is written
 inline constexpr std::size_t kHeaderCopyBytes = 64;     // a segment's header, once
 inline constexpr std::size_t kHeaderCopyOffset = 4096;  // the second one: in another disk block
 inline constexpr std::size_t kSegmentHeaderBytes = kHeaderCopyOffset + kHeaderCopyBytes;
@@ -150,6 +150,7 @@ struct RecordOrigin {
   bool operator==(const RecordOrigin&) const = default;
 };
 inline constexpr std::size_t kOriginBytes = 24;
+inline constexpr std::size_t kAcceptedSequenceBytes = 8;  // of a record that has one
 // Of a record that was moved. Precondition: envelope_spans() has a count.
 std::optional<RecordOrigin> decode_origin(std::string_view body);
 // The body of its copy in another segment. `origin` counts if it was not moved before.

@@ -42,6 +42,9 @@ struct Record {
   // (named_experiment.hpp); empty: the link's.
   std::string experiment;
   TraceSlice slice;
+  // Of one that came back from the dead letters: the sequence under which it was accepted. 0: that
+  // is its own, or not known.
+  std::uint64_t accepted_sequence = 0;
   bool operator==(const Record&) const = default;
 };
 

@@ -87,7 +87,7 @@ def test_a_dead_letter_is_replayed_when_its_cause_is_gone(newest_server, daemon_
     assert replayed == {"replayed": [first["id"]]}
     [second] = wait_for_dead_letters(daemon, 1)
     assert second["id"] != first["id"]
-    for key in ("trace_id", "spans", "model", "service", "accepted_at"):
+    for key in ("trace_id", "spans", "model", "service", "accepted_at", "accepted_sequence"):
         assert second[key] == first[key], key
     assert daemon.spans()["dead_lettered"] == first["spans"]
 

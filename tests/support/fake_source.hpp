@@ -38,6 +38,13 @@ class FakeSource final : public RecordSource {
     return position;
   }
 
+  // Back from the dead letters.
+  Position append_replayed(Record record) {
+    const Position position = append(std::move(record));
+    records_.back().stored.replayed = true;
+    return position;
+  }
+
   // A new process on the same disk: reading starts with what is not completed. After a crash, what
   // was completed since the last sync_journal() is not.
   void restart(bool crash = false) {

@@ -114,6 +114,14 @@ struct QueueHarness {
     records.push_back(std::move(record));
     return append(std::move(records));
   }
+  Result<void> append_replayed(Record record) {
+    std::promise<Result<void>> answer;
+    std::vector<Record> records;
+    records.push_back(std::move(record));
+    queue->append_replayed(std::move(records), clock.steady() + std::chrono::hours(1),
+                           [&](Result<void> result) { answer.set_value(std::move(result)); });
+    return answer.get_future().get();
+  }
   void must_append(std::uint32_t from, std::uint32_t to, std::size_t payload_bytes = 40) {
     for (auto n = from; n < to; ++n) {
       const auto result = append(item(n, payload_bytes));

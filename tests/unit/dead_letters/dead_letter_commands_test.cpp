@@ -38,6 +38,7 @@ class DeadLetterCommandsTest : public QueueHarness, public testing::Test {
     letter.link = record.link;
     letter.experiment = record.experiment;
     letter.accepted_at = record.accepted_at;
+    letter.accepted_sequence = stored.sequence;
     letter.peer = record.peer;
     letter.otlp = record.slice.otlp;
     letter.records = {{.sequence = stored.sequence, .dead_lettered = 3}};
@@ -46,6 +47,7 @@ class DeadLetterCommandsTest : public QueueHarness, public testing::Test {
     EXPECT_TRUE(queue->sync_journal());
     EXPECT_TRUE(store->finish_pending(false));
     buried = record;
+    buried.accepted_sequence = stored.sequence;
     return letter.id();
   }
   static std::string info_of_trace(std::uint64_t trace) {

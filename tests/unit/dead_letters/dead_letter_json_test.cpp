@@ -28,6 +28,7 @@ DeadLetter letter() {
   letter.link = link_of('a');
   letter.experiment = "12";
   letter.accepted_at = WallTime(std::chrono::milliseconds(1'795'434'871'043));
+  letter.accepted_sequence = 7'000'000'000;
   letter.service = "checkout";
   letter.peer = {.pid = 7, .uid = 1000, .gid = 100};
   letter.otlp = encode_spans(letter.trace_id, {{.id = 1, .name = "root"}});
@@ -43,7 +44,8 @@ TEST(DeadLetterJson, TheLinesHoldTheFactsTheSpansAndTheRecords) {
       R"("reason":"the server refuses it: too long",)"
       R"("answer":{"http_status":400,"error_code":"INVALID_PARAMETER_VALUE","message":"too long"},)"
       R"("model":"agent-v1","link":"61616161616161616161616161616161","experiment":"12",)"
-      R"("accepted_at":"2026-11-23T11:54:31.043Z","service":"checkout",)"
+      R"("accepted_at":"2026-11-23T11:54:31.043Z","accepted_sequence":7000000000,)"
+      R"("service":"checkout",)"
       R"("peer":{"pid":7,"uid":1000,"gid":100},)");
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
   const Json parsed = Json::parse(text);
@@ -72,6 +74,7 @@ TEST(DeadLetterJson, IsReadAsItWasWrittenAndAsAPersonFormatsIt) {
     EXPECT_EQ(read->otlp, letter().otlp);
     EXPECT_EQ(read->spans, 1u);
     EXPECT_EQ(read->service, "checkout");
+    EXPECT_EQ(read->accepted_sequence, 7'000'000'000u);
   }
   EXPECT_FALSE(read_dead_letter(text.substr(0, text.size() - 3))) << "torn";
 }

@@ -25,6 +25,17 @@ class ForwarderRelinkTest : public ForwarderFixture {
     if (!moved) return std::nullopt;
     return *moved;
   }
+  struct Acceptance {
+    std::uint64_t accepted_as = 0;
+    WallTime at{};
+  };
+  // A trace of link 'a' comes back from the dead letters.
+  void replay(std::uint64_t trace, Acceptance acceptance) {
+    Record record = trace_record(trace, {{.id = span(trace, 1)}}, acceptance.at);
+    record.link = link_of('a');
+    record.accepted_sequence = acceptance.accepted_as;
+    source.append_replayed(std::move(record));
+  }
   std::set<LinkHash> links_of(std::uint64_t trace) {
     const auto found = destination.links().find(trace_id(trace));
     return found == destination.links().end() ? std::set<LinkHash>() : found->second;
@@ -84,6 +95,26 @@ TEST_F(ForwarderRelinkTest, WhatIsAcceptedAfterwardsKeepsItsOwnLink) {
   accept(1);
   run();
   EXPECT_EQ(links_of(1), links({'a'}));
+}
+
+TEST_F(ForwarderRelinkTest, AReplayedTraceIsAsOldAsItsAcceptanceWhateverTheClockWasSetTo) {
+  accept(9);
+  run();
+  relink('a', 'c');  // before the second of all sequences
+  replay(1, {.accepted_as = 1, .at = clock.wall() + std::chrono::hours(1)});
+  replay(2, {.accepted_as = 2, .at = clock.wall() - std::chrono::hours(1)});
+  run();
+  EXPECT_EQ(links_of(1), links({'c'}));
+  EXPECT_EQ(links_of(2), links({'a'}));
+}
+
+TEST_F(ForwarderRelinkTest, AnOldDeadLetterWithoutASequenceGoesByTime) {
+  relink('a', 'c');
+  replay(1, {.accepted_as = 0, .at = clock.wall() - std::chrono::hours(1)});
+  replay(2, {.accepted_as = 0, .at = clock.wall() + std::chrono::hours(1)});
+  run();
+  EXPECT_EQ(links_of(1), links({'c'}));
+  EXPECT_EQ(links_of(2), links({'a'}));
 }
 
 TEST_F(ForwarderRelinkTest, ItHoldsAfterACrash) {

@@ -19,12 +19,6 @@ struct ChangeBalanceTest : testing::Test, QueueHarness {
   void append_changes(std::uint32_t from, std::uint32_t to) {
     for (auto n = from; n < to; ++n) ASSERT_TRUE(append(change(n)));
   }
-  void append_replayed(const Record& record) {
-    std::promise<Result<void>> done;
-    queue->append_replayed({record}, clock.steady() + std::chrono::hours(1),
-                           [&](const Result<void>& result) { done.set_value(result); });
-    ASSERT_TRUE(done.get_future().get());
-  }
   // In segments that are mostly done.
   void use_small_segments() {
     options.max_bytes = 1u << 20;
@@ -83,7 +77,7 @@ TEST_F(ChangeBalanceTest, ARestartKnowsThemByTheFooter) {
   open();
   append_changes(0, 3);
   queue->complete({.position = drain().at(0).position, .dead_lettered = 1});
-  append_replayed(change(0));
+  ASSERT_TRUE(append_replayed(change(0)));
   for (int life = 0; life < 2; ++life) {
     reopen();
     EXPECT_EQ(changes(), (Totals{.accepted = 3, .replayed = 1}));

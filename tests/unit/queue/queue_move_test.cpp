@@ -170,10 +170,9 @@ TEST_F(QueueMoveTest, ReplayedSpansAreCountedOnce) {
   open();
   const auto dead = pass(0, 1, 1);
   queue->complete({.position = dead[0].position, .dead_lettered = record(0).slice.span_count});
-  std::promise<Result<void>> done;
-  queue->append_replayed({record(0, 1000)}, clock.steady() + std::chrono::hours(1),
-                         [&](const Result<void>& result) { done.set_value(result); });
-  ASSERT_TRUE(done.get_future().get());
+  Record back = record(0, 1000);
+  back.accepted_sequence = dead[0].sequence;
+  ASSERT_TRUE(append_replayed(back));
   const auto replayed = pass(1, 200, 200);
   const auto before = queue->stats();
   let_it_move();
@@ -186,6 +185,10 @@ TEST_F(QueueMoveTest, ReplayedSpansAreCountedOnce) {
     expect_conservation();
     reopen();
   }
+  const auto live = drain();
+  const auto again = std::ranges::find(live, true, &StoredRecord::replayed);
+  ASSERT_NE(again, live.end());
+  EXPECT_EQ(again->record, back);
 }
 
 TEST_F(QueueMoveTest, ASegmentThatCannotBeReadIsNeitherMovedNorDeleted) {

@@ -124,10 +124,7 @@ TEST_F(QueueTest, EveryTermOfACompletionIsDurable) {
 TEST_F(QueueTest, ReplayedSpansMoveFromDeadLettersToQueued) {
   ASSERT_TRUE(append(record(2)));
   queue->complete({.position = drain()[0].position, .dead_lettered = 3});
-  std::promise<Result<void>> answer;
-  queue->append_replayed({record(2)}, clock.steady() + std::chrono::hours(1),
-                         [&](Result<void> result) { answer.set_value(std::move(result)); });
-  ASSERT_TRUE(answer.get_future().get());
+  ASSERT_TRUE(append_replayed(record(2)));
   for (int life = 0; life < 2; ++life) {
     const auto stats = queue->stats();
     EXPECT_EQ(stats.accepted, 3u);

@@ -51,11 +51,11 @@ Record worked_example() {
   return record;
 }
 
-constexpr std::string_view kHeaderOfVersion5 =
-    "544c5345474d4e54 0500000000000000\n"
+constexpr std::string_view kHeader =
+    "544c5345474d4e54 0600000000000000\n"
     "0100000000000000 0100000000000000\n"
     "00002a36fe9c9717 0000000000000000\n"
-    "ffeeddccbbaa9988 000000001286f91b";
+    "ffeeddccbbaa9988 000000001deda6f2";
 
 constexpr std::string_view kRecordsOfVersion5 =
     "544c5243a1985693 2ff15b3147000000\n"
@@ -105,6 +105,23 @@ constexpr std::string_view kChangeOfVersion5 =
     "0000000000000000 8000000000000000\n"
     "00002a36fe9c9717 4010000000000000";
 
+// Replayed, and accepted as 0x0102030405060708.
+constexpr std::string_view kReplayedOfVersion6 =
+    "544c52432b382642 8dd5f0e64f000000\n"
+    "0101000002000000 0100000000000000\n"
+    "0000000000000000 4010000000000000\n"
+    "00002a36fe9c9717 2a000000e8030000\n"
+    "e903000002000000 0102030405060708\n"
+    "090a0b0c0d0e0f10 0000000000000000\n"
+    "0000000000000000 0200050000000000\n"
+    "3132080706050403 02017370616e7300\n"
+    "544c5243d98c9b7c 4634261430000000\n"
+    "0300000000000000 0200000000000000\n"
+    "0200000000000000 c010000000000000\n"
+    "0100000000000000 0200000000000000\n"
+    "0200000000000000 8000000000000000\n"
+    "00002a36fe9c9717 4010000000000000";
+
 // Before changes were counted.
 constexpr std::string_view kChangeOfVersion4 =
     "544c52439cf93fe7 d2d8777b4b000000\n"
@@ -152,7 +169,7 @@ TEST(QueueFormat, PinsTheBytesOfASegment) {
   queue.close();
   const auto bytes = queue.fs.content(queue.segment_path(0));
   const auto header = bytes.substr(0, kHeaderCopyBytes);
-  EXPECT_EQ(hex(header), kHeaderOfVersion5);
+  EXPECT_EQ(hex(header), kHeader);
   EXPECT_EQ(bytes.substr(kHeaderCopyBytes, kHeaderCopyOffset - kHeaderCopyBytes),
             std::string(kHeaderCopyOffset - kHeaderCopyBytes, '\0'));
   EXPECT_EQ(bytes.substr(kHeaderCopyOffset, kHeaderCopyBytes), header);
@@ -160,14 +177,14 @@ TEST(QueueFormat, PinsTheBytesOfASegment) {
 }
 
 // The bytes of the records of a queue that got `record` and was closed.
-std::string written(const Record& record) {
+std::string written(const Record& record, bool replayed = false) {
   QueueHarness queue;
   FixedRandomSource secret(0x8899aabbccddeeff);
   auto opened = Queue::open(queue.options, queue.fs, queue.clock, secret);
   EXPECT_TRUE(opened);
   queue.queue = *std::move(opened);
   queue.queue->start();
-  EXPECT_TRUE(queue.append(record));
+  EXPECT_TRUE(replayed ? queue.append_replayed(record) : queue.append(record));
   queue.close();
   return queue.fs.content(queue.segment_path(0)).substr(kSegmentHeaderBytes);
 }
@@ -192,6 +209,30 @@ TEST(QueueFormat, PinsTheBytesOfATraceChange) {
   EXPECT_EQ(hex(written(record)), kChangeOfVersion5);
 }
 
+TEST(QueueFormat, PinsTheBytesOfAReplayedRecord) {
+  Record record = worked_example();
+  record.accepted_sequence = 0x0102030405060708;
+  EXPECT_EQ(hex(written(record, true)), kReplayedOfVersion6);
+}
+
+TEST(QueueFormat, AMovedRecordKeepsTheSequenceOfItsAcceptance) {
+  Record record = worked_example();
+  record.accepted_sequence = 0x0102030405060708;
+  std::string body;
+  append_envelope(body, record);
+  body += "spans";
+  const RecordOrigin origin{.segment_id = 3, .offset = 4160, .sequence = 9};
+  const std::string moved = moved_body(body, origin);
+  EXPECT_EQ(decode_origin(moved), origin);
+  const auto decoded = decode_record(RecordType::spans, moved);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, record);
+  EXPECT_EQ(envelope_spans(moved), 2u);
+  const std::size_t without_payload = moved.size() - record.slice.otlp.size();
+  EXPECT_TRUE(envelope_spans(moved.substr(0, without_payload)));
+  EXPECT_FALSE(envelope_spans(moved.substr(0, without_payload - 1)));
+}
+
 // The segment of such a version that has these records, as the only one of a queue.
 void set_segment(QueueHarness& queue, std::uint32_t version, std::string_view records) {
   const SegmentHeader header{.version = version,
@@ -203,10 +244,10 @@ void set_segment(QueueHarness& queue, std::uint32_t version, std::string_view re
                        encode_segment_header(header) + bytes_of_hex(records));
 }
 
-// Queues of versions 2 to 4, whose records of spans are those of version 5, are read and never
-// appended to.
-TEST(QueueFormat, ReadsSegmentsOfVersions2To4) {
-  for (const std::uint32_t version : {2u, 3u, 4u}) {
+// Queues of versions 2 to 5, whose records of spans are those of version 6 but for replayed ones,
+// are read and never appended to.
+TEST(QueueFormat, ReadsSegmentsOfVersions2To5) {
+  for (const std::uint32_t version : {2u, 3u, 4u, 5u}) {
     QueueHarness queue;
     set_segment(queue, version, kRecordsOfVersion5);
     queue.open();
