@@ -92,7 +92,7 @@ bool ActiveLinks::is_unread() const {
 
 Result<void> ActiveLinks::known() const {
   if (!is_unread()) return {};
-  return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
+  return not_replaced_unread(file_);
 }
 
 Result<void> ActiveLinks::load_overrides() {

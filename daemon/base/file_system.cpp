@@ -29,6 +29,10 @@ Result<void> write_file_durably(FileSystem& fs, const std::filesystem::path& pat
   return fs.sync_directory(path.parent_path());
 }
 
+Error not_replaced_unread(const std::filesystem::path& path) {
+  return {ErrorCode::io, path.string() + " cannot be read, and is not replaced unread"};
+}
+
 Result<std::string> read_file(const FileSystem& fs, const std::filesystem::path& path) {
   auto file = fs.open_read_only(path);
   if (!file) return std::move(file).error();

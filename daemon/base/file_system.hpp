@@ -72,5 +72,7 @@ class FileSystem {
 Result<void> write_file_durably(FileSystem& fs, const std::filesystem::path& path,
                                 std::string_view content);
 Result<std::string> read_file(const FileSystem& fs, const std::filesystem::path& path);
+// Why it is not written: `io`, what it holds could not be read yet.
+Error not_replaced_unread(const std::filesystem::path& path);
 
 }  // namespace tracelink

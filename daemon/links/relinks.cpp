@@ -81,9 +81,7 @@ Result<void> Relinks::load() {
 }
 
 Result<void> Relinks::add(const Relink& relink) {
-  if (!known_) {
-    return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
-  }
+  if (!known_) return not_replaced_unread(file_);
   std::vector<Relink> next = relinks_;
   next.push_back(relink);
   if (auto written = write_file_durably(fs_, file_, encode(next)); !written) return written;

@@ -236,9 +236,7 @@ void TraceNotes::remember_older_lock_held(const TraceNote& note) {
 Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldest_record,
                              SteadyTime now) {
   const MutexLock lock(mutex_);
-  if (!listed_) {
-    return Error{ErrorCode::io, path_.string() + " cannot be read, and is not replaced unread"};
-  }
+  if (!listed_) return not_replaced_unread(path_);
   date_loaded_lock_held(now);
   std::string bytes;
   for (const auto& note : notes) {

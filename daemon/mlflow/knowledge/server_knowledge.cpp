@@ -66,9 +66,7 @@ Result<void> ServerKnowledge::save() {
   Json json = {{"format", kFormat}, {"uri", uri_}};
   {
     const MutexLock lock(mutex_);
-    if (!loaded_) {
-      return Error{ErrorCode::io, file_.string() + " cannot be read, and is not replaced unread"};
-    }
+    if (!loaded_) return not_replaced_unread(file_);
     json["server_version"] = version_;
     json["experiments"] = Json::array();
     for (const std::string& known : experiments())
