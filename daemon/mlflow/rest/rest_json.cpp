@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "daemon/mlflow/rest/json_filter.hpp"
 #include "daemon/text/ascii_case.hpp"
 #include "daemon/text/json_text.hpp"
 
@@ -60,12 +59,15 @@ std::map<std::string, std::string> read_texts(const Json& object) {
 
 }  // namespace
 
-Json parse_answer(std::string_view text, const Json::parser_callback_t& keep) {
+bool is_fit_answer(std::string_view text) {
   const JsonExtent extent = json_extent(text);
-  const bool is_fit = extent.values <= kMaxAnswerValues && extent.depth <= kMaxAnswerDepth &&
-                      extent.members <= kMaxAnswerMembers;
+  return extent.values <= kMaxAnswerValues && extent.depth <= kMaxAnswerDepth &&
+         extent.members <= kMaxAnswerMembers;
+}
+
+Json parse_answer(std::string_view text, const Json::parser_callback_t& keep) {
   Json discarded(Json::value_t::discarded);  // in braces it would be an element of an array
-  if (!is_fit) return discarded;
+  if (!is_fit_answer(text)) return discarded;
   if (!keep) return Json::parse(text, nullptr, /*allow_exceptions=*/false);
   JsonFilter filter(keep);
   return Json::sax_parse(text, &filter) ? filter.take() : discarded;

@@ -11,18 +11,19 @@
 #include "daemon/mlflow/rest/experiment.hpp"
 #include "daemon/mlflow/rest/logged_model.hpp"
 #include "daemon/mlflow/rest/queries.hpp"
+#include "daemon/mlflow/trace/json_filter.hpp"
 #include "daemon/mlflow/trace/trace_info.hpp"
 
 // The JSON of MLflow's REST API (docs/mlflow-servers.md#requests): pure functions between values
 // and text.
 namespace tracelink {
 
-// Keeps the order of keys: the server drops what follows the first value that it cannot read.
-using Json = nlohmann::ordered_json;
+// It would not take far more memory, or time, than its bytes: it has at most 2 million values, 500
+// levels, and 10,000 members of an object.
+bool is_fit_answer(std::string_view text);
 
-// An answer of the server as JSON; discarded if it is none, or one that would take far more memory,
-// or time, than its bytes: of more than 2 million values, 500 levels, or 10,000 members of an
-// object. `keep` as of nlohmann::json::parse, asked at each key and at the end of each object.
+// An answer of the server as JSON; discarded if it is none, or not fit. `keep` as of
+// nlohmann::json::parse, asked at each key and at the end of each object.
 Json parse_answer(std::string_view text, const Json::parser_callback_t& keep = nullptr);
 
 // Invalid UTF-8 becomes U+FFFD.

@@ -6,8 +6,7 @@
 #include <ranges>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "daemon/mlflow/trace/json_filter.hpp"
 #include "daemon/mlflow/trace/python_json.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
 #include "daemon/text/json_text.hpp"
@@ -15,19 +14,18 @@
 namespace tracelink {
 namespace {
 
-using Json = nlohmann::json;
-
 // Everything under other keys is dropped while parsing, so that large payloads cost no memory.
 constexpr std::array<std::string_view, 10> kKeys = {"messages", "choices", "message", "input",
                                                     "output",   "request", "role",    "content",
                                                     "type",     "text"};
 
 Json parse_known_keys(std::string_view json) {
-  const auto keep = [](int, Json::parse_event_t event, Json& parsed) {
+  const Json::parser_callback_t keep = [](int, Json::parse_event_t event, Json& parsed) {
     return event != Json::parse_event_t::key ||
            std::ranges::find(kKeys, parsed.get_ref<const std::string&>()) != kKeys.end();
   };
-  return Json::parse(json, keep, /*allow_exceptions=*/false);
+  JsonFilter filter(keep);
+  return Json::sax_parse(json, &filter) ? filter.take() : Json(Json::value_t::discarded);
 }
 
 const Json* member(const Json& object, const char* key) {

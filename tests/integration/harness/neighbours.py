@@ -277,6 +277,17 @@ def scopes_below_a_large_resource(stage: Stage) -> None:
     stage.stay()
 
 
+def many_objects_in_inputs(stage: Stage) -> None:
+    """The inputs and outputs of each are searched for a message to show."""
+    messages = '{"messages":[' + "{}," * 49_000 + "{}]}"
+    for _ in range(40):
+        trace = make_trace()
+        set_attribute(trace.root, "mlflow.spanInputs", messages)
+        set_attribute(trace.root, "mlflow.spanOutputs", messages)
+        stage.send_until_stored(trace.request.SerializeToString())
+    stage.stay()
+
+
 def info_of_mlflow(more: str) -> bytes:
     info = {"trace_id": "tr-" + os.urandom(16).hex(), "trace_location": {"mlflow_experiment": {"experiment_id": "1"}}}
     return f'{{"trace":{{"trace_info":{json.dumps(info)[:-1]},"assessments":{more}}}}}}}'.encode()
@@ -296,7 +307,7 @@ def an_object_of_many_members(stage: Stage) -> None:
 ALL = (slow_bodies, announcements, idle_connections, probe_connections, shut_windows, headers_without_end, empty_messages_in_gzip,
        empty_attributes_in_gzip,
        invented_experiments, invented_models, forged_lines, poison_spans, poison_below_a_large_resource, a_large_trace, a_trace_without_end,
-       span_ids_of_one_bucket, scopes_below_a_large_resource, many_objects_in_json, an_object_of_many_members)
+       span_ids_of_one_bucket, scopes_below_a_large_resource, many_objects_in_inputs, many_objects_in_json, an_object_of_many_members)
 
 
 @contextlib.contextmanager

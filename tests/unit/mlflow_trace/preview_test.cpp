@@ -44,6 +44,9 @@ TEST(Preview, JsonOfVeryManyValuesIsShownAsItIs) {
   };
   EXPECT_EQ(preview(conversation(10'000), "user"), "hi");
   EXPECT_TRUE(preview(conversation(200'000), "user").starts_with(R"({"messages")"));
+  std::string messages = R"({"messages": [)";
+  for (int i = 0; i < 40'000; ++i) messages += "{},";
+  EXPECT_EQ(preview(messages + R"({"role": "user", "content": "hi"}]})", "user"), "hi");
   const std::string long_text(500'000, ',');
   EXPECT_EQ(
       preview(R"({"messages": [{"role": "user", "content": "\")" + long_text + "\"}]}", "user")

@@ -3,9 +3,12 @@
 #include <string>
 #include <vector>
 
-#include "daemon/mlflow/rest/rest_json.hpp"
+#include <nlohmann/json.hpp>
 
 namespace tracelink {
+
+// Keeps the order of keys: the server drops what follows the first value that it cannot read.
+using Json = nlohmann::ordered_json;
 
 // Builds of a JSON text, while it is read, what `keep` wants: it is asked at each key, and at the
 // end of each object, with how many arrays and objects are open around it. A text of n values costs

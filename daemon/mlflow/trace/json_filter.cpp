@@ -1,4 +1,4 @@
-#include "daemon/mlflow/rest/json_filter.hpp"
+#include "daemon/mlflow/trace/json_filter.hpp"
 
 #include <utility>
 
