@@ -1,3 +1,6 @@
+#include <cstdint>
+#include <utility>
+
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
 #include "daemon/text/percent.hpp"
@@ -8,6 +11,8 @@ namespace {
 
 constexpr char kModels[] = "/api/2.0/mlflow/logged-models";
 constexpr int kMaxSearchPages = 1'000;
+constexpr std::uint64_t kMaxSearchBytes = 64u << 20;
+constexpr char kEndless[] = "the search for models has no end";
 constexpr char kUnreadableModel[] =
     "the server's answer to a search has a model without id, name or experiment";
 
@@ -53,6 +58,7 @@ struct TrackingClient::ModelSearch {
   std::string name;  // empty: whatever the query finds
   std::string page_token;
   int pages = 0;
+  std::uint64_t bytes = 0;  // of the answers
   std::vector<LoggedModel> models;
   AnswerHandler<std::vector<LoggedModel>> handler;
 };
@@ -119,11 +125,13 @@ void TrackingClient::search_page(const std::shared_ptr<ModelSearch>& search) {
              search->models.push_back(*std::move(model));
            }
          }
-         search->page_token = text_at(json, "next_page_token");
+         const std::string before =
+             std::exchange(search->page_token, text_at(json, "next_page_token"));
          if (search->page_token.empty()) return search->handler(std::move(search->models));
-         if (++search->pages == kMaxSearchPages) {
-           return search->handler(unexpected_answer(*answer, "the search for models has no end"));
-         }
+         search->bytes += answer->body.size();
+         const bool is_endless = ++search->pages == kMaxSearchPages ||
+                                 search->bytes > kMaxSearchBytes || search->page_token == before;
+         if (is_endless) return search->handler(unexpected_answer(*answer, kEndless));
          search_page(search);
        });
 }

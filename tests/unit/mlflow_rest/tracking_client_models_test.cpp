@@ -152,9 +152,25 @@ TEST_F(ClientModelsTest, AFailedPageFailsTheSearch) {
 }
 
 TEST_F(ClientModelsTest, ASearchWithoutEndIsGivenUp) {
-  for (int page = 0; page < 1'000; ++page) will_answer_page({"agent"}, "again");
+  for (int page = 0; page < 1'000; ++page) will_answer_page({"agent"}, std::to_string(page));
   EXPECT_EQ(failure_of<Models>(kSearch, "12", "agent").failure_class, FailureClass::unknown);
   EXPECT_EQ(http.requests().size(), 1'000u);
+}
+
+TEST_F(ClientModelsTest, ASearchThatRepeatsAPageIsGivenUp) {
+  for (int page = 0; page < 3; ++page) will_answer_page({"agent"}, "again");
+  EXPECT_EQ(failure_of<Models>(kSearch, "12", "agent").failure_class, FailureClass::unknown);
+  EXPECT_EQ(http.requests().size(), 2u);
+}
+
+TEST_F(ClientModelsTest, ASearchWhoseAnswersAreTooLongIsGivenUp) {
+  for (int page = 0; page < 6; ++page) {
+    const Json answer = {{"next_page_token", std::to_string(page)},
+                         {"padding", std::string(15u << 20, 'x')}};
+    http.will_answer(200, to_text(answer));
+  }
+  EXPECT_EQ(failure_of<Models>(kSearch, "12", "agent").failure_class, FailureClass::unknown);
+  EXPECT_EQ(http.requests().size(), 5u);
 }
 
 TEST_F(ClientModelsTest, FinalizeNamesTheModelInTheBodyToo) {
