@@ -113,4 +113,16 @@ std::size_t replace_lone_surrogates(std::string& json) {
   return replaced;
 }
 
+std::size_t replace_nul_escapes(std::string& json) {
+  std::size_t replaced = 0;
+  for (std::size_t at = json.find('\\'); at != std::string::npos; at = json.find('\\', at)) {
+    if (escaped_unit(json, at) == 0u) {
+      json.replace(at + 2, 4, "fffd");
+      ++replaced;
+    }
+    at += 2;  // behind it may stand another backslash
+  }
+  return replaced;
+}
+
 }  // namespace tracelink

@@ -22,4 +22,7 @@ std::string with_valid_utf8(std::string_view text, std::size_t max_bytes, std::s
 // an emoji; JSON parsers refuse the document for them. Returns the number of replacements.
 std::size_t replace_lone_surrogates(std::string& json);
 
+// The same for the escape of NUL, which PostgreSQL does not store.
+std::size_t replace_nul_escapes(std::string& json);
+
 }  // namespace tracelink

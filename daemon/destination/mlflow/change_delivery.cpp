@@ -5,6 +5,7 @@
 #include "daemon/mlflow/knowledge/provisional_ids.hpp"
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/trace_name.hpp"
+#include "daemon/text/utf8.hpp"
 #include "daemon/types/named_experiment.hpp"
 
 namespace tracelink {
@@ -50,9 +51,13 @@ Answer<TraceChange> take_change(TraceDelivery& delivery, const std::string& expe
   return *std::move(change);
 }
 
-ChangeDelivery::ChangeDelivery(TrackingClient& client, StepRecorder& steps, TraceChange change,
-                               AnswerHandler<void> done)
-    : client_(client), steps_(steps), change_(std::move(change)), done_(std::move(done)) {}
+ChangeDelivery::ChangeDelivery(TrackingClient& client, StepRecorder& steps, ServerTexts& texts,
+                               TraceChange change, AnswerHandler<void> done)
+    : client_(client),
+      steps_(steps),
+      texts_(texts),
+      change_(std::move(change)),
+      done_(std::move(done)) {}
 
 void ChangeDelivery::start() {
   const auto self = shared_from_this();
@@ -67,7 +72,16 @@ void ChangeDelivery::start() {
   std::string().swap(change_.content);  // asked for once
 }
 
+// Its texts are in its body, as JSON.
+bool ChangeDelivery::replace_nul() {
+  const bool replaced = replace_nul_escapes(change_.body) > 0;
+  if (replaced) ++texts_.repairs.nul;
+  return replaced;
+}
+
 void ChangeDelivery::refused(const Failure& refusal) {
+  const bool is_upload = change_.kind == TraceChange::Kind::put_artifact;
+  if (!is_upload && refuses_nul(refusal) && replace_nul()) return start();
   if (is_of_the_way(refusal)) return done_(refusal);
   switch (change_.kind) {
     case TraceChange::Kind::create_assessment:

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "daemon/destination/destination.hpp"
+#include "daemon/destination/mlflow/server_texts.hpp"
 #include "daemon/destination/step_recorder.hpp"
 #include "daemon/mlflow/rest/trace_change.hpp"
 #include "daemon/mlflow/rest/tracking_client.hpp"
@@ -24,18 +25,20 @@ Answer<TraceChange> take_change(TraceDelivery& delivery, const std::string& expe
 class ChangeDelivery : public std::enable_shared_from_this<ChangeDelivery> {
  public:
   // `done` is called once: the server has the change, or why it has not.
-  ChangeDelivery(TrackingClient& client, StepRecorder& steps, TraceChange change,
-                 AnswerHandler<void> done);
+  ChangeDelivery(TrackingClient& client, StepRecorder& steps, ServerTexts& texts,
+                 TraceChange change, AnswerHandler<void> done);
 
   void start();
 
  private:
   void refused(const Failure& refusal);
+  bool replace_nul();
   void look_for_assessment(const Failure& refusal);
   void look_for_trace(const Failure& refusal);
 
   TrackingClient& client_;
   StepRecorder& steps_;
+  ServerTexts& texts_;
   TraceChange change_;
   const AnswerHandler<void> done_;
 };

@@ -94,7 +94,8 @@ void MlflowDelivery::send_change(std::size_t index) {
     self->finish(index, {});
     self->info_finished();
   };
-  std::make_shared<ChangeDelivery>(context_.client, context_.steps, *std::move(change), done)
+  std::make_shared<ChangeDelivery>(context_.client, context_.steps, context_.texts,
+                                   *std::move(change), done)
       ->start();
 }
 

@@ -103,7 +103,7 @@ TraceInfo StoredTrace::unchanged_info() const {
   return info;
 }
 
-std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view answer) {
+Result<std::optional<StoredTrace>> read_stored_trace(TraceId trace_id, std::string_view answer) {
   std::vector<UsageNode> spans;
   const auto keep = [&spans](int depth, Json::parse_event_t event, const Json& value) {
     if (event != Json::parse_event_t::object_end) return true;
@@ -113,8 +113,13 @@ std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view 
     return false;
   };
   const Json json = parse_answer(answer, keep);
+  if (json.is_discarded() && !is_fit_answer(answer)) {
+    return Error{ErrorCode::too_large, "the server's answer is too large"};
+  }
   const Json& traces = member(json, "traces");
-  if (!traces.is_array() || traces.empty()) return std::nullopt;
+  const bool has_none = json.is_object() && (json.empty() || traces.is_array());
+  if (has_none && traces.empty()) return std::optional<StoredTrace>();
+  if (!has_none) return Error{ErrorCode::corrupt, "the server's answer has no traces"};
   const Json& info = member(traces.front(), "trace_info");
   StoredTrace trace{.trace_id = trace_id,
                     .name = text_at(info, "trace_id"),
@@ -126,7 +131,7 @@ std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view 
   for (const auto& [key, value] : member(info, "trace_metadata").items()) {
     if (value.is_string()) trace.metadata[key] = value.get<std::string>();
   }
-  return trace;
+  return std::optional(std::move(trace));
 }
 
 }  // namespace tracelink

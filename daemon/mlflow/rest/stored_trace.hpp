@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/base/result.hpp"
 #include "daemon/mlflow/trace/token_usage.hpp"
 #include "daemon/mlflow/trace/trace_info.hpp"
 
@@ -27,8 +28,8 @@ struct StoredTrace {
 
 // The first trace of an answer to `traces/batchGet`; nothing if it holds none: the trace is
 // unknown, or has fewer spans than its sizeStats say. Of the spans no more than the nodes is ever
-// in memory.
-std::optional<StoredTrace> read_stored_trace(TraceId trace_id, std::string_view answer);
+// in memory. Errors: `too_large`, it is no fit answer; `corrupt`, it is none of MLflow.
+Result<std::optional<StoredTrace>> read_stored_trace(TraceId trace_id, std::string_view answer);
 
 // "OK", "ERROR"; anything else is in progress.
 TraceState read_state(const std::string& name);

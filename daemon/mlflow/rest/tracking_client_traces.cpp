@@ -26,15 +26,34 @@ constexpr std::size_t kEchoCharacters = 250;                 // answers show no 
 
 using Metadata = std::map<std::string, std::string>;
 
-// As it answers where the trace is unknown, or in another experiment than the deletion names.
-std::optional<Failure> check_deletion(const Result<HttpResponse>& answer) {
+// Something else that answers in MLflow's place does not know what MLflow says.
+bool says_changed(TraceChange::Kind kind, const Json& json) {
+  using Kind = TraceChange::Kind;
+  switch (kind) {
+    case Kind::create_assessment:
+    case Kind::update_assessment:
+      return member(json, "assessment").is_object();
+    case Kind::delete_trace:
+    case Kind::delete_until:
+      return member(json, "traces_deleted").is_number_integer();
+    default:
+      return json.empty();
+  }
+}
+
+Answer<void> read_change(TraceChange::Kind kind, const Result<HttpResponse>& answer) {
   const auto json = read_json(Operation::end_trace, answer);
   if (!json) return json.error();
-  const Json& deleted = member(*json, "traces_deleted");
-  if (!deleted.is_number_integer() || deleted != 0) return std::nullopt;
-  Failure failure = unexpected_answer(*answer, "the server deleted no trace");
-  failure.remedy = remedy::kDeletedElsewhere;
-  return failure;
+  if (!says_changed(kind, *json)) {
+    return not_mlflow(*answer, "the server's answer does not say that the trace was changed");
+  }
+  // As it answers where the trace is unknown, or in another experiment than the deletion names.
+  if (kind == TraceChange::Kind::delete_trace && (*json)["traces_deleted"] == 0) {
+    Failure failure = unexpected_answer(*answer, "the server deleted no trace");
+    failure.remedy = remedy::kDeletedElsewhere;
+    return failure;
+  }
+  return {};
 }
 
 // 3.17 answers an upload so.
@@ -134,10 +153,13 @@ void TrackingClient::read_trace(TraceId trace_id,
        [trace_id, handler = std::move(handler)](const Result<HttpResponse>& answer) {
          if (!is_success(answer)) return handler(classify(Operation::get_trace, answer));
          auto trace = read_stored_trace(trace_id, answer->body);
-         const bool is_json = answer->body.find('{') == answer->body.find_first_not_of(" \t\r\n");
-         const bool is_about_it = !trace || trace->name == trace_name(trace_id);
-         if (!is_json || !is_about_it) return handler(about_another_trace(*answer));
-         handler(std::move(trace));
+         if (!trace && trace.error().code == ErrorCode::too_large) {
+           return handler(classify(Operation::get_trace, trace.error()));
+         }
+         if (!trace) return handler(not_mlflow(*answer, trace.error().message));
+         const bool is_about_it = !*trace || (*trace)->name == trace_name(trace_id);
+         if (!is_about_it) return handler(about_another_trace(*answer));
+         handler(*std::move(trace));
        });
 }
 
@@ -162,21 +184,16 @@ void TrackingClient::link_to_run(TraceId trace_id, const std::string& run_id,
 void TrackingClient::change_trace(const TraceChange& change, AnswerHandler<void> handler) {
   const bool is_deletion = change.kind == TraceChange::Kind::delete_tag;
   const bool is_upload = change.kind == TraceChange::Kind::put_artifact;
-  const bool deletes_trace = change.kind == TraceChange::Kind::delete_trace;
   ChangeRequest asked = request_of(change);
   HttpRequest sent = request(asked.method, asked.path);
   sent.headers.emplace_back("Content-Type", std::move(asked.content_type));
   sent.body = std::move(asked.body);
   if (is_upload) sent.timeout = std::max(sent.timeout, kUploadWithin);
-  send(std::move(sent), [is_deletion, is_upload, deletes_trace,
+  send(std::move(sent), [is_deletion, is_upload, kind = change.kind,
                          handler = std::move(handler)](const Result<HttpResponse>& answer) {
     if (is_deletion && is_unknown_resource(answer)) return handler({});
     if (is_upload && says_nothing(answer)) return handler({});
-    if (deletes_trace) {
-      const auto failure = check_deletion(answer);
-      return failure ? handler(*failure) : handler({});
-    }
-    handler(read_nothing(Operation::end_trace, answer));
+    handler(read_change(kind, answer));
   });
 }
 

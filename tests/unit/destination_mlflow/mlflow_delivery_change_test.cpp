@@ -72,6 +72,14 @@ class MlflowDeliveryChangeTest : public ::testing::Test {
     return outcomes.empty() ? Outcome{} : outcomes.front();
   }
 
+  // What MLflow answers to a change that it has made.
+  static HttpResponse made(const std::string& call) {
+    const bool is_assessment =
+        call.starts_with("POST /assessments") || call.starts_with("PATCH /a");
+    if (is_assessment) return {200, {}, R"({"assessment":{"assessment_id":"a-1"}})"};
+    return {200, {}, call == "POST " ? R"({"traces_deleted":1})" : "{}"};
+  }
+
   Calls calls;
   std::map<std::string, HttpResponse> answers;
   FakeHttpClient http{[this](const HttpRequest& request) {
@@ -81,7 +89,7 @@ class MlflowDeliveryChangeTest : public ::testing::Test {
     const std::string call = request.method + " " + rest;
     calls.push_back(call);
     const auto found = answers.find(call);
-    return found == answers.end() ? HttpResponse{200, {}, "{}"} : found->second;
+    return found == answers.end() ? made(call) : found->second;
   }};
   TrackingClient client{tracking_options(), http};
   RequestSlots request_slots{2};
@@ -117,6 +125,33 @@ TEST_F(MlflowDeliveryChangeTest, NamesAnExperimentAsTheServerDoes) {
 TEST_F(MlflowDeliveryChangeTest, ATagThatIsGoneAlreadyIsGone) {
   will_say("DELETE /tags", 404, "RESOURCE_DOES_NOT_EXIST", "No trace tag with key 'team'");
   EXPECT_EQ(deliver(kNoTag).kind, OutcomeKind::delivered);
+}
+
+TEST_F(MlflowDeliveryChangeTest, OnlyMlflowsOwnWordsSayThatItIsMade) {
+  for (const auto& [call, change] : std::map<std::string, std::string>{
+           {"PATCH /tags", kTag},
+           {"DELETE /tags", kNoTag},
+           {"POST /assessments", kFeedback},
+           {"POST ", R"({"kind":"delete_trace","body":{"experiment_id":"7"}})"}}) {
+    ASSERT_EQ(deliver(change).kind, OutcomeKind::delivered) << call;
+    answers[call] = {200, {}, R"({"status":"ok"})"};
+    const Outcome outcome = deliver(change);
+    EXPECT_EQ(outcome.kind, OutcomeKind::configuration) << call;
+    EXPECT_EQ(outcome.failure.scope, FailureScope::server) << call;
+    answers.clear();
+  }
+}
+
+TEST_F(MlflowDeliveryChangeTest, ANulIsReplacedOnceItIsRefused) {
+  const std::string tag = R"({"key":"team","value":"a\u0000b"})";
+  const std::string change = R"({"kind":"set_tag","body":)" + tag + "}";
+  EXPECT_EQ(deliver(change).kind, OutcomeKind::delivered);
+  EXPECT_EQ(http.last_request().body, tag) << "only some databases refuse it";
+  http.will_answer(MlflowServer::error(500, "INTERNAL_ERROR",
+                                       "A string literal cannot contain NUL (0x00) characters."));
+  EXPECT_EQ(deliver(change).kind, OutcomeKind::delivered);
+  EXPECT_EQ(http.last_request().body, R"({"key":"team","value":"a\ufffdb"})");
+  EXPECT_EQ(texts.repairs.nul, 1u);
 }
 
 // What comes of the trace behind a deletion is left out, so it is not taken for one that was made.

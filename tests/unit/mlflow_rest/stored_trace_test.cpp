@@ -12,9 +12,17 @@ constexpr std::string_view kInfo = R"("trace_info": {
   "state": "ERROR", "trace_metadata": {"mlflow.modelId": "m-1", "key": "k", "value": "v"},
   "tags": {}, "assessments": [{"span_id": "AAAAAAAAAAk="}]})";
 
+std::string answer_with(const std::string& spans) {
+  return R"({"traces": [{)" + std::string(kInfo) + R"(, "spans": [)" + spans + "]}]}";
+}
 std::optional<StoredTrace> read(const std::string& spans) {
-  return read_stored_trace(
-      {}, R"({"traces": [{)" + std::string(kInfo) + R"(, "spans": [)" + spans + "]}]}");
+  const auto trace = read_stored_trace({}, answer_with(spans));
+  return trace ? *trace : std::nullopt;
+}
+ErrorCode refusal_of(const std::string& answer) {
+  const auto trace = read_stored_trace({}, answer);
+  EXPECT_FALSE(trace) << answer.substr(0, 80);
+  return trace ? ErrorCode::io : trace.error().code;
 }
 
 // As servers show it: ids in base64, OTLP's AnyValue in JSON.
@@ -54,7 +62,7 @@ TEST(StoredTrace, TimesBeyondWhatIsCountedAreTheLastOnes) {
   EXPECT_EQ(read_time_ms("9999-12-31T23:59:59Z"), 9'223'372'036'000u);
 }
 
-TEST(StoredTrace, AnAnswerThatNestsWithoutEndIsNone) {
+TEST(StoredTrace, AnAnswerThatNestsWithoutEndIsTooLarge) {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
   };
@@ -63,7 +71,7 @@ TEST(StoredTrace, AnAnswerThatNestsWithoutEndIsNone) {
                      "value": {"int_value": )" +
                          nested(depth) + "}}]");
   };
-  EXPECT_FALSE(read(token(200'000)));
+  EXPECT_EQ(refusal_of(answer_with(token(200'000))), ErrorCode::too_large);
   const auto odd = read(token(100));
   ASSERT_TRUE(odd);
   EXPECT_FALSE(odd->spans.at(0).usage);
@@ -104,11 +112,21 @@ TEST(StoredTrace, OfAnObjectOfManyCountsTheFirstAreRead) {
   EXPECT_EQ(trace->spans[0].usage->tokens.input_tokens, 7);
 }
 
-TEST(StoredTrace, WhatIsNotLikeThatIsNothing) {
-  EXPECT_FALSE(read_stored_trace({}, "{}"));
-  EXPECT_FALSE(read_stored_trace({}, R"({"traces": []})"));
-  EXPECT_FALSE(read_stored_trace({}, "<html>"));
-  EXPECT_FALSE(read_stored_trace({}, ""));
+TEST(StoredTrace, OnlyMlflowsOwnWordsSayThatThereIsNone) {
+  for (const char* answer : {"{}", R"({"traces": []})"}) {
+    const auto trace = read_stored_trace({}, answer);
+    ASSERT_TRUE(trace) << answer;
+    EXPECT_FALSE(*trace);
+  }
+  std::string cut = answer_with(span("E", ""));
+  cut.resize(cut.size() - 3);
+  for (const std::string& answer : {std::string("<html>"), std::string(), std::string("[]"),
+                                    std::string(R"({"status":"ok"})"), cut}) {
+    EXPECT_EQ(refusal_of(answer), ErrorCode::corrupt) << answer;
+  }
+}
+
+TEST(StoredTrace, AttributesThatAreNotLikeThatAreNoUsage) {
   for (const char* value : {"null", "5", "{}", R"({"kvlist_value": 5})", R"({"int_value": "x"})",
                             R"({"kvlist_value": {"values": [5, {"key": 5}]}})"}) {
     SCOPED_TRACE(value);

@@ -229,8 +229,15 @@ TEST_F(ClientTracesTest, ATraceThatIsReadIsTheOneThatWasAskedFor) {
   const auto read = &TrackingClient::read_trace;
   http.will_answer(200, R"({"traces":[{"trace_info":{"trace_id":"tr-1"},"spans":[]}]})");
   EXPECT_EQ(failure_of<Stored>(read, info.trace_id).failure_class, FailureClass::configuration);
-  http.will_answer(200, "OK");
-  EXPECT_EQ(failure_of<Stored>(read, info.trace_id).failure_class, FailureClass::configuration);
+  for (const char* answer : {"OK", R"({"status":"ok"})", R"({"traces":[{"trace_info":{"tra)"}) {
+    http.will_answer(200, answer);
+    EXPECT_EQ(failure_of<Stored>(read, info.trace_id).failure_class, FailureClass::configuration);
+  }
+  http.will_answer(200,
+                   R"({"traces":[)" + std::string(1'000, '[') + std::string(1'000, ']') + "]}");
+  const auto too_large = failure_of<Stored>(read, info.trace_id);
+  EXPECT_EQ(too_large.failure_class, FailureClass::unknown);
+  EXPECT_EQ(too_large.http_status, 0) << "to ask again does not help";
   http.will_answer(200, "{}");
   EXPECT_FALSE(value_of<Stored>(read, info.trace_id));
 }

@@ -76,6 +76,12 @@ TEST(TextRepair, ReplacesOnlyHalvesOfSurrogatePairs) {
   EXPECT_EQ(replace_lone_surrogates(two), 2u);
 }
 
+TEST(ReplaceNulEscapes, LeavesWhatOnlyLooksLikeOne) {
+  std::string text = R"(["a\u0000b\u0000", "\\u0000", "\u00001", "\u000", "\\\u0000\)";
+  EXPECT_EQ(replace_nul_escapes(text), 4u);
+  EXPECT_EQ(text, R"(["a\ufffdb\ufffd", "\\u0000", "\ufffd1", "\u000", "\\\ufffd\)");
+}
+
 TEST(CutText, EndsOnACharacterBoundary) {
   EXPECT_EQ(cut_text("abc", 3), "abc");
   EXPECT_EQ(cut_text("abc", 2), "ab");
