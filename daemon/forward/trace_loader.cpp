@@ -66,8 +66,8 @@ Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work) {
   const std::vector<std::string_view> views(payloads->slices.begin(), payloads->slices.end());
   auto prepared = prepare_trace(work.trace_id, views);
   if (!prepared) return Error{ErrorCode::corrupt, prepared.error().message};
-  if (work.in_pieces) leave_out_sizes(prepared->info);
   if (!payloads->info.empty()) tell_as_client(payloads->info, prepared->info);
+  if (work.in_pieces) leave_out_sizes(prepared->info);
   return LoadedTrace{*std::move(prepared), *std::move(payloads)};
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/destination/mlflow/change_delivery.hpp"
+#include "daemon/mlflow/trace/text_limits.hpp"
 #include "daemon/mlflow/trace/trace_metadata.hpp"
 
 namespace tracelink {
@@ -134,6 +135,7 @@ void MlflowDelivery::start_trace(std::size_t index) {
   item.gave_token_usage = gives_token_usage(item.delivery);
   const auto answered = [self, index](const Answer<bool>& answer) {
     Item& started = self->items_[index];
+    if (!answer && self->cut_request_id(started, answer.error())) return self->start_trace(index);
     if (!answer) {
       const bool exists = says_trace_exists(answer.error()) && !started.looked_up;
       return exists ? self->look_up(index) : self->info_failed(index, answer.error());
@@ -144,6 +146,17 @@ void MlflowDelivery::start_trace(std::size_t index) {
   context_.client.start_trace(item.delivery.trace.info, context_.experiment_id, context_.model_id,
                               item.gave_token_usage, context_.metadata,
                               counted<bool>(DeliveryStep::info, answered));
+}
+
+// SQLite keeps a long one, and a database that has a bound says so.
+bool MlflowDelivery::cut_request_id(Item& item, const Failure& refusal) {
+  auto& id = item.delivery.trace.info.client_request_id;
+  if (!refuses_length(refusal) || !id) return false;
+  const std::size_t before = id->size();
+  id->resize(first_code_points(*id, kMaxClientRequestId).size());
+  if (id->size() == before) return false;
+  ++context_.texts.repairs.length;
+  return true;
 }
 
 void MlflowDelivery::info_failed(std::size_t index, const Failure& failure) {

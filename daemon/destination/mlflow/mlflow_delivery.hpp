@@ -111,6 +111,7 @@ class MlflowDelivery : public std::enable_shared_from_this<MlflowDelivery> {
   void link_to_run(std::size_t index);
   void after_spans_failed(std::size_t index, const Failure& failure);
 
+  bool cut_request_id(Item& item, const Failure& refusal);
   bool replace_nul(Item& item, bool count);
   bool replace_nul(const Post& post);
   bool look_first(const TraceDelivery& delivery) const;

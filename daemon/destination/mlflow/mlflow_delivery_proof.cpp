@@ -15,10 +15,13 @@ namespace tracelink {
 
 namespace {
 
-// The server shows such a trace only once so many spans are stored.
-bool promises_spans(const TraceInfo& info) {
-  const auto stats = info.metadata.find(kSizeStatsKey);
-  return stats != info.metadata.end() && stats->second.find("num_spans") != std::string::npos;
+// The server shows such a trace only once so many spans are stored. An application may promise more
+// than are posted here.
+bool shows_once_posted(const PreparedTrace& trace) {
+  const auto stats = trace.info.metadata.find(kSizeStatsKey);
+  if (stats == trace.info.metadata.end()) return false;
+  const auto promised = number_at(parse_shallow(stats->second), "num_spans");
+  return promised > 0 && static_cast<std::uint64_t>(promised) <= trace.span_count;
 }
 
 bool shows_all(const StoredTrace& stored, const std::string& otlp) {
@@ -64,7 +67,7 @@ void MlflowDelivery::read_back_info(const std::shared_ptr<Post>& post, std::size
   context_.client.get_trace(id, counted<std::optional<KnownTrace>>(DeliveryStep::read_back, read));
 }
 
-// A trace that is not shown proves nothing where another client may have promised more spans.
+// A trace that is not shown proves nothing where somebody may have promised more spans.
 void MlflowDelivery::read_back_spans(const std::shared_ptr<Post>& post, std::size_t index) {
   const auto self = shared_from_this();
   const TraceId id = items_[index].delivery.trace.info.trace_id;
@@ -77,7 +80,8 @@ void MlflowDelivery::read_back_spans(const std::shared_ptr<Post>& post, std::siz
     const Item& item = self->items_[index];
     const auto& stored = *answer;
     const bool shown = stored && shows_all(*stored, item.delivery.trace.otlp);
-    const bool ought = stored || (item.info_stored && promises_spans(item.delivery.trace.info));
+    const bool is_told = item.info_stored && !item.ends_after_spans;  // else it has another's info
+    const bool ought = stored || (is_told && shows_once_posted(item.delivery.trace));
     if (!shown && ought) return self->post_refuted(post, index);
     if (shown) self->context_.proof.proven();
     self->post_stored(post);

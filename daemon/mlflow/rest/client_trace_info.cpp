@@ -12,6 +12,7 @@
 #include "daemon/mlflow/rest/trace_name.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
 #include "daemon/mlflow/trace/trace_metadata.hpp"
+#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {
@@ -44,11 +45,18 @@ void name_assessments(Json& info) {
   }
 }
 
+std::size_t longest_value(std::string_view key) {
+  if (key == kSessionKey) return kMaxSession;
+  return key == kTraceNameTag ? kMaxTraceName : kMaxTagValue;
+}
+
 std::map<std::string, std::string> texts_of(const Json& object) {
   std::map<std::string, std::string> texts;
-  for (const auto& [key, value] : object.items()) {
-    if (!value.is_string()) continue;
-    texts[fit_column(key, kMaxTagKey)] = fit_column(value.get<std::string>(), kMaxTagValue);
+  for (const auto& [name, value] : object.items()) {
+    std::string key = fit_column(name, kMaxTagKey);
+    if (!value.is_string() || is_tag_of_server(key)) continue;
+    std::string text = fit_column(value.get<std::string>(), longest_value(key));
+    texts[std::move(key)] = std::move(text);
   }
   return texts;
 }
@@ -189,7 +197,9 @@ void tell_as_client(std::string_view json, TraceInfo& info) {
   info.response_preview = optional_text(told, "response_preview");
   info.client_request_id = optional_text(told, "client_request_id");
   const Json& assessments = member(told, "assessments");
-  if (assessments.is_array() && !assessments.empty()) info.assessments = to_text(assessments);
+  if (!assessments.is_array() || assessments.empty()) return;
+  info.assessments = to_text(assessments);
+  replace_nul_escapes(info.assessments);
 }
 
 }  // namespace tracelink

@@ -235,6 +235,10 @@ bool refuses_nul(const Failure& failure) {
   return matches(failure.message, "*cannot contain NUL (0x00)");
 }
 
+bool refuses_length(const Failure& failure) {
+  return matches(failure.message, "*value too long for type character varying");
+}
+
 bool is_missing_route(const HttpResponse& response) {
   if (response.status == 405) return true;
   if (response.status != 404) return false;

@@ -71,6 +71,8 @@ bool refuses_model_name(const Failure& failure);
 bool says_trace_exists(const Failure& failure);
 // The server's database stores no text with a NUL in it (docs/mlflow-servers.md#nul).
 bool refuses_nul(const Failure& failure);
+// A text is too long for its column (docs/mlflow-servers.md#column-limits).
+bool refuses_length(const Failure& failure);
 // No route of MLflow answers under this address.
 bool is_missing_route(const HttpResponse& response);
 

@@ -11,6 +11,7 @@ inline constexpr std::size_t kMaxTagKey = 250;
 inline constexpr std::size_t kMaxTagValue = 8'000;
 inline constexpr std::size_t kMaxTraceName = 4'096;
 inline constexpr std::size_t kMaxSpanType = 500;
+inline constexpr std::size_t kMaxClientRequestId = 50;
 inline constexpr std::size_t kMaxSession = 250;
 inline constexpr std::size_t kMaxUser = 8'000;
 inline constexpr std::size_t kMaxPreview = 1'000;

@@ -18,6 +18,7 @@
 #include "daemon/mlflow/trace/span_view.hpp"
 #include "daemon/mlflow/trace/text_limits.hpp"
 #include "daemon/mlflow/trace/token_usage.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 #include "daemon/mlflow/trace/traces_data.hpp"
 #include "daemon/mlflow/trace/wire.hpp"
 #include "daemon/types/peer_id_hash.hpp"
@@ -124,20 +125,14 @@ void add_inputs_and_outputs(TraceInfo& info, const SpanView& root) {
   add_metadata("mlflow.traceOutputs", outputs);
 }
 
-// What the server says about itself by a tag. From an application it would be believed later, and
-// spans that are not stored would count as delivered.
-bool is_of_server(std::string_view tag) {
-  return tag == "mlflow.trace.spansLocation" || tag == "mlflow.artifactLocation";
-}
-
 void add_tags(TraceInfo& info, const SpanView& root) {
-  info.tags["mlflow.traceName"] = info.name;
+  info.tags[kTraceNameTag] = info.name;
   for (const KeyValue& pair : root.attributes) {
     if (!pair.key.starts_with(kTraceTag) || pair.key.size() == kTraceTag.size()) continue;
     const AnyValue value = read_any_value(pair.value);
     const std::string key = fit_column(pair.key.substr(kTraceTag.size()), kMaxTagKey);
-    if (is_of_server(key)) continue;
-    const std::size_t limit = key == "mlflow.traceName" ? kMaxTraceName : kMaxTagValue;
+    if (is_tag_of_server(key)) continue;
+    const std::size_t limit = key == kTraceNameTag ? kMaxTraceName : kMaxTagValue;
     info.tags[key] = fit_column(
         value.kind == ValueKind::string ? std::string(value.data) : plain_text(value), limit);
   }
@@ -173,8 +168,7 @@ TraceInfo info_of(TraceId trace_id, const std::vector<SpanView>& spans) {
   } else {
     add_times(info, spans);
   }
-  add_of_first(info, spans, "mlflow.trace.session", "session.id", "gen_ai.conversation.id",
-               kMaxSession);
+  add_of_first(info, spans, kSessionKey, "session.id", "gen_ai.conversation.id", kMaxSession);
   add_of_first(info, spans, "mlflow.trace.user", "user.id", "", kMaxUser);
   if (const auto usage = roll_up_usage(spans)) {
     info.token_usage = usage->tokens;
@@ -185,8 +179,8 @@ TraceInfo info_of(TraceId trace_id, const std::vector<SpanView>& spans) {
       spans, [](const SpanView& span) { return may_report_tokens(span) && !usage_of(span); });
   if (root != nullptr && is_whole(spans)) {
     const SizeStats stats = size_stats(info, spans);
-    info.metadata["mlflow.trace.sizeStats"] = stats.to_json();
-    info.metadata["mlflow.trace.sizeBytes"] = std::to_string(stats.total_bytes);
+    info.metadata[kSizeStatsKey] = stats.to_json();
+    info.metadata[kSizeBytesKey] = std::to_string(stats.total_bytes);
   }
   return info;
 }

@@ -9,6 +9,7 @@
 
 #include "daemon/mlflow/rest/remedies.hpp"
 #include "daemon/mlflow/rest/trace_name.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/fake_http_client.hpp"
 #include "tests/support/trace_record.hpp"
@@ -230,6 +231,30 @@ TEST_F(MlflowDeliveryTest, WhatTheClientToldIsSentAsItWasTold) {
   EXPECT_EQ(info["trace_metadata"]["mlflow.modelId"], "m-1");
 }
 
+TEST_F(MlflowDeliveryTest, ALongRequestIdIsCutOnceTheDatabaseRefusesIt) {
+  const HttpResponse too_long = MlflowServer::error(
+      400, "BAD_REQUEST",
+      "(psycopg2.errors.StringDataRightTruncation) value too long for type character varying(50)");
+  TraceDelivery told = of_client(1, Mode::whole, 1);
+  told.trace.info.client_request_id = std::string(49, 'x') + "\u20ac and more";
+  deliver(told);
+  expect_delivered();
+  EXPECT_EQ(server.bodies.at(0)["client_request_id"], told.trace.info.client_request_id)
+      << "not every database has a bound";
+  server.bodies.clear();
+  server.calls.clear();
+  times_done = 0;
+  server.refuse_once("start 1", too_long);
+  deliver(told);
+  expect_delivered();
+  EXPECT_EQ(server.bodies.at(1)["client_request_id"], std::string(49, 'x') + "\u20ac");
+  EXPECT_EQ(texts.repairs.length, 1u);
+  times_done = 0;
+  server.refuse("start 2", too_long);
+  deliver(of_client(2, Mode::whole, 1));
+  EXPECT_EQ(kinds(), std::vector{OutcomeKind::poison}) << "it is about something else";
+}
+
 TEST_F(MlflowDeliveryTest, AnInfoWithoutSpansIsAllThatIsSent) {
   prove_again();
   deliver({of_client(1, Mode::whole, 0), delivery(2), of_client(3, Mode::whole, 0)});
@@ -394,6 +419,23 @@ TEST_F(MlflowDeliveryTest, ATraceThatTheServerDoesNotShowYetProvesNothing) {
   deliver(delivery(1, Mode::spans_only));
   expect_delivered();
   EXPECT_FALSE(proof.is_fresh());
+}
+
+TEST_F(MlflowDeliveryTest, AnApplicationThatPromisesMoreSpansThanItSendsHoldsNobody) {
+  for (const bool keeps_its_word : {false, true}) {
+    SCOPED_TRACE(keeps_its_word);
+    prove_again();
+    times_done = 0;
+    store_spans(1, 0);
+    server.refuse("read 1", {200, {}, R"({"traces": []})"});
+    TraceDelivery told = of_client(1, Mode::whole, 2);
+    told.trace.info.metadata[kSizeStatsKey] =
+        keeps_its_word ? R"({"num_spans": 2})" : R"({"num_spans": 3})";
+    deliver(std::move(told));
+    const auto kind = keeps_its_word ? OutcomeKind::configuration : OutcomeKind::delivered;
+    EXPECT_EQ(outcomes.at(0).kind, kind);
+    EXPECT_FALSE(proof.is_fresh());
+  }
 }
 
 TEST_F(MlflowDeliveryTest, WhileTheReadBackFailsNothingIsDelivered) {

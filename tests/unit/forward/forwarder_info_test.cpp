@@ -12,11 +12,13 @@ class ForwarderInfoTest : public ForwarderFixture {
  protected:
   Position accept_info(std::uint64_t trace, const std::string& session = "s-1",
                        const std::string& model = "") {
-    nlohmann::json info = {{"trace_id", "tr-" + trace_id(trace).hex()},
-                           {"state", "OK"},
-                           {"request_time", "2026-11-23T11:54:31.043Z"},
-                           {"execution_duration", "1s"},
-                           {"trace_metadata", {{"mlflow.trace.session", session}}}};
+    nlohmann::json info = {
+        {"trace_id", "tr-" + trace_id(trace).hex()},
+        {"state", "OK"},
+        {"request_time", "2026-11-23T11:54:31.043Z"},
+        {"execution_duration", "1s"},
+        {"trace_metadata",
+         {{"mlflow.trace.session", session}, {"mlflow.trace.sizeStats", R"({"num_spans": 40})"}}}};
     if (!model.empty()) info["trace_metadata"]["mlflow.modelId"] = model;
     Record record;
     record.accepted_at = clock.wall();
@@ -50,6 +52,18 @@ TEST_F(ForwarderInfoTest, GoesWithTheSpansInEitherOrder) {
     EXPECT_EQ(source.completion(position)->delivered, 0u);
   }
   EXPECT_EQ(source.totals(), (Totals{.accepted = 6, .delivered = 6}));
+}
+
+// A server shows no trace that has fewer spans than its info says, and a later piece may be
+// refused.
+TEST_F(ForwarderInfoTest, OfATraceInPiecesItSaysNoNumberOfSpans) {
+  options.max_batch_bytes = 400;
+  accept_info(1);
+  for (std::uint64_t n = 1; n <= 40; ++n) accept(1, n, n);
+  run();
+  ASSERT_GT(destination.batches().size(), 1u);
+  EXPECT_EQ(session(0), "s-1");
+  EXPECT_FALSE(batch(0).at(0).trace.info.metadata.contains("mlflow.trace.sizeStats"));
 }
 
 TEST_F(ForwarderInfoTest, StandsForARootThatDoesNotCome) {

@@ -160,12 +160,29 @@ TEST(ClientTraceInfo, FitsTheColumnsOfTheDatabase) {
   Json info = sent();
   info["trace_metadata"]["long"] = std::string(9'000, 'x');
   info["tags"]["nul"] = std::string("a\0b", 3);
+  info["trace_metadata"]["mlflow.trace.session"] = std::string(300, 's');
+  info["tags"]["mlflow.traceName"] = std::string(5'000, 'n');
+  info["assessments"] = {{{"assessment_id", "a-1"}, {"rationale", std::string("a\0b", 3)}}};
   TraceInfo told;
   tell_as_client(read_start_trace(body(info))->json, told);
   EXPECT_EQ(told.metadata.at("long").size(), 8'000u);
+  EXPECT_EQ(told.metadata.at("mlflow.trace.session").size(), 250u);
+  EXPECT_EQ(told.tags.at("mlflow.traceName").size(), 4'096u);
+  EXPECT_EQ(told.assessments, R"([{"assessment_id":"a-1","rationale":"a\ufffdb"}])");
   EXPECT_EQ(told.tags.at("nul"),
             "a\xEF\xBF\xBD"
             "b");
+}
+
+// The daemon would believe them when the server's answer repeats them.
+TEST(ClientTraceInfo, TagsThatAreTheServersOwnAreNotTaken) {
+  Json info = sent();
+  info["tags"]["mlflow.trace.spansLocation"] = "TRACKING_STORE";
+  info["tags"]["mlflow.artifactLocation"] = "s3://elsewhere";
+  TraceInfo told;
+  tell_as_client(read_start_trace(body(info))->json, told);
+  EXPECT_EQ(told.tags,
+            (std::map<std::string, std::string>{{"mlflow.traceName", "chat"}, {"team", "ml"}}));
 }
 
 TEST(ClientTraceInfo, NamesTheModelThatTheApplicationChose) {
