@@ -52,12 +52,19 @@ std::string unity_catalog_span(const LocatedSpan& located, const std::string& re
   return span;
 }
 
+// Without a tree, which would be many times as large as the text.
+bool is_array_or_object(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  const bool has_bracket =
+      begin != std::string_view::npos && (text[begin] == '{' || text[begin] == '[');
+  return has_bracket && Json::accept(text);
+}
+
 // MLflow keeps each attribute as JSON text. A text that is a JSON array or object already is the
 // inputs or outputs that an application wrote so, and stays itself, as on MLflow's own servers.
 std::string attribute_text(const AnyValue& value) {
-  if (value.kind == ValueKind::string) {
-    const Json nested = parse_shallow(value.data);
-    if (nested.is_object() || nested.is_array()) return std::string(value.data);
+  if (value.kind == ValueKind::string && is_array_or_object(value.data)) {
+    return std::string(value.data);
   }
   std::string text;
   append_json_value(text, value, NonAscii::as_is);

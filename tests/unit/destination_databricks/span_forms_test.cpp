@@ -9,6 +9,7 @@
 #include "daemon/mlflow/rest/rest_json.hpp"
 #include "daemon/mlflow/trace/span_view.hpp"
 #include "daemon/mlflow/trace/traces_data.hpp"
+#include "tests/support/allocated_bytes.hpp"
 #include "tests/support/trace_record.hpp"
 
 namespace tracelink {
@@ -86,6 +87,46 @@ TEST(TracesJson, IsWhatMlflowsClientWrites) {
      "attributes": {"mlflow.traceRequestId": "\"tr-00000000000000000000000000000007\""},
      "links": []}]})");
   EXPECT_EQ(Json::parse(*text), expected) << *text;
+}
+
+PreparedTrace trace_with(const std::string& text) {
+  PreparedTrace trace;
+  trace.otlp = encode_spans(trace_id(7), {{.attributes = encode_attributes({{"key", text}})}});
+  return trace;
+}
+
+// What the file has as the text of the attribute.
+std::string stored_text(const std::string& written) {
+  const Json file = Json::parse(*traces_json(trace_with(written)));
+  return file.at("spans")[0].at("attributes").at("key");
+}
+
+std::string object_of(std::size_t members) {
+  std::string object = "{";
+  for (std::size_t i = 0; i < members; ++i) {
+    object += (i > 0 ? ", \"" : "\"") + std::to_string(i) + "\": 1";
+  }
+  return object + "}";
+}
+
+TEST(TracesJson, AnArrayOrObjectStaysItselfHoweverLargeOrDeep) {
+  for (const std::string& text : {object_of(1'001), std::string(65, '[') + std::string(65, ']'),
+                                  std::string(" \n[1]"), std::string("{}")}) {
+    EXPECT_EQ(stored_text(text), text);
+  }
+  for (const std::string text : {"{", "[1] and more", "3", "null", "\"[]\"", ""}) {
+    EXPECT_EQ(stored_text(text), Json(text).dump());
+  }
+}
+
+TEST(TracesJson, ManySmallArraysTakeMemoryInProportionToTheirText) {
+  constexpr std::size_t kBytes = 1u << 20;
+  std::string arrays = "[[]";
+  while (arrays.size() < kBytes) arrays += ",[]";
+  const PreparedTrace trace = trace_with(arrays + "]");
+  const std::size_t before = allocated_bytes();
+  EXPECT_TRUE(traces_json(trace));
+  EXPECT_LT(allocated_bytes() - before, 9 * kBytes);
 }
 
 TEST(TracesJson, KeepsTheSpansOfTheFileThatIsThere) {
