@@ -54,6 +54,26 @@ Outcome refused_change() {
   return outcome;
 }
 
+// Takes the changes out of the batch. What is told of the rest goes to `done` with their refusals,
+// in the order that the batch had.
+Destination::Done refuse_changes(std::vector<TraceDelivery>& batch, Destination::Done done) {
+  std::vector<Outcome> all(batch.size(), refused_change());
+  std::vector<TraceDelivery> rest;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (batch[i].mode == DeliveryMode::change) continue;
+    rest.push_back(std::move(batch[i]));
+    places.push_back(i);
+  }
+  batch = std::move(rest);
+  return [all = std::move(all), places = std::move(places),
+          done = std::move(done)](std::vector<Outcome> outcomes) {
+    std::vector<Outcome> told = all;
+    for (std::size_t i = 0; i < places.size(); ++i) told[places[i]] = std::move(outcomes[i]);
+    done(std::move(told));
+  };
+}
+
 }  // namespace
 
 DatabricksDestination::DatabricksDestination(Options options, HttpClient& http,
@@ -122,9 +142,8 @@ void DatabricksDestination::deliver(std::vector<TraceDelivery> batch, Done done)
   if (!to) std::abort();  // refusal() was not asked
   const auto storage = storages_.find(to->experiment_id, link);
   if (!storage) std::abort();
-  if (batch.front().mode == DeliveryMode::change) {
-    return finished_.add(std::move(done), {batch.size(), refused_change()});
-  }
+  done = refuse_changes(batch, std::move(done));
+  if (batch.empty()) return finished_.add(std::move(done), {});
   for (const TraceDelivery& delivery : batch) {
     if (!delivery.repeated) repairs_ += delivery.trace.repairs;
   }

@@ -377,6 +377,22 @@ TEST_F(UnityCatalogTest, AChangeOfATraceIsRefusedWithoutARequest) {
   EXPECT_TRUE(outcomes[0].indivisible);
 }
 
+TEST_F(UnityCatalogTest, TheTracesBesideAChangeAreDelivered) {
+  const auto change = [](std::uint64_t trace) {
+    return delivery(trace, {{}}, DeliveryMode::change);
+  };
+  deliver({change(1), delivery(2), delivery(3)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::poison);
+  EXPECT_EQ(outcomes[1].kind, OutcomeKind::delivered);
+  EXPECT_EQ(outcomes[2].kind, OutcomeKind::delivered);
+  deliver({delivery(4), change(5)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered);
+  EXPECT_EQ(outcomes[1].kind, OutcomeKind::poison);
+  EXPECT_TRUE(outcomes[1].indivisible);
+  EXPECT_EQ(workspace.calls, (Calls{"info", "spans"}));
+  EXPECT_EQ(workspace.infos.size(), 3u);
+}
+
 TEST_F(UnityCatalogTest, AnExperimentThatIsBoundToNothingTakesTheConfiguredLocation) {
   workspace.destination.clear();
   start({.trace_location = parse_trace_location("c.s.configured")});
