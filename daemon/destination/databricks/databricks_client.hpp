@@ -21,6 +21,8 @@ struct StoredInfo {
   bool existed = false;  // StartTraceV3: an earlier request had stored it. Nothing else is known
   bool takes_no_file = false;  // the server holds the spans of this trace itself
   std::string volume = {};     // the folder of its file, in a volume; empty: behind signed URLs
+  // The model that it is linked to; empty: none. Nothing: the answer does not show its metadata.
+  std::optional<std::string> model_id = {};
 };
 
 // A search that runs in a SQL warehouse.

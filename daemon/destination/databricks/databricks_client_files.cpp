@@ -7,6 +7,7 @@
 #include "daemon/destination/databricks/databricks_answer.hpp"
 #include "daemon/destination/databricks/databricks_client.hpp"
 #include "daemon/mlflow/rest/trace_name.hpp"
+#include "daemon/mlflow/trace/trace_metadata.hpp"
 
 // Traces beside an experiment: their infos, and the files with their spans.
 namespace tracelink {
@@ -21,11 +22,18 @@ constexpr char kPlain[] = "the workspace offers an address without TLS for its f
 constexpr char kEmpty[] = "nothing instead of the file of a trace";
 constexpr char kPage[] = "a web page instead of the answer of object storage";
 
+std::optional<std::string> linked_model(const Json& info) {
+  const Json& metadata = member(info, "trace_metadata");
+  if (!metadata.is_object() || metadata.empty()) return std::nullopt;
+  return text_at(metadata, kModelIdKey);
+}
+
 StoredInfo stored_info(const Json& info) {
   const Json& tags = member(info, "tags");
   return {.existed = false,
           .takes_no_file = text_at(tags, "mlflow.trace.spansLocation") == "TRACKING_STORE",
-          .volume = volume_of(text_at(tags, "mlflow.artifactLocation"))};
+          .volume = volume_of(text_at(tags, "mlflow.artifactLocation")),
+          .model_id = linked_model(info)};
 }
 
 std::string credentials_path(TraceId trace_id, const char* way) {

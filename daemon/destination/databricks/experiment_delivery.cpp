@@ -15,6 +15,13 @@ constexpr char kNoFile[] =
     "the workspace says that it keeps the spans of the trace itself (mlflow.trace.spansLocation), "
     "and takes no file";
 
+std::string linked_otherwise(const std::string& stored, const std::string& model_id) {
+  return "the workspace has their trace from another sender, " +
+         (stored.empty() ? "without a link" : "linked to " + stored) + " in place of " + model_id +
+         ", and takes a trace info once. Let the application send its traces here alone; before a "
+         "replay, delete the trace in the workspace";
+}
+
 bool root_is_elsewhere(const TraceDelivery& delivery) {
   const TraceInfo& info = delivery.trace.info;
   return !info.has_root && !info.name.empty();
@@ -72,8 +79,8 @@ void ExperimentDelivery::started(std::size_t index, const Answer<StoredInfo>& an
   Item& item = items_[index];
   item.info_stored = true;
   if (answer->takes_no_file) return refuse(index, kNoFile);
-  if (item.delivery.trace.span_count == 0) return end(index, delivered_outcome());
   if (answer->existed) return look_up(index);
+  if (item.delivery.trace.span_count == 0) return end(index, delivered_outcome());
   item.volume = answer->volume;
   get_target(index);
 }
@@ -94,6 +101,12 @@ void ExperimentDelivery::found(std::size_t index, const std::optional<StoredInfo
   Item& item = items_[index];
   item.info_stored = true;
   if (info->takes_no_file) return refuse(index, kNoFile);
+  const std::string& model_id = context_.trace.model_id;
+  const bool is_linked = model_id.empty() || info->model_id.value_or(model_id) == model_id;
+  if (!is_linked && !is_late(item.delivery)) {
+    return refuse(index, linked_otherwise(*info->model_id, model_id));
+  }
+  if (item.delivery.trace.span_count == 0) return end(index, delivered_outcome());
   item.volume = info->volume;
   read_file(index);
 }

@@ -17,7 +17,8 @@ namespace tracelink {
 
 // One batch on its way into the storage of an experiment: for each trace its info, once, then one
 // file with all its spans, at a signed URL or in a volume. Every step but the first may be
-// repeated, and the first says that it was done.
+// repeated, and the first says that it was done. An info that was there before is looked at: the
+// trace of a sender who did not link it as here is refused, since a stored info stays as it is.
 //
 // A file is written whole. Where the trace was there before, what its file holds is read first and
 // stays in it: it may be another sender's. Two senders that do so at the same time would lose

@@ -490,6 +490,33 @@ TEST_F(ExperimentStorageTest, WhatAnotherSenderStoredStays) {
   EXPECT_EQ(workspace.infos.at("tr-" + trace_id(1).hex()).size(), 1u);
 }
 
+TEST_F(ExperimentStorageTest, ATraceThatAnotherSenderLinkedOtherwiseIsNotDelivered) {
+  const std::string name = "tr-" + trace_id(1).hex();
+  const auto stored_with = [&](const Workspace::Json& metadata) {
+    workspace.infos[name] = {{{"trace_id", name}, {"trace_metadata", metadata}}};
+  };
+  const auto refused = [&] {
+    EXPECT_EQ(outcomes[0].kind, OutcomeKind::poison);
+    EXPECT_TRUE(outcomes[0].indivisible);
+    EXPECT_EQ(workspace.calls, (Calls{"start", "get"}));
+    return outcomes[0].failure.message;
+  };
+  stored_with({{"mlflow.trace_schema.version", "3"}});
+  deliver({delivery(1)});
+  EXPECT_NE(refused().find("without a link in place of " + workspace.model_id), std::string::npos);
+  deliver({delivery(1, {})});
+  EXPECT_NE(refused().find("replay"), std::string::npos) << "an info alone is linked no more";
+  stored_with({{"mlflow.modelId", "m-other"}});
+  deliver({delivery(1)});
+  EXPECT_NE(refused().find("linked to m-other"), std::string::npos);
+  stored_with({{"mlflow.modelId", workspace.model_id}});
+  deliver({delivery(1, {})});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << outcomes[0].failure.message;
+  stored_with(Workspace::Json::object());
+  deliver({delivery(1)});
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::delivered) << "what is not shown is believed";
+}
+
 TEST_F(ExperimentStorageTest, ASpanThatComesAgainReplacesTheOneOfTheFile) {
   deliver({delivery(1, {{.name = "first"}})});
   deliver({delivery(1, {{.name = "second"}}, DeliveryMode::spans_only)});
