@@ -1,10 +1,13 @@
 #include "daemon/destination/databricks/databricks_client.hpp"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
 #include "daemon/destination/databricks/databricks_answer.hpp"
 #include "daemon/destination/databricks/trace_bodies.hpp"
+#include "daemon/mlflow/rest/answer_text.hpp"
 #include "daemon/mlflow/rest/export_answer.hpp"
 #include "daemon/mlflow/rest/rest_answers.hpp"
 #include "daemon/text/percent.hpp"
@@ -35,17 +38,32 @@ Failure rejected(const HttpResponse& response, std::string message) {
   return failure;
 }
 
+// What refuses calls that a success; spans are not read back, so that they would be lost.
+bool is_refusal(const Json& answer) {
+  constexpr std::array<const char*, 4> kKeys = {"error_code", "error", "code", "message"};
+  return std::ranges::any_of(kKeys, [&](const char* key) { return answer.contains(key); });
+}
+
+Answer<void> read_json_export(const HttpResponse& answer, const Json& json) {
+  if (is_refusal(json)) {
+    const std::string said = read_answer_text(answer).message;
+    return not_databricks(answer, "the answer to spans is an error with the status of a success" +
+                                      (said.empty() ? said : ": " + said));
+  }
+  if (auto message = rejection_in_json(json)) return rejected(answer, *std::move(message));
+  return {};
+}
+
 // Databricks' success is an empty body, an ExportTraceServiceResponse, or a JSON object.
 Answer<void> read_export(const TraceStorage& storage, const Result<HttpResponse>& answer) {
   if (!answer || answer->status != 200) {
     return classify_databricks({DatabricksCall::spans, storage}, answer);
   }
-  if (answer->body.empty()) return {};
-  if (const Json json = parse_answer(answer->body); json.is_object()) {
-    if (auto message = rejection_in_json(json)) return rejected(*answer, *std::move(message));
-    return {};
-  }
   const auto type = answer->header("content-type").value_or("");
+  if (answer->body.empty() && !type.starts_with("text/html")) return {};
+  if (const Json json = parse_answer(answer->body); json.is_object()) {
+    return read_json_export(*answer, json);
+  }
   if (!type.starts_with("application/x-protobuf")) {
     return not_databricks(*answer, "the answer to spans is neither OTLP's nor JSON");
   }

@@ -121,6 +121,24 @@ TEST_F(DatabricksClientTest, SpansThatAreRejectedInJsonAreRefused) {
   EXPECT_TRUE(post("{}"));
 }
 
+TEST_F(DatabricksClientTest, AnErrorThatIsCalledASuccessHoldsTheSpans) {
+  const auto post = [&](HttpResponse answer) {
+    http.will_answer(std::move(answer));
+    return ask<void>([&](auto done) { client.post_spans(tables, "otlp", std::move(done)); });
+  };
+  for (const char* body :
+       {R"({"error_code": "PERMISSION_DENIED"})", R"({"error": {"message": "no"}})",
+        R"({"code": 7})", R"({"message": "no", "partialSuccess": {}})"}) {
+    const auto refused = post({200, {}, body});
+    ASSERT_FALSE(refused) << body;
+    EXPECT_EQ(refused.error().failure_class, FailureClass::configuration);
+    EXPECT_FALSE(refused.error().remedy.empty());
+  }
+  EXPECT_FALSE(post({200, {{"content-type", "text/html; charset=utf-8"}}, ""}));
+  EXPECT_TRUE(post({200, {{"content-type", "application/x-protobuf"}}, ""}));
+  EXPECT_TRUE(post({200, {}, ""}));
+}
+
 TEST_F(DatabricksClientTest, AWebPageIsNoUpload) {
   const UploadTarget target = *read_upload_target(
       {{"credential_info", {{"type", "AWS_PRESIGNED_URL"}, {"signed_uri", "https://store/f"}}}});
