@@ -12,6 +12,7 @@
 #include "daemon/text/ascii_case.hpp"
 #include "daemon/text/base64.hpp"
 #include "daemon/text/control.hpp"
+#include "daemon/text/json_text.hpp"
 #include "daemon/text/percent.hpp"
 #include "daemon/text/utf8.hpp"
 
@@ -21,6 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostErrorBytes = 300;
+constexpr std::size_t kMaxOAuthValues = 10'000;
 
 // application/x-www-form-urlencoded, in the order of the fields.
 class Form {
@@ -58,8 +60,9 @@ std::string text_at(const json& object, const char* name) {
   return found->is_string() ? found->get<std::string>() : "";
 }
 
-// An object, or nothing.
+// An object, or nothing; of few values, since they take far more memory than their bytes.
 json object_of(const HttpResponse& answer) {
+  if (json_extent(answer.body).values > kMaxOAuthValues) return json::object();
   json body = json::parse(answer.body, nullptr, false);
   return body.is_object() ? body : json(json::value_t::object);
 }

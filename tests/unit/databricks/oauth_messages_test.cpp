@@ -1,6 +1,10 @@
 #include "daemon/databricks/oauth_messages.hpp"
 
+#include <string>
+
 #include <gtest/gtest.h>
+
+#include "tests/support/allocated_bytes.hpp"
 
 namespace tracelink {
 namespace {
@@ -51,6 +55,19 @@ TEST(OAuthMessages, ReadsWhyThereIsNoToken) {
   EXPECT_EQ(read_token_error(answer("<html>", 400)), "");
   EXPECT_EQ(read_token_error(answer(R"({"error":")" + std::string(1000, 'x') + "\"}")).size(),
             300u);
+}
+
+TEST(OAuthMessages, AnAnswerOfManyValuesIsNotParsed) {
+  constexpr std::size_t kBytes = 64u << 10;
+  std::string arrays = "[";
+  while (arrays.size() < kBytes) arrays += "[],";
+  for (const std::string& many : {std::string(kBytes, '['), arrays + "[]]"}) {
+    const HttpResponse endless = answer(R"({"token_endpoint":"e","more":)" + many + "}");
+    const std::size_t before = allocated_bytes();
+    EXPECT_FALSE(read_token_endpoint(endless));
+    EXPECT_EQ(read_token_error(endless), "");
+    EXPECT_LT(allocated_bytes() - before, kBytes);
+  }
 }
 
 TEST(OAuthMessages, WritesScopesAndGroupAsTheSdkDoes) {
