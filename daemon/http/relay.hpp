@@ -46,7 +46,8 @@ class RelayTarget {
 };
 
 // Passes requests on to one server, streamed both ways: of each request no more than kRelayWindow
-// bytes wait here in either direction. Nothing is added to a request but its connection's headers.
+// bytes wait here in either direction. Nothing is added to a request but its connection's headers,
+// and nothing is left out but the body of a HEAD.
 // Threads: any.
 class Relay {
  public:

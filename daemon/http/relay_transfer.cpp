@@ -55,9 +55,10 @@ void RelayTransfer::set_connection_options() {
 
 void RelayTransfer::set_method_and_body() {
   const bool has_body = !request_.body_bytes || *request_.body_bytes > 0;
-  const bool may_lack_body = request_.method == "GET" || request_.method == "HEAD";
-  if (request_.method == "HEAD") curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
-  if (has_body || !may_lack_body) {
+  const bool may_lack_body = request_.method == "GET" || drops_body();
+  if (drops_body()) {
+    curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
+  } else if (has_body || !may_lack_body) {
     curl_easy_setopt(easy_, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy_, CURLOPT_READFUNCTION, &on_read);
     curl_easy_setopt(easy_, CURLOPT_READDATA, this);
@@ -91,6 +92,7 @@ void RelayTransfer::add_header(const std::string& line) {
 // A body comes at once, or in pieces of which few wait here: either way little is moved, if it is
 // moved here.
 void RelayTransfer::send(std::string_view bytes, bool last) {
+  if (drops_body()) return target_->on_sent(bytes.size());
   outgoing_.erase(0, std::exchange(outgoing_at_, 0));
   outgoing_ += bytes;
   all_given_ |= last;

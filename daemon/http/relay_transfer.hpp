@@ -39,6 +39,8 @@ class RelayTransfer {
   static std::size_t on_write(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
 
+  // libcurl, once it sends a body, waits for that of the answer, which HEAD has not.
+  bool drops_body() const { return request_.method == "HEAD"; }
   void set_connection_options();
   void set_method_and_body();
   Result<void> set_headers();

@@ -97,6 +97,25 @@ TEST_F(CurlRelayTest, AddsNothingToARequest) {
   EXPECT_EQ(target->sent(), 4u);
 }
 
+TEST_F(CurlRelayTest, AHeadWithABodyGetsItsAnswer) {
+  server.answer_with({.hold = true, .raw = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"});
+  CurlRelay relay(server.url(), {});
+  const auto id = relay.begin({.method = "HEAD",
+                               .target = "/",
+                               .headers = {},
+                               .body_bytes = 1,
+                               .silence = std::chrono::seconds(2)},
+                              target);
+  relay.send(*id, "x", true);
+  target->wait_for_sent(1);
+  server.release();
+  const auto end = target->wait();
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(target->answer().headers, (HttpHeaders{{"Content-Length", "5"}}));
+  EXPECT_EQ(target->body(), "");
+  EXPECT_EQ(server.requests().at(0).body, "");
+}
+
 TEST_F(CurlRelayTest, SendsABodyOfUnknownLength) {
   CurlRelay relay(server.url(), {});
   const auto id = relay.begin(
