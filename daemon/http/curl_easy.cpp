@@ -80,9 +80,8 @@ std::uint64_t number_of(CURL* easy) {
 void set_common_options(CURL* easy, const CurlOptions& options, const std::string& url) {
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  if (!options.http_proxy.empty() && url.starts_with("http://")) {
-    curl_easy_setopt(easy, CURLOPT_PROXY, options.http_proxy.c_str());  // NO_PROXY still counts
-  }
+  // Also the empty one, or libcurl would read the variables by itself. NO_PROXY still counts.
+  curl_easy_setopt(easy, CURLOPT_PROXY, proxy_for(url, options.http_proxy).c_str());
   if (const auto excepted = no_proxy_variable()) {
     curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy_for(url, *excepted).c_str());
   }

@@ -33,9 +33,16 @@ std::string proxy_variable(std::string_view url, std::string_view http_proxy) {
   for (const char* name :
        {tls ? "https_proxy" : "http_proxy", tls ? "HTTPS_PROXY" : "", "all_proxy", "ALL_PROXY"}) {
     const char* value = std::getenv(name);
-    if (value != nullptr && *value != '\0') return name;
+    if (value != nullptr && !trimmed(value).empty()) return name;
   }
   return {};
+}
+
+std::string proxy_for(std::string_view url, std::string_view http_proxy) {
+  const std::string variable = proxy_variable(url, http_proxy);
+  if (variable == "HTTP_PROXY") return std::string(http_proxy);
+  const char* value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+  return value == nullptr ? std::string() : std::string(trimmed(value));
 }
 
 CurlHttpClient::CurlHttpClient(CurlOptions options)

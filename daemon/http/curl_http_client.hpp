@@ -33,11 +33,13 @@ std::string upper_case_http_proxy();
 // Which variable requests to the URL take their proxy from, as libcurl reads them; empty: none.
 // `http_proxy` as in CurlOptions.
 std::string proxy_variable(std::string_view url, std::string_view http_proxy);
+// What that variable says; empty: no proxy.
+std::string proxy_for(std::string_view url, std::string_view http_proxy);
 
 // HttpClient on one libcurl multi handle: HTTP/1.1, connections kept alive, redirects not followed.
 // Proxies come from libcurl's own variables (http_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY), and
 // from HTTP_PROXY in capitals, which libcurl ignores for the sake of CGI programs and MLflow's own
-// client uses.
+// client uses; all of them without white space at their ends, which files of secrets have.
 //
 // Errors: beside HttpClient's, `invalid` for a URL or header that cannot be sent.
 // Lifetime: destruction aborts what is left without calling handlers. Handlers may call send() and

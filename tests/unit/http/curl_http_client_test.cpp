@@ -241,6 +241,36 @@ TEST_F(CurlHttpClientTest, NoProxyMayEndWithALineBreak) {
   EXPECT_TRUE(answer) << answer.error().message;
 }
 
+TEST_F(CurlHttpClientTest, EachProxyVariableMayEndWithALineBreak) {
+  const std::string proxy = server_.url() + "\n";
+  for (const char* name : {"http_proxy", "all_proxy", "ALL_PROXY"}) {
+    ASSERT_EQ(::setenv(name, proxy.c_str(), 1), 0);
+    HttpRequest request;
+    request.url = "http://mlflow.example/version";
+    const auto answer = exchange(request);
+    ::unsetenv(name);
+    EXPECT_TRUE(answer) << name << ": " << answer.error().message;
+  }
+  ASSERT_EQ(::setenv("all_proxy", "\n", 1), 0);
+  const auto answer = exchange(get("/"));
+  ::unsetenv("all_proxy");
+  EXPECT_TRUE(answer) << answer.error().message;
+}
+
+// The proxy is no TLS server's: its name in the error shows that it was asked.
+TEST_F(CurlHttpClientTest, TheProxyOfTlsMayEndWithALineBreak) {
+  server_.answer_with({.status = 407});
+  for (const char* name : {"https_proxy", "HTTPS_PROXY"}) {
+    ASSERT_EQ(::setenv(name, (server_.url() + "\n").c_str(), 1), 0);
+    HttpRequest request;
+    request.url = "https://mlflow.example/version";
+    const auto answer = exchange(request);
+    ::unsetenv(name);
+    ASSERT_FALSE(answer);
+    EXPECT_NE(answer.error().message.find("407"), std::string::npos) << answer.error().message;
+  }
+}
+
 TEST_F(CurlHttpClientTest, AProxyThatWantsAPasswordIsNamed) {
   server_.answer_with({.status = 407, .body = "<html>who are you?</html>"});
   use(CurlOptions{.http_proxy = server_.url()});
