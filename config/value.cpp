@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include <arpa/inet.h>
+
 #include "config/nearest.hpp"
 #include "config/text.hpp"
 #include "config/tracking_uri.hpp"
@@ -50,10 +52,10 @@ bool is_mode(std::string_view text) {
   return text.size() == 3 && text.find_first_not_of("01234567") == std::string_view::npos;
 }
 
-// Not a name such as 127.example.com, which may be anywhere.
+// What listens takes. Not a name such as 127.example.com, which may be anywhere.
 bool is_loopback_number(std::string_view host) {
-  return host.starts_with("127.") &&
-         host.find_first_not_of("0123456789.") == std::string_view::npos;
+  in_addr address{};
+  return host.starts_with("127.") && ::inet_pton(AF_INET, std::string(host).c_str(), &address) == 1;
 }
 
 bool is_address(std::string_view text, bool loopback_only) {

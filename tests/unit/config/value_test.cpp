@@ -99,6 +99,10 @@ TEST(ConfigValue, RefusesTheRestAndSaysWhatIsAllowed) {
        "wrong: found \"4294967295\", allowed: a list of numbers from 0 to 4294967294"},
       {"listen.tcp", "0.0.0.0:4318",
        "wrong: found \"0.0.0.0:4318\", allowed: host:port with 127.x.x.x, [::1] or localhost"},
+      {"listen.tcp", "127.1:4318",
+       "wrong: found \"127.1:4318\", allowed: host:port with 127.x.x.x, [::1] or localhost"},
+      {"listen.tcp", "127.0.0.256:4318",
+       "wrong: found \"127.0.0.256:4318\", allowed: host:port with 127.x.x.x, [::1] or localhost"},
       {"listen.tcp", "127.example.com:4318",
        "wrong: found \"127.example.com:4318\", allowed: host:port with 127.x.x.x, [::1] or "
        "localhost"},
