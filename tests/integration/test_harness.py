@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
 from harness.places import clean_environment
+from harness.ports import ports_of
 
 GROUPED = """
 import os, pytest
@@ -22,3 +25,11 @@ def test_tests_of_one_group_run_in_one_process(folder):
     assert done.returncode == 0, done.stdout
     processes = [path for path in folder.iterdir() if path.name.isdigit()]
     assert len(processes) == 1
+
+
+@pytest.mark.parametrize("workers", [1, 6, 48, 192])
+def test_workers_share_the_ports_below_those_of_the_kernel(workers):
+    ranges = [ports_of(worker, workers) for worker in range(workers)]
+    assert all(len(ports) >= 100 for ports in ranges)
+    assert ranges[-1].stop <= 32_768
+    assert all(one.stop <= next_one.start for one, next_one in zip(ranges, ranges[1:]))
