@@ -82,8 +82,13 @@ Result<void> Delivery::open() {
 }
 
 void Delivery::start() {
-  if (!forwarder_) return;
-  thread_ = std::jthread([this](const std::stop_token& stop) { forwarder_->run(stop); });
+  thread_ = std::jthread([this](const std::stop_token& stop) {
+    if (forwarder_) {
+      forwarder_->run(stop);
+    } else {
+      without_forwarder_.run(stop);
+    }
+  });
 }
 
 void Delivery::drain(SteadyTime deadline) {
@@ -97,7 +102,7 @@ bool Delivery::drained() const { return !forwarder_ || forwarder_->drained(); }
 void Delivery::stop() {
   if (!thread_.joinable()) return;
   thread_.request_stop();
-  opened_.destination->wakeup();
+  if (forwarder_) opened_.destination->wakeup();
   thread_.join();
 }
 
@@ -196,15 +201,10 @@ Delivery::DeliveredTraces Delivery::delivered(const LinkHash& link) const {
 }
 
 Result<void> Delivery::call(std::function<void()> work) {
-  if (!forwarder_) {
-    const MutexLock one_at_a_time(without_forwarder_);
-    work();
-    return {};
-  }
   auto task = std::make_shared<std::packaged_task<void()>>(std::move(work));
   auto done = task->get_future();
   const Error ended{ErrorCode::closed, "the daemon is stopping"};
-  if (!forwarder_->post([task = std::move(task)] { (*task)(); })) return ended;
+  if (!post([task = std::move(task)] { (*task)(); })) return ended;
   if (done.wait_for(kCallTimeout) != std::future_status::ready) {
     return Error{ErrorCode::timeout, "delivery is busy; whether it was done shows in status"};
   }
@@ -216,12 +216,8 @@ Result<void> Delivery::call(std::function<void()> work) {
   return {};
 }
 
-void Delivery::post(std::function<void()> work) {
-  if (!forwarder_) {
-    const MutexLock one_at_a_time(without_forwarder_);
-    return work();
-  }
-  (void)forwarder_->post(std::move(work));
+bool Delivery::post(std::function<void()> work) {
+  return forwarder_ ? forwarder_->post(std::move(work)) : without_forwarder_.post(std::move(work));
 }
 
 const DeadLetterStore& Delivery::dead_letters() const { return *dead_letters_; }

@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "daemon/app/active_links.hpp"
 #include "daemon/app/open_destination.hpp"
+#include "daemon/app/posted_work.hpp"
 #include "daemon/app/registration_log.hpp"
 #include "daemon/app/tapped_destination.hpp"
 #include "daemon/base/clock.hpp"
@@ -32,7 +33,7 @@
 namespace tracelink {
 
 // Everything that lives on the forwarder thread, and that thread: HTTP, registration, destination,
-// delivery loop.
+// delivery loop. If nothing is forwarded, the thread does posted work alone.
 //
 // Threads: start(), stop() from the io thread; call(), and what uses it, from any but the
 // forwarder's, for which it waits; the others from any.
@@ -81,13 +82,12 @@ class Delivery {
     WallTime last_at{};  // of traces, if there are any
   };
   DeliveredTraces delivered(const LinkHash& link) const;
-  // Runs `work` on the forwarder thread between two rounds (on the caller's, if nothing is
-  // forwarded) and waits for it. `closed`: it was not run; `timeout`: it may still be. What it uses
-  // is shared with it.
+  // Runs `work` on the forwarder thread between two rounds and waits for it. `closed`: it was not
+  // run; `timeout`: it may still be. What it uses is shared with it.
   Result<void> call(std::function<void()> work);
-  // Runs `work` on the forwarder thread (on the caller's, if nothing is forwarded) without waiting;
-  // not at all if delivery has ended.
-  void post(std::function<void()> work);
+  // Runs `work` on the forwarder thread without waiting, also for the disk. False: delivery has
+  // ended, and it is not run.
+  bool post(std::function<void()> work);
   Forwarder* forwarder() const { return forwarder_.get(); }  // null: nothing is forwarded
   const DeadLetterStore& dead_letters() const;
   // DeadLetterCommands, and the errors of call().
@@ -129,9 +129,9 @@ class Delivery {
   OpenedDestination opened_;
   std::optional<TappedDestination> tapped_;
   std::unique_ptr<Forwarder> forwarder_;
+  PostedWork without_forwarder_;  // what is posted then
   std::jthread thread_;
 
-  Mutex without_forwarder_;  // held by whoever does then what is the forwarder's
   mutable Mutex mutex_;
   std::vector<Relink> relinks_seen_ GUARDED_BY(mutex_);
   std::vector<std::string> notices_ GUARDED_BY(mutex_);

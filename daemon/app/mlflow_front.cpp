@@ -23,7 +23,7 @@ MlflowFront::MlflowFront(const Config& config, FileSystem& fs, const Clock& cloc
                  config.tracking.uri, [this] { unsaved_ = true; }),
       provisional_(fs, std::filesystem::path(config.state_dir) / "models/names.json", clock),
       id_requests_(provisional_,
-                   [this](std::function<void()> work) { delivery_.post(std::move(work)); }) {
+                   [this](std::function<void()> work) { (void)delivery_.post(std::move(work)); }) {
   // What an earlier process has stored can be asked for, too.
   if (Forwarder* forwarder = delivery_.forwarder()) {
     forwarder->set_on_earlier([this](const TraceSlice& slice) { stored_.add(slice); });
@@ -74,7 +74,7 @@ std::shared_ptr<MlflowDoor> MlflowFront::open(std::size_t relayed,
 void MlflowFront::save_if_due() {
   if (clock_.steady() < save_from_ || !unsaved_.exchange(false)) return;
   save_from_ = clock_.steady() + kSaveEach;
-  delivery_.post([this] { save(); });
+  if (!delivery_.post([this] { save(); })) unsaved_ = true;
 }
 
 void MlflowFront::save_rest() {
