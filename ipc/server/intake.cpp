@@ -103,6 +103,12 @@ void Intake::keep(RequestId id, std::size_t bytes) {
   request.kept = true;
   deadlines_.remove(request.deadline, id);
   hold(request, bytes + kRequestCost);
+  pump();
+}
+
+void Intake::keep_more(RequestId id, std::size_t bytes) {
+  Request& request = requests_.at(id);
+  hold(request, request.held_bytes + bytes);
 }
 
 void Intake::post_to_worker(std::function<void()> work) {

@@ -78,6 +78,8 @@ class Intake {
   // The body is complete, `bytes` long, and goes elsewhere: what it takes stays reserved until
   // abandon(), and no deadline holds.
   void keep(RequestId id, std::size_t bytes);
+  // The same for `bytes` beside these, which something else bounds: they are not waited for.
+  void keep_more(RequestId id, std::size_t bytes);
 
   // On the worker thread, behind the bodies that wait for it. What is left at the end is not run.
   void post_to_worker(std::function<void()> work);

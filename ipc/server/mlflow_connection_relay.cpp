@@ -98,7 +98,8 @@ Task<MlflowConnection::Fetched> MlflowConnection::fetch(RelayRequest request) {
   co_return fetched;
 }
 
-// Where all places are taken, a request whose client keeps it waiting makes room for this one.
+// Where all places are taken, a request whose client keeps it waiting makes room for this one. The
+// window of the answer counts as held from here on: nobody bounds how many wait for a place.
 Task<std::optional<Relay::Id>> MlflowConnection::begin_relayed(
     RelayRequest request, std::shared_ptr<RelayMailbox> mailbox) {
   set_serving();
@@ -111,6 +112,7 @@ Task<std::optional<Relay::Id>> MlflowConnection::begin_relayed(
     id = door_.relay.begin(request, mailbox);
   }
   is_relaying_ = id.has_value();
+  if (id) keep_more(kRelayWindow);
   co_return id;
 }
 
@@ -190,7 +192,7 @@ Task<bool> MlflowConnection::pass_on(Parser& parser) {
   ++context_.stats.relayed_requests;
   begin_request();
   use_real_ids(parser);  // in its address, since its body is not read
-  keep_request(2 * kRelayWindow);
+  keep_request(input_.size());
   std::optional<std::uint64_t> body_bytes = 0;
   if (parser.chunked()) body_bytes.reset();
   if (const auto length = parser.content_length()) body_bytes = *length;
@@ -198,6 +200,7 @@ Task<bool> MlflowConnection::pass_on(Parser& parser) {
   RelayRequest request = relayed(parser.get(), body_bytes);
   const auto id = co_await begin_relayed(std::move(request), mailbox);
   if (!id) co_return co_await send_no_room(parser);
+  keep_more(kRelayWindow);  // of the body
   bool more = false;
   if (co_await send_body(parser, *id, *mailbox)) {
     more = co_await pass_answer(parser, *id, *mailbox);

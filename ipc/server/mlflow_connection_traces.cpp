@@ -108,7 +108,7 @@ Task<bool> MlflowConnection::store_change(Parser& parser) {
 // A deletion of what is old: all that is here belongs to it, and is delivered first.
 Task<bool> MlflowConnection::delete_by_time(Parser& parser) {
   const std::string body = parser.get().body();
-  keep_request(body.size() + kRelayWindow);
+  keep_request(body.size());
   co_await wait_for_delivery();
   ++context_.stats.relayed_requests;
   const auto mailbox = make_mailbox();
@@ -211,7 +211,7 @@ Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
   if (!parser.is_done()) co_return co_await pass_on(parser);
   ++context_.stats.relayed_requests;
   begin_request();
-  keep_request(kRelayWindow);
+  keep_request(0);
   const auto mailbox = make_mailbox();
   RelayRequest request = relayed(parser.get(), 0);
   const auto id = co_await begin_relayed(std::move(request), mailbox);
@@ -261,7 +261,7 @@ Task<bool> MlflowConnection::pass_when_delivered(Parser& parser) {
 
 // A request whose body was read.
 Task<bool> MlflowConnection::pass_behind_its_traces(Parser& parser) {
-  keep_request(parser.get().body().size() + kRelayWindow);
+  keep_request(parser.get().body().size());
   auto traces = named_traces(view(parser.get().target()));
   if (traces.empty()) traces = named_traces(parser.get().body());
   const bool delivered = co_await are_delivered(std::move(traces));

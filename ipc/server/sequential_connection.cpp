@@ -28,6 +28,10 @@ void SequentialConnection::keep_request(std::size_t bytes) {
   if (request_) context_.intake.keep(*request_, bytes);
 }
 
+void SequentialConnection::keep_more(std::size_t bytes) {
+  if (request_) context_.intake.keep_more(*request_, bytes);
+}
+
 Task<bool> SequentialConnection::reserve(std::size_t bytes) {
   if (replied()) co_return false;
   admitted_ = context_.intake.reserve(*request_, bytes);

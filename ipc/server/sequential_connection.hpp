@@ -26,6 +26,8 @@ class SequentialConnection : public ClientConnection {
   // The body, `bytes` long, goes elsewhere: it counts as held until end_request(), and no deadline
   // holds. Precondition: it is complete, and nothing is replied.
   void keep_request(std::size_t bytes);
+  // Counts so many more bytes as held until then.
+  void keep_more(std::size_t bytes);
   bool request_open() const { return request_.has_value(); }
 
   // True once `bytes` more are granted. False: replied(), or the connection was aborted.

@@ -508,6 +508,38 @@ TEST_F(MlflowServerTest, WhatARequestThatIsPassedOnMayKeepWaitingCountsAsHeld) {
   wait_until([](const ServerStats& stats) { return stats.in_flight_bytes == 0; });
 }
 
+// Nothing waits for the memory of these, and many may wait for the place, or for their traces.
+TEST_F(MlflowServerTest, RequestsThatWaitToBePassedOnCountAsWhatTheyHold) {
+  constexpr std::uint64_t kWaiting = 8;
+  relayed = 1;
+  options.limits.memory = 1u << 20;
+  tracking.answer_with({.hold = true});
+  start_in_front(false);
+  std::vector<RawClient> waiting;
+  const auto ask_beside = [&](const std::string& text) {
+    waiting.push_back(connect_mlflow());
+    waiting.back().send(text);
+  };
+  for (std::uint64_t n = 0; n <= kWaiting; ++n) ask_beside(request("GET", "/waits-for-a-place"));
+  wait_until([](const ServerStats& now) { return now.relayed_requests == 1 + kWaiting; });
+  EXPECT_LT(stats().in_flight_bytes, 3 * kRelayWindow) << "one of them has the windows";
+  on_io([this] {
+    store_spans(1);
+    options.mlflow->await_delivery = [this](const auto&...) { ++awaited; };
+  });
+  const std::string artifact = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") +
+                               kTrace + "/artifacts/attachments/a";
+  for (std::uint64_t n = 0; n < kWaiting; ++n) ask_beside(request("GET", artifact));
+  while (awaited < static_cast<int>(kWaiting)) std::this_thread::yield();
+  const std::string spans =
+      request("POST", "/v1/traces", "Content-Type: application/x-protobuf\r\n", one_span(1));
+  for (std::size_t n = 1; n <= 2; ++n) {
+    ask_beside(spans);
+    EXPECT_EQ(sink().wait_for(n).size(), n) << "the one before is not answered yet";
+  }
+  tracking.release();
+}
+
 // What is asked for again beside an answer that was known is let go, however long it is.
 TEST_F(MlflowServerTest, ALongAnswerThatNobodyWaitsForKeepsNoPlace) {
   relayed = 1;
