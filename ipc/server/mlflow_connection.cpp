@@ -190,7 +190,7 @@ Task<HttpReply> MlflowConnection::keep_info(ClientTraceInfo info) {
   const Reply reply = co_await exchange(std::move(split), info.experiment_id);
   if (!reply.ok()) co_return error_of(reply);
   ++context_.stats.accepted_infos;
-  door_.stored.announce(info.trace_id, info.announced_spans);
+  door_.stored.announce(info.trace_id, info.announced_spans, info.experiment_id);
   const bool has_spans = door_.stored.has_all_spans(info.trace_id);
   HttpReply answer;
   answer.body =

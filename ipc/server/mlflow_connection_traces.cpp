@@ -172,9 +172,7 @@ Task<HttpReply> MlflowConnection::store_changes(const Parser& parser,
     split.slices.push_back(trace_change_slice(change));
     std::string().swap(change.content);  // large, and told to nobody
   }
-  Finder find = [](const std::vector<TraceSlice>& content) { return experiment_of(content); };
-  const auto known_experiment = co_await find_stored(changes.front().trace_id, std::move(find));
-  std::string experiment = known_experiment.value_or(std::string());
+  std::string experiment = door_.stored.experiment(changes.front().trace_id);
   if (experiment.empty()) experiment = named;
   const Reply stored = co_await exchange(std::move(split), std::move(experiment));
   if (!stored.ok()) co_return error_of(stored);

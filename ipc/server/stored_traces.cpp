@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "daemon/mlflow/rest/client_trace_info.hpp"
 #include "daemon/mlflow/rest/trace_change.hpp"
 
 namespace tracelink {
@@ -44,10 +45,28 @@ void StoredTraces::add(Addition addition) {
   keep_bounds();
 }
 
-void StoredTraces::announce(const TraceId& id, std::uint64_t spans) {
+void StoredTraces::add(TraceSlice slice) {
+  std::string experiment;
+  if (!slice.info.empty()) experiment = experiment_of_client_info(slice.info);
+  {
+    const MutexLock lock(mutex_);
+    tell_experiment(stored_of(slice.trace_id), std::move(experiment));
+  }
+  add(Addition{.slice = std::move(slice)});
+}
+
+void StoredTraces::announce(const TraceId& id, std::uint64_t spans, std::string experiment) {
   const MutexLock lock(mutex_);
-  stored_of(id).announced = spans;
+  Stored& stored = stored_of(id);
+  stored.announced = spans;
+  tell_experiment(stored, std::move(experiment));
   keep_bounds();
+}
+
+void StoredTraces::tell_experiment(Stored& stored, std::string experiment) {
+  if (experiment.empty()) return;
+  if (experiment.size() > kMaxExperimentBytes) experiment.clear();
+  stored.experiment = std::move(experiment);
 }
 
 StoredTraces::Stored& StoredTraces::stored_of(const TraceId& id) {
@@ -115,6 +134,12 @@ bool StoredTraces::has_all_spans(const TraceId& id) const {
 bool StoredTraces::knows(const TraceId& id) const {
   const MutexLock lock(mutex_);
   return traces_.contains(id);
+}
+
+std::string StoredTraces::experiment(const TraceId& id) const {
+  const MutexLock lock(mutex_);
+  const auto found = traces_.find(id);
+  return found == traces_.end() ? std::string() : found->second.experiment;
 }
 
 std::size_t StoredTraces::bytes(const std::vector<TraceId>& ids) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ class StoredTraces {
   static constexpr std::size_t kMaxTraces = 65'536;
   static constexpr std::size_t kMaxBytes = 16u << 20;      // of what traces hold
   static constexpr std::size_t kMaxTraceBytes = 2u << 20;  // of one
+  static constexpr std::size_t kMaxExperimentBytes = 256;  // of the id of its experiment
   struct Limits {
     std::size_t traces = kMaxTraces;
     std::size_t bytes = kMaxBytes;
@@ -40,18 +42,22 @@ class StoredTraces {
     bool is_whole = true;  // false: its content is too large, and is not there
   };
   void add(Addition addition);
-  void add(TraceSlice slice) { add(Addition{.slice = std::move(slice)}); }
+  // The same for what nobody announces: an info is read here.
+  void add(TraceSlice slice);
   // Of what is to be added what can be held, in kMaxBytes.
   static std::vector<Addition> worth_holding(const std::vector<TraceSlice>& slices);
   static std::size_t bytes_of(const TraceSlice& slice);  // in memory
   // The server has all of it: it can tell the trace itself.
   void delivered(const TraceId& id);
 
-  // How many spans the trace has, as its info says; 0: that says nothing.
-  void announce(const TraceId& id, std::uint64_t spans);
+  // What the info of the trace says: how many spans it has (0: that it does not say), and its
+  // experiment. An id of more than kMaxExperimentBytes is not kept.
+  void announce(const TraceId& id, std::uint64_t spans, std::string experiment);
   // Whether all that were announced are here, or any if none were.
   bool has_all_spans(const TraceId& id) const;
   bool knows(const TraceId& id) const;
+  // As its last info says, also when its content is not held any more; empty: not known.
+  std::string experiment(const TraceId& id) const;
   // That content() of them has.
   std::size_t bytes(const std::vector<TraceId>& ids) const;
   // All that came of the trace since it was delivered, or ever; empty if some of that is not held
@@ -65,10 +71,12 @@ class StoredTraces {
   struct Stored {
     std::uint64_t spans = 0;
     std::uint64_t announced = 0;
+    std::string experiment;
     std::vector<TraceSlice> slices;
     std::size_t bytes = 0;  // of the slices
     bool is_partial = false;
   };
+  void tell_experiment(Stored& stored, std::string experiment) REQUIRES(mutex_);
   Stored& stored_of(const TraceId& id) REQUIRES(mutex_);
   void hold(Stored& stored, Addition addition) REQUIRES(mutex_);
   void let_go(Stored& stored) REQUIRES(mutex_);

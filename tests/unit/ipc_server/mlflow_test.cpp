@@ -453,6 +453,18 @@ TEST_F(MlflowServerTest, ALargeTraceIsToldAndChangedAsASmallOne) {
   EXPECT_EQ(sink().wait_for(1)[0].experiment, "12");
 }
 
+// What strangers read, and do not take, is no reason to refuse it.
+TEST_F(MlflowServerTest, AChangeOfALargeTraceNeedsNoPlaceToRead) {
+  options.hold_time = std::chrono::seconds(2);
+  start_in_front();
+  store_trace(R"(,"tags":{"large":")" + std::string(500'000, 'x') + "\"}");
+  *options.mlflow->large_reads = MlflowDoor::kMostLargeReads;
+  const Answer tag = ask(request("PATCH", "/api/2.0/mlflow/traces/" + stored_name() + "/tags", "",
+                                 R"({"key":"team","value":"ml"})"));
+  EXPECT_TRUE(tag.has("200 OK")) << tag.head << tag.body;
+  EXPECT_EQ(sink().wait_for(1)[0].experiment, "12");
+}
+
 TEST_F(MlflowServerTest, AnArtifactThatTheServerDoesNotHaveIsReadBack) {
   start_alone();
   const std::string folder =

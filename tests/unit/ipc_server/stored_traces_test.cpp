@@ -19,7 +19,7 @@ TraceSlice slice(std::uint64_t trace, std::size_t bytes, std::uint32_t spans = 1
 // Of the first trace: so many, and no more.
 bool has_spans(StoredTraces& stored, std::uint64_t count) {
   const auto has = [&](std::uint64_t announced) {
-    stored.announce(trace_id(1), announced);
+    stored.announce(trace_id(1), announced, {});
     return stored.has_all_spans(trace_id(1));
   };
   return has(count) && !has(count + 1);
@@ -27,7 +27,7 @@ bool has_spans(StoredTraces& stored, std::uint64_t count) {
 
 TEST(StoredTraces, WithoutAnAnnouncementOneSpanIsAll) {
   StoredTraces stored;
-  stored.announce(trace_id(1), 0);
+  stored.announce(trace_id(1), 0, {});
   EXPECT_FALSE(stored.has_all_spans(trace_id(1)));
   stored.add(slice(1, 10));
   EXPECT_TRUE(stored.has_all_spans(trace_id(1)));
@@ -48,6 +48,28 @@ TEST(StoredTraces, HoldWhatCameSinceTheTraceWasDelivered) {
   stored.add(slice(1, 30));
   EXPECT_EQ(stored.content(trace_id(1)).size(), 1u);
   EXPECT_FALSE(stored.knows(trace_id(2)));
+}
+
+TraceSlice info_of(std::uint64_t trace, const std::string& experiment) {
+  TraceSlice slice;
+  slice.trace_id = trace_id(trace);
+  slice.info = R"({"trace_location":{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":)"
+               R"({"experiment_id":")" +
+               experiment + "\"}}}";
+  return slice;
+}
+
+TEST(StoredTraces, RememberTheExperimentOfTheLastInfo) {
+  StoredTraces stored({.trace_bytes = 1'000});
+  EXPECT_EQ(stored.experiment(trace_id(1)), "");
+  stored.announce(trace_id(1), 1, "12");
+  stored.add(slice(1, 2'000));
+  EXPECT_EQ(stored.experiment(trace_id(1)), "12") << "its content is not held";
+  stored.add(info_of(1, "13"));
+  stored.delivered(trace_id(1));
+  EXPECT_EQ(stored.experiment(trace_id(1)), "13") << "an earlier process has stored it";
+  stored.announce(trace_id(1), 1, std::string(StoredTraces::kMaxExperimentBytes + 1, '9'));
+  EXPECT_EQ(stored.experiment(trace_id(1)), "");
 }
 
 TEST(StoredTraces, LetTheOldestGoFirst) {
