@@ -332,8 +332,9 @@ std::optional<Reply> OtlpHttpConnection::feed(Parser& parser, std::string_view b
 Task<bool> OtlpHttpConnection::send(HttpReply reply, bool body_read) {
   if (!body_read || finishing()) reply.keep_alive = false;
   const bool keep_alive = reply.keep_alive;
-  const std::string text = format_http_response(reply);
-  if (!co_await write(text)) co_return false;
+  std::string text = format_http_response(reply);
+  release(reply.body);  // which may be large, and waits for the client
+  if (!co_await write(std::move(text))) co_return false;
   if (!keep_alive) co_await drain();
   co_return keep_alive;
 }

@@ -88,10 +88,12 @@ class MlflowConnection final : public OtlpHttpConnection {
   // Taken by a large read; given back when nobody has it any more.
   using ReadPlace = std::shared_ptr<void>;
   Task<ReadPlace> take_read_place();
+  Task<bool> take_place_for(std::vector<TraceId> traces, ReadPlace& place);
+  HttpReply too_many_read();
   Task<std::optional<HttpReply>> queued_answer(const TraceRead& read, ReadPlace& place);
-  Task<std::optional<HttpReply>> queued_artifact(const Parser& parser);
+  Task<std::optional<HttpReply>> queued_artifact(const Parser& parser, ReadPlace& place);
   using Finder = std::function<std::optional<std::string>(const std::vector<TraceSlice>&)>;
-  Task<std::optional<std::string>> find_stored(TraceId trace, Finder find);
+  Task<std::optional<std::string>> find_stored(TraceId trace, Finder find, ReadPlace& place);
   Task<bool> read_stored(std::size_t bytes, std::function<void()> read, ReadPlace place);
   Task<bool> are_delivered(std::vector<TraceId> traces);
   Task<bool> is_delivered(TraceId trace, SteadyTime deadline);

@@ -76,14 +76,18 @@ Task<void> MlflowConnection::wait_for_spans(TraceId trace) {
 }
 
 // Nothing: no artifact is asked for, or it is not here.
-Task<std::optional<HttpReply>> MlflowConnection::queued_artifact(const Parser& parser) {
+Task<std::optional<HttpReply>> MlflowConnection::queued_artifact(const Parser& parser,
+                                                                 ReadPlace& place) {
   const std::string path(path_of(view(parser.get().target())));
   const auto trace = artifact_trace(path);
   if (!trace || parser.get().method() != boost::beast::http::verb::get) co_return std::nullopt;
+  const std::vector<TraceId> one(1, *trace);
+  if (!co_await take_place_for(one, place)) co_return too_many_read();
   Finder find = [path](const std::vector<TraceSlice>& content) {
     return artifact_in(content, path);
   };
-  auto found = co_await find_stored(*trace, std::move(find));
+  auto found = co_await find_stored(*trace, std::move(find), place);
+  if (!found) place.reset();  // the server is asked, which may take its time
   if (!found) co_return std::nullopt;
   HttpReply reply;
   reply.content_type = "application/octet-stream";

@@ -67,21 +67,31 @@ Task<MlflowConnection::ReadPlace> MlflowConnection::take_read_place() {
   co_return ReadPlace(reads.get(), [reads](void*) { --*reads; });
 }
 
+// If much is stored of these traces; the caller has it until the answer is taken. False: there is
+// none for too long.
+Task<bool> MlflowConnection::take_place_for(std::vector<TraceId> traces, ReadPlace& place) {
+  if (place || door_.stored.bytes(traces) <= kReadHere) co_return true;
+  place = co_await take_read_place();
+  co_return place != nullptr;
+}
+
+HttpReply MlflowConnection::too_many_read() {
+  ++context_.stats.overload_replies;
+  return mlflow_error(503, "TEMPORARILY_UNAVAILABLE", "others read large traces; try again");
+}
+
 // In what is stored of the trace. Nothing also if the client has gone, or many read.
-Task<std::optional<std::string>> MlflowConnection::find_stored(TraceId trace, Finder find) {
+Task<std::optional<std::string>> MlflowConnection::find_stored(TraceId trace, Finder find,
+                                                               ReadPlace& place) {
   const std::vector<TraceId> one(1, trace);
-  ReadPlace place;
-  if (door_.stored.bytes(one) > kReadHere) {
-    place = co_await take_read_place();
-    if (!place) co_return std::nullopt;
-  }
+  if (!co_await take_place_for(one, place)) co_return std::nullopt;
   Contents contents{door_.stored.content(trace)};
   const std::size_t bytes = bytes_of(contents);
   const auto found = std::make_shared<std::optional<std::string>>();
   std::function<void()> read = [found, contents = std::move(contents), find = std::move(find)] {
     *found = find(contents.front());
   };
-  const bool is_read = co_await read_stored(bytes, std::move(read), std::move(place));
+  const bool is_read = co_await read_stored(bytes, std::move(read), place);
   co_return is_read ? std::exchange(*found, std::nullopt) : std::nullopt;
 }
 
@@ -190,7 +200,8 @@ Task<std::string> MlflowConnection::known_assessment(const Parser& parser, Trace
   Finder find = [id = change.assessment_id](const std::vector<TraceSlice>& content) {
     return assessment_of(content, id);
   };
-  const auto found = co_await find_stored(change.trace_id, std::move(find));
+  ReadPlace place;
+  const auto found = co_await find_stored(change.trace_id, std::move(find), place);
   if (!found || !found->empty()) co_return found.value_or(std::string());
   RelayRequest asked = relayed(parser.get(), 0);
   asked.method = "GET";
@@ -230,13 +241,7 @@ Task<bool> MlflowConnection::tell_traces(Parser& parser, TraceRead read) {
 // Nothing: not all of it is here.
 Task<std::optional<HttpReply>> MlflowConnection::queued_answer(const TraceRead& read,
                                                                ReadPlace& place) {
-  if (!place && door_.stored.bytes(read.traces) > kReadHere) {
-    place = co_await take_read_place();
-    if (!place) {
-      ++context_.stats.overload_replies;
-      co_return mlflow_error(503, "TEMPORARILY_UNAVAILABLE", "others read large traces; try again");
-    }
-  }
+  if (!co_await take_place_for(read.traces, place)) co_return too_many_read();
   Contents contents;
   for (const TraceId& id : read.traces) contents.push_back(door_.stored.content(id));
   const std::size_t bytes = bytes_of(contents);
@@ -246,7 +251,9 @@ Task<std::optional<HttpReply>> MlflowConnection::queued_answer(const TraceRead& 
     *found = answer_from(contents, read, knowledge);
   };
   const bool is_read = co_await read_stored(bytes, std::move(look), place);
-  co_return is_read ? std::exchange(*found, std::nullopt) : std::nullopt;
+  auto answer = is_read ? std::exchange(*found, std::nullopt) : std::nullopt;
+  if (!answer) place.reset();  // the server is asked, which may take its time
+  co_return answer;
 }
 
 Task<bool> MlflowConnection::pass_when_delivered(Parser& parser) {
@@ -264,7 +271,8 @@ Task<bool> MlflowConnection::pass_behind_its_traces(Parser& parser) {
   if (traces.empty()) traces = named_traces(parser.get().body());
   const bool delivered = co_await are_delivered(std::move(traces));
   std::optional<HttpReply> queued;
-  if (!delivered) queued = co_await queued_artifact(parser);
+  ReadPlace place;  // until the answer is taken
+  if (!delivered) queued = co_await queued_artifact(parser, place);
   if (queued) co_return co_await send_text(parser, *std::move(queued));
   co_return co_await pass_whole(parser);
 }

@@ -43,7 +43,7 @@ inline Answer read_answer(RawClient& client) {
 
 class MlflowServerTest : public ServerTest {
  protected:
-  MlflowServerTest() {
+  explicit MlflowServerTest(StoredTraces::Limits limits = {}) : stored(limits) {
     EXPECT_TRUE(fs.create_directories("/state"));
     EXPECT_TRUE(provisional.load());
   }

@@ -439,6 +439,39 @@ TEST_F(MlflowServerTest, AFewLargeTracesAreToldAtATime) {
   for (int n = 0; n < 3; ++n) EXPECT_TRUE(ask(asked).has("200 OK")) << "places are given back";
 }
 
+// What these hold is more than the sockets between take.
+class MlflowLargeAnswers : public MlflowServerTest {
+ protected:
+  static constexpr std::size_t kLarge = 12u << 20;
+  MlflowLargeAnswers() : MlflowServerTest({.bytes = 4 * kLarge, .trace_bytes = 2 * kLarge}) {}
+
+  std::string ask_for_attachment() {
+    const std::string path = std::string("/api/2.0/mlflow-artifacts/artifacts/12/traces/tr-") +
+                             kTrace + "/artifacts/attachments/a";
+    stored.add(trace_change_slice(artifact_change(path, std::string(kLarge, 'x'))));
+    return request("GET", path);
+  }
+};
+
+TEST_F(MlflowLargeAnswers, AnAttachmentKeepsItsPlaceUntilItIsTaken) {
+  options.hold_time = std::chrono::seconds(3);  // for the answers that are read, too
+  start_in_front();
+  const std::string asked = ask_for_attachment();
+  const auto reads = options.mlflow->large_reads;
+  *reads = MlflowDoor::kMostLargeReads;
+  const Answer busy = ask(asked);
+  EXPECT_TRUE(busy.has("503") && busy.says("others read large traces")) << busy.head;
+  *reads = MlflowDoor::kMostLargeReads - 1;
+  {
+    RawClient unread = connect_mlflow();
+    unread.send(asked);
+    unread.receive(1);
+    EXPECT_EQ(*reads, MlflowDoor::kMostLargeReads);
+  }
+  EXPECT_EQ(ask(asked).body.size(), kLarge) << "the place is given back";
+  EXPECT_TRUE(tracking.requests().empty());
+}
+
 // The io thread, which serves the others, leaves reading it to another one.
 TEST_F(MlflowServerTest, ALargeTraceIsToldAndChangedAsASmallOne) {
   start_in_front();
@@ -451,6 +484,24 @@ TEST_F(MlflowServerTest, ALargeTraceIsToldAndChangedAsASmallOne) {
                                  R"({"key":"team","value":"ml"})"));
   EXPECT_TRUE(tag.has("200 OK")) << tag.head << tag.body;
   EXPECT_EQ(sink().wait_for(1)[0].experiment, "12");
+}
+
+TEST_F(MlflowServerTest, WhatIsAskedOfTheServerKeepsNoPlaceToRead) {
+  tracking.answer_with({.hold = true});
+  start_in_front();
+  TraceSlice spans;
+  spans.trace_id = *TraceId::from_bytes(*parse_hex(kTrace));
+  spans.span_count = 1;
+  spans.otlp = one_span(1, 500'000);
+  stored.add(std::move(spans));
+  const std::string name = std::string("tr-") + kTrace;
+  RawClient info = connect_mlflow(), attachment = connect_mlflow();
+  info.send(request("GET", "/api/3.0/mlflow/traces/" + name));
+  attachment.send(request(
+      "GET", "/api/2.0/mlflow-artifacts/artifacts/12/traces/" + name + "/artifacts/attachments/a"));
+  wait_until([](const ServerStats& now) { return now.relayed_requests == 2; });
+  wait_until([this](const ServerStats&) { return *options.mlflow->large_reads == 0; });
+  tracking.release();
 }
 
 // What strangers read, and do not take, is no reason to refuse it.
