@@ -37,7 +37,7 @@ void ClientConnection::abort() {
 }
 
 void ClientConnection::evict() {
-  const std::string text = idle() ? std::string() : farewell();
+  const std::string text = idle() || answering_ ? std::string() : farewell();
   std::string_view rest = text;
   (void)write_now(rest);
   abort();

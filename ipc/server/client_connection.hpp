@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/clock.hpp"
@@ -77,7 +78,7 @@ class ClientConnection : public ReplyTarget {
   // Sends as much as the socket takes now and removes it from `rest`. False after an error.
   bool write_now(std::string_view& rest);
 
-  // Sent by evict() while a request is under way.
+  // Sent by evict() while a request is under way, and nothing of its answer has gone.
   virtual std::string farewell() const { return {}; }
 
   // From then on late() and reading ends, unless disarm_watchdog() comes within hold_time.
@@ -110,6 +111,8 @@ class ClientConnection : public ReplyTarget {
     idle_ = false;
   }
   void set_served() { served_ = true; }
+  // From here on, what is written is a part of an answer; false: that is whole. As it was before.
+  bool set_answering(bool answering) { return std::exchange(answering_, answering); }
 
   StreamSocket socket_;
   Peer peer_;
@@ -131,6 +134,7 @@ class ClientConnection : public ReplyTarget {
   bool idle_ = true;
   bool served_ = false;
   bool late_ = false;
+  bool answering_ = false;
 };
 
 }  // namespace tracelink

@@ -119,6 +119,7 @@ Task<std::optional<Relay::Id>> MlflowConnection::begin_relayed(
 void MlflowConnection::end_relayed(Relay::Id id) {
   door_.relay.cancel(id);
   is_relaying_ = false;
+  set_answering(false);
   awaits_client_since_.reset();
   awaited_client_ = {};
   passed_bytes_ = 0;
@@ -156,6 +157,7 @@ Task<bool> MlflowConnection::write_relayed(std::string text) {
   await_client();
   const bool taken = co_await write(std::move(text));
   client_came(bytes);
+  set_serving();
   co_return taken;
 }
 
@@ -263,6 +265,7 @@ Task<bool> MlflowConnection::pass_answer(Parser& parser, Relay::Id id, RelayMail
   answer->headers = end_to_end_headers(answer->headers);
   if (has_length) answer->headers.emplace_back("Content-Length", bytes);
   const std::string head = format_relayed_head(*answer, chunked, keep_alive);
+  set_answering(true);
   if (!co_await write_relayed(head)) co_return false;
   set_served();
   if (!co_await pass_answer_body(id, mailbox, chunked)) co_return false;
@@ -279,7 +282,6 @@ Task<bool> MlflowConnection::pass_answer_body(Relay::Id id, RelayMailbox& mailbo
       std::string text = chunked ? format_chunk(bytes) : bytes;
       if (!co_await write_relayed(std::move(text))) co_return false;
       door_.relay.taken(id, bytes.size());
-      set_serving();
     } else if (ended) {
       break;
     } else {

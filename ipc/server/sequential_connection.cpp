@@ -83,11 +83,23 @@ Task<bool> SequentialConnection::write(std::string text) {
   arm_watchdog();
   std::string_view rest = text;
   bool healthy = write_now(rest);
+  if (healthy && !rest.empty()) healthy = co_await write_rest(rest);
+  disarm_watchdog();
+  co_return healthy;
+}
+
+// It is the client that is waited for now, so this connection may make room for another.
+Task<bool> SequentialConnection::write_rest(std::string_view rest) {
+  const bool was_idle = idle();
+  const bool was_answering = set_answering(true);
+  set_waiting();
+  bool healthy = true;
   while (healthy && !rest.empty()) {
     const auto [error] = co_await socket_.async_wait(StreamSocket::wait_write, kUseTask);
     healthy = !error && write_now(rest);
   }
-  disarm_watchdog();
+  set_answering(was_answering);
+  if (was_idle) set_idle();
   co_return healthy;
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "ipc/server/client_connection.hpp"
@@ -51,6 +52,7 @@ class SequentialConnection : public ClientConnection {
 
  private:
   Task<Reply> await_reply();
+  Task<bool> write_rest(std::string_view rest);
 
   std::optional<RequestId> request_;
   std::uint64_t token_ = 0;

@@ -472,6 +472,21 @@ TEST_F(MlflowLargeAnswers, AnAttachmentKeepsItsPlaceUntilItIsTaken) {
   EXPECT_TRUE(tracking.requests().empty());
 }
 
+// Of its answer a part has gone, and more of it would be taken now: nothing else belongs there.
+TEST_F(MlflowLargeAnswers, AnAnswerThatIsNotReadMakesRoomForAnotherClient) {
+  options.limits.connections = 1;
+  options.hold_time = std::chrono::hours(1);
+  start_in_front();
+  RawClient unread = connect_mlflow();
+  unread.send(ask_for_attachment());
+  EXPECT_TRUE(unread.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
+  for (int n = 0; n < 10; ++n) (void)stats();  // until the sockets between are full
+  unread.receive(200'000);
+  EXPECT_TRUE(ask(request("GET", "/version")).has("200"));
+  EXPECT_EQ(unread.receive_all().find("HTTP"), std::string::npos);
+  EXPECT_EQ(stats().connections_evicted, 1u);
+}
+
 // The io thread, which serves the others, leaves reading it to another one.
 TEST_F(MlflowServerTest, ALargeTraceIsToldAndChangedAsASmallOne) {
   start_in_front();
