@@ -103,11 +103,14 @@ void ClientConnection::close_idle() {
   abort_after(kFirstRequest - age);
 }
 
-void ClientConnection::abort_after(SteadyTime::duration time) {
+void ClientConnection::abort_after(SteadyTime::duration time, Counter counter) {
   watchdog_.expires_after(time);
-  watchdog_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-    if (error) return;
-    if (const auto self = weak.lock()) static_cast<ClientConnection&>(*self).abort();
+  watchdog_.async_wait([weak = weak_from_this(), counter](const boost::system::error_code& error) {
+    const auto self = error ? nullptr : weak.lock();
+    if (!self) return;
+    auto& connection = static_cast<ClientConnection&>(*self);
+    if (counter != nullptr) ++(connection.context_.stats.*counter);
+    connection.abort();
   });
 }
 

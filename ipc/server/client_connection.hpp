@@ -85,8 +85,10 @@ class ClientConnection : public ReplyTarget {
   void arm_read_deadline();
   bool late() const { return late_; }
 
-  // Aborts the connection unless disarmed in time: for clients that do not read or do not leave.
-  void arm_watchdog() { abort_after(context_.hold_time); }
+  // Aborts the connection, and counts it, unless disarmed in time: for clients that do not read or
+  // do not leave.
+  using Counter = std::uint64_t ServerStats::*;
+  void arm_watchdog(Counter counter = nullptr) { abort_after(context_.hold_time, counter); }
   void disarm_watchdog() { watchdog_.cancel(); }
 
   bool has_unread_bytes();
@@ -120,7 +122,7 @@ class ClientConnection : public ReplyTarget {
   const std::uint64_t number_;
 
  private:
-  void abort_after(SteadyTime::duration time);
+  void abort_after(SteadyTime::duration time, Counter counter = nullptr);
   void wait_for_client(bool idle) {
     waits_since_ = context_.clock.steady();
     idle_ = idle;

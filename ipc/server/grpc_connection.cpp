@@ -277,7 +277,9 @@ void GrpcConnection::flush() {
 
 void GrpcConnection::wait_until_writable() {
   write_waiting_ = true;
-  if (!std::exchange(blocked_, true)) arm_watchdog();  // until all of it is taken
+  if (!std::exchange(blocked_, true)) {  // until all of it is taken
+    arm_watchdog(&ServerStats::answers_not_taken);
+  }
   socket_.async_wait(StreamSocket::wait_write,
                      [weak = weak_from_this()](const boost::system::error_code& error) {
                        const auto self = std::static_pointer_cast<GrpcConnection>(weak.lock());

@@ -12,7 +12,7 @@ Task<void> OpeningConnection::run() {
   while (protocol() == Protocol::undecided) {
     if ((!first_bytes_.empty() || blank_bytes_ > 0) && idle()) {
       set_waiting();
-      arm_watchdog();
+      arm_watchdog(&ServerStats::late_headers);
     }
     const auto bytes = co_await read_some();
     if (!bytes) co_return;

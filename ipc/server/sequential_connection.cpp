@@ -80,7 +80,7 @@ void SequentialConnection::on_reply(std::uint64_t token, Reply reply) {
 }
 
 Task<bool> SequentialConnection::write(std::string text) {
-  arm_watchdog();
+  arm_watchdog(&ServerStats::answers_not_taken);
   std::string_view rest = text;
   bool healthy = write_now(rest);
   if (healthy && !rest.empty()) healthy = co_await write_rest(rest);

@@ -17,7 +17,7 @@ struct ServerStats {
   std::uint64_t accept_errors = 0;
   std::uint64_t late_headers = 0;       // connections whose first bytes or header came too slowly
   std::uint64_t frame_floods = 0;       // HTTP/2 connections of which FrameAllowance had enough
-  std::uint64_t answers_not_taken = 0;  // calls that were reset because of it
+  std::uint64_t answers_not_taken = 0;  // calls reset, connections closed for it
   std::uint64_t refused_peers = 0;      // not in allow_uids, allow_gids
   std::uint64_t tls_hellos = 0, unknown_protocols = 0;
 

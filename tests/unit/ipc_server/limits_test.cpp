@@ -216,6 +216,43 @@ TEST_F(Limits, AClientThatDoesNotReadIsCutOff) {
   while (client.send(ask)) {
   }
   wait_until([](const ServerStats& now) { return now.connections_open == 0; });
+  EXPECT_EQ(stats().answers_not_taken, 1u);
+}
+
+// The same over HTTP/2, where each call has ended and its answer waits in the connection's output.
+TEST_F(Limits, AGrpcClientWhoseSocketTakesNothingIsCutOff) {
+  options.hold_time = 50ms;
+  start();
+  RawClient client = connect();
+  client.send(std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") +
+              std::string("\0\0\0\4\0\0\0\0\0", 9));
+  const std::string block =
+      "\x83\x04\x02/x\x0f\x10\x10"
+      "application/grpc";  // POST to /x
+  const auto call = [&](std::uint32_t stream) {
+    std::string frame{'\0', '\0', static_cast<char>(block.size()), '\1', '\5'};
+    for (int shift = 24; shift >= 0; shift -= 8) frame += static_cast<char>(stream >> shift);
+    return frame + block;
+  };
+  const auto is_cut_off = [](const ServerStats& now) {
+    return now.connections_accepted == 1 && now.connections_open == 0;
+  };
+  // A few at a time, so that none is one of too many.
+  for (std::uint32_t sent = 0; !is_cut_off(stats());) {
+    for (const std::uint32_t end = sent + 50; sent < end; ++sent) client.send(call(2 * sent + 1));
+    wait_until(
+        [&](const ServerStats& now) { return now.grpc_requests == sent || is_cut_off(now); });
+  }
+  EXPECT_EQ(stats().answers_not_taken, 1u);
+}
+
+TEST_F(Limits, FirstBytesThatAreNeverWholeCountAsALateHeader) {
+  options.hold_time = 50ms;
+  start();
+  RawClient client = connect();
+  client.send("PR");
+  EXPECT_EQ(client.receive_all(), "");
+  EXPECT_EQ(stats().late_headers, 1u);
 }
 
 }  // namespace
