@@ -38,6 +38,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::size_t kMaxHeaderBytes = 8 << 10;
+constexpr std::size_t kMaxDroppedBytes = 1 << 20;  // of a request that is refused
 
 http::response<http::string_body> to_response(const http::request<http::string_body>& request,
                                               ControlReply reply) {
@@ -145,6 +146,39 @@ asio::awaitable<bool> answer_in_turn(std::shared_ptr<Shared> shared,
   co_return co_await answer(shared, connection, request, std::move(work));
 }
 
+// What the reply to a request that cannot be read says; nothing: there is no such reply.
+std::optional<ControlReply> refusal_of(const beast::error_code& error,
+                                       const ControlLimits& limits) {
+  const auto too_large = [](int status, const char* what, std::size_t bytes) {
+    return ControlReply{status, std::string("{\"error\":\"the ") + what + " has more than " +
+                                    std::to_string(bytes) + " bytes\"}"};
+  };
+  if (error == http::error::header_limit) return too_large(431, "header", kMaxHeaderBytes);
+  if (error == http::error::body_limit) return too_large(413, "body", limits.body_bytes);
+  return std::nullopt;
+}
+
+// A bounded part of what the client still sends is dropped: closing under it would lose the answer.
+asio::awaitable<void> refuse(std::shared_ptr<Shared> shared, std::shared_ptr<Connection> connection,
+                             ControlReply reply) {
+  Stream& stream = connection->stream;
+  http::request<http::string_body> request;
+  request.keep_alive(false);
+  const http::response<http::string_body> response = to_response(request, std::move(reply));
+  stream.expires_after(shared->limits.timeout);
+  connection->waiting_since = ++shared->waits;
+  (void)co_await http::async_write(stream, response, asio::as_tuple(asio::use_awaitable));
+  beast::error_code ignored;
+  stream.socket().shutdown(Protocol::socket::shutdown_send, ignored);
+  std::string dropped(kMaxHeaderBytes, '\0');
+  for (std::size_t left = kMaxDroppedBytes; left > 0;) {
+    const auto [error, bytes] =
+        co_await stream.async_read_some(asio::buffer(dropped), asio::as_tuple(asio::use_awaitable));
+    if (error) break;
+    left -= std::min(left, bytes);
+  }
+}
+
 asio::awaitable<void> serve(std::shared_ptr<Shared> shared,
                             std::shared_ptr<Connection> connection) {
   Stream& stream = connection->stream;
@@ -159,6 +193,9 @@ asio::awaitable<void> serve(std::shared_ptr<Shared> shared,
         co_await http::async_read(stream, buffer, parser, asio::as_tuple(asio::use_awaitable));
     connection->waiting_since = 0;
     if (error == beast::error::timeout) ++shared->stats.timed_out;
+    if (auto refusal = refusal_of(error, shared->limits)) {
+      co_await refuse(shared, connection, *std::move(refusal));
+    }
     if (error) co_return;
     const http::request<http::string_body>& request = parser.get();
     ControlRequest asked{.method = std::string(request.method_string()),

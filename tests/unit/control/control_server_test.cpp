@@ -163,9 +163,27 @@ TEST_F(RunningControlServerTest, AnAnswerToHeadHasTheLengthAndNoBody) {
   EXPECT_EQ(answers.substr(answers.size() - 4), "\r\n\r\n");
 }
 
-TEST_F(RunningControlServerTest, AHeaderWithoutEndIsCutOff) {
+// What a client still sends does not cost it the answer.
+TEST_F(RunningControlServerTest, SaysThatAHeaderOrABodyIsTooLarge) {
+  const auto answer_to = [this](const std::string& text) {
+    RawClient client = RawClient::connect_unix(path());
+    EXPECT_TRUE(client.send(text));
+    return client.receive_all();
+  };
+  const std::string header = answer_to("GET / HTTP/1.1\r\nX: " + std::string(300'000, 'x'));
+  EXPECT_TRUE(header.starts_with("HTTP/1.1 431 ")) << header;
+  EXPECT_NE(header.find("Connection: close"), std::string::npos) << header;
+  const std::string large(300'000, 'x');
+  const std::string length = "Content-Length: " + std::to_string(large.size());
+  const std::string body =
+      answer_to("POST / HTTP/1.1\r\nHost: x\r\n" + length + "\r\n\r\n" + large);
+  EXPECT_TRUE(body.starts_with("HTTP/1.1 413 ")) << body;
+  EXPECT_NE(body.find("\"error\""), std::string::npos) << body;
+}
+
+TEST_F(RunningControlServerTest, WhatIsNoRequestIsCutOff) {
   RawClient client = RawClient::connect_unix(path());
-  client.send("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x'));
+  client.send("nonsense\r\n\r\n");
   EXPECT_EQ(client.receive_all(), "");
 }
 
