@@ -120,6 +120,7 @@ class MlflowConnection final : public OtlpHttpConnection {
   Task<Fetched> fetch(RelayRequest request);
   Task<bool> send_no_room(Parser& parser);
   Task<bool> send_body(Parser& parser, Relay::Id id, const RelayMailbox& mailbox);
+  Task<bool> refuse_body(Parser& parser, Relay::Id id, Reply refusal);
   Task<bool> pass_answer(Parser& parser, Relay::Id id, RelayMailbox& mailbox);
   Task<bool> pass_answer_body(Relay::Id id, RelayMailbox& mailbox, bool chunked);
   std::shared_ptr<RelayMailbox> make_mailbox();

@@ -221,7 +221,9 @@ Task<bool> MlflowConnection::send_body(Parser& parser, Relay::Id id, const Relay
   std::string bytes = std::exchange(input_, {});
   for (;;) {
     if (!parser.is_done()) {
-      if (const auto refusal = feed(parser, bytes)) co_return false;
+      if (auto refusal = feed(parser, bytes)) {
+        co_return co_await refuse_body(parser, id, *std::move(refusal));
+      }
     } else {
       input_ = std::move(bytes);
     }
@@ -242,6 +244,13 @@ Task<bool> MlflowConnection::send_body(Parser& parser, Relay::Id id, const Relay
     if (!more) co_return false;
     bytes.assign(*more);
   }
+}
+
+// The place is given back first: the client may take its time. False: this is the answer.
+Task<bool> MlflowConnection::refuse_body(Parser& parser, Relay::Id id, Reply refusal) {
+  end_relayed(id);
+  (void)co_await send_text(parser, error_of(refusal));
+  co_return false;
 }
 
 Task<bool> MlflowConnection::pass_answer(Parser& parser, Relay::Id id, RelayMailbox& mailbox) {

@@ -218,6 +218,16 @@ TEST_F(MlflowServerTest, PassesChunkedBodies) {
   EXPECT_EQ(tracking.requests().at(0).body, "abcde");
 }
 
+TEST_F(MlflowServerTest, SaysWhatIsWrongWithAChunkedBodyThatIsPassedOn) {
+  start_in_front();
+  for (const std::string& chunk : {std::string("zz\r\n"), "1;" + std::string(20'000, 'x')}) {
+    const Answer answer =
+        ask("PUT /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk);
+    EXPECT_TRUE(answer.has("400 Bad Request")) << answer.head;
+    EXPECT_TRUE(answer.says("INVALID_PARAMETER_VALUE")) << answer.body;
+  }
+}
+
 TEST_F(MlflowServerTest, StoresAChangeAndAnswersAsMlflowDoes) {
   start_in_front();
   const std::string trace = std::string("tr-") + kTrace;
