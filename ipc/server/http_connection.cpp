@@ -1,6 +1,5 @@
 #include "ipc/server/http_connection.hpp"
 
-#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -337,20 +336,6 @@ Task<bool> OtlpHttpConnection::send(HttpReply reply, bool body_read) {
   if (!co_await write(std::move(text))) co_return false;
   if (!keep_alive) co_await drain();
   co_return keep_alive;
-}
-
-// Closing while bytes of the client are unread would make its next write fail before it reads.
-Task<void> OtlpHttpConnection::drain() {
-  boost::system::error_code ignored;
-  socket_.shutdown(StreamSocket::shutdown_send, ignored);
-  std::size_t left = 4 * max_request_bytes();
-  arm_watchdog();
-  while (left > 0) {
-    const auto bytes = co_await read_some();
-    if (!bytes) break;
-    left -= std::min(left, bytes->size());
-  }
-  disarm_watchdog();
 }
 
 }  // namespace tracelink

@@ -37,7 +37,6 @@ class OtlpHttpConnection : public SequentialConnection {
   // If the client waits to be told that it may send its body; false: it has gone.
   Task<bool> say_continue(const Parser& parser);
   Task<bool> send(HttpReply reply, bool body_read);
-  Task<void> drain();
   std::optional<Reply> feed(Parser& parser, std::string_view bytes);
 
   std::string input_;

@@ -23,7 +23,7 @@ JsonLinesConnection::JsonLinesConnection(StreamSocket socket, Peer peer, ServerC
 Task<void> JsonLinesConnection::run() {
   if (peer_refusal()) {
     const std::string text = reply_line(*peer_refusal());
-    (void)co_await write(text);
+    if (co_await write(text)) co_await drain();
     abort();
     co_return;
   }

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "ipc/server/client_connection.hpp"
@@ -24,8 +23,6 @@ class OpeningConnection final : public ClientConnection {
   // Precondition: run() has returned. `undecided`: the client has gone. `unknown` also stands for
   // one that sends blanks without end.
   Protocol protocol() const;
-  // Sends what the socket takes at once: the connection ends.
-  void answer(std::string_view text) { (void)write_now(text); }
   std::string take_first_bytes() { return std::move(first_bytes_); }
   StreamSocket take_socket() { return std::move(socket_); }
 

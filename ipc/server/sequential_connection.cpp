@@ -1,5 +1,7 @@
 #include "ipc/server/sequential_connection.hpp"
 
+#include <algorithm>
+
 namespace tracelink {
 
 SequentialConnection::SequentialConnection(StreamSocket socket, Peer peer, ServerContext& context)
@@ -101,6 +103,21 @@ Task<bool> SequentialConnection::write_rest(std::string_view rest) {
   set_answering(was_answering);
   if (was_idle) set_idle();
   co_return healthy;
+}
+
+// Closing while bytes of the client are unread would make its next write fail before it reads.
+Task<void> SequentialConnection::drain() {
+  set_waiting();
+  boost::system::error_code ignored;
+  socket_.shutdown(StreamSocket::shutdown_send, ignored);
+  std::size_t left = 4 * max_request_bytes();
+  arm_watchdog();
+  while (left > 0) {
+    const auto bytes = co_await read_some();
+    if (!bytes) break;
+    left -= std::min(left, bytes->size());
+  }
+  disarm_watchdog();
 }
 
 }  // namespace tracelink

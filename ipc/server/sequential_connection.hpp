@@ -46,6 +46,8 @@ class SequentialConnection : public ClientConnection {
 
   // False after an error, or when the client did not take it in time.
   Task<bool> write(std::string text);
+  // Behind the last answer: what the client still sends is dropped, as far as that is bounded.
+  Task<void> drain();
 
   bool finishing() const { return finishing_; }
   std::size_t max_request_bytes() const { return context_.intake.max_request_bytes(); }

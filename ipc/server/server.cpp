@@ -264,14 +264,22 @@ std::shared_ptr<ClientConnection> Server::connection_for(OpeningConnection& open
   }
   if (protocol == Protocol::unknown) {
     ++stats_.unknown_protocols;
-    opening.answer(reply_line(refuse(RpcCode::invalid_argument,
-                                     "this socket takes OTLP as gRPC, as HTTP/1.1 and as JSON "
-                                     "lines, each of them an object that begins with {")));
     warn("a client speaks neither gRPC nor HTTP nor JSON lines");
-    return nullptr;
+    return refuse_unknown(opening);
   }
   auto connection = make_connection(protocol, opening);
   if (opening.peer_refusal()) connection->refuse_all(*opening.peer_refusal());
+  return connection;
+}
+
+// With a line that whoever looks at it can read.
+std::shared_ptr<ClientConnection> Server::refuse_unknown(OpeningConnection& opening) {
+  const Peer peer = opening.peer();
+  auto connection =
+      std::make_shared<JsonLinesConnection>(opening.take_socket(), peer, context_, std::string());
+  connection->refuse_all(refuse(RpcCode::invalid_argument,
+                                "this socket takes OTLP as gRPC, as HTTP/1.1 and as JSON "
+                                "lines, each of them an object that begins with {"));
   return connection;
 }
 

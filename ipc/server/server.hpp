@@ -117,6 +117,7 @@ class Server {
   std::optional<Reply> refusal_of(const Result<Peer>& peer, int socket);
   Task<void> serve(std::shared_ptr<OpeningConnection> opening, ConnectionId id);
   std::shared_ptr<ClientConnection> connection_for(OpeningConnection& opening);
+  std::shared_ptr<ClientConnection> refuse_unknown(OpeningConnection& opening);
   std::shared_ptr<ClientConnection> make_connection(Protocol protocol, OpeningConnection& opening);
   bool evict_one();
   std::vector<SlowRelays::Delay> relay_delays() const;

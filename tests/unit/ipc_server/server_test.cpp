@@ -94,6 +94,19 @@ TEST_F(ServerDoor, TellsAPeerThatIsNotListedInItsOwnProtocol) {
   EXPECT_EQ(stats().connections_accepted, 0u);
 }
 
+// A client that is cut off while it sends may never look for the answer.
+TEST_F(ServerDoor, ARefusedClientMaySendItsDocumentToTheEnd) {
+  options.peers.allow_uids = {::getuid() + 1};
+  start();
+  const std::string rest(500'000, ' ');
+  RawClient unlisted = connect();
+  EXPECT_TRUE(unlisted.send("{" + rest));
+  EXPECT_TRUE(unlisted.receive_all().starts_with(R"({"error":{"code":7,)"));
+  RawClient unknown = connect();
+  EXPECT_TRUE(unknown.send("[" + rest));
+  EXPECT_TRUE(unknown.receive_all().starts_with(R"({"error":{"code":3,)"));
+}
+
 TEST_F(ServerDoor, LetsListedPeersIn) {
   options.peers.allow_gids = {::getgid()};
   start();
