@@ -199,7 +199,9 @@ Result<void> QueueWriter::write(const Group& group, bool use_reserve) {
     active_.reset();
     return committed;
   }
-  core_.state.lock()->saved.next_sequence = sequence;
+  const auto state = core_.state.lock();
+  // A file that could be read meanwhile may have told of more.
+  state->saved.next_sequence = std::max(state->saved.next_sequence, sequence);
   return {};
 }
 

@@ -8,6 +8,8 @@ namespace {
 
 // Added to the highest id seen when the record of used ids is lost.
 constexpr std::uint64_t kIdJump = std::uint64_t{1} << 32;
+// Kept free for the sequences of what is accepted between two such jumps.
+constexpr std::uint64_t kSequencesPerJump = std::uint64_t{1} << 40;
 
 }  // namespace
 
@@ -69,10 +71,13 @@ Result<void> Recovery::find_files() {
   return {};
 }
 
-// Until the record of used ids is read, or if it is lost.
+// Until the record of used ids is read, or if it is lost. The names of files tell the segment ids of
+// an earlier start that jumped, even if nothing can be read; so the sequences follow these.
 void Recovery::jump_ids(QueueState& state) {
-  state.saved.next_segment_id += kIdJump;
-  state.saved.next_sequence += kIdJump;
+  auto& saved = state.saved;
+  saved.next_segment_id += kIdJump;
+  saved.next_sequence = std::max(saved.next_sequence + kIdJump,
+                                 saved.next_segment_id / kIdJump * kSequencesPerJump);
 }
 
 Result<void> Recovery::load_checkpoint() {

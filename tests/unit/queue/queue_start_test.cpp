@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "daemon/base/crc32c.hpp"
+#include "daemon/queue/checkpoint.hpp"
 #include "daemon/queue/little_endian.hpp"
 #include "daemon/queue/queue_paths.hpp"
 #include "tests/support/queue_harness.hpp"
@@ -47,6 +49,12 @@ struct QueueStartTest : testing::Test, QueueHarness {
   Numbers drain_sorted() {
     auto all = drain_numbers();
     std::ranges::sort(all);
+    return all;
+  }
+  // In the order of their numbers, which is that of their acceptance.
+  std::vector<StoredRecord> drain_by_number() {
+    auto all = drain();
+    std::ranges::sort(all, {}, [](const auto& stored) { return number(stored.record); });
     return all;
   }
   static std::uint64_t spans(std::uint32_t from, std::uint32_t to) {
@@ -125,20 +133,41 @@ TEST_F(QueueStartTest, WithoutTheCheckpointNothingIsDeletedAndNoIdIsUsedTwice) {
     for (const auto& name : names) EXPECT_TRUE(*fs.exists(in_queue(name))) << name;
   }
   open();
+  must_append(8, 9);
   fs.heal();
   retry();
-  EXPECT_EQ(drain_sorted(), (Numbers{3, 5, 6, 7}));
+  const auto given = drain_by_number();
+  Numbers given_numbers;
+  for (const auto& stored : given) given_numbers.push_back(number(stored.record));
+  EXPECT_EQ(given_numbers, (Numbers{3, 5, 6, 7, 8}));
+  const auto not_later =
+      std::ranges::adjacent_find(given, std::greater_equal(), &StoredRecord::sequence);
+  EXPECT_EQ(not_later, given.end()) << "sequence " << not_later->sequence << " comes again";
   EXPECT_TRUE(queue->stats().totals_known);
-  EXPECT_EQ(queue->stats().accepted, spans(0, 8));
-  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 8));
+  EXPECT_EQ(queue->stats().accepted, spans(0, 9));
+  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 9));
   EXPECT_EQ(queue->stats().damaged, 0u);
   expect_conservation();
   close();
   open();
-  EXPECT_EQ(queue->stats().accepted, spans(0, 8));
-  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 8));
+  EXPECT_EQ(queue->stats().accepted, spans(0, 9));
+  EXPECT_EQ(queue->stats().changes.accepted, changes(0, 9));
   EXPECT_EQ(queue->stats().damaged, 0u);
   expect_conservation();
+}
+
+TEST_F(QueueStartTest, ACheckpointThatIsReadLateRaisesTheSequenceForGood) {
+  constexpr std::uint64_t kUsed = std::uint64_t{1} << 50;
+  Checkpoint checkpoint;
+  checkpoint.next_sequence = kUsed;
+  fs.set_content(in_queue("checkpoint"), encode_checkpoint(checkpoint));
+  fs.fail_reads("checkpoint");
+  open();
+  must_append(0, 1);
+  fs.heal();
+  retry();
+  must_append(1, 2);
+  EXPECT_GE(queue->next_sequence(), kUsed);
 }
 
 TEST_F(QueueStartTest, ACheckpointOfALaterVersionWaitsForItsProgram) {
