@@ -129,10 +129,17 @@ void QueueState::spill(Position position) {
   ++segment->spilled_records;
 }
 
+std::uint64_t QueueState::droppable_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [place, segment] : segments) {
+    if (segment->may_be_dropped()) bytes += segment->charged_bytes;
+  }
+  return bytes;
+}
+
 bool QueueState::drop_oldest() {
-  // One that cannot be read now is no victim: nobody knows what would be lost.
   const auto oldest = std::ranges::find_if(
-      segments, [](const auto& entry) { return entry.second->closed && !entry.second->hold; });
+      segments, [](const auto& entry) { return entry.second->may_be_dropped(); });
   if (oldest == segments.end()) return false;
   auto& segment = *oldest->second;
   segment.totals.spans.dropped_policy += segment.live_spans();

@@ -64,6 +64,8 @@ class QueueState {
   void spill(Position position);
   // Counts the oldest closed segment's records as dropped; false: there is none.
   bool drop_oldest();
+  // The charges of those that drop_oldest() may choose.
+  std::uint64_t droppable_bytes() const;
   // In a stretch of file `segment_id`, found by the reader at `place`.
   void count_damage(std::uint64_t place, std::uint64_t segment_id, const JournalEntry& entry);
   // Of one record in flight, where it lies in file `segment_id`.

@@ -92,7 +92,7 @@ void QueueWriter::handle_full(Size size, const Error& cause) {
   if (!is_stopping() && compactor_.take_turn(true)) return (void)answer_expired();
   if (refuse_without_waiting(cause)) return;
   const bool drops = core_.options.on_full == OnFull::drop_oldest;
-  if (drops && room_.drop_oldest_segment(size.bytes, size.records)) return;
+  if (drops && room_.drop_oldest_segment(size.bytes, size.records, active_.get())) return;
   const bool served = commit_what_fits();
   if (answer_expired() || served) return;
   const MutexLock lock(core_.signal.mutex);

@@ -77,6 +77,8 @@ struct Segment {
   // So little of it is live that keeping the file costs more than moving that does.
   bool is_sparse() const { return closed && moved_bytes() * 4 <= charged_bytes; }
   bool done() const { return closed && done_records >= counts.records; }
+  // One that cannot be read now is not dropped: nobody knows what would be lost.
+  bool may_be_dropped() const { return closed && !hold; }
   // There are records that next() has not given, or that were spilled since.
   bool has_unread() const { return spilled_records > 0 || unread_from; }
   bool waits_for_retry(SteadyTime now) const { return hold && now < hold->retry_at; }

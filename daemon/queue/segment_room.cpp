@@ -45,6 +45,15 @@ bool SegmentRoom::can_ever_fit(std::uint64_t bytes, std::uint64_t records) const
   return core_.reserve_bytes + charge_for(capacity) <= core_.options.max_bytes;
 }
 
+std::uint64_t SegmentRoom::freed_by_closing(const QueueState& state,
+                                            const SegmentWriter& closing) {
+  const Segment& segment = *state.segments.at(closing.id());
+  const bool done = segment.done_records >= segment.counts.records;
+  const auto kept =
+      done ? 0 : closing.durable_end() + kFooterBytes + journal_bytes(segment.counts.records);
+  return segment.charged_bytes - std::min(kept, segment.charged_bytes);
+}
+
 bool SegmentRoom::has_room(std::uint64_t bytes, std::uint64_t records,
                            const SegmentWriter* closing) const {
   const auto size = affordable_segment_bytes(core_.fs, core_.options);
@@ -52,13 +61,7 @@ bool SegmentRoom::has_room(std::uint64_t bytes, std::uint64_t records,
   std::uint64_t freed = 0;
   {
     const auto state = core_.state.lock();
-    if (closing != nullptr) {
-      const Segment& segment = *state->segments.at(closing->id());
-      const bool done = segment.done_records >= segment.counts.records;
-      const auto kept =
-          done ? 0 : closing->durable_end() + kFooterBytes + journal_bytes(segment.counts.records);
-      freed = segment.charged_bytes - std::min(kept, segment.charged_bytes);
-    }
+    if (closing != nullptr) freed = freed_by_closing(*state, *closing);
     const auto then = core_.used_bytes(*state) + charge_for(capacity);
     if (then > core_.options.max_bytes + freed) return false;
   }
@@ -114,10 +117,11 @@ Result<std::unique_ptr<SegmentWriter>> SegmentRoom::open_segment(std::uint64_t b
   return writer;
 }
 
-bool SegmentRoom::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records) {
+bool SegmentRoom::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records,
+                                      const SegmentWriter* closing) {
   const auto size = affordable_segment_bytes(core_.fs, core_.options);
-  const auto enough =
-      charge_for(capacity_for(bytes, records, size)) + reserve_beside(size, core_.options);
+  const auto charge = charge_for(capacity_for(bytes, records, size));
+  const auto enough = charge + reserve_beside(size, core_.options);
   {
     const auto state = core_.state.lock();
     // What was given up before still takes its room, or another process took that.
@@ -126,6 +130,9 @@ bool SegmentRoom::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records
     };
     if (!state->checkpoint_known || !state->undeleted.empty()) return false;
     if (std::ranges::any_of(state->segments, is_done)) return false;
+    auto freed = state->droppable_bytes();
+    if (closing != nullptr) freed += freed_by_closing(*state, *closing);
+    if (core_.used_bytes(*state) + charge > core_.options.max_bytes + freed) return false;
     if (state->dropped_for_room >= enough || !state->drop_oldest()) return false;
   }
   store_.retire_done_segments();

@@ -32,10 +32,15 @@ class SegmentRoom {
   Result<std::unique_ptr<SegmentWriter>> open_segment(std::uint64_t bytes, std::uint64_t records,
                                                       bool use_reserve);
   // Counts the oldest closed segment's records as dropped and deletes it, to make room for
-  // `bytes`. False: there is none, or the earlier drops have not had their effect yet.
-  bool drop_oldest_segment(std::uint64_t bytes, std::uint64_t records);
+  // `bytes`. False: there is none, the earlier drops have not had their effect yet, or what else
+  // counts against the bound leaves no room even if all of them went, and `closing` (if any) too.
+  bool drop_oldest_segment(std::uint64_t bytes, std::uint64_t records,
+                           const SegmentWriter* closing);
 
  private:
+  // What closing that segment gives back.
+  static std::uint64_t freed_by_closing(const QueueState& state, const SegmentWriter& closing);
+
   QueueCore& core_;
   SegmentStore& store_;
 };

@@ -100,6 +100,26 @@ TEST_F(QueueFullTest, DropOldestGivesUpWholeSegmentsAndCountsThem) {
   EXPECT_EQ(left, numbers(left.front(), 1000));
 }
 
+TEST_F(QueueFullTest, DropOldestMakesRoomForAsMuchAsCanEverFit) {
+  open_with(OnFull::drop_oldest);
+  must_append(0, 200, 1000);
+  ASSERT_TRUE(append(record(7777, 150'000)));
+  EXPECT_EQ(drain_numbers().back(), 7777u);
+  expect_conservation();
+}
+
+TEST_F(QueueFullTest, NothingIsDroppedForWhatFitsWithoutAnyRecordNeither) {
+  open_with(OnFull::drop_oldest);
+  must_append(0, 60, 1000);
+  queue->set_external_bytes(100'000);  // dead letters
+  EXPECT_FALSE(append_async({record(7777, 150'000)}, std::chrono::milliseconds(0)).get());
+  EXPECT_EQ(queue->stats().dropped_policy, 0u);
+  EXPECT_EQ(drain_numbers(), numbers(0, 60));
+  queue->set_external_bytes(0);
+  EXPECT_TRUE(append(record(7777, 150'000)));
+  expect_conservation();
+}
+
 TEST_F(QueueFullTest, CompletingADroppedRecordDoesNothing) {
   open_with(OnFull::drop_oldest);
   must_append(0, 1, 1000);
