@@ -28,28 +28,34 @@ void leave_out_sizes(TraceInfo& info) {
   info.metadata.erase(kSizeBytesKey);
 }
 
+// Spans are named by their place in the trace, and that changes when a part goes.
+void keep_parts(TraceWork& work, std::vector<Part> kept) {
+  if (kept.size() != work.parts.size()) work.bisection.reset();
+  work.parts = std::move(kept);
+  work.bytes = 0;
+  for (const Part& part : work.parts) work.bytes += part.bytes;
+}
+
 }  // namespace
 
 Result<Payloads> load_payloads(const RecordSource& source, TraceWork& work) {
   std::vector<Part> kept;
   Payloads payloads;
-  std::uint64_t bytes = 0;
-  for (const Part& part : work.parts) {
+  for (auto at = work.parts.begin(); at != work.parts.end(); ++at) {
+    const Part& part = *at;
     auto stored = source.read(part.position);
     if (stored) {
       kept.push_back(part);
-      bytes += part.bytes;
       payloads.slices.push_back(std::move(stored->record.slice.otlp));
       if (part.has_info) payloads.info = std::move(stored->record.slice.info);
       if (part.is_change) payloads.change = std::move(stored->record.slice.change);
     } else if (stored.error().code == ErrorCode::io) {
+      kept.insert(kept.end(), at, work.parts.end());
+      keep_parts(work, std::move(kept));
       return std::move(stored).error();
     }
   }
-  // Spans are named by their place in the trace, and that has changed.
-  if (kept.size() != work.parts.size()) work.bisection.reset();
-  work.parts = std::move(kept);
-  work.bytes = bytes;
+  keep_parts(work, std::move(kept));
   if (work.parts.empty()) return Error{ErrorCode::closed, "no record of the trace is left"};
   return payloads;
 }

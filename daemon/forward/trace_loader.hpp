@@ -24,8 +24,9 @@ struct LoadedTrace {
 };
 
 // Reads the payloads of a trace again and merges them; of a change only the trace id is set. Parts
-// that the queue lost meanwhile (and counted) are taken out of `work`. Errors: `io`: try later;
-// `closed`: no part is left, there is nothing to complete; `corrupt`: the spans cannot be merged.
+// that the queue lost meanwhile (and counted) are taken out of `work`, whatever the result. Errors:
+// `io`: try later; `closed`: no part is left, there is nothing to complete; `corrupt`: the spans
+// cannot be merged.
 Result<LoadedTrace> load_trace(const RecordSource& source, TraceWork& work);
 
 // The payloads alone, with the same errors but `corrupt`.

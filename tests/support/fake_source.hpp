@@ -60,7 +60,9 @@ class FakeSource final : public RecordSource {
   // The next calls of next() give these errors; `corrupt` ones take no record with them.
   void fail_next(Error error) { next_failures_.push_back(std::move(error)); }
   void fail_reads(bool fail) { reads_fail_ = fail; }
-  void fail_reads_of(Position position) { records_.at(position.offset).unreadable = true; }
+  void fail_reads_of(Position position, bool fail = true) {
+    records_.at(position.offset).unreadable = fail;
+  }
   // The record is found damaged, and counted, when it is read again.
   void lose(Position position) { records_.at(position.offset).lost = true; }
   // While it is hidden, its file cannot be read: next() passes over it.
@@ -124,13 +126,17 @@ class FakeSource final : public RecordSource {
   Result<StoredRecord> read(Position position) const override {
     const Entry& entry = records_.at(position.offset);
     if (reads_fail_ || entry.unreadable) return Error{ErrorCode::io, "the disk fails"};
-    if (entry.lost) return Error{ErrorCode::corrupt, "damaged"};
+    if (entry.lost) {
+      entry.found_lost = true;
+      return Error{ErrorCode::corrupt, "damaged"};
+    }
     EXPECT_TRUE(entry.read && !entry.completion) << "offset " << position.offset;
     return entry.stored;
   }
   void spill(Position position) override {
     Entry& entry = records_.at(position.offset);
     EXPECT_TRUE(entry.read && !entry.completion) << "offset " << position.offset;
+    EXPECT_FALSE(entry.found_lost) << "spilled though damaged: offset " << position.offset;
     entry.read = false;
     entry.spilled = true;
     ++set_aside_;
@@ -221,7 +227,8 @@ class FakeSource final : public RecordSource {
     bool durable = false;  // the completion
     bool read = false;     // by this process
     bool lost = false;
-    bool spilled = false;  // and not read since
+    mutable bool found_lost = false;  // by read(): it is not in flight any more
+    bool spilled = false;             // and not read since
     bool hidden = false;
     bool unreadable = false;
   };

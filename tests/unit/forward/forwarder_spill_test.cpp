@@ -159,6 +159,27 @@ TEST_F(ForwarderSpillTest, WhatComesForATraceThatIsHeldDoesNotFillTheWindow) {
   EXPECT_EQ(in_order, accepted);
 }
 
+TEST_F(ForwarderSpillTest, APartThatWasFoundLostIsNotSpilledWithTheOthers) {
+  options.window_records = 40;
+  accept(1);
+  run_for(minutes(1));  // the group is known to work
+  std::vector<Position> unreadable;
+  for (std::uint64_t trace = 2; trace <= 31; ++trace) unreadable.push_back(accept(trace));
+  const Position lost = accept(32, 2, 2);
+  unreadable.push_back(accept(32, 1, 1));
+  for (const Position position : unreadable) source.fail_reads_of(position);
+  run_for(std::chrono::milliseconds(1));
+  source.lose(lost);  // it is known, and was not read again yet
+  run_for(minutes(1));
+  ASSERT_EQ(source.spilled_records(), 0u);
+  accept_all(33, 40);
+  run_for(minutes(1));
+  EXPECT_GT(source.spilled_records(), 0u);
+  for (const Position position : unreadable) source.fail_reads_of(position, false);
+  run_for(minutes(5));
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 41, .delivered = 40, .damaged = 1}));
+}
+
 TEST_F(ForwarderSpillTest, WhileNothingChangesTheQueueIsReadAgainEachHourOnly) {
   accept_all(1, 500, {.experiment = "7"});
   run_for(minutes(2));
