@@ -98,14 +98,17 @@ Result<DeadLetter> DeadLetterCommands::read(const std::string& id) const {
   return letter;
 }
 
+// Whether a withdrawal was counted shows in the totals, which may be too small now.
+Result<void> DeadLetterCommands::check_totals() const {
+  if (queue_.stats().totals_known) return {};
+  return Error{ErrorCode::unavailable, "files of the queue cannot be read: see tracelink status"};
+}
+
 Result<void> DeadLetterCommands::finish_withdrawal() {
   const auto withdrawal = store_.under_way();
   if (!withdrawal) return {};
+  if (auto known = check_totals(); !known) return known;
   const QueueStats stats = queue_.stats();
-  // Whether it was counted shows in totals that may be too small now.
-  if (!stats.totals_known) {
-    return Error{ErrorCode::unavailable, "files of the queue cannot be read: see tracelink status"};
-  }
   const bool is_replay = withdrawal->kind == Withdrawal::Kind::replay;
   const bool counted = withdrawal->total == (is_replay ? replayed(stats) : removed(stats));
   Result<void> finished;
@@ -141,12 +144,12 @@ Result<LetterCounts> DeadLetterCommands::counts_to_remove(const std::string& id,
   if (!DeadLetterStore::is_damaged(id)) {
     if (auto counts = dead_letter_counts(text)) return counts;
   }
-  const QueueStats stats = queue_.stats();
-  if (store_.has_pending() || !stats.totals_known) {
+  if (store_.has_pending()) {
     return Error{
         ErrorCode::unavailable,
         "what it stands for is known once the records of the last run are read; try again"};
   }
+  const QueueStats stats = queue_.stats();
   const auto others = store_.counts_beside(id);
   if (!others) return others.error();
   const auto in_no_other = [](std::uint64_t all, std::uint64_t others_have) {
@@ -157,6 +160,7 @@ Result<LetterCounts> DeadLetterCommands::counts_to_remove(const std::string& id,
 }
 
 Result<void> DeadLetterCommands::replay(const std::string& id) {
+  if (auto known = check_totals(); !known) return known;
   if (auto finished = finish_withdrawal(); !finished) return finished;
   const auto letter = read(id);
   if (!letter) return letter.error();
@@ -201,6 +205,7 @@ Result<void> DeadLetterCommands::append(std::vector<Record> records, As as) {
 }
 
 Result<void> DeadLetterCommands::remove(const std::string& id) {
+  if (auto known = check_totals(); !known) return known;
   if (auto finished = finish_withdrawal(); !finished) return finished;
   const auto text = store_.read_json(id);
   if (!text) return text.error();

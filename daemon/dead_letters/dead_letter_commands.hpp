@@ -30,7 +30,8 @@ class DeadLetterCommands {
   // What was left unfinished: call at the start, the commands do it themselves.
   Result<void> finish_withdrawal();
 
-  // `unavailable`, of both: the letter is of a run that crashed, whose records are being read.
+  // `unavailable`, of both: the letter is of a run that crashed, whose records are being read; or
+  // files of the queue cannot be read, so that its totals are not known.
   //
   // The trace is queued again, with its link, experiment, sender and time of acceptance. `invalid`:
   // there is no such letter, or it does not hold what it counts; `no_space`, `timeout`: no room in
@@ -41,6 +42,7 @@ class DeadLetterCommands {
   Result<void> remove(const std::string& id);
 
  private:
+  Result<void> check_totals() const;
   Result<DeadLetter> read(const std::string& id) const;
   enum class As { replayed, accepted };
   Result<void> append(std::vector<Record> records, As as);

@@ -180,6 +180,31 @@ TEST_F(DeadLetterCommandsTest, ARemovedTraceCountsAsDroppedForEver) {
   expect_conservation();
 }
 
+TEST_F(DeadLetterCommandsTest, NothingIsBegunWhileTheTotalsAreNotKnown) {
+  ASSERT_TRUE(commands->replay(dead_letter(1)));
+  deliver(drain().at(0));
+  const std::string id = dead_letter(2);
+  close();
+  fs.fail_reads("checkpoint");
+  open();
+  commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
+  EXPECT_EQ(commands->replay(id).error().code, ErrorCode::unavailable);
+  EXPECT_EQ(commands->remove(id).error().code, ErrorCode::unavailable);
+  EXPECT_TRUE(store->read_json(id));
+  EXPECT_TRUE(drain().empty());
+  fs.heal();
+  clock.advance(std::chrono::seconds(11));
+  queue->held_files().retry_due();
+  ASSERT_TRUE(commands->finish_withdrawal());
+  EXPECT_EQ(queue->stats().dead_lettered, 3u);
+  ASSERT_TRUE(commands->replay(id));
+  EXPECT_EQ(drain().size(), 1u);
+  EXPECT_EQ(store->list_json()->json, "[]");
+  EXPECT_EQ(queue->stats().queued_spans, 3u);
+  EXPECT_EQ(queue->stats().dead_lettered, 0u);
+  expect_conservation();
+}
+
 TEST_F(DeadLetterCommandsTest, WhatIsNotThereIsAnError) {
   for (const std::string& id : {std::string("nothing"), std::string("../lock"), std::string()}) {
     EXPECT_EQ(commands->replay(id).error().code, ErrorCode::invalid);
