@@ -95,8 +95,10 @@ void add_held_files(MetricFamilies& families, const std::vector<HeldFile>& files
     const auto count = std::ranges::count(files, kind, &HeldFile::kind);
     by_kind.push_back({std::string(to_string(kind)), static_cast<double>(count)});
   }
-  families.gauges("tracelink_files_held", "Files of state_dir that cannot be read now.", "reason",
-                  by_kind);
+  families.gauges("tracelink_files_held",
+                  "Files of state_dir that cannot be read now, and copies for quarantine/ that "
+                  "cannot be written.",
+                  "reason", by_kind);
 }
 
 void add_results(MetricFamilies& families, const ServerStats& intake) {

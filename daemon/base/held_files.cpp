@@ -58,6 +58,11 @@ std::string remedy_for(const HeldFile& file) {
     return "clients do not find it meanwhile: remove what is in its place; it is made again by "
            "itself";
   }
+  if (file.kind == StateFile::quarantine) {
+    return "check the disk, and that the daemon's user may write to quarantine/; damaged bytes "
+           "stay "
+           "in the queue until they are copied there, and it is tried again by itself";
+  }
   if (file.is_newer) {
     return "a later tracelinkd wrote it: start that one, which reads on; it is left as it is";
   }

@@ -72,7 +72,7 @@ void InFlightReader::keep_damaged(std::uint64_t place, std::uint64_t id, const G
     if (!segment) return;
     segment->uncopied.push_back(gap);
   }
-  (void)store_.copy_damaged(*segment);
+  (void)store_.copy_damaged(segment);
 }
 
 Error InFlightReader::count_lost(Position position, std::uint64_t id, Error cause) {

@@ -56,6 +56,11 @@ Result<void> Quarantine::open() {
   return {};
 }
 
+Result<void> Quarantine::make_directory() const {
+  if (auto made = fs_.create_directories(directory_); !made) return made;
+  return fs_.sync_directory(directory_.parent_path());
+}
+
 Result<bool> Quarantine::has_place_lock_held(const std::filesystem::path& path,
                                              std::uint64_t size) const {
   if (size > max_bytes_ || bytes_ > max_bytes_ - size) return false;
@@ -69,6 +74,7 @@ Result<void> Quarantine::keep(std::string_view name, std::string_view bytes) {
   const auto path = directory_ / name;
   const auto place = has_place_lock_held(path, bytes.size());
   if (!place || !*place) return place ? Result<void>() : Result<void>(place.error());
+  if (auto made = make_directory(); !made) return made;
   if (auto written = write_file_durably(fs_, path, bytes); !written) return written;
   ++files_;
   bytes_ += bytes.size();
@@ -80,6 +86,7 @@ Result<void> Quarantine::set_aside(const std::filesystem::path& path) {
   const auto file = fs_.open_read_only(path);
   const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
   const auto place = directory_ / path.filename();
+  if (auto made = make_directory(); !made) return made;
   auto moved = fs_.rename(path, place);
   // The folder may be on another file system.
   if (!moved && size) moved = move_by_copy(fs_, path, **file, place);

@@ -21,6 +21,8 @@ class Quarantine {
 
   Result<void> open();  // counts what is there
 
+  // The directory is made again if somebody removed it.
+  //
   // One file per name: the same damage found again is not copied twice.
   Result<void> keep(std::string_view name, std::string_view bytes);
   // Moves a whole file.
@@ -30,6 +32,7 @@ class Quarantine {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
+  Result<void> make_directory() const;
   // Whether a copy of `size` bytes is wanted and fits.
   Result<bool> has_place_lock_held(const std::filesystem::path& path, std::uint64_t size) const
       REQUIRES(mutex_);

@@ -1,5 +1,7 @@
 #include "daemon/queue/queue.hpp"
 
+#include <algorithm>
+
 #include "daemon/queue/in_flight_reader.hpp"
 #include "daemon/queue/queue_core.hpp"
 #include "daemon/queue/queue_reader.hpp"
@@ -78,7 +80,12 @@ class DurableQueue final : public Queue {
   void hold_earlier_records() override { core_.state.lock()->hold_earlier(+1); }
   void release_earlier_records() override { core_.state.lock()->hold_earlier(-1); }
   HeldFiles& held_files() override { return core_.held; }
-  bool holds_files() const override { return !core_.held.list().empty(); }
+  bool holds_files() const override {
+    const auto may_hold_records = [](const HeldFile& file) {
+      return file.kind != StateFile::quarantine;
+    };
+    return std::ranges::any_of(core_.held.list(), may_hold_records);
+  }
   std::uint64_t files_read_late() const override { return core_.held.read_late(); }
 
  private:

@@ -98,7 +98,7 @@ void QueueReader::remember_gap(const Gap& gap) {
 // If it fails now, it is tried again before the segment is deleted.
 void QueueReader::copy_damaged() {
   const auto segment = current(*core_.state.lock());
-  if (segment) (void)store_.copy_damaged(*segment);
+  if (segment) (void)store_.copy_damaged(segment);
 }
 
 }  // namespace tracelink

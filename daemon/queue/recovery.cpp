@@ -71,13 +71,13 @@ Result<void> Recovery::find_files() {
   return {};
 }
 
-// Until the record of used ids is read, or if it is lost. The names of files tell the segment ids of
-// an earlier start that jumped, even if nothing can be read; so the sequences follow these.
+// Until the record of used ids is read, or if it is lost. The names of files tell the segment ids
+// of an earlier start that jumped, even if nothing can be read; so the sequences follow these.
 void Recovery::jump_ids(QueueState& state) {
   auto& saved = state.saved;
   saved.next_segment_id += kIdJump;
-  saved.next_sequence = std::max(saved.next_sequence + kIdJump,
-                                 saved.next_segment_id / kIdJump * kSequencesPerJump);
+  saved.next_sequence =
+      std::max(saved.next_sequence + kIdJump, saved.next_segment_id / kIdJump * kSequencesPerJump);
 }
 
 Result<void> Recovery::load_checkpoint() {
@@ -237,7 +237,7 @@ Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations)
   const auto whole = unrecognized_newest(id, *content);
   if (!whole) return whole.error();
   if (*whole) segment->uncopied.push_back(**whole);
-  (void)store_.copy_damaged(*segment);  // else before it is deleted
+  (void)store_.copy_damaged(segment);  // else before it is deleted
   insert(segment, {.header = origin.header,
                    .spans = segment->counts.spans,
                    .changes = segment->counts.changes,

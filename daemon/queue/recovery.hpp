@@ -88,7 +88,7 @@ class Recovery {
   void account_missing_spans();
   void account_loss(std::uint64_t before, std::uint64_t spans, std::uint64_t changes);
   Result<std::optional<Gap>> unrecognized_newest(std::uint64_t id, const SegmentContent& content);
-  void keep_lost_tail(Segment& segment);
+  void keep_lost_tail(const std::shared_ptr<Segment>& segment);
 
   QueueCore& core_;
   SegmentStore& store_;

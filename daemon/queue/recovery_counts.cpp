@@ -144,18 +144,19 @@ void Recovery::account_loss(std::uint64_t before, std::uint64_t spans, std::uint
     ++state->unsaved_entries;
     state->note_done(*segment);
   }
-  keep_lost_tail(*segment);
+  keep_lost_tail(segment);
 }
 
-void Recovery::keep_lost_tail(Segment& segment) {
-  auto file = core_.fs.open_read_only(core_.paths.segment(segment.id));
+void Recovery::keep_lost_tail(const std::shared_ptr<Segment>& segment) {
+  auto file = core_.fs.open_read_only(core_.paths.segment(segment->id));
   const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
   if (!size) return core_.count_failure();
-  if (*size == segment.end || *size == 0) return;
+  const auto end = segment->end;
+  if (*size == end || *size == 0) return;
   {
     const auto state = core_.state.lock();
     // Shorter: it lost even the place where its records began.
-    segment.uncopied.push_back({.begin = *size < segment.end ? 0 : segment.end, .end = *size});
+    segment->uncopied.push_back({.begin = *size < end ? 0 : end, .end = *size});
   }
   (void)store_.copy_damaged(segment);  // else before it is deleted
 }

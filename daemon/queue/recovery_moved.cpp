@@ -112,9 +112,9 @@ Result<void> Recovery::load_moved(std::uint64_t id, const Found& found, const Mo
   }
   if (adopted_.contains(id)) adopt_counts(*segment);
   if (!adopted_.contains(id) && account_lost_copies(*segment, known) && found.segment) {
-    keep_lost_tail(*segment);
+    keep_lost_tail(segment);
   }
-  (void)store_.copy_damaged(*segment);  // else before it is deleted
+  (void)store_.copy_damaged(segment);  // else before it is deleted
   insert(segment);
   return {};
 }

@@ -51,6 +51,7 @@ struct Segment {
   std::uint64_t changes_end = 0;
   std::vector<Gap> gaps;      // accounted for: found by recovery, or by the reader
   std::vector<Gap> uncopied;  // damaged bytes that are not in quarantine yet
+  std::string held_copy;      // the file there that cannot be written: they wait for it
   Balance totals;
   std::optional<SegmentHold> hold;
   // Where next() has left it for a later one without having read it to its end.
@@ -77,8 +78,9 @@ struct Segment {
   // So little of it is live that keeping the file costs more than moving that does.
   bool is_sparse() const { return closed && moved_bytes() * 4 <= charged_bytes; }
   bool done() const { return closed && done_records >= counts.records; }
-  // One that cannot be read now is not dropped: nobody knows what would be lost.
-  bool may_be_dropped() const { return closed && !hold; }
+  // Not one that cannot be read now: nobody knows what would be lost. Nor one whose file would
+  // stay.
+  bool may_be_dropped() const { return closed && !hold && held_copy.empty(); }
   // There are records that next() has not given, or that were spilled since.
   bool has_unread() const { return spilled_records > 0 || unread_from; }
   bool waits_for_retry(SteadyTime now) const { return hold && now < hold->retry_at; }

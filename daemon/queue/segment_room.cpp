@@ -45,8 +45,7 @@ bool SegmentRoom::can_ever_fit(std::uint64_t bytes, std::uint64_t records) const
   return core_.reserve_bytes + charge_for(capacity) <= core_.options.max_bytes;
 }
 
-std::uint64_t SegmentRoom::freed_by_closing(const QueueState& state,
-                                            const SegmentWriter& closing) {
+std::uint64_t SegmentRoom::freed_by_closing(const QueueState& state, const SegmentWriter& closing) {
   const Segment& segment = *state.segments.at(closing.id());
   const bool done = segment.done_records >= segment.counts.records;
   const auto kept =
@@ -126,7 +125,9 @@ bool SegmentRoom::drop_oldest_segment(std::uint64_t bytes, std::uint64_t records
     const auto state = core_.state.lock();
     // What was given up before still takes its room, or another process took that.
     const auto is_done = [](const auto& entry) {
-      return entry.second->done() || entry.second->moving;
+      const Segment& segment = *entry.second;
+      const bool waits_for_copy = !segment.held_copy.empty();  // perhaps for ever
+      return (segment.done() && !waits_for_copy) || segment.moving;
     };
     if (!state->checkpoint_known || !state->undeleted.empty()) return false;
     if (std::ranges::any_of(state->segments, is_done)) return false;

@@ -61,7 +61,7 @@ void SegmentStore::retire_done_segments() {
     if (!state->checkpoint_known) return;
     done = state->done_segments();
   }
-  std::erase_if(done, [this](const auto& segment) { return !copy_damaged(*segment); });
+  std::erase_if(done, [this](const auto& segment) { return !copy_damaged(segment); });
   if (done.empty()) return;
   const auto stored = replace_checkpoint([&](Checkpoint& checkpoint) {
     for (const auto& segment : done) {
@@ -109,26 +109,60 @@ bool SegmentStore::remove_files(const Segment& segment) {
   return segment.journal->remove() && core_.fs.remove(core_.paths.segment(segment.id));
 }
 
-bool SegmentStore::copy_damaged(Segment& segment) {
+bool SegmentStore::copy_damaged(const std::shared_ptr<Segment>& segment) {
+  {
+    const auto state = core_.state.lock();
+    if (!segment->held_copy.empty()) return false;
+  }
+  return copy_gaps(segment).has_value();
+}
+
+// Nothing: the segment is gone.
+Result<void> SegmentStore::copy_held(const std::shared_ptr<Segment>& segment) {
+  if (!segment) return {};
+  if (auto copied = copy_gaps(segment); !copied) return copied;
+  const auto state = core_.state.lock();
+  segment->held_copy.clear();
+  core_.signal.want_maintenance();
+  core_.signal.want_moves();
+  return {};
+}
+
+Result<void> SegmentStore::copy_gaps(const std::shared_ptr<Segment>& segment) {
   std::vector<Gap> gaps;
   {
     const auto state = core_.state.lock();
-    gaps = std::exchange(segment.uncopied, {});
+    gaps = std::exchange(segment->uncopied, {});
   }
+  Result<void> result;
   std::erase_if(gaps, [&](const Gap& gap) {
-    auto file = core_.fs.open_read_only(core_.paths.segment(segment.id));
-    auto bytes = file ? (*file)->read_at(gap.begin, static_cast<std::size_t>(gap.end - gap.begin))
-                      : Result<std::string>(file.error());
-    if (!bytes) return false;
-    const auto kept = core_.quarantine.keep(QueuePaths::damaged(segment.id, gap.begin), *bytes);
-    // A full disk is a bound like the quarantine's own: keeping the segment would keep it full.
-    return kept || kept.error().code == ErrorCode::no_space;
+    auto copied = copy_gap(segment->id, gap);
+    const bool done = copied.has_value();
+    if (!done) result = std::move(copied);
+    return done;
   });
-  if (gaps.empty()) return true;
+  if (gaps.empty()) return {};
   const auto state = core_.state.lock();
   ++state->write_failures;
-  segment.uncopied.insert(segment.uncopied.end(), gaps.begin(), gaps.end());
-  return false;
+  segment->uncopied.insert(segment->uncopied.end(), gaps.begin(), gaps.end());
+  if (segment->held_copy.empty()) {
+    const auto name = QueuePaths::damaged(segment->id, gaps.front().begin);
+    segment->held_copy = core_.paths.quarantine / name;
+    core_.held.hold(StateFile::quarantine, segment->held_copy, result.error(),
+                    [this, waiting = std::weak_ptr(segment)] { return copy_held(waiting.lock()); });
+  }
+  return result;
+}
+
+Result<void> SegmentStore::copy_gap(std::uint64_t segment_id, const Gap& gap) {
+  auto file = core_.fs.open_read_only(core_.paths.segment(segment_id));
+  auto bytes = file ? (*file)->read_at(gap.begin, static_cast<std::size_t>(gap.end - gap.begin))
+                    : Result<std::string>(file.error());
+  if (!bytes) return std::move(bytes).error();
+  auto kept = core_.quarantine.keep(QueuePaths::damaged(segment_id, gap.begin), *bytes);
+  // A full disk is a bound like the quarantine's own: keeping the segment would keep it full.
+  if (!kept && kept.error().code == ErrorCode::no_space) return {};
+  return kept;
 }
 
 Result<void> SegmentStore::save_journals() {

@@ -33,8 +33,9 @@ class SegmentStore {
   // Deletes the segments that are done. Failures are counted and the work is left for next time.
   void retire_done_segments();
   void restore_reserve();
-  // Copies what is damaged to quarantine/; false if some of it could not be copied.
-  bool copy_damaged(Segment& segment);
+  // Copies what is damaged to quarantine/. False if some of it could not be copied: that is held,
+  // and only tried again when its time has come.
+  bool copy_damaged(const std::shared_ptr<Segment>& segment);
   // Everything of the segment that next() must not give: done, in the journal or not yet, or in
   // flight. By offset. The reader's cursor is there from here on.
   Result<std::vector<JournalEntry>> accounted_for(std::uint64_t place);
@@ -64,6 +65,9 @@ class SegmentStore {
   Result<void> replace_checkpoint(const std::function<void(Checkpoint&)>& change,
                                   const std::function<void(QueueState&)>& adopt = {})
       REQUIRES(checkpoint_);
+  Result<void> copy_gaps(const std::shared_ptr<Segment>& segment);
+  Result<void> copy_gap(std::uint64_t segment_id, const Gap& gap);
+  Result<void> copy_held(const std::shared_ptr<Segment>& segment);
   void delete_undeleted_files();
   bool remove_files(const Segment& segment);
   Result<void> note_done_while_moving(SegmentMove& move) REQUIRES(journals_);

@@ -74,7 +74,7 @@ void replace_sources(SegmentMove& move, QueueState& state) {
 Result<std::vector<JournalEntry>> SegmentStore::begin_source(SegmentMove::Source& source) {
   const MutexLock lock(journals_);
   Segment& segment = *source.segment;
-  if (!copy_damaged(segment)) return Error{ErrorCode::io, "damaged bytes cannot be kept"};
+  if (!copy_damaged(source.segment)) return Error{ErrorCode::io, "damaged bytes cannot be kept"};
   auto entries =
       DeliveryJournal::load(core_.fs, core_.paths, segment.key, segment.journal->generations());
   if (!entries) return entries;

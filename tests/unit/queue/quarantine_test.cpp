@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/base/posix_file_system.hpp"
 #include "tests/support/fake_file_system.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace tracelink {
 namespace {
@@ -40,10 +42,22 @@ TEST_F(QuarantineTest, KeepsNothingThatHasNoPlace) {
   EXPECT_EQ(quarantine.bytes(), 600'000u);
 }
 
+TEST_F(QuarantineTest, ADirectoryThatSomebodyRemovedIsMadeAgain) {
+  const TempDirectory state;
+  PosixFileSystem disk;
+  Quarantine kept(disk, state.path() / "quarantine", 1u << 20);
+  const auto done = kept.keep("a", "damage");
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(*read_file(disk, state.path() / "quarantine" / "a"), "damage");
+  std::filesystem::remove_all(state.path() / "quarantine");
+  ASSERT_TRUE(write_file_durably(disk, state.path() / "link", "a link"));
+  EXPECT_TRUE(kept.set_aside(state.path() / "link"));
+}
+
 // A rename to another file system fails.
 TEST_F(QuarantineTest, WhatCannotBeRenamedIsMovedByACopyPieceByPiece) {
   fs.set_content("/links/a", damage());
-  fs.fail_operation(2);
+  fs.fail_operation(4);
   ASSERT_TRUE(quarantine.set_aside("/links/a"));
   EXPECT_TRUE(fs.fired());
   EXPECT_EQ(fs.content("/quarantine/a"), damage());

@@ -293,6 +293,63 @@ TEST_F(QueueFullTest, NothingMoreIsDroppedWhileTheDroppedFilesCannotBeDeleted) {
   expect_conservation();
 }
 
+struct UncopiedDamageTest : QueueFullTest {
+  // All of the first segment is done, and its damage has no copy: quarantine/ cannot be written.
+  void leave_damage_without_copy() {
+    open_with(OnFull::drop_oldest);
+    must_append(0, 20, 1000);
+    close();
+    auto bytes = fs.content(segment_path(0));
+    bytes.at(bytes.find(record(0, 1000).slice.otlp)) ^= 1;
+    fs.set_content(segment_path(0), bytes);
+    fs.fail_names("0000000000000001-4160");
+    open();
+    for (const auto& stored : drain()) {
+      if (stored.position.segment_id == 1) deliver(stored);
+    }
+  }
+  std::vector<HeldFile> held_copies() {
+    auto held = queue->stats().held_files;
+    std::erase_if(held, [](const auto& file) { return file.kind != StateFile::quarantine; });
+    return held;
+  }
+};
+
+TEST_F(UncopiedDamageTest, KeepsNoOtherSegmentFromBeingDropped) {
+  leave_damage_without_copy();
+  must_append(20, 400, 1000);
+  EXPECT_GT(queue->stats().dropped_policy, 100u);
+  EXPECT_TRUE(*fs.exists(options.state_dir / "queue" / "0000000000000001.segment"));
+  EXPECT_LE(fs.disk_bytes(), options.max_bytes);
+  expect_conservation();
+}
+
+TEST_F(UncopiedDamageTest, IsHeldByNameAndCopiedWhenThatWorks) {
+  leave_damage_without_copy();
+  ASSERT_EQ(held_copies().size(), 1u);
+  const auto copy = options.state_dir / "quarantine" / "0000000000000001-4160";
+  EXPECT_EQ(held_copies()[0].path, copy.string());
+  EXPECT_NE(remedy_for(held_copies()[0]).find("may write to quarantine/"), std::string::npos);
+  EXPECT_NE(held_copies()[0].reason.find("injected failure"), std::string::npos);
+  fs.fail_names("");
+  must_append(20, 40, 1000);
+  EXPECT_EQ(queue->stats().quarantine_files, 0u) << "its time has not come";
+  clock.advance(std::chrono::seconds(11));
+  queue->held_files().retry_due();
+  EXPECT_EQ(queue->stats().quarantine_files, 1u);
+  EXPECT_TRUE(held_copies().empty());
+  must_append(40, 41, 1000);
+  close();
+  EXPECT_FALSE(*fs.exists(options.state_dir / "queue" / "0000000000000001.segment"));
+}
+
+TEST_F(UncopiedDamageTest, IsNotTriedAgainWithEachRecord) {
+  leave_damage_without_copy();
+  const auto failures = queue->stats().write_failures;
+  must_append(20, 60, 1000);
+  EXPECT_EQ(queue->stats().write_failures, failures);
+}
+
 TEST_F(QueueFullTest, ADiskThatSomebodyElseFillsDoesNotDropSegmentAfterSegment) {
   options.max_bytes = 4u << 20;
   options.on_full = OnFull::drop_oldest;
