@@ -62,6 +62,7 @@ Result<void> Recovery::find_files() {
     newest_ = found_.empty() ? 0 : found_.rbegin()->first;
     state->saved.next_segment_id = std::max(state->saved.next_segment_id, newest_ + 1);
     state->unread_segments = found_.size();
+    state->first_own_segment = state->saved.next_segment_id;  // before any of them is used
   }
   attempt(StateFile::checkpoint, core_.paths.checkpoint(), [this] { return load_checkpoint(); });
   const auto state = core_.state.lock();

@@ -41,7 +41,7 @@ class FakeFileSystem final : public FileSystem {
     const std::lock_guard lock(mutex_);
     power_cut_ = true;
   }
-  // Called by each sync() of a file.
+  // Called by each sync() of a file, in its thread; it may use the file system.
   void set_on_sync(std::function<void()> on_sync) {
     const std::lock_guard lock(mutex_);
     on_sync_ = std::move(on_sync);
@@ -268,13 +268,17 @@ class FakeFileSystem final : public FileSystem {
       return {};
     }
     Result<void> sync() override {
-      const std::lock_guard lock(fs_.mutex_);
-      if (auto step = begin(); !step) {
-        inode_->sync_failed = inode_->sync_failed || !fs_.power_cut_;
-        return step;
+      std::function<void()> on_sync;
+      {
+        const std::lock_guard lock(fs_.mutex_);
+        if (auto step = begin(); !step) {
+          inode_->sync_failed = inode_->sync_failed || !fs_.power_cut_;
+          return step;
+        }
+        if (!inode_->sync_failed) inode_->durable = inode_->bytes;
+        on_sync = fs_.on_sync_;
       }
-      if (!inode_->sync_failed) inode_->durable = inode_->bytes;
-      if (fs_.on_sync_) fs_.on_sync_();
+      if (on_sync) on_sync();
       return {};
     }
     Result<std::string> read_at(std::uint64_t offset, std::size_t size) const override {

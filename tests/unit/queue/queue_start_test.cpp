@@ -205,6 +205,31 @@ TEST_F(QueueStartTest, ADirectoryThatCannotBeListedRefusesUntilItCan) {
   expect_conservation();
 }
 
+TEST_F(QueueStartTest, WhatIsFoundWhenTheDirectoryIsListedLateIsOfEarlierRunsAtOnce) {
+  for (std::uint32_t n = 0; n < 4; n += 2) {
+    open();
+    must_append(n, n + 2);
+    crash(FakeFileSystem::Crash::keep_all);  // without a footer, so that the file is synced
+  }
+  fs.fail_reads("/queue", 0);
+  open();
+  queue->hold_earlier_records();
+  fs.heal();
+  Numbers given;
+  int looks = 0;
+  fs.set_on_sync([&] {
+    ++looks;
+    for (const auto n : drain_numbers()) given.push_back(n);
+  });
+  retry();
+  fs.set_on_sync({});
+  EXPECT_GE(looks, 2);
+  EXPECT_EQ(given, Numbers());
+  EXPECT_EQ(drain_numbers(), Numbers());
+  queue->release_earlier_records();
+  EXPECT_EQ(drain_sorted(), (Numbers{0, 1, 2, 3}));
+}
+
 TEST_F(QueueStartTest, WhatAVanishedSegmentHeldIsDamage) {
   for (const std::size_t gone : {0u, 1u, 2u}) {
     options.state_dir = "/gone" + std::to_string(gone);
