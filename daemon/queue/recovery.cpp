@@ -95,7 +95,8 @@ Result<void> Recovery::load_checkpoint() {
     for (const auto& [id, info] : state->saved.moved) found_.try_emplace(id);  // some may be gone
   }
   delete_leftovers();
-  for (const auto& [segment_id, found] : std::map(found_)) {
+  listed_ = found_;
+  for (const auto& [segment_id, found] : listed_) {
     const auto id = segment_id;
     const auto path = found.segment ? core_.paths.segment(id) : core_.paths.journals(id);
     attempt(found.segment ? StateFile::segment : StateFile::journal, path,
@@ -198,23 +199,18 @@ Result<void> Recovery::load(std::uint64_t id) {
 }
 
 Result<void> Recovery::load(std::uint64_t id, const Found& found) {
-  std::optional<MovedSegment> moved;
-  {
-    const auto state = core_.state.lock();
-    const auto known = state->saved.moved.find(id);
-    if (known != state->saved.moved.end()) moved = known->second;
-  }
-  if (moved) return load_moved(id, found, *moved);
+  if (const auto moved = moved_as(id)) return load_moved(id, found, *moved);
   if (!found.segment) return load_vanished(id, found.journal_generations);
-  const auto header = header_of(id);
-  if (!header) return header.error();
-  // The checkpoint does not name it, so it was given up, or the crash came first: the sources have
-  // all that it has.
-  if (*header && (*header)->kind == SegmentKind::moved) {
-    if (delete_files_of(id, found.journal_generations)) return {};
-    return Error{ErrorCode::io, "a copy that was given up cannot be deleted"};
-  }
-  return load_segment(id, found.journal_generations);
+  const auto copy = is_copy(id);
+  if (!copy) return copy.error();
+  return *copy ? load_unnamed(id, found) : load_segment(id, found.journal_generations);
+}
+
+std::optional<MovedSegment> Recovery::moved_as(std::uint64_t id) const {
+  const auto state = core_.state.lock();
+  const auto known = state->saved.moved.find(id);
+  if (known == state->saved.moved.end()) return std::nullopt;
+  return known->second;
 }
 
 Result<void> Recovery::load_segment(std::uint64_t id, std::uint64_t generations) {

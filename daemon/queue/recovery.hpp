@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,13 @@ class Recovery {
     std::uint64_t changes = 0;
     bool closed = false;  // there is a footer
   };
+  using Origins = std::set<std::uint64_t>;
+  // From the first to the last origin.
+  struct Range {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    bool overlaps(const Range& other) const { return first <= other.last && other.first <= last; }
+  };
 
   // Holds the file and has the step tried again if it fails.
   void attempt(StateFile kind, const std::filesystem::path& path,
@@ -53,6 +61,7 @@ class Recovery {
   bool delete_files_of(std::uint64_t id, std::uint64_t generations);
   static void jump_ids(QueueState& state);
   Result<void> load(std::uint64_t id);
+  std::optional<MovedSegment> moved_as(std::uint64_t id) const;  // as the checkpoint names it
   Result<void> load_segment(std::uint64_t id, std::uint64_t generations);
   Result<void> load(std::uint64_t id, const Found& found);
   Result<void> load_vanished(std::uint64_t id, std::uint64_t generations);
@@ -64,9 +73,11 @@ class Recovery {
   Result<void> set_aside_segment(std::uint64_t id);
   Result<void> load_moved(std::uint64_t id, const Found& found, const MovedSegment& known);
   Result<std::optional<SegmentHeader>> header_of(std::uint64_t id) const;
-  // The first and the last segment that its records were accepted in.
-  Result<std::pair<std::uint64_t, std::uint64_t>> origins_of(std::uint64_t id,
-                                                             bool& complete) const;
+  Result<void> load_unnamed(std::uint64_t id, const Found& found);
+  Result<bool> is_copy(std::uint64_t id) const;
+  // The segments that its records were accepted in.
+  Result<Origins> origins_of(std::uint64_t id, bool& complete) const;
+  Result<Origins> without_file(Origins origins) const;
   void adopt_counts(const Segment& segment);
   bool account_lost_copies(Segment& segment, const MovedSegment& known);
   struct OpenSegment {
@@ -96,12 +107,14 @@ class Recovery {
   bool losses_accounted_ = false;         // by account_losses()
   bool totals_lost_ = false;              // there is no checkpoint that says what was deleted
   std::map<std::uint64_t, Found> found_;  // not in the core yet
+  // All that were found but for what the checkpoint counts as deleted.
+  std::map<std::uint64_t, Found> listed_;
   std::uint64_t newest_ = 0;
   std::map<std::uint64_t, Loaded> loaded_;
   std::uint64_t retired_spans_ = 0;  // when the checkpoint was read
   std::uint64_t retired_changes_ = 0;
   // The origins of moved segments that were adopted without a checkpoint, and what they hold.
-  std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> adopted_;
+  std::map<std::uint64_t, Range> adopted_;
   std::uint64_t adopted_spans_ = 0;
   std::uint64_t adopted_changes_ = 0;
 };

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <limits>
 
 #include "daemon/queue/recovery.hpp"
 
@@ -11,9 +10,9 @@ Result<void> Recovery::finish_moves_without_checkpoint() {
   std::vector<std::uint64_t> copies;
   for (const auto& [id, found] : found_) {
     if (!found.segment || adopted_.contains(id)) continue;
-    const auto header = header_of(id);
-    if (!header) return header.error();
-    if (*header && (*header)->kind == SegmentKind::moved) copies.push_back(id);
+    const auto copy = is_copy(id);
+    if (!copy) return copy.error();
+    if (*copy) copies.push_back(id);
   }
   std::ranges::reverse(copies);  // the sources of a move are older
   for (const auto id : copies) {
@@ -29,22 +28,54 @@ Result<void> Recovery::finish_move_without_checkpoint(std::uint64_t id) {
   bool complete = false;
   const auto origins = origins_of(id, complete);
   if (!origins) return origins.error();
-  const auto [first, last] = *origins;
+  if (origins->empty()) return set_aside_segment(id);
+  const Range range{*origins->begin(), *origins->rbegin()};
   std::vector<std::uint64_t> sources;
   for (const auto& [other, found] : found_) {
-    if (found.segment && other >= first && other <= last) sources.push_back(other);
+    if (found.segment && other >= range.first && other <= range.last) sources.push_back(other);
   }
   if (!sources.empty() && !complete) return set_aside_segment(id);
   for (const auto source : sources) {
     if (auto gone = set_aside_segment(source); !gone) return gone;
   }
-  for (const auto& [newer, range] : adopted_) {  // it has what is live of this one
-    if (range.first <= last && range.second >= first) return set_aside_segment(id);
+  for (const auto& [newer, other] : adopted_) {  // it has what is live of this one
+    if (other.overlaps(range)) return set_aside_segment(id);
   }
-  adopted_[id] = *origins;
+  adopted_[id] = range;
   const auto state = core_.state.lock();
-  state->saved.moved[id] = {.place = last};
+  state->saved.moved[id] = {.place = range.last};
   return {};
+}
+
+// The checkpoint does not name it, so it was given up, or the crash came first: the sources have
+// all that it has. If some are gone, somebody put an older checkpoint back, and this may be all
+// that is left of them.
+Result<void> Recovery::load_unnamed(std::uint64_t id, const Found& found) {
+  bool complete = false;
+  const auto origins = origins_of(id, complete);
+  if (!origins) return origins.error();
+  const auto missing = complete ? without_file(*origins) : Origins();
+  if (!missing) return missing.error();
+  if (!missing->empty()) return set_aside_segment(id);
+  if (delete_files_of(id, found.journal_generations)) return {};
+  return Error{ErrorCode::io, "a copy that was given up cannot be deleted"};
+}
+
+// Those of them whose records lie neither in their own file nor in one that they were moved to.
+Result<Recovery::Origins> Recovery::without_file(Origins origins) const {
+  std::erase_if(origins, [this](auto origin) {
+    const auto listed = listed_.find(origin);
+    return listed != listed_.end() && listed->second.segment;
+  });
+  for (const auto& [id, found] : listed_) {
+    if (origins.empty()) break;
+    if (!found.segment || !moved_as(id) || adopted_.contains(id)) continue;
+    bool complete = false;
+    const auto held = origins_of(id, complete);
+    if (!held) return held;
+    for (const auto origin : *held) origins.erase(origin);
+  }
+  return origins;
 }
 
 // What was done in it, nobody needs to know any more.
@@ -65,27 +96,28 @@ Result<std::optional<SegmentHeader>> Recovery::header_of(std::uint64_t id) const
   return std::optional<SegmentHeader>();  // of a later version
 }
 
-Result<std::pair<std::uint64_t, std::uint64_t>> Recovery::origins_of(std::uint64_t id,
-                                                                     bool& complete) const {
+Result<bool> Recovery::is_copy(std::uint64_t id) const {
+  const auto header = header_of(id);
+  if (!header) return header.error();
+  return *header && (*header)->kind == SegmentKind::moved;
+}
+
+Result<Recovery::Origins> Recovery::origins_of(std::uint64_t id, bool& complete) const {
   auto opened = open_segment(id);
   if (!opened) return std::move(opened).error();
   auto& [reader, origin, size] = *opened;
   complete = read_footer(reader, origin, size).has_value();
-  std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t last = 0;
+  Origins origins;
   for (std::uint64_t offset = reader.first_record(); offset < size;) {
     const auto raw = reader.read(offset, size);
     if (!raw) break;  // damaged, if not a failure()
     offset = raw->next_offset;
     const auto type = raw->header.type;
     if (!is_accepted(type) || !decode_record(type, raw->body)) continue;
-    if (const auto accepted = decode_origin(raw->body)) {
-      first = std::min(first, accepted->segment_id);
-      last = std::max(last, accepted->segment_id);
-    }
+    if (const auto accepted = decode_origin(raw->body)) origins.insert(accepted->segment_id);
   }
   if (reader.failure()) return *reader.failure();
-  return std::pair(first, last);
+  return origins;
 }
 
 Result<void> Recovery::load_moved(std::uint64_t id, const Found& found, const MovedSegment& known) {
@@ -130,6 +162,7 @@ void Recovery::adopt_counts(const Segment& segment) {
     moved.records = counts.records;
     moved.spans = counts.spans;
     moved.changes = counts.changes;
+    moved.secret = segment.key.secret;
     state->saved.retired.spans.accepted += counts.spans;
     state->saved.retired.changes.accepted += counts.changes;
     state->next_span += counts.spans;

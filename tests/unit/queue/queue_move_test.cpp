@@ -343,6 +343,27 @@ TEST_F(QueueMoveTest, AVanishedFileOfMovedRecordsIsDamage) {
   expect_conservation();
 }
 
+// Somebody puts a checkpoint back that is older than the move.
+TEST_F(QueueMoveTest, WhatAnOldCheckpointDoesNotNameIsKeptAsideIfItsSourcesAreGone) {
+  const auto checkpoint = options.state_dir / "queue" / "checkpoint";
+  open();
+  const auto old = fs.content(checkpoint);
+  pass(0, 200, 40);
+  let_it_move();
+  ASSERT_GT(queue->stats().moved_records, 0u);
+  close();
+  const auto segments = files(".segment");
+  fs.set_content(checkpoint, old);
+  open();
+  ASSERT_FALSE(segments.empty());
+  for (const auto& name : segments) {
+    const auto kept = fs.exists(options.state_dir / "quarantine" / name);
+    EXPECT_TRUE(kept && *kept) << name;
+  }
+  EXPECT_EQ(drain_numbers(), Numbers());
+  expect_conservation();
+}
+
 TEST_F(QueueMoveTest, WithoutTheCheckpointWhatWasMovedIsKeptOnce) {
   open();
   const auto held = pass(0, 200, 40);
