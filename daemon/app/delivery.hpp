@@ -53,7 +53,8 @@ class Delivery {
   bool drained() const;
   void stop();  // ends transfers, syncs the journal, joins the thread
 
-  // Forwarder::relink. `unavailable`: nothing is forwarded; `closed`, `timeout`: as for call().
+  // Forwarder::relink. `unavailable` also: nothing is forwarded. `closed`, `timeout`: as for
+  // call().
   Result<std::size_t> relink(const Relink& relink);
   std::vector<Relink> relinks() const;
 

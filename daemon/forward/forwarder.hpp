@@ -84,7 +84,8 @@ class Forwarder {
 
   // Gives the traces kept under a link another one: those read already now (their number is the
   // result), the others when they are read. What is delivered, in part too, keeps its link; a
-  // delivery under way may still succeed under the old one. Forwarder thread. Errors of Relinks.
+  // delivery under way may still succeed under the old one. Forwarder thread. Errors of Relinks;
+  // `unavailable`: which records were accepted before is not known yet.
   Result<std::size_t> relink(Relink relink);
 
   // TraceLinks::configure. Forwarder thread.

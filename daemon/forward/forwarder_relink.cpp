@@ -6,6 +6,12 @@
 namespace tracelink {
 
 Result<std::size_t> Forwarder::relink(Relink relink) {
+  if (!source_.knows_files()) {
+    return Error{
+        ErrorCode::unavailable,
+        "which records there are is not known yet: queue/ cannot be listed; try again when "
+        "status shows that it can"};
+  }
   relink.before_sequence = source_.next_sequence();
   const auto noted = ledger_.relink(relink.from, relink.to);
   if (!noted) return noted.error();

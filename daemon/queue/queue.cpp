@@ -76,6 +76,7 @@ class DurableQueue final : public Queue {
     core_.state.lock()->external_bytes = bytes;
   }
   std::uint64_t next_sequence() const override { return core_.state.lock()->saved.next_sequence; }
+  bool knows_files() const override { return core_.state.lock()->files_known; }
   QueueStats stats() const override { return core_.stats(); }
   void hold_earlier_records() override { core_.state.lock()->hold_earlier(+1); }
   void release_earlier_records() override { core_.state.lock()->hold_earlier(-1); }

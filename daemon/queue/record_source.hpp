@@ -102,6 +102,8 @@ class RecordSource {
 
   // Sequences count acceptances: those of all that was acknowledged are below this one.
   virtual std::uint64_t next_sequence() const = 0;
+  // False: the files cannot be listed, so records may come whose sequences are not below it.
+  virtual bool knows_files() const = 0;
 
   // Stores the definition durably in models/links/; it is also repeated in each segment that refers
   // to it.

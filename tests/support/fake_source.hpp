@@ -150,6 +150,8 @@ class FakeSource final : public RecordSource {
   bool missed_spilled() const override { return missed_spilled_; }
   void end_rescan() override { next_ = read_up_to_; }
   std::uint64_t next_sequence() const override { return records_.size() + 1; }
+  bool knows_files() const override { return knows_files_; }
+  void set_knows_files(bool knows) { knows_files_ = knows; }
   std::size_t spilled_records() const { return set_aside_; }  // ever
   std::size_t rescans() const { return rescans_; }
   // Given out and neither completed nor spilled.
@@ -251,6 +253,7 @@ class FakeSource final : public RecordSource {
   std::set<std::size_t> left_;  // passed over by next() before they were ever read
   std::deque<Error> next_failures_;
   bool reads_fail_ = false;
+  bool knows_files_ = true;
   std::map<LinkHash, LinkDefinition> links_;
   std::vector<TraceNote> notes_;
   std::uint64_t note_loads_ = 0;

@@ -62,6 +62,21 @@ TEST_F(ForwarderRelinkTest, HeldTracesAreDeliveredUnderTheirNewLink) {
   EXPECT_TRUE(forwarder->status().held.empty());
 }
 
+TEST_F(ForwarderRelinkTest, WhileTheFilesOfTheQueueCannotBeListedNothingIsDecided) {
+  refuse_link('a');
+  accept(1);
+  source.set_knows_files(false);
+  start();
+  const auto refused = forwarder->relink({link_of('a'), link_of('c'), clock.wall(), 0});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+  EXPECT_TRUE(relinks->all().empty());
+  source.set_knows_files(true);
+  EXPECT_TRUE(relink('a', 'c'));
+  run();
+  EXPECT_EQ(links_of(1), links({'c'}));
+}
+
 TEST_F(ForwarderRelinkTest, AHoldOfWhichNothingIsLeftIsNotShown) {
   accept(1);
   destination.follow(ScriptedDestination::each([](const TraceDelivery& delivery) {

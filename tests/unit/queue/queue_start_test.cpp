@@ -195,9 +195,11 @@ TEST_F(QueueStartTest, ADirectoryThatCannotBeListedRefusesUntilItCan) {
   const auto refused = append(record(4));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::io);
+  EXPECT_FALSE(queue->knows_files());
   fs.heal();
   retry();
   retry();
+  EXPECT_TRUE(queue->knows_files());
   must_append(4, 5);
   EXPECT_EQ(drain_sorted(), (Numbers{0, 1, 3, 4}));
   EXPECT_EQ(queue->stats().accepted, spans(0, 5));
