@@ -54,9 +54,7 @@ Result<void> Delivery::open() {
   open_dead_letters(state_dir / "dead-letters");
   open_relinks(state_dir / "models" / "relinks.json");
   letter_commands_.emplace(*dead_letters_, queue_, clock_);
-  if (auto finished = letter_commands_->finish_withdrawal(); !finished) {
-    note("dead letters: what was interrupted could not be settled: " + finished.error().message);
-  }
+  take_up_letters();
   auto opened = open_destination(
       {.config = config_,
        .readers = readers_,
@@ -240,10 +238,18 @@ void Delivery::open_dead_letters(const std::filesystem::path& directory) {
   queue_.held_files().hold(StateFile::dead_letters, directory.string(), loaded.error(), [this] {
     return load_late([this] {
       auto late = dead_letters_->load();
-      if (late) hold_unread_letters();
+      if (!late) return late;
+      hold_unread_letters();
+      take_up_letters();
       return late;
     });
   });
+}
+
+void Delivery::take_up_letters() {
+  if (auto finished = letter_commands_->take_up_letters(); !finished) {
+    note("dead letters: what was interrupted could not be settled: " + finished.error().message);
+  }
 }
 
 // Without one of them no record of its trace is sent.

@@ -102,6 +102,7 @@ class Delivery {
   Result<void> open();
   void open_dead_letters(const std::filesystem::path& directory);
   void hold_unread_letters();
+  void take_up_letters();
   Result<void> load_letter(const std::string& id);
   Result<void> on_forwarder(const std::function<Result<void>()>& load);
   void open_relinks(const std::filesystem::path& file);

@@ -104,6 +104,11 @@ Result<void> DeadLetterCommands::check_totals() const {
   return Error{ErrorCode::unavailable, "files of the queue cannot be read: see tracelink status"};
 }
 
+Result<void> DeadLetterCommands::take_up_letters() {
+  queue_.set_external_bytes(store_.bytes());
+  return finish_withdrawal();
+}
+
 Result<void> DeadLetterCommands::finish_withdrawal() {
   const auto withdrawal = store_.under_way();
   if (!withdrawal) return {};

@@ -27,7 +27,10 @@ class DeadLetterCommands {
   DeadLetterCommands(DeadLetterStore& store, Queue& queue, const Clock& clock)
       : store_(store), queue_(queue), clock_(clock) {}
 
-  // What was left unfinished: call at the start, the commands do it themselves.
+  // The store knows its letters from now on: what they take counts against the queue's bound, and
+  // what was left unfinished is finished.
+  Result<void> take_up_letters();
+  // What was left unfinished; the commands do it themselves.
   Result<void> finish_withdrawal();
 
   // `unavailable`, of both: the letter is of a run that crashed, whose records are being read; or

@@ -205,6 +205,32 @@ TEST_F(DeadLetterCommandsTest, NothingIsBegunWhileTheTotalsAreNotKnown) {
   expect_conservation();
 }
 
+// The letters could not be read at the start, and then they can.
+TEST_F(DeadLetterCommandsTest, LettersThatAreReadLateCountAgainstTheBound) {
+  dead_letter();
+  reopen();
+  store = std::make_unique<DeadLetterStore>(fs, kDirectory, 1u << 20);
+  commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
+  const auto before = queue->stats().disk_bytes;
+  ASSERT_TRUE(store->load());
+  ASSERT_TRUE(commands->take_up_letters());
+  EXPECT_GT(store->bytes(), 0u);
+  EXPECT_EQ(queue->stats().disk_bytes, before + store->bytes());
+}
+
+TEST_F(DeadLetterCommandsTest, ARemovalThatIsReadLateIsFinished) {
+  ASSERT_TRUE(store->begin({dead_letter(), Withdrawal::Kind::removal, 3}));
+  reopen();
+  store = std::make_unique<DeadLetterStore>(fs, kDirectory, 1u << 20);
+  commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
+  ASSERT_TRUE(commands->take_up_letters()) << "nothing is known";
+  EXPECT_EQ(queue->stats().dropped_removed, 0u);
+  ASSERT_TRUE(store->load());
+  ASSERT_TRUE(commands->take_up_letters());
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
+  EXPECT_EQ(store->bytes(), 0u);
+}
+
 TEST_F(DeadLetterCommandsTest, WhatIsNotThereIsAnError) {
   for (const std::string& id : {std::string("nothing"), std::string("../lock"), std::string()}) {
     EXPECT_EQ(commands->replay(id).error().code, ErrorCode::invalid);
