@@ -25,6 +25,7 @@ bool FrameAllowance::take(std::string_view bytes, SteadyTime now) {
     const std::size_t skipped = std::min(skip_, bytes.size());
     skip_ -= skipped;
     bytes.remove_prefix(skipped);
+    has_preface_ |= skip_ == 0;
     if (bytes.empty()) break;
     header_[header_bytes_++] = static_cast<unsigned char>(bytes.front());
     bytes.remove_prefix(1);

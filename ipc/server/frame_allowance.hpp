@@ -26,6 +26,7 @@ class FrameAllowance {
   // than it may.
   bool take(std::string_view bytes, SteadyTime now);
   void add_call() { earn(kFramesOfACall); }
+  bool has_preface() const { return has_preface_; }  // the whole of it was taken
 
  private:
   static constexpr std::size_t kPrefaceBytes = 24;
@@ -38,6 +39,7 @@ class FrameAllowance {
   std::int64_t left_ = kMostFrames;
   SteadyTime earned_until_;
   std::size_t skip_ = kPrefaceBytes;  // bytes before the next frame's header
+  bool has_preface_ = false;
   std::array<unsigned char, kHeaderBytes> header_{};
   std::size_t header_bytes_ = 0;
 };

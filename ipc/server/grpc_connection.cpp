@@ -106,11 +106,12 @@ void GrpcConnection::note_state() {
   }
 }
 
-// One header block at a time is open on a connection (RFC 9113 6.10).
+// One header block at a time is open on a connection (RFC 9113 6.10), and none before its preface.
 void GrpcConnection::watch_header() {
-  if (header_open_ == header_watched_ || finishing_) return;
-  header_watched_ = header_open_;
-  if (!header_open_) return (void)header_timer_.cancel();
+  const bool is_open = header_open_ || !frames_.has_preface();
+  if (is_open == header_watched_ || finishing_) return;
+  header_watched_ = is_open;
+  if (!is_open) return (void)header_timer_.cancel();
   header_timer_.expires_after(context_.hold_time);
   header_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = error ? nullptr : weak.lock();

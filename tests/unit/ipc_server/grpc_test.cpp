@@ -264,6 +264,15 @@ TEST(GrpcCall, LooksAtNothingOfAHeaderThatIsTooLarge) {
   EXPECT_EQ(call.take_experiment(), "");
 }
 
+TEST_F(GrpcServer, APrefaceThatDoesNotEndInTimeEndsTheConnection) {
+  options.hold_time = 50ms;
+  start();
+  RawClient client = connect();
+  client.send("PRI * HTTP/2.0\r\n\r\nSM");
+  (void)client.receive_all();
+  EXPECT_EQ(stats().late_headers, 1u);
+}
+
 TEST_F(GrpcServer, AHeaderThatDoesNotEndInTimeEndsTheConnection) {
   options.hold_time = 50ms;
   start();
