@@ -69,7 +69,7 @@ Result<Recovery::Origins> Recovery::without_file(Origins origins) const {
   });
   for (const auto& [id, found] : listed_) {
     if (origins.empty()) break;
-    if (!found.segment || !moved_as(id) || adopted_.contains(id)) continue;
+    if (!found.segment || !moved_as(id)) continue;
     bool complete = false;
     const auto held = origins_of(id, complete);
     if (!held) return held;

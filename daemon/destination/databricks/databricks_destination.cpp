@@ -57,11 +57,13 @@ Outcome refused_change() {
 // Takes the changes out of the batch. What is told of the rest goes to `done` with their refusals,
 // in the order that the batch had.
 Destination::Done refuse_changes(std::vector<TraceDelivery>& batch, Destination::Done done) {
+  const auto is_change = [](const auto& delivery) { return delivery.mode == DeliveryMode::change; };
+  if (std::ranges::none_of(batch, is_change)) return done;
   std::vector<Outcome> all(batch.size(), refused_change());
   std::vector<TraceDelivery> rest;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (batch[i].mode == DeliveryMode::change) continue;
+    if (is_change(batch[i])) continue;
     rest.push_back(std::move(batch[i]));
     places.push_back(i);
   }
