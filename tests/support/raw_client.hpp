@@ -15,6 +15,11 @@
 
 namespace tracelink {
 
+// What an HTTP/2 client begins with: the preface and SETTINGS (RFC 9113, section 3.4).
+inline std::string http2_opening() {
+  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9);
+}
+
 // A blocking client on a socket, for tests: sends bytes, reads bytes. Throws instead of hanging.
 class RawClient {
  public:

@@ -247,9 +247,8 @@ TEST_F(GrpcServer, AHeaderFarOverTheLimitEndsTheConnection) {
   start();
   RawClient client = connect();
   const std::string field = std::string("\0\1x\x7f\x81\x7c", 6) + std::string(16'000, 'x');
-  std::string bytes = std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") +
-                      std::string("\0\0\0\4\0\0\0\0\0", 9) +             // SETTINGS
-                      std::string("\0\x3e\x86\1\0\0\0\0\1", 9) + field;  // HEADERS
+  std::string bytes =
+      http2_opening() + std::string("\0\x3e\x86\1\0\0\0\0\1", 9) + field;  // HEADERS
   for (int i = 0; i < 5; ++i) bytes += std::string("\0\x3e\x86\x9\0\0\0\0\1", 9) + field;
   client.send(bytes);
   (void)client.receive_all();
@@ -277,8 +276,7 @@ TEST_F(GrpcServer, AHeaderThatDoesNotEndInTimeEndsTheConnection) {
   options.hold_time = 50ms;
   start();
   RawClient client = connect();
-  client.send(std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") +
-              std::string("\0\0\0\4\0\0\0\0\0", 9) +       // SETTINGS
+  client.send(http2_opening() +
               std::string("\0\0\1\1\0\0\0\0\1\x83", 10));  // HEADERS without its end
   (void)client.receive_all();
   EXPECT_EQ(stats().late_headers, 1u);
@@ -372,7 +370,7 @@ TEST_F(GrpcServer, AFloodOfFramesThatBringNothingEndsItsConnection) {
   std::uint64_t floods = 0;
   for (const std::string& frame : {priority, update, unknown}) {
     RawClient bad = connect();
-    bad.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\x4\0\0\0\0\0", 9));
+    bad.send(http2_opening());
     std::string many;
     for (int i = 0; i < 1'000; ++i) many += frame;
     for (int i = 0; i < 1'000 && stats().frame_floods == floods; ++i) bad.send(many);

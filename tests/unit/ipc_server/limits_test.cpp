@@ -224,8 +224,7 @@ TEST_F(Limits, AGrpcClientWhoseSocketTakesNothingIsCutOff) {
   options.hold_time = 50ms;
   start();
   RawClient client = connect();
-  client.send(std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") +
-              std::string("\0\0\0\4\0\0\0\0\0", 9));
+  client.send(http2_opening());
   const std::string block =
       "\x83\x04\x02/x\x0f\x10\x10"
       "application/grpc";  // POST to /x
