@@ -1,7 +1,7 @@
 """No client hurts another: a good client beside each hostile or unlucky one of harness/neighbours.py, and beside all of them.
 
 The bounds are counts and ratios: how long the good client waits is compared with what one of its kind waits at another daemon, which has no neighbours, in the
-same moments. So whatever else keeps the machine busy, the neighbours' own work too, is in both.
+same moments. So whatever else keeps the machine busy, the neighbours' own work too, is in both. Only what it waits for one piece of that work is not.
 """
 
 import os
@@ -21,6 +21,7 @@ REQUESTS = 25
 MIB = 1 << 20
 MEMORY = 192 * MIB  # limits.memory
 TURN = 10  # times what a request waits elsewhere is a turn's time at most; a stalled client waits thousands of times as long
+PIECE = 0.1  # seconds: ten times what the largest piece of a neighbour's work, 300,000 objects of JSON, was seen to take
 ROUNDS = 5
 
 
@@ -97,7 +98,7 @@ def test_a_good_client_beside(company, make_daemon, stand_in):
             wait_until(f"all spans of {trace_id} but the refused", lambda: stand_in.span_count(trace_id) == spans, state=daemon.log_tail)
         assert descriptors(daemon) < 2_000 + 200
         share = 1 + len(company)  # each has a turn
-        assert waited < TURN * share * alone, f"{waited:.3f} s beside them, {alone:.3f} s alone"
+        assert waited < TURN * share * alone + PIECE * len(company), f"{waited:.3f} s beside them, {alone:.3f} s alone"
         daemon.spans()
 
     assert peak_bytes(daemon) < 2 * MEMORY
