@@ -62,8 +62,7 @@ class DurableQueue final : public Queue {
   bool missed_spilled() const override { return reader_.missed_spilled(); }
 
   Result<void> note(const std::vector<TraceNote>& notes) override {
-    return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()),
-                           core_.clock.steady());
+    return core_.notes.add(notes, core_.stats().oldest_accepted_at.value_or(core_.clock.wall()));
   }
   std::vector<TraceNote> recent_notes() const override { return core_.notes.recent(); }
   std::uint64_t note_loads() const override { return core_.notes.loads(); }

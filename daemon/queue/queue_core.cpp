@@ -35,7 +35,7 @@ QueueCore::QueueCore(QueueOptions given, FileSystem& file_system, const Clock& t
       reserve(fs, paths.reserve(), reserve_beside(affordable_segment_bytes(fs, options), options)),
       quarantine(fs, paths.quarantine, options.segment_bytes),
       links(fs, paths.links, quarantine, held, reserve),
-      notes(fs, paths.notes(), reserve, held, links, note_limit(options)),
+      notes(fs, paths.notes(), clock, reserve, held, links, note_limit(options)),
       state(held, clock, signal) {}
 
 std::uint64_t QueueCore::used_bytes(const QueueState& now) const {

@@ -168,10 +168,12 @@ Result<ReadNotes> read_notes(const FileSystem& fs, const std::filesystem::path& 
 
 }  // namespace
 
-TraceNotes::TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve,
-                       HeldFiles& held, LinkStore& links, std::size_t max_notes)
+TraceNotes::TraceNotes(FileSystem& fs, std::filesystem::path path, const Clock& clock,
+                       DiskReserve& reserve, HeldFiles& held, LinkStore& links,
+                       std::size_t max_notes)
     : fs_(fs),
       path_(std::move(path)),
+      clock_(clock),
       reserve_(reserve),
       held_(held),
       links_(links),
@@ -233,17 +235,17 @@ void TraceNotes::remember_older_lock_held(const TraceNote& note) {
   if (added) by_age_.emplace(--oldest_age_, Entry{note, SteadyTime()});
 }
 
-Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldest_record,
-                             SteadyTime now) {
+Result<void> TraceNotes::add(const std::vector<TraceNote>& notes, WallTime oldest_record) {
   const MutexLock lock(mutex_);
   if (!listed_) return not_replaced_unread(path_);
+  const SteadyTime now = clock_.steady();
   date_loaded_lock_held(now);
   std::string bytes;
   for (const auto& note : notes) {
     bytes += encode_whole(note, defined_);
     remember_lock_held(note, now);
   }
-  forget_before_lock_held(oldest_record - kKept, now - kKept);
+  forget_before_lock_held(oldest_record, now);
   forget_beyond_bound_lock_held();
   const bool mostly_stale = file_pieces_ + notes.size() > 2 * by_age_.size() + 1024;
   if (file_ && !mostly_stale && append_lock_held(bytes)) {
@@ -301,7 +303,10 @@ void TraceNotes::forget_beyond_bound_lock_held() {
   while (by_age_.size() > max_notes_) forget_oldest_lock_held();
 }
 
-void TraceNotes::forget_before_lock_held(WallTime limit, SteadyTime known_limit) {
+void TraceNotes::forget_before_lock_held(WallTime oldest_record, SteadyTime now) {
+  const auto age = std::max(clock_.wall() - oldest_record, WallTime::duration::zero());
+  const WallTime limit = oldest_record - kKept;
+  const SteadyTime known_limit = now - age - kKept;
   const auto is_old = [&](const Entry& entry) {
     return entry.note.at < limit && entry.known_since < known_limit;
   };

@@ -35,16 +35,16 @@ namespace tracelink {
 // Threads: any. Lifetime: the references outlive this object.
 class TraceNotes {
  public:
-  TraceNotes(FileSystem& fs, std::filesystem::path path, DiskReserve& reserve, HeldFiles& held,
-             LinkStore& links, std::size_t max_notes);
+  TraceNotes(FileSystem& fs, std::filesystem::path path, const Clock& clock, DiskReserve& reserve,
+             HeldFiles& held, LinkStore& links, std::size_t max_notes);
 
   // Loads those of the names in its directory that are files of notes; damaged notes are skipped.
   // Once, as soon as the directory can be listed: until then it knows no note, and add() fails.
   void load(const std::vector<std::string>& names);
   // Durable when it returns success. Forgets what was noted an hour before `oldest_record`, the
-  // acceptance of the oldest record that is not done (if there is none, of the present), unless
-  // this process has known it for less than an hour: the wall clock may have been set.
-  Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record, SteadyTime now);
+  // acceptance of the oldest record that is not done (if there is none, of the present), by the
+  // wall clock, which may have been set, and by how long this process has known it.
+  Result<void> add(const std::vector<TraceNote>& notes, WallTime oldest_record);
   std::vector<TraceNote> recent() const;          // newest per trace, oldest first
   std::uint64_t loads() const { return loads_; }  // how often notes came from files
 
@@ -62,11 +62,12 @@ class TraceNotes {
   void remember_lock_held(const TraceNote& note, SteadyTime known_since) REQUIRES(mutex_);
   void date_loaded_lock_held(SteadyTime now) REQUIRES(mutex_);
   void forget_beyond_bound_lock_held() REQUIRES(mutex_);
-  void forget_before_lock_held(WallTime limit, SteadyTime known_limit) REQUIRES(mutex_);
+  void forget_before_lock_held(WallTime oldest_record, SteadyTime now) REQUIRES(mutex_);
   void forget_oldest_lock_held() REQUIRES(mutex_);
 
   FileSystem& fs_;
   const std::filesystem::path path_;
+  const Clock& clock_;
   DiskReserve& reserve_;
   HeldFiles& held_;
   LinkStore& links_;

@@ -15,7 +15,7 @@ struct TraceNotesTest : testing::Test {
   void SetUp() override { open(); }
   void make() {
     links = std::make_unique<LinkStore>(fs, "/links", quarantine, held, reserve);
-    notes = std::make_unique<TraceNotes>(fs, "/notes", reserve, held, *links, 100);
+    notes = std::make_unique<TraceNotes>(fs, "/notes", clock, reserve, held, *links, 100);
   }
   void open() {
     make();
@@ -38,9 +38,7 @@ struct TraceNotesTest : testing::Test {
     return ids;
   }
   // With an empty queue.
-  Result<void> add(const std::vector<TraceNote>& all) {
-    return notes->add(all, clock.wall(), clock.steady());
-  }
+  Result<void> add(const std::vector<TraceNote>& all) { return notes->add(all, clock.wall()); }
   void crash() {
     fs.crash();
     open();
@@ -90,11 +88,11 @@ TEST_F(TraceNotesTest, AnOutageDoesNotMakeThemForget) {
   const WallTime oldest_record = clock.wall() + std::chrono::minutes(59);
   clock.advance(std::chrono::hours(5));
   crash();
-  ASSERT_TRUE(notes->add({note(2)}, oldest_record, clock.steady()));
+  ASSERT_TRUE(notes->add({note(2)}, oldest_record));
   EXPECT_EQ(traces(), (std::vector<int>{1, 2}));
-  clock.advance(std::chrono::minutes(61));
-  ASSERT_TRUE(notes->add({note(3)}, clock.wall() - std::chrono::hours(1), clock.steady()));
-  EXPECT_EQ(traces(), (std::vector<int>{2, 3}));
+  clock.advance(std::chrono::minutes(121));
+  ASSERT_TRUE(notes->add({note(3)}, clock.wall() - std::chrono::hours(1)));
+  EXPECT_EQ(traces(), std::vector<int>{3});
 }
 
 TEST_F(TraceNotesTest, SettingTheWallClockDoesNotMakeThemForget) {
@@ -106,6 +104,15 @@ TEST_F(TraceNotesTest, SettingTheWallClockDoesNotMakeThemForget) {
     ASSERT_TRUE(add({note(3)}));
     EXPECT_EQ(traces(), (std::vector<int>{1, 2, 3}));
   }
+}
+
+TEST_F(TraceNotesTest, SettingTheWallClockInAnOutageDoesNotMakeThemForget) {
+  ASSERT_TRUE(add({note(1)}));
+  clock.advance(std::chrono::hours(2));
+  clock.set_wall_by(std::chrono::hours(30));
+  const WallTime oldest_record = clock.wall() - std::chrono::hours(2);  // it came with the note
+  ASSERT_TRUE(notes->add({note(2)}, oldest_record));
+  EXPECT_EQ(traces(), (std::vector<int>{1, 2}));
 }
 
 TEST_F(TraceNotesTest, TheFileStaysBounded) {
