@@ -48,6 +48,12 @@ class Recovery {
     std::uint64_t last = 0;
     bool overlaps(const Range& other) const { return first <= other.last && other.first <= last; }
   };
+  // A segment of moved records.
+  struct Copy {
+    std::optional<Range> range;  // nothing: no record can be read in it
+    bool complete = false;
+  };
+  using Copies = std::map<std::uint64_t, Copy>;
 
   // Holds the file and has the step tried again if it fails.
   void attempt(StateFile kind, const std::filesystem::path& path,
@@ -69,7 +75,8 @@ class Recovery {
   void insert(const std::shared_ptr<Segment>& segment);
   // Segments of moved records (recovery_moved.cpp): which of them took the place of their sources.
   Result<void> finish_moves_without_checkpoint();
-  Result<void> finish_move_without_checkpoint(std::uint64_t id);
+  Result<Copies> find_copies() const;
+  Result<void> finish_move_without_checkpoint(std::uint64_t id, const Copies& copies);
   Result<void> set_aside_segment(std::uint64_t id);
   Result<void> load_moved(std::uint64_t id, const Found& found, const MovedSegment& known);
   Result<std::optional<SegmentHeader>> header_of(std::uint64_t id) const;

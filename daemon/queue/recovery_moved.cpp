@@ -1,40 +1,54 @@
 #include <algorithm>
+#include <ranges>
 
 #include "daemon/queue/recovery.hpp"
 
 // How Recovery tells the segments of moved records that count from those that do not.
 namespace tracelink {
 
-// All of them have to be readable for this.
 Result<void> Recovery::finish_moves_without_checkpoint() {
-  std::vector<std::uint64_t> copies;
-  for (const auto& [id, found] : found_) {
-    if (!found.segment || adopted_.contains(id)) continue;
-    const auto copy = is_copy(id);
-    if (!copy) return copy.error();
-    if (*copy) copies.push_back(id);
-  }
-  std::ranges::reverse(copies);  // the sources of a move are older
-  for (const auto id : copies) {
-    if (!found_.contains(id)) continue;  // set aside
-    if (auto finished = finish_move_without_checkpoint(id); !finished) return finished;
+  const auto copies = find_copies();
+  if (!copies) return copies.error();
+  for (const auto& [id, copy] : std::views::reverse(*copies)) {  // the sources of a move are older
+    if (auto finished = finish_move_without_checkpoint(id, *copies); !finished) return finished;
   }
   return {};
 }
 
+// All of them have to be readable for this.
+Result<Recovery::Copies> Recovery::find_copies() const {
+  Copies copies;
+  for (const auto& [id, found] : found_) {
+    if (!found.segment || adopted_.contains(id)) continue;
+    const auto moved = is_copy(id);
+    if (!moved) return moved.error();
+    if (!*moved) continue;
+    Copy copy;
+    const auto origins = origins_of(id, copy.complete);
+    if (!origins) return origins.error();
+    if (!origins->empty()) copy.range = Range{*origins->begin(), *origins->rbegin()};
+    copies.emplace(id, copy);
+  }
+  return copies;
+}
+
 // Without the checkpoint, what is left of the sources tells: no source, and it took their place; a
 // complete one has all that is live of them; an incomplete one beside a source was never finished.
-Result<void> Recovery::finish_move_without_checkpoint(std::uint64_t id) {
-  bool complete = false;
-  const auto origins = origins_of(id, complete);
-  if (!origins) return origins.error();
-  if (origins->empty()) return set_aside_segment(id);
-  const Range range{*origins->begin(), *origins->rbegin()};
+// Where a copy belongs in the order is told by what was moved to it, and not by its id.
+Result<void> Recovery::finish_move_without_checkpoint(std::uint64_t id, const Copies& copies) {
+  const auto& [origins, complete] = copies.at(id);
+  if (!origins) return set_aside_segment(id);
+  const Range range = *origins;
+  const auto is_older_source = [&](const auto& other) {
+    return other.first < id && other.second.range && other.second.range->overlaps(range);
+  };
   std::vector<std::uint64_t> sources;
   for (const auto& [other, found] : found_) {
-    if (found.segment && other >= range.first && other <= range.last) sources.push_back(other);
+    if (!found.segment || copies.contains(other) || adopted_.contains(other)) continue;
+    if (other >= range.first && other <= range.last) sources.push_back(other);
   }
-  if (!sources.empty() && !complete) return set_aside_segment(id);
+  const bool is_beside = !sources.empty() || std::ranges::any_of(copies, is_older_source);
+  if (is_beside && !complete) return set_aside_segment(id);
   for (const auto source : sources) {
     if (auto gone = set_aside_segment(source); !gone) return gone;
   }

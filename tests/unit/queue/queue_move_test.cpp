@@ -377,5 +377,24 @@ TEST_F(QueueMoveTest, WithoutTheCheckpointWhatWasMovedIsKeptOnce) {
   EXPECT_EQ(queue->stats().damaged, 0u);
 }
 
+TEST_F(QueueMoveTest, WithoutTheCheckpointACopyIsNoSourceOfOneWhoseOriginsAreAroundItsId) {
+  open();
+  auto held = pass(0, 200, 8);
+  let_it_move();
+  const auto more = pass(200, 400, 40);  // too little for the first copy to go with it
+  let_it_move();
+  held.insert(held.end(), more.begin(), more.end());
+  close();
+  const auto is_copy = [this](const std::string& name) {
+    return fs.content(options.state_dir / "queue" / name)[kKindAt] == 1;
+  };
+  ASSERT_EQ(std::ranges::count_if(files(".segment"), is_copy), 2);
+  fs.set_content(options.state_dir / "queue" / "checkpoint", "rubbish");
+  open();
+  EXPECT_EQ(drain_numbers(), numbers_of(held));
+  expect_conservation();
+  EXPECT_EQ(queue->stats().damaged, 0u);
+}
+
 }  // namespace
 }  // namespace tracelink
