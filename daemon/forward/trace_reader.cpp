@@ -22,7 +22,6 @@ TraceWork work_of(const StoredRecord& stored, GroupKey group) {
 TraceReader::TraceReader(Options options, Parts parts)
     : parts_(parts),
       max_waiting_records_(options.waiting_records),
-      first_sequence_(parts.source.next_sequence()),
       links_(std::move(options.links), parts.source, parts.reporter, parts.clock),
       assembly_(options.assembly, parts.clock) {}
 
@@ -39,8 +38,7 @@ TraceReader::Read TraceReader::read() {
   StoredRecord& stored = **next;
   parts_.spill.note_read(stored);
   if (parts_.dead_letter_writer.complete_if_dead_lettered(stored)) return Read::record;
-  const bool is_earlier = stored.sequence < first_sequence_ && !stored.again;
-  if (is_earlier && on_earlier_) on_earlier_(stored.record.slice);
+  if (stored.earlier && !stored.again && on_earlier_) on_earlier_(stored.record.slice);
   const auto link = links_.decide(stored.record.link, stored.record.slice.otlp);
   if (!link || parts_.dead_letter_writer.waits_for_letter(stored)) {
     put_off(stored);

@@ -50,7 +50,7 @@ class TraceReader {
   Assembler& assembly() { return assembly_; }
   const Assembler& assembly() const { return assembly_; }
   TraceLinks& links() { return links_; }
-  // Gets what was accepted before this object was made, when it is read for the first time.
+  // Gets what an earlier process accepted, when it is read for the first time.
   void set_on_earlier(std::function<void(const TraceSlice&)> on_earlier) {
     on_earlier_ = std::move(on_earlier);
   }
@@ -68,7 +68,6 @@ class TraceReader {
   const Parts parts_;
   const std::size_t max_waiting_records_;
   std::function<void(const TraceSlice&)> on_earlier_;
-  const std::uint64_t first_sequence_;  // that is not of an earlier run
   TraceLinks links_;
   Assembler assembly_;
 };

@@ -236,6 +236,7 @@ std::optional<StoredRecord> QueueReader::hand_out(const RawRecord& raw, Record r
   state->cursor_accepted_at = stored.record.accepted_at;
   const auto segment = current(*state);
   if (!segment || segment->dropped) return std::nullopt;
+  stored.earlier = origin.segment_id < state->first_own_segment;
   if (again) --segment->spilled_records;
   state->in_flight.emplace(
       stored.position, InFlight{.offset = raw.offset,

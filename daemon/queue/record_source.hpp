@@ -29,6 +29,7 @@ struct StoredRecord {
   std::uint32_t changes = 0;
   bool again = false;     // it was spilled before
   bool replayed = false;  // it was among the dead letters: accepted long before its sequence
+  bool earlier = false;   // an earlier process accepted it
 
   // Of its acceptance. 0: not known, an old dead letter does not tell it.
   std::uint64_t accepted_sequence() const { return replayed ? record.accepted_sequence : sequence; }

@@ -57,6 +57,11 @@ class FakeSource final : public RecordSource {
     }
   }
 
+  // What lies here now is of an earlier process.
+  void begin() {
+    for (Entry& entry : records_) entry.stored.earlier = true;
+  }
+
   // The next calls of next() give these errors; `corrupt` ones take no record with them.
   void fail_next(Error error) { next_failures_.push_back(std::move(error)); }
   void fail_reads(bool fail) { reads_fail_ = fail; }

@@ -43,6 +43,7 @@ class ForwarderFixture : public ::testing::Test {
 
   // A process begins; the one before has ended.
   void start() {
+    source.begin();
     if (!store) {
       store = std::make_unique<DeadLetterStore>(fs, "/dead-letters", dead_letter_bytes);
       ASSERT_TRUE(store->load());

@@ -207,6 +207,18 @@ TEST_F(QueueStartTest, ADirectoryThatCannotBeListedRefusesUntilItCan) {
   expect_conservation();
 }
 
+TEST_F(QueueStartTest, WhatAnEarlierProcessAcceptedIsToldApartHoweverLateItIsFound) {
+  write_segments(2);
+  fs.fail_reads("/queue", 0);
+  open();
+  fs.heal();
+  retry();
+  must_append(4, 5);
+  const auto all = drain();
+  EXPECT_EQ(all.size(), 4u);
+  for (const auto& stored : all) EXPECT_EQ(stored.earlier, number(stored.record) < 4);
+}
+
 TEST_F(QueueStartTest, WhatIsFoundWhenTheDirectoryIsListedLateIsOfEarlierRunsAtOnce) {
   for (std::uint32_t n = 0; n < 4; n += 2) {
     open();
