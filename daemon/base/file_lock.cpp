@@ -48,11 +48,10 @@ Result<FileLock> FileLock::acquire(const std::string& path) {
     return Error{ErrorCode::rejected,
                  path + " is locked by another tracelinkd, pid " + holder_pid(fd)};
   }
+  // For people: the lock holds without it, when the disk is full.
   const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd, 0) != 0 ||
-      ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return failed(path);
-  }
+  [[maybe_unused]] const bool told =
+      ::ftruncate(fd, 0) == 0 && ::pwrite(fd, pid.data(), pid.size(), 0) > 0;
   return lock;
 }
 

@@ -1,11 +1,13 @@
 #include "daemon/base/listening_socket.hpp"
 
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -87,6 +89,20 @@ TEST_F(ListeningSocketTest, WhatLiesInThePlaceOfTheLockFileIsNoObstacle) {
   EXPECT_EQ(open().error().code, ErrorCode::rejected) << "this user's daemons keep each other away";
   std::filesystem::remove(path());
   EXPECT_TRUE(socket->open_again()) << "with the same lock";
+}
+
+// Nothing can be written, as on a full disk; a socket needs no room.
+TEST_F(ListeningSocketTest, WhoHoldsTheLockCannotBeSaidAndThatIsNoObstacle) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit nothing{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &nothing), 0);
+  const auto socket = open();
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  ASSERT_TRUE(socket) << socket.error().message;
+  EXPECT_EQ(open().error().code, ErrorCode::rejected);
 }
 
 TEST_F(ListeningSocketTest, RefusesWhatIsNotASocket) {
