@@ -107,19 +107,6 @@ Result<void> bind_closed(int fd, const std::string& path, const sockaddr_un& add
   return {};
 }
 
-Result<void> open_to_peers(int fd, const UnixSocketOptions& options) {
-  const auto uid = user_id(options.owner);
-  if (!uid) return uid.error();
-  const auto gid = group_id(options.group);
-  if (!gid) return gid.error();
-  if (::lchown(options.path.c_str(), *uid, *gid) != 0 ||
-      ::chmod(options.path.c_str(), static_cast<mode_t>(options.mode)) != 0) {
-    return system_error(options.path + ": owner and mode");
-  }
-  if (::listen(fd, SOMAXCONN) != 0) return system_error(options.path);
-  return {};
-}
-
 struct TcpAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -177,9 +164,30 @@ Result<ListeningSocket> ListeningSocket::open_unix(const UnixSocketOptions& opti
   ListeningSocket socket;
   socket.options_ = options;
   if (const auto address = unix_address(options.path); !address) return address.error();
+  if (auto ok = socket.find_owner(); !ok) return std::move(ok).error();
   if (auto ok = socket.lock(); !ok) return std::move(ok).error();
   if (auto ok = socket.bind(); !ok) return std::move(ok).error();
   return socket;
+}
+
+// Once: a name service may be slow, and nobody waits for it when the file has to be made again.
+Result<void> ListeningSocket::find_owner() {
+  const auto uid = user_id(options_.owner);
+  if (!uid) return uid.error();
+  const auto gid = group_id(options_.group);
+  if (!gid) return gid.error();
+  uid_ = *uid;
+  gid_ = *gid;
+  return {};
+}
+
+Result<void> ListeningSocket::open_to_peers() {
+  if (::lchown(options_.path.c_str(), uid_, gid_) != 0 ||
+      ::chmod(options_.path.c_str(), static_cast<mode_t>(options_.mode)) != 0) {
+    return system_error(options_.path + ": owner and mode");
+  }
+  if (::listen(fd_, SOMAXCONN) != 0) return system_error(options_.path);
+  return {};
 }
 
 Result<void> ListeningSocket::lock() {
@@ -202,7 +210,7 @@ Result<void> ListeningSocket::bind() {
   fd_ = fd;
   if (auto ok = bind_closed(fd_, options_.path, *address); !ok) return ok;
   path_ = options_.path;
-  if (auto ok = open_to_peers(fd_, options_); !ok) return ok;
+  if (auto ok = open_to_peers(); !ok) return ok;
   note_file();
   return {};
 }
@@ -275,9 +283,10 @@ Result<ListeningSocket> ListeningSocket::resume_unix(int fd, const UnixSocketOpt
     return open_unix(options);
   }
   socket->options_ = options;
+  if (auto ok = socket->find_owner(); !ok) return std::move(ok).error();
   if (auto ok = socket->lock(); !ok) return std::move(ok).error();
   socket->path_ = options.path;
-  if (auto ok = open_to_peers(fd, options); !ok) return std::move(ok).error();
+  if (auto ok = socket->open_to_peers(); !ok) return std::move(ok).error();
   return socket;
 }
 
@@ -297,6 +306,8 @@ ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       path_(std::exchange(other.path_, {})),
       options_(std::move(other.options_)),
+      uid_(other.uid_),
+      gid_(other.gid_),
       file_(other.file_) {}
 
 ListeningSocket::~ListeningSocket() {

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include <sys/types.h>
+
 #include "daemon/base/file_lock.hpp"
 #include "daemon/base/result.hpp"
 
@@ -59,8 +61,10 @@ class ListeningSocket {
   };
 
   ListeningSocket() = default;
+  Result<void> find_owner();
   Result<void> lock();
   Result<void> bind();
+  Result<void> open_to_peers();
   void note_file();
   static std::optional<File> file_at(const std::string& path);
 
@@ -68,6 +72,8 @@ class ListeningSocket {
   int fd_ = -1;
   std::string path_;  // removed at the end; empty: not ours
   UnixSocketOptions options_;
+  uid_t uid_ = static_cast<uid_t>(-1);  // of the options; -1: the process's
+  gid_t gid_ = static_cast<gid_t>(-1);
   std::optional<File> file_;  // as it was made; nothing if that is not known
 };
 
