@@ -64,13 +64,17 @@ std::vector<std::string> ServerKnowledge::experiments() const {
 
 Result<void> ServerKnowledge::save() {
   Json json = {{"format", kFormat}, {"uri", uri_}};
+  std::vector<std::string> known;
   {
     const MutexLock lock(mutex_);
     if (!loaded_) return not_replaced_unread(file_);
     json["server_version"] = version_;
-    json["experiments"] = Json::array();
-    for (const std::string& known : experiments())
-      json["experiments"].push_back(Json::parse(known));
+    known = experiments();
+  }
+  // The threads that answer take the lock, and this may be megabytes.
+  json["experiments"] = Json::array();
+  for (const std::string& experiment : known) {
+    json["experiments"].push_back(Json::parse(experiment));
   }
   return write_file_durably(fs_, file_, to_text(json));
 }
