@@ -20,6 +20,8 @@ json status() {
           {"active", {{"override", "private"}}},
           {"server", {{"uri", "http://mlflow:5000"}, {"state", "up"}, {"later", "private"}}},
           {"held", json::array()},
+          {"last_error", nullptr},
+          {"state_dir", "/private/state"},
           {"relinks", {"private"}},
           {"notices", {"private"}},
           {"sockets", "private"}};
@@ -45,6 +47,19 @@ TEST(PublicStatus, DoesNotTellWhereFilesAre) {
   EXPECT_EQ(held.dump().find("private"), std::string::npos) << held;
   EXPECT_EQ(held.at(0).at("since"), "2026-01-01T00:00:00Z");
   EXPECT_EQ(held.at(1).at("remedy"), "a token");
+}
+
+TEST(PublicStatus, DoesNotTellWhichFileFailedLast) {
+  json with_error = status();
+  with_error["last_error"] = {{"message", "/private/state/models/active.json: cannot be read"},
+                              {"remedy", "chmod it"},
+                              {"at", "2026-01-01T00:00:00Z"},
+                              {"over_at", nullptr}};
+  const json of_file = shown(with_error).at("last_error");
+  EXPECT_EQ(of_file.dump().find("private"), std::string::npos) << of_file;
+  EXPECT_EQ(of_file.at("at"), "2026-01-01T00:00:00Z");
+  with_error["last_error"]["message"] = "server: HTTP 503";
+  EXPECT_EQ(shown(with_error).at("last_error").at("message"), "server: HTTP 503");
 }
 
 TEST(PublicStatus, ListsABoundedNumberOfModels) {
