@@ -8,6 +8,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 from harness import places, unix_http
 from harness.daemon import PROTOBUF
 from harness.otlp import SPANS_PER_TRACE, make_trace
@@ -131,9 +133,12 @@ def test_a_signal_during_an_upgrade_ends_the_daemon(make_daemon):
             with contextlib.suppress(http.client.RemoteDisconnected):  # the answer may not arrive
                 unix_http.request(daemon.control, "POST", "/upgrade")
             wait_until("the upgrade begins", lambda: 'reason="upgrade"' in daemon.log_file.read_text(), state=daemon.log_tail)
+            daemon.terminate()
             was_during = time.monotonic() - began < 2  # else a busy machine was too late with the signal
-            code = daemon.sigterm()
+            code = daemon.exit_code()
         if was_during:
             break
+    else:
+        pytest.fail("the signal came five times too late to be during the upgrade")
     assert code == 0, daemon.log_tail()
     assert len(re.findall(r" tracelinkd \d", daemon.log_file.read_text())) == 1

@@ -85,10 +85,17 @@ class Daemon:
         assert self._process and self.is_running(), self.log_tail()
         self._process.kill()
 
-    def sigterm(self) -> int:
+    def terminate(self) -> None:
         assert self._process and self.is_running(), self.log_tail()
         self._process.signal_group(signal.SIGTERM)
+
+    def exit_code(self) -> int:
+        assert self._process
         return self._process.wait()
+
+    def sigterm(self) -> int:
+        self.terminate()
+        return self.exit_code()
 
     def restart(self) -> None:
         assert self.sigterm() == 0, self.log_tail()

@@ -104,7 +104,7 @@ TEST_F(CurlRelayTest, AHeadWithABodyGetsItsAnswer) {
                                .target = "/",
                                .headers = {},
                                .body_bytes = 1,
-                               .silence = std::chrono::seconds(2)},
+                               .silence = std::chrono::seconds(60)},
                               target);
   relay.send(*id, "x", true);
   target->wait_for_sent(1);
