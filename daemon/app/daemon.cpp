@@ -15,6 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "config/key_table.hpp"
@@ -215,7 +216,7 @@ class DaemonImpl final : public Daemon {
     if (!again.loaded) return Error{ErrorCode::invalid, again.errors.front().to_string()};
     asio::post(io_, [this] {
       upgrading_ = true;
-      shutdown_.begin("upgrade", std::chrono::milliseconds{0});
+      shutdown_.begin("upgrade", std::chrono::milliseconds{0}, EX_TEMPFAIL);
     });
     return {};
   }

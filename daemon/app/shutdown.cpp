@@ -49,8 +49,9 @@ void Shutdown::on_signal(int signal) {
   }
 }
 
-void Shutdown::begin(const std::string& reason, std::chrono::milliseconds grace) {
+void Shutdown::begin(const std::string& reason, std::chrono::milliseconds grace, int overdue) {
   if (std::exchange(stopping_, true)) return;
+  overdue_ = overdue;
   LogEvent("stopping")
       .text("reason", reason)
       .number("grace_ms", static_cast<std::uint64_t>(grace.count()))
@@ -77,7 +78,7 @@ void Shutdown::check_drained() {
 
 void Shutdown::close() {
   closing_ = true;
-  exit_within(kLongestClose);
+  exit_within(kLongestClose, overdue_);
   steps_.close_sockets(patience_);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <string>
 
@@ -32,9 +33,10 @@ class Shutdown {
 
   void await_signals(std::chrono::milliseconds grace);
 
-  // Stops as SIGTERM does, with this grace; `reason` is for the log. Does nothing if it stops
-  // already.
-  void begin(const std::string& reason, std::chrono::milliseconds grace);
+  // Stops as SIGTERM does, with this grace; `reason` is for the log, `overdue` the exit code of a
+  // process that does not end within its time. Does nothing if it stops already.
+  void begin(const std::string& reason, std::chrono::milliseconds grace,
+             int overdue = EXIT_SUCCESS);
   // Whether SIGTERM or SIGINT came, also while it was stopping for another reason.
   bool was_signalled() const { return was_signalled_; }
 
@@ -53,6 +55,7 @@ class Shutdown {
   bool stopping_ = false;
   bool was_signalled_ = false;
   bool closing_ = false;
+  int overdue_ = EXIT_SUCCESS;
   std::chrono::milliseconds patience_;
   SteadyTime drain_until_{};
 };
