@@ -282,7 +282,7 @@ class DaemonImpl final : public Daemon {
     if (!interval) return;
     const bool hangs =
         delivers(config()) && forwarder_hangs(delivery_->forward_status(), clock_.steady());
-    const bool told = hangs || tell_systemd(systemd::watchdog());
+    const bool told = !hangs && tell_systemd(systemd::watchdog());
     watchdog_timer_.expires_after(told ? *interval : std::min(*interval, kTellAgain));
     watchdog_timer_.async_wait([this](auto error) {
       if (!error) feed_watchdog();
