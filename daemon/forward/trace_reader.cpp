@@ -79,6 +79,7 @@ void TraceReader::assemble(StoredRecord stored) {
   const auto fixed = parts_.ledger.recent(id);
   const LinkHash first = assembly_.accepted_link(id, stored.sequence).value_or(record.link);
   const LinkHash base = fixed ? fixed->link : first;
+  if (links_.is_unread(base)) return put_off(stored);
   const LinkChoice choice = choose(record.slice.otlp, record.slice.info, base, accepted);
   if (stored.again) {
     const GroupKey group{choice.link, record.experiment};

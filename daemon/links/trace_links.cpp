@@ -72,6 +72,12 @@ std::optional<LinkHash> TraceLinks::decide(const LinkHash& accepted, std::string
   return options_.decide(base->definition, traces_data);
 }
 
+bool TraceLinks::is_unread(const LinkHash& base) {
+  if (base_of(base) != nullptr) return false;
+  const auto definition = source_.link(base);
+  return !definition && definition.error().code == ErrorCode::io;
+}
+
 LinkChoice TraceLinks::choose(std::string_view traces_data, std::string_view info,
                               const LinkHash& base_hash) {
   const Base* base = base_of(base_hash);

@@ -45,6 +45,9 @@ class TraceLinks {
   // `accepted`, or what that stands for if it is undecided; nothing: the record has to wait.
   std::optional<LinkHash> decide(const LinkHash& accepted, std::string_view traces_data);
 
+  // The definition of `base` is in a file that cannot be read now: nobody can choose().
+  bool is_unread(const LinkHash& base);
+
   // By the spans and the trace info of an MLflow SDK, either of which may be empty. `base`: the
   // trace's link if it is fixed, else the one accepted with its first record.
   LinkChoice choose(std::string_view traces_data, std::string_view info, const LinkHash& base);

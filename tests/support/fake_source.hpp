@@ -194,7 +194,17 @@ class FakeSource final : public RecordSource {
   }
   bool knows(const LinkHash& hash) const { return links_.contains(hash); }
 
+  // The definition is in a file that cannot be read.
+  void hide_link(const LinkHash& hash, bool hidden) {
+    if (hidden) {
+      hidden_links_.insert(hash);
+    } else {
+      hidden_links_.erase(hash);
+    }
+  }
+
   Result<LinkDefinition> link(const LinkHash& hash) const override {
+    if (hidden_links_.contains(hash)) return Error{ErrorCode::io, "the link cannot be read"};
     if (const auto found = links_.find(hash); found != links_.end()) return found->second;
     LinkDefinition link;
     link.name = std::string("model-") + static_cast<char>(hash.bytes[0]);
@@ -260,6 +270,7 @@ class FakeSource final : public RecordSource {
   bool reads_fail_ = false;
   bool knows_files_ = true;
   std::map<LinkHash, LinkDefinition> links_;
+  std::set<LinkHash> hidden_links_;
   std::vector<TraceNote> notes_;
   std::uint64_t note_loads_ = 0;
   std::uint64_t files_read_late_ = 0;

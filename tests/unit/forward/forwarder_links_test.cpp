@@ -106,6 +106,23 @@ TEST_F(ForwarderUndecidedTest, WhatOthersHoldDoesNotKeepThemOnceTheFileIsRead) {
   EXPECT_EQ(models_of(1), Models{"model-b"});
 }
 
+// An operator's link, which no segment has.
+TEST_F(ForwarderLinksTest, WhatATraceNamesIsObeyedAlsoIfItsLinkCannotBeReadAtFirst) {
+  start();
+  accept_named(1, "planner");
+  accept_span(2, true, {});
+  source.hide_link(link_of('b'), true);
+  ASSERT_TRUE(forwarder->relink({source.define(configured), link_of('b'), clock.wall(), 0}));
+  run_for(minutes(1));
+  EXPECT_TRUE(destination.batches().empty());
+  source.hide_link(link_of('b'), false);
+  source.note_file_read_late();
+  run_for(minutes(1));
+  EXPECT_EQ(models_of(1), Models{"planner"});
+  EXPECT_EQ(models_of(2), Models{"model-b"});
+  EXPECT_EQ(source.totals(), (Totals{.accepted = 2, .delivered = 2}));
+}
+
 TEST_F(ForwarderUndecidedTest, LaterPartsFollowTheLinkThatTheirTraceHasGot) {
   accept(1);
   run();
