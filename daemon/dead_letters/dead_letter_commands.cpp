@@ -98,6 +98,11 @@ Result<DeadLetter> DeadLetterCommands::read(const std::string& id) const {
   return letter;
 }
 
+Result<void> DeadLetterCommands::check_known() const {
+  if (auto known = store_.check_known(); !known) return known;
+  return check_totals();
+}
+
 // Whether a withdrawal was counted shows in the totals, which may be too small now.
 Result<void> DeadLetterCommands::check_totals() const {
   if (queue_.stats().totals_known) return {};
@@ -165,7 +170,7 @@ Result<LetterCounts> DeadLetterCommands::counts_to_remove(const std::string& id,
 }
 
 Result<void> DeadLetterCommands::replay(const std::string& id) {
-  if (auto known = check_totals(); !known) return known;
+  if (auto known = check_known(); !known) return known;
   if (auto finished = finish_withdrawal(); !finished) return finished;
   const auto letter = read(id);
   if (!letter) return letter.error();
@@ -210,7 +215,7 @@ Result<void> DeadLetterCommands::append(std::vector<Record> records, As as) {
 }
 
 Result<void> DeadLetterCommands::remove(const std::string& id) {
-  if (auto known = check_totals(); !known) return known;
+  if (auto known = check_known(); !known) return known;
   if (auto finished = finish_withdrawal(); !finished) return finished;
   const auto text = store_.read_json(id);
   if (!text) return text.error();

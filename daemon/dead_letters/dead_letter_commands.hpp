@@ -34,7 +34,8 @@ class DeadLetterCommands {
   Result<void> finish_withdrawal();
 
   // `unavailable`, of both: the letter is of a run that crashed, whose records are being read; or
-  // files of the queue cannot be read, so that its totals are not known.
+  // files of the queue cannot be read, so that its totals are not known; or the folder could not be
+  // read yet, so that it is not known whether another letter is being taken out.
   //
   // The trace is queued again, with its link, experiment, sender and time of acceptance. `invalid`:
   // there is no such letter, or it does not hold what it counts; `no_space`, `timeout`: no room in
@@ -45,6 +46,7 @@ class DeadLetterCommands {
   Result<void> remove(const std::string& id);
 
  private:
+  Result<void> check_known() const;
   Result<void> check_totals() const;
   Result<DeadLetter> read(const std::string& id) const;
   enum class As { replayed, accepted };

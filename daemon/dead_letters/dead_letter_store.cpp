@@ -47,6 +47,12 @@ Result<void> DeadLetterStore::load() {
   return {};
 }
 
+Result<void> DeadLetterStore::check_known() const {
+  if (known_) return {};
+  return Error{ErrorCode::unavailable,
+               directory_.string() + " could not be read yet: see tracelink status"};
+}
+
 void DeadLetterStore::load_file(const std::string& name) {
   if (auto withdrawal = parse_withdrawal(name)) {
     under_way_ = std::move(withdrawal);

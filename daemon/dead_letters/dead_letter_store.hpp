@@ -98,6 +98,8 @@ class DeadLetterStore {
   DeadLetterStore(FileSystem& fs, std::filesystem::path directory, std::uint64_t max_bytes)
       : fs_(fs), directory_(std::move(directory)), max_bytes_(max_bytes) {}
   Result<void> load();  // error: `io`, call it again later
+  // Error: `unavailable`, it does not know its letters yet.
+  Result<void> check_known() const;
 
   // `too_large` at the bound; `no_space`, `io`.
   Result<void> write(const DeadLetter& letter);
@@ -134,8 +136,8 @@ class DeadLetterStore {
   Result<std::string> read_json(const std::string& id) const;
 
   // The letter is not listed any more. `invalid` if there is none of this id, or if another
-  // withdrawal is not finished; `unavailable` while it is pending. After an `io` error it is under
-  // way all the same.
+  // withdrawal is not finished; `unavailable` while it is pending, and before load() succeeded,
+  // since another one may be under way. After an `io` error it is under way all the same.
   Result<void> begin(const Withdrawal& withdrawal);
   std::optional<Withdrawal> under_way() const { return under_way_; }
   // What an operator should know, once. One thread at a time calls it.

@@ -6,6 +6,7 @@
 namespace tracelink {
 
 Result<void> DeadLetterStore::begin(const Withdrawal& withdrawal) {
+  if (auto known = check_known(); !known) return known;
   if (under_way_) {
     return Error{ErrorCode::invalid, "the dead letter " + under_way_->id + " is being taken out"};
   }

@@ -205,6 +205,31 @@ TEST_F(DeadLetterCommandsTest, NothingIsBegunWhileTheTotalsAreNotKnown) {
   expect_conservation();
 }
 
+// A letter that an earlier run was replaying is among those that the store does not know.
+TEST_F(DeadLetterCommandsTest, NothingIsBegunWhileTheLettersAreNotKnown) {
+  const std::string interrupted = dead_letter(1);
+  const std::string other = dead_letter(2);
+  ASSERT_TRUE(store->begin({interrupted, Withdrawal::Kind::replay, 3}));
+  reopen();
+  store = std::make_unique<DeadLetterStore>(fs, kDirectory, 1u << 20);
+  commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
+  fs.fail_reads("dead-letters", 0, 1);
+  EXPECT_FALSE(store->load());
+  EXPECT_EQ(commands->replay(other).error().code, ErrorCode::unavailable);
+  EXPECT_EQ(commands->remove(other).error().code, ErrorCode::unavailable);
+  EXPECT_EQ(store->begin({other, Withdrawal::Kind::removal, 3}).error().code,
+            ErrorCode::unavailable);
+  EXPECT_EQ(store->count(), 0u);
+  EXPECT_TRUE(drain().empty());
+  ASSERT_TRUE(store->load());
+  ASSERT_TRUE(commands->take_up_letters());
+  EXPECT_EQ(store->count(), 2u);
+  for (const std::string& id : {interrupted, other}) ASSERT_TRUE(commands->replay(id));
+  EXPECT_EQ(store->bytes(), 0u);
+  EXPECT_EQ(drain().size(), 2u);
+  expect_conservation();
+}
+
 // The letters could not be read at the start, and then they can.
 TEST_F(DeadLetterCommandsTest, LettersThatAreReadLateCountAgainstTheBound) {
   dead_letter();
