@@ -115,11 +115,11 @@ bool DeadLetterStore::waits_for_letter(std::uint64_t sequence, const TraceId& tr
   return false;
 }
 
-// A file that cannot be opened takes at least its place.
+// Without opening it: nobody can connect before all letters are counted. One that cannot be looked
+// at takes at least its place.
 std::uint64_t DeadLetterStore::bytes_of(const std::string& name) const {
-  const auto file = fs_.open_read_only(directory_ / name);
-  const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
-  return disk_bytes(size ? *size : 1);
+  const auto size = fs_.size_of(directory_ / name);
+  return disk_bytes(size ? size->value_or(1) : 1);
 }
 
 void DeadLetterStore::add(std::uint64_t bytes) {

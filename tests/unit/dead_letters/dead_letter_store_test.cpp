@@ -83,6 +83,20 @@ TEST_F(DeadLetterStoreTest, KnowsItsLettersAfterARestart) {
   EXPECT_EQ(bytes, bytes_on_disk());
 }
 
+// The daemon listens only after that, and there may be 100,000.
+TEST_F(DeadLetterStoreTest, AStartLooksOnceAtEachFinishedLetterAndOpensNone) {
+  open();
+  for (const std::uint64_t n : {1u, 2u, 3u}) ASSERT_TRUE(store->write(letter(n)));
+  ASSERT_TRUE(store->finish_pending(false));
+  const auto bytes = store->bytes();
+  fs->forbid(kDirectory / (letter(2).id() + ".json"));
+  fs->fail_operation(2 + 3);  // behind making and listing the folder, and one for each letter
+  open();
+  EXPECT_FALSE(fs->fired());
+  EXPECT_EQ(store->count(), 3u);
+  EXPECT_EQ(store->bytes(), bytes);
+}
+
 TEST_F(DeadLetterStoreTest, WritingALetterAgainReplacesIt) {
   open();
   ASSERT_TRUE(store->write(letter(1)));
