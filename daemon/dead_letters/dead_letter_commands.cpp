@@ -4,6 +4,7 @@
 #include <future>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -95,6 +96,8 @@ Result<DeadLetter> DeadLetterCommands::read(const std::string& id) const {
   if (!text) return text.error();
   auto letter = read_dead_letter(*text);
   if (!letter) return std::move(letter).error().within("dead letter " + id);
+  auto counts = proved_letter_counts(*text);
+  if (!counts) return std::move(counts).error().within("dead letter " + id);
   return letter;
 }
 
@@ -147,13 +150,23 @@ Result<void> DeadLetterCommands::count_removed() {
   return queue_.count_removed_dead_letters(counts->spans, counts->changes);
 }
 
+// What its own text proves, and the journals have.
+std::optional<LetterCounts> DeadLetterCommands::counts_by_itself(const std::string& id,
+                                                                 const std::string& text) const {
+  if (DeadLetterStore::is_damaged(id)) return std::nullopt;
+  const auto counts = proved_letter_counts(text);
+  if (!counts) return std::nullopt;
+  const QueueStats stats = queue_.stats();
+  const bool is_there =
+      counts->spans <= stats.dead_lettered && counts->changes <= stats.changes.dead_lettered;
+  return is_there ? std::optional(*counts) : std::nullopt;
+}
+
 // A damaged letter is not believed: what the journals have as dead-lettered, and no other letter
 // counts, is all that it can stand for.
 Result<LetterCounts> DeadLetterCommands::counts_to_remove(const std::string& id,
                                                           const std::string& text) const {
-  if (!DeadLetterStore::is_damaged(id)) {
-    if (auto counts = dead_letter_counts(text)) return counts;
-  }
+  if (const auto counts = counts_by_itself(id, text)) return *counts;
   if (store_.has_pending()) {
     return Error{
         ErrorCode::unavailable,

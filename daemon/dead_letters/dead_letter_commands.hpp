@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ class DeadLetterCommands {
   // there is no such letter, or it does not hold what it counts; `no_space`, `timeout`: no room in
   // the queue now; after these the letter is as before. `io`, `closed`: finished later.
   Result<void> replay(const std::string& id);
-  // What it counts is dropped for ever; of a damaged letter what no other letter counts.
+  // What it counts is dropped for ever; of a letter whose count is damaged what no other counts.
   // `invalid`: there is no such letter; `io`: finished later.
   Result<void> remove(const std::string& id);
 
@@ -53,6 +54,8 @@ class DeadLetterCommands {
   Result<void> append(std::vector<Record> records, As as);
   Result<void> replay_uncounted(const std::string& id, std::vector<Record> records, As as);
   Result<void> count_removed();
+  std::optional<LetterCounts> counts_by_itself(const std::string& id,
+                                               const std::string& text) const;
   Result<LetterCounts> counts_to_remove(const std::string& id, const std::string& text) const;
   Result<void> sync_journal();  // with which the letters of this run are finished
 

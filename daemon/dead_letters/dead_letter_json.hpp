@@ -20,8 +20,12 @@ std::string write_dead_letter(const DeadLetter& letter);
 // The JSON object of the facts alone. `text`: the beginning of the file, with the whole first line.
 // Error: `corrupt`.
 Result<std::string> dead_letter_facts(std::string_view text);
-// What the letter counts, also if the rest of it is damaged. Error: `invalid`.
+// What the letter says that it counts, which a damaged digit makes wrong. `text`: the beginning of
+// the file, with the whole first line, or all of it. Error: `invalid`.
 Result<LetterCounts> dead_letter_counts(const std::string& text);
+// The same of the whole file, where its checksum or the ends of its records say so too: it may be
+// damaged elsewhere, or changed by a person. Error: `invalid`.
+Result<LetterCounts> proved_letter_counts(const std::string& text);
 // The whole letter again, for a replay; an operator may have changed it. Its answer and reason are
 // left out. Error: `invalid`, what is missing or wrong.
 Result<DeadLetter> read_dead_letter(const std::string& text);

@@ -161,6 +161,19 @@ TEST_F(DeadLetterCommandsTest, ALetterThatDoesNotHaveTheChangeThatItCountsIsNotR
   EXPECT_EQ(Json::parse(store->list_json()->json).size(), 2u);
 }
 
+// A damaged digit makes it look like one that was refused before changes were counted.
+TEST_F(DeadLetterCommandsTest, AChangeThatItsRecordCountsIsNotReplayedAsUncounted) {
+  const std::string id = dead_info(1);
+  edit(id, [](Json& json) {
+    json.erase("trace_info");
+    json["trace_change"] = {{"kind", "set_tag"}, {"body", {{"key", "a"}, {"value", "b"}}}};
+    json["records"] = Json::parse(R"([{"sequence":1,"dead_lettered":1}])");
+  });
+  EXPECT_EQ(commands->replay(id).error().code, ErrorCode::invalid);
+  EXPECT_TRUE(drain().empty());
+  EXPECT_EQ(queue->stats().changes, Totals{});
+}
+
 TEST_F(DeadLetterCommandsTest, AnInfoOfAnotherTraceIsNotReplayed) {
   const std::string id = dead_info(1);
   edit(id, [](Json& json) { json["trace_info"]["trace_id"] = "tr-" + std::string(32, '7'); });
@@ -305,6 +318,29 @@ TEST_F(DeadLetterCommandsTest, ADamagedLetterIsRemovedByItsFirstLine) {
   EXPECT_FALSE(commands->replay(id));
   ASSERT_TRUE(commands->remove(id));
   EXPECT_EQ(queue->stats().dropped_removed, 3u);
+}
+
+TEST_F(DeadLetterCommandsTest, ADamagedDigitOfItsCountIsNotBelieved) {
+  const std::string id = dead_letter(1);
+  dead_letter(2);
+  const auto path = kDirectory / (id + ".json");
+  std::string text = fs.content(path);
+  const std::string count = "\"spans\":3";
+  fs.set_content(path, text.replace(text.find(count), count.size(), "\"spans\":5"));
+  ASSERT_TRUE(commands->remove(id));
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
+  EXPECT_EQ(queue->stats().dead_lettered, 3u);
+  expect_conservation();
+}
+
+TEST_F(DeadLetterCommandsTest, NoLetterTakesMoreThanIsDeadLettered) {
+  const std::string id = dead_letter(1);
+  dead_letter(2);
+  edit(id, [](Json& letter) { letter["spans"] = letter["records"][0]["dead_lettered"] = 7; });
+  ASSERT_TRUE(commands->remove(id));
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
+  EXPECT_EQ(queue->stats().dead_lettered, 3u);
+  expect_conservation();
 }
 
 TEST_F(DeadLetterCommandsTest, ALetterWithoutItsCountIsRemovedAsWhatNoOtherHas) {

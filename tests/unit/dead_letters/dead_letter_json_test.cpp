@@ -66,6 +66,30 @@ TEST(DeadLetterJson, TheEndsOfItsRecordsAreReadAgain) {
   }
 }
 
+TEST(DeadLetterJson, ItsCountIsProvedByTheChecksumOrByTheEndsOfItsRecords) {
+  DeadLetter two = letter();
+  two.spans = 3;
+  two.records = {{.sequence = 7, .dead_lettered = 2}, {.sequence = 9, .dead_lettered = 1}};
+  const std::string text = write_dead_letter(two);
+  two.records.pop_back();
+  const std::string of_other_records = write_dead_letter(two);
+  std::string damaged = text;
+  damaged.replace(damaged.find("\"root\""), 6, "\"rood\"");
+  for (const std::string& form : {text, of_other_records, damaged, text.substr(0, text.size() - 20),
+                                  Json::parse(text).dump(2), Json::parse(text).dump(0)}) {
+    const auto counts = proved_letter_counts(form);
+    ASSERT_TRUE(counts) << form;
+    EXPECT_EQ(*counts, (LetterCounts{.spans = 3}));
+  }
+  std::string flipped = text;
+  flipped.replace(flipped.find("\"spans\":3"), 9, "\"spans\":7");
+  for (const std::string& form :
+       {flipped, Json::parse(flipped).dump(2), damaged.substr(0, damaged.rfind("\"records\"")),
+        of_other_records.substr(0, of_other_records.size() - 20), std::string("nonsense")}) {
+    EXPECT_EQ(proved_letter_counts(form).error().code, ErrorCode::invalid) << form;
+  }
+}
+
 TEST(DeadLetterJson, IsReadAsItWasWrittenAndAsAPersonFormatsIt) {
   const std::string text = write_dead_letter(letter());
   for (const std::string& form : {text, Json::parse(text).dump(2), Json::parse(text).dump()}) {
