@@ -117,7 +117,9 @@ Result<void> DeadLetterCommands::take_up_letters() {
   return finish_withdrawal();
 }
 
-Result<void> DeadLetterCommands::finish_withdrawal() {
+Result<void> DeadLetterCommands::finish_withdrawal() { return finish_withdrawal(std::nullopt); }
+
+Result<void> DeadLetterCommands::finish_withdrawal(const std::optional<LetterCounts>& counts) {
   const auto withdrawal = store_.under_way();
   if (!withdrawal) return {};
   if (auto known = check_totals(); !known) return known;
@@ -130,7 +132,7 @@ Result<void> DeadLetterCommands::finish_withdrawal() {
   } else if (is_replay) {
     finished = store_.give_up();
   } else {
-    finished = count_removed();
+    finished = count_removed(counts);
     if (finished) finished = store_.finish();
   }
   queue_.set_external_bytes(store_.bytes());
@@ -142,12 +144,16 @@ Result<void> DeadLetterCommands::sync_journal() {
   return store_.finish_pending(false);
 }
 
-Result<void> DeadLetterCommands::count_removed() {
-  const auto text = store_.read_under_way();
-  if (!text) return text.error();
-  const auto counts = counts_to_remove(store_.under_way()->id, *text);
+Result<void> DeadLetterCommands::count_removed(const std::optional<LetterCounts>& known) {
+  const auto counts = known ? Result<LetterCounts>(*known) : counts_under_way();
   if (!counts) return counts.error();
   return queue_.count_removed_dead_letters(counts->spans, counts->changes);
+}
+
+Result<LetterCounts> DeadLetterCommands::counts_under_way() const {
+  const auto text = store_.read_under_way();
+  if (!text) return text.error();
+  return counts_to_remove(store_.under_way()->id, *text);
 }
 
 // What its own text proves, and the journals have.
@@ -238,7 +244,7 @@ Result<void> DeadLetterCommands::remove(const std::string& id) {
   const std::uint64_t total = removed(queue_.stats()) + counts->spans + counts->changes;
   auto begun = store_.begin({id, Withdrawal::Kind::removal, total});
   if (!begun) return begun;
-  return finish_withdrawal();
+  return finish_withdrawal(*counts);
 }
 
 }  // namespace tracelink

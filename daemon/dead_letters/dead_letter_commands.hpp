@@ -53,7 +53,10 @@ class DeadLetterCommands {
   enum class As { replayed, accepted };
   Result<void> append(std::vector<Record> records, As as);
   Result<void> replay_uncounted(const std::string& id, std::vector<Record> records, As as);
-  Result<void> count_removed();
+  // `counts`: what the letter under way counts, if that is known; all letters may be read else.
+  Result<void> finish_withdrawal(const std::optional<LetterCounts>& counts);
+  Result<void> count_removed(const std::optional<LetterCounts>& known);
+  Result<LetterCounts> counts_under_way() const;
   std::optional<LetterCounts> counts_by_itself(const std::string& id,
                                                const std::string& text) const;
   Result<LetterCounts> counts_to_remove(const std::string& id, const std::string& text) const;

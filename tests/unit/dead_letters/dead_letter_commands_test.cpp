@@ -352,6 +352,17 @@ TEST_F(DeadLetterCommandsTest, ALetterWithoutItsCountIsRemovedAsWhatNoOtherHas) 
   EXPECT_EQ(queue->stats().dead_lettered, 3u);
 }
 
+// There may be 100,000, and the forwarder waits.
+TEST_F(DeadLetterCommandsTest, ToRemoveADamagedLetterTheOthersAreReadOnce) {
+  const std::string damaged = dead_letter(1);
+  const std::string other = dead_letter(2);
+  fs.set_content(kDirectory / (damaged + ".json"), "not JSON");
+  fs.fail_reads(other, 2);  // one look is to open it, and to read it
+  ASSERT_TRUE(commands->remove(damaged));
+  EXPECT_FALSE(fs.fired());
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
+}
+
 // A crash left the first of two records in its journal, the letter of both is damaged, and the
 // second record was refused again.
 TEST_F(DeadLetterCommandsTest, ADamagedPendingLetterCountsWhatNoOtherHas) {
