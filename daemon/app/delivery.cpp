@@ -246,10 +246,13 @@ void Delivery::open_dead_letters(const std::filesystem::path& directory) {
   });
 }
 
+// What cannot be finished now is held, and finished once that which it needs could be read.
 void Delivery::take_up_letters() {
-  if (auto finished = letter_commands_->take_up_letters(); !finished) {
-    note("dead letters: what was interrupted could not be settled: " + finished.error().message);
-  }
+  const auto finished = letter_commands_->take_up_letters();
+  if (finished) return;
+  queue_.held_files().hold(
+      StateFile::dead_letters, dead_letters_->path_under_way().string(), finished.error(),
+      [this] { return on_forwarder([this] { return letter_commands_->finish_withdrawal(); }); });
 }
 
 // Without one of them no record of its trace is sent.

@@ -29,9 +29,10 @@ class DeadLetterCommands {
       : store_(store), queue_(queue), clock_(clock) {}
 
   // The store knows its letters from now on: what they take counts against the queue's bound, and
-  // what was left unfinished is finished.
+  // what was left unfinished is finished. After an error finish_withdrawal() does that.
   Result<void> take_up_letters();
-  // What was left unfinished; the commands do it themselves.
+  // What was left unfinished; the commands do it themselves. `unavailable`: what tells how far it
+  // went, or what the letter stands for, is not known yet.
   Result<void> finish_withdrawal();
 
   // `unavailable`, of both: the letter is of a run that crashed, whose records are being read; or

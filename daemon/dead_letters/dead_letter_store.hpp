@@ -146,7 +146,8 @@ class DeadLetterStore {
   static bool is_damaged(std::string_view id);
   // What all others count which are finished and not damaged. Error: `io`.
   Result<LetterCounts> counts_beside(const std::string& id) const;
-  // These three: only while one is under way. After an error it still is.
+  // These: only while one is under way. After an error it still is.
+  std::filesystem::path path_under_way() const;
   Result<std::string> read_under_way() const;
   Result<void> finish();   // the letter is gone
   Result<void> give_up();  // the letter is back
@@ -177,7 +178,6 @@ class DeadLetterStore {
   Result<std::vector<std::string>> ids_after(std::string_view after) const;
   Result<std::unique_ptr<File>> open_letter(const std::string& id) const;
   std::string facts(const std::string& id) const;
-  std::filesystem::path path_under_way() const;
   std::filesystem::path path(const std::string& id) const {
     return directory_ / (id + std::string(kLetterSuffix));
   }

@@ -1,5 +1,7 @@
 #include "daemon/app/delivery.hpp"
 
+#include <chrono>
+#include <filesystem>
 #include <future>
 #include <thread>
 
@@ -15,11 +17,24 @@ class DeliveryOfNothingTest : public testing::Test {
  protected:
   DeliveryOfNothingTest() {
     config.state_dir = "/state";
+    open();
+  }
+
+  void open() {
     queue.open();
     const auto remember = [](const LinkDefinition&) { return Result<LinkHash>(LinkHash{}); };
     active = *ActiveLinks::open(queue.fs, "/state/models/active.json", {}, remember);
     delivery = *Delivery::open(config, *queue.queue, queue.fs, queue.clock, queue.random, {},
                                *active, tap);
+  }
+  void close() {
+    delivery.reset();
+    queue.close();
+  }
+  // On the thread that watches the state directory.
+  void retry_held_files() {
+    queue.clock.advance(std::chrono::seconds(11));
+    queue.queue->held_files().retry_due();
   }
 
   QueueHarness queue;
@@ -46,6 +61,26 @@ TEST_F(DeliveryOfNothingTest, ACallIsWaitedFor) {
   EXPECT_TRUE(ran);
   delivery->stop();
   EXPECT_EQ(delivery->call([] {}).error().code, ErrorCode::closed);
+}
+
+// The totals tell how far an interrupted replay went, and they are read late.
+TEST_F(DeliveryOfNothingTest, AnInterruptedReplayIsSettledOnceTheTotalsAreKnown) {
+  close();
+  const std::filesystem::path under_way = "/state/dead-letters/x.replaying-3";
+  queue.fs.set_content(under_way, "a letter");
+  queue.fs.fail_reads("checkpoint");
+  open();
+  delivery->start();
+  retry_held_files();
+  EXPECT_TRUE(queue.queue->held_files().holds(under_way));
+  queue.fs.heal();
+  retry_held_files();  // of the queue
+  retry_held_files();
+  EXPECT_TRUE(queue.queue->held_files().list().empty());
+  EXPECT_TRUE(*queue.fs.exists("/state/dead-letters/x.json"));
+  EXPECT_FALSE(*queue.fs.exists(under_way));
+  EXPECT_TRUE(delivery->notices().empty());
+  delivery->stop();
 }
 
 }  // namespace
