@@ -114,7 +114,27 @@ Result<void> DeadLetterCommands::check_totals() const {
 
 Result<void> DeadLetterCommands::take_up_letters() {
   queue_.set_external_bytes(store_.bytes());
+  if (needs_all_letters()) {
+    return Error{ErrorCode::unavailable,
+                 "it is being removed, and to count it all other letters are read first"};
+  }
   return finish_withdrawal();
+}
+
+// To finish what is under way.
+bool DeadLetterCommands::needs_all_letters() const {
+  const auto withdrawal = store_.under_way();
+  if (!withdrawal || withdrawal->kind == Withdrawal::Kind::replay) return false;
+  if (is_counted(*withdrawal)) return false;
+  const auto text = store_.read_under_way();
+  return text && !counts_by_itself(withdrawal->id, *text);
+}
+
+// Certain while the totals are known.
+bool DeadLetterCommands::is_counted(const Withdrawal& withdrawal) const {
+  const QueueStats stats = queue_.stats();
+  const bool is_replay = withdrawal.kind == Withdrawal::Kind::replay;
+  return withdrawal.total == (is_replay ? replayed(stats) : removed(stats));
 }
 
 Result<void> DeadLetterCommands::finish_withdrawal() { return finish_withdrawal(std::nullopt); }
@@ -123,13 +143,10 @@ Result<void> DeadLetterCommands::finish_withdrawal(const std::optional<LetterCou
   const auto withdrawal = store_.under_way();
   if (!withdrawal) return {};
   if (auto known = check_totals(); !known) return known;
-  const QueueStats stats = queue_.stats();
-  const bool is_replay = withdrawal->kind == Withdrawal::Kind::replay;
-  const bool counted = withdrawal->total == (is_replay ? replayed(stats) : removed(stats));
   Result<void> finished;
-  if (counted) {
+  if (is_counted(*withdrawal)) {
     finished = store_.finish();
-  } else if (is_replay) {
+  } else if (withdrawal->kind == Withdrawal::Kind::replay) {
     finished = store_.give_up();
   } else {
     finished = count_removed(counts);
@@ -150,7 +167,7 @@ Result<void> DeadLetterCommands::count_removed(const std::optional<LetterCounts>
   return queue_.count_removed_dead_letters(counts->spans, counts->changes);
 }
 
-Result<LetterCounts> DeadLetterCommands::counts_under_way() const {
+Result<LetterCounts> DeadLetterCommands::counts_under_way() {
   const auto text = store_.read_under_way();
   if (!text) return text.error();
   return counts_to_remove(store_.under_way()->id, *text);
@@ -171,8 +188,10 @@ std::optional<LetterCounts> DeadLetterCommands::counts_by_itself(const std::stri
 // A damaged letter is not believed: what the journals have as dead-lettered, and no other letter
 // counts, is all that it can stand for.
 Result<LetterCounts> DeadLetterCommands::counts_to_remove(const std::string& id,
-                                                          const std::string& text) const {
+                                                          const std::string& text) {
   if (const auto counts = counts_by_itself(id, text)) return *counts;
+  // Else letters that are written all the time could keep it waiting.
+  if (auto synced = sync_journal(); !synced) return std::move(synced).error();
   if (store_.has_pending()) {
     return Error{
         ErrorCode::unavailable,

@@ -29,7 +29,8 @@ class DeadLetterCommands {
       : store_(store), queue_(queue), clock_(clock) {}
 
   // The store knows its letters from now on: what they take counts against the queue's bound, and
-  // what was left unfinished is finished. After an error finish_withdrawal() does that.
+  // what was left unfinished is finished. After an error finish_withdrawal() does that; so it does
+  // where all letters are to be read, for which no start waits (`unavailable`).
   Result<void> take_up_letters();
   // What was left unfinished; the commands do it themselves. `unavailable`: what tells how far it
   // went, or what the letter stands for, is not known yet.
@@ -48,6 +49,8 @@ class DeadLetterCommands {
   Result<void> remove(const std::string& id);
 
  private:
+  bool needs_all_letters() const;
+  bool is_counted(const Withdrawal& withdrawal) const;
   Result<void> check_known() const;
   Result<void> check_totals() const;
   Result<DeadLetter> read(const std::string& id) const;
@@ -57,10 +60,10 @@ class DeadLetterCommands {
   // `counts`: what the letter under way counts, if that is known; all letters may be read else.
   Result<void> finish_withdrawal(const std::optional<LetterCounts>& counts);
   Result<void> count_removed(const std::optional<LetterCounts>& known);
-  Result<LetterCounts> counts_under_way() const;
+  Result<LetterCounts> counts_under_way();
   std::optional<LetterCounts> counts_by_itself(const std::string& id,
                                                const std::string& text) const;
-  Result<LetterCounts> counts_to_remove(const std::string& id, const std::string& text) const;
+  Result<LetterCounts> counts_to_remove(const std::string& id, const std::string& text);
   Result<void> sync_journal();  // with which the letters of this run are finished
 
   DeadLetterStore& store_;

@@ -363,6 +363,26 @@ TEST_F(DeadLetterCommandsTest, ToRemoveADamagedLetterTheOthersAreReadOnce) {
   EXPECT_EQ(queue->stats().dropped_removed, 3u);
 }
 
+// The daemon listens only after a start, which so reads none of 100,000 letters.
+TEST_F(DeadLetterCommandsTest, ARemovalThatNeedsAllLettersIsFinishedBehindTheStart) {
+  const std::string damaged = dead_letter(1);
+  const std::string other = dead_letter(2);
+  fs.set_content(kDirectory / (damaged + ".json"), "not JSON");
+  ASSERT_TRUE(store->begin({damaged, Withdrawal::Kind::removal, 3}));
+  reopen();
+  store = std::make_unique<DeadLetterStore>(fs, kDirectory, 1u << 20);
+  commands = std::make_unique<DeadLetterCommands>(*store, *queue, clock);
+  ASSERT_TRUE(store->load());
+  fs.fail_reads(other);
+  EXPECT_EQ(commands->take_up_letters().error().code, ErrorCode::unavailable);
+  EXPECT_FALSE(fs.fired());
+  fs.heal();
+  ASSERT_TRUE(commands->finish_withdrawal());
+  EXPECT_EQ(queue->stats().dropped_removed, 3u);
+  EXPECT_EQ(queue->stats().dead_lettered, 3u);
+  EXPECT_FALSE(store->under_way());
+}
+
 // A crash left the first of two records in its journal, the letter of both is damaged, and the
 // second record was refused again.
 TEST_F(DeadLetterCommandsTest, ADamagedPendingLetterCountsWhatNoOtherHas) {
