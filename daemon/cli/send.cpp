@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -41,6 +42,11 @@ struct Sent {
   std::size_t requests = 0;
 };
 
+// Of those that were sent. The daemon may count more than were seen here.
+std::uint64_t stored(std::uint64_t sent, std::uint64_t rejected) {
+  return sent - std::min(sent, rejected);
+}
+
 void report(const Context& context, const Sent& sent) {
   if (context.json) {
     print_json(nlohmann::json{{"spans", sent.spans}, {"requests", sent.requests}});
@@ -75,7 +81,7 @@ int send_json_lines(const Context& context, const std::string& socket, const std
     const auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, line, kSendTimeout);
     if (!reply) return fail(reply.error());
     if (reply->status == 200) {
-      sent.spans += spans.value_or(0) - rejected_in_json(*reply);
+      sent.spans += stored(spans.value_or(0), rejected_in_json(*reply));
       ++sent.requests;
     }
     if (const std::string complaint = complaint_of(*reply); !complaint.empty()) {

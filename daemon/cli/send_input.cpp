@@ -5,9 +5,11 @@
 #include <iostream>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/codec/json_repair.hpp"
 #include "daemon/codec/otlp_json.hpp"
 #include "daemon/codec/wire_reader.hpp"
 
@@ -94,10 +96,15 @@ InputForm form_of(std::string_view input) {
 }
 
 std::optional<std::uint64_t> spans_in_json(std::string_view request) {
-  const auto protobuf =
-      otlp_json_to_protobuf(std::string(request), std::numeric_limits<std::size_t>::max());
+  constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+  std::string json(request);
+  repair_json(json, kNoLimit);
+  RefusedSpans refused;
+  const auto protobuf = otlp_json_to_protobuf(std::move(json), kNoLimit, &refused);
   if (!protobuf) return std::nullopt;
-  return spans_in_protobuf(*protobuf);
+  const auto taken = spans_in_protobuf(*protobuf);
+  if (!taken) return std::nullopt;
+  return *taken + refused.count;
 }
 
 std::optional<std::uint64_t> spans_in_protobuf(std::string_view request) {

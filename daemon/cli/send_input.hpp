@@ -18,7 +18,8 @@ Result<std::string> read_send_input(const std::string& file);
 enum class InputForm { json_document, json_lines, protobuf };
 InputForm form_of(std::string_view input);
 
-// The spans of a request as the daemon reads it. Nothing if it cannot be read: the daemon says why.
+// The spans of a request as the daemon reads it, with those that it will reject. Nothing if the
+// request cannot be read: the daemon says why.
 std::optional<std::uint64_t> spans_in_json(std::string_view request);
 std::optional<std::uint64_t> spans_in_protobuf(std::string_view request);
 

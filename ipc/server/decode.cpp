@@ -3,28 +3,13 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/codec/json_repair.hpp"
 #include "daemon/codec/otlp_json.hpp"
 #include "daemon/codec/run_attribute.hpp"
 #include "daemon/codec/service_name.hpp"
-#include "daemon/text/utf8.hpp"
 
 namespace tracelink {
 namespace {
-
-struct Replaced {
-  std::size_t utf8 = 0;
-  std::size_t surrogates = 0;
-};
-
-// What a parser would refuse the whole document for.
-Replaced repair_json(std::string& json, std::size_t max_bytes) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  Replaced replaced;
-  if (json.starts_with(kByteOrderMark)) json.erase(0, kByteOrderMark.size());
-  if (!is_valid_utf8(json)) json = with_valid_utf8(json, max_bytes, replaced.utf8);
-  replaced.surrogates = replace_lone_surrogates(json);
-  return replaced;
-}
 
 Result<SplitRequest> split_body(RequestBody body, std::size_t max_bytes) {
   if (body.encoding != ContentEncoding::identity) {
@@ -32,10 +17,10 @@ Result<SplitRequest> split_body(RequestBody body, std::size_t max_bytes) {
     if (!plain) return std::move(plain).error();
     body.bytes = *std::move(plain);
   }
-  Replaced replaced;
+  RepairedJson repaired;
   RefusedSpans refused;
   if (body.format == BodyFormat::json) {
-    replaced = repair_json(body.bytes, max_bytes);
+    repaired = repair_json(body.bytes, max_bytes);
     if (body.bytes.size() > max_bytes) {
       return Error{ErrorCode::too_large,
                    "more than " + std::to_string(max_bytes) + " bytes of JSON"};
@@ -48,8 +33,8 @@ Result<SplitRequest> split_body(RequestBody body, std::size_t max_bytes) {
   limits.max_bytes = max_bytes;
   auto split = split_request(body.bytes, limits);
   if (!split) return split;
-  split->replaced_utf8 += replaced.utf8;
-  split->replaced_surrogates = replaced.surrogates;
+  split->replaced_utf8 += repaired.utf8;
+  split->replaced_surrogates = repaired.surrogates;
   if (refused.count > 0) {
     split->rejected[std::string(kRejectJson)] = refused.count;
     if (split->first_rejection.empty()) split->first_rejection = refused.first_reason;

@@ -314,6 +314,22 @@ def test_send_says_how_many_spans_were_stored_and_fails_without_any(daemon):
     assert daemon.spans()["accepted"] == 3 * SPANS_PER_TRACE
 
 
+def with_first_span(**changes) -> dict:
+    """A request as JSON whose first span has these values."""
+    request = json.loads(otlp_json(make_trace()))
+    request["resourceSpans"][0]["scopeSpans"][0]["spans"][0] |= changes
+    return request
+
+
+def test_send_counts_neither_rejected_spans_nor_more_than_there_are(daemon):
+    rejected = daemon.tracelink("send", "-", input="\n".join(["{}", json.dumps(with_first_span(kind=1 << 32))]))
+    assert rejected.code == FAILED and "line 2: rejected spans: " in rejected.err
+    assert rejected.out == f"{SPANS_PER_TRACE - 1} spans in 1 requests stored\n"
+    repaired = daemon.tracelink("send", "-", input=json.dumps(with_first_span(name="\ud83e")))
+    assert (repaired.code, repaired.out) == (DONE, f"{SPANS_PER_TRACE} spans in 1 requests stored\n"), repaired.err
+    assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE - 1
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["status", "--json"], ["dead-letters", "ls", "--json"], ["env"]])
 def test_what_could_not_be_written_is_not_done(daemon, arguments):
     command = [BIN / "tracelink", "--config", daemon.config_file, *arguments]

@@ -61,6 +61,16 @@ TEST(SendInput, HasSpans) {
   EXPECT_EQ(spans_in_json("{"), std::nullopt);
 }
 
+TEST(SendInput, HasTheSpansThatTheDaemonRejectsOrRepairs) {
+  const auto spans = [](const std::string& first) {
+    return spans_in_json(R"({"resourceSpans":[{"scopeSpans":[{"spans":[)" + first + ",{}]}]}]}");
+  };
+  EXPECT_EQ(spans(R"({"kind":4294967296})"), 2u) << "left out, and said to be rejected";
+  EXPECT_EQ(spans(R"({"name":"\ud83e"})"), 2u) << "half a surrogate pair";
+  EXPECT_EQ(spans("{\"name\":\"\xff\"}"), 2u) << "no UTF-8";
+  EXPECT_EQ(spans_in_json("\xef\xbb\xbf{}"), 0u);
+}
+
 TEST(SendInput, HasSpansInProtobuf) {
   EXPECT_EQ(spans_in_protobuf(std::string("\x0a\x06\x12\x04\x12\x00\x12\x00", 8)), 2u);
   EXPECT_EQ(spans_in_protobuf(std::string("\x0a\x02\x12\x00", 4)), 0u) << "a scope without";
