@@ -5,6 +5,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -72,20 +73,23 @@ int send_json_lines(const Context& context, const std::string& socket, const std
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string place = "line " + std::to_string(number) + ": ";
+    const std::string place = "line " + std::to_string(number);
     const auto spans = spans_in_json(line);
     if (spans == 0) {
-      exit_code = fail(kFailed, place + kNoSpans);
+      exit_code = fail(kFailed, place + ": " + kNoSpans);
       continue;
     }
-    const auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, line, kSendTimeout);
-    if (!reply) return fail(reply.error());
+    auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, line, kSendTimeout);
+    if (!reply) {
+      exit_code = fail(std::move(reply).error().within(place));
+      break;
+    }
     if (reply->status == 200) {
       sent.spans += stored(spans.value_or(0), rejected_in_json(*reply));
       ++sent.requests;
     }
     if (const std::string complaint = complaint_of(*reply); !complaint.empty()) {
-      exit_code = fail(kFailed, place + complaint);
+      exit_code = fail(kFailed, place + ": " + complaint);
     }
   }
   report(context, sent);
@@ -98,11 +102,12 @@ int send_json_document(const Context& context, const std::string& socket,
   if (spans == 0) return fail(kFailed, kNoSpans);
   const auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, input, kSendTimeout);
   if (!reply) return fail(reply.error());
-  if (const std::string complaint = complaint_of(*reply); !complaint.empty()) {
-    return fail(kFailed, complaint);
+  const std::string complaint = complaint_of(*reply);
+  const int exit_code = complaint.empty() ? kDone : fail(kFailed, complaint);
+  if (reply->status == 200) {
+    report(context, {stored(spans.value_or(0), rejected_in_json(*reply)), 1});
   }
-  report(context, {spans.value_or(0), 1});
-  return kDone;
+  return exit_code;
 }
 
 int send_protobuf(const Context& context, const std::string& socket, const std::string& input) {
@@ -117,9 +122,10 @@ int send_protobuf(const Context& context, const std::string& socket, const std::
                              "\n  (sent as a protobuf request: it does not begin as JSON does)");
   }
   // An empty ExportTraceServiceResponse has no partial_success: everything was stored.
-  if (!reply->body.empty()) return fail(kFailed, "some spans were rejected: " + reason);
-  report(context, {spans.value_or(0), 1});
-  return kDone;
+  const int exit_code =
+      reply->body.empty() ? kDone : fail(kFailed, "some spans were rejected: " + reason);
+  report(context, {stored(spans.value_or(0), rejected_in_protobuf(reply->body)), 1});
+  return exit_code;
 }
 
 int send(const Context& context, const std::string& file) {

@@ -50,6 +50,8 @@ std::string_view bytes_field(std::string_view message, std::uint32_t number) {
   return {};
 }
 
+constexpr std::uint32_t kPartialSuccess = 1;  // of an ExportTraceServiceResponse
+
 constexpr int kRequest = 3;  // levels above the spans: request, ResourceSpans, ScopeSpans
 
 // Spans are field 2 of field 2 of field 1 of a request.
@@ -112,10 +114,18 @@ std::optional<std::uint64_t> spans_in_protobuf(std::string_view request) {
 }
 
 std::string protobuf_reason(int http_status, std::string_view body) {
-  constexpr std::uint32_t kPartialSuccess = 1;
   constexpr std::uint32_t kMessage = 2;  // of the status, and of the partial success
   if (http_status == 200) body = bytes_field(body, kPartialSuccess);
   return std::string(bytes_field(body, kMessage));
+}
+
+std::uint64_t rejected_in_protobuf(std::string_view body) {
+  constexpr std::uint32_t kRejectedSpans = 1;
+  WireReader reader(bytes_field(body, kPartialSuccess));
+  for (WireField field; reader.next(field);) {
+    if (field.is(kRejectedSpans, WireType::varint)) return field.value;
+  }
+  return 0;
 }
 
 }  // namespace tracelink::cli

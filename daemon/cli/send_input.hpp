@@ -26,5 +26,7 @@ std::optional<std::uint64_t> spans_in_protobuf(std::string_view request);
 // The reason in the daemon's answer to a protobuf request: google.rpc.Status with an error, else
 // ExportTraceServiceResponse; "" when there is none.
 std::string protobuf_reason(int http_status, std::string_view body);
+// How many spans an ExportTraceServiceResponse says were rejected.
+std::uint64_t rejected_in_protobuf(std::string_view body);
 
 }  // namespace tracelink::cli

@@ -2,15 +2,18 @@
 
 import contextlib
 import fcntl
+import http.server
 import itertools
 import json
 import os
 import pty
 import signal
 import socket
+import socketserver
 import struct
 import subprocess
 import termios
+import threading
 
 import pytest
 import requests
@@ -328,6 +331,44 @@ def test_send_counts_neither_rejected_spans_nor_more_than_there_are(daemon):
     repaired = daemon.tracelink("send", "-", input=json.dumps(with_first_span(name="\ud83e")))
     assert (repaired.code, repaired.out) == (DONE, f"{SPANS_PER_TRACE} spans in 1 requests stored\n"), repaired.err
     assert daemon.spans()["accepted"] == 2 * SPANS_PER_TRACE - 1
+
+
+def test_send_says_what_is_stored_of_a_request_with_rejected_spans(daemon):
+    stored = f"{SPANS_PER_TRACE - 1} spans in 1 requests stored\n"
+    document = daemon.tracelink("send", "-", input=json.dumps(with_first_span(kind=1 << 32)))
+    assert (document.code, document.out) == (FAILED, stored) and "rejected spans: " in document.err
+    trace = make_trace()
+    trace.request.resource_spans[0].scope_spans[0].spans[0].trace_id = b""
+    request = daemon.folder / "request.bin"
+    request.write_bytes(trace.request.SerializeToString())
+    protobuf = daemon.tracelink("send", request)
+    assert (protobuf.code, protobuf.out) == (FAILED, stored) and "some spans were rejected: " in protobuf.err
+    assert daemon.spans()["accepted"] == 2 * (SPANS_PER_TRACE - 1)
+
+
+def test_send_says_what_was_stored_before_the_daemon_was_gone(make_daemon):
+    class Ending(http.server.BaseHTTPRequestHandler):
+        left = 1
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if Ending.left == 0:
+                return
+            Ending.left -= 1
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_):
+            pass
+        address_string = log_message
+    daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
+    with socketserver.ThreadingUnixStreamServer(str(daemon.socket), Ending) as ending:
+        threading.Thread(target=ending.serve_forever, daemon=True).start()
+        sent = daemon.tracelink("send", "-", input="\n".join(otlp_json(make_trace()).decode() for _ in range(3)))
+        ending.shutdown()
+    assert (sent.code, sent.out) == (UNREACHABLE, f"{SPANS_PER_TRACE} spans in 1 requests stored\n")
+    assert sent.err.startswith("tracelink: line 2: ") and "line 3" not in sent.err
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["status", "--json"], ["dead-letters", "ls", "--json"], ["env"]])

@@ -85,7 +85,9 @@ TEST(SendInput, HasTheDaemonsReasonInProtobuf) {
   response.rejected_spans = 3;
   response.message = "no trace id";
   EXPECT_EQ(protobuf_reason(200, encode_response_protobuf(response)), "no trace id");
+  EXPECT_EQ(rejected_in_protobuf(encode_response_protobuf(response)), 3u);
   EXPECT_EQ(protobuf_reason(200, ""), "");
+  EXPECT_EQ(rejected_in_protobuf(""), 0u);
 }
 
 }  // namespace
