@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -65,21 +65,30 @@ std::uint64_t rejected_in_json(const UnixHttpReply& reply) {
   return rejected.is_number_unsigned() ? rejected.get<std::uint64_t>() : 0;
 }
 
-int send_json_lines(const Context& context, const std::string& socket, const std::string& input) {
-  std::istringstream lines(input);
+// The first line of the text, without its line break; the text is what follows then.
+std::string_view take_line(std::string_view& text) {
+  const std::size_t end = std::min(text.find('\n'), text.size());
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return line;
+}
+
+int send_json_lines(const Context& context, const std::string& socket, std::string_view rest) {
   std::size_t number = 0;
   Sent sent;
   int exit_code = kDone;
-  for (std::string line; std::getline(lines, line);) {
+  while (!rest.empty()) {
+    const std::string_view line = take_line(rest);
     ++number;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const std::string place = "line " + std::to_string(number);
     const auto spans = spans_in_json(line);
     if (spans == 0) {
       exit_code = fail(kFailed, place + ": " + kNoSpans);
       continue;
     }
-    auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, line, kSendTimeout);
+    auto reply =
+        unix_http_request(socket, "POST", "/v1/traces", kJson, std::string(line), kSendTimeout);
     if (!reply) {
       exit_code = fail(std::move(reply).error().within(place));
       break;
@@ -96,11 +105,11 @@ int send_json_lines(const Context& context, const std::string& socket, const std
   return exit_code;
 }
 
-int send_json_document(const Context& context, const std::string& socket,
-                       const std::string& input) {
+int send_json_document(const Context& context, const std::string& socket, std::string input) {
   const auto spans = spans_in_json(input);
   if (spans == 0) return fail(kFailed, kNoSpans);
-  const auto reply = unix_http_request(socket, "POST", "/v1/traces", kJson, input, kSendTimeout);
+  const auto reply =
+      unix_http_request(socket, "POST", "/v1/traces", kJson, std::move(input), kSendTimeout);
   if (!reply) return fail(reply.error());
   const std::string complaint = complaint_of(*reply);
   const int exit_code = complaint.empty() ? kDone : fail(kFailed, complaint);
@@ -110,11 +119,11 @@ int send_json_document(const Context& context, const std::string& socket,
   return exit_code;
 }
 
-int send_protobuf(const Context& context, const std::string& socket, const std::string& input) {
+int send_protobuf(const Context& context, const std::string& socket, std::string input) {
   const auto spans = spans_in_protobuf(input);
   if (spans == 0) return fail(kFailed, kNoSpans);
   const auto reply =
-      unix_http_request(socket, "POST", "/v1/traces", kProtobuf, input, kSendTimeout);
+      unix_http_request(socket, "POST", "/v1/traces", kProtobuf, std::move(input), kSendTimeout);
   if (!reply) return fail(reply.error());
   const std::string reason = protobuf_reason(reply->status, reply->body);
   if (reply->status != 200) {
@@ -129,19 +138,19 @@ int send_protobuf(const Context& context, const std::string& socket, const std::
 }
 
 int send(const Context& context, const std::string& file) {
-  const auto input = read_send_input(file);
+  auto input = read_send_input(file);
   if (!input) return fail(input.error());
   const auto socket = intake_socket(context);
   if (!socket) return fail(socket.error());
   switch (form_of(*input)) {
     case InputForm::json_document:
-      return send_json_document(context, *socket, *input);
+      return send_json_document(context, *socket, *std::move(input));
     case InputForm::json_lines:
       return send_json_lines(context, *socket, *input);
     case InputForm::protobuf:
       break;
   }
-  return send_protobuf(context, *socket, *input);
+  return send_protobuf(context, *socket, *std::move(input));
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #include "daemon/cli/send_input.hpp"
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -21,19 +21,35 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::string_view kGzip = "\x1f\x8b";
 constexpr std::string_view kBlanks = " \t\r\n";
 
-std::string rest_of(std::istream& stream) {
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+// All that follows. Room for `expected_bytes` is made at once, so that a long text is not copied
+// while it grows.
+std::string rest_of(std::istream& stream, std::size_t expected_bytes) {
+  std::string text;
+  text.reserve(expected_bytes);
+  std::array<char, 64 * 1024> block{};
+  do {
+    stream.read(block.data(), block.size());
+    text.append(block.data(), static_cast<std::size_t>(stream.gcount()));
+  } while (stream);
+  return text;
+}
+
+// 0 for what has no size, such as a pipe.
+std::size_t size_of(const std::string& file) {
+  std::error_code none;
+  const auto bytes = std::filesystem::file_size(file, none);
+  return none ? 0 : bytes;
 }
 
 Result<std::string> content_of(const std::string& file) {
-  if (file == "-") return rest_of(std::cin);
+  if (file == "-") return rest_of(std::cin, 0);
   std::error_code ignored;
   if (std::filesystem::is_directory(file, ignored)) {
     return Error{ErrorCode::io, file + ": is a directory; name one file"};
   }
   std::ifstream stream(file, std::ios::binary);
   if (!stream) return Error{ErrorCode::io, file + ": cannot be read"};
-  return rest_of(stream);
+  return rest_of(stream, size_of(file));
 }
 
 // A line of a document that goes on: of JSON lines each is whole.

@@ -287,7 +287,7 @@ def test_the_status_is_watched_until_it_is_interrupted(daemon):
 
 def test_send_takes_json_lines_and_protobuf(daemon):
     lines = daemon.folder / "traces.jsonl"
-    lines.write_bytes(otlp_json(make_trace()) + b"\n" + otlp_json(make_trace()) + b"\n")
+    lines.write_bytes(otlp_json(make_trace()) + b"\r\n\n" + otlp_json(make_trace()))
     assert daemon.tracelink("send", lines).code == DONE
     request = daemon.folder / "request.bin"
     request.write_bytes(make_trace().request.SerializeToString())

@@ -23,6 +23,10 @@ std::string read(const std::string& content) {
 TEST(SendInput, IsTheFileWithoutAByteOrderMark) {
   EXPECT_EQ(read("{}\n"), "{}\n");
   EXPECT_EQ(read("\xef\xbb\xbf{}"), "{}");
+  const std::string long_one = std::string(200'000, 'a') + "\n";
+  EXPECT_EQ(read(long_one), long_one);
+  EXPECT_NE(read_send_input("/proc/self/status")->find("Name:"), std::string::npos)
+      << "a file that tells no size";
 }
 
 TEST(SendInput, SaysWhyItCannotBeSent) {
