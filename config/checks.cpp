@@ -172,19 +172,19 @@ void check_version_tag(Draft& draft) {
            "mlflow.");
 }
 
-void complete_uri(Draft& draft) {
-  TrackingConfig& tracking = draft.loaded.config.tracking;
-  if (tracking.uri.empty()) {
-    const bool is_told = has_error_in(draft, "tracking") || has_error_in(draft, "destination");
-    if (!is_told && is_tracking_server(draft.loaded.config.destination)) {
-      warn(draft, "tracking.uri",
-           "no tracking server: traces are accepted and kept until tracking.uri or "
-           "MLFLOW_TRACKING_URI is set");
-    }
-    return;
-  }
+// Its credentials are values of their own by now, and the URI is shown.
+void strip_uri(TrackingConfig& tracking) {
   const auto parsed = parse_tracking_uri(tracking.uri);
-  if (parsed) tracking.uri = parsed->uri;  // else it is a wrong value, which is told already
+  if (parsed) tracking.uri = parsed->uri;  // else there is none: a wrong value is told already
+}
+
+void check_uri(Draft& draft) {
+  const Config& config = draft.loaded.config;
+  if (!config.tracking.uri.empty() || !is_tracking_server(config.destination)) return;
+  if (has_error_in(draft, "tracking") || has_error_in(draft, "destination")) return;
+  warn(draft, "tracking.uri",
+       "no tracking server: traces are accepted and kept until tracking.uri or "
+       "MLFLOW_TRACKING_URI is set");
 }
 
 // It stands in front of a tracking server.
@@ -263,13 +263,14 @@ ConfigProblem problem_of(const Draft& draft, const std::string& key, std::string
 
 void complete(Draft& draft, const LoadContext& context) {
   fill_paths(draft, context);
+  strip_uri(draft.loaded.config.tracking);
   if (draft.file_unknown) return;
   check_paths(draft);
   check_addresses(draft);
   complete_source(draft, context);
   check_model(draft, context.model_required);
   check_version_tag(draft);
-  complete_uri(draft);
+  check_uri(draft);
   complete_databricks(draft, context);
   check_mlflow_listener(draft);
   check_credentials(draft);

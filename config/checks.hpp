@@ -21,7 +21,7 @@ ConfigProblem problem_of(const Draft& draft, const std::string& key, std::string
 
 // Fills in what depends on the surroundings and checks what depends on several values: default
 // paths, `version: git`, the tracking URI and its credentials, the model. Without the file only the
-// paths: what is missing elsewhere may be in it.
+// paths and the URI: what is missing elsewhere may be in it.
 void complete(Draft& draft, const LoadContext& context);
 
 }  // namespace tracelink

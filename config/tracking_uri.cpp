@@ -51,13 +51,17 @@ Result<std::string> percent_decoded(std::string_view text) {
   return result;
 }
 
+bool may_hold_password(std::string_view text) {
+  return text.find_first_of("@?") != std::string_view::npos;
+}
+
 // A path, or file:, as MLflow's SDK takes it.
 bool is_folder(std::string_view text) {
   return text.find("://") == std::string_view::npos || text.starts_with("file:");
 }
 
 Error not_a_server(std::string_view text) {
-  const bool printable = text.find_first_of("@?") == std::string_view::npos;  // no password
+  const bool printable = !may_hold_password(text);
   const bool folder = is_folder(text);
   const std::string store = folder ? "sqlite:///mlflow.db" : printable ? std::string(text) : "URI";
   const char* why = folder ? "; traces go to a running server, and one that keeps them in a folder "
@@ -102,7 +106,7 @@ Result<TrackingUri> parse_databricks(std::string_view text) {
   std::string_view rest = text.substr(kDatabricks.size());
   if (!rest.empty() && !rest.starts_with("://")) {
     return invalid(
-        "found " + quoted(text) +
+        "found " + (may_hold_password(text) ? "a URI" : quoted(text)) +
         ", allowed: databricks, or databricks://PROFILE with a profile of .databrickscfg");
   }
   if (!rest.empty()) rest.remove_prefix(3);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <sys/stat.h>
 
 #include "tests/unit/config/load_fixture.hpp"
@@ -150,6 +152,31 @@ TEST_F(LoadConfig, ShowsValuesWithOriginsAndWithoutSecrets) {
   EXPECT_TRUE(has("tracking.timeout = 30s   # default")) << shown;
   for (const char* hidden : {"s3cret", "t0ken", "p4ss"}) {
     EXPECT_EQ(shown.find(hidden), std::string::npos) << hidden;
+  }
+}
+
+TEST_F(LoadConfig, ShowsNoPasswordOfAUriBesideAFileThatCannotBeUsed) {
+  env("MLFLOW_TRACKING_URI", "http://ada:p4ss@server:5000/");
+  context_.config_flag = (directory_ / "none.yaml").string();
+  const auto is_hidden = [&] {
+    const LoadResult result = load_config(context_);
+    EXPECT_TRUE(result.file_unknown);
+    EXPECT_EQ(result.partial.config.tracking.uri, "http://server:5000");
+    const auto shown = show_config(result.partial);
+    return std::ranges::none_of(
+        shown, [](const std::string& line) { return line.find("p4ss") != std::string::npos; });
+  };
+  EXPECT_TRUE(is_hidden());
+  context_.config_flag = write("broken.yaml", "model: [\n");
+  EXPECT_TRUE(is_hidden());
+}
+
+TEST_F(LoadConfig, ShowsNoPasswordOfAUriThatIsWrong) {
+  env("MLFLOW_TRACKING_URI", "http://ada:p4ss@server:port");
+  const LoadResult result = load_config(context_);
+  EXPECT_EQ(result.partial.config.tracking.uri, "");
+  for (const std::string& line : lines_of(result)) {
+    EXPECT_EQ(line.find("p4ss"), std::string::npos) << line;
   }
 }
 

@@ -47,6 +47,7 @@ TEST(TrackingUri, SaysWhatToDoInstead) {
       {"http://host:0", "host or port of the URI is wrong"},
       {"http://host:65536", "host or port of the URI is wrong"},
       {"http://host:", "host or port of the URI is wrong"},
+      {"databricks+https://ada:p4ss@host", "found a URI, allowed: databricks, or"},
       {"http://ada:p4/ss@host", "host or port of the URI is wrong"},
       {"http://ada:p4ss%4@host", "a % without two hex digits"},
       {"http://ada:p4ss%zz@host", "a % without two hex digits"},
