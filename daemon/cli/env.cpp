@@ -112,10 +112,7 @@ std::string shell_quoted(const std::string& text) {
 
 int print_environment(const Context& context, const Application& application) {
   const auto variables = application_environment(context, application);
-  if (!variables) {
-    if (application.shell) print("false\n");  // so that the eval fails, too
-    return fail(variables.error());
-  }
+  if (!variables) return fail(variables.error());
   if (context.json) {
     print_json(
         nlohmann::json(std::map<std::string, std::string>(variables->begin(), variables->end())));
@@ -186,7 +183,7 @@ void add_env(CLI::App& app, const Context& context, int& exit_code) {
   command->footer("Example:\n  eval \"$(tracelink env --shell)\" && python app.py");
   const auto application = add_options(*command);
   command->add_flag("--shell", application->shell,
-                    "As quoted `export NAME='value'` lines for eval, which fails without a daemon");
+                    "As quoted `export NAME='value'` lines for eval, which fails where this does");
   command->callback([&context, &exit_code, application] {
     exit_code = print_environment(context, *application);
   });

@@ -1,8 +1,6 @@
-#include <algorithm>
 #include <exception>
 #include <sstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -18,6 +16,23 @@ namespace {
 std::string without_last_line_break(std::string text) {
   if (text.ends_with('\n')) text.pop_back();
   return text;
+}
+
+// Says why the parse ended, which may be that help was asked for; the exit code.
+int end_of_parse(const CLI::App& app, const CLI::ParseError& error) {
+  using namespace tracelink::cli;
+  const std::string command = unknown_command(app);
+  const std::string unknown = command.empty() ? unknown_option(app) : command;
+  // There is no help on what there is not.
+  if (!command.empty() || (error.get_exit_code() != 0 && !unknown.empty())) {
+    return fail(kUsage, unknown + "\nRun with --help for more information.");
+  }
+  std::ostringstream help;
+  std::ostringstream message;
+  const bool is_done = app.exit(error, help, message) == 0;
+  write_out(help.str());
+  if (!message.str().empty()) print_error(without_last_line_break(message.str()));
+  return is_done ? kDone : kUsage;
 }
 
 int run(int argc, char** argv) {
@@ -56,26 +71,15 @@ int run(int argc, char** argv) {
   add_dead_letters(app, context, exit_code);
   mention_global_options(app);
 
+  const std::vector<std::string> arguments = with_help_as_option({argv + 1, argv + argc});
   try {
-    std::vector<std::string> arguments = with_help_as_option({argv + 1, argv + argc});
-    std::ranges::reverse(arguments);  // as CLI11 takes them
-    app.parse(std::move(arguments));
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // as CLI11 wants it
   } catch (const CLI::ParseError& error) {
-    const std::string command = unknown_command(app);
-    const std::string unknown = command.empty() ? unknown_option(app) : command;
-    // There is no help on what there is not.
-    if (!command.empty() || (error.get_exit_code() != 0 && !unknown.empty())) {
-      return fail(kUsage, unknown + "\nRun with --help for more information.");
-    }
-    std::ostringstream help;
-    std::ostringstream message;
-    const bool is_done = app.exit(error, help, message) == 0;
-    write_out(help.str());
-    if (!message.str().empty()) print_error(without_last_line_break(message.str()));
-    return is_done ? kDone : kUsage;
+    exit_code = end_of_parse(app, error);
   } catch (const std::exception& error) {
-    return fail(kFailed, error.what());
+    exit_code = fail(kFailed, error.what());
   }
+  if (exit_code != kDone && is_for_eval(app, arguments)) write_out("false\n");
   return exit_code;
 }
 

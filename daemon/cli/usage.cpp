@@ -55,6 +55,10 @@ std::string unknown_option(const CLI::App& app) {
          (near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
+bool is_for_eval(const CLI::App& app, const std::vector<std::string>& arguments) {
+  return last_parsed(app).get_name() == "env" && std::ranges::count(arguments, "--shell") > 0;
+}
+
 std::vector<std::string> with_help_as_option(std::vector<std::string> arguments) {
   if (arguments.empty() || arguments.front() != "help") return arguments;
   arguments.erase(arguments.begin());

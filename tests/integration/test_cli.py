@@ -232,6 +232,10 @@ def test_env_is_evaluated_by_a_shell(daemon):
     shown = shell(f'eval "$({tracelink} env --shell --model x)" && printenv OTEL_RESOURCE_ATTRIBUTES OTEL_METRICS_EXPORTER OTEL_LOGS_EXPORTER',
                   OTEL_RESOURCE_ATTRIBUTES=f"a={awkward}", OTEL_LOGS_EXPORTER="console")
     assert shown.stdout.splitlines() == [f"a={awkward},mlflow.modelName=x", "none", "console"], shown.stderr
+    for wrong in ("--model m-0123", "--modle x"):
+        refused = shell(f'eval "$({tracelink} env --shell {wrong})" && echo went on')
+        assert (refused.returncode, refused.stdout, bool(refused.stderr)) == (1, "", True), wrong
+    assert daemon.tracelink("run", "--model", "m-0123", "--", "true").code == USAGE
     daemon.sigkill()
     gone = shell(f'eval "$({tracelink} env --shell)" && echo went on')
     assert (gone.returncode, gone.stdout) == (1, "") and "tracelink: " in gone.stderr

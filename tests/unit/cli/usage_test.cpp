@@ -48,6 +48,25 @@ TEST_F(Usage, NamesTheUnknownOptionAndTheNearest) {
   EXPECT_EQ(unknown_in("status more"), "");
 }
 
+TEST_F(Usage, IsForAnEvalAlsoIfItIsWrong) {
+  const auto is_told = [&](const std::vector<std::string>& arguments) {
+    try {
+      app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::ParseError&) {
+      return is_for_eval(app_, arguments);
+    }
+    return is_for_eval(app_, arguments);
+  };
+  CLI::App* env = app_.add_subcommand("env");
+  env->add_flag("--shell");
+  env->add_option("--model")->check([](const std::string& text) { return text; });
+  EXPECT_TRUE(is_told({"env", "--shell"}));
+  EXPECT_TRUE(is_told({"env", "--model", "wrong", "--shell"}));
+  EXPECT_TRUE(is_told({"env", "--bogus", "--shell"}));
+  EXPECT_FALSE(is_told({"env", "--bogus"}));
+  EXPECT_FALSE(is_told({"status", "--shell"}));
+}
+
 TEST_F(Usage, HelpIsACommandToo) {
   using Words = std::vector<std::string>;
   EXPECT_EQ(with_help_as_option({"help"}), (Words{"--help"}));
