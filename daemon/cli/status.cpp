@@ -1,5 +1,4 @@
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <thread>
 
@@ -60,16 +59,16 @@ int check_status(const Context& context) {
   return exit_code;
 }
 
-// Until it is interrupted; a daemon that is away now may be back at the next look.
+// Until it is interrupted, or its output is gone, which main() tells; a daemon that is away now may
+// be back at the next look.
 int watch_status(const Context& context) {
   constexpr std::chrono::seconds kPause{2};
   const bool on_terminal = ::isatty(STDOUT_FILENO) != 0;
-  for (;;) {
+  for (;; std::this_thread::sleep_for(kPause)) {
     if (on_terminal) write_out("\x1b[H\x1b[J");
     (void)show_status(context);  // said on standard error
     if (!on_terminal && !context.json) print("\n");
-    std::fflush(stdout);
-    std::this_thread::sleep_for(kPause);
+    if (!flush_out()) return kFailed;
   }
 }
 

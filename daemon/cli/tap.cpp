@@ -1,6 +1,5 @@
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <thread>
@@ -26,7 +25,8 @@ Result<json> ask(const Context& context, const std::string& target) {
   return json::parse(*body);
 }
 
-void show(const json& seen, const TapFilter& filter, bool as_json, bool colour) {
+// False: its output is gone.
+bool show(const json& seen, const TapFilter& filter, bool as_json, bool colour) {
   const auto lost = seen.at("lost").get<std::uint64_t>();
   if (lost == 1) print_error("1 trace came too fast to be shown");
   if (lost > 1) print_error(std::to_string(lost) + " traces came too fast to be shown");
@@ -34,15 +34,15 @@ void show(const json& seen, const TapFilter& filter, bool as_json, bool colour) 
     if (!is_shown(entry, filter)) continue;
     write_out(as_json ? json_line(entry) : tap_text(entry, colour));
   }
-  std::fflush(stdout);
+  return flush_out();
 }
 
-// Until it is interrupted, or the daemon ends.
+// Until it is interrupted, or the daemon or its output is gone.
 int tap(const Context& context, const std::string& target, const TapFilter& filter) {
   const bool colour = layout_of_output().colour;
   auto seen = ask(context, target);
   while (seen) {
-    show(*seen, filter, context.json, colour);
+    if (!show(*seen, filter, context.json, colour)) return kFailed;  // which main() tells
     const bool is_more = !seen->at("entries").empty();
     if (!is_more) std::this_thread::sleep_for(kPause);
     seen = ask(context, target + "?after=" + seen->at("next").dump());

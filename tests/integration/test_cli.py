@@ -375,11 +375,11 @@ def test_send_says_what_was_stored_before_the_daemon_was_gone(make_daemon):
     assert sent.err.startswith("tracelink: line 2: ") and "line 3" not in sent.err
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["status", "--json"], ["dead-letters", "ls", "--json"], ["env"]])
+@pytest.mark.parametrize("arguments", [["--version"], ["status", "--json"], ["status", "--watch"], ["dead-letters", "ls", "--json"], ["env"]])
 def test_what_could_not_be_written_is_not_done(daemon, arguments):
     command = [BIN / "tracelink", "--config", daemon.config_file, *arguments]
     with open("/dev/full", "w") as full:
-        ended = subprocess.run(command, env=daemon.environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        ended = subprocess.run(command, env=daemon.environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     assert ended.returncode == FAILED
     assert ended.stderr == "tracelink: standard output: not all could be written\n"
 

@@ -106,6 +106,22 @@ def test_it_ends_with_the_daemon(daemon, watch):
     assert viewer.process.wait(timeout=300) == 3
 
 
+def test_it_ends_with_its_output(daemon):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        viewer = subprocess.Popen([BIN / "tracelink", "--config", daemon.config_file, "tap"], env=daemon.environment,
+                                  stdout=full, stderr=subprocess.PIPE, text=True)
+
+    def has_ended():
+        daemon.post(make_trace().request)
+        return viewer.poll() is not None
+    try:
+        wait_until("it has ended", has_ended)
+    finally:
+        viewer.kill()
+    assert viewer.communicate(timeout=300)[1].endswith("tracelink: standard output: not all could be written\n")
+    assert viewer.returncode == 1
+
+
 def test_what_is_delivered_is_shown_with_the_model_that_it_is_linked_to(make_daemon):
     with contextlib.closing(StandIn()) as server:
         daemon = make_daemon({"tracking": {"uri": server.uri}, "model": {"name": "agent", "version": "v1"}})
