@@ -78,14 +78,17 @@ LoadContext load_context(const Context& context) {
   return load;
 }
 
+bool is_away(const Error& error) {
+  return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
+}
+
 int fail(int code, std::string_view message) {
   print_error("tracelink: " + std::string(message));
   return code;
 }
 
 int fail(const Error& error) {
-  const bool unreachable = error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
-  return fail(unreachable ? kUnreachable : kFailed, error.message);
+  return fail(is_away(error) ? kUnreachable : kFailed, error.message);
 }
 
 Result<Config> load_for_tracking(const Context& context) {
@@ -121,6 +124,19 @@ Result<std::string> ask_intake(const Context& context, std::string_view target) 
   const auto socket = intake_socket(context);
   if (!socket) return socket.error();
   return body_of_200(unix_http_request(*socket, "GET", target, "", "", kControlTimeout));
+}
+
+Result<nlohmann::json> about_intake(const std::string& socket) {
+  auto reply = unix_http_request(socket, "GET", "/", "", "", kControlTimeout);
+  if (!reply) return std::move(reply).error();
+  auto about = nlohmann::json::parse(reply->body, nullptr, false);
+  if (reply->status == 403 && about.contains("message") && about["message"].is_string()) {
+    return Error{ErrorCode::rejected, socket + ": " + about["message"].get<std::string>()};
+  }
+  if (reply->status != 200 || !about.is_object()) {
+    return Error{ErrorCode::rejected, socket + " is not a tracelink socket"};
+  }
+  return about;
 }
 
 }  // namespace tracelink::cli

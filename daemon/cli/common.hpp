@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "config/config.hpp"
 #include "config/load.hpp"
 #include "daemon/base/result.hpp"
@@ -22,9 +24,12 @@ struct Context {
   bool json = false;           // --json
 };
 
+// Nobody is there now, or answers in time: kUnreachable.
+bool is_away(const Error& error);
+
 // Prints "tracelink: <message>" to standard error and returns `code`.
 int fail(int code, std::string_view message);
-// The same for an Error: kUnreachable for unavailable and timeout, else kFailed.
+// The same for an Error: kUnreachable where is_away(), else kFailed.
 int fail(const Error& error);
 
 // What the loader sees: this process, and --config.
@@ -48,5 +53,10 @@ Result<std::string> ask_daemon(const Context& context, std::string_view method,
 
 // The same with a GET of the intake socket, which whoever may send may ask.
 Result<std::string> ask_intake(const Context& context, std::string_view target);
+
+// What the daemon behind that intake socket tells of itself: an object. Errors: those of
+// unix_http_request(), and `rejected` for a user whom it does not take, with its own message, and
+// for a socket of something else.
+Result<nlohmann::json> about_intake(const std::string& socket);
 
 }  // namespace tracelink::cli

@@ -1,5 +1,4 @@
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -15,7 +14,6 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/resource_attributes.hpp"
-#include "ipc/client/unix_http.hpp"
 
 namespace tracelink::cli {
 
@@ -73,24 +71,17 @@ Result<void> add_common(Variables& variables, const Application& application) {
 Result<Variables> application_environment(const Context& context, const Application& application) {
   const auto socket = intake_socket(context);
   if (!socket) return socket.error();
-  auto reply = unix_http_request(*socket, "GET", "/", "", "", std::chrono::seconds{10});
-  if (!reply) return std::move(reply).error();
-  const auto about = nlohmann::json::parse(reply->body, nullptr, false);
-  if (reply->status == 403 && about.contains("message") && about["message"].is_string()) {
-    return Error{ErrorCode::rejected, *socket + ": " + about["message"].get<std::string>()};
-  }
-  if (reply->status != 200 || !about.is_object()) {
-    return Error{ErrorCode::rejected, *socket + " is not a tracelink socket"};
-  }
-  auto variables = application.tcp ? loopback_variables(about.value("loopback", ""))
+  const auto about = about_intake(*socket);
+  if (!about) return about.error();
+  auto variables = application.tcp ? loopback_variables(about->value("loopback", ""))
                                    : Result(socket_variables(*socket));
   if (!variables) return variables;
   // MLflow's SDK sends its traces to the tracking URI, and by OTLP instead if it finds an endpoint.
-  if (const std::string address = about.value("mlflow", ""); !address.empty()) {
+  if (const std::string address = about->value("mlflow", ""); !address.empty()) {
     variables->emplace_back("MLFLOW_TRACKING_URI", "http://" + address);
     variables->emplace_back("MLFLOW_ENABLE_OTLP_EXPORTER", "false");
     // MLflow's slim SDK records nothing without a tracking URI.
-  } else if (const std::string uri = about.value("tracking_uri", ""); !uri.empty()) {
+  } else if (const std::string uri = about->value("tracking_uri", ""); !uri.empty()) {
     variables->emplace_back("MLFLOW_TRACKING_URI", uri);
   }
   if (auto added = add_common(*variables, application); !added) return std::move(added).error();
@@ -126,10 +117,6 @@ int print_environment(const Context& context, const Application& application) {
     }
   }
   return kDone;
-}
-
-bool is_away(const Error& error) {
-  return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
 }
 
 // Of a program whose daemon is away: the socket may be served again before the program ends.

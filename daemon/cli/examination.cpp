@@ -25,7 +25,6 @@
 #include "daemon/http/curl_http_client.hpp"
 #include "daemon/mlflow/rest/retry_after.hpp"
 #include "daemon/types/version.hpp"
-#include "ipc/client/unix_http.hpp"
 
 namespace tracelink::cli {
 
@@ -39,6 +38,14 @@ constexpr std::uint64_t kLittleRoom = 1u << 30;
 
 Finding of_error(std::string subject, const Error& error, std::string remedy = {}) {
   return {std::move(subject), State::failed, error.message, std::move(remedy)};
+}
+
+// A daemon that refuses this user runs.
+Finding no_daemon(const Error& error) {
+  return of_error("socket", error,
+                  is_away(error) ? "start the daemon (systemctl start tracelinkd, or tracelinkd); "
+                                   "its log says why if it does not"
+                                 : "");
 }
 
 std::string proxy_of(const std::string& uri) {
@@ -186,15 +193,10 @@ Findings examine_databricks(TrackingSession& session, const Config& config) {
 Findings examine_daemon(const Context& context) {
   const auto socket = intake_socket(context);
   if (!socket) return {of_error("socket", socket.error())};
-  const auto reply = unix_http_request(*socket, "GET", "/", "", "", kTimeout);
-  if (!reply) {
-    return {of_error("socket", reply.error(),
-                     "start the daemon (systemctl start tracelinkd, or tracelinkd); its log says "
-                     "why if it does not")};
-  }
+  const auto about = about_intake(*socket);
+  if (!about) return {no_daemon(about.error())};
   Findings findings{{"socket", State::ok, *socket + " is served"}};
-  const json about = json::parse(reply->body, nullptr, false);
-  const std::string runs = text(about, "version");
+  const std::string runs = text(*about, "version");
   if (!runs.empty() && runs != kVersion) {
     findings.push_back({"version", State::warning,
                         "tracelinkd " + runs + " runs, and this is tracelink " + kVersion,

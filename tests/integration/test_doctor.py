@@ -64,21 +64,33 @@ def test_variables_that_keep_an_sdk_from_sending_are_named(make_daemon):
         "OTEL_TRACES_EXPORTER is none: nothing is sent"]
 
 
-def test_another_version_than_the_installed_one_is_told(make_daemon):
-    class OlderDaemon(http.server.BaseHTTPRequestHandler):
+def findings_behind(make_daemon, status: int, body: bytes) -> list[dict]:
+    """What doctor finds where the intake socket is served by something that answers so."""
+    class Other(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200)
+            self.send_response(status)
             self.end_headers()
-            self.wfile.write(b'{"version": "0.0.9"}')
+            self.wfile.write(body)
 
         def log_message(self, *_):
             pass
         address_string = log_message
     daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
-    with socketserver.ThreadingUnixStreamServer(str(daemon.socket), OlderDaemon) as older:
-        threading.Thread(target=older.serve_forever, daemon=True).start()
+    with socketserver.ThreadingUnixStreamServer(str(daemon.socket), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
         findings = json.loads(daemon.tracelink("doctor", "--json").out)
-        older.shutdown()
+        other.shutdown()
+    return findings
+
+
+@pytest.mark.parametrize("status, body", [(404, b'{"message": "no such page"}'), (403, b"Forbidden"), (200, b"Welcome!")])
+def test_a_socket_that_something_else_serves_is_no_daemon(make_daemon, status, body):
+    [found] = [finding for finding in findings_behind(make_daemon, status, body) if finding["subject"] == "socket"]
+    assert found["state"] == "failed" and found["message"].endswith(" is not a tracelink socket"), found
+
+
+def test_another_version_than_the_installed_one_is_told(make_daemon):
+    findings = findings_behind(make_daemon, 200, b'{"version": "0.0.9"}')
     [found] = [finding for finding in findings if finding["subject"] == "version"]
     assert found["state"] == "warning" and found["message"].startswith("tracelinkd 0.0.9 runs, and this is tracelink "), found
 

@@ -80,3 +80,6 @@ def test_a_user_who_is_not_listed_is_told_so(daemon):
     assert Other(daemon, MEMBER, GROUP).run("status").returncode == DONE
     refused = Other(daemon, OUTSIDER, OUTSIDER).run("status")
     assert refused.returncode == FAILED and "listen.socket.allow_uids and allow_gids do not list it" in refused.stderr, refused.stderr
+    examined = Other(daemon, OUTSIDER, OUTSIDER).run("doctor").stdout
+    [told] = [line for line in examined.splitlines() if "listen.socket.allow_uids and allow_gids do not list it" in line]
+    assert told.startswith("failed   socket ") and "start the daemon" not in examined, examined
