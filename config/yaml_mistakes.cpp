@@ -8,18 +8,25 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t";
 
-// Whether a scalar may begin behind `before`, the part of the line in front of a quote.
-bool begins_scalar(std::string_view before) {
+// Whether a scalar may begin behind `before`, the part of the line in front of a quote. `in_flow`:
+// a bracket is open there; elsewhere a comma is a letter of a text.
+bool begins_scalar(std::string_view before, bool in_flow) {
   const std::size_t last = before.find_last_not_of(kBlanks);
   if (last == std::string_view::npos) return true;
   const bool blank_follows = last + 1 < before.size();
   const char c = before[last];
-  if (c == '[' || c == '{' || c == ',') return true;
+  if (c == '[' || c == '{' || (c == ',' && in_flow)) return true;
   return blank_follows && (c == ':' || c == '-' || c == '?');
 }
 
 bool begins_comment(std::string_view line, std::size_t at) {
   return line[at] == '#' && (at == 0 || kBlanks.find(line[at - 1]) != std::string_view::npos);
+}
+
+std::string_view without_comment(std::string_view line) {
+  std::size_t end = 0;
+  while (end < line.size() && !begins_comment(line, end)) ++end;
+  return line.substr(0, end);
 }
 
 // Behind the quote that closes the scalar which opened before `at`; npos if the line has none.
@@ -40,8 +47,10 @@ std::size_t behind_close(std::string_view line, std::size_t at, char quote) {
 std::optional<std::size_t> open_quote(std::string_view line) {
   for (std::size_t at = 0; at < line.size(); ++at) {
     if (begins_comment(line, at)) return std::nullopt;
-    const bool quote = line[at] == '"' || line[at] == '\'';
-    if (!quote || !begins_scalar(line.substr(0, at))) continue;
+    if (line[at] != '"' && line[at] != '\'') continue;
+    const std::string_view before = line.substr(0, at);
+    const bool in_flow = before.find_first_of("[{") != std::string_view::npos;
+    if (!begins_scalar(before, in_flow)) continue;
     const std::size_t behind = behind_close(line, at + 1, line[at]);
     if (behind == std::string_view::npos) return at;
     at = behind - 1;
@@ -67,6 +76,7 @@ std::optional<YamlMistake> mistake_of_line(std::string_view line, std::size_t nu
 }
 
 bool begins_block(std::string_view line) {
+  line = without_comment(line);
   const std::size_t last = line.find_last_not_of(" \t\r+-0123456789");
   return last != std::string_view::npos && (line[last] == '|' || line[last] == '>');
 }
@@ -80,7 +90,7 @@ class OpenBrackets {
     for (std::size_t at = 0; at < line.size(); ++at) {
       if (begins_comment(line, at)) break;
       const char c = line[at];
-      const bool begins = begins_scalar(line.substr(0, at));
+      const bool begins = begins_scalar(line.substr(0, at), !open_.empty());
       if ((c == '"' || c == '\'') && begins) {
         at = behind_close(line, at + 1, c);
         if (at == std::string_view::npos) return false;

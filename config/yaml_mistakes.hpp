@@ -18,8 +18,9 @@ struct YamlMistake {
 // ends, and a bracket that is not closed. Nothing if none is in the text. Pure.
 std::optional<YamlMistake> usual_mistake(std::string_view text);
 
-// Where a quote opens that nothing closes, which yaml-cpp takes for a text that ends with the file.
-// Nothing for texts with blocks (| or >), in which a quote may be a letter.
+// Where a quote seems to open that nothing closes. At the start of a line it may be a letter of a
+// text that goes on there, which only the parser can tell. Nothing for texts with blocks (| or >),
+// in which a quote may be a letter. Pure.
 std::optional<YamlMistake> quote_never_closed(std::string_view text);
 
 }  // namespace tracelink

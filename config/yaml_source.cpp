@@ -52,6 +52,17 @@ ConfigProblem problem_of(const YamlMistake& mistake, const std::string& file_nam
           "not valid YAML: " + mistake.message + parser};
 }
 
+// Such a quote ends with the last line for yaml-cpp, without an error. It takes in what is an error
+// anywhere else.
+bool ends_inside_quote(const std::string& text) {
+  try {
+    (void)YAML::LoadAll(text + "\n]\n");
+    return true;
+  } catch (const YAML::Exception&) {
+    return false;
+  }
+}
+
 ConfigProblem problem_of(const YAML::Exception& error, const std::string& text,
                          const std::string& file_name) {
   if (const auto mistake = usual_mistake(text)) {
@@ -272,7 +283,7 @@ std::optional<Settings> read_yaml(const std::string& text, const std::string& fi
                                   std::vector<ConfigProblem>& errors,
                                   std::vector<ConfigProblem>& warnings) {
   Reader reader(file_name, environment, errors, warnings);
-  if (const auto mistake = quote_never_closed(text)) {
+  if (const auto mistake = quote_never_closed(text); mistake && ends_inside_quote(text)) {
     errors.push_back(problem_of(*mistake, file_name, ""));
     return std::nullopt;
   }

@@ -38,8 +38,9 @@ TEST(UsualMistake, IsABracketThatIsNotClosed) {
 }
 
 TEST(UsualMistake, IsNotWhatMayBeInAText) {
-  for (const char* text : {"a: it's\n", "a: 5\" disk\n", "# don't\n", "a: b # it's\n",
-                           "a: 'it''s'\n", "a: \"x\\\"y\"\n", "- \"a\"\n- 'b'\n", "\"a\": b", ""}) {
+  for (const char* text :
+       {"a: Rock, 'n roll\n", "a: it's\n", "a: 5\" disk\n", "# don't\n", "a: b # it's\n",
+        "a: 'it''s'\n", "a: \"x\\\"y\"\n", "- \"a\"\n- 'b'\n", "\"a\": b", ""}) {
     EXPECT_EQ(found(text), "") << text;
   }
 }
@@ -52,6 +53,9 @@ TEST(NeverClosed, IsAQuoteWithoutAnother) {
   EXPECT_EQ(place("a: 'x'\nb:\n  c: \"d\n  e: f\n"), "3:6");
   EXPECT_EQ(place("a: \"long\n  text\"\nb: 'c'\n"), "") << "a text may have two lines";
   EXPECT_EQ(place("a: |\n  \"said\n"), "") << "in a block a quote is none";
+  EXPECT_EQ(place("a: | # Markdown\n  'tis\n"), "") << "a comment hides no block";
+  EXPECT_EQ(place("a: Rock, 'n roll\n"), "") << "a comma divides only in brackets";
+  EXPECT_EQ(place("a: [1, 'n]\n"), "1:8");
 }
 
 }  // namespace

@@ -65,6 +65,13 @@ TEST_F(ConfigFile, NamesATabAndAnOpenQuote) {
       << errors();
 }
 
+TEST_F(ConfigFile, TakesAQuoteThatIsALetter) {
+  for (const char* description : {"Rock, 'n roll agent", "an agent that says\n    'tis so",
+                                  "an agent\n    \"so\nlog: {}", "| # Markdown\n    'tis so"}) {
+    EXPECT_EQ(errors_of(std::string("model:\n  description: ") + description + "\n"), "");
+  }
+}
+
 TEST_F(ConfigFile, NamesAnOpenBracket) {
   EXPECT_TRUE(
       errors_of("model:\n  tags: {a: b\n  name: agent\n")
