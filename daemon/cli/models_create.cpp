@@ -162,6 +162,18 @@ std::string random_tag() {
   return fmt::format("{:016x}{:016x}", random.next(), random.next());
 }
 
+// The oldest that is READY is everybody's, also if it became so while this one did; the other is
+// told then.
+Answer<LoggedModel> finalize_and_look_again(TrackingSession& session, const CreateModel& request,
+                                            const std::string& model_id) {
+  const auto ready = finalize(session, model_id);
+  if (!ready) return ready;
+  const auto models = models_named(session, request.experiment_id, request.name);
+  if (!models) return models.error();
+  const LoggedModel chosen = models->empty() ? *ready : chosen_model(request.name, *models);
+  return chosen.status == "READY" ? chosen : *ready;
+}
+
 // The model that all who ask for the name at once end with, made READY. One that we made for it is
 // deleted if an older one is there: as the daemon does.
 Answer<LoggedModel> await_quiet_period(TrackingSession& session, const CreateModel& request) {
@@ -181,7 +193,7 @@ Answer<LoggedModel> await_quiet_period(TrackingSession& session, const CreateMod
   if (!left) return left.error();
   for (const std::string& warning : *left) print_error("tracelink: " + warning);
   if (choice.winner->status == "READY") return *choice.winner;
-  return finalize(session, choice.winner->model_id);
+  return finalize_and_look_again(session, request, choice.winner->model_id);
 }
 
 // Precondition: there is a name.

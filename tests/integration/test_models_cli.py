@@ -1,5 +1,6 @@
 """The life of a version from a shell: `tracelink models` on a real server."""
 
+import contextlib
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import pytest
 
 from harness.otlp import SPANS_PER_TRACE, make_trace
 from harness.places import BIN
+from harness.stand_in import StandIn
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -69,6 +71,27 @@ def test_jobs_that_create_at_once_end_with_one_model(server, job, models):
     ids = {ended.communicate(timeout=300)[0].strip() for ended in jobs}
     [model] = models("list", "--json").json()
     assert ids == {model["model_id"]} and model["status"] == "READY"
+
+
+class LateTwin(StandIn):
+    """Shows an older model of the same name, which is READY, from the moment at which the first one becomes so."""
+    TWIN = "m-" + "0" * 32
+
+    def _model(self, method: str, rest: str, body: bytes) -> tuple[int, object]:
+        answer = super()._model(method, rest, body)
+        if method == "PATCH":
+            twin = answer[1]["model"]["info"] | {"model_id": self.TWIN, "creation_timestamp_ms": 0, "tags": []}
+            with self._lock:
+                self._models[self.TWIN] = {"info": twin, "data": {"params": []}}
+        return answer
+
+
+def test_an_older_model_that_becomes_ready_meanwhile_is_taken_and_the_other_told(make_daemon):
+    with contextlib.closing(LateTwin()) as server:
+        job = make_daemon({"experiment": {"id": "0"}, "tracking": {"uri": server.uri}})
+        created = job.tracelink("models", "create", "--name", "agent", "--if-missing", "--id-only")
+    assert (created.code, created.out) == (DONE, LateTwin.TWIN + "\n"), created.err
+    assert f"{LateTwin.TWIN} is taken, the oldest that is READY; also there: m-" in created.err
 
 
 def test_what_makes_no_sense_is_refused_before_anything_is_created(models):
