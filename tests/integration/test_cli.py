@@ -2,22 +2,20 @@
 
 import contextlib
 import fcntl
-import http.server
 import itertools
 import json
 import os
 import pty
 import signal
 import socket
-import socketserver
 import struct
 import subprocess
 import termios
-import threading
 
 import pytest
 import requests
 
+from harness import unix_http
 from harness.otlp import SPANS_PER_TRACE, make_trace, otlp_json
 from harness.places import BIN
 from harness.ports import free_port
@@ -351,7 +349,7 @@ def test_send_says_what_is_stored_of_a_request_with_rejected_spans(daemon):
 
 
 def test_send_says_what_was_stored_before_the_daemon_was_gone(make_daemon):
-    class Ending(http.server.BaseHTTPRequestHandler):
+    class Ending(unix_http.Handler):
         left = 1
 
         def do_POST(self):
@@ -359,18 +357,10 @@ def test_send_says_what_was_stored_before_the_daemon_was_gone(make_daemon):
             if Ending.left == 0:
                 return
             Ending.left -= 1
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_):
-            pass
-        address_string = log_message
+            self.answer(200, b"{}")
     daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
-    with socketserver.ThreadingUnixStreamServer(str(daemon.socket), Ending) as ending:
-        threading.Thread(target=ending.serve_forever, daemon=True).start()
+    with unix_http.serving(daemon.socket, Ending):
         sent = daemon.tracelink("send", "-", input="\n".join(otlp_json(make_trace()).decode() for _ in range(3)))
-        ending.shutdown()
     assert (sent.code, sent.out) == (UNREACHABLE, f"{SPANS_PER_TRACE} spans in 1 requests stored\n")
     assert sent.err.startswith("tracelink: line 2: ") and "line 3" not in sent.err
 

@@ -4,7 +4,6 @@ import http.server
 import json
 import pathlib
 import shutil
-import socketserver
 import ssl
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ import threading
 
 import pytest
 
+from harness import unix_http
 from harness.ports import free_port
 
 DONE, FAILED = 0, 1
@@ -66,21 +66,12 @@ def test_variables_that_keep_an_sdk_from_sending_are_named(make_daemon):
 
 def findings_behind(make_daemon, status: int, body: bytes) -> list[dict]:
     """What doctor finds where the intake socket is served by something that answers so."""
-    class Other(http.server.BaseHTTPRequestHandler):
+    class Other(unix_http.Handler):
         def do_GET(self):
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-        address_string = log_message
+            self.answer(status, body)
     daemon = make_daemon({"destination": "file", "model": {"name": "agent"}})
-    with socketserver.ThreadingUnixStreamServer(str(daemon.socket), Other) as other:
-        threading.Thread(target=other.serve_forever, daemon=True).start()
-        findings = json.loads(daemon.tracelink("doctor", "--json").out)
-        other.shutdown()
-    return findings
+    with unix_http.serving(daemon.socket, Other):
+        return json.loads(daemon.tracelink("doctor", "--json").out)
 
 
 @pytest.mark.parametrize("status, body", [(404, b'{"message": "no such page"}'), (403, b"Forbidden"), (200, b"Welcome!")])

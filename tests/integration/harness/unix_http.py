@@ -1,8 +1,12 @@
 """HTTP/1.1 over a Unix socket with the standard library."""
 
+import contextlib
 import http.client
+import http.server
 import pathlib
 import socket
+import socketserver
+import threading
 from typing import NamedTuple
 
 
@@ -33,3 +37,26 @@ def request(socket_path: pathlib.Path, method: str, target: str, body: bytes = b
                      {name.lower(): value for name, value in answer.getheaders()})
     finally:
         connection.close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """For serving()."""
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+    address_string = log_message  # a client has none
+
+
+@contextlib.contextmanager
+def serving(socket_path: pathlib.Path, handler: type[Handler]):
+    """Serves the socket as a daemon would, to the end of the block."""
+    with socketserver.ThreadingUnixStreamServer(str(socket_path), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
